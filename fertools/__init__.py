@@ -1,0 +1,59 @@
+"""fertools: from raw face video to a trustworthy expression dataset, and to the models trained on it.
+
+Everything the command line does is a function here. Names are imported on first use, so that
+`import fertools` costs nothing.
+
+Example:
+    >>> import fertools
+    >>> workspace = fertools.Workspace.at("my-dataset")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fertools.annotations.labels import import_labels as import_labels
+    from fertools.annotations.prior import fill_prior as fill_prior
+    from fertools.core.workspace import Workspace as Workspace
+    from fertools.ingest.options import IngestOptions as IngestOptions
+    from fertools.ingest.run import ingest as ingest
+    from fertools.manifests.splits import SplitOptions as SplitOptions
+    from fertools.manifests.splits import split as split
+    from fertools.manifests.store import read_faces as read_faces
+    from fertools.manifests.store import read_sources as read_sources
+    from fertools.manifests.validation import validate as validate
+    from fertools.samples.dataset import SampleOptions as SampleOptions
+    from fertools.samples.dataset import draw_dataset as draw_dataset
+    from fertools.training.run import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Workspace": "fertools.core.workspace",
+    "IngestOptions": "fertools.ingest.options",
+    "SampleOptions": "fertools.samples.dataset",
+    "SplitOptions": "fertools.manifests.splits",
+    "draw_dataset": "fertools.samples.dataset",
+    "fill_prior": "fertools.annotations.prior",
+    "import_labels": "fertools.annotations.labels",
+    "ingest": "fertools.ingest.run",
+    "read_faces": "fertools.manifests.store",
+    "read_sources": "fertools.manifests.store",
+    "split": "fertools.manifests.splits",
+    "train": "fertools.training.run",
+    "validate": "fertools.manifests.validation",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'fertools' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""What labels mean and where they come from: priors and imports."""

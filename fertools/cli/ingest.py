@@ -1,0 +1,72 @@
+"""`fertools ingest SOURCE...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+
+
+@click.command("ingest")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
+@workspace_option
+@click.option("--every", type=int, default=1, show_default=True, help="Search every n-th frame of a video.")
+@click.option("--min-face", default="20", show_default=True, help="Smallest face: pixels, or a share such as 10%.")
+@click.option("--template", default="loose", show_default=True, help="Landmark template of the crops.")
+@click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
+@click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")
+@click.option(
+    "--subject-from",
+    default="auto",
+    show_default=True,
+    help="Who is shown: auto (a folder such as p03 or subject-3, else each video by itself), folder, none, "
+    "or a regular expression with one group, searched in the path.",
+)
+@click.option(
+    "--emotion-from",
+    default="folder",
+    show_default=True,
+    help="What is expressed: folder (a folder named by a word for an emotion), none, or a regular expression.",
+)
+@click.option("--dataset", default=None, help="Name written to every row.  [default: the given folder's]")
+@click.option("--modality", default="visible", show_default=True, help="visible, thermal, nir or animated.")
+@click.option("--licence", default=None, help="Terms of the pictures, written to every row.")
+@click.option("--workers", type=int, default=None, help="Processes.  [default: one per processor]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--batch-size", type=int, default=8, show_default=True, help="Frames per call of the detector.")
+@click.option("--retry-failed", is_flag=True, help="Work on sources that failed before again.")
+@click.option("--overwrite", is_flag=True, help="Forget what was ingested here and begin anew.")
+@json_option
+def command(sources: tuple[Path, ...], folder: Path, as_json: bool, **values: Any) -> int:
+    """Find, align and write down every face of videos and pictures.
+
+    Folders are searched to any depth. A folder's name gives the emotion (joyful/ is happiness); a video is a subject
+    of its own unless a folder or a pattern says who it shows. Run the same command again to go on after any stop.
+    """
+    from fertools.core.errors import ItemsFailed
+    from fertools.core.progress import Progress
+    from fertools.ingest.options import IngestOptions
+    from fertools.ingest.run import ingest
+
+    workspace = open_workspace(folder)
+    with Progress("ingest", "files") as report:
+        summary = ingest(workspace, sources, IngestOptions(**values), report)
+    result = {
+        "manifest": str(workspace.manifest),
+        "sources": summary.sources,
+        "worked on now": summary.new_sources,
+        "frames searched": summary.frames,
+        "faces kept": summary.faces_kept,
+        "faces rejected": summary.faces_rejected,
+        "subjects": summary.subjects,
+        "emotions": {str(label or "unknown"): count for label, count in sorted(summary.emotions.items(), key=str)},
+    }
+    if as_json:
+        result["failures"] = [{"source": name, "reason": reason} for name, reason in summary.failures]
+    print_result(result, as_json)
+    if failed := len(summary.failures):
+        raise ItemsFailed(f"{failed} of {sum(summary.sources.values())} sources failed; see manifests/sources.parquet")
+    return 0

@@ -1,0 +1,121 @@
+"""The command `fertools`: its subcommands are imported only when one is run.
+
+`fertools --help` reads the summaries below and imports nothing else, so it answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from fertools import __version__
+from fertools.core.errors import FertoolsError, Interrupted
+
+COMMANDS = {
+    "demo": "Draw a dataset and go the whole way on it, command by command.",
+    "sample": "Draw an invented dataset of people who do not exist.",
+    "ingest": "Find, align and write down every face of videos and pictures.",
+    "annotate": "Give faces valence, arousal and emotion.",
+    "split": "Part subjects into folds or a hold-out.",
+    "train": "Train a system on the manifest.",
+    "show": "Show the dataset: a table, or a contact sheet of its faces.",
+    "validate": "Check every invariant of the manifest.",
+    "doctor": "Say what this machine can do and what is missing.",
+}
+
+# \b keeps click from joining the lines that follow it.
+HELP = """From raw face video to a trustworthy expression dataset, and to the models trained on it.
+
+The whole way, typed in one folder:
+
+\b
+  fertools ingest videos/
+  fertools annotate --va --prior
+  fertools split --folds 10
+  fertools train stargan
+"""
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands live in modules of the same name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"fertools.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"fertools.cli.{cmd_name}.command is not a command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            ctx.fail(f"there is no command '{args[0]}'{_nearest(args[0])}; see fertools --help")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fertools")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Hold the subcommands; `main` reads --debug itself, since it handles errors outside of Click."""
+    del debug
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with the documented exit code."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    debug = "--debug" in sys.argv[1:]
+    try:
+        code = cli.main(standalone_mode=False)
+        _leave(code if isinstance(code, int) else 0)
+    except FertoolsError as error:
+        if debug:
+            raise
+        _leave(error.exit_code, str(error))
+    except click.exceptions.Abort:
+        _leave(130, "interrupted; run the same command again to go on")
+    except KeyboardInterrupt:
+        _leave(130, "interrupted; run the same command again to go on")
+    except click.ClickException as error:
+        usage = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fertools"
+        _leave(error.exit_code, f"{error.format_message()} (help: {usage} --help)")
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); that is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(0)
+    except Exception as error:
+        if debug:
+            raise
+        _leave(1, f"this is a bug in fertools ({type(error).__name__}: {error}); run again with --debug and report it")
+
+
+def _leave(code: int, message: str | None = None) -> NoReturn:
+    if message is not None:
+        print(f"fertools: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _on_terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Interrupted("terminated; run the same command again to go on", exit_code=128 + signal.SIGTERM)
+
+
+def _nearest(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f", did you mean '{near[0]}'" if near else ""

@@ -1,0 +1,55 @@
+"""Options that several commands share, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fertools.core.workspace import Workspace
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def workspace_option(function: Function) -> Function:
+    """Add `--workspace/-w`, passed on as `folder`."""
+    return click.option(
+        "-w",
+        "--workspace",
+        "folder",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        help="Folder of the dataset.  [default: this folder]",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """Add `--json`, passed on as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """Return the workspace in `folder`."""
+    return Workspace.at(folder)
+
+
+def print_result(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result as JSON, or as aligned lines of name and value."""
+    if as_json:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    width = max((len(name) for name in result), default=0)
+    for name, value in result.items():
+        click.echo(f"{name:<{width}}  {describe(value)}")
+
+
+def describe(value: Any) -> str:
+    """Return a value as words: counts of a table as `3 done, 1 failed`, none as `none`."""
+    if isinstance(value, dict):
+        return ", ".join(f"{count:,} {name}" for name, count in value.items()) or "none"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,111 @@
+"""Atomic files: a reader sees the old content or the new, never a part.
+
+A file is written under a temporary name in the folder it will live in, flushed to the disk, renamed over
+the old one, and the folder is flushed so that the rename survives a power cut too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fertools.core.errors import StorageError
+
+TEMPORARY_PREFIX = ".fertools-tmp-"
+"""How the name of an unfinished file begins; such a file may be deleted at any time."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
+    """Yield a temporary path whose file becomes `path` when the block ends without an error.
+
+    The temporary name keeps the suffix of `path`, because writers such as OpenCV choose the format by it.
+    On any error the temporary file is removed and `path` is left as it was.
+
+    Args:
+        path: where the finished file goes; missing parent folders are made.
+        flush: False for one of many files that the caller flushes together before it says that they exist.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with replacing(target) as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> target.read_text()
+        'whole'
+    """
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if flush:
+            _flush(temporary)
+        temporary.replace(path)
+        if flush:
+            _flush(path.parent)
+    except OSError as error:
+        if (reason := storage_reason(error)) is None:
+            raise
+        raise StorageError(f"cannot write {path}: {reason}; free or allow space there and run again") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write `content` to `path` atomically (see `replacing`)."""
+    with replacing(path, flush=flush) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` atomically as UTF-8 with the line ends it has."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` to `path` atomically as indented JSON with a final newline."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def remove_unfinished(folder: Path) -> int:
+    """Delete what a killed writer left in `folder` (and below); return how many files that was."""
+    leftovers = list(folder.rglob(f"{TEMPORARY_PREFIX}*")) if folder.is_dir() else []
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+def storage_reason(error: OSError) -> str | None:
+    """Return the plain reason if `error` says that a place cannot take more data, else None."""
+    return _STORAGE_REASONS.get(error.errno or 0)
+
+
+_STORAGE_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EFBIG: "the file would be larger than this disk allows",
+    errno.ENOTDIR: "a part of that path is a file, not a folder",
+    errno.EEXIST: "a part of that path is a file, not a folder",
+}
+
+
+def _flush(path: Path) -> None:
+    """Ask the system to put `path` (a file or a folder) on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

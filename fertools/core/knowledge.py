@@ -1,0 +1,80 @@
+"""The knowledge folders: what datasets, labels and models look like, as text.
+
+`manifests/`, `annotations/` and `training/` hold TOML and no Python. In a checkout they lie beside the package;
+in a wheel they travel inside it, under `fertools/_knowledge/`. A workspace may hold files of the same
+names, and those win. This is the one module that knows.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from fertools.core.errors import InputError
+
+Kind = Literal["manifests", "annotations", "training"]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped_folder(kind: Kind) -> Path:
+    """Return the folder of `kind` that ships with fertools."""
+    installed = _PACKAGE / "_knowledge" / kind
+    return installed if installed.is_dir() else _PACKAGE.parent / kind
+
+
+def find(kind: Kind, name: str, workspace: Path | None = None) -> Path:
+    """Return the file `name`.toml of `kind`: the workspace's own if it has one, else the shipped one.
+
+    Args:
+        kind: which of the three folders.
+        name: the file's name without `.toml`, such as `lexicon` or `stargan`.
+        workspace: root folder of a workspace whose own files win; None for the shipped ones alone.
+
+    Raises:
+        InputError: neither place has such a file.
+    """
+    folders = [workspace / kind] if workspace is not None else []
+    folders.append(shipped_folder(kind))
+    for folder in folders:
+        if (path := folder / f"{name}.toml").is_file():
+            return path
+    known = ", ".join(names(kind, workspace))
+    raise InputError(f"there is no {kind}/{name}.toml; known there: {known or 'nothing'}")
+
+
+def names(kind: Kind, workspace: Path | None = None) -> list[str]:
+    """Return the names of all files of `kind`, shipped or the workspace's own, in alphabetical order."""
+    folders = [shipped_folder(kind)] + ([workspace / kind] if workspace is not None else [])
+    return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
+
+
+def load(kind: Kind, name: str, workspace: Path | None = None) -> dict[str, Any]:
+    """Return the parsed content of `find(kind, name, workspace)`.
+
+    Raises:
+        InputError: there is no such file, or it is not valid TOML.
+    """
+    return read_toml(find(kind, name, workspace))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the parsed content of a TOML file, read once per version of the file.
+
+    Raises:
+        InputError: the file cannot be read or is not valid TOML; the message has its line.
+    """
+    try:
+        return _parse(path, path.stat().st_mtime_ns)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML ({error}); correct it or remove it") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+@lru_cache(maxsize=64)
+def _parse(path: Path, mtime_ns: int) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        return tomllib.load(stream)

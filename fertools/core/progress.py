@@ -1,0 +1,154 @@
+"""Progress of a long job: one live line on a terminal, one plain line per interval anywhere else.
+
+Both go to standard error, so that standard output holds data alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+INTERVAL_S = 10.0
+"""Time between two plain lines when the output is not a terminal."""
+
+
+class Reporter(Protocol):
+    """What a long job calls to say how far it is."""
+
+    def start(self, total: int) -> None:
+        """Say that `total` items are to be done."""
+
+    def advance(self, done: int, **counts: int) -> None:
+        """Say that `done` items are finished, with running totals such as `frames=120`."""
+
+    def note(self, message: str) -> None:
+        """Say one sentence that stays on screen."""
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def start(self, total: int) -> None:
+        """Do nothing."""
+
+    def advance(self, done: int, **counts: int) -> None:
+        """Do nothing."""
+
+    def note(self, message: str) -> None:
+        """Do nothing."""
+
+
+class Progress:
+    """A reporter for people: `with Progress("ingest", "files") as report: ...`.
+
+    Args:
+        title: what is being done.
+        unit: what is being counted.
+        stream: where to write; standard error by default.
+        interval_s: seconds between two plain lines off a terminal.
+    """
+
+    def __init__(self, title: str, unit: str, *, stream: TextIO | None = None, interval_s: float = INTERVAL_S) -> None:
+        self._title, self._unit = title, unit
+        self._stream = stream if stream is not None else sys.stderr
+        self._interval_s = interval_s
+        self._live = self._stream.isatty()
+        self._total = 0
+        self._begun_s = self._said_s = time.monotonic()
+        self._bar: _Bar | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def start(self, total: int) -> None:
+        """Say that `total` items are to be done."""
+        self._total = total
+        self._begun_s = self._said_s = time.monotonic()
+        if self._live and total:
+            self._bar = _Bar(self._title, self._unit, total, self._stream)
+
+    def advance(self, done: int, **counts: int) -> None:
+        """Say that `done` items are finished, with running totals such as `frames=120`."""
+        if self._bar is not None:
+            self._bar.show(done, describe_counts(counts))
+            return
+        now_s = time.monotonic()
+        if now_s - self._said_s >= self._interval_s and not self._live:
+            self._said_s = now_s
+            left = describe_left(done, self._total, now_s - self._begun_s)
+            self._say(f"{self._title}: {done} of {self._total} {self._unit}{describe_counts(counts)}{left}")
+
+    def note(self, message: str) -> None:
+        """Say one sentence that stays on screen."""
+        if self._bar is not None:
+            self._bar.say(message)
+        else:
+            self._say(message)
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class _Bar:
+    """The live line, drawn by rich (imported only where there is a terminal to draw on)."""
+
+    def __init__(self, title: str, unit: str, total: int, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit + "{task.fields[counts]}"),
+            TimeRemainingColumn(),
+        )
+        self._console = Console(file=stream)
+        self._progress = RichProgress(*columns, console=self._console)
+        self._progress.start()
+        self._task = self._progress.add_task(title, total=total, counts="")
+
+    def show(self, done: int, counts: str) -> None:
+        self._progress.update(self._task, completed=done, counts=counts)
+
+    def say(self, message: str) -> None:
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+
+def describe_counts(counts: dict[str, int]) -> str:
+    """Return running totals as text: `, 120 frames, 300 faces`."""
+    return "".join(f", {count:,} {name}" for name, count in counts.items())
+
+
+def describe_left(done: int, total: int, elapsed_s: float) -> str:
+    """Return the time left at the mean pace so far as text, empty before anything is done."""
+    return f", about {describe_duration((total - done) * elapsed_s / done)} left" if 0 < done < total else ""
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a duration in the two largest units that matter.
+
+    Example:
+        >>> describe_duration(3725)
+        '1 h 02 min'
+        >>> describe_duration(95)
+        '1 min 35 s'
+    """
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole >= 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"

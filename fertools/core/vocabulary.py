@@ -1,0 +1,64 @@
+"""The words for emotions: the seven labels in their one order, and the lexicon of everyday words for them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fertools.core import knowledge
+from fertools.core.errors import InputError
+
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+"""The seven expressions in alphabetical order: the order of every table, tensor and sample grid."""
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Everyday words for emotions, such as `joyful` for happiness.
+
+    Attributes:
+        labels: every label that the manifest's `emotion` column may hold: the seven, then the wider ones.
+        words: lower-case word or phrase (words parted by one space) to its label.
+    """
+
+    labels: tuple[str, ...]
+    words: dict[str, str]
+
+    def lookup(self, text: str) -> str | None:
+        """Return the label that `text` names, or None if it names none.
+
+        The whole text must be one word or phrase of the lexicon; case, `_`, `-` and digits at either
+        end do not matter, so `01_Joyful` is happiness, while `not happy` is nothing.
+        """
+        return self.words.get(normalise(text))
+
+
+def normalise(text: str) -> str:
+    """Return `text` in lower case, its words parted by single spaces, without digits at either end.
+
+    Example:
+        >>> normalise("03_Ill-Tempered")
+        'ill tempered'
+    """
+    return " ".join(re.findall(r"[^\W_]+", text.lower())).strip("0123456789 ")
+
+
+def load_lexicon(workspace: Path | None = None) -> Lexicon:
+    """Return the lexicon of `annotations/lexicon.toml` (the workspace's own, if it has one).
+
+    Raises:
+        InputError: the file lacks one of the seven labels, or gives one word to two labels.
+    """
+    path = knowledge.find("annotations", "lexicon", workspace)
+    table = knowledge.read_toml(path).get("labels", {})
+    if missing := [label for label in EMOTIONS if label not in table]:
+        raise InputError(f"{path} lacks a [labels.{missing[0]}] table; all seven expressions are needed")
+    words: dict[str, str] = {}
+    for label, entry in table.items():
+        for word in (label, *entry.get("words", ())):
+            key = normalise(word)
+            if words.setdefault(key, label) != label:
+                raise InputError(f"{path} gives the word '{word}' to both {words[key]} and {label}; keep one")
+    wider = sorted(label for label in table if label not in EMOTIONS)
+    return Lexicon(labels=(*EMOTIONS, *wider), words=words)

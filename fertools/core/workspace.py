@@ -1,0 +1,125 @@
+"""The workspace: the folder that one dataset lives in, and the name of everything in it.
+
+A workspace is any folder; it becomes one at the first ingest, which writes `fertools.toml`. No other module joins
+path names of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from fertools.core import files
+from fertools.core.errors import InputError
+
+SETTINGS_HEADER = (
+    "# Settings of this fertools workspace, written by the commands that it names. Change them by those commands.\n\n"
+)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One dataset's folder on disk.
+
+    Attributes:
+        root: absolute path of the folder; it need not exist yet.
+    """
+
+    root: Path
+
+    @classmethod
+    def at(cls, folder: Path | str = ".") -> Workspace:
+        """Return the workspace in `folder` (made absolute).
+
+        Raises:
+            InputError: `folder` is a file.
+        """
+        root = Path(folder).expanduser().resolve()
+        if root.exists() and not root.is_dir():
+            raise InputError(f"the workspace {root} is a file; give a folder with --workspace")
+        return cls(root)
+
+    @property
+    def settings_path(self) -> Path:
+        """`fertools.toml`: what the commands that made this workspace were told."""
+        return self.root / "fertools.toml"
+
+    @property
+    def manifest(self) -> Path:
+        """`manifests/faces.parquet`: the manifest, one row per face."""
+        return self.root / "manifests" / "faces.parquet"
+
+    @property
+    def sources(self) -> Path:
+        """`manifests/sources.parquet`: one row per video or image, failed and empty ones too."""
+        return self.root / "manifests" / "sources.parquet"
+
+    @property
+    def parts(self) -> Path:
+        """`manifests/parts/`: committed pieces of an ingest, of which the manifest is the union."""
+        return self.root / "manifests" / "parts"
+
+    @property
+    def generated(self) -> Path:
+        """`manifests/generated/`: one manifest of generated faces per run."""
+        return self.root / "manifests" / "generated"
+
+    @property
+    def faces(self) -> Path:
+        """`faces/`: the aligned crops."""
+        return self.root / "faces"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file whose lock says that a command is changing the manifest."""
+        return self.root / "manifests" / ".lock"
+
+    def crop_path(self, face_id: str, suffix: str) -> str:
+        """Return where the crop of `face_id` lies, relative to the root with `/` on every system.
+
+        Crops are spread over 256 folders by the first two digits of the identifier.
+        """
+        return f"faces/{face_id[:2]}/{face_id}{suffix}"
+
+    def runs(self, system: str) -> Path:
+        """`training/<system>/`: one folder per training run."""
+        return self.root / "training" / system
+
+    def name_of(self, path: Path) -> str:
+        r"""Return `path` as this workspace writes it down: relative to the root if below it, else absolute.
+
+        Bytes of a name that are not UTF-8 are written as `\xNN`, since a table holds text.
+        """
+        absolute = path.absolute()
+        name = absolute.relative_to(self.root) if absolute.is_relative_to(self.root) else absolute
+        return os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
+
+    def settings(self) -> dict[str, Any]:
+        """Return the content of `fertools.toml`, empty if there is none.
+
+        Raises:
+            InputError: the file is not valid TOML.
+        """
+        try:
+            return tomllib.loads(self.settings_path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.settings_path} is not valid TOML ({error}); correct or remove it") from error
+
+    def save_settings(self, section: str, values: dict[str, Any]) -> None:
+        """Replace one section of `fertools.toml`; None values are left out, as TOML has no null."""
+        settings = self.settings()
+        settings[section] = {key: value for key, value in values.items() if value is not None}
+        files.write_text(self.settings_path, SETTINGS_HEADER + tomli_w.dumps(settings))
+
+    def drop_settings(self, *sections: str) -> None:
+        """Remove sections of `fertools.toml`, those that are there."""
+        settings = self.settings()
+        if [section for section in sections if settings.pop(section, None) is not None]:
+            files.write_text(self.settings_path, SETTINGS_HEADER + tomli_w.dumps(settings))

@@ -1,0 +1,1 @@
+"""Faces found, aligned, followed and measured."""

@@ -1,0 +1,1 @@
+"""From sources to a manifest: plan, work, committed parts."""

@@ -1,0 +1,229 @@
+"""From one source to its faces: decode, detect, follow, align, measure, write the crops."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.hashing import hash_bytes
+from fertools.core.workspace import Workspace
+from fertools.faces.align import align
+from fertools.faces.cascade import Detections, Detector
+from fertools.faces.quality import judge, measure
+from fertools.faces.tracks import Tracker
+from fertools.ingest.options import IngestOptions
+from fertools.ingest.plan import Source
+from fertools.sources.images import read_image
+from fertools.sources.shots import CutDetector
+from fertools.sources.videos import BrokenVideoError, Frame, read_frames
+
+JPEG_QUALITY = 95
+
+
+@dataclass
+class Extracted:
+    """What came out of one source: the row of `sources` and the rows of `faces`."""
+
+    source: dict[str, Any]
+    faces: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Takes faces out of sources.
+
+    Attributes:
+        workspace: where crops go.
+        options: how.
+        detector: finds the faces.
+        threads: decoding threads; 0 lets FFmpeg choose.
+    """
+
+    workspace: Workspace
+    options: IngestOptions
+    detector: Detector
+    threads: int = 0
+
+    def extract(self, source: Source) -> Extracted:
+        """Return the rows of `source`, its crops written; a source that cannot be read gives a failed row.
+
+        Raises:
+            StorageError: the disk is full or cannot be written.
+        """
+        row = source_row(source, self.options)
+        try:
+            faces, measured = self._images(source) if source.kind == "image" else self._video(source)
+        except InputError as error:
+            return Extracted({**row, "status": "failed", "reason": _relative(str(error), source)})
+        kept = sum(face["status"] == "kept" for face in faces)
+        outcome = {"status": "done" if faces else "empty", "faces_kept": kept, "faces_rejected": len(faces) - kept}
+        return Extracted({**row, **measured, **outcome}, faces)
+
+    def _images(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        rgb = read_image(source.path)
+        frame = Frame(0, None, rgb)
+        faces = self._faces(source, frame, self.detector.detect([rgb])[0], None, None)
+        for face in faces:
+            # Two faces in one picture are two people, and its place names at most one of them.
+            if len(faces) == 1:
+                face.update(subject_id=source.subject_id, subject_origin=source.subject_origin)
+        height, width = rgb.shape[:2]
+        return faces, {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
+
+    def _video(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        faces: list[dict[str, Any]] = []
+        tracker, cuts, shot = Tracker(), CutDetector(), 0
+        measured: dict[str, Any] = {"frames_decoded": 0, "frames_searched": 0}
+        frames = read_frames(source.path, every=self.options.every, threads=self.threads)
+        first_s: float | None = None
+        try:
+            for batch in _batches(frames, self.options.batch_size):
+                for frame, found in zip(batch, self.detector.detect([frame.rgb for frame in batch]), strict=True):
+                    if cuts.is_cut(frame.rgb):
+                        shot += 1
+                        tracker.cut()
+                    tracks = tracker.update(frame.index, frame.pts_s, found.boxes, found.scores)
+                    faces += self._faces(source, frame, found, tracks, shot)
+                    first_s = frame.pts_s if first_s is None else first_s
+                    height, width = frame.rgb.shape[:2]
+                    measured["frames_searched"] += 1
+                    measured.update(width_px=width, height_px=height, frames_decoded=frame.index + 1)
+                    if first_s is not None and frame.pts_s is not None:
+                        measured["duration_s"] = max(0.0, frame.pts_s - first_s)
+        except BrokenVideoError as error:
+            measured["reason"] = _relative(str(error), source)
+        _name_subjects(source, faces)
+        return faces, measured
+
+    def _faces(
+        self, source: Source, frame: Frame, found: Detections, tracks: list[int] | None, shot: int | None
+    ) -> list[dict[str, Any]]:
+        rows = []
+        for place in range(len(found.scores)):
+            face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
+            row = self._row(frame.rgb, found, place, face_id)
+            row.update(
+                face_id=face_id,
+                source_id=source.source_id,
+                dataset=source.dataset,
+                modality=self.options.modality,
+                licence=self.options.licence,
+                frame_index=frame.index,
+                pts_s=frame.pts_s,
+                shot_id=shot,
+                track_id=None if tracks is None else tracks[place],
+                emotion=source.emotion,
+                emotion_origin=source.emotion_origin,
+            )
+            rows.append(row)
+        return rows
+
+    def _row(self, rgb: NDArray[np.uint8], found: Detections, place: int, face_id: str) -> dict[str, Any]:
+        box, points, score = found.boxes[place], found.landmarks[place], float(found.scores[place])
+        crop, matrix = align(rgb, points, self.options.template, self.options.crop_px)
+        quality = measure(crop, box, points)
+        reason = judge(quality, score)
+        path = self.workspace.crop_path(face_id, self.options.crop_suffix)
+        _write_crop(self.workspace.root / path, crop)
+        return {
+            "box": box.tolist(),
+            "landmarks": points.tolist(),
+            "det_score": min(score, 1.0),
+            "path": path,
+            "size_px": self.options.crop_px,
+            "template": self.options.template,
+            "matrix": matrix.tolist(),
+            "face_px": quality.face_px,
+            "blur": quality.blur,
+            "brightness": quality.brightness,
+            "yaw_deg": quality.yaw_deg,
+            "pitch_deg": quality.pitch_deg,
+            "roll_deg": quality.roll_deg,
+            "status": "rejected" if reason else "kept",
+            "reason": reason,
+        }
+
+
+def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
+    """Return the columns of the `sources` row that are known without opening the file."""
+    return {
+        "source_id": source.source_id,
+        "path": source.name,
+        "kind": source.kind,
+        "dataset": source.dataset,
+        "modality": options.modality,
+        "licence": options.licence,
+        "subject_id": source.subject_id,
+        "subject_origin": source.subject_origin,
+        "emotion": source.emotion,
+        "emotion_origin": source.emotion_origin,
+        "faces_kept": 0,
+        "faces_rejected": 0,
+        "status": source.status,
+        "reason": source.reason,
+    }
+
+
+def _name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
+    """Give every face of a video its subject.
+
+    The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
+    name is then a subject itself. Where faces stand side by side, each track is a subject of its own. A rejected
+    detection beside another face is most often a false alarm and gets none.
+    """
+    in_frame = Counter(face["frame_index"] for face in faces)
+    kept_in_frame = Counter(face["frame_index"] for face in faces if face["status"] == "kept")
+    alone = max(kept_in_frame.values(), default=0) <= 1
+    for face in faces:
+        if face["status"] == "rejected" and in_frame[face["frame_index"]] > 1:
+            continue
+        if alone and source.subject_id is not None:
+            face.update(subject_id=source.subject_id, subject_origin=source.subject_origin)
+        else:
+            track = "" if alone else f"-t{face['track_id']}"
+            face.update(subject_id=f"v{source.source_id[:12]}{track}", subject_origin="video")
+
+
+def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    """Yield lists of up to `size` frames; frames decoded before an error come out before it does."""
+    batch: list[Frame] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except BrokenVideoError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _write_crop(path: Path, crop: NDArray[np.uint8]) -> None:
+    """Write a crop whole or not at all; the commit of its part puts it on the disk with all the others."""
+    bgr = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    _, encoded = cv2.imencode(path.suffix, bgr, parameters)
+    files.write_bytes(path, encoded.tobytes(), flush=False)
+
+
+def flush_crops() -> None:
+    """Put every crop written so far on the disk: one call per part instead of one per crop."""
+    os.sync()
+
+
+def _relative(message: str, source: Source) -> str:
+    """Return a message with the source named as the workspace names it."""
+    return message.replace(str(source.path), source.name)

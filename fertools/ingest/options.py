@@ -1,0 +1,111 @@
+"""What an ingest is told: the options that shape its result, and those that only shape how fast it comes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.workspace import Workspace
+from fertools.faces.templates import template_names
+from fertools.manifests.schema import MODALITIES
+
+_PACE = ("workers", "device", "batch_size", "retry_failed", "overwrite")
+"""Options that do not change the result, so that a rerun may choose them anew."""
+
+CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How to ingest.
+
+    Attributes:
+        every: search every n-th frame of a video, from the first.
+        min_face: smallest face to look for: pixels (`20`) or a share of the picture's short side (`10%`).
+        template: named landmark template of the crops.
+        crop_px: side of the square crops.
+        crop_format: `jpeg` (quality 95) or `png`.
+        subject_from: see `fertools.sources.naming.NamingRules`.
+        emotion_from: likewise.
+        dataset: name written to every row; None takes the name of each given folder.
+        modality: what the pictures were taken with.
+        licence: terms of the pictures, written to every row.
+        workers: processes; None takes one per processor.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        batch_size: frames per call of the detector.
+        retry_failed: work on sources that failed in an earlier run again.
+        overwrite: forget everything that was ingested here and begin anew.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    every: int = 1
+    min_face: str = "20"
+    template: str = "loose"
+    crop_px: int = 256
+    crop_format: str = "jpeg"
+    subject_from: str = "auto"
+    emotion_from: str = "folder"
+    dataset: str | None = None
+    modality: str = "visible"
+    licence: str | None = None
+    workers: int | None = None
+    device: str = "auto"
+    batch_size: int = 8
+    retry_failed: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for name, number, least in (
+            ("every", self.every, 1),
+            ("crop-px", self.crop_px, 16),
+            ("batch-size", self.batch_size, 1),
+        ):
+            if number < least:
+                raise InputError(f"--{name} is {number}; give {least} or more")
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"--workers is {self.workers}; give 1 or more")
+        for name, value, choices in (
+            ("template", self.template, template_names()),
+            ("crop-format", self.crop_format, tuple(CROP_SUFFIXES)),
+            ("modality", self.modality, MODALITIES),
+        ):
+            if value not in choices:
+                raise InputError(f"--{name} '{value}' is unknown; choose one of {', '.join(choices)}")
+
+    @property
+    def crop_suffix(self) -> str:
+        """File suffix of the crops."""
+        return CROP_SUFFIXES[self.crop_format]
+
+    def worker_count(self, items: int) -> int:
+        """Return how many processes `items` items are worth."""
+        return max(1, min(self.workers or os.cpu_count() or 1, items))
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the options that shape the result, as the workspace keeps them."""
+        return {key: value for key, value in asdict(self).items() if key not in _PACE and value is not None}
+
+
+def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: str) -> None:
+    """Raise ResumeRefused if this workspace was ingested with other options or weights, naming the first difference.
+
+    Args:
+        workspace: where.
+        options: what is asked now.
+        weights: digest of the detector's weights now.
+    """
+    before = workspace.settings().get("ingest")
+    if before is None:
+        return
+    now = {**options.recorded(), "weights": weights}
+    for key in sorted({*before, *now}):
+        old, new = before.get(key, "unset"), now.get(key, "unset")
+        if old != new:
+            raise ResumeRefused(
+                f"{workspace.root} was ingested with {key} {old}, not {new}; give the same again, "
+                f"use another --workspace, or begin anew with --overwrite"
+            )

@@ -1,0 +1,175 @@
+"""What there is to do: the given files, told apart from what is committed already.
+
+A source is named by its content. The digests of unchanged files (same size and time of change) are kept, so that
+a rerun over terabytes does not read them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fertools.core import files
+from fertools.core.errors import ResumeRefused
+from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.workspace import Workspace
+from fertools.ingest.options import IngestOptions
+from fertools.manifests import store
+from fertools.sources.discovery import Found, Kind
+from fertools.sources.naming import NamingRules
+
+IMAGES_PER_ITEM = 64
+"""Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to be ingested: the columns of its `sources` row that are known before it is opened."""
+
+    source_id: str
+    path: Path
+    name: str
+    kind: Kind
+    dataset: str | None
+    subject_id: str | None
+    subject_origin: str | None
+    emotion: str | None
+    emotion_origin: str | None
+    status: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One unit of work, committed as one part: a video, or some pictures.
+
+    Attributes:
+        name: file-safe name of the part.
+        sources: what to read, in order.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work of one run.
+
+    Attributes:
+        items: what is left to do.
+        settled: sources that need no work: copies of others and files that cannot be read.
+        before: how many sources are committed already.
+    """
+
+    items: tuple[Item, ...]
+    settled: tuple[Source, ...]
+    before: int
+
+
+def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, options: IngestOptions) -> Plan:
+    """Return what is left to do for the files in `found`.
+
+    Raises:
+        ResumeRefused: a file has another content than when it was ingested.
+    """
+    committed = {row["path"]: row for row in store.committed_sources(workspace).to_pylist()}
+    digests = _Digests(workspace)
+    owners = {row["source_id"]: path for path, row in committed.items()}
+    todo: list[Source] = []
+    settled: list[Source] = []
+    before = 0
+    for file in found:
+        source = _describe(workspace, file, rules, options)
+        old = committed.get(source.name)
+        digest, trouble = digests.of(file.path)
+        if old is not None:
+            _refuse_changed(source, old, digest)
+            before += 1
+        elif digest is None:
+            settled.append(replace(source, source_id=_id_of_path(source), status="failed", reason=trouble))
+        elif owners.setdefault(digest, source.name) != source.name:
+            reason = f"same content as {owners[digest]}"
+            settled.append(replace(source, source_id=_id_of_path(source), status="duplicate", reason=reason))
+        else:
+            todo.append(replace(source, source_id=digest))
+    digests.save()
+    return Plan(tuple(_items(todo)), tuple(settled), before)
+
+
+def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
+    named = rules.read(file.below)
+    root = file.path
+    for _ in file.below.parts:
+        root = root.parent
+    return Source(
+        source_id="",
+        path=file.path,
+        name=workspace.name_of(file.path),
+        kind=file.kind,
+        dataset=options.dataset or root.name or None,
+        subject_id=named.subject,
+        subject_origin=named.subject_origin,
+        emotion=named.emotion,
+        emotion_origin=named.emotion_origin,
+    )
+
+
+def _refuse_changed(source: Source, old: dict[str, Any], digest: str | None) -> None:
+    readable_before = old["status"] in ("done", "empty")
+    if readable_before and digest is not None and digest != old["source_id"]:
+        raise ResumeRefused(
+            f"{source.name} has other content than when it was ingested; put the old file back, "
+            f"give the new one another name, or begin anew with --overwrite"
+        )
+
+
+def _id_of_path(source: Source) -> str:
+    return hash_bytes(b"path", source.name.encode())
+
+
+def _items(sources: list[Source]) -> list[Item]:
+    items = [Item(source.source_id, (source,)) for source in sources if source.kind == "video"]
+    images = [source for source in sources if source.kind == "image"]
+    for first in range(0, len(images), IMAGES_PER_ITEM):
+        chunk = tuple(images[first : first + IMAGES_PER_ITEM])
+        items.append(Item(hash_bytes(*(source.source_id.encode() for source in chunk)), chunk))
+    return items
+
+
+class _Digests:
+    """Content digests of files, remembered by size and time of change."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._path = workspace.manifest.parent / "digests.json"
+        self._workspace = workspace
+        try:
+            self._known: dict[str, list[Any]] = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+        self._changed = False
+
+    def of(self, path: Path) -> tuple[str | None, str | None]:
+        """Return the digest of `path` and None, or None and the reason why there is none."""
+        name = self._workspace.name_of(path)
+        try:
+            status = path.stat()
+            key = [status.st_size, status.st_mtime_ns]
+            known = self._known.get(name)
+            if known is not None and known[:2] == key and known[2]:
+                return str(known[2]), None
+            digest = hash_file(path)
+        except OSError as error:
+            return None, f"cannot be read: {error.strerror}"
+        if status.st_size == 0:
+            return None, "the file is empty (0 bytes)"
+        self._known[name] = [*key, digest]
+        self._changed = True
+        return digest, None
+
+    def save(self) -> None:
+        if self._changed:
+            files.write_json(self._path, self._known)

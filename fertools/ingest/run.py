@@ -1,0 +1,148 @@
+"""`ingest`: from folders of videos and pictures to a manifest, whatever happens on the way.
+
+The manifest is the union of committed parts, one part per video or handful of pictures. A run that is stopped, or
+killed at any moment, is continued by the same call; what was committed is never done again, and the manifest of
+a broken and continued run is byte for byte that of an unbroken one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from fertools.core import files, locking
+from fertools.core.device import choose_device
+from fertools.core.hashing import hash_bytes
+from fertools.core.progress import Reporter, Silent
+from fertools.core.vocabulary import load_lexicon
+from fertools.core.workspace import Workspace
+from fertools.faces.cascade import MinFace
+from fertools.faces.weights import load_weights
+from fertools.ingest.extract import Extracted, source_row
+from fertools.ingest.local import commit, work
+from fertools.ingest.options import IngestOptions, refuse_other_options
+from fertools.ingest.plan import Plan, make_plan
+from fertools.manifests import store
+from fertools.sources.discovery import discover
+from fertools.sources.naming import NamingRules
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What a workspace holds after an ingest, and what this run added.
+
+    Attributes:
+        sources: number of sources by status.
+        new_sources: how many of them this run worked on.
+        frames: frames searched, in all.
+        faces_kept: faces that take part in splits and training.
+        faces_rejected: number of the others by reason.
+        subjects: distinct subjects among the kept faces.
+        emotions: kept faces by label; `None` counts those without one.
+        failures: name and reason of each failed source.
+    """
+
+    sources: dict[str, int]
+    new_sources: int
+    frames: int
+    faces_kept: int
+    faces_rejected: dict[str, int]
+    subjects: int
+    emotions: dict[str | None, int]
+    failures: tuple[tuple[str, str], ...]
+
+
+def ingest(
+    workspace: Workspace, inputs: Sequence[Path], options: IngestOptions | None = None, report: Reporter | None = None
+) -> IngestSummary:
+    """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
+
+    Args:
+        workspace: where the manifest and the crops go.
+        inputs: folders, searched to any depth, and files.
+        options: how; the defaults if None.
+        report: told of progress and of each source that failed.
+
+    Returns:
+        The totals. Sources that failed are in it, and in the sources table with their reason.
+
+    Raises:
+        InputError: nothing to read, an option that cannot be, or another command is at work here.
+        ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
+        StorageError: the disk is full or cannot be written; what was committed is safe.
+    """
+    options, report = options or IngestOptions(), report or Silent()
+    rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
+    MinFace.parse(options.min_face)
+    device, weights = choose_device(options.device), load_weights("auto").digest
+    own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
+    found = discover(inputs, beside=own)
+    with locking.exclusive(workspace.lock_path, "ingest"):
+        if options.overwrite:
+            _forget_everything(workspace)
+        refuse_other_options(workspace, options, weights)
+        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.manifest.parent)
+        if options.retry_failed:
+            store.forget_failed(workspace)
+        plan = make_plan(workspace, found, rules, options)
+        workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
+        try:
+            new = _carry_out(workspace, plan, options, device, report)
+        finally:
+            # A stopped run leaves a whole manifest of what it committed.
+            store.rebuild(workspace)
+    return summarise(workspace, new)
+
+
+def summarise(workspace: Workspace, new_sources: int = 0) -> IngestSummary:
+    """Return the totals of what `workspace` holds."""
+    faces = store.read_faces(workspace, ("status", "reason", "subject_id", "emotion"))
+    sources = store.read_sources(workspace, ("path", "status", "reason", "frames_searched"))
+    kept = faces.filter(pc.equal(faces["status"], "kept"))
+    failed = sources.filter(pc.equal(sources["status"], "failed"))
+    return IngestSummary(
+        sources=dict(Counter(sources["status"].to_pylist())),
+        new_sources=new_sources,
+        frames=pc.sum(sources["frames_searched"]).as_py() or 0,
+        faces_kept=len(kept),
+        faces_rejected=dict(Counter(reason for reason in faces["reason"].to_pylist() if reason)),
+        subjects=pc.count_distinct(kept["subject_id"]).as_py(),
+        emotions=dict(Counter(kept["emotion"].to_pylist())),
+        failures=tuple(zip(failed["path"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
+    )
+
+
+def _carry_out(workspace: Workspace, plan: Plan, options: IngestOptions, device: str, report: Reporter) -> int:
+    total = len(plan.settled) + sum(len(item.sources) for item in plan.items)
+    report.start(total)
+    if plan.before:
+        report.note(f"{plan.before} files were done before; {total} to do")
+    done = frames = faces = 0
+    if plan.settled:
+        name = hash_bytes(*(source.source_id.encode() for source in plan.settled))
+        commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.settled])
+        done = len(plan.settled)
+        for source in plan.settled:
+            report.note(f"{source.status}: {source.name}: {source.reason}")
+    for outcomes in work(workspace, options, device, plan.items):
+        for outcome in outcomes:
+            done, frames, faces = done + 1, frames + outcome.frames, faces + outcome.faces
+            if outcome.reason is not None:
+                report.note(f"{outcome.status}: {outcome.name}: {outcome.reason}")
+        report.advance(done, frames=frames, faces=faces)
+    return done
+
+
+def _forget_everything(workspace: Workspace) -> None:
+    """Remove what earlier ingests made; ratings and training runs stay."""
+    workspace.manifest.unlink(missing_ok=True)
+    workspace.sources.unlink(missing_ok=True)
+    for folder in (workspace.parts, workspace.faces):
+        shutil.rmtree(folder, ignore_errors=True)
+    workspace.drop_settings("ingest", "split")

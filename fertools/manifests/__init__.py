@@ -1,0 +1,1 @@
+"""The manifest: its schema, its store, its checks and its splits."""

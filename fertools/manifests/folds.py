@@ -1,0 +1,183 @@
+"""Assigning groups to folds so that every fold is like the whole: same share of faces, same share of each class.
+
+Each group is a point: its share of every class and of all faces. The sum of the points in a fold should be the
+fold's own share of everything. The squared distance from that is the imbalance, and it is what is minimised:
+greedily, group by group with the largest first, then by moving and swapping groups while that helps.
+
+Grouped stratification is a partition problem, hard in general. With many small groups the greedy step alone is
+close to the best; with a few large ones the exchange step does most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+SWAP_LIMIT = 512
+"""Groups up to which pairs are swapped: the search looks at all pairs, and beyond it the greedy step is enough."""
+MOVE_LIMIT = 8192
+"""Groups up to which single groups are moved."""
+_STEPS = 1000
+"""Exchanges after which the search ends; some dozens are usual."""
+_TRIES = 100
+"""Changes looked at in one step before the search ends, when the best ones would confine a class."""
+_LEAST_GAIN = 1e-12
+"""Gains below this are rounding, and following them could go in circles."""
+
+
+def assign_groups(counts: Integers, shares: Floats, rng: np.random.Generator) -> Integers:
+    """Return the fold of every group.
+
+    Args:
+        counts: GxC, how many faces of each class a group has; the last column is for faces without a class.
+        shares: K positive numbers with sum 1, the wanted share of faces in each fold. K is at most G.
+        rng: breaks ties; the same state gives the same folds.
+
+    Returns:
+        G numbers from 0 to K-1. Every fold has a group.
+
+    Example:
+        >>> counts = np.array([[4, 0, 0], [0, 4, 0], [4, 0, 0], [0, 4, 0]])
+        >>> folds = assign_groups(counts, np.array([0.5, 0.5]), np.random.default_rng(0))
+        >>> sorted(folds[[0, 2]].tolist()), sorted(folds[[1, 3]].tolist())
+        ([0, 1], [0, 1])
+    """
+    points = _points(counts)
+    folds = _freed(points, counts, shares, _greedy(points, shares, rng))
+    return _exchanged(points, counts, shares, folds) if len(counts) <= MOVE_LIMIT else folds
+
+
+def imbalance(counts: Integers, shares: Floats, folds: Integers) -> float:
+    """Return how far the folds are from the wanted shares, 0 being perfect.
+
+    It is the root of the sum over folds of two squares: the error of the fold's share of all faces, and the
+    root-mean-square error of its shares of the classes.
+    """
+    points = _points(counts)
+    return float(np.linalg.norm(_sums(points, folds, len(shares)) - _targets(points, shares)))
+
+
+def _points(counts: Integers) -> Floats:
+    """Return G x (C+1): shares of the classes, each weighted so that together they count as much as the last
+    column, the share of all faces.
+    """
+    totals = counts.sum(axis=0)
+    classes = counts[:, :-1][:, totals[:-1] > 0]
+    shares = classes / classes.sum(axis=0) / np.sqrt(max(1, classes.shape[1]))
+    return np.column_stack([shares, counts.sum(axis=1) / totals.sum()])
+
+
+def _targets(points: Floats, shares: Floats) -> Floats:
+    return np.outer(shares, points.sum(axis=0))
+
+
+def _sums(points: Floats, folds: Integers, fold_count: int) -> Floats:
+    sums = np.zeros((fold_count, points.shape[1]))
+    np.add.at(sums, folds, points)
+    return sums
+
+
+def _greedy(points: Floats, shares: Floats, rng: np.random.Generator) -> Integers:
+    group_count, fold_count = len(points), len(shares)
+    shuffled = rng.permutation(group_count)
+    order = shuffled[np.argsort(-np.linalg.norm(points[shuffled], axis=1), kind="stable")]
+    excess = -_targets(points, shares)
+    folds = np.full(group_count, -1, np.int64)
+    empty = list(rng.permutation(fold_count))
+    for done, group in enumerate(order):
+        # As late as can be: filling all folds first would put a large group into the small side of a hold-out.
+        if group_count - done == len(empty):
+            fold = empty[0]
+        else:
+            # Adding the same group anywhere, the sum of squares grows least where this product is smallest.
+            costs = excess @ points[group]
+            best = np.flatnonzero(costs <= costs.min() + 1e-15)
+            fold = best[0] if len(best) == 1 else rng.choice(best)
+        if fold in empty:
+            empty.remove(fold)
+        folds[group] = fold
+        excess[fold] += points[group]
+    return folds
+
+
+def _exchanged(points: Floats, counts: Integers, shares: Floats, folds: Integers) -> Integers:
+    """Return `folds` after the moves and swaps that lower the imbalance, the best of all first."""
+    squares = np.einsum("gc,gc->g", points, points)
+    distances = None
+    if len(points) <= SWAP_LIMIT:
+        distances = squares[:, None] + squares[None] - 2 * points @ points.T
+    for _ in range(_STEPS):
+        excess = _sums(points, folds, len(shares)) - _targets(points, shares)
+        products = excess @ points.T
+        changes = [_moves(products, squares, folds)]
+        if distances is not None:
+            changes.append(_swaps(products, distances, folds))
+        better = _best_allowed(changes, counts, folds)
+        if better is None:
+            break
+        folds = better
+    return folds
+
+
+def _moves(products: Floats, squares: Floats, folds: Integers) -> Floats:
+    """Return GxK: half of what the imbalance squared changes by when a group moves to a fold."""
+    here = products[folds, np.arange(len(folds))]
+    change = products.T - here[:, None] + squares[:, None]
+    change[np.arange(len(folds)), folds] = np.inf
+    # A fold's only group stays, or the fold would be empty.
+    change[np.bincount(folds, minlength=len(products))[folds] == 1] = np.inf
+    return change
+
+
+def _swaps(products: Floats, distances: Floats, folds: Integers) -> Floats:
+    """Return GxG: half of what the imbalance squared changes by when two groups change places."""
+    there = products[folds]
+    here = np.diag(there)
+    change = there + there.T - here[:, None] - here[None] + distances
+    change[folds[:, None] == folds[None]] = np.inf
+    return np.asarray(change)
+
+
+def _best_allowed(changes: list[Floats], counts: Integers, folds: Integers) -> Integers | None:
+    """Return `folds` after the best change that helps and confines no further class to one fold, or None."""
+    confined = confined_classes(counts, folds)
+    for _ in range(_TRIES):
+        kind = min(range(len(changes)), key=lambda index: changes[index].min())
+        group, other = np.unravel_index(changes[kind].argmin(), changes[kind].shape)
+        if changes[kind][group, other] > -_LEAST_GAIN:
+            return None
+        trial = folds.copy()
+        trial[group] = folds[other] if kind else other
+        if kind:
+            trial[other] = folds[group]
+        if set(confined_classes(counts, trial)) <= set(confined):
+            return trial
+        changes[kind][group, other] = np.inf
+    return None
+
+
+def confined_classes(counts: Integers, folds: Integers) -> list[int]:
+    """Return the classes (columns of `counts` but the last) that lie in a single fold.
+
+    Whoever is tested on that fold has none of them to learn from.
+    """
+    folds_of = [np.unique(folds[counts[:, column] > 0]) for column in range(counts.shape[1] - 1)]
+    return [column for column, found in enumerate(folds_of) if len(found) == 1]
+
+
+def _freed(points: Floats, counts: Integers, shares: Floats, folds: Integers) -> Integers:
+    """Return `folds` after moving one group of every confined class that has another to where it fits best."""
+    for column in confined_classes(counts, folds):
+        members = np.flatnonzero(counts[:, column] > 0)
+        if len(members) < 2 or len(shares) < 2:
+            continue
+        excess = _sums(points, folds, len(shares)) - _targets(points, shares)
+        change = _moves(excess @ points.T, np.einsum("gc,gc->g", points, points), folds)[members]
+        row, fold = np.unravel_index(change.argmin(), change.shape)
+        if np.isfinite(change[row, fold]):
+            folds = folds.copy()
+            folds[members[row]] = fold
+    return folds

@@ -1,0 +1,131 @@
+"""What must stay together: people that are, or may be, one.
+
+A split that parts one person's faces measures memory, not recognition. Four things tie faces together:
+
+- They have one `subject_id`.
+- Their subjects are known from tracks of one video (`subject_origin = video`) and are never seen in one frame.
+  A tracker that loses a face and finds it again starts a new track, so such tracks may be one person. Two
+  faces in one frame are two people.
+- They come from one source, if the caller asks for that.
+- One was generated from the other.
+
+Groups are the connected components of these ties.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fertools.core.errors import InputError
+
+GroupBy = Literal["subject", "source"]
+COLUMNS = ("face_id", "source_id", "frame_index", "subject_id", "subject_origin", "parent_id")
+"""Columns of the manifest that grouping needs."""
+
+
+def group_faces(faces: pa.Table, group_by: GroupBy = "subject") -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the group of every face, and the groups' names.
+
+    Args:
+        faces: rows of a manifest with COLUMNS, in any order. A generated face without a subject takes its parent's.
+        group_by: `source` also keeps all faces of a source together.
+
+    Returns:
+        A group number per row, and per group the alphabetically first of its subjects. Groups are numbered in the
+        order of their names, so neither depends on the order of the rows.
+
+    Raises:
+        InputError: a face has no subject, and no parent that has one.
+    """
+    columns = {name: faces[name].to_pylist() for name in COLUMNS}
+    subjects = _effective_subjects(columns["face_id"], columns["subject_id"], columns["parent_id"])
+    sets = _DisjointSets(subjects)
+    for first, second in _ties(columns, subjects, group_by):
+        sets.join(first, second)
+    members = defaultdict(list)
+    for subject in sets.members():
+        members[sets.find(subject)].append(subject)
+    name_of = {subject: min(group) for group in members.values() for subject in group}
+    names = sorted(set(name_of.values()))
+    number = {name: index for index, name in enumerate(names)}
+    return np.array([number[name_of[subject]] for subject in subjects], np.int64), names
+
+
+def _effective_subjects(face_ids: list[str], subject_ids: list[str | None], parent_ids: list[str | None]) -> list[str]:
+    known = dict(zip(face_ids, subject_ids, strict=True))
+    subjects = [
+        own if own is not None else known.get(parent) if parent is not None else None
+        for own, parent in zip(subject_ids, parent_ids, strict=True)
+    ]
+    if missing := subjects.count(None):
+        raise InputError(
+            f"{missing} of {len(subjects)} kept faces have no subject, so nothing can keep a person on one side; "
+            "give subjects with --subject-from at ingest, or import a table with a subject_id column"
+        )
+    return [subject for subject in subjects if subject is not None]
+
+
+def _ties(columns: dict[str, list], subjects: list[str], group_by: GroupBy) -> Iterator[tuple[str, str]]:
+    subject_of = dict(zip(columns["face_id"], subjects, strict=True))
+    for parent, subject in zip(columns["parent_id"], subjects, strict=True):
+        if parent in subject_of:
+            yield subject, subject_of[parent]
+    frames: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    first_of_source: dict[str, str] = {}
+    rows = zip(columns["source_id"], columns["frame_index"], columns["subject_origin"], subjects, strict=True)
+    for source, frame, origin, subject in rows:
+        if origin == "video":
+            frames[source][frame].add(subject)
+        if group_by == "source":
+            yield subject, first_of_source.setdefault(source, subject)
+    for rosters in frames.values():
+        yield from _never_together(rosters.values())
+
+
+def _never_together(rosters: Iterable[set[str]]) -> Iterator[tuple[str, str]]:
+    """Yield pairs that join all subjects of one video which may be one person.
+
+    The complement of "seen together" is walked without being built: each step looks at the subjects not reached
+    yet and leaves out those that were seen with the current one.
+    """
+    seen_with: dict[str, set[str]] = defaultdict(set)
+    for roster in {frozenset(roster) for roster in rosters}:
+        for subject in roster:
+            seen_with[subject] |= roster
+    unreached = set(seen_with)
+    waiting: list[str] = []
+    while unreached:
+        subject = waiting.pop() if waiting else unreached.pop()
+        unreached.discard(subject)
+        reached = unreached - seen_with[subject]
+        unreached -= reached
+        waiting.extend(reached)
+        for other in reached:
+            yield subject, other
+
+
+class _DisjointSets:
+    """Union-find over strings."""
+
+    def __init__(self, members: Iterable[str]) -> None:
+        self._parent = {member: member for member in members}
+
+    def members(self) -> Iterable[str]:
+        return self._parent.keys()
+
+    def find(self, member: str) -> str:
+        root = member
+        while self._parent[root] != root:
+            root = self._parent[root]
+        while self._parent[member] != root:
+            self._parent[member], member = root, self._parent[member]
+        return root
+
+    def join(self, first: str, second: str) -> None:
+        self._parent[self.find(first)] = self.find(second)

@@ -1,0 +1,99 @@
+"""A contact sheet: some faces of the dataset side by side, each with its words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+
+_CAPTION_PX, _GAP_PX = 30, 6
+
+
+@dataclass(frozen=True)
+class SheetOptions:
+    """What to draw.
+
+    Attributes:
+        faces: how many at most, taken evenly through the dataset.
+        columns: faces per row.
+        cell_px: side of a face on the sheet.
+        rejected: draw rejected faces, with their reasons, instead of kept ones.
+    """
+
+    faces: int = 70
+    columns: int = 10
+    cell_px: int = 112
+    rejected: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.faces, self.columns, self.cell_px) < 1:
+            raise InputError("a contact sheet needs at least one face, one column and one pixel")
+
+
+def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = None) -> int:
+    """Write a contact sheet as a PNG and return how many faces are on it.
+
+    Faces are ordered by emotion, subject, source and time. A crop that is missing shows as a grey cell that says so.
+
+    Args:
+        workspace: whose faces.
+        path: the picture to write.
+        options: what to draw; the defaults if None.
+
+    Raises:
+        InputError: there is no manifest, or no face of that status in it.
+    """
+    options = options or SheetOptions()
+    status = "rejected" if options.rejected else "kept"
+    columns = ("emotion", "subject_id", "source_id", "frame_index", "path", "reason", "valence", "arousal")
+    table = store.read_faces(workspace, columns, filters=[("status", "=", status)])
+    if not len(table):
+        raise InputError(f"there is no {status} face in {workspace.manifest} to draw")
+    order = [(name, "ascending") for name in columns[:4]]
+    table = table.sort_by(order)
+    chosen = np.unique(np.linspace(0, len(table) - 1, min(options.faces, len(table))).round().astype(int))
+    sheet = _draw(workspace.root, table.take(chosen).to_pylist(), options)
+    with files.replacing(path) as temporary:
+        sheet.save(temporary, format="PNG")
+    return len(chosen)
+
+
+def _draw(root: Path, rows: Sequence[dict[str, Any]], options: SheetOptions) -> Image.Image:
+    cell, font = options.cell_px, ImageFont.load_default(11)
+    across = min(options.columns, len(rows))
+    down = -(-len(rows) // across)
+    step_x, step_y = cell + _GAP_PX, cell + _CAPTION_PX + _GAP_PX
+    sheet = Image.new("RGB", (across * step_x + _GAP_PX, down * step_y + _GAP_PX), "white")
+    pen = ImageDraw.Draw(sheet)
+    for place, row in enumerate(rows):
+        x, y = _GAP_PX + place % across * step_x, _GAP_PX + place // across * step_y
+        sheet.paste(_face(root, row["path"], cell), (x, y))
+        for line, words in enumerate(_caption(row)):
+            pen.text((x, y + cell + 1 + 13 * line), words[: cell // 6], fill="black", font=font)
+    return sheet
+
+
+def _face(root: Path, path: str | None, cell: int) -> Image.Image:
+    try:
+        with Image.open(root / (path or "")) as picture:
+            return picture.convert("RGB").resize((cell, cell), Image.Resampling.LANCZOS)
+    except OSError:
+        missing = Image.new("RGB", (cell, cell), "lightgrey")
+        ImageDraw.Draw(missing).text((4, 4), "crop missing", fill="black")
+        return missing
+
+
+def _caption(row: dict[str, Any]) -> tuple[str, str]:
+    words = row["reason"] or row["emotion"] or "no label"
+    if row["valence"] is not None and not row["reason"]:
+        words += f" {row['valence']:+.1f} {row['arousal']:+.1f}"
+    return words, row["subject_id"] or "unknown"

@@ -1,0 +1,54 @@
+"""What a dataset holds, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fertools.core.vocabulary import EMOTIONS
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """The kept faces of one label.
+
+    Attributes:
+        label: an emotion, or None for the faces without one.
+        faces: how many.
+        subjects: distinct people among them.
+        sources: distinct videos or pictures among them.
+        valence: mean valence of those that have it; None if none has.
+        arousal: mean arousal likewise.
+    """
+
+    label: str | None
+    faces: int
+    subjects: int
+    sources: int
+    valence: float | None
+    arousal: float | None
+
+
+def count_labels(workspace: Workspace) -> list[LabelCount]:
+    """Return the counts per label: the seven expressions in their order, wider labels, then the unlabelled.
+
+    Raises:
+        InputError: there is no manifest.
+    """
+    columns = ("emotion", "subject_id", "source_id", "valence", "arousal")
+    table = store.read_faces(workspace, columns, filters=[("status", "=", "kept")]).to_pandas()
+    found = set(table["emotion"].dropna())
+    labels: list[str | None] = [label for label in EMOTIONS if label in found]
+    labels += sorted(found - set(EMOTIONS))
+    counts = []
+    for label in (*labels, None):
+        rows = table[table["emotion"].isna()] if label is None else table[table["emotion"] == label]
+        if len(rows):
+            means = (float(np.nanmean(rows[name])) if rows[name].notna().any() else None for name in columns[3:])
+            valence, arousal = means
+            people, sources = rows["subject_id"].nunique(), rows["source_id"].nunique()
+            counts.append(LabelCount(label, len(rows), people, sources, valence, arousal))
+    return counts

@@ -1,0 +1,199 @@
+"""Reading and writing manifests: whole files, atomically, with the schema checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fertools.core import files
+from fertools.core.errors import InputError, SchemaError
+from fertools.core.hashing import hash_bytes
+from fertools.core.workspace import Workspace
+from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
+
+Filters = list[Any]
+"""Conditions that must all hold, as pyarrow takes them: `[("status", "=", "kept"), ("fold", "in", [0, 1])]`."""
+
+
+def read_faces(workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None) -> pa.Table:
+    """Return the manifest, or some of its columns and rows, sorted by `face_id`.
+
+    Args:
+        workspace: whose manifest.
+        columns: names in the order wanted; None for all.
+        filters: conditions that must all hold; rows for which one is unknown (null) are left out.
+
+    Raises:
+        InputError: there is no manifest yet, or a column is not in the schema.
+        SchemaError: the file is of another schema version or not a manifest.
+    """
+    if not workspace.manifest.is_file():
+        raise InputError(f"there is no manifest in {workspace.root}; run `fertools ingest SOURCE` there first")
+    return read_table(workspace.manifest, FACES, columns, filters)
+
+
+def read_sources(
+    workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None
+) -> pa.Table:
+    """Return the sources table, or some of its columns and rows; see `read_faces`."""
+    if not workspace.sources.is_file():
+        raise InputError(f"there is no sources table in {workspace.root}; run `fertools ingest SOURCE` there first")
+    return read_table(workspace.sources, SOURCES, columns, filters)
+
+
+def read_table(
+    path: Path, schema: TableSchema, columns: Sequence[str] | None = None, filters: Filters | None = None
+) -> pa.Table:
+    """Return a table that `write_table` wrote, or some of its columns and rows.
+
+    Raises:
+        InputError: a wanted column is not in the schema.
+        SchemaError: the file is not Parquet, of another schema version, or has other columns.
+    """
+    wanted = list(columns) if columns is not None else list(schema.names)
+    if unknown := [name for name in wanted if name not in schema.names]:
+        raise InputError(
+            f"the {schema.name} table has no column '{unknown[0]}'; its columns are {', '.join(schema.names)}"
+        )
+    try:
+        check_schema(path, schema, pq.read_schema(path))
+        return pq.read_table(path, columns=wanted, filters=filters or None, partitioning=None)
+    except pa.ArrowInvalid as error:
+        raise SchemaError(
+            f"{path} cannot be read as Parquet ({_first_line(error)}); restore it or ingest again"
+        ) from error
+
+
+def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
+    """Raise SchemaError unless `found` is the current version of `schema`."""
+    version = (found.metadata or {}).get(VERSION_KEY)
+    if version is None:
+        raise SchemaError(f"{path} is not a fertools manifest (no schema version in it); give one that fertools wrote")
+    if version != str(SCHEMA_VERSION).encode():
+        raise SchemaError(
+            f"{path} has manifest schema version {version.decode(errors='replace')}, and this fertools reads version "
+            f"{SCHEMA_VERSION}; use the fertools that wrote it, or ingest again"
+        )
+    if not found.equals(schema.arrow):
+        differing = (
+            sorted(set(found.names) ^ set(schema.names))
+            or [field.name for field in schema.arrow if not field.equals(found.field(field.name))]
+            or ["the order of columns"]
+        )
+        raise SchemaError(
+            f"{path} says schema version {SCHEMA_VERSION} but differs in {', '.join(differing)}; ingest again"
+        )
+
+
+def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
+    """Write `table` to `path` atomically, sorted by the schema's key.
+
+    The same rows give the same bytes: no time stamps, one row order, one compression.
+
+    Raises:
+        SchemaError: the columns are not those of the schema, or the key is not unique.
+        StorageError: the disk is full or cannot be written.
+    """
+    if list(table.column_names) != list(schema.names):
+        raise SchemaError(f"cannot write {path}: its columns are not those of the {schema.name} table")
+    table = table.cast(schema.arrow).sort_by(schema.key).combine_chunks()
+    keys = table.column(schema.key)
+    if pc.count_distinct(keys).as_py() != len(keys):
+        raise SchemaError(f"cannot write {path}: {schema.key} is not unique")
+    with files.replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=65_536)
+
+
+def rebuild(workspace: Workspace) -> tuple[pa.Table, pa.Table]:
+    """Write `faces.parquet` and `sources.parquet` anew as the union of the committed parts; return both.
+
+    Labels, subjects and folds that later commands filled in stay with their `face_id`.
+
+    Raises:
+        SchemaError: a part is of another schema version.
+        StorageError: the disk is full or cannot be written.
+    """
+    parts = sorted(workspace.parts.glob("*.sources.parquet"))
+    sources = _union(SOURCES, parts)
+    faces = _union(FACES, [path.with_name(path.name.replace(".sources.", ".faces.")) for path in parts])
+    if workspace.manifest.is_file():
+        faces = _with_layers_of(read_faces(workspace, ("face_id", *LAYERS)), faces)
+    write_table(workspace.manifest, FACES, faces)
+    write_table(workspace.sources, SOURCES, sources)
+    return faces, sources
+
+
+def commit_part(workspace: Workspace, name: str, faces: pa.Table, sources: pa.Table) -> None:
+    """Add a part to the workspace; it counts from the moment its sources table is in place.
+
+    Args:
+        workspace: where to.
+        name: file-safe and unique to the part's content.
+        faces: rows of FACES whose crops are on the disk already.
+        sources: rows of SOURCES that these faces came from, and those that gave none.
+    """
+    write_table(workspace.parts / f"{name}.faces.parquet", FACES, faces)
+    write_table(workspace.parts / f"{name}.sources.parquet", SOURCES, sources)
+
+
+def committed_sources(workspace: Workspace) -> pa.Table:
+    """Return the sources rows of all committed parts."""
+    return _union(SOURCES, sorted(workspace.parts.glob("*.sources.parquet")))
+
+
+def forget_failed(workspace: Workspace) -> int:
+    """Take the sources that failed out of the committed parts, so that they count as new; return how many."""
+    forgotten = 0
+    for path in sorted(workspace.parts.glob("*.sources.parquet")):
+        rows = read_table(path, SOURCES)
+        good = rows.filter(pc.not_equal(rows["status"], "failed"))
+        if dropped := len(rows) - len(good):
+            forgotten += dropped
+            write_table(path, SOURCES, good)
+    return forgotten
+
+
+def replace_columns(table: pa.Table, columns: dict[str, Iterable[Any]]) -> pa.Table:
+    """Return `table` of FACES with the named columns replaced by values in row order."""
+    for name, values in columns.items():
+        field = FACES.arrow.field(name)
+        array = values if isinstance(values, pa.Array) else pa.array(list(values), type=field.type, from_pandas=True)
+        table = table.set_column(table.schema.get_field_index(name), field, array)
+    return table
+
+
+def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
+    """Return a digest of some columns of a table that depends on their values and row order alone."""
+    parts = []
+    for name in columns:
+        sink = pa.BufferOutputStream()
+        single = table.select([name]).combine_chunks().replace_schema_metadata(None)
+        with pa.ipc.new_stream(sink, single.schema) as writer:
+            writer.write_table(single)
+        parts += [name.encode(), sink.getvalue().to_pybytes()]
+    return hash_bytes(*parts)
+
+
+def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
+    if not paths:
+        return schema.arrow.empty_table()
+    return pa.concat_tables(read_table(path, schema) for path in paths).sort_by(schema.key).combine_chunks()
+
+
+def _with_layers_of(old: pa.Table, faces: pa.Table) -> pa.Table:
+    """Return `faces` with the layer columns of the rows of `old` that have the same `face_id`."""
+    position = pc.index_in(faces["face_id"], value_set=old["face_id"].combine_chunks())
+    known = pc.is_valid(position)
+    for name in LAYERS:
+        carried = pc.if_else(known, pc.take(old[name], position), faces[name])
+        faces = faces.set_column(faces.schema.get_field_index(name), faces.schema.field(name), carried)
+    return faces
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,1 @@
+"""An invented dataset, drawn: people who do not exist, with exact truth."""

@@ -1,0 +1,98 @@
+"""What a file's place says about whom it shows and what they express.
+
+A folder named by a word for an emotion (`joyful/`) labels what is in it. A folder named as a person
+(`subject-03/`, `p12/`) is that person. Where the names follow another rule, a regular expression says it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fertools.core.errors import InputError
+from fertools.core.vocabulary import Lexicon
+
+PERSON_FOLDER: Final = re.compile(
+    r"(?:subject|subj|sub|person|participant|actor|speaker|id|s|p)[-_ ]?\d+", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a name says; None where it says nothing."""
+
+    subject: str | None
+    subject_origin: str | None
+    emotion: str | None
+    emotion_origin: str | None
+
+
+@dataclass(frozen=True)
+class NamingRules:
+    """How to read a name.
+
+    Attributes:
+        lexicon: the words for emotions.
+        subject_from: `auto` (the nearest folder named as a person), `folder` (the folder that holds the file),
+            `none`, or a regular expression whose first group is the subject.
+        emotion_from: `folder` (the nearest folder that the lexicon knows), `none`, or a regular expression
+            whose first group is a word of the lexicon.
+
+    A regular expression is searched in the path below the given folder, with `/` between its parts.
+    """
+
+    lexicon: Lexicon
+    subject_from: str = "auto"
+    emotion_from: str = "folder"
+
+    def __post_init__(self) -> None:
+        for option, rule, words in (
+            ("--subject-from", self.subject_from, ("auto", "folder", "none")),
+            ("--emotion-from", self.emotion_from, ("folder", "none")),
+        ):
+            if rule not in words:
+                _compile(option, rule, words)
+
+    def read(self, below: Path) -> Named:
+        """Return what the path `below` (relative to the folder that was given) says."""
+        subject, subject_origin = self._subject(below)
+        emotion, emotion_origin = self._emotion(below)
+        return Named(subject, subject_origin, emotion, emotion_origin)
+
+    def _subject(self, below: Path) -> tuple[str | None, str | None]:
+        if self.subject_from == "none":
+            return None, None
+        if self.subject_from == "folder":
+            return (below.parent.as_posix(), "folder") if below.parent.name else (None, None)
+        if self.subject_from == "auto":
+            names = [name for name in reversed(below.parent.parts) if PERSON_FOLDER.fullmatch(name)]
+            return (names[0], "folder") if names else (None, None)
+        subject = _group(self.subject_from, below)
+        return (subject, "dataset") if subject else (None, None)
+
+    def _emotion(self, below: Path) -> tuple[str | None, str | None]:
+        if self.emotion_from == "none":
+            return None, None
+        if self.emotion_from == "folder":
+            labels = [label for name in reversed(below.parent.parts) if (label := self.lexicon.lookup(name))]
+            return (labels[0], "folder") if labels else (None, None)
+        word = _group(self.emotion_from, below)
+        label = self.lexicon.lookup(word) if word else None
+        return (label, "pattern") if label else (None, None)
+
+
+def _compile(option: str, rule: str, words: tuple[str, ...]) -> None:
+    expected = f"{option} takes {', '.join(words)}, or a regular expression with one group in brackets"
+    try:
+        groups = re.compile(rule).groups
+    except re.error as error:
+        raise InputError(f"{expected}; '{rule}' is not one ({error})") from error
+    if not groups:
+        raise InputError(f"{expected}; '{rule}' has no group")
+
+
+def _group(rule: str, below: Path) -> str | None:
+    match = re.search(rule, below.as_posix())
+    return match.group(1) if match else None

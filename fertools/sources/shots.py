@@ -1,0 +1,38 @@
+"""Where one shot ends and the next begins, so that no track crosses a cut.
+
+A cut changes both what colours a picture has and where they are. A pan changes only the second, a flash mostly the
+first; so both must change for a cut to be called.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+HISTOGRAM_CHANGE = 0.35
+"""Share of the pixels that changed their grey-level bin (half the L1 distance of two 32-bin histograms)."""
+LAYOUT_CHANGE = 0.12
+"""Mean absolute difference of two 32 x 18 grey thumbnails, of the full range."""
+
+
+class CutDetector:
+    """Tells, frame by frame, whether a new shot has begun."""
+
+    def __init__(self) -> None:
+        self._thumbnail: NDArray[np.float64] | None = None
+        self._histogram: NDArray[np.float64] | None = None
+
+    def is_cut(self, rgb: NDArray[np.uint8]) -> bool:
+        """Return whether `rgb` (H, W, 3) begins a new shot; the first frame never does."""
+        small = cv2.resize(rgb, (32, 18), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        thumbnail = grey.astype(np.float64) / 255
+        histogram = np.bincount(grey.ravel() // 8, minlength=32) / grey.size
+        before, self._thumbnail = self._thumbnail, thumbnail
+        shares, self._histogram = self._histogram, histogram
+        if before is None or shares is None:
+            return False
+        layout = float(np.abs(thumbnail - before).mean())
+        colours = float(np.abs(histogram - shares).sum() / 2)
+        return layout > LAYOUT_CHANGE and colours > HISTOGRAM_CHANGE

@@ -1,0 +1,76 @@
+"""The frames of a video, forward only, upright, each with its true presentation time.
+
+PyAV decodes. Times come from the container, never from a frame rate, so variable-rate video is exact.
+Rotation metadata is applied. See `docs/decisions/0002-pyav-decodes.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame.
+
+    Attributes:
+        index: its number in decoding order, from 0, every frame counted.
+        pts_s: presentation time in seconds; None where the container states none.
+        rgb: (H, W, 3) uint8, upright.
+    """
+
+    index: int
+    pts_s: float | None
+    rgb: NDArray[np.uint8]
+
+
+class BrokenVideoError(InputError):
+    """Decoding stopped in the middle; the frames before were good."""
+
+
+def read_frames(path: Path, *, every: int = 1, threads: int = 0) -> Iterator[Frame]:
+    """Yield every `every`-th frame of the video at `path`, beginning with the first.
+
+    Args:
+        path: a file with at least one video stream; the first is read.
+        every: 1 for all frames; frames between are decoded but not converted, which is much cheaper.
+        threads: decoding threads; 0 lets FFmpeg choose.
+
+    Raises:
+        InputError: the file cannot be opened, is not a video, or has no video stream.
+        BrokenVideoError: decoding failed after at least one good frame.
+    """
+    index = -1
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise InputError(f"{path} has no video stream")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = threads
+            for index, frame in enumerate(container.decode(stream)):
+                if index % every == 0:
+                    yield Frame(index, frame.time, _upright(frame))
+    except av.error.FFmpegError as error:
+        if index >= 0:
+            raise BrokenVideoError(f"decoding of {path} stopped after frame {index} ({error.strerror})") from error
+        raise InputError(f"{path} cannot be decoded as a video ({error.strerror})") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if index < 0:
+        raise InputError(f"{path} holds no frame that can be decoded")
+
+
+def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    rgb = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    # FFmpeg states the counter-clockwise turn that makes the picture upright, as numpy's rot90 counts.
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb

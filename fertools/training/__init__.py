@@ -1,0 +1,1 @@
+"""Training on a manifest: recipe, data, engine, systems, report."""
