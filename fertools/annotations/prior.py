@@ -59,7 +59,7 @@ def fill_prior(workspace: Workspace, *, overwrite: bool = False) -> PriorSummary
         if len(faces) and faces["emotion"].null_count == len(faces):
             raise InputError(
                 f"no face in {workspace.manifest} has an emotion, so there is no prior for it; put the files into "
-                "folders named by emotion and ingest again, or give labels with `fertools annotate --labels labels.csv`"
+                "folders named by emotion and ingest again, or give labels first with `fertools annotate LABELS.csv`"
             )
         before = without_priors(faces) if overwrite else faces
         after, summary = _filled(before, points)

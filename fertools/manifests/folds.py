@@ -61,8 +61,9 @@ def imbalance(counts: Integers, shares: Floats, folds: Integers) -> float:
 
 
 def _points(counts: Integers) -> Floats:
-    """Return G x (C+1): shares of the classes, each weighted so that together they count as much as the last
-    column, the share of all faces.
+    """Return Gx(C+1): each group's share of every class, and last its share of all faces.
+
+    The classes are weighted so that together they count as much as the last column.
     """
     totals = counts.sum(axis=0)
     classes = counts[:, :-1][:, totals[:-1] > 0]
@@ -86,14 +87,15 @@ def _greedy(points: Floats, shares: Floats, rng: np.random.Generator) -> Integer
     order = shuffled[np.argsort(-np.linalg.norm(points[shuffled], axis=1), kind="stable")]
     excess = -_targets(points, shares)
     folds = np.full(group_count, -1, np.int64)
+    squares = np.einsum("gc,gc->g", points, points)
     empty = list(rng.permutation(fold_count))
     for done, group in enumerate(order):
         # As late as can be: filling all folds first would put a large group into the small side of a hold-out.
         if group_count - done == len(empty):
             fold = empty[0]
         else:
-            # Adding the same group anywhere, the sum of squares grows least where this product is smallest.
-            costs = excess @ points[group]
+            # What the imbalance squared grows by, relative to the share: else a small part gets only what comes last.
+            costs = (2 * excess @ points[group] + squares[group]) / shares
             best = np.flatnonzero(costs <= costs.min() + 1e-15)
             fold = best[0] if len(best) == 1 else rng.choice(best)
         if fold in empty:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,7 @@ def _effective_subjects(face_ids: list[str], subject_ids: list[str | None], pare
     return [subject for subject in subjects if subject is not None]
 
 
-def _ties(columns: dict[str, list], subjects: list[str], group_by: GroupBy) -> Iterator[tuple[str, str]]:
+def _ties(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy) -> Iterator[tuple[str, str]]:
     subject_of = dict(zip(columns["face_id"], subjects, strict=True))
     for parent, subject in zip(columns["parent_id"], subjects, strict=True):
         if parent in subject_of:

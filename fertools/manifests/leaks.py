@@ -62,6 +62,7 @@ def _parted_tracks(rows: list[dict[str, object]]) -> list[str]:
         f"subjects {first[0]} and {second[0]} of source {source} may be one person and are in "
         f"{_listed({first[1], second[1]})}"
         for source, tracks in frames.items()
+        if len({side for _, side in tracks}) > 1
         for first, second in combinations(sorted(tracks, key=str), 2)
         if first[1] != second[1] and first[0] != second[0] and not tracks[first] & tracks[second]
     ]

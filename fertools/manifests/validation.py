@@ -1,0 +1,93 @@
+"""Validation: every invariant of a workspace's manifest, looked at in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fertools.core.vocabulary import load_lexicon
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, Evidence, broken_columns
+from fertools.manifests.schema import FACES, SOURCES
+
+EXAMPLES = 5
+"""Most names that a violation gives."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken invariant.
+
+    Attributes:
+        invariant: its name, such as `va-pair`, or `column:` and a column that breaks its rule in the schema.
+        message: one sentence with the number, what is wrong, and an example.
+        count: how many rows, crops or people break it.
+        examples: up to EXAMPLES of their names, in alphabetical order.
+    """
+
+    invariant: str
+    message: str
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a validation found.
+
+    Attributes:
+        faces: rows of the manifest.
+        sources: rows of the sources table.
+        violations: broken invariants, always in the same order; empty if all is well.
+    """
+
+    faces: int
+    sources: int
+    violations: tuple[Violation, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no invariant is broken."""
+        return not self.violations
+
+
+def validate(workspace: Workspace, *, deep: bool = False) -> Report:
+    """Check every invariant of the manifest, the sources table and the crops.
+
+    Args:
+        workspace: what to check.
+        deep: also decode every crop and compare its size.
+
+    Raises:
+        InputError: there is no manifest or no sources table.
+        SchemaError: a table is of another schema version.
+    """
+    evidence = Evidence(
+        workspace=workspace,
+        faces=store.read_faces(workspace),
+        sources=store.read_sources(workspace),
+        labels=load_lexicon(workspace.root).labels,
+        by_source=workspace.settings().get("split", {}).get("group_by") == "source",
+    )
+    return check(evidence, deep=deep)
+
+
+def check(evidence: Evidence, *, deep: bool = False) -> Report:
+    """Check every invariant of tables in memory; see `validate`."""
+    violations = [
+        _violation(f"column:{column}", f"rows break the rule that {column} {rule}", names)
+        for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES))
+        for column, (rule, names) in broken_columns(table, schema).items()
+    ]
+    violations += [
+        _violation(invariant.name, invariant.sentence, names)
+        for invariant in (*INVARIANTS, *([CROPS_DECODE] if deep else []))
+        if (names := invariant.find(evidence))
+    ]
+    return Report(len(evidence.faces), len(evidence.sources), tuple(violations))
+
+
+def _violation(name: str, sentence: str, names: Sequence[str]) -> Violation:
+    examples = tuple(sorted(names)[:EXAMPLES])
+    return Violation(name, f"{len(names)} {sentence}, such as {examples[0]}", len(names), examples)

@@ -1,0 +1,212 @@
+"""StarGAN's two networks: one generator for all expressions, one discriminator with a critic and an expression head.
+
+Layers are named as in the reference implementation (`main.0`, `main.9.main.3`, ...), so that its published weights
+load by name.
+
+Source: Banerjee, "Emotion Generation and Recognition: A StarGAN Approach" (2019), tables of the two networks;
+Choi et al., "StarGAN" (2018); biases, norms and the inside of a residual block from yunjey/stargan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Conditioning = Literal["concat", "cin"]
+Padding = Literal["zeros", "reflect"]
+
+SLOPE = 0.01
+"""Slope of the discriminator's leaky ReLU. The paper prints -0.01, which would not be monotone."""
+_RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+
+
+class ConditionalInstanceNorm(nn.Module):
+    """Instance norm whose scale and shift depend linearly on the condition.
+
+    With one-hot conditions this is one scale and one shift per class and channel.
+
+    Args:
+        channels: C.
+        condition_dim: n_c.
+
+    Source: Dumoulin et al., "A Learned Representation for Artistic Style" (2017), equation 5.
+    """
+
+    def __init__(self, channels: int, condition_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.scale = nn.Linear(condition_dim, channels, bias=False)
+        self.shift = nn.Linear(condition_dim, channels, bias=False)
+
+    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
+        """Return NxCxHxW features, normalised, scaled and shifted by the Nxn_c condition."""
+        scale = (self.weight + self.scale(condition))[..., None, None]
+        shift = (self.bias + self.shift(condition))[..., None, None]
+        return F.instance_norm(features) * scale + shift
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with instance norm around a skip; nothing follows the sum.
+
+    The paper's table lists one convolution per block; its parameter count proves two.
+    """
+
+    def __init__(self, channels: int, condition_dim: int, conditioning: Conditioning, padding: Padding) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False, padding_mode=padding),
+            _norm(channels, condition_dim, conditioning),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False, padding_mode=padding),
+            _norm(channels, condition_dim, conditioning),
+        )
+
+    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
+        """Return NxCxHxW features plus what the two convolutions make of them."""
+        return features + _run(self.main, features, condition)
+
+
+class Generator(nn.Module):
+    """Translates faces to the expression that a condition asks for.
+
+    With `conditioning="concat"` the condition is repeated over the picture and concatenated to it. These channels are
+    constant in space, so a convolution turns them into a constant per feature map, which instance norm then takes out:
+    the condition reaches the network through the zero-padded border alone. **Zero padding is therefore not a detail.**
+    With `padding="reflect"` (there only to show this) the condition has no effect at all. `conditioning="cin"` has no
+    such bottleneck.
+
+    Args:
+        condition_dim: n_c; 7 for classes, 2 for (valence, arousal), 9 for both.
+        conv_dim: channels of the first layer.
+        blocks: number of residual blocks.
+        conditioning: `concat` (the paper) or `cin` (conditional instance norm).
+        padding: `zeros`; `reflect` is a negative control.
+
+    Example:
+        >>> generator = Generator(condition_dim=7)
+        >>> sum(parameter.numel() for parameter in generator.parameters())
+        8436800
+    """
+
+    def __init__(
+        self,
+        condition_dim: int = 7,
+        conv_dim: int = 64,
+        blocks: int = 6,
+        conditioning: Conditioning = "concat",
+        padding: Padding = "zeros",
+    ) -> None:
+        super().__init__()
+        self.condition_dim, self.conditioning = condition_dim, conditioning
+        inputs = 3 + (condition_dim if conditioning == "concat" else 0)
+        layers: list[nn.Module] = [nn.Conv2d(inputs, conv_dim, 7, 1, 3, bias=False, padding_mode=padding)]
+        width = conv_dim
+        layers += [_norm(width, condition_dim, conditioning), nn.ReLU(inplace=True)]
+        for _ in range(2):
+            layers += [
+                nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False, padding_mode=padding),
+                _norm(2 * width, condition_dim, conditioning),
+                nn.ReLU(inplace=True),
+            ]
+            width *= 2
+        layers += [ResidualBlock(width, condition_dim, conditioning, padding) for _ in range(blocks)]
+        for _ in range(2):
+            layers += [
+                nn.ConvTranspose2d(width, width // 2, 4, 2, 1, bias=False),
+                _norm(width // 2, condition_dim, conditioning),
+                nn.ReLU(inplace=True),
+            ]
+            width //= 2
+        layers += [nn.Conv2d(width, 3, 7, 1, 3, bias=False, padding_mode=padding), nn.Tanh()]
+        self.main = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor, condition: Tensor) -> Tensor:
+        """Return the translated pictures.
+
+        Args:
+            images: Nx3xHxW in [-1, 1]; H and W are multiples of 4.
+            condition: Nxn_c.
+
+        Returns:
+            Nx3xHxW in (-1, 1).
+        """
+        if self.conditioning == "concat":
+            planes = condition.to(images.dtype)[..., None, None].expand(-1, -1, *images.shape[2:])
+            images = torch.cat([images, planes], dim=1)
+        return _run(self.main, images, condition)
+
+
+class Discriminator(nn.Module):
+    """Tells real faces from made ones, patch by patch, and reads the expression.
+
+    Six strided convolutions with leaky ReLU and no normalisation, so the critic is piecewise linear in its input,
+    which `fertools.training.losses.gradient_penalty` makes use of.
+
+    Args:
+        image_size: side of the picture in pixels, a multiple of 2 to the power `layers`.
+        domain_dim: n_d, outputs of the expression head.
+        conv_dim: channels of the first layer; each layer doubles them.
+        layers: number of strided convolutions.
+
+    Example:
+        >>> discriminator = Discriminator(image_size=64, domain_dim=7)
+        >>> sum(parameter.numel() for parameter in discriminator.parameters())
+        44735424
+    """
+
+    def __init__(self, image_size: int = 64, domain_dim: int = 7, conv_dim: int = 64, layers: int = 6) -> None:
+        super().__init__()
+        if image_size % 2**layers or image_size < 2**layers:
+            raise ValueError(f"image_size {image_size} is not a multiple of {2**layers}, as {layers} layers need")
+        modules: list[nn.Module] = []
+        inputs, width = 3, conv_dim
+        for _ in range(layers):
+            modules += [nn.Conv2d(inputs, width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+            inputs, width = width, 2 * width
+        self.main = nn.Sequential(*modules)
+        self.conv1 = nn.Conv2d(inputs, 1, 3, 1, 1, bias=False)
+        self.conv2 = nn.Conv2d(inputs, domain_dim, image_size // 2**layers, bias=False)
+
+    @property
+    def critic(self) -> list[nn.Conv2d]:
+        """The convolutions from picture to critic map, in order; a leaky ReLU of SLOPE stands between two."""
+        return [layer for layer in (*self.main, self.conv1) if isinstance(layer, nn.Conv2d)]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the critic map, Nx1xhxw, and the expression head's outputs, Nxn_d, of Nx3xHxW pictures."""
+        features = self.main(images)
+        return self.conv1(features), self.conv2(features).flatten(1)
+
+
+def load_reference_weights(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load weights in the layout of yunjey/stargan.
+
+    Its instance norms keep running statistics that its code never uses, since it always runs in training mode. They
+    are dropped; used, they would act as batch norm.
+
+    Args:
+        network: a `Generator` or `Discriminator` of the same sizes.
+        state: tensors by name, as in that repository's `.ckpt` files.
+
+    Raises:
+        RuntimeError: a name or shape differs.
+    """
+    network.load_state_dict({name: value for name, value in state.items() if not name.endswith(_RUNNING)})
+
+
+def _norm(channels: int, condition_dim: int, conditioning: Conditioning) -> nn.Module:
+    if conditioning == "cin":
+        return ConditionalInstanceNorm(channels, condition_dim)
+    return nn.InstanceNorm2d(channels, affine=True, track_running_stats=False)
+
+
+def _run(layers: nn.Sequential, features: Tensor, condition: Tensor) -> Tensor:
+    for layer in layers:
+        takes_condition = isinstance(layer, ConditionalInstanceNorm | ResidualBlock)
+        features = layer(features, condition) if takes_condition else layer(features)
+    return features

@@ -1,0 +1,161 @@
+"""StarGAN: one generator that turns a face to any expression, one discriminator that judges it and names it.
+
+Source: Banerjee, "Emotion Generation and Recognition: A StarGAN Approach" (2019), chapter 4; signs, target labels and
+the order of updates from yunjey/stargan. `docs/explanation/stargan.md` says what the paper leaves open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fertools.core.vocabulary import EMOTIONS
+from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
+from fertools.training.networks.stargan import SLOPE, Discriminator, Generator
+from fertools.training.systems.base import Batch, Draws, Step, Target
+from fertools.training.systems.stargan_recipe import StarganRecipe
+
+G, D = "generator", "discriminator"
+CIRCLE = ((-0.8, 0.0), (-0.6, 0.6), (0.0, 0.8), (0.6, 0.6), (0.8, 0.0), (0.5, -0.5), (-0.5, -0.5))
+"""Points of (valence, arousal), once around the plane, that samples are translated to where there are no classes."""
+
+
+class Stargan:
+    """The two networks, their losses, and the order of their steps.
+
+    Args:
+        recipe: sizes, weights and options.
+
+    Attributes:
+        networks: `generator` and `discriminator`.
+        averaged: the generator.
+    """
+
+    averaged = (G,)
+
+    def __init__(self, recipe: StarganRecipe) -> None:
+        self.recipe = recipe
+        self.classes = len(EMOTIONS) if recipe.condition.startswith("class7") else 0
+        self.regressions = 2 if recipe.condition.endswith("va2") else 0
+        dim = self.classes + self.regressions
+        self._generator = Generator(dim, recipe.conv_dim, recipe.generator_blocks, recipe.conditioning)
+        self._discriminator = Discriminator(recipe.image_size, dim, recipe.conv_dim, recipe.discriminator_layers)
+        self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
+
+    def condition(self, emotions: Tensor, valence_arousal: Tensor) -> Tensor:
+        """Return Nxn_c conditions: one-hot classes, then (valence, arousal), as far as the recipe asks for them."""
+        parts = []
+        if self.classes:
+            parts.append(F.one_hot(emotions, self.classes).to(valence_arousal.dtype))
+        if self.regressions:
+            parts.append(valence_arousal)
+        return torch.cat(parts, dim=1)
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
+        """Return the permutation that makes target labels of labels, and the mixing shares of the penalty."""
+        return {
+            "permutation": torch.randperm(batch_size, generator=generator),
+            "alpha": torch.rand(batch_size, 1, 1, 1, generator=generator),
+        }
+
+    def iterate(self, iteration: int, batch: Batch, draws: Draws) -> Iterator[Step]:
+        """Yield the discriminator's step, and on every `n_critic`-th iteration the generator's on the same batch.
+
+        The generator does not change in between, so its picture for the discriminator's step is the one that its own
+        step needs: it is computed once, with a graph only if that step comes.
+        """
+        with_generator = (iteration + 1) % self.recipe.n_critic == 0
+        target = self._permuted(batch, draws["permutation"])
+        with torch.set_grad_enabled(with_generator):
+            fake = self._generator(batch.images, self.condition(target.emotions, target.valence_arousal))
+        yield self.d_step(batch, fake.detach(), draws["alpha"])
+        if with_generator:
+            yield self.g_step(batch, target, fake)
+
+    def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor) -> Step:
+        """Return the discriminator's loss.
+
+        -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP, with the regression term
+        lambda_va MSE(D_va(x), c) where the condition has valence and arousal.
+
+        Args:
+            batch: real faces x with their own labels c.
+            fake: G(x, c'), detached.
+            alpha: Nx1x1x1 shares of x in the pictures that the penalty is taken at.
+        """
+        recipe = self.recipe
+        # Without normalisation a sample's output does not depend on the batch, so real and fake go through together.
+        critic, heads = self._discriminator(torch.cat([batch.images, fake]))
+        real_critic, fake_critic = critic.float().chunk(2)
+        terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
+        loss = terms["D/loss_real"] + terms["D/loss_fake"]
+        loss = loss + self._label_loss("D", heads.chunk(2)[0], batch, terms)
+        if recipe.gp != "none":
+            points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
+            gradient = input_gradient(self._discriminator.critic, points, SLOPE, recipe.gp_impl)
+            terms["D/loss_gp"] = gradient_penalty(gradient, recipe.gp)
+            loss = loss + recipe.lambda_gp * terms["D/loss_gp"]
+        return _step(D, loss, terms)
+
+    def g_step(self, batch: Batch, target: Batch, fake: Tensor) -> Step:
+        """Return the generator's loss.
+
+        -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c'), with the
+        regression term where the condition has valence and arousal.
+
+        Args:
+            batch: real faces x with their own labels c.
+            target: the labels c'.
+            fake: G(x, c') with its graph.
+        """
+        # Nobody asks for the discriminator's weight gradients here, and they are a third of its backward pass.
+        self._discriminator.requires_grad_(False)
+        critic, heads = self._discriminator(fake)
+        self._discriminator.requires_grad_(True)
+        terms = {"G/loss_fake": -critic.float().mean()}
+        loss = terms["G/loss_fake"]
+        if self.recipe.lambda_rec:
+            back = self._generator(fake, self.condition(batch.emotions, batch.valence_arousal))
+            terms["G/loss_rec"] = (batch.images - back).abs().mean()
+            loss = loss + self.recipe.lambda_rec * terms["G/loss_rec"]
+        return _step(G, loss + self._label_loss("G", heads, target, terms), terms)
+
+    def targets(self, prototypes: Tensor) -> list[Target]:
+        """Return the seven expressions, or points around the plane of valence and arousal."""
+        if not self.classes:
+            return [Target(f"v {v:+.1f} a {a:+.1f}", None, torch.tensor([v, a])) for v, a in CIRCLE]
+        rows = self.condition(torch.arange(self.classes), prototypes)
+        return [Target(word, word, row) for word, row in zip(EMOTIONS, rows, strict=True)]
+
+    def translate(self, generator: nn.Module, images: Tensor, condition: Tensor) -> Tensor:
+        """Return G(images, condition)."""
+        translated: Tensor = generator(images, condition)
+        return translated
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the discriminator's own head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
+        heads = self._discriminator(images)[1].float()
+        return heads[:, : self.classes], heads[:, self.classes :]
+
+    def _permuted(self, batch: Batch, permutation: Tensor) -> Batch:
+        order = permutation.to(batch.images.device)
+        return Batch(batch.images, batch.emotions[order], batch.valence_arousal[order])
+
+    def _label_loss(self, network: str, heads: Tensor, wanted: Batch, terms: dict[str, Tensor]) -> Tensor:
+        """Return the weighted expression loss of a network, and add its parts to `terms`."""
+        heads = heads.float()
+        loss = heads.new_zeros(())
+        if self.classes:
+            terms[f"{network}/loss_cls"] = F.cross_entropy(heads[:, : self.classes], wanted.emotions)
+            loss = loss + self.recipe.lambda_cls * terms[f"{network}/loss_cls"]
+        if self.regressions:
+            terms[f"{network}/loss_va"] = F.mse_loss(heads[:, self.classes :], wanted.valence_arousal)
+            loss = loss + self.recipe.lambda_va * terms[f"{network}/loss_va"]
+        return loss
+
+
+def _step(network: str, loss: Tensor, terms: dict[str, Tensor]) -> Step:
+    return Step(network, loss, {name: value.detach() for name, value in terms.items()})

@@ -1,0 +1,64 @@
+"""What commands print when all is well."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fertools.cli.main import COMMANDS
+from tests.cli.conftest import Run, make_workspace
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_has_help(fertools: Run, command: str) -> None:
+    ended = fertools(*([command] if command else []), "--help")
+    assert ended.code == 0
+    assert "Usage: fertools" in ended.out
+
+
+def test_the_help_of_a_command_begins_as_the_list_says(fertools: Run) -> None:
+    listed = fertools("--help").out
+    for command, summary in COMMANDS.items():
+        assert command in listed
+        assert summary.endswith(".")
+
+
+def test_prior_split_show_validate(fertools: Run, tmp_path: Path) -> None:
+    make_workspace(tmp_path)
+    assert "filled" in fertools("annotate", "--va", "--prior").out
+    assert fertools("split", "--folds", "4").code == 0
+    shown = fertools("show")
+    assert "happiness" in shown.out
+    rows = json.loads(fertools("show", "--json").out)
+    assert [row["faces"] for row in rows] == [8] * 7
+    assert rows[0]["valence"] == pytest.approx(-0.57)
+    assert fertools("validate").code == 0
+
+
+def test_a_second_split_changes_nothing_and_another_is_refused(fertools: Run, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    assert fertools("split", "--folds", "4").code == 0
+    before = workspace.manifest.read_bytes()
+    assert "nothing to change" in fertools("split", "--folds", "4").out
+    assert fertools("split", "--folds", "2").code == 5
+    assert workspace.manifest.read_bytes() == before
+    assert fertools("split", "--folds", "2", "--overwrite").code == 0
+
+
+def test_a_contact_sheet_is_a_picture(fertools: Run, tmp_path: Path) -> None:
+    make_workspace(tmp_path)
+    assert fertools("show", "--sheet", "sheet.png", "--faces", "14").code == 0
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 1000
+    assert fertools("show", "--sheet", "sheet.png", "--rejected").code == 2
+
+
+def test_doctor_finds_what_is_needed(fertools: Run) -> None:
+    ended = fertools("doctor", "--json")
+    found = json.loads(ended.out)
+    assert ended.code == 0, ended.err
+    assert "digest" in found["MTCNN weights"]
+    assert found["torch"]

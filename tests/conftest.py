@@ -1,0 +1,45 @@
+"""What all tests share: clips made on the spot, and one real portrait that scikit-image carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+
+def write_clip(
+    path: Path,
+    frames: Sequence[NDArray[np.uint8]],
+    *,
+    times_ms: Sequence[int] | None = None,
+    codec: str = "libx264",
+    rate: int = 25,
+) -> Path:
+    """Write RGB frames as a video, shown at `times_ms` (25 per second if None)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = frames[0].shape[:2]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = width, height
+        stream.pix_fmt = {"gif": "rgb8", "ffv1": "bgr0"}.get(codec, "yuv420p")
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for number, rgb in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+            frame.pts = times_ms[number] if times_ms is not None else number * 1000 // rate
+            frame.time_base = Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def portrait() -> NDArray[np.uint8]:
+    """The astronaut: 512 x 512 RGB, one face, a picture of NASA's in the public domain."""
+    from skimage import data
+
+    return np.asarray(data.astronaut(), dtype=np.uint8)

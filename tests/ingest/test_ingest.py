@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError, ResumeRefused, StorageError
+from fertools.core.workspace import Workspace
+from fertools.ingest.options import IngestOptions
+from fertools.ingest.run import IngestSummary, ingest
+from fertools.manifests import store
+from tests.conftest import write_clip
+
+OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24")
+
+
+def _small(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(portrait, (192, 192), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def moving_face(portrait: NDArray[np.uint8], count: int, step_px: int = 2) -> list[NDArray[np.uint8]]:
+    """Return frames of one face that moves to the right."""
+    face = _small(portrait)
+    return [np.roll(face, step_px * number, axis=1) for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8]) -> Path:
+    """A folder with one face, two faces, no face, a broken file, a copy, and a picture."""
+    folder = tmp_path_factory.mktemp("given") / "videos"
+    face = _small(portrait)
+    pair = [np.concatenate([frame, frame[:, ::-1]], axis=1) for frame in moving_face(portrait, 3)]
+    write_clip(folder / "joyful" / "one.mp4", moving_face(portrait, 6))
+    write_clip(folder / "p07" / "sad" / "two.mp4", pair)
+    write_clip(folder / "p07" / "sad" / "alone.mp4", moving_face(portrait, 3, step_px=4))
+    write_clip(folder / "nobody.mp4", [np.full((96, 96, 3), 90, dtype=np.uint8)] * 3)
+    (folder / "broken.mp4").write_bytes(b"this is no video" * 50)
+    (folder / "zero.mp4").touch()
+    shutil.copy(folder / "joyful" / "one.mp4", folder / "z-copy.mp4")
+    cv2.imwrite(str(folder / "p07" / "portrait.png"), face[..., ::-1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> tuple[Workspace, IngestSummary]:
+    workspace = Workspace.at(tmp_path_factory.mktemp("workspace"))
+    return workspace, ingest(workspace, [videos], OPTIONS)
+
+
+def _sources(workspace: Workspace) -> dict[str, dict[str, object]]:
+    rows = store.read_sources(workspace).to_pylist()
+    return {Path(str(row["path"])).name: row for row in rows}
+
+
+def test_every_source_is_accounted_for(done: tuple[Workspace, IngestSummary], videos: Path) -> None:
+    workspace, summary = done
+    outcomes = {name: row["status"] for name, row in _sources(workspace).items()}
+    assert outcomes == {
+        "one.mp4": "done",
+        "two.mp4": "done",
+        "alone.mp4": "done",
+        "portrait.png": "done",
+        "nobody.mp4": "empty",
+        "broken.mp4": "failed",
+        "zero.mp4": "failed",
+        "z-copy.mp4": "duplicate",
+    }
+    assert summary.sources == {"done": 4, "empty": 1, "failed": 2, "duplicate": 1}
+    assert len(summary.failures) == 2
+    assert "0 bytes" in str(_sources(workspace)["zero.mp4"]["reason"])
+    assert str(videos / "joyful" / "one.mp4") in str(_sources(workspace)["z-copy.mp4"]["reason"])
+
+
+def test_each_face_is_found_in_each_frame(done: tuple[Workspace, IngestSummary]) -> None:
+    workspace, summary = done
+    sources = _sources(workspace)
+    assert [sources[name]["faces_kept"] for name in ("one.mp4", "two.mp4", "alone.mp4", "portrait.png")] == [6, 6, 3, 1]
+    assert summary.faces_kept == 16
+    assert summary.frames == 6 + 3 + 3 + 3 + 1
+
+
+def test_folders_give_emotion_and_subject(done: tuple[Workspace, IngestSummary]) -> None:
+    workspace, _ = done
+    names = {row["source_id"]: name for name, row in _sources(workspace).items()}
+    found: dict[str, set[tuple[object, object, object]]] = {}
+    for row in store.read_faces(workspace).to_pylist():
+        found.setdefault(names[row["source_id"]], set()).add((row["emotion"], row["subject_id"], row["subject_origin"]))
+    one = _sources(workspace)["one.mp4"]["source_id"]
+    two = _sources(workspace)["two.mp4"]["source_id"]
+    assert found["one.mp4"] == {("happiness", f"v{str(one)[:12]}", "video")}
+    assert found["alone.mp4"] == {("sadness", "p07", "folder")}
+    assert found["portrait.png"] == {(None, "p07", "folder")}
+    # Two people in a folder named as one: nothing says which of them it means.
+    assert found["two.mp4"] == {("sadness", f"v{str(two)[:12]}-t{track}", "video") for track in (0, 1)}
+
+
+def test_crops_are_there_and_hold_the_face_upright(
+    done: tuple[Workspace, IngestSummary], portrait: NDArray[np.uint8]
+) -> None:
+    workspace, _ = done
+    one = _sources(workspace)["one.mp4"]["source_id"]
+    rows = store.read_faces(workspace, filters=[("source_id", "=", one)]).to_pylist()
+    for row in rows:
+        crop = cv2.imread(str(workspace.root / row["path"]))
+        assert crop is not None
+        assert crop.shape == (64, 64, 3)
+        # The landmarks, taken through the matrix, lie in the crop, the eyes above the mouth.
+        matrix, points = np.array(row["matrix"]), np.array(row["landmarks"])
+        placed = points @ matrix[:, :2].T + matrix[:, 2]
+        assert ((placed > 0) & (placed < 64)).all()
+        assert placed[:2, 1].max() < placed[3:, 1].min()
+
+
+def test_times_and_tracks_follow_the_video(done: tuple[Workspace, IngestSummary]) -> None:
+    workspace, _ = done
+    one = _sources(workspace)["one.mp4"]["source_id"]
+    rows = sorted(
+        store.read_faces(workspace, filters=[("source_id", "=", one)]).to_pylist(), key=lambda row: row["frame_index"]
+    )
+    assert [row["pts_s"] for row in rows] == pytest.approx([0.04 * number for number in range(6)])
+    assert {row["track_id"] for row in rows} == {0}
+    centres = [(row["box"][0] + row["box"][2]) / 2 for row in rows]
+    assert np.diff(centres) == pytest.approx([2] * 5, abs=2)
+
+
+def test_a_second_run_does_nothing(done: tuple[Workspace, IngestSummary], videos: Path) -> None:
+    workspace, summary = done
+    before = workspace.manifest.read_bytes(), workspace.sources.read_bytes()
+    again = ingest(workspace, [videos], OPTIONS)
+    assert again.new_sources == 0
+    assert again.faces_kept == summary.faces_kept
+    assert (workspace.manifest.read_bytes(), workspace.sources.read_bytes()) == before
+
+
+def test_processes_give_the_same_bytes(done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path) -> None:
+    workspace, _ = done
+    other = Workspace.at(tmp_path)
+    ingest(other, [videos], IngestOptions(workers=2, crop_px=64, min_face="24"))
+    assert other.manifest.read_bytes() == workspace.manifest.read_bytes()
+
+
+def test_added_videos_are_added_and_labels_stay(videos: Path, tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+    folder = tmp_path / "videos"
+    shutil.copytree(videos / "joyful", folder / "joyful")
+    workspace = Workspace.at(tmp_path / "workspace")
+    ingest(workspace, [folder], OPTIONS)
+    faces = store.read_faces(workspace)
+    labelled = store.replace_columns(faces, {"valence": [0.5] * len(faces), "arousal": [0.25] * len(faces)})
+    store.write_table(workspace.manifest, store.FACES, labelled)
+    write_clip(folder / "fear" / "new.mp4", moving_face(portrait, 4, step_px=3))
+    summary = ingest(workspace, [folder], OPTIONS)
+    after = store.read_faces(workspace)
+    assert summary.new_sources == 1
+    kept = after.filter(pc.is_in(after["face_id"], value_set=faces["face_id"].combine_chunks()))
+    assert set(kept["valence"].to_pylist()) == {0.5}
+    assert len(after) == len(faces) + 4
+    assert after["valence"].null_count == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (IngestOptions(workers=1, crop_px=96, min_face="24"), "crop_px 64, not 96"),
+        (IngestOptions(workers=1, crop_px=64, min_face="30"), "min_face 24, not 30"),
+        (IngestOptions(workers=1, crop_px=64, min_face="24", template="arcface"), "template loose, not arcface"),
+    ],
+)
+def test_other_options_are_refused_by_name(
+    done: tuple[Workspace, IngestSummary], videos: Path, options: IngestOptions, words: str
+) -> None:
+    with pytest.raises(ResumeRefused, match=words):
+        ingest(done[0], [videos], options)
+
+
+def test_a_changed_file_is_refused_and_overwrite_begins_anew(
+    videos: Path, tmp_path: Path, portrait: NDArray[np.uint8]
+) -> None:
+    folder = tmp_path / "videos"
+    shutil.copytree(videos / "joyful", folder)
+    workspace = Workspace.at(tmp_path / "workspace")
+    ingest(workspace, [folder], OPTIONS)
+    write_clip(folder / "one.mp4", moving_face(portrait, 4))
+    with pytest.raises(ResumeRefused, match=r"one\.mp4 has other content"):
+        ingest(workspace, [folder], OPTIONS)
+    summary = ingest(workspace, [folder], IngestOptions(workers=1, crop_px=64, min_face="24", overwrite=True))
+    assert summary.faces_kept == 4
+
+
+def test_retry_failed_works_on_failures_alone(videos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    shutil.copy(videos / "broken.mp4", folder / "a.mp4")
+    shutil.copy(videos / "nobody.mp4", folder / "b.mp4")
+    workspace = Workspace.at(tmp_path / "workspace")
+    assert ingest(workspace, [folder], OPTIONS).sources == {"failed": 1, "empty": 1}
+    shutil.copy(videos / "joyful" / "one.mp4", folder / "a.mp4")
+    assert ingest(workspace, [folder], OPTIONS).new_sources == 0
+    retried = IngestOptions(workers=1, crop_px=64, min_face="24", retry_failed=True)
+    summary = ingest(workspace, [folder], retried)
+    assert (summary.new_sources, summary.sources) == (1, {"done": 1, "empty": 1})
+
+
+def test_a_folder_without_faces_gives_an_empty_manifest(videos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    summary = ingest(workspace, [videos / "nobody.mp4"], OPTIONS)
+    assert (summary.sources, summary.faces_kept) == ({"empty": 1}, 0)
+    assert len(store.read_faces(workspace)) == 0
+
+
+def test_a_full_disk_stops_with_what_was_committed(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace.at(tmp_path)
+    ingest(workspace, [videos / "joyful"], OPTIONS)
+    before = workspace.manifest.read_bytes()
+
+    def full(path: Path, content: bytes, *, flush: bool = True) -> None:
+        raise StorageError(f"cannot write {path}: the disk is full; free or allow space there and run again")
+
+    monkeypatch.setattr("fertools.core.files.write_bytes", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        ingest(workspace, [videos / "joyful", videos / "p07"], OPTIONS)
+    assert workspace.manifest.read_bytes() == before
+    monkeypatch.undo()
+    assert ingest(workspace, [videos / "joyful", videos / "p07"], OPTIONS).sources == {"done": 4}
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"every": 0}, "--every"),
+        ({"crop_px": 4}, "--crop-px"),
+        ({"workers": 0}, "--workers"),
+        ({"batch_size": 0}, "--batch-size"),
+        ({"template": "round"}, "--template 'round'"),
+        ({"crop_format": "gif"}, "--crop-format"),
+        ({"modality": "sonar"}, "--modality"),
+    ],
+)
+def test_options_out_of_range_are_refused(values: dict[str, object], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        IngestOptions(**values)  # type: ignore[arg-type]  # wrong values are the point

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from fertools.core.errors import InputError
+from fertools.sources.images import read_image
+
+
+@pytest.fixture
+def colours() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "tiff", "bmp", "webp"])
+def test_lossless_formats_give_the_same_pixels(tmp_path: Path, colours: NDArray[np.uint8], suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(colours).save(path, lossless=True)
+    np.testing.assert_array_equal(read_image(path), colours)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg"])
+def test_jpeg_is_close(tmp_path: Path, suffix: str) -> None:
+    ramp = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], 3, axis=2).repeat(32, axis=0)
+    Image.fromarray(ramp).save(tmp_path / f"a.{suffix}", quality=95)
+    assert np.abs(read_image(tmp_path / f"a.{suffix}").astype(int) - ramp).max() < 8
+
+
+def test_grey_becomes_three_equal_channels(tmp_path: Path, colours: NDArray[np.uint8]) -> None:
+    Image.fromarray(colours[..., 0]).save(tmp_path / "a.pgm")
+    read = read_image(tmp_path / "a.pgm")
+    for channel in range(3):
+        np.testing.assert_array_equal(read[..., channel], colours[..., 0])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_scaled_by_their_full_range(tmp_path: Path, suffix: str) -> None:
+    wide = np.array([[0, 257, 32896, 65535]], dtype=np.uint16)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "pgm":
+        path.write_bytes(b"P5 4 1 65535\n" + wide.astype(">u2").tobytes())
+    else:
+        Image.fromarray(wide).save(path)
+    np.testing.assert_array_equal(read_image(path)[0, :, 0], [0, 1, 128, 255])
+
+
+def test_transparent_parts_show_white(tmp_path: Path) -> None:
+    pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0]]], dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png")[0], [[10, 20, 30], [255, 255, 255]])
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [(1, lambda a: a), (3, lambda a: np.rot90(a, 2)), (6, lambda a: np.rot90(a, -1)), (8, lambda a: np.rot90(a, 1))],
+)
+def test_orientation_metadata_is_applied(
+    tmp_path: Path, colours: NDArray[np.uint8], orientation: int, upright: type
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), upright(colours))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n broken"])
+def test_what_is_not_a_picture_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.png"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_picture_cut_off_is_refused(tmp_path: Path) -> None:
+    big = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(big).save(tmp_path / "whole.jpg")
+    content = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"a\.jpg"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_an_implausibly_large_picture_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.fromarray(np.zeros((20, 20, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="too many pixels"):
+        read_image(tmp_path / "a.png")

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fertools.core.errors import InputError
+from fertools.core.vocabulary import load_lexicon
+from fertools.sources.naming import NamingRules
+
+LEXICON = load_lexicon()
+
+
+@pytest.mark.parametrize(
+    ("below", "emotion"),
+    [
+        ("joyful/a.mp4", "happiness"),
+        ("Happiness/a.mp4", "happiness"),
+        ("03_Ill-Tempered/a.mp4", "anger"),
+        ("p01/surprise/a.mp4", "surprise"),
+        ("surprise/p01/a.mp4", "surprise"),
+        ("sad/happy/a.mp4", "happiness"),
+        ("holiday/a.mp4", None),
+        ("not happy/a.mp4", None),
+        ("happy.mp4", None),
+    ],
+)
+def test_the_nearest_folder_that_is_an_emotion_labels(below: str, emotion: str | None) -> None:
+    named = NamingRules(LEXICON).read(Path(below))
+    assert named.emotion == emotion
+    assert named.emotion_origin == (None if emotion is None else "folder")
+
+
+@pytest.mark.parametrize(
+    ("rule", "below", "subject", "origin"),
+    [
+        ("auto", "p01/happy/a.mp4", "p01", "folder"),
+        ("auto", "happy/Subject-12/a.mp4", "Subject-12", "folder"),
+        ("auto", "happy/a.mp4", None, None),
+        ("auto", "pictures/a.mp4", None, None),
+        ("folder", "anna-k/a.mp4", "anna-k", "folder"),
+        ("folder", "a.mp4", None, None),
+        ("none", "p01/a.mp4", None, None),
+        (r"(\d{4})_", "1001_IEO_HAP_LO.flv", "1001", "dataset"),
+        (r"(\d{4})_", "other.flv", None, None),
+    ],
+)
+def test_the_subject_comes_from_where_the_rule_says(
+    rule: str, below: str, subject: str | None, origin: str | None
+) -> None:
+    named = NamingRules(LEXICON, subject_from=rule).read(Path(below))
+    assert (named.subject, named.subject_origin) == (subject, origin)
+
+
+def test_an_emotion_pattern_goes_through_the_lexicon() -> None:
+    rules = NamingRules(LEXICON, emotion_from=r"_([A-Z]{3})_[A-Z]{2}\.")
+    assert rules.read(Path("1001_IEO_HAP_LO.mp4")).emotion == "happiness"
+    assert rules.read(Path("1001_IEO_XXX_LO.mp4")).emotion is None
+    assert NamingRules(LEXICON, emotion_from="none").read(Path("happy/a.mp4")).emotion is None
+
+
+@pytest.mark.parametrize("rule", ["(", "no group"])
+def test_a_rule_that_cannot_be_is_refused(rule: str) -> None:
+    with pytest.raises(InputError, match="--subject-from"):
+        NamingRules(LEXICON, subject_from=rule)
+    with pytest.raises(InputError, match="--emotion-from"):
+        NamingRules(LEXICON, emotion_from=rule)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+from fertools.sources.shots import CutDetector
+from fertools.sources.videos import BrokenVideoError, read_frames
+from tests.conftest import write_clip
+
+
+def _frames(count: int, height: int = 48, width: int = 64) -> list[NDArray[np.uint8]]:
+    """A white bar that moves 2 px a frame over a ramp."""
+    frames = []
+    for number in range(count):
+        frame = np.repeat(np.linspace(0, 200, width).astype(np.uint8)[None, :, None], 3, axis=2).repeat(height, axis=0)
+        frame[:, 2 * number % width : 2 * number % width + 4] = 255
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("mp4", "libx264"), ("mov", "libx264"), ("mkv", "ffv1"), ("webm", "libvpx"), ("avi", "mpeg4"), ("gif", "gif")],
+)
+def test_every_container_gives_all_frames(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = write_clip(tmp_path / f"a.{suffix}", _frames(10), codec=codec)
+    frames = list(read_frames(path))
+    assert [frame.index for frame in frames] == list(range(10))
+    assert all(frame.rgb.shape == (48, 64, 3) and frame.rgb.dtype == np.uint8 for frame in frames)
+
+
+def test_pixels_equal_a_second_decoder(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", _frames(6), codec="ffv1")
+    capture = cv2.VideoCapture(str(path))
+    for frame in read_frames(path):
+        _, bgr = capture.read()
+        np.testing.assert_array_equal(frame.rgb, bgr[..., ::-1])
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_times_of_variable_rate_video_are_exact(tmp_path: Path, suffix: str) -> None:
+    times_ms = [0, 11, 100, 189, 200, 270, 281, 370]
+    path = write_clip(tmp_path / f"a.{suffix}", _frames(8), times_ms=times_ms)
+    assert [frame.pts_s for frame in read_frames(path)] == pytest.approx([time / 1000 for time in times_ms], abs=1e-6)
+
+
+def test_every_skips_but_counts(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", _frames(10), codec="ffv1")
+    whole = {frame.index: frame for frame in read_frames(path)}
+    thin = list(read_frames(path, every=4))
+    assert [frame.index for frame in thin] == [0, 4, 8]
+    for frame in thin:
+        assert frame.pts_s == whole[frame.index].pts_s
+        np.testing.assert_array_equal(frame.rgb, whole[frame.index].rgb)
+
+
+def test_rotation_metadata_is_applied_as_a_second_decoder_does(tmp_path: Path) -> None:
+    plain = write_clip(tmp_path / "plain.mp4", _frames(3, height=48, width=64))
+    turned = tmp_path / "turned.mp4"
+    turned.write_bytes(_with_rotation(plain.read_bytes()))
+    capture = cv2.VideoCapture(str(turned))
+    _, bgr = capture.read()
+    rgb = next(iter(read_frames(turned))).rgb
+    assert rgb.shape == (64, 48, 3)
+    assert np.abs(rgb.astype(int) - bgr[..., ::-1]).max() <= 2
+
+
+def _with_rotation(mp4: bytes) -> bytes:
+    """Return an MP4 whose track header asks for a quarter turn (ISO 14496-12, matrix of `tkhd`)."""
+    identity = b"".join(value.to_bytes(4, "big") for value in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
+    quarter = b"".join(
+        value.to_bytes(4, "big", signed=True) for value in (0, 0x10000, 0, -0x10000, 0, 0, 48 << 16, 0, 0x40000000)
+    )
+    start = mp4.index(identity, mp4.index(b"tkhd"))
+    return mp4[:start] + quarter + mp4[start + len(identity) :]
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all", bytes(5000)])
+def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.mp4"):
+        list(read_frames(tmp_path / "a.mp4"))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.mp4"):
+        list(read_frames(tmp_path / "gone.mp4"))
+
+
+def test_a_cut_off_index_is_refused(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", _frames(30))
+    path.write_bytes(path.read_bytes()[:-1500])
+    with pytest.raises(InputError):
+        list(read_frames(path))
+
+
+def test_frames_before_damage_come_out_before_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_clip(tmp_path / "a.mkv", _frames(12), codec="ffv1")
+    import av
+
+    real, count = av.VideoFrame.to_ndarray, 0
+
+    def failing(frame: av.VideoFrame, **options: str) -> NDArray[np.uint8]:
+        nonlocal count
+        count += 1
+        if count == 5:
+            raise av.error.InvalidDataError(1, "damaged")
+        return np.asarray(real(frame, format=options["format"]))
+
+    monkeypatch.setattr("fertools.sources.videos._upright", lambda frame: failing(frame, format="rgb24"))
+    frames = read_frames(path)
+    assert [next(frames).index for _ in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(BrokenVideoError, match="after frame"):
+        next(frames)
+
+
+def test_a_sound_file_has_no_video_stream(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), dtype=np.int16), format="s16", layout="mono")
+        sound.rate = 8000
+        container.mux(stream.encode(sound))
+    with pytest.raises(InputError, match="no video stream"):
+        list(read_frames(path))
+
+
+def test_names_may_hold_spaces_and_newlines(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", _frames(3), codec="ffv1")
+    odd = tmp_path / "a b\nc é.mkv"
+    shutil.copy(path, odd)
+    assert len(list(read_frames(odd))) == 3
+
+
+def _soft(noise: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 8), dtype=np.uint8)
+
+
+def test_a_cut_is_seen_and_motion_and_flicker_are_not() -> None:
+    rng = np.random.default_rng(3)
+    room: NDArray[np.uint8] = _soft(rng.integers(0, 120, (90, 160, 3), dtype=np.uint8))
+    street: NDArray[np.uint8] = 255 - _soft(rng.integers(0, 90, (90, 160, 3), dtype=np.uint8))
+    cuts = CutDetector()
+    shown = [np.roll(room, 2 * step, axis=1) for step in range(5)] + [np.clip(room + 20, 0, 255).astype(np.uint8)]
+    assert [cuts.is_cut(frame) for frame in shown] == [False] * 6
+    assert cuts.is_cut(street)
+    assert not cuts.is_cut(street)
+
+
+def test_reading_needs_no_torch() -> None:
+    program = "import sys, fertools.sources.videos, fertools.sources.images; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
