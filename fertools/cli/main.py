@@ -79,9 +79,11 @@ def cli(debug: bool) -> None:
 def main() -> NoReturn:
     """Run the command line and leave with the documented exit code."""
     signal.signal(signal.SIGTERM, _on_terminate)
-    debug = "--debug" in sys.argv[1:]
+    # Wherever it stands: one adds it at the end of the line that failed.
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(arguments, prog_name="fertools", standalone_mode=False)
         _leave(code if isinstance(code, int) else 0)
     except FertoolsError as error:
         if debug:

@@ -236,16 +236,18 @@ def _shares(options: SplitOptions, names: list[str], kept: pa.Table) -> Floats:
         shares = np.full(fold_count, 1 / max(1, fold_count))
     if len(names) < max(2, len(shares)):
         subjects = pc.count_distinct(kept["subject_id"]).as_py()
-        known = (
-            f"{subjects} subjects"
-            if len(names) == subjects
-            else (f"{len(names)} groups of subjects that can be told apart (from {subjects} subjects)")
-        )
+        known = _plural(len(names), "subject")
+        if len(names) != subjects:
+            known = f"{_plural(len(names), 'group')} of subjects that can be told apart (from {subjects} subjects)"
         remedy = (
             f"give --folds {len(names)} or fewer, or add people" if len(names) > 1 else "add people, or give subjects"
         )
-        raise InputError(f"{max(2, len(shares))} parts need as many people, and there are {known}; {remedy}")
+        raise InputError(f"{max(2, len(shares))} parts need as many people, and there {known}; {remedy}")
     return shares
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"is 1 {noun}" if count == 1 else f"are {count} {noun}s"
 
 
 def _assign(options: SplitOptions, counts: Integers, shares: Floats) -> Integers:

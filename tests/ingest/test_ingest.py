@@ -88,7 +88,7 @@ def test_folders_give_emotion_and_subject(done: tuple[Workspace, IngestSummary])
     workspace, _ = done
     names = {row["source_id"]: name for name, row in _sources(workspace).items()}
     found: dict[str, set[tuple[object, object, object]]] = {}
-    for row in store.read_faces(workspace).to_pylist():
+    for row in store.read_faces(workspace, filters=[("status", "=", "kept")]).to_pylist():
         found.setdefault(names[row["source_id"]], set()).add((row["emotion"], row["subject_id"], row["subject_origin"]))
     one = _sources(workspace)["one.mp4"]["source_id"]
     two = _sources(workspace)["two.mp4"]["source_id"]

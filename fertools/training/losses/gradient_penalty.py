@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fertools.training.losses.precision import widened
+
 Kind = Literal["wgan-gp", "r1", "none"]
 Implementation = Literal["closed_form", "autograd"]
 
@@ -49,9 +51,10 @@ def gradient_penalty(gradient: Tensor, kind: Kind) -> Tensor:
     Training Methods for GANs do actually Converge?" (2018), equation 9.
     """
     # A sum of some ten thousand squares loses most of its digits in bfloat16.
-    flat = gradient.flatten(1) if gradient.dtype == torch.float64 else gradient.flatten(1).float()
+    flat = widened(gradient.flatten(1))
     if kind == "wgan-gp":
-        return (torch.linalg.vector_norm(flat, dim=1) - 1).square().mean()
+        norms: Tensor = torch.linalg.vector_norm(flat, dim=1)
+        return (norms - 1).square().mean()
     if kind == "r1":
         return flat.square().sum(dim=1).mean() / 2
     return flat.new_zeros(())

@@ -45,9 +45,9 @@ class ConditionalInstanceNorm(nn.Module):
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
         """Return NxCxHxW features, normalised, scaled and shifted by the Nxn_c condition."""
-        scale = (self.weight + self.scale(condition))[..., None, None]
-        shift = (self.bias + self.shift(condition))[..., None, None]
-        return F.instance_norm(features) * scale + shift
+        scale: Tensor = (self.weight + self.scale(condition))[..., None, None]
+        shift: Tensor = (self.bias + self.shift(condition))[..., None, None]
+        return torch.addcmul(shift, F.instance_norm(features), scale)
 
 
 class ResidualBlock(nn.Module):

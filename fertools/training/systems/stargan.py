@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
+from fertools.training.losses.precision import widened
 from fertools.training.networks.stargan import SLOPE, Discriminator, Generator
 from fertools.training.systems.base import Batch, Draws, Step, Target
 from fertools.training.systems.stargan_recipe import StarganRecipe
@@ -89,7 +90,7 @@ class Stargan:
         recipe = self.recipe
         # Without normalisation a sample's output does not depend on the batch, so real and fake go through together.
         critic, heads = self._discriminator(torch.cat([batch.images, fake]))
-        real_critic, fake_critic = critic.float().chunk(2)
+        real_critic, fake_critic = widened(critic).chunk(2)
         terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
         loss = terms["D/loss_real"] + terms["D/loss_fake"]
         loss = loss + self._label_loss("D", heads.chunk(2)[0], batch, terms)
@@ -115,7 +116,7 @@ class Stargan:
         self._discriminator.requires_grad_(False)
         critic, heads = self._discriminator(fake)
         self._discriminator.requires_grad_(True)
-        terms = {"G/loss_fake": -critic.float().mean()}
+        terms = {"G/loss_fake": -widened(critic).mean()}
         loss = terms["G/loss_fake"]
         if self.recipe.lambda_rec:
             back = self._generator(fake, self.condition(batch.emotions, batch.valence_arousal))
@@ -137,7 +138,7 @@ class Stargan:
 
     def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the discriminator's own head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
-        heads = self._discriminator(images)[1].float()
+        heads = widened(self._discriminator(images)[1])
         return heads[:, : self.classes], heads[:, self.classes :]
 
     def _permuted(self, batch: Batch, permutation: Tensor) -> Batch:
@@ -146,7 +147,7 @@ class Stargan:
 
     def _label_loss(self, network: str, heads: Tensor, wanted: Batch, terms: dict[str, Tensor]) -> Tensor:
         """Return the weighted expression loss of a network, and add its parts to `terms`."""
-        heads = heads.float()
+        heads = widened(heads)
         loss = heads.new_zeros(())
         if self.classes:
             terms[f"{network}/loss_cls"] = F.cross_entropy(heads[:, : self.classes], wanted.emotions)

@@ -1,0 +1,100 @@
+"""Alignment: one similarity transform moves a face's five points onto a template's.
+
+A similarity (shift, turn, one scale) keeps the shape of the face; an affine map would stretch it and a mirror
+image would swap its sides, so neither is ever used.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+from fertools.faces.templates import template
+
+
+def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int) -> NDArray[np.float64]:
+    """Return the similarity transform that moves five points closest to a template's, in the least-squares sense.
+
+    Args:
+        landmarks: (5, 2) x, y in source pixels, in the order of `templates`.
+        template_name: see `templates.template`.
+        size_px: side of the crop.
+
+    Returns:
+        (2, 3) float64: maps source pixels (x, y, 1) to crop pixels, both counted from the centre of the first pixel.
+
+    Raises:
+        InputError: the points are not five, not finite, or all in one place.
+
+    Source: Umeyama, "Least-Squares Estimation of Transformation Parameters Between Two Point Patterns", IEEE TPAMI
+    13(4), 1991, eqs. (40) to (43). In the plane and without reflections its solution is one complex number: with
+    points as complex numbers around their means, turn and scale are sum(conj(p) q) / sum(|p|^2).
+
+    Example:
+        >>> from fertools.faces.templates import template
+        >>> points = template("arcface") * 200 - 0.5
+        >>> similarity(points, "arcface", 100).round(6).tolist()
+        [[0.5, 0.0, -0.25], [0.0, 0.5, -0.25]]
+    """
+    points = np.asarray(landmarks, dtype=np.float64)
+    if points.shape != (5, 2) or not np.isfinite(points).all():
+        raise InputError(f"landmarks of shape {points.shape} cannot be aligned; give five finite (x, y) points")
+    goal = template(template_name) * size_px - 0.5
+    source_mean, goal_mean = points.mean(axis=0), goal.mean(axis=0)
+    p = (points - source_mean) @ np.array([1, 1j])
+    q = (goal - goal_mean) @ np.array([1, 1j])
+    spread, agreement = float((np.abs(p) ** 2).sum()), complex((p.conj() * q).sum())
+    # Five points within a thousandth of a pixel are one point, and five that agree with no turn of the template
+    # leave the scale at zero.
+    if spread < 1e-6 or abs(agreement) < 1e-9 * np.sqrt(spread) * float(np.linalg.norm(q)):
+        raise InputError("the five landmarks lie in one place or fit no turned face; drop this face")
+    turn = agreement / spread
+    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    return np.column_stack([linear, goal_mean - linear @ source_mean])
+
+
+def align(
+    frame: NDArray[np.uint8], landmarks: NDArray[np.floating], template_name: str = "loose", size_px: int = 256
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return the aligned crop of a face and the transform that made it.
+
+    A crop that is smaller than the face in the frame averages the source pixels below each of its own, so nothing
+    aliases; one that is larger is interpolated bicubically. Beyond the frame its edge pixels are repeated.
+
+    Args:
+        frame: (height, width, 3) uint8.
+        landmarks: (5, 2) x, y in pixels of `frame`.
+        template_name: see `templates.template`.
+        size_px: side of the crop.
+
+    Returns:
+        The crop (size_px, size_px, 3) uint8, and the matrix of `similarity`.
+
+    Raises:
+        InputError: the landmarks cannot be aligned.
+    """
+    matrix = similarity(landmarks, template_name, size_px)
+    return warp(frame, matrix, size_px), matrix
+
+
+def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
+    """Return the crop that a known transform makes, as `align` does; needs no detector and no landmarks.
+
+    Args:
+        frame: (height, width, 3) uint8.
+        matrix: (2, 3) similarity from source to crop pixels.
+        size_px: side of the crop.
+    """
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    # Sample at least once per source pixel, then average: the mean over each crop pixel's own turned square.
+    fine = max(1, int(np.ceil(1 / scale - 1e-6)))
+    finer = matrix * fine
+    finer[:, 2] += (fine - 1) / 2
+    side = size_px * fine
+    smooth = cv2.INTER_CUBIC if fine == 1 else cv2.INTER_LINEAR
+    crop = cv2.warpAffine(frame, finer, (side, side), flags=smooth, borderMode=cv2.BORDER_REPLICATE)
+    if fine > 1:
+        crop = cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(crop, dtype=np.uint8)

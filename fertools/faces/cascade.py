@@ -1,0 +1,293 @@
+"""The MTCNN detector: three networks, each looking closer at what the one before let through.
+
+P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
+left at 48 x 48 and places the five points. The results are those of facenet-pytorch's MTCNN at the same
+settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
+
+Kept from the reference because the results depend on it: windows rounded down to whole pixels, crops truncated to
+whole pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box
+last. Not kept, because no result depends on it: batches of one picture size only, a float copy of every picture at
+full resolution, a loop over crops, suppression across pictures by shifting coordinates (which costs float32
+precision from the second picture on), box numbers held in 16 bits, and a crash when a box lies outside the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fertools.core.errors import InputError
+from fertools.faces import boxes as boxwork
+from fertools.faces.area import AreaTable
+from fertools.faces.networks import ONet, PNet, RNet
+from fertools.faces.proposals import CENTRE, SPAN, STRIP_ROWS, propose, pyramid
+from fertools.faces.weights import CascadeWeights, load_weights
+
+# Pictures of one size are worked on together up to this many pixels. A CPU gains nothing from more than fills its
+# cache; a GPU needs many to be busy. Both bounds also keep memory flat: a table takes 12 bytes per pixel.
+_STACK_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 26, "mps": 1 << 24}
+
+# Crops per call of R-Net and O-Net, likewise.
+_CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
+
+SMALLEST_FACE_PX = PNet.WINDOW_PX
+"""Faces smaller than P-Net's window would have to be enlarged, which shows it nothing that is in the picture."""
+
+
+@dataclass(frozen=True)
+class MinFace:
+    """The smallest face to look for, in pixels or as a share of the picture's short side.
+
+    Attributes:
+        px: pixels; None if a share is given.
+        share: share of the short side, above 0 and at most 1; None if pixels are given.
+    """
+
+    px: float | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str | float) -> MinFace:
+        """Read `20` or `10%`.
+
+        Raises:
+            InputError: it is neither, or out of range.
+
+        Example:
+            >>> MinFace.parse("10%").in_picture(1080, 1920)
+            108.0
+        """
+        words = str(text).strip()
+        try:
+            number = float(words.removesuffix("%"))
+        except ValueError:
+            number = float("nan")
+        if words.endswith("%") and 0 < number <= 100:
+            return cls(share=number / 100)
+        if not words.endswith("%") and SMALLEST_FACE_PX <= number < float("inf"):
+            return cls(px=number)
+        raise InputError(
+            f"the smallest face '{words}' is neither a number of pixels from {SMALLEST_FACE_PX} up, such as 20, "
+            f"nor a share of the picture's short side, such as 10%"
+        )
+
+    def in_picture(self, height: int, width: int) -> float:
+        """Return the pixels that it means in a picture of this size, never below `SMALLEST_FACE_PX`."""
+        if self.share is not None:
+            return max(float(SMALLEST_FACE_PX), self.share * min(height, width))
+        return float(SMALLEST_FACE_PX if self.px is None else self.px)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The faces of one picture, the surest first.
+
+    Attributes:
+        boxes: (n, 4) float32 x1, y1, x2, y2 in source pixels; may reach past the picture.
+        scores: (n,) float32 face probability, above the last threshold, at most 1.
+        landmarks: (n, 5, 2) float32 x, y in source pixels of left eye, right eye, nose, left and right mouth corner;
+            left is the smaller x in an upright picture.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Boxes under way through the cascade, of all pictures of a stack."""
+
+    picture: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> _Candidates:
+        return _Candidates(self.picture[places], self.boxes[places], self.scores[places])
+
+
+class Detector:
+    """Finds faces and their five points.
+
+    Args:
+        min_face: smallest face to look for: pixels, a text such as `20` or `10%`, or a `MinFace`.
+        thresholds: least face probability after each of the three networks.
+        factor: from each scale of the pyramid to the next.
+        weights: see `load_weights`; or weights that are already loaded.
+        device: a torch device.
+
+    Raises:
+        InputError: a value is out of range, or the weights are not there.
+
+    Example:
+        >>> from skimage.data import astronaut
+        >>> found = Detector().detect([astronaut()])[0]
+        >>> len(found), found.boxes.round().tolist()
+        (1, [[181.0, 62.0, 268.0, 172.0]])
+    """
+
+    def __init__(
+        self,
+        min_face: str | float | MinFace = 20,
+        *,
+        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
+        factor: float = 0.709,
+        weights: str | Path | CascadeWeights = "auto",
+        device: str | torch.device = "cpu",
+    ) -> None:
+        if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
+            raise InputError(f"the detector's thresholds are {thresholds}; give three numbers between 0 and 1")
+        if not 0.1 <= factor <= 0.95:
+            raise InputError(f"the pyramid's factor is {factor}; give a number from 0.1 to 0.95")
+        self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
+        self.thresholds = thresholds
+        self.factor = factor
+        self.device = torch.device(device)
+        self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
+        self._pnet, self._rnet, self._onet = PNet(), RNet(), ONet()
+        for network, state in (
+            (self._pnet, self.weights.pnet),
+            (self._rnet, self.weights.rnet),
+            (self._onet, self.weights.onet),
+        ):
+            _load(network, state, self.weights.name)
+            network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+
+    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Return the faces of each frame.
+
+        Args:
+            frames: pictures (height, width, 3) uint8 RGB, of any sizes.
+
+        Raises:
+            InputError: a frame is of another kind.
+        """
+        for number, frame in enumerate(frames):
+            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+                raise InputError(
+                    f"frame {number} is {frame.dtype} of shape {frame.shape}; "
+                    f"give RGB pictures: uint8 of shape (height, width, 3)"
+                )
+        found: dict[int, Detections] = {}
+        with torch.inference_mode():
+            for numbers in self._stacks([frame.shape[:2] for frame in frames]):
+                stack = [np.ascontiguousarray(frames[number]) for number in numbers]
+                found.update(zip(numbers, self._detect_stack(stack), strict=True))
+        return [found[number] for number in range(len(frames))]
+
+    def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
+        """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
+        budget = _STACK_PIXELS.get(self.device.type, _STACK_PIXELS["cpu"])
+        for size in dict.fromkeys(sizes):
+            numbers = [number for number, other in enumerate(sizes) if other == size]
+            count = max(1, budget // max(1, size[0] * size[1]))
+            for first in range(0, len(numbers), count):
+                yield numbers[first : first + count]
+
+    def _detect_stack(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
+        if 0 in frames[0].shape:
+            return [_detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2))) for _ in frames]
+        table = AreaTable.of(frames, self.device)
+        candidates = self._refine(table, self._propose(table))
+        candidates, landmarks = self._finish(table, candidates)
+        out = []
+        for number in range(len(frames)):
+            here = np.flatnonzero(candidates.picture == number)
+            here = here[np.argsort(-candidates.scores[here], kind="stable")]
+            out.append(_detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
+        return out
+
+    def _propose(self, table: AreaTable) -> _Candidates:
+        """First stage: windows of P-Net, suppressed within each scale, then over all scales."""
+        strip_rows = STRIP_ROWS if self.device.type == "cpu" else None
+        parts: list[tuple[_Candidates, NDArray[np.float32]]] = []
+        min_face_px = self.min_face.in_picture(table.height, table.width)
+        for scale in pyramid(table.height, table.width, min_face_px, self.factor):
+            level = propose(self._pnet, table, scale, self.thresholds[0], strip_rows)
+            windows = _Candidates(level.picture, level.boxes, level.scores)
+            kept = _suppress(windows, 0.5)
+            parts.append((windows.take(kept), level.offsets[kept]))
+        if not parts:
+            return _Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        windows = _Candidates(
+            np.concatenate([part.picture for part, _ in parts]),
+            np.concatenate([part.boxes for part, _ in parts]),
+            np.concatenate([part.scores for part, _ in parts]),
+        )
+        kept = _suppress(windows, 0.7)
+        windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
+        # Without the `+ 1` of the later regressions, as in the reference.
+        sides = np.tile(windows.boxes[:, 2:] - windows.boxes[:, :2], 2)
+        return _Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
+
+    def _refine(self, table: AreaTable, candidates: _Candidates) -> _Candidates:
+        """Second stage: R-Net judges each proposal and moves its box."""
+        candidates, (scores, offsets) = self._look(self._rnet, 0, RNet.INPUT_PX, table, candidates)
+        passed = scores > self.thresholds[1]
+        candidates = _Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        kept = _suppress(candidates, 0.7)
+        candidates, offsets = candidates.take(kept), offsets[passed][kept]
+        moved = boxwork.square(boxwork.regress(candidates.boxes, offsets))
+        return _Candidates(candidates.picture, moved, candidates.scores)
+
+    def _finish(self, table: AreaTable, candidates: _Candidates) -> tuple[_Candidates, NDArray[np.float32]]:
+        """Third stage: O-Net judges again, moves the box a last time and places the points."""
+        candidates, (scores, offsets, points) = self._look(self._onet, 1, ONet.INPUT_PX, table, candidates)
+        passed = scores > self.thresholds[2]
+        candidates = _Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        corner, end = candidates.boxes[:, None, :2], candidates.boxes[:, None, 2:]
+        landmarks = (end - corner + np.float32(1)) * points[passed].transpose(0, 2, 1) + corner - np.float32(1)
+        moved = boxwork.regress(candidates.boxes, offsets[passed])
+        candidates = _Candidates(candidates.picture, moved, candidates.scores)
+        kept = _suppress(candidates, 0.7, nested=True)
+        return candidates.take(kept), landmarks[kept]
+
+    def _look(
+        self, network: nn.Module, stage: int, size_px: int, table: AreaTable, candidates: _Candidates
+    ) -> tuple[_Candidates, list[NDArray[np.float32]]]:
+        """Return the candidates that touch their picture, and what a network says of each."""
+        pixels = boxwork.clip(candidates.boxes, table.height, table.width)
+        inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
+        candidates, pixels = candidates.take(inside), pixels[inside]
+        picture = torch.from_numpy(candidates.picture).to(self.device)
+        boxes = torch.from_numpy(pixels).to(self.device)
+        size = _CROPS.get(self.device.type, _CROPS["cpu"])[stage]
+        answers: list[tuple[Tensor, ...]] = []
+        # Once even when there is nothing to look at, for answers of the right shapes.
+        for first in range(0, max(1, len(pixels)), size):
+            some = slice(first, first + size)
+            crops = table.crop(picture[some], boxes[some], size_px, centre=CENTRE, span=SPAN)
+            answers.append(network(crops.permute(0, 3, 1, 2)))
+        return candidates, [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
+
+
+def _suppress(candidates: _Candidates, threshold: float, *, nested: bool = False) -> NDArray[np.int64]:
+    """Return the places that non-maximum suppression within each picture keeps: by picture, best first."""
+    rule = boxwork.suppress_nested if nested else boxwork.suppress
+    kept = [np.zeros(0, np.int64)]
+    for number in np.unique(candidates.picture):
+        here = np.flatnonzero(candidates.picture == number)
+        kept.append(here[rule(candidates.boxes[here], candidates.scores[here], threshold)])
+    return np.concatenate(kept)
+
+
+def _load(network: nn.Module, state: object, name: str) -> None:
+    try:
+        network.load_state_dict(dict(state))  # type: ignore[call-overload]
+    except RuntimeError as error:
+        raise InputError(
+            f"the weights in {name} do not fit {type(network).__name__}; give the files of facenet-pytorch"
+        ) from error
+
+
+def _detections(boxes: NDArray[np.floating], scores: NDArray[np.floating], landmarks: NDArray[np.floating]) -> Detections:
+    return Detections(boxes.astype(np.float32), scores.astype(np.float32), landmarks.astype(np.float32))

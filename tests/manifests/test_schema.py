@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, TABLES, VERSION_KEY, TableSchema
+
+
+@pytest.mark.parametrize("schema", TABLES, ids=lambda schema: schema.name)
+def test_a_schema_is_sound(schema: TableSchema) -> None:
+    assert len(set(schema.names)) == len(schema.names)
+    key = schema.columns[schema.names.index(schema.key)]
+    assert key.required
+    for column in schema.columns:
+        assert column.doc.endswith("."), column.name
+        assert not (column.choices and column.bounds), column.name
+        assert column.bounds is None or column.bounds[0] < column.bounds[1]
+
+
+def test_the_arrow_schema_states_version_types_and_nulls() -> None:
+    assert (FACES.arrow.metadata or {})[VERSION_KEY] == str(SCHEMA_VERSION).encode()
+    assert FACES.arrow.field("landmarks").type == pa.list_(pa.list_(pa.float32(), 2), 5)
+    assert not FACES.arrow.field("face_id").nullable
+    assert FACES.arrow.field("emotion").nullable
+
+
+def test_layers_are_columns_that_ingest_need_not_know() -> None:
+    required = {column.name for column in FACES.columns if column.required}
+    assert set(LAYERS) <= set(FACES.names)
+    assert not required & set(LAYERS)
+
+
+def test_rows_become_a_sorted_table_with_null_for_what_they_lack() -> None:
+    rows = [
+        {"source_id": name, "path": name, "kind": "image", "modality": "visible", "status": "done"} for name in "ba"
+    ]
+    table = SOURCES.table(rows)
+    assert table["source_id"].to_pylist() == ["a", "b"]
+    assert table["emotion"].null_count == 2
+    assert table.schema.equals(SOURCES.arrow, check_metadata=True)

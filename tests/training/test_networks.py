@@ -1,0 +1,130 @@
+"""The networks of StarGAN: the paper's parameter counts, shapes, and why the padding is zero."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+import torch
+from torch import nn
+
+from fertools.training.networks.stargan import Discriminator, Generator, load_reference_weights
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def on_meta(kind: type[nn.Module], **sizes: int) -> nn.Module:
+    """Build a network without its memory, which the counts do not need."""
+    with torch.device("meta"):
+        return kind(**sizes)
+
+
+@pytest.mark.parametrize(("condition_dim", "parameters"), [(7, 8_436_800), (2, 8_421_120), (9, 8_443_072)])
+def test_generator_has_the_published_number_of_parameters(condition_dim: int, parameters: int) -> None:
+    assert count(on_meta(Generator, condition_dim=condition_dim)) == parameters
+
+
+@pytest.mark.parametrize(
+    ("image_size", "domain_dim", "parameters"),
+    [(64, 7, 44_735_424), (128, 7, 44_778_432), (256, 7, 44_950_464), (64, 2, 44_725_184)],
+)
+def test_discriminator_has_the_published_number_of_parameters(
+    image_size: int, domain_dim: int, parameters: int
+) -> None:
+    assert count(on_meta(Discriminator, image_size=image_size, domain_dim=domain_dim)) == parameters
+
+
+def test_shapes() -> None:
+    images, condition = torch.zeros(2, 3, 128, 128), torch.eye(7)[:2]
+    assert Generator(conv_dim=4, blocks=1)(images, condition).shape == images.shape
+    critic, heads = Discriminator(image_size=128, conv_dim=4)(images)
+    assert critic.shape == (2, 1, 2, 2)
+    assert heads.shape == (2, 7)
+
+
+def test_discriminator_refuses_a_size_that_its_layers_cannot_halve() -> None:
+    with pytest.raises(ValueError, match="not a multiple of 64"):
+        Discriminator(image_size=96)
+
+
+def effect_of_label(padding: Literal["zeros", "reflect"]) -> torch.Tensor:
+    """Return how far two labels part the first convolution and norm, NxCxHxW."""
+    torch.manual_seed(0)
+    first = Generator(conv_dim=8, blocks=0, padding=padding).double().main[:2]
+    images = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    outputs = []
+    for label in (0, 3):
+        planes = torch.zeros(1, 7, 64, 64, dtype=torch.float64)
+        planes[:, label] = 1
+        outputs.append(first(torch.cat([images, planes], dim=1)))
+    return torch.abs(outputs[0] - outputs[1])
+
+
+def test_with_zero_padding_the_label_enters_through_the_border() -> None:
+    effect = effect_of_label("zeros")
+    inside = effect[..., 3:-3, 3:-3].mean()
+    assert inside > 1e-3
+    assert effect[..., :3, :].mean() > 3 * inside
+
+
+def test_with_reflection_padding_the_label_is_erased() -> None:
+    assert effect_of_label("reflect").max() < 1e-9
+
+
+def test_conditional_norm_needs_no_border() -> None:
+    torch.manual_seed(0)
+    generator = Generator(conv_dim=8, blocks=0, conditioning="cin", padding="reflect").double()
+    images = torch.randn(1, 3, 32, 32, dtype=torch.float64)
+    outputs = [generator(images, torch.eye(7, dtype=torch.float64)[[label]]) for label in (0, 3)]
+    assert (outputs[0] - outputs[1]).abs()[..., 8:-8, 8:-8].mean() > 1e-3
+
+
+def reference_generator(conv_dim: int, condition_dim: int, blocks: int) -> nn.Sequential:
+    """The reference's generator as a plain chain, its norms keeping running statistics as there."""
+
+    def norm(channels: int) -> nn.Module:
+        return nn.InstanceNorm2d(channels, affine=True, track_running_stats=True)
+
+    class Block(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.main = nn.Sequential(
+                nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+                norm(channels),
+                nn.ReLU(),
+                nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+                norm(channels),
+            )
+
+        def forward(self, features: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = features + self.main(features)
+            return output
+
+    wide = conv_dim
+    layers: list[nn.Module] = [nn.Conv2d(3 + condition_dim, wide, 7, 1, 3, bias=False), norm(wide), nn.ReLU()]
+    for _ in range(2):
+        layers += [nn.Conv2d(wide, wide * 2, 4, 2, 1, bias=False), norm(wide * 2), nn.ReLU()]
+        wide *= 2
+    layers += [Block(wide) for _ in range(blocks)]
+    for _ in range(2):
+        layers += [nn.ConvTranspose2d(wide, wide // 2, 4, 2, 1, bias=False), norm(wide // 2), nn.ReLU()]
+        wide //= 2
+    return nn.Sequential(*layers, nn.Conv2d(wide, 3, 7, 1, 3, bias=False), nn.Tanh())
+
+
+def test_reference_weights_load_and_give_the_reference_output() -> None:
+    torch.manual_seed(1)
+    reference = reference_generator(4, 7, 2)
+    generator = Generator(conv_dim=4, blocks=2)
+    load_reference_weights(generator, {f"main.{name}": value for name, value in reference.state_dict().items()})
+    images, condition = torch.randn(2, 3, 16, 16), torch.eye(7)[:2]
+    planes = condition[..., None, None].expand(-1, -1, 16, 16)
+    torch.testing.assert_close(generator(images, condition), reference(torch.cat([images, planes], dim=1)))
+
+
+def test_reference_weights_of_another_size_are_refused() -> None:
+    state = Generator(conv_dim=8, blocks=1).state_dict()
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_reference_weights(Generator(conv_dim=4, blocks=1), state)
