@@ -62,6 +62,16 @@ class Recipe:
     keep_checkpoints: int = bounded(1)
     translate_faces: int = bounded(0)
 
+    @property
+    def needs_emotion(self) -> bool:
+        """Whether a face without one of the seven expressions is of no use."""
+        return True
+
+    @property
+    def needs_va(self) -> bool:
+        """Whether a face without valence and arousal is of no use."""
+        return False
+
 
 R = TypeVar("R", bound=Recipe)
 

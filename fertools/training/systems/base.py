@@ -75,6 +75,12 @@ class System(Protocol):
     def iterate(self, iteration: int, batch: Batch, draws: Draws) -> Iterator[Step]:
         """Yield the steps of iteration number `iteration` (from 0), each after the one before was applied."""
 
+    def condition(self, emotions: Tensor, valence_arousal: Tensor) -> Tensor:
+        """Return Nxn_c conditions that stand for N emotions and Nx2 points."""
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the system's own head reads in images: Nx7 logits and Nx2 (valence, arousal), or Nx0 each."""
+
     def targets(self, prototypes: Tensor) -> list[Target]:
         """Return what faces are translated to for samples; `prototypes` is 7x2, mean valence and arousal by class."""
 

@@ -37,3 +37,13 @@ class StarganRecipe(Recipe):
                 f"image_size is {self.image_size}, and {self.discriminator_layers} discriminator layers need a "
                 f"multiple of {step}; give {max(1, round(self.image_size / step)) * step}"
             )
+
+    @property
+    def needs_emotion(self) -> bool:
+        """Whether the condition has the expressions in it."""
+        return self.condition.startswith("class7")
+
+    @property
+    def needs_va(self) -> bool:
+        """Whether the condition has valence and arousal in it."""
+        return self.condition.endswith("va2")

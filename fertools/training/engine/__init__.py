@@ -1,0 +1,1 @@
+"""The engine: the loop, its state on disk, its journal and its sample grids. It knows no model."""

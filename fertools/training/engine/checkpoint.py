@@ -1,0 +1,131 @@
+"""Checkpoints: everything that a run needs to go on as if it had not stopped, in one file.
+
+A checkpoint is one safetensors file: the tensors, and as its metadata a small JSON record of what is not a tensor.
+Being one file, it is there whole or not at all. Nothing in it is ever executed, unlike a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from fertools.core import files
+from fertools.core.errors import InputError
+
+_RECORD = "fertools"
+"""Key of the JSON record in the metadata."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after some iterations.
+
+    Attributes:
+        iteration: how many were done.
+        tensors: by name, all on the CPU.
+        record: what is not a tensor, as JSON can hold it.
+    """
+
+    iteration: int
+    tensors: Mapping[str, Tensor]
+    record: Mapping[str, Any]
+
+
+def checkpoint_path(folder: Path, iteration: int) -> Path:
+    """Return where the checkpoint after `iteration` iterations lies."""
+    return folder / f"{iteration:08d}.safetensors"
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write a checkpoint atomically, then remove all but the newest `keep`.
+
+    Raises:
+        StorageError: the disk is full; older checkpoints are intact.
+    """
+    path = checkpoint_path(folder, checkpoint.iteration)
+    record = json.dumps({"iteration": checkpoint.iteration, **checkpoint.record})
+    with files.replacing(path) as temporary:
+        try:
+            save_file(dict(checkpoint.tensors), temporary, metadata={_RECORD: record})
+        except SafetensorError as error:
+            # The library reports a full disk as text.
+            if (found := re.search(r"os error (\d+)", str(error))) is None:
+                raise
+            raise OSError(int(found[1]), str(error)) from error
+    for old in list_checkpoints(folder)[:-keep]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in `folder`, oldest first."""
+    return sorted(path for path in folder.glob("*.safetensors") if path.stem.isdigit())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint at `path`.
+
+    Raises:
+        InputError: the file is not a checkpoint of fertools, or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as stream:
+            record = json.loads(stream.metadata()[_RECORD])
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a whole checkpoint ({error}); remove it to go on from the one before"
+        ) from error
+    return Checkpoint(int(record.pop("iteration")), tensors, record)
+
+
+def pack_networks(prefix: str, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Return the weights of networks as `prefix/network/weight`, on the CPU."""
+    return {
+        f"{prefix}/{name}/{key}": value.detach().cpu().contiguous()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+
+
+def unpack_networks(prefix: str, networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
+    """Put weights that `pack_networks` took back into networks of the same shape."""
+    for name, network in networks.items():
+        network.load_state_dict(_below(f"{prefix}/{name}/", tensors))
+
+
+def pack_optimisers(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
+    """Return the running state of optimisers (for Adam its moments and step) as `optimisers/name/number/moment`.
+
+    Learning rates and the like are not in it: they follow from the recipe and the iteration.
+    """
+    return {
+        f"optimisers/{name}/{number}/{key}": torch.as_tensor(value).detach().cpu().contiguous()
+        for name, optimiser in optimisers.items()
+        for number, state in optimiser.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def unpack_optimisers(optimisers: Mapping[str, Optimizer], tensors: Mapping[str, Tensor]) -> None:
+    """Put state that `pack_optimisers` took back into optimisers of the same parameters."""
+    for name, optimiser in optimisers.items():
+        states: dict[int, dict[str, Tensor]] = {}
+        for path, value in _below(f"optimisers/{name}/", tensors).items():
+            number, key = path.split("/")
+            states.setdefault(int(number), {})[key] = value
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": states})
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

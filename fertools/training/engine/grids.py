@@ -1,0 +1,49 @@
+"""Sample grids: a row per face, the face itself and then its translations, with words over and beside them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Pixels = NDArray[np.uint8]
+
+_GAP_PX, _LABEL_PX, _HEAD_PX, _MARGIN_PX = 4, 96, 26, 12
+_LEAST_CELL_PX = 96
+_INK, _FAINT, _PAPER = (34, 34, 34), (110, 110, 110), (255, 255, 255)
+
+
+def draw_grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Sequence[Pixels]]) -> bytes:
+    """Return a PNG with a heading over each column and a label before each row.
+
+    Small faces are enlarged by a whole factor without smoothing, so that what is seen is what was made.
+
+    Args:
+        columns: the headings.
+        rows: the labels; a line break parts two lines.
+        cells: for each row, one SxSx3 picture per column.
+    """
+    side = cells[0][0].shape[0]
+    factor = -(-_LEAST_CELL_PX // side)
+    step = side * factor + _GAP_PX
+    # The first column is what was given; a gap keeps it apart from what was made.
+    lefts = [_LABEL_PX + index * step + (2 * _GAP_PX if index else 0) for index in range(len(columns))]
+    size = (lefts[-1] + step + _MARGIN_PX, _HEAD_PX + len(rows) * step + _MARGIN_PX)
+    sheet = Image.new("RGB", size, _PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for left, heading in zip(lefts, columns, strict=True):
+        draw.text((left + side * factor / 2, _HEAD_PX - 6), heading, fill=_INK, font=font, anchor="ms")
+    for index, (label, line) in enumerate(zip(rows, cells, strict=True)):
+        top = _HEAD_PX + index * step
+        draw.multiline_text(
+            (_LABEL_PX - 8, top + side * factor / 2), label, fill=_FAINT, font=font, anchor="rm", align="right"
+        )
+        for left, cell in zip(lefts, line, strict=True):
+            large = cell.repeat(factor, axis=0).repeat(factor, axis=1)
+            sheet.paste(Image.fromarray(large), (left, top))
+    stream = io.BytesIO()
+    sheet.save(stream, "PNG", optimize=True)
+    return stream.getvalue()

@@ -1,0 +1,76 @@
+"""The journal of a run: one JSON line of losses per logged iteration, appended as training goes.
+
+After a resume it is cut back to the checkpoint, so that no iteration is in it twice and none that was undone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fertools.core import files
+from fertools.core.errors import StorageError
+
+Entry = dict[str, float]
+"""`iteration` and the logged values by name."""
+
+
+class Journal:
+    """The open journal of a run: `with Journal(path, after=100) as journal: journal.add(110, {...})`.
+
+    Args:
+        path: the file of lines.
+        after: iterations that the run has behind it; lines about later ones are removed.
+
+    Raises:
+        StorageError: the disk is full.
+    """
+
+    def __init__(self, path: Path, after: int) -> None:
+        self._path = path
+        kept = [line for line in read_journal(path) if line["iteration"] <= after]
+        files.write_text(path, "".join(_line(entry) for entry in kept))
+        self._stream = path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    def add(self, iteration: int, values: dict[str, float]) -> None:
+        """Append one line."""
+        try:
+            self._stream.write(_line({"iteration": iteration, **values}))
+            self._stream.flush()
+        except OSError as error:
+            if (reason := files.storage_reason(error)) is None:
+                raise
+            raise StorageError(f"cannot write {self._path}: {reason}; free space there and run again") from error
+
+    def secure(self) -> None:
+        """Put what was appended on the disk, which a checkpoint that relies on it needs."""
+        os.fsync(self._stream.fileno())
+
+
+def read_journal(path: Path) -> list[Entry]:
+    """Return the lines of a journal, without a last one that a killed run left unfinished."""
+    if not path.is_file():
+        return []
+    entries: list[Entry] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry: Any = json.loads(line)
+        except json.JSONDecodeError:
+            break
+        entries.append(entry)
+    return entries
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps(entry) + "\n"

@@ -1,0 +1,224 @@
+"""What a finished generator does to held-out faces: pictures with their manifest, and first measures.
+
+The measures here need no other network. The discriminator's own head has been trained against the generator, so
+that its opinion on made faces says how far the two agree, not whether people or an independent classifier would.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fertools.core import files
+from fertools.core.hashing import hash_bytes
+from fertools.core.vocabulary import EMOTIONS
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.manifests.schema import FACES
+from fertools.training.data import Faces, Pixels
+from fertools.training.engine.feed import Feed
+from fertools.training.metrics import concordance, correlation, root_mean_square_error, sign_agreement
+from fertools.training.systems.base import System, Target
+
+_BATCH = 32
+_CARRIED = (
+    "source_id",
+    "dataset",
+    "modality",
+    "licence",
+    "template",
+    "status",
+    "subject_id",
+    "subject_origin",
+    "subject_confidence",
+    "fold",
+    "split",
+)
+"""What a made face has from its parent."""
+Autocast = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Translator:
+    """A trained system, ready to translate.
+
+    Attributes:
+        system: whose translation and head are used.
+        generator: the network, or its moving average.
+        feed: where faces come from.
+        targets: what they are translated to.
+        autocast: the precision that networks run in.
+    """
+
+    system: System
+    generator: nn.Module
+    feed: Feed
+    targets: list[Target]
+    autocast: Autocast
+
+    @torch.no_grad()
+    def translate(self, images: Tensor, target: Target) -> Tensor:
+        """Return images translated to one target, float32 in [-1, 1]."""
+        condition = target.condition.to(images.device).expand(len(images), -1)
+        with self.autocast():
+            return self.system.translate(self.generator, images, condition).float()
+
+    @torch.no_grad()
+    def grid(self, rows: NDArray[np.int64]) -> list[list[Pixels]]:
+        """Return, for each row of the manifest, the face and its translations as SxSx3 pixels."""
+        images = self.feed.batch(rows).images
+        columns = [images, *(self.translate(images, target) for target in self.targets)]
+        return [list(line) for line in zip(*(to_pixels(column) for column in columns), strict=True)]
+
+
+def to_pixels(images: Tensor) -> Pixels:
+    """Return Nx3xSxS images in [-1, 1] as NxSxSx3 uint8."""
+    coded = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    pixels: Pixels = coded.permute(0, 2, 3, 1).cpu().numpy()
+    return pixels
+
+
+@torch.no_grad()
+def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path) -> dict[str, Any]:
+    """Translate held-out faces to every target, write the pictures, and return measures.
+
+    Args:
+        translator: the trained system.
+        faces: all rows.
+        rows: which of them.
+        folder: where pictures go, one folder per target.
+
+    Returns:
+        `faces`, how many; `reconstruction_l1`, mean |x - G(G(x, t), c)| over faces and targets on the scale [-1, 1];
+        with classes, `own_head` with accuracies on real faces and on translations by target; with valence and
+        arousal, `own_head_va` with CCC, PCC, RMSE and SAGR on real faces.
+    """
+    errors: list[float] = []
+    real_logits, real_points = [], []
+    right = dict.fromkeys((target.words for target in translator.targets), 0)
+    for part in _pieces(rows):
+        batch = translator.feed.batch(part)
+        with translator.autocast():
+            logits, points = translator.system.read(batch.images)
+        real_logits.append(logits.cpu())
+        real_points.append(points.cpu())
+        origin = translator.system.condition(batch.emotions, batch.valence_arousal)
+        for target in translator.targets:
+            made = translator.translate(batch.images, target)
+            with translator.autocast():
+                back = translator.system.translate(translator.generator, made, origin).float()
+                read = translator.system.read(made)[0]
+            errors += (back - batch.images).abs().mean(dim=(1, 2, 3)).tolist()
+            if target.emotion is not None:
+                right[target.words] += int((read.argmax(dim=1) == EMOTIONS.index(target.emotion)).sum())
+            _write_pictures(folder / slug(target.words), faces, part, to_pixels(made))
+    results: dict[str, Any] = {"faces": len(rows), "reconstruction_l1": float(np.mean(errors))}
+    logits, points = torch.cat(real_logits), torch.cat(real_points)
+    if logits.shape[1]:
+        hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
+        shares = {words: count / len(rows) for words, count in right.items()}
+        results["own_head"] = {"real": float(np.mean(hits)), "translated": shares}
+    if points.shape[1]:
+        results["own_head_va"] = {
+            name: measure_va(points[:, axis].numpy(), faces.valence_arousal[rows, axis])
+            for axis, name in enumerate(("valence", "arousal"))
+        }
+    return results
+
+
+def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> dict[str, float]:
+    """Return CCC, PCC, RMSE and SAGR of one of valence and arousal."""
+    measures = (concordance, correlation, root_mean_square_error, sign_agreement)
+    return {
+        name: measure(estimates, truths) for name, measure in zip(("ccc", "pcc", "rmse", "sagr"), measures, strict=True)
+    }
+
+
+def write_generated(
+    workspace: Workspace,
+    translator: Translator,
+    faces: Faces,
+    rows: NDArray[np.int64],
+    folder: Path,
+    name: str,
+    size_px: int,
+) -> Path | None:
+    """Write the manifest of the pictures that `evaluate` made; each row names its parent and its target.
+
+    What a made face shows is not known, so `emotion` stays null; what it was asked to show is `target_emotion`.
+
+    Args:
+        workspace: whose manifest.
+        translator: for the targets.
+        faces: all rows.
+        rows: which were translated.
+        folder: where the pictures are.
+        name: of the run, such as `stargan/cpu`.
+        size_px: side of the pictures.
+
+    Returns:
+        The manifest's path, or None where targets are no expressions, which the schema has no column for.
+    """
+    targets = [target for target in translator.targets if target.emotion is not None]
+    if not targets:
+        return None
+    made: list[dict[str, Any]] = []
+    for parent in faces.table.take(rows).to_pylist():
+        for target in targets:
+            path = folder / slug(target.words) / f"{parent['face_id']}.png"
+            made.append(
+                {column: parent[column] for column in _CARRIED}
+                | {
+                    "face_id": hash_bytes(parent["face_id"].encode(), name.encode(), target.words.encode()),
+                    "path": workspace.name_of(path),
+                    "size_px": size_px,
+                    "matrix": _scaled(parent["matrix"], parent["size_px"], size_px),
+                    "parent_id": parent["face_id"],
+                    "generator_run": name,
+                    "generator_fold": parent["fold"],
+                    "target_emotion": target.emotion,
+                }
+            )
+    path = workspace.generated / f"{name.replace('/', '-')}.parquet"
+    store.write_table(path, FACES, FACES.table(made))
+    return path
+
+
+def slug(words: str) -> str:
+    """Return words as a file name.
+
+    Example:
+        >>> slug("v -0.8 a +0.0")
+        'v-0.8_a+0.0'
+    """
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "_", re.sub(r" (?=[+-])", "", words))
+
+
+def _pieces(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]
+
+
+def _write_pictures(folder: Path, faces: Faces, rows: NDArray[np.int64], pixels: Pixels) -> None:
+    names = faces.table["face_id"]
+    for row, picture in zip(rows.tolist(), pixels, strict=True):
+        coded = cv2.imencode(".png", picture[..., ::-1])[1]
+        files.write_bytes(folder / f"{names[row].as_py()}.png", coded.tobytes(), flush=False)
+
+
+def _scaled(matrix: list[list[float]] | None, was_px: int | None, now_px: int) -> list[list[float]] | None:
+    """Return the source-to-crop transform of a resized crop; pixel centres are at whole numbers."""
+    if matrix is None or was_px is None:
+        return None
+    factor = now_px / was_px
+    return [[factor * a, factor * b, factor * c + (factor - 1) / 2] for a, b, c in matrix]

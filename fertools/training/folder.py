@@ -1,0 +1,138 @@
+"""A run's folder: what lies where in it, and whether a new call may go on with what it holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from fertools.core import files
+from fertools.core.errors import InputError, ResumeRefused
+
+Record = dict[str, Any]
+"""The content of `run.json`."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one training run.
+
+    Attributes:
+        root: absolute path.
+    """
+
+    root: Path
+
+    @property
+    def record_path(self) -> Path:
+        """`run.json`: every key with value and origin, the data, the machine, the results."""
+        return self.root / "run.json"
+
+    @property
+    def recipe_path(self) -> Path:
+        """`recipe.toml`: the values alone, as a recipe that can be run again."""
+        return self.root / "recipe.toml"
+
+    @property
+    def journal_path(self) -> Path:
+        """`metrics.jsonl`: the losses."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """`checkpoints/`: the newest states."""
+        return self.root / "checkpoints"
+
+    @property
+    def cache(self) -> Path:
+        """`cache/`: the pixels, while the run lasts."""
+        return self.root / "cache"
+
+    @property
+    def samples(self) -> Path:
+        """`samples/`: a grid per interval."""
+        return self.root / "samples"
+
+    @property
+    def generated(self) -> Path:
+        """`generated/`: held-out faces translated to every target."""
+        return self.root / "generated"
+
+    @property
+    def report_path(self) -> Path:
+        """`report.html`: the run as one page."""
+        return self.root / "report.html"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file whose lock says that this run is being worked on."""
+        return self.checkpoints / ".lock"
+
+    def sample_path(self, iteration: int) -> Path:
+        """Return where the grid after `iteration` iterations lies."""
+        return self.samples / f"{iteration:06d}.png"
+
+    def read(self) -> Record | None:
+        """Return the record, or None if the run has none yet.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        if not self.record_path.is_file():
+            return None
+        try:
+            record: Record = json.loads(self.record_path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{self.record_path} is not valid JSON ({error}); begin anew with --no-resume") from error
+        return record
+
+    def write(self, record: Record) -> None:
+        """Write the record, and the recipe's values beside it."""
+        values = {name: entry["value"] for name, entry in record["recipe"].items()}
+        head = f"# The recipe of run {record['run']} as resolved; origins and notes are in run.json.\n\n"
+        files.write_text(self.recipe_path, head + tomli_w.dumps({"presets": {record["run"]: values}}))
+        files.write_json(self.record_path, record)
+
+    def forget(self) -> None:
+        """Remove everything that the run has made, but not the lock that its caller holds."""
+        for path in self.root.iterdir() if self.root.is_dir() else ():
+            if path.is_dir():
+                for inner in path.iterdir():
+                    if inner != self.lock_path:
+                        shutil.rmtree(inner) if inner.is_dir() else inner.unlink()
+            else:
+                path.unlink()
+
+
+def check_run_name(name: str) -> str:
+    """Return `name` if it can name a run and its files.
+
+    Raises:
+        InputError: it is empty or has other characters than letters, digits, `.`, `_` and `-`.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise InputError(f"the run name '{name}' cannot be used; give letters, digits, '.', '_' and '-', such as run-2")
+    return name
+
+
+def refuse_another_run(old: Record, new: Record) -> None:
+    """Raise unless `new` describes the run that `old` recorded.
+
+    Raises:
+        ResumeRefused: a key of the recipe or the faces differ; the message names the first difference.
+    """
+    way_out = "give the same again, another --run NAME, or begin anew with --no-resume"
+    for name, entry in new["recipe"].items():
+        was, now = old["recipe"].get(name, {}).get("value"), entry["value"]
+        if was != now:
+            raise ResumeRefused(f"the run '{old['run']}' was begun with {name} = {was}, now it is {now}; {way_out}")
+    if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
+        raise ResumeRefused(
+            f"the faces, labels or folds have changed since the run '{old['run']}' was begun; give another "
+            "--run NAME, or begin anew with --no-resume"
+        )

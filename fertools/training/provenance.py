@@ -1,0 +1,49 @@
+"""What a run was made with: the versions, the state of the code, the machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import torch
+
+_PACKAGES = ("torch", "numpy", "opencv-python", "pyarrow", "safetensors")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result may depend on, by name."""
+    from fertools import __version__
+
+    found = {"fertools": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def code_state() -> str | None:
+    """Return the commit that fertools runs from, with `+changes` if files differ; None outside of a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return None
+    commit = _git(root, "rev-parse", "HEAD")
+    return commit and commit + ("+changes" if _git(root, "status", "--porcelain", "--", "fertools", "training") else "")
+
+
+def device_name(device: str) -> str:
+    """Return what a torch device is called, such as `NVIDIA H100` or the processor's name."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    if device == "mps":
+        return "Apple GPU"
+    return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
