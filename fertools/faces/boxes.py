@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+_BLOCK = 64
+
 
 def suppress(boxes: Floats, scores: Floats, threshold: float) -> NDArray[np.int64]:
     """Return the places of the boxes that no better box overlaps, best first (non-maximum suppression).
@@ -46,17 +48,24 @@ def _greedy(
     x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
     extra = np.float32(inclusive)
     area = (x2 - x1 + extra) * (y2 - y1 + extra)
-    places = np.arange(len(boxes))
-    kept = []
-    while places.size:
-        best, rest = places[0], places[1:]
-        kept.append(best)
-        width = np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest]) + extra
-        height = np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest]) + extra
+    alive = np.arange(len(boxes))
+    kept: list[int] = []
+    while alive.size:
+        # Overlaps of a block of the best with all others at once: several times as fast as one by one.
+        best = alive[:_BLOCK, None]
+        width = np.minimum(x2[best], x2[alive]) - np.maximum(x1[best], x1[alive]) + extra
+        height = np.minimum(y2[best], y2[alive]) - np.maximum(y1[best], y1[alive]) + extra
         shared = np.maximum(width, 0) * np.maximum(height, 0)
-        other = area[best] + area[rest] - shared if over == "union" else np.minimum(area[best], area[rest])
+        other = area[best] + area[alive] - shared if over == "union" else np.minimum(area[best], area[alive])
         # Multiplied out, because a box without area would divide by zero.
-        places = rest[shared <= np.float32(threshold) * other]
+        covers = shared > np.float32(threshold) * other
+        dropped = np.zeros(len(alive), dtype=bool)
+        for row, place in enumerate(alive[:_BLOCK].tolist()):
+            if not dropped[row]:
+                kept.append(place)
+                dropped |= covers[row]
+        dropped[:_BLOCK] = True
+        alive = alive[~dropped]
     return order[kept] if kept else order[:0]
 
 

@@ -13,7 +13,7 @@ precision from the second picture on), box numbers held in 16 bits, and a crash 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
 from fertools.faces.area import AreaTable
 from fertools.faces.networks import ONet, PNet, RNet
-from fertools.faces.proposals import CENTRE, SPAN, STRIP_ROWS, propose, pyramid
+from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, propose, pyramid
 from fertools.faces.weights import CascadeWeights, load_weights
 
 # Pictures of one size are worked on together up to this many pixels. A CPU gains nothing from more than fills its
@@ -160,7 +160,7 @@ class Detector:
             (self._onet, self.weights.onet),
         ):
             _load(network, state, self.weights.name)
-            network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+            network.eval().requires_grad_(False).to(self.device)
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return the faces of each frame.
@@ -195,7 +195,7 @@ class Detector:
 
     def _detect_stack(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
         if 0 in frames[0].shape:
-            return [_detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2))) for _ in frames]
+            return [_nothing() for _ in frames]
         table = AreaTable.of(frames, self.device)
         candidates = self._refine(table, self._propose(table))
         candidates, landmarks = self._finish(table, candidates)
@@ -203,16 +203,16 @@ class Detector:
         for number in range(len(frames)):
             here = np.flatnonzero(candidates.picture == number)
             here = here[np.argsort(-candidates.scores[here], kind="stable")]
-            out.append(_detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
+            out.append(Detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
         return out
 
     def _propose(self, table: AreaTable) -> _Candidates:
         """First stage: windows of P-Net, suppressed within each scale, then over all scales."""
-        strip_rows = STRIP_ROWS if self.device.type == "cpu" else None
+        strip_px = STRIP_PX if self.device.type == "cpu" else None
         parts: list[tuple[_Candidates, NDArray[np.float32]]] = []
         min_face_px = self.min_face.in_picture(table.height, table.width)
         for scale in pyramid(table.height, table.width, min_face_px, self.factor):
-            level = propose(self._pnet, table, scale, self.thresholds[0], strip_rows)
+            level = propose(self._pnet, table, scale, self.thresholds[0], strip_px)
             windows = _Candidates(level.picture, level.boxes, level.scores)
             kept = _suppress(windows, 0.5)
             parts.append((windows.take(kept), level.offsets[kept]))
@@ -280,14 +280,14 @@ def _suppress(candidates: _Candidates, threshold: float, *, nested: bool = False
     return np.concatenate(kept)
 
 
-def _load(network: nn.Module, state: object, name: str) -> None:
+def _load(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     try:
-        network.load_state_dict(dict(state))  # type: ignore[call-overload]
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(
             f"the weights in {name} do not fit {type(network).__name__}; give the files of facenet-pytorch"
         ) from error
 
 
-def _detections(boxes: NDArray[np.floating], scores: NDArray[np.floating], landmarks: NDArray[np.floating]) -> Detections:
-    return Detections(boxes.astype(np.float32), scores.astype(np.float32), landmarks.astype(np.float32))
+def _nothing() -> Detections:
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))

@@ -40,10 +40,10 @@ class PNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the features of every window."""
-        x = _halve(self.prelu1(self.conv1(pictures)))
+        x = _halve(_bend(self.conv1(pictures), self.prelu1.weight))
         x = self.prelu2(self.conv2(x))
-        x = self.prelu3(self.conv3(x))
-        return x.permute(0, 2, 3, 1)
+        features: Tensor = self.prelu3(self.conv3(x))
+        return features.permute(0, 2, 3, 1)
 
     def evidence(self, features: Tensor) -> Tensor:
         """Return the log-odds of a face, shape (...,), of features (..., 32).
@@ -53,7 +53,8 @@ class PNet(nn.Module):
         """
         weight = self.conv4_1.weight.flatten(1)
         level = F.linear(features.new_zeros(1, weight.shape[1]), weight, self.conv4_1.bias)[0]
-        return features @ (weight[1] - weight[0]) + (level[1] - level[0])
+        odds: Tensor = features @ (weight[1] - weight[0]) + (level[1] - level[0])
+        return odds
 
     def judge(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the face probability (n,) and the box offsets (n, 4) of features (n, 32)."""
@@ -130,6 +131,17 @@ class ONet(nn.Module):
 def _columns_first(x: Tensor) -> Tensor:
     """Flatten (n, channels, height, width) as the dense layers were trained: columns, then rows, then channels."""
     return x.permute(0, 3, 2, 1).flatten(1)
+
+
+def _bend(x: Tensor, slopes: Tensor) -> Tensor:
+    """Return `F.prelu(x, slopes)`, worked out over whole rows of pixels.
+
+    In channels-last order on a CPU torch's inner loop over slopes is as long as there are channels: ten, in P-Net's
+    first layer. With the slopes of a whole row it is thousands long. From 16 channels on there is nothing to gain.
+    """
+    rows = x.permute(0, 2, 3, 1)
+    bent = F.prelu(rows.flatten(2).flatten(0, 1), slopes.repeat(rows.shape[2]))
+    return bent.view(rows.shape).permute(0, 3, 1, 2)
 
 
 def _halve(x: Tensor) -> Tensor:

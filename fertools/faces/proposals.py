@@ -21,8 +21,8 @@ from fertools.faces.networks import PNet
 CENTRE, SPAN = 127.5, 128.0
 """Pixels go into all three networks as (value - CENTRE) / SPAN."""
 
-STRIP_ROWS = 32
-"""Feature rows per strip on a CPU; 16 to 64 measure alike at 1080p, 8 is a third slower and whole levels are half."""
+STRIP_PX = 80_000
+"""Pixels of a level that go through P-Net at once on a CPU."""
 
 # The log-odds pick the windows worth judging; the exact probability decides. The slack covers what rounding can
 # put between the two.
@@ -63,7 +63,7 @@ def pyramid(height: int, width: int, min_face_px: float, factor: float) -> Itera
         short *= factor
 
 
-def propose(network: PNet, table: AreaTable, scale: float, threshold: float, strip_rows: int | None) -> Proposals:
+def propose(network: PNet, table: AreaTable, scale: float, threshold: float, strip_px: int | None) -> Proposals:
     """Return the windows of one pyramid level whose face probability reaches `threshold`.
 
     Args:
@@ -71,15 +71,16 @@ def propose(network: PNet, table: AreaTable, scale: float, threshold: float, str
         table: the pictures.
         scale: of the level.
         threshold: least probability, between 0 and 1.
-        strip_rows: feature rows to work on at a time; None takes the level whole.
+        strip_px: pixels of the level to work on at a time, about; None takes the level whole.
     """
     height, width = int(table.height * scale + 1), int(table.width * scale + 1)
     least = float(np.log(threshold / (1 - threshold))) - _SLACK
     feature_rows = -(-height // 2) - 5
+    step = feature_rows if strip_px is None else max(8, strip_px // (2 * width))
     places: list[Tensor] = []
     features: list[Tensor] = []
-    for first in range(0, feature_rows, strip_rows or feature_rows):
-        last = min(first + (strip_rows or feature_rows), feature_rows)
+    for first in range(0, feature_rows, step):
+        last = min(first + step, feature_rows)
         rows = slice(2 * first, min(2 * last + PNet.WINDOW_PX - PNet.STRIDE_PX, height))
         level = table.shrink(height, width, rows, centre=CENTRE, span=SPAN)
         found = network(level.permute(0, 3, 1, 2))

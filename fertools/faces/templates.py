@@ -17,7 +17,8 @@ _Points = tuple[tuple[float, float], ...]
 
 def _unit(points: _Points, size_px: float, top_px: float = 0.0) -> NDArray[np.float64]:
     """Return pixel positions in a square of `size_px`, whose first row is row `top_px`, as unit coordinates."""
-    return (np.array(points) - np.array([0.0, top_px]) + 0.5) / size_px
+    corner = np.array([0.0, top_px])
+    return np.asarray((np.array(points) - corner + 0.5) / size_px)
 
 
 def _shrunk(points: NDArray[np.float64], factor: float) -> NDArray[np.float64]:

@@ -113,7 +113,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         # weights_only, because a pickle may otherwise run code and this folder may be anyone's.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path} is not a file of weights that torch can read; install facenet-pytorch again") from error
+        raise InputError(f"{path} holds no weights that torch can read; give the files of facenet-pytorch") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path} holds something other than named tensors; give the files of facenet-pytorch")
     return {str(key): value.float() for key, value in state.items()}
