@@ -125,12 +125,14 @@ def _exchanged(points: Floats, counts: Integers, shares: Floats, folds: Integers
 
 
 def _moves(products: Floats, squares: Floats, folds: Integers) -> Floats:
-    """Return GxK: half of what the imbalance squared changes by when a group moves to a fold."""
+    """Return GxK: half of what the imbalance squared changes by when a group moves to a fold.
+
+    For a fold's only group that is the product of two points without a negative number, so no fold is ever emptied
+    to lower the imbalance.
+    """
     here = products[folds, np.arange(len(folds))]
     change = products.T - here[:, None] + squares[:, None]
     change[np.arange(len(folds)), folds] = np.inf
-    # A fold's only group stays, or the fold would be empty.
-    change[np.bincount(folds, minlength=len(products))[folds] == 1] = np.inf
     return change
 
 

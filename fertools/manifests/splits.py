@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +21,10 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.change import changing
 from fertools.manifests.folds import Floats, Integers, assign_groups, confined_classes, imbalance
-from fertools.manifests.groups import GroupBy, group_faces
+from fertools.manifests.groups import group_faces
 from fertools.manifests.leaks import find_leaks
+from fertools.manifests.protocols import SplitOptions as SplitOptions
+from fertools.manifests.protocols import describe_difference
 from fertools.manifests.schema import FACES
 
 SECTION = "split"
@@ -30,58 +32,6 @@ SECTION = "split"
 _MEMBERSHIP = ("face_id", "source_id", "subject_id", "subject_origin", "parent_id")
 """Columns that decide who belongs together; a change in one of them makes an old split doubtful."""
 _SIDES = ("train", "test")
-
-
-@dataclass(frozen=True)
-class SplitOptions:
-    """How to split; exactly one of `folds`, `loso` and `holdout` is given.
-
-    Attributes:
-        folds: number of cross-validation folds, 2 or more.
-        loso: leave one subject out: one fold per group of subjects.
-        holdout: share of faces to hold out for testing, between 0 and 1.
-        seed: settles ties between equally good assignments.
-        group_by: what is never parted: a `subject`, or also all faces of a `source`.
-
-    Raises:
-        InputError: none or several protocols are given, or a value is out of range.
-    """
-
-    folds: int | None = None
-    loso: bool = False
-    holdout: float | None = None
-    seed: int = 0
-    group_by: GroupBy = "subject"
-
-    def __post_init__(self) -> None:
-        given = [self.folds is not None, self.loso, self.holdout is not None]
-        if sum(given) != 1:
-            raise InputError("give exactly one of --folds K, --loso and --holdout SHARE")
-        if self.folds is not None and self.folds < 2:
-            raise InputError(f"--folds is {self.folds}; give 2 or more")
-        if self.holdout is not None and not 0 < self.holdout < 1:
-            raise InputError(f"--holdout is {self.holdout}; give a share between 0 and 1, such as 0.1")
-        if self.seed < 0:
-            raise InputError(f"--seed is {self.seed}; give 0 or more")
-        if self.group_by not in get_args(GroupBy):
-            raise InputError(f"--group-by '{self.group_by}' is unknown; choose one of {', '.join(get_args(GroupBy))}")
-
-    @property
-    def protocol(self) -> Literal["folds", "loso", "holdout"]:
-        """Which of the three it is."""
-        return "loso" if self.loso else "folds" if self.folds is not None else "holdout"
-
-    def record(self) -> dict[str, Any]:
-        """Return what `fertools.toml` keeps of these options."""
-        values = {
-            "protocol": self.protocol,
-            "folds": self.folds,
-            "holdout": self.holdout,
-            # The seed of a leave-one-out protocol decides nothing.
-            "seed": None if self.loso else self.seed,
-            "group_by": self.group_by,
-        }
-        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -202,19 +152,7 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
         return True
     if overwrite or not assigned:
         return False
-    raise ResumeRefused(f"{_difference(old, record)}; give the same again, or replace the split by --overwrite")
-
-
-def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    for name in ("protocol", "folds", "holdout", "seed", "group_by"):
-        if old.get(name) != new.get(name):
-            option = f"--{name.replace('_', '-')}" if name != "protocol" else "the protocol"
-            return f"the split here was made with {option} {old.get(name)}, now it is {new.get(name)}"
-    if old.get("faces") != new["faces"]:
-        return f"the split here was made for {old.get('faces')} kept faces, now there are {new['faces']}"
-    if old.get("membership") != new["membership"]:
-        return "the faces or their subjects have changed since the split here was made"
-    return "the folds in the manifest are not those that were recorded when the split was made"
+    raise ResumeRefused(f"{describe_difference(old, record)}; give the same again, or replace the split by --overwrite")
 
 
 def _count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:

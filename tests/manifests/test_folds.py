@@ -108,11 +108,13 @@ def test_a_held_out_part_has_its_share_of_faces_and_classes(share: float) -> Non
 
 
 def test_a_class_of_two_groups_is_in_two_folds_whatever_that_costs() -> None:
-    # Together, the two small groups balance the large ones exactly; apart they cannot.
-    counts = np.array([[50, 0, 0], [0, 50, 0], [48, 0, 0], [0, 48, 0], [2, 1, 0], [2, 1, 0]])
-    only = np.column_stack([counts[:, :2], [0, 0, 0, 0, 2, 2], counts[:, 2]])
-    folds = assign_groups(only, _even(2), np.random.default_rng(0))
-    assert confined_classes(only, folds) == []
+    # One group against the two others would be even, but both of those have the only faces of the seventh class.
+    counts = np.array([[20] * 6 + [0, 0], [10] * 6 + [1, 0], [10] * 6 + [1, 0]])
+    together, shares = np.array([0, 1, 1]), _even(2)
+    folds = assign_groups(counts, shares, np.random.default_rng(0))
+    assert confined_classes(counts, together) == [6]
+    assert confined_classes(counts, folds) == []
+    assert imbalance(counts, shares, together) < imbalance(counts, shares, folds)
 
 
 def test_many_groups_take_little_time_and_are_even() -> None:
@@ -120,6 +122,8 @@ def test_many_groups_take_little_time_and_are_even() -> None:
     counts[np.arange(20_000), np.random.default_rng(0).integers(0, 7, 20_000)] = 1
     folds = assign_groups(counts, _even(10), np.random.default_rng(0))
     assert np.ptp(np.bincount(folds)) <= 2
+    held_out = assign_groups(counts, np.array([0.9, 0.1]), np.random.default_rng(0)) == 1
+    assert counts[held_out].sum(axis=0)[:-1] / counts.sum(axis=0)[:-1] == pytest.approx(np.full(7, 0.1), abs=0.001)
 
 
 def test_the_seed_settles_ties() -> None:

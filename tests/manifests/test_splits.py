@@ -291,21 +291,20 @@ def test_folds_changed_by_hand_are_refused(tmp_path: Path) -> None:
         split(workspace, SplitOptions(folds=3))
 
 
-def test_a_split_that_was_cut_off_before_the_manifest_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("where", ["fertools.manifests.store.write_table", "fertools.core.files.write_text"])
+def test_a_split_that_was_cut_off_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     workspace = build(tmp_path, _people(6))
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "write_table", stop)
+        patched.setattr(where, stop)
         with pytest.raises(KeyboardInterrupt):
             split(workspace, SplitOptions(folds=3))
-    assert set(_column(workspace, "fold").values()) == {None}
     assert split(workspace, SplitOptions(folds=3)).changed
     assert set(_column(workspace, "fold").values()) == {0, 1, 2}
+    assert not _again(workspace, SplitOptions(folds=3))[1]
 
 
 def test_a_leak_made_by_a_mistake_is_caught_before_anything_is_written(

@@ -18,7 +18,7 @@ from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.validation import EXAMPLES, validate
 from tests.manifests.rows import Row, build, face, identify, source
 
-Break = Callable[[dict[str, Row], dict[str, Row]], None]
+Break = Callable[[dict[str, Row], dict[str, Row]], object]
 
 PROVENANCE: Row = {"generator_run": "r1", "generator_fold": 0, "target_emotion": "fear"}
 
