@@ -1,0 +1,141 @@
+"""Expressions as actions of the face, the way the Facial Action Coding System takes them apart.
+
+Each action is a number from 0 (at rest) to about 1 (as far as it goes). A prototype is what an expression is known by;
+a person shows it with an accent of their own, a little of something else, and never twice the same, so that the
+expressions can be told apart but not perfectly.
+
+Source: Ekman and Friesen, Facial Action Coding System, 1978, and Ekman, Friesen and Hager, FACS Investigator's Guide,
+2002, table 10-1, for which actions belong to which expression; their strengths here are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from fertools.core import knowledge
+from fertools.core.vocabulary import EMOTIONS
+
+
+@dataclass(frozen=True)
+class Actions:
+    """How far each part of the face is moved, from 0 at rest.
+
+    Attributes:
+        inner_brow: inner brows raised (action unit 1).
+        outer_brow: outer brows raised (2).
+        brow_lower: brows lowered and drawn together (4).
+        lid_raise: upper lids raised (5).
+        cheek: cheeks raised (6).
+        lid_tighten: lids tightened (7).
+        nose_wrinkle: nose wrinkled (9).
+        upper_lip: upper lip raised (10).
+        corner_pull: lip corners pulled up (12).
+        corner_depress: lip corners drawn down (15).
+        stretch: lips stretched (20).
+        press: lips pressed (24).
+        jaw: jaw dropped (26).
+    """
+
+    inner_brow: float = 0.0
+    outer_brow: float = 0.0
+    brow_lower: float = 0.0
+    lid_raise: float = 0.0
+    cheek: float = 0.0
+    lid_tighten: float = 0.0
+    nose_wrinkle: float = 0.0
+    upper_lip: float = 0.0
+    corner_pull: float = 0.0
+    corner_depress: float = 0.0
+    stretch: float = 0.0
+    press: float = 0.0
+    jaw: float = 0.0
+
+
+PROTOTYPES: Mapping[str, Actions] = {
+    "anger": Actions(brow_lower=1.0, lid_raise=0.3, lid_tighten=0.6, press=0.9, corner_depress=0.35),
+    "disgust": Actions(brow_lower=0.5, cheek=0.4, lid_tighten=0.6, nose_wrinkle=1.0, upper_lip=0.9, corner_depress=0.5),
+    "fear": Actions(inner_brow=0.9, outer_brow=0.5, brow_lower=0.3, lid_raise=0.9, stretch=0.9, jaw=0.35),
+    "happiness": Actions(cheek=0.8, lid_tighten=0.3, upper_lip=0.35, corner_pull=1.0, jaw=0.2),
+    "neutral": Actions(),
+    "sadness": Actions(inner_brow=0.9, brow_lower=0.25, lid_tighten=0.25, corner_depress=1.0),
+    "surprise": Actions(inner_brow=1.0, outer_brow=1.0, lid_raise=1.0, jaw=1.0),
+}
+
+_NAMES = tuple(field.name for field in fields(Actions))
+_ACCENT = 0.16
+"""Standard deviation of a person's accent in each action, relative to the action."""
+_TREMOR = 0.05
+"""Standard deviation of each action from one occasion to the next."""
+_BLEND = 0.3
+"""Largest share of another expression that is mixed in."""
+_FELT = 0.04
+"""Standard deviation of a person's valence and arousal around the expression's point."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one person shows one expression on one occasion.
+
+    Attributes:
+        emotion: what is shown.
+        peak: intensity at its height, from 0 to 1.
+        apex: the actions at intensity 1, accent and blend included; intensity scales them.
+        offset: what the face does besides, whatever the intensity.
+        point: valence and arousal at intensity 1.
+    """
+
+    emotion: str
+    peak: float
+    apex: Actions
+    offset: Actions
+    point: tuple[float, float]
+
+
+def choose_manner(emotion: str, peak: float, accent: Actions, rng: np.random.Generator) -> Manner:
+    """Return how a person with `accent` shows `emotion` this time.
+
+    Args:
+        emotion: one of the seven.
+        peak: intensity at its height, from 0 to 1.
+        accent: the person's factor on each action, see `draw_accent`.
+        rng: decides blend, tremor and what is felt.
+    """
+    other = EMOTIONS[int(rng.integers(len(EMOTIONS)))]
+    share = float(rng.uniform(0, _BLEND))
+    prototype, mixed, factor = (_values(actions) for actions in (PROTOTYPES[emotion], PROTOTYPES[other], accent))
+    apex = ((1 - share) * prototype + share * mixed) * factor
+    offset = np.abs(rng.normal(0, _TREMOR, len(_NAMES)))
+    valence, arousal = _point(emotion) + rng.normal(0, _FELT, 2)
+    return Manner(emotion, peak, _actions(apex), _actions(offset), (float(valence), float(arousal)))
+
+
+def draw_accent(rng: np.random.Generator) -> Actions:
+    """Return a person's factor on each action, around 1."""
+    return _actions(np.clip(rng.normal(1, _ACCENT, len(_NAMES)), 0.6, 1.4))
+
+
+def actions_at(manner: Manner, intensity: float) -> Actions:
+    """Return the face's actions at an intensity from 0 to 1."""
+    return _actions(np.clip(intensity * _values(manner.apex) + _values(manner.offset), 0, 1.2))
+
+
+def felt_at(manner: Manner, intensity: float) -> tuple[float, float]:
+    """Return valence and arousal at an intensity from 0 to 1, each in [-1, 1]."""
+    valence, arousal = np.clip(np.asarray(manner.point) * intensity, -1, 1)
+    return float(valence), float(arousal)
+
+
+def _point(emotion: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    entry = knowledge.load("annotations", "circumplex")["points"][emotion]
+    return np.array([entry["valence"], entry["arousal"]], dtype=np.float64)
+
+
+def _values(actions: Actions) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([getattr(actions, name) for name in _NAMES], dtype=np.float64)
+
+
+def _actions(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Actions:
+    return Actions(**dict(zip(_NAMES, values.tolist(), strict=True)))

@@ -1,0 +1,120 @@
+"""People who do not exist: proportions, skin, hair, and how they move.
+
+Lengths are in units of the distance between the eyes, so one number says the same on every face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fertools.samples.expression import Actions, draw_accent
+
+Colour = tuple[float, float, float]
+
+_LIGHT_SKIN = np.array([236.0, 196.0, 170.0])
+_DARK_SKIN = np.array([112.0, 72.0, 52.0])
+_HAIR = ((28, 22, 20), (58, 38, 26), (96, 62, 34), (170, 130, 76), (120, 52, 28), (130, 126, 124))
+_IRIS = ((70, 48, 30), (52, 84, 110), (76, 100, 62), (98, 78, 44))
+_CLOTHES = ((60, 70, 95), (110, 60, 60), (70, 90, 70), (80, 80, 84), (120, 104, 80))
+
+
+@dataclass(frozen=True)
+class Person:
+    """One invented person; all lengths in eye distances.
+
+    Attributes:
+        number: from 1; `p01` is the first.
+        skin: RGB, 0 to 255, likewise the other colours.
+        face_width: half the width of the head.
+        face_height: from the line of the eyes to the chin.
+        jaw: width of the jaw relative to the head's.
+        eye_width: half the length of an eye.
+        eye_height: opening of the upper lid.
+        eye_tilt: how much lower the outer corner of the eye is.
+        brow_height: position of the brow, negative is up.
+        nose_length: from the line of the eyes to the tip.
+        mouth_height: from the line of the eyes to the mouth.
+        mouth_width: half the width of the mouth.
+        hair_style: 0 short, 1 to the chin, 2 a high brow, 3 long.
+        volume: thickness of the hair.
+        beard: whether there is one.
+        glasses: whether there are any.
+        accent: the person's factor on each action of the face.
+    """
+
+    number: int
+    skin: Colour
+    hair: Colour
+    iris: Colour
+    lips: Colour
+    clothes: Colour
+    face_width: float
+    face_height: float
+    jaw: float
+    eye_width: float
+    eye_height: float
+    eye_tilt: float
+    brow_height: float
+    brow_thickness: float
+    brow_width: float
+    nose_length: float
+    nose_width: float
+    mouth_height: float
+    mouth_width: float
+    lip: float
+    hair_style: int
+    volume: float
+    beard: bool
+    glasses: bool
+    accent: Actions
+
+    @property
+    def subject_id(self) -> str:
+        """The name of the person's folder."""
+        return f"p{self.number:02d}"
+
+
+def draw_person(number: int, seed: int = 0) -> Person:
+    """Return person `number` (from 1) of the population `seed`; it does not depend on how many there are."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, number)))
+
+    def vary(middle: float, spread: float) -> float:
+        return middle + float(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
+
+    tone = float(rng.uniform(0, 1))
+    skin = _LIGHT_SKIN * (1 - tone) + _DARK_SKIN * tone + [vary(0, 4) for _ in range(3)]
+    lips = np.array([188.0, 98.0, 94.0]) * (1 - 0.35 * tone) + vary(0, 5)
+    return Person(
+        number=number,
+        skin=_colour(skin),
+        hair=_colour(np.array(_HAIR[int(rng.integers(len(_HAIR)))]) + vary(0, 6)),
+        iris=_colour(np.array(_IRIS[int(rng.integers(len(_IRIS)))])),
+        lips=_colour(lips),
+        clothes=_colour(np.array(_CLOTHES[int(rng.integers(len(_CLOTHES)))])),
+        face_width=vary(1.12, 0.05),
+        face_height=vary(1.66, 0.06),
+        jaw=vary(0.80, 0.07),
+        eye_width=vary(0.235, 0.014),
+        eye_height=vary(0.085, 0.010),
+        eye_tilt=vary(0, 0.020),
+        brow_height=vary(-0.30, 0.025),
+        brow_thickness=0.062 + abs(vary(0, 0.020)),
+        brow_width=vary(0.30, 0.020),
+        nose_length=vary(0.62, 0.045),
+        nose_width=vary(0.19, 0.025),
+        mouth_height=vary(1.04, 0.040),
+        mouth_width=vary(0.37, 0.035),
+        lip=vary(0.075, 0.015),
+        hair_style=int(rng.integers(4)),
+        volume=0.12 + abs(vary(0, 0.06)),
+        beard=bool(rng.random() < 0.2),
+        glasses=bool(rng.random() < 0.15),
+        accent=draw_accent(rng),
+    )
+
+
+def _colour(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Colour:
+    red, green, blue = np.clip(values, 8, 247).tolist()
+    return red, green, blue
