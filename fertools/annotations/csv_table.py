@@ -7,6 +7,7 @@ Every cell keeps the number of the line it began in, so that a complaint can poi
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +54,10 @@ def read_csv(path: Path) -> CsvTable:
 
 
 def _rows(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int]]:
-    first = text.split("\n", 1)[0]
+    first = text.lstrip().split("\n", 1)[0]
     delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    # Not str.splitlines, which also ends lines at characters that a cell may hold.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     header: list[str] | None = None

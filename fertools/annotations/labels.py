@@ -163,7 +163,7 @@ def _read_other(text: str, name: str) -> tuple[Any, str | None]:
     low, high = _BOUNDS[name]
     if not low <= value <= high:
         return None, f"{name} {text} is outside [{low:g}, {high:g}]"
-    return float(np.float32(value)), None
+    return value, None
 
 
 def _check_pairs(table: CsvTable, values: dict[str, Cells], report: Callable[[int, str], None]) -> None:

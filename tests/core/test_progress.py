@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from fertools.core.progress import Progress, Reporter, Silent, describe_counts, describe_duration, describe_left
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.4, "9.4 s"),
+        (10, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (95, "1 min 35 s"),
+        (3599.6, "1 h 00 min"),
+        (3725, "1 h 02 min"),
+        (360_000, "100 h 00 min"),
+    ],
+)
+def test_a_duration_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
+    assert describe_duration(seconds) == text
+
+
+def test_counts_and_time_left() -> None:
+    assert describe_counts({"frames": 1200, "faces": 3}) == ", 1,200 frames, 3 faces"
+    assert describe_left(0, 10, 5.0) == ""
+    assert describe_left(10, 10, 5.0) == ""
+    assert describe_left(2, 10, 30.0) == ", about 2 min 00 s left"
+
+
+def test_off_a_terminal_a_plain_line_comes_once_per_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    # When the reporter is made, begun, and told four times.
+    times_s = iter([100.0, 100.0, 105.0, 110.0, 115.0, 120.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(times_s))
+    stream = io.StringIO()
+    with Progress("ingest", "files", stream=stream, interval_s=10) as report:
+        report.start(4)
+        for done in (1, 2, 3, 4):
+            report.advance(done, faces=done)
+        report.note("x.mp4 failed")
+    assert stream.getvalue().splitlines() == [
+        "ingest: 2 of 4 files, 2 faces, about 10 s left",
+        "ingest: 4 of 4 files, 4 faces",
+        "x.mp4 failed",
+    ]
+    assert "\x1b" not in stream.getvalue()
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_a_live_line_is_drawn_and_notes_stay() -> None:
+    stream = _Terminal()
+    with Progress("ingest", "files", stream=stream) as report:
+        report.start(2)
+        report.advance(1, faces=7)
+        report.note("[bold] is no markup here")
+        report.advance(2, faces=8)
+    text = stream.getvalue()
+    assert "2/2" in text
+    assert "8 faces" in text
+    assert "[bold] is no markup here" in text
+
+
+def test_a_silent_reporter_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    report: Reporter = Silent()
+    report.start(3)
+    report.advance(1, faces=1)
+    report.note("hidden")
+    assert capsys.readouterr() == ("", "")
