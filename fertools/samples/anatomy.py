@@ -113,6 +113,12 @@ def on_skin(person: Person, points: ArrayLike, raised: float = 0.0) -> Points:
     return np.column_stack([flat, depth])
 
 
+def flat(points: ArrayLike, z: float) -> Points:
+    """Return points (n, 2) put at one depth."""
+    plane = np.asarray(points, dtype=np.float64)
+    return np.column_stack([plane, np.full(len(plane), z)])
+
+
 def _head(person: Person, actions: Actions) -> Points:
     angle = np.linspace(0, 2 * np.pi, 97)[:-1]
     across, down = np.cos(angle), np.sin(angle)

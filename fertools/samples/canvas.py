@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -64,13 +64,12 @@ class Canvas:
         """Return a line of any width through points (n, 2)."""
         return self.polygon(_ribbon(np.asarray(points, dtype=np.float64), width_px), soft_px)
 
-    def ellipse(
-        self, centre: ArrayLike, radii_px: Sequence[float], soft_px: float = 0.0, tilt_deg: float = 0.0
-    ) -> Patch:
+    def ellipse(self, centre: ArrayLike, radii_px: ArrayLike, soft_px: float = 0.0, tilt_deg: float = 0.0) -> Patch:
         """Return an ellipse around `centre` (x, y)."""
         angle = np.linspace(0, 2 * np.pi, 33)[:-1]
         turn = np.deg2rad(tilt_deg)
-        along, across = radii_px[0] * np.cos(angle), radii_px[1] * np.sin(angle)
+        along_px, across_px = np.asarray(radii_px, dtype=np.float64)
+        along, across = along_px * np.cos(angle), across_px * np.sin(angle)
         x = along * np.cos(turn) - across * np.sin(turn)
         y = along * np.sin(turn) + across * np.cos(turn)
         return self.polygon(np.stack([x, y], axis=1) + np.asarray(centre, dtype=np.float64), soft_px)
@@ -116,8 +115,10 @@ def _filled(points: Floats, rows: slice, columns: slice, soft_px: float) -> Mask
     mask = np.zeros(shape, np.uint8)
     corners = np.round((points - (columns.start, rows.start)) * (1 << _SHIFT)).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255, cv2.LINE_AA, _SHIFT)
-    soft = mask.astype(np.float32) / 255
-    return np.asarray(cv2.GaussianBlur(soft, (0, 0), soft_px), np.float32) if soft_px > 0.2 else soft
+    soft = mask.astype(np.float32) / np.float32(255)
+    if soft_px > 0.2:
+        soft = cv2.GaussianBlur(soft, (0, 0), soft_px).astype(np.float32)
+    return soft
 
 
 def _ribbon(points: Floats, width_px: float) -> Floats:

@@ -64,7 +64,7 @@ PROTOTYPES: Mapping[str, Actions] = {
     "surprise": Actions(inner_brow=1.0, outer_brow=1.0, lid_raise=1.0, jaw=1.0),
 }
 
-_NAMES = tuple(field.name for field in fields(Actions))
+ACTION_NAMES = tuple(field.name for field in fields(Actions))
 _ACCENT = 0.16
 """Standard deviation of a person's accent in each action, relative to the action."""
 _TREMOR = 0.05
@@ -107,14 +107,14 @@ def choose_manner(emotion: str, peak: float, accent: Actions, rng: np.random.Gen
     share = float(rng.uniform(0, _BLEND))
     prototype, mixed, factor = (_values(actions) for actions in (PROTOTYPES[emotion], PROTOTYPES[other], accent))
     apex = ((1 - share) * prototype + share * mixed) * factor
-    offset = np.abs(rng.normal(0, _TREMOR, len(_NAMES)))
+    offset = np.abs(rng.normal(0, _TREMOR, len(ACTION_NAMES)))
     valence, arousal = _point(emotion) + rng.normal(0, _FELT, 2)
     return Manner(emotion, peak, _actions(apex), _actions(offset), (float(valence), float(arousal)))
 
 
 def draw_accent(rng: np.random.Generator) -> Actions:
     """Return a person's factor on each action, around 1."""
-    return _actions(np.clip(rng.normal(1, _ACCENT, len(_NAMES)), 0.6, 1.4))
+    return _actions(np.clip(rng.normal(1, _ACCENT, len(ACTION_NAMES)), 0.6, 1.4))
 
 
 def actions_at(manner: Manner, intensity: float) -> Actions:
@@ -134,8 +134,8 @@ def _point(emotion: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 
 def _values(actions: Actions) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([getattr(actions, name) for name in _NAMES], dtype=np.float64)
+    return np.array([getattr(actions, name) for name in ACTION_NAMES], dtype=np.float64)
 
 
 def _actions(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Actions:
-    return Actions(**dict(zip(_NAMES, values.tolist(), strict=True)))
+    return Actions(**dict(zip(ACTION_NAMES, values.tolist(), strict=True)))

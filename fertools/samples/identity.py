@@ -5,11 +5,11 @@ Lengths are in units of the distance between the eyes, so one number says the sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fertools.samples.expression import Actions, draw_accent
+from fertools.samples.expression import ACTION_NAMES, Actions, draw_accent
 
 Colour = tuple[float, float, float]
 
@@ -17,6 +17,8 @@ _LIGHT_SKIN = np.array([236.0, 196.0, 170.0])
 _DARK_SKIN = np.array([112.0, 72.0, 52.0])
 _HAIR = ((28, 22, 20), (58, 38, 26), (96, 62, 34), (170, 130, 76), (120, 52, 28), (130, 126, 124))
 _IRIS = ((70, 48, 30), (52, 84, 110), (76, 100, 62), (98, 78, 44))
+CHARACTER_SEEDS = 1 << 32
+"""Characters are drawn from seeds that no population of people has."""
 _CLOTHES = ((60, 70, 95), (110, 60, 60), (70, 90, 70), (80, 80, 84), (120, 104, 80))
 
 
@@ -42,6 +44,7 @@ class Person:
         beard: whether there is one.
         glasses: whether there are any.
         accent: the person's factor on each action of the face.
+        warmth: grey levels by which the skin is warmer than the mean person's in a thermal image.
     """
 
     number: int
@@ -69,6 +72,7 @@ class Person:
     beard: bool
     glasses: bool
     accent: Actions
+    warmth: float
 
     @property
     def subject_id(self) -> str:
@@ -112,6 +116,29 @@ def draw_person(number: int, seed: int = 0) -> Person:
         beard=bool(rng.random() < 0.2),
         glasses=bool(rng.random() < 0.15),
         accent=draw_accent(rng),
+        warmth=vary(0, 6),
+    )
+
+
+def draw_character(number: int, seed: int = 0) -> Person:
+    """Return character `number` (from 1): a person as a cartoon has them, with large eyes and a small nose."""
+    base = draw_person(number, seed + CHARACTER_SEEDS)
+    return replace(
+        base,
+        number=number,
+        eye_width=1.35 * base.eye_width,
+        eye_height=2.3 * base.eye_height,
+        eye_tilt=0.0,
+        brow_height=base.brow_height - 0.10,
+        brow_thickness=1.15 * base.brow_thickness,
+        nose_length=0.9 * base.nose_length,
+        nose_width=0.55 * base.nose_width,
+        mouth_width=1.1 * base.mouth_width,
+        jaw=0.9 * base.jaw,
+        beard=False,
+        glasses=False,
+        # A cartoon shows what it shows in full, without an accent.
+        accent=Actions(**dict.fromkeys(ACTION_NAMES, 1.0)),
     )
 
 

@@ -1,0 +1,291 @@
+"""`draw_dataset`: a folder of invented people, as videos and stills, with the truth beside them.
+
+    DIR/README.md                               what this is: drawn, nobody's face
+    DIR/sample.json                             the options, so that a second run goes on with the same
+    DIR/truth.csv                               one row per frame and still, see `TRUTH_COLUMNS`
+    DIR/videos/<look>/<person>/<emotion>/clip.mp4
+    DIR/stills/<modality>/<look>/<person>/<emotion>/<frame>.png
+
+Stills of one moment in the three modalities share the column `moment`; they are pairs in time, seen by two
+cameras that stand a little apart, and as a character.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+
+from fertools.core import files
+from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.vocabulary import EMOTIONS
+from fertools.samples.moments import MODALITIES, Clip, Moment, draw_clip
+from fertools.samples.scene import LOOKS
+
+FPS = 25
+POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+TRUTH_COLUMNS = (
+    "path",
+    "frame_index",
+    "modality",
+    "look",
+    "subject_id",
+    "emotion",
+    "intensity",
+    "valence",
+    "arousal",
+    "yaw_deg",
+    "pitch_deg",
+    "roll_deg",
+    *(f"{point}_{axis}" for point in POINTS for axis in "xy"),
+    "moment",
+)
+"""Paths are relative to the folder; points are in pixels; valence and arousal are in [-1, 1]."""
+
+_README = """# A drawn dataset
+
+Nobody in these pictures exists: every face is drawn by `fertools sample` from numbers. The dataset is free of
+anyone's rights and good for trying tools on. No result on it says anything about people.
+
+`truth.csv` holds what each frame and picture shows, exactly: subject, expression, intensity, valence, arousal, the
+turn of the head and five points in pixels. Stills with the same `moment` show the same instant: in visible
+light, as a thermal camera beside it sees it, and played by a drawn character.
+
+Made with: {options}
+"""
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What to draw.
+
+    Attributes:
+        people: how many invented people.
+        frames: frames per video; each person shows each expression once per look.
+        stills: moments of each video that are also drawn as stills in every modality, the last frame among them.
+        size_px: side of the square pictures; even, as video wants it.
+        seed: another one draws other people.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    people: int = 10
+    frames: int = 12
+    stills: int = 2
+    size_px: int = 256
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("people", 1, 9999),
+            ("frames", 1, 10_000),
+            ("size_px", 64, 2048),
+            ("seed", 0, 2**31),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise InputError(f"--{name.replace('_', '-')} is {value}; give {least} to {most}")
+        if self.size_px % 2:
+            raise InputError(f"--size-px is {self.size_px}; give an even number, which video needs")
+        if not 0 <= self.stills <= self.frames:
+            raise InputError(f"stills is {self.stills}; give 0 to the number of frames, {self.frames}")
+
+    def still_frames(self) -> list[int]:
+        """Return the numbers of the frames that are also stills, at even distances up to the last."""
+        return [round((number + 1) * self.frames / self.stills) - 1 for number in range(self.stills)]
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """What a folder holds."""
+
+    people: int
+    videos: int
+    frames: int
+    stills: int
+
+
+def draw_dataset(
+    folder: Path, options: SampleOptions | None = None, advance: Callable[[int, int], None] | None = None
+) -> SampleSummary:
+    """Draw a dataset into `folder`; go on where an earlier call with the same options stopped.
+
+    Args:
+        folder: made if missing.
+        options: the defaults if None.
+        advance: called with clips done and clips in all.
+
+    Raises:
+        InputError: the folder holds something else.
+        ResumeRefused: another dataset was begun there.
+        StorageError: the disk is full.
+    """
+    options = options or SampleOptions()
+    _claim(folder, options)
+    takes = list(_takes(options))
+    todo = [take for take in takes if not all((folder / path).is_file() for path in take.paths(options))]
+    done = len(takes) - len(todo)
+    for finished in _draw_all(folder, options, todo):
+        if advance is not None:
+            advance(done + finished, len(takes))
+    _write_truth(folder, options, takes)
+    files.write_text(folder / "README.md", _README.format(options=json.dumps(asdict(options))))
+    count = len(takes)
+    return SampleSummary(options.people, count, count * options.frames, count * options.stills * len(MODALITIES))
+
+
+@dataclass(frozen=True)
+class _Take:
+    """One clip that is to be drawn."""
+
+    person: int
+    emotion: str
+    look: str
+
+    def clip(self, options: SampleOptions) -> Clip:
+        return draw_clip(self.person, self.emotion, self.look, options.frames, options.seed)
+
+    @property
+    def place(self) -> str:
+        return f"{self.look}/p{self.person:02d}/{self.emotion}"
+
+    @property
+    def video(self) -> str:
+        return f"videos/{self.place}/clip.mp4"
+
+    def still(self, modality: str, frame: int) -> str:
+        return f"stills/{modality}/{self.place}/{frame:04d}.png"
+
+    def paths(self, options: SampleOptions) -> list[str]:
+        return [
+            self.video,
+            *(self.still(modality, frame) for frame in options.still_frames() for modality in MODALITIES),
+        ]
+
+
+def _takes(options: SampleOptions) -> Iterator[_Take]:
+    for person in range(1, options.people + 1):
+        for look in LOOKS:
+            for emotion in EMOTIONS:
+                yield _Take(person, emotion, look)
+
+
+def _claim(folder: Path, options: SampleOptions) -> None:
+    """Make `folder` one of this dataset, or raise if it is one of something else."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder to draw into")
+    record = folder / "sample.json"
+    wanted = asdict(options)
+    if record.is_file():
+        try:
+            begun = json.loads(record.read_text(encoding="utf-8"))
+        except ValueError:
+            begun = {}
+        for name, value in wanted.items():
+            if (old := begun.get(name)) != value:
+                raise ResumeRefused(
+                    f"{folder} was drawn with {name} {old}, not {value}; give the same again, or another folder"
+                )
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder} holds other files; give an empty or a new folder to draw into")
+    else:
+        files.write_json(record, wanted)
+    files.remove_unfinished(folder)
+
+
+def _draw_all(folder: Path, options: SampleOptions, takes: list[_Take]) -> Iterator[int]:
+    """Draw takes in processes and yield how many are done."""
+    workers = min(os.cpu_count() or 1, len(takes))
+    if workers <= 1:
+        for number, take in enumerate(takes, 1):
+            _draw(folder, options, take)
+            yield number
+        return
+    # Forked copies of a process that has begun OpenCV's threads can hang; fresh ones cannot.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        try:
+            pending = [pool.submit(_draw, folder, options, take) for take in takes]
+            for number, future in enumerate(as_completed(pending), 1):
+                future.result()
+                yield number
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _draw(folder: Path, options: SampleOptions, take: _Take) -> None:
+    """Write one take's stills, then its video: where the video is, the take is whole."""
+    moments = take.clip(options).moments
+    for frame in options.still_frames():
+        for modality in MODALITIES:
+            picture = moments[frame].picture(modality, options.size_px)
+            coded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+            files.write_bytes(folder / take.still(modality, frame), coded, flush=False)
+    _write_video(folder / take.video, moments, options.size_px)
+
+
+def _write_video(path: Path, moments: tuple[Moment, ...], size_px: int) -> None:
+    with (
+        files.replacing(path, flush=False) as temporary,
+        av.open(str(temporary), "w", format="mp4") as container,
+    ):
+        # One thread: the same bytes on every machine, and the processes fill the processors already.
+        stream = container.add_stream("libx264", rate=FPS, options={"crf": "16", "threads": "1"})
+        stream.width = stream.height = size_px
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, FPS)
+        for number, moment in enumerate(moments):
+            frame = av.VideoFrame.from_ndarray(moment.picture("visible", size_px), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _write_truth(folder: Path, options: SampleOptions, takes: list[_Take]) -> None:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, TRUTH_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    stills = options.still_frames()
+    for take in takes:
+        for moment in take.clip(options).moments:
+            writer.writerow(_truth(take, moment, "visible", take.video, options.size_px))
+            if moment.frame in stills:
+                for modality in MODALITIES:
+                    writer.writerow(_truth(take, moment, modality, take.still(modality, moment.frame), options.size_px))
+    files.write_text(folder / "truth.csv", stream.getvalue())
+
+
+def _truth(take: _Take, moment: Moment, modality: str, path: str, size_px: int) -> dict[str, Any]:
+    valence, arousal = moment.felt
+    pose = moment.pose(modality)
+    points = moment.landmarks(modality, size_px).round(3).ravel().tolist()
+    names = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
+    return {
+        "path": path,
+        "frame_index": moment.frame if path.endswith(".mp4") else 0,
+        "modality": modality,
+        "look": take.look,
+        "subject_id": moment.character.subject_id if modality == "animated" else moment.person.subject_id,
+        "emotion": take.emotion,
+        "intensity": round(moment.intensity, 4),
+        "valence": round(valence, 4),
+        "arousal": round(arousal, 4),
+        "yaw_deg": round(pose.yaw_deg, 3),
+        "pitch_deg": round(pose.pitch_deg, 3),
+        "roll_deg": round(pose.roll_deg, 3),
+        **dict(zip(names, points, strict=True)),
+        "moment": f"{take.place}/{moment.frame:04d}",
+    }

@@ -1,0 +1,151 @@
+"""A moment of a clip, and its pictures: in visible light, in warmth, and as a drawn character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.vocabulary import EMOTIONS
+from fertools.samples.anatomy import build_face
+from fertools.samples.camera import Camera, Pose
+from fertools.samples.canvas import Canvas
+from fertools.samples.character import paint_character
+from fertools.samples.expression import Actions, Manner, actions_at, choose_manner, felt_at
+from fertools.samples.identity import Person, draw_character, draw_person
+from fertools.samples.portrait import paint_portrait
+from fertools.samples.scene import LOOKS, Image, Scene, draw_scene
+from fertools.samples.thermal import AIR, paint_thermal
+
+LEAST_SHOWN = 0.3
+"""Share of its peak that an expression has in the first frame; it is at its peak from the middle of the clip on."""
+_PEAKS = (0.65, 1.0)
+_THERMAL_NOISE, _THERMAL_SOFTNESS_PX = 1.5, 1.1
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is there to be photographed.
+
+    Attributes:
+        person: who.
+        character: the drawn character that plays the same.
+        manner: how the expression is shown.
+        intensity: how much of it, from 0 to 1.
+        scene: where.
+        time: position in the clip, from 0 to 1.
+        frame: number of the frame.
+    """
+
+    person: Person
+    character: Person
+    manner: Manner
+    intensity: float
+    scene: Scene
+    time: float
+    frame: int
+
+    @property
+    def felt(self) -> tuple[float, float]:
+        """Valence and arousal, each in [-1, 1]."""
+        return felt_at(self.manner, self.intensity)
+
+    @property
+    def actions(self) -> Actions:
+        """What the face does; the character does the same with proportions of its own."""
+        return actions_at(self.manner, self.intensity)
+
+    def pose(self, modality: str) -> Pose:
+        """Return how the head is held as one of the cameras sees it; the thermal one stands a little to the side."""
+        pose = self.scene.pose_at(self.time)
+        if modality == "thermal":
+            return replace(pose, yaw_deg=pose.yaw_deg + 4, x=pose.x + 0.012, scale=0.97 * pose.scale)
+        if modality == "animated":
+            return Pose(0.6 * pose.yaw_deg, 0.6 * pose.pitch_deg, 0.6 * pose.roll_deg, 0.20, 0.5, 0.44)
+        return pose
+
+    def landmarks(self, modality: str, size_px: int) -> NDArray[np.float64]:
+        """Return the true five points (5, 2) of one of the pictures, x and y in pixels."""
+        shown = self.character if modality == "animated" else self.person
+        return Camera(self.pose(modality), size_px)(build_face(shown, self.actions).five_points)
+
+    def picture(self, modality: str, size_px: int) -> Image:
+        """Return one of the pictures, (size_px, size_px, 3) RGB."""
+        return _PAINTERS[modality](self, size_px)
+
+    def visible(self, size_px: int) -> Image:
+        """Return the person in visible light."""
+        image = self.scene.background(size_px)
+        camera, face = Camera(self.pose("visible"), size_px), build_face(self.person, self.actions)
+        paint_portrait(Canvas(image), camera, self.person, face, self.actions, self.scene.light)
+        return self.scene.expose(image, self.frame)
+
+    def thermal(self, size_px: int) -> Image:
+        """Return the person in warmth, three equal channels."""
+        image = np.full((size_px, size_px, 3), AIR, np.float32)
+        camera, face = Camera(self.pose("thermal"), size_px), build_face(self.person, self.actions)
+        paint_thermal(Canvas(image), camera, self.person, face, self.actions)
+        grey = cv2.GaussianBlur(image[..., 0], (0, 0), _THERMAL_SOFTNESS_PX * size_px / 256)
+        rng = np.random.default_rng((self.scene.seed, self.frame, 1))
+        levels = np.clip(np.round(grey + rng.normal(0, _THERMAL_NOISE, grey.shape)), 0, 255).astype(np.uint8)
+        return np.repeat(levels[..., None], 3, axis=2)
+
+    def animated(self, size_px: int) -> Image:
+        """Return the character doing what the person does."""
+        image = np.full((size_px, size_px, 3), (188, 204, 214), np.float32)
+        face = build_face(self.character, self.actions)
+        paint_character(Canvas(image), Camera(self.pose("animated"), size_px), self.character, face)
+        return np.asarray(np.clip(np.round(image), 0, 255), np.uint8)
+
+
+_PAINTERS: Mapping[str, Callable[[Moment, int], Image]] = {
+    "visible": Moment.visible,
+    "thermal": Moment.thermal,
+    "animated": Moment.animated,
+}
+MODALITIES = tuple(_PAINTERS)
+"""The pictures that there are of a moment, by the manifest's words."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One person showing one expression once.
+
+    Attributes:
+        moments: frame by frame.
+    """
+
+    moments: tuple[Moment, ...]
+
+
+def draw_clip(number: int, emotion: str, look: str, frames: int, seed: int = 0) -> Clip:
+    """Return person `number` showing `emotion` in a scene of `look`; it does not depend on what else is drawn.
+
+    Args:
+        number: from 1.
+        emotion: one of the seven.
+        look: `lab` or `wild`.
+        frames: how many moments.
+        seed: of the population.
+    """
+    key = (1, number, EMOTIONS.index(emotion), list(LOOKS).index(look))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    person, character = draw_person(number, seed), draw_character(1, seed)
+    manner = choose_manner(emotion, float(rng.uniform(*_PEAKS)), person.accent, rng)
+    scene = draw_scene(look, rng)
+    times = np.linspace(0, 1, frames) if frames > 1 else np.ones(1)
+    return Clip(
+        tuple(
+            Moment(person, character, manner, manner.peak * _shown(float(time)), scene, float(time), frame)
+            for frame, time in enumerate(times)
+        )
+    )
+
+
+def _shown(time: float) -> float:
+    """Return the share of the peak that is shown: it rises without a jerk and stays."""
+    rise = min(1.0, 2 * time)
+    return LEAST_SHOWN + (1 - LEAST_SHOWN) * rise * rise * (3 - 2 * rise)

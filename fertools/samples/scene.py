@@ -1,0 +1,162 @@
+"""Where a clip is taken: background, light, pose and camera, in the manner of a laboratory or of the wild.
+
+In the laboratory a person faces the camera before a plain wall, in even light. In the wild nothing is arranged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.samples.camera import Pose
+from fertools.samples.canvas import Canvas
+from fertools.samples.portrait import Light
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How much anything varies; angles and shares are standard deviations unless they are said to be ranges.
+
+    Attributes:
+        angles_deg: yaw, pitch and roll from clip to clip.
+        drift_deg: how far each angle moves within a clip.
+        scales: range of the eye distance as a share of the picture's side.
+        place: of the face in the picture, as a share of the side.
+        light_x: range of where light comes from.
+        ambient: range of the share of light from everywhere.
+        cast: of each colour channel's gain.
+        noise: range of the sensor's noise in grey levels.
+        softness_px: range of the lens's blur, for a picture of 256 pixels.
+        cluttered: whether the background is full of things.
+    """
+
+    angles_deg: tuple[float, float, float]
+    drift_deg: float
+    scales: tuple[float, float]
+    place: float
+    light_x: tuple[float, float]
+    ambient: tuple[float, float]
+    cast: float
+    noise: tuple[float, float]
+    softness_px: tuple[float, float]
+    cluttered: bool
+
+
+LOOKS: Mapping[str, Look] = {
+    "lab": Look((3, 2, 1.5), 2, (0.205, 0.225), 0.010, (-0.25, 0.25), (0.60, 0.68), 0.01, (1, 2), (0, 0.4), False),
+    "wild": Look((13, 6, 7), 6, (0.14, 0.22), 0.035, (-0.95, 0.95), (0.38, 0.62), 0.07, (2, 6), (0, 1.0), True),
+}
+_FURTHEST = 2.0
+"""No angle is further from the middle than so many standard deviations: a face turned away has no truth to find."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One clip's surroundings.
+
+    Attributes:
+        begin: the head's pose at the start.
+        end: at the end; it moves evenly between them.
+        light: where from.
+        gains: of red, green and blue.
+        noise: standard deviation of the sensor's noise in grey levels.
+        softness_px: blur of the lens, for a picture of 256 pixels.
+        look: name of the look.
+        seed: of the background and the noise.
+    """
+
+    begin: Pose
+    end: Pose
+    light: Light
+    gains: tuple[float, float, float]
+    noise: float
+    softness_px: float
+    look: str
+    seed: int
+
+    def pose_at(self, time: float) -> Pose:
+        """Return the pose at a time from 0, the start, to 1, the end."""
+        return _between(self.begin, self.end, time)
+
+    def background(self, size_px: int) -> NDArray[np.float32]:
+        """Return what stands behind the person, (size_px, size_px, 3) float32 from 0 to 255."""
+        rng = np.random.default_rng(self.seed)
+        wall = _tint(rng, (120, 205), 12 if LOOKS[self.look].cluttered else 5)
+        slope = np.linspace(12, -12, size_px)[:, None, None] + np.linspace(-8, 8, size_px)[None, :, None]
+        image = np.asarray(np.clip(wall, 30, 235) + slope, np.float32)
+        if LOOKS[self.look].cluttered:
+            _clutter(Canvas(image), size_px, rng)
+        return image
+
+    def expose(self, image: NDArray[np.float32], frame: int) -> Image:
+        """Return a painted picture as the camera records it: lens, colour, noise, 8 bits."""
+        soft_px = self.softness_px * len(image) / 256
+        seen = cv2.GaussianBlur(image, (0, 0), soft_px) if soft_px > 0.2 else image
+        rng = np.random.default_rng((self.seed, frame))
+        noisy = seen * np.asarray(self.gains, np.float32) + rng.normal(0, self.noise, seen.shape).astype(np.float32)
+        return np.asarray(np.clip(np.round(noisy), 0, 255), np.uint8)
+
+
+def draw_scene(look: str, rng: np.random.Generator) -> Scene:
+    """Return one scene of a look."""
+    kind = LOOKS[look]
+
+    def angle(spread_deg: float) -> float:
+        return float(np.clip(rng.normal(0, spread_deg), -_FURTHEST * spread_deg, _FURTHEST * spread_deg))
+
+    yaw_deg, pitch_deg, roll_deg = (angle(spread) for spread in kind.angles_deg)
+    begin = Pose(
+        yaw_deg=yaw_deg,
+        pitch_deg=pitch_deg,
+        roll_deg=roll_deg,
+        scale=float(rng.uniform(*kind.scales)),
+        x=0.5 + float(rng.normal(0, kind.place)),
+        y=0.44 + float(rng.normal(0, kind.place)),
+    )
+    moved = [angle(kind.drift_deg) for _ in range(3)]
+    end = replace(
+        begin, yaw_deg=yaw_deg + moved[0], pitch_deg=pitch_deg + moved[1] / 2, roll_deg=roll_deg + moved[2] / 2
+    )
+    red, green, blue = (float(gain) for gain in np.clip(rng.normal(1, kind.cast, 3), 0.75, 1.25))
+    return Scene(
+        begin=begin,
+        end=end,
+        light=Light(
+            float(rng.uniform(*kind.light_x)), float(rng.uniform(-0.7, -0.2)), float(rng.uniform(*kind.ambient))
+        ),
+        gains=(red, green, blue),
+        noise=float(rng.uniform(*kind.noise)),
+        softness_px=float(rng.uniform(*kind.softness_px)),
+        look=look,
+        seed=int(rng.integers(1 << 31)),
+    )
+
+
+def _between(begin: Pose, end: Pose, time: float) -> Pose:
+    names = ("yaw_deg", "pitch_deg", "roll_deg", "scale", "x", "y")
+    return Pose(**{name: (1 - time) * getattr(begin, name) + time * getattr(end, name) for name in names})
+
+
+def _clutter(canvas: Canvas, size_px: int, rng: np.random.Generator) -> None:
+    """Paint shelves, windows and lights out of focus."""
+    for _ in range(int(rng.integers(6, 12))):
+        left, top = rng.uniform(-0.2, 1.0, 2) * size_px
+        width, height = rng.uniform(0.08, 0.5, 2) * size_px
+        corners = [(left, top), (left + width, top), (left + width, top + height), (left, top + height)]
+        soft_px = float(rng.uniform(0.004, 0.03)) * size_px
+        canvas.paint(canvas.polygon(corners, soft_px), _tint(rng, (25, 225), 26), float(rng.uniform(0.4, 0.95)))
+    for _ in range(int(rng.integers(3, 8))):
+        radius = float(rng.uniform(0.01, 0.07)) * size_px
+        spot = canvas.ellipse(rng.uniform(0, 1, 2) * size_px, (radius, radius), 0.15 * radius)
+        canvas.add(spot, _tint(rng, (20, 90), 12))
+
+
+def _tint(rng: np.random.Generator, levels: tuple[float, float], chroma: float) -> NDArray[np.float64]:
+    """Return a colour (3,) of some brightness that is never far from grey, as most things are."""
+    return rng.uniform(*levels) + rng.normal(0, chroma, 3)
