@@ -73,7 +73,8 @@ class SampleOptions:
     Attributes:
         people: how many invented people.
         frames: frames per video; each person shows each expression once per look.
-        stills: moments of each video that are also drawn as stills in every modality, the last frame among them.
+        stills: moments of each video that are also drawn as stills in every modality, the last frame among them; no
+            more than there are frames.
         size_px: side of the square pictures; even, as video wants it.
         seed: another one draws other people.
 
@@ -99,12 +100,13 @@ class SampleOptions:
                 raise InputError(f"--{name.replace('_', '-')} is {value}; give {least} to {most}")
         if self.size_px % 2:
             raise InputError(f"--size-px is {self.size_px}; give an even number, which video needs")
-        if not 0 <= self.stills <= self.frames:
-            raise InputError(f"stills is {self.stills}; give 0 to the number of frames, {self.frames}")
+        if self.stills < 0:
+            raise InputError(f"stills is {self.stills}; give 0 or more")
 
     def still_frames(self) -> list[int]:
         """Return the numbers of the frames that are also stills, at even distances up to the last."""
-        return [round((number + 1) * self.frames / self.stills) - 1 for number in range(self.stills)]
+        count = min(self.stills, self.frames)
+        return [round((number + 1) * self.frames / count) - 1 for number in range(count)]
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,9 @@ def draw_dataset(
     _write_truth(folder, options, takes)
     files.write_text(folder / "README.md", _README.format(options=json.dumps(asdict(options))))
     count = len(takes)
-    return SampleSummary(options.people, count, count * options.frames, count * options.stills * len(MODALITIES))
+    return SampleSummary(
+        options.people, count, count * options.frames, count * len(options.still_frames()) * len(MODALITIES)
+    )
 
 
 @dataclass(frozen=True)
