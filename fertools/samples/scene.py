@@ -50,7 +50,7 @@ class Look:
 
 LOOKS: Mapping[str, Look] = {
     "lab": Look((3, 2, 1.5), 2, (0.205, 0.225), 0.010, (-0.25, 0.25), (0.60, 0.68), 0.01, (1, 2), (0, 0.4), False),
-    "wild": Look((13, 6, 7), 6, (0.14, 0.22), 0.035, (-0.95, 0.95), (0.38, 0.62), 0.07, (2, 6), (0, 1.0), True),
+    "wild": Look((13, 6, 7), 6, (0.14, 0.22), 0.035, (-0.95, 0.95), (0.38, 0.62), 0.05, (2, 6), (0, 1.0), True),
 }
 _FURTHEST = 2.0
 """No angle is further from the middle than so many standard deviations: a face turned away has no truth to find."""

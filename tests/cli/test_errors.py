@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -99,9 +100,7 @@ def test_more_folds_than_subjects(fertools: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "words"), [({"emotion": "happiness"}, "happiness"), ({"subject_id": None}, "subject")]
 )
-def test_what_cannot_be_split_is_refused(
-    fertools: Run, tmp_path: Path, columns: dict[str, str | None], words: str
-) -> None:
+def test_what_cannot_be_split_is_refused(fertools: Run, tmp_path: Path, columns: dict[str, Any], words: str) -> None:
     make_workspace(tmp_path, **columns)
     ended = fertools("split", "--folds", "2")
     assert ended.code == 2
@@ -116,7 +115,7 @@ def test_what_cannot_be_split_is_refused(
         ({"fold": 1, "emotion": "fear"}, "fear"),
     ],
 )
-def test_train_says_what_is_missing(fertools: Run, tmp_path: Path, columns: dict[str, object], words: str) -> None:
+def test_train_says_what_is_missing(fertools: Run, tmp_path: Path, columns: dict[str, Any], words: str) -> None:
     make_workspace(tmp_path, **columns)
     ended = fertools("train", "stargan", "--preset", "smoke")
     assert ended.code == 2, ended
