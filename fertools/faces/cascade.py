@@ -29,9 +29,11 @@ from fertools.faces.networks import ONet, PNet, RNet
 from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, propose, pyramid
 from fertools.faces.weights import CascadeWeights, load_weights
 
-# Pictures of one size are worked on together up to this many pixels. A CPU gains nothing from more than fills its
-# cache; a GPU needs many to be busy. Both bounds also keep memory flat: a table takes 12 bytes per pixel.
-_STACK_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 26, "mps": 1 << 24}
+# Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: a table takes 12
+# bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about 640 x 360
+# up, and the last bits of a matrix product depend on how many rows it has, so alone is the only way that the same
+# picture gives the same numbers whatever it is given together with.
+_STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 
 # Crops per call of R-Net and O-Net, likewise.
 _CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
@@ -164,6 +166,9 @@ class Detector:
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return the faces of each frame.
+
+        On a CPU the answer for a picture is the same to the bit whatever other pictures are in the call, and whether
+        or not other threads call at the same time.
 
         Args:
             frames: pictures (height, width, 3) uint8 RGB, of any sizes.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,16 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.faces.align import align
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detections
 from fertools.faces.quality import judge, measure
 from fertools.faces.tracks import Tracker
+from fertools.ingest.findings import Findings
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Source
+from fertools.ingest.search import Search
 from fertools.sources.images import read_image
 from fertools.sources.shots import CutDetector
-from fertools.sources.videos import BrokenVideoError, Frame, read_frames
+from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
 
 JPEG_QUALITY = 95
 
@@ -45,14 +48,16 @@ class Extractor:
     Attributes:
         workspace: where crops go.
         options: how.
-        detector: finds the faces.
+        search: finds the faces.
         threads: decoding threads; 0 lets FFmpeg choose.
+        tick: told of every picture searched: how many (1), and how many faces are in it.
     """
 
     workspace: Workspace
     options: IngestOptions
-    detector: Detector
+    search: Search
     threads: int = 0
+    tick: Callable[[int, int], None] = lambda pictures, faces: None
 
     def extract(self, source: Source) -> Extracted:
         """Return the rows of `source`, its crops written; a source that cannot be read gives a failed row.
@@ -64,54 +69,62 @@ class Extractor:
         try:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
         except InputError as error:
-            return Extracted({**row, "status": "failed", "reason": _relative(str(error), source)})
+            return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
         kept = sum(face["status"] == "kept" for face in faces)
         outcome = {"status": "done" if faces else "empty", "faces_kept": kept, "faces_rejected": len(faces) - kept}
         return Extracted({**row, **measured, **outcome}, faces)
 
     def _images(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         rgb = read_image(source.path)
-        frame = Frame(0, None, rgb)
-        faces = self._faces(source, frame, self.detector.detect([rgb])[0], None, None)
-        for face in faces:
-            # Two faces in one picture are two people, and its place names at most one of them.
-            if len(faces) == 1:
-                face.update(subject_id=source.subject_id, subject_origin=source.subject_origin)
+        found = self.search.detector.detect([rgb])[0]
+        faces = self._faces(source, Frame(0, None, rgb), found, None, None)
+        self.tick(1, len(faces))
+        # Two faces in one picture are two people, and its place names at most one of them. A rejected detection
+        # beside a kept one is most often a false alarm.
+        candidates = [face for face in faces if face["status"] == "kept"] or faces
+        if len(candidates) == 1:
+            candidates[0].update(subject_id=source.subject_id, subject_origin=source.subject_origin)
         height, width = rgb.shape[:2]
         return faces, {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
 
     def _video(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         faces: list[dict[str, Any]] = []
         tracker, cuts, shot = Tracker(), CutDetector(), 0
-        measured: dict[str, Any] = {"frames_decoded": 0, "frames_searched": 0}
-        frames = read_frames(source.path, every=self.options.every, threads=self.threads)
+        measured: dict[str, Any] = {"frames_searched": 0}
+        reader = FrameReader(source.path, every=self.options.every, threads=self.threads)
         first_s: float | None = None
+        findings = Findings(self.workspace.parts, source.source_id)
         try:
-            for batch in _batches(frames, self.options.batch_size):
-                for frame, found in zip(batch, self.detector.detect([frame.rgb for frame in batch]), strict=True):
+            with closing(self.search.run(reader, findings)) as searched:
+                for frame, found in searched:
                     if cuts.is_cut(frame.rgb):
                         shot += 1
                         tracker.cut()
                     tracks = tracker.update(frame.index, frame.pts_s, found.boxes, found.scores)
                     faces += self._faces(source, frame, found, tracks, shot)
+                    self.tick(1, len(found))
                     first_s = frame.pts_s if first_s is None else first_s
                     height, width = frame.rgb.shape[:2]
                     measured["frames_searched"] += 1
-                    measured.update(width_px=width, height_px=height, frames_decoded=frame.index + 1)
+                    measured.update(width_px=width, height_px=height)
                     if first_s is not None and frame.pts_s is not None:
                         measured["duration_s"] = max(0.0, frame.pts_s - first_s)
         except BrokenVideoError as error:
-            measured["reason"] = _relative(str(error), source)
-        _name_subjects(source, faces)
+            measured["reason"] = _reason(error, source)
+        measured["frames_decoded"] = reader.decoded
+        name_subjects(source, faces)
         return faces, measured
 
     def _faces(
         self, source: Source, frame: Frame, found: Detections, tracks: list[int] | None, shot: int | None
     ) -> list[dict[str, Any]]:
         rows = []
-        for place in range(len(found.scores)):
+        # Numbered from left to right: scores of sure faces are all but equal, and rounding, which differs between
+        # processors, would order them.
+        order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2]))
+        for place, number in enumerate(order.tolist()):
             face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
-            row = self._row(frame.rgb, found, place, face_id)
+            row = self._row(frame.rgb, found, number, face_id)
             row.update(
                 face_id=face_id,
                 source_id=source.source_id,
@@ -121,15 +134,15 @@ class Extractor:
                 frame_index=frame.index,
                 pts_s=frame.pts_s,
                 shot_id=shot,
-                track_id=None if tracks is None else tracks[place],
+                track_id=None if tracks is None else tracks[number],
                 emotion=source.emotion,
                 emotion_origin=source.emotion_origin,
             )
             rows.append(row)
         return rows
 
-    def _row(self, rgb: NDArray[np.uint8], found: Detections, place: int, face_id: str) -> dict[str, Any]:
-        box, points, score = found.boxes[place], found.landmarks[place], float(found.scores[place])
+    def _row(self, rgb: NDArray[np.uint8], found: Detections, number: int, face_id: str) -> dict[str, Any]:
+        box, points, score = found.boxes[number], found.landmarks[number], float(found.scores[number])
         crop, matrix = align(rgb, points, self.options.template, self.options.crop_px)
         quality = measure(crop, box, points)
         reason = judge(quality, score)
@@ -174,41 +187,33 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
     }
 
 
-def _name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
+def name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
     """Give every face of a video its subject.
 
     The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
-    name is then a subject itself. Where faces stand side by side, each track is a subject of its own. A rejected
-    detection beside another face is most often a false alarm and gets none.
+    name is then a subject itself. Where faces stand side by side, each track is a subject of its own. What is
+    most often a false alarm gets none and makes no company: a rejected detection beside another face, and a track
+    that is kept in a single frame, beside one that is kept in several.
     """
+    kept = [face for face in faces if face["status"] == "kept"]
+    lasting = {track for track, count in Counter(face["track_id"] for face in kept).items() if count > 1}
     in_frame = Counter(face["frame_index"] for face in faces)
-    kept_in_frame = Counter(face["frame_index"] for face in faces if face["status"] == "kept")
-    alone = max(kept_in_frame.values(), default=0) <= 1
-    for face in faces:
-        if face["status"] == "rejected" and in_frame[face["frame_index"]] > 1:
-            continue
+    lasting_in_frame = Counter(face["frame_index"] for face in kept if face["track_id"] in lasting)
+
+    def is_doubtful(face: dict[str, Any]) -> bool:
+        if face["status"] == "rejected":
+            return in_frame[face["frame_index"]] > 1
+        return face["track_id"] not in lasting and lasting_in_frame[face["frame_index"]] > 0
+
+    sure = [face for face in faces if not is_doubtful(face)]
+    people_in_frame = Counter(face["frame_index"] for face in sure if face["status"] == "kept")
+    alone = max(people_in_frame.values(), default=0) <= 1
+    for face in sure:
         if alone and source.subject_id is not None:
             face.update(subject_id=source.subject_id, subject_origin=source.subject_origin)
         else:
             track = "" if alone else f"-t{face['track_id']}"
             face.update(subject_id=f"v{source.source_id[:12]}{track}", subject_origin="video")
-
-
-def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
-    """Yield lists of up to `size` frames; frames decoded before an error come out before it does."""
-    batch: list[Frame] = []
-    try:
-        for frame in frames:
-            batch.append(frame)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except BrokenVideoError:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
 
 
 def _write_crop(path: Path, crop: NDArray[np.uint8]) -> None:
@@ -224,6 +229,6 @@ def flush_crops() -> None:
     os.sync()
 
 
-def _relative(message: str, source: Source) -> str:
-    """Return a message with the source named as the workspace names it."""
-    return message.replace(str(source.path), source.name)
+def _reason(error: InputError, source: Source) -> str:
+    """Return what is wrong with a source, which stands beside the reason and need not be named in it again."""
+    return str(error).replace(str(source.path), "it")

@@ -1,8 +1,8 @@
 """The local engine: items of work over processes of this machine.
 
 A worker takes one item, commits its part and says what came out. A worker that dies (out of memory, a crash in
-a decoder) takes nothing with it: its item is tried once more alone, and if it kills again, its sources are
-recorded as failed and the rest goes on.
+a decoder) takes nothing with it: what was under way is tried once more, source by source, and a source that kills
+again is recorded as failed while the rest goes on.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import torch
@@ -22,10 +24,17 @@ import torch
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detector
 from fertools.ingest.extract import Extracted, Extractor, flush_crops, source_row
-from fertools.ingest.options import IngestOptions
+from fertools.ingest.findings import drop_finding
+from fertools.ingest.options import IngestOptions, processors
 from fertools.ingest.plan import Item
+from fertools.ingest.search import Search
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
+
+Watch = Callable[[int, int], None]
+"""Told now and then how many frames were searched and how many faces were found so far."""
+
+_WATCH_INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,13 @@ class Outcome:
     name: str
     status: str
     reason: str | None
-    frames: int
-    faces: int
 
 
-def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item]) -> Iterator[list[Outcome]]:
+Outcomes = Generator[list[Outcome], None, None]
+"""The outcomes of one item after another."""
+
+
+def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch) -> Outcomes:
     """Do all items, in processes where that is worth it; yield the outcomes of each as it is committed.
 
     Args:
@@ -47,61 +58,108 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
         options: how.
         device: a torch device; on a GPU one process does all the work.
         items: what to do, in order.
+        watch: told of progress within items.
 
     Raises:
         StorageError: the disk is full or cannot be written.
     """
     workers = options.worker_count(len(items)) if device == "cpu" else 1
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = -(-processors() // workers)
     if workers == 1:
-        _begin(workspace, options, device, threads)
+        yield from _in_this_process(workspace, options, device, items, threads, watch)
+    else:
+        yield from _Crew(workspace, options, device, threads, watch).do(items, workers)
+
+
+def _in_this_process(
+    workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], threads: int, watch: Watch
+) -> Outcomes:
+    totals = [0, 0]
+
+    def tick(frames: int, faces: int) -> None:
+        totals[:] = totals[0] + frames, totals[1] + faces
+        watch(*totals)
+
+    # The caller may go on to train in this process, with all the threads it had.
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    try:
+        _begin(workspace, options, device, threads, tick)
         for item in items:
             yield _do(item)
-    else:
-        yield from _in_processes(workspace, options, device, items, workers, threads)
+    finally:
+        _end()
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
-def _in_processes(
-    workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], workers: int, threads: int
-) -> Iterator[list[Outcome]]:
-    todo = deque(items)
-    suspects: list[Item] = []
-    while todo:
-        with _Pool(workspace, options, device, workers, threads) as pool:
-            yield from _drain(pool, todo, suspects, 2 * workers)
-    for item in suspects:
-        with _Pool(workspace, options, device, 1, threads) as pool:
+class _Crew:
+    """Worker processes, replaced when one of them dies."""
+
+    def __init__(self, workspace: Workspace, options: IngestOptions, device: str, threads: int, watch: Watch) -> None:
+        # Forked copies of a process that has begun torch's threads can hang; fresh ones cannot.
+        self._context = multiprocessing.get_context("spawn")
+        self._tally = self._context.Array("q", 2)
+        self._workspace, self._options, self._watch = workspace, options, watch
+        self._arguments = (workspace, options, device, threads, self._tally)
+
+    def do(self, items: Sequence[Item], workers: int) -> Outcomes:
+        """Do all items; what dies with a worker is done again at the end, each source in a process of its own."""
+        todo = deque(items)
+        suspects: list[Item] = []
+        while todo:
+            with _Pool(workers, self._context, self._arguments) as pool:
+                yield from self._drain(pool, todo, suspects, 2 * workers)
+        alone = deque(single for item in suspects for single in _singly(item))
+        while alone:
+            with _Pool(1, self._context, self._arguments) as pool:
+                yield from self._drain_singly(pool, alone)
+
+    def _drain(self, pool: ProcessPoolExecutor, todo: deque[Item], suspects: list[Item], depth: int) -> Outcomes:
+        """Feed `todo` to the pool; when a worker dies, whatever was under way becomes a suspect."""
+        running: dict[Future[list[Outcome]], Item] = {}
+        while todo or running:
             try:
-                yield pool.submit(_do, item).result()
+                while todo and len(running) < depth:
+                    running[pool.submit(_do, todo[0])] = todo[0]
+                    todo.popleft()
+                for future in self._wait(running):
+                    outcome = future.result()
+                    del running[future]
+                    yield outcome
             except BrokenProcessPool:
-                yield record_failed(workspace, options, item, "the worker process died twice on it")
+                suspects += running.values()
+                return
+
+    def _drain_singly(self, pool: ProcessPoolExecutor, todo: deque[Item]) -> Outcomes:
+        """Do `todo` one after the other; one that kills its worker is recorded as failed."""
+        while todo:
+            item = todo.popleft()
+            try:
+                future = pool.submit(_do, item)
+                while not self._wait({future: item}):
+                    pass
+                yield future.result()
+            except BrokenProcessPool:
+                yield record_failed(self._workspace, self._options, item, "the worker process died twice on it")
+                return
+
+    def _wait(self, running: dict[Future[list[Outcome]], Item]) -> set[Future[list[Outcome]]]:
+        done, _ = wait(running, timeout=_WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
+        frames, faces = self._tally[:]
+        self._watch(frames, faces)
+        return done
 
 
-def _drain(pool: ProcessPoolExecutor, todo: deque[Item], suspects: list[Item], depth: int) -> Iterator[list[Outcome]]:
-    """Feed `todo` to the pool; when a worker dies, whatever was under way becomes a suspect."""
-    running: dict[Future[list[Outcome]], Item] = {}
-    while todo or running:
-        try:
-            while todo and len(running) < depth:
-                running[pool.submit(_do, todo[0])] = todo[0]
-                todo.popleft()
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                outcome = future.result()
-                del running[future]
-                yield outcome
-        except BrokenProcessPool:
-            suspects += running.values()
-            return
+def _singly(item: Item) -> list[Item]:
+    """Return an item of many pictures as items of one, so that one that kills a worker takes no other with it."""
+    return [Item(source.source_id, (source,)) for source in item.sources]
 
 
 class _Pool(ProcessPoolExecutor):
     """Worker processes that end at once, not after their item, when the block is left by an error."""
 
-    def __init__(self, workspace: Workspace, options: IngestOptions, device: str, workers: int, threads: int) -> None:
-        # Forked copies of a process that has begun torch's threads can hang; fresh ones cannot.
-        context = multiprocessing.get_context("spawn")
-        super().__init__(workers, context, initializer=_begin_worker, initargs=(workspace, options, device, threads))
+    def __init__(self, workers: int, context: Any, arguments: tuple[Any, ...]) -> None:
+        super().__init__(workers, context, initializer=_begin_worker, initargs=arguments)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
@@ -114,18 +172,42 @@ _extractor: Extractor | None = None
 """The extractor of this process: networks are loaded once, not once per item."""
 
 
-def _begin_worker(workspace: Workspace, options: IngestOptions, device: str, threads: int) -> None:
+def _begin_worker(workspace: Workspace, options: IngestOptions, device: str, threads: int, tally: Any) -> None:
     # Ctrl-C reaches every process of the terminal; the first process decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _begin(workspace, options, device, threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def tick(frames: int, faces: int) -> None:
+        with tally.get_lock():
+            tally[0] += frames
+            tally[1] += faces
+
+    _begin(workspace, options, device, threads, tick)
 
 
-def _begin(workspace: Workspace, options: IngestOptions, device: str, threads: int) -> None:
+def _end_with_parent() -> None:
+    """End this worker when the first process is killed; it would wait for ever for work that nobody sends."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _begin(
+    workspace: Workspace, options: IngestOptions, device: str, threads: int, tick: Callable[[int, int], None]
+) -> None:
     global _extractor
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-    detector = Detector(min_face=options.min_face, device=device)
-    _extractor = Extractor(workspace, options, detector, threads)
+    # Threads are spent on frames side by side (see `search`), not within one.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    search = Search(Detector(min_face=options.min_face, device=device), threads, options.batch_size)
+    _extractor = Extractor(workspace, options, search, threads, tick)
+
+
+def _end() -> None:
+    global _extractor
+    if _extractor is not None:
+        _extractor.search.close()
+    _extractor = None
 
 
 def _do(item: Item) -> list[Outcome]:
@@ -133,7 +215,10 @@ def _do(item: Item) -> list[Outcome]:
     if _extractor is None:
         raise RuntimeError("the worker was not begun")
     extracted = [_extractor.extract(source) for source in item.sources]
-    return commit(_extractor.workspace, item.name, extracted)
+    outcomes = commit(_extractor.workspace, item.name, extracted)
+    for source in item.sources:
+        drop_finding(_extractor.workspace.parts, source.source_id)
+    return outcomes
 
 
 def record_failed(workspace: Workspace, options: IngestOptions, item: Item, reason: str) -> list[Outcome]:
@@ -148,13 +233,4 @@ def commit(workspace: Workspace, name: str, extracted: list[Extracted]) -> list[
     faces = FACES.table([face for one in extracted for face in one.faces])
     sources = SOURCES.table([one.source for one in extracted])
     store.commit_part(workspace, name, faces, sources)
-    return [
-        Outcome(
-            name=one.source["path"],
-            status=one.source["status"],
-            reason=one.source["reason"],
-            frames=one.source.get("frames_searched") or 0,
-            faces=len(one.faces),
-        )
-        for one in extracted
-    ]
+    return [Outcome(one.source["path"], one.source["status"], one.source["reason"]) for one in extracted]

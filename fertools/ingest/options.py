@@ -17,6 +17,13 @@ _PACE = ("workers", "device", "batch_size", "retry_failed", "overwrite")
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 
 
+def processors() -> int:
+    """Return how many processors this process may use, which in a container or a batch job can be few of many."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class IngestOptions:
     """How to ingest.
@@ -32,9 +39,9 @@ class IngestOptions:
         dataset: name written to every row; None takes the name of each given folder.
         modality: what the pictures were taken with.
         licence: terms of the pictures, written to every row.
-        workers: processes; None takes one per processor.
+        workers: processes; None takes one per processor. With one, all work is done in the calling process.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        batch_size: frames per call of the detector.
+        batch_size: frames per call of the detector on a GPU; on a CPU each is searched alone.
         retry_failed: work on sources that failed in an earlier run again.
         overwrite: forget everything that was ingested here and begin anew.
 
@@ -83,7 +90,7 @@ class IngestOptions:
 
     def worker_count(self, items: int) -> int:
         """Return how many processes `items` items are worth."""
-        return max(1, min(self.workers or os.cpu_count() or 1, items))
+        return max(1, min(self.workers or processors(), items))
 
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""

@@ -7,6 +7,7 @@ a rerun over terabytes does not read them again.
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,7 +102,7 @@ def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, 
 
 
 def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
-    named = rules.read(file.below)
+    named = rules.read(file.below, file.given)
     root = file.path
     for _ in file.below.parts:
         root = root.parent
@@ -132,12 +133,21 @@ def _id_of_path(source: Source) -> str:
 
 
 def _items(sources: list[Source]) -> list[Item]:
-    items = [Item(source.source_id, (source,)) for source in sources if source.kind == "video"]
+    videos = [source for source in sources if source.kind == "video"]
+    # The largest first, so that no long video is left for the end, where it would keep one worker busy alone.
+    items = [Item(source.source_id, (source,)) for source in sorted(videos, key=lambda video: -_size(video.path))]
     images = [source for source in sources if source.kind == "image"]
     for first in range(0, len(images), IMAGES_PER_ITEM):
         chunk = tuple(images[first : first + IMAGES_PER_ITEM])
         items.append(Item(hash_bytes(*(source.source_id.encode() for source in chunk)), chunk))
     return items
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 class _Digests:
@@ -157,6 +167,9 @@ class _Digests:
         name = self._workspace.name_of(path)
         try:
             status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                # A named pipe, say: reading it could take for ever.
+                return None, "is not an ordinary file"
             key = [status.st_size, status.st_mtime_ns]
             known = self._known.get(name)
             if known is not None and known[:2] == key and known[2]:

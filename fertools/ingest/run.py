@@ -7,9 +7,11 @@ a broken and continued run is byte for byte that of an unbroken one.
 
 from __future__ import annotations
 
-import shutil
+import os
+import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pyarrow.compute as pc
 
 from fertools.core import files, locking
 from fertools.core.device import choose_device
+from fertools.core.errors import StorageError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
@@ -24,6 +27,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.cascade import MinFace
 from fertools.faces.weights import load_weights
 from fertools.ingest.extract import Extracted, source_row
+from fertools.ingest.findings import drop_findings
 from fertools.ingest.local import commit, work
 from fertools.ingest.options import IngestOptions, refuse_other_options
 from fertools.ingest.plan import Plan, make_plan
@@ -82,6 +86,7 @@ def ingest(
     device, weights = choose_device(options.device), load_weights("auto").digest
     own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     found = discover(inputs, beside=own)
+    _open_for_writing(workspace)
     with locking.exclusive(workspace.lock_path, "ingest"):
         if options.overwrite:
             _forget_everything(workspace)
@@ -91,6 +96,7 @@ def ingest(
         if options.retry_failed:
             store.forget_failed(workspace)
         plan = make_plan(workspace, found, rules, options)
+        drop_findings(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
         try:
             new = _carry_out(workspace, plan, options, device, report)
@@ -123,26 +129,55 @@ def _carry_out(workspace: Workspace, plan: Plan, options: IngestOptions, device:
     report.start(total)
     if plan.before:
         report.note(f"{plan.before} files were done before; {total} to do")
-    done = frames = faces = 0
+    done = 0
+    counts = {"frames": 0, "faces": 0}
     if plan.settled:
         name = hash_bytes(*(source.source_id.encode() for source in plan.settled))
         commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.settled])
         done = len(plan.settled)
         for source in plan.settled:
             report.note(f"{source.status}: {source.name}: {source.reason}")
-    for outcomes in work(workspace, options, device, plan.items):
-        for outcome in outcomes:
-            done, frames, faces = done + 1, frames + outcome.frames, faces + outcome.faces
-            if outcome.reason is not None:
-                report.note(f"{outcome.status}: {outcome.name}: {outcome.reason}")
-        report.advance(done, frames=frames, faces=faces)
+
+    def watch(frames: int, faces: int) -> None:
+        counts.update(frames=frames, faces=faces)
+        report.advance(done, **counts)
+
+    # Closed at once if anything goes wrong here, so that no worker is at work while the manifest is rebuilt.
+    with closing(work(workspace, options, device, plan.items, watch)) as finished:
+        for outcomes in finished:
+            done += len(outcomes)
+            for outcome in outcomes:
+                if outcome.reason is not None:
+                    report.note(f"{outcome.status}: {outcome.name}: {outcome.reason}")
+            report.advance(done, **counts)
     return done
 
 
+def _open_for_writing(workspace: Workspace) -> None:
+    folder = workspace.manifest.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the dataset cannot be made in {workspace.root} ({error.strerror}); choose another place with --workspace"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise StorageError(f"{folder} cannot be written; allow it or choose another place with --workspace")
+
+
 def _forget_everything(workspace: Workspace) -> None:
-    """Remove what earlier ingests made; ratings and training runs stay."""
+    """Remove what earlier ingests made, and nothing else: ratings, training runs and files of the user's stay."""
     workspace.manifest.unlink(missing_ok=True)
     workspace.sources.unlink(missing_ok=True)
-    for folder in (workspace.parts, workspace.faces):
-        shutil.rmtree(folder, ignore_errors=True)
+    drop_findings(workspace.parts)
+    for pattern in ("*.faces.parquet", "*.sources.parquet"):
+        for path in workspace.parts.glob(pattern):
+            path.unlink()
+    crop = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
+    for shard in workspace.faces.glob("[0-9a-f][0-9a-f]"):
+        for path in shard.iterdir():
+            if crop.fullmatch(path.name):
+                path.unlink()
+        with suppress(OSError):  # not empty: something else lies there
+            shard.rmdir()
     workspace.drop_settings("ingest", "split")

@@ -24,11 +24,13 @@ class Found:
         path: where it is.
         below: the same, relative to the folder that was given; what naming rules look at.
         kind: video or image, by its suffix.
+        given: name of the folder that was given, or of the one that holds the file that was given.
     """
 
     path: Path
     below: Path
     kind: Kind
+    given: str = ""
 
 
 def kind_of(path: Path) -> Kind | None:
@@ -42,27 +44,28 @@ def kind_of(path: Path) -> Kind | None:
 def discover(inputs: Sequence[Path], *, beside: Sequence[Path] = ()) -> list[Found]:
     """Return all videos and pictures in `inputs`, sorted by path, each once.
 
-    Hidden files and folders (their names begin with a dot) are passed over.
+    Hidden files and folders (their names begin with a dot) are passed over. Links are followed, each folder once.
 
     Args:
         inputs: folders, searched to any depth, and files.
         beside: folders that are never entered, such as a workspace's own crops.
 
     Raises:
-        InputError: an input does not exist, cannot be read, or no video or picture is in any of them.
+        InputError: an input does not exist, cannot be read, or lies in `beside`; or no video or picture is in any.
     """
     own = {folder.resolve() for folder in beside}
     found: dict[Path, Found] = {}
     for given in inputs:
+        _refuse_own(given, own)
         if given.is_dir():
             for path in _walk(given, own):
-                _add(found, path, path.relative_to(given))
+                _add(found, path, path.relative_to(given), given.absolute().name)
         elif given.is_file():
             if kind_of(given) is None:
                 raise InputError(
                     f"{given} is neither a video nor a picture that fertools reads; it reads {_suffixes()}"
                 )
-            _add(found, given, Path(given.name))
+            _add(found, given, Path(given.name), given.absolute().parent.name)
         else:
             raise InputError(f"there is no file or folder {given}; give a folder of videos or pictures")
     if not found:
@@ -71,10 +74,19 @@ def discover(inputs: Sequence[Path], *, beside: Sequence[Path] = ()) -> list[Fou
     return [found[path] for path in sorted(found)]
 
 
-def _add(found: dict[Path, Found], path: Path, below: Path) -> None:
+def _add(found: dict[Path, Found], path: Path, below: Path, given: str) -> None:
     kind = kind_of(path)
     if kind is not None:
-        found.setdefault(path.absolute(), Found(path.absolute(), below, kind))
+        found.setdefault(path.absolute(), Found(path.absolute(), below, kind, given))
+
+
+def _refuse_own(given: Path, own: set[Path]) -> None:
+    inside = given.resolve()
+    if folder := next((folder for folder in (inside, *inside.parents) if folder in own), None):
+        raise InputError(
+            f"{given} is in {folder}, where this workspace keeps files of its own; "
+            f"rename the folder, or choose another place for the dataset with --workspace"
+        )
 
 
 def _walk(folder: Path, own: set[Path]) -> list[Path]:
@@ -82,10 +94,12 @@ def _walk(folder: Path, own: set[Path]) -> list[Path]:
         raise InputError(f"cannot look into {error.filename}: {error.strerror}; allow it or leave it out") from error
 
     paths = []
+    entered = {folder.resolve(), *own}
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (Path(parent) / name).resolve() not in own
-        )
+        inside = {name: (Path(parent) / name).resolve() for name in sorted(folders) if not name.startswith(".")}
+        # A link back to a folder above would otherwise be followed round and round.
+        folders[:] = [name for name, real in inside.items() if real not in entered]
+        entered.update(inside.values())
         paths += [Path(parent) / name for name in names if not name.startswith(".")]
     return paths
 

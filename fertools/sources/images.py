@@ -24,7 +24,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Of a file with several pages or frames, the first is read.
 
     Raises:
-        InputError: the file cannot be read, is not a picture, is cut off, or is implausibly large.
+        InputError: the file cannot be read, is not a picture, is cut off, holds floating-point pixels, or is
+            implausibly large.
     """
     try:
         with warnings.catch_warnings():
@@ -33,7 +34,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             warnings.simplefilter("ignore", UserWarning)
             with Image.open(path) as picture:
                 picture.load()
-                return _to_rgb(ImageOps.exif_transpose(picture))
+                return _to_rgb(ImageOps.exif_transpose(picture), path)
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a picture") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -44,14 +45,14 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         raise InputError(f"cannot read {path}: its content is damaged ({error})") from error
 
 
-def _to_rgb(picture: Image.Image) -> NDArray[np.uint8]:
+def _to_rgb(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
     if picture.mode in _WIDE_MODES:
         # Pillow's own conversion clips 16-bit grey at 255 instead of scaling it.
         wide = np.asarray(picture).astype(np.float64)
         grey = np.clip(np.round(wide / 257.0), 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     if picture.mode == "F":
-        raise ValueError("floating-point pixels have no agreed range")
+        raise InputError(f"{path} holds floating-point pixels, which have no agreed range; convert it to 8 or 16 bits")
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")

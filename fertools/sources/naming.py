@@ -40,7 +40,9 @@ class NamingRules:
         emotion_from: `folder` (the nearest folder that the lexicon knows), `none`, or a regular expression
             whose first group is a word of the lexicon.
 
-    A regular expression is searched in the path below the given folder, with `/` between its parts.
+    A regular expression is searched in the path below the given folder, with `/` between its parts. The name of the
+    given folder itself counts last, and for `auto` subjects and `folder` emotions alone: `videos/*` in a shell gives
+    the folders one by one, and `joyful/` means the same then.
     """
 
     lexicon: Lexicon
@@ -55,28 +57,34 @@ class NamingRules:
             if rule not in words:
                 _compile(option, rule, words)
 
-    def read(self, below: Path) -> Named:
-        """Return what the path `below` (relative to the folder that was given) says."""
-        subject, subject_origin = self._subject(below)
-        emotion, emotion_origin = self._emotion(below)
+    def read(self, below: Path, given: str = "") -> Named:
+        """Return what a file's place says.
+
+        Args:
+            below: its path relative to the folder that was given.
+            given: name of that folder; empty if it is to say nothing.
+        """
+        folders = [*reversed(below.parent.parts), given]
+        subject, subject_origin = self._subject(below, folders)
+        emotion, emotion_origin = self._emotion(below, folders)
         return Named(subject, subject_origin, emotion, emotion_origin)
 
-    def _subject(self, below: Path) -> tuple[str | None, str | None]:
+    def _subject(self, below: Path, folders: list[str]) -> tuple[str | None, str | None]:
         if self.subject_from == "none":
             return None, None
         if self.subject_from == "folder":
             return (below.parent.as_posix(), "folder") if below.parent.name else (None, None)
         if self.subject_from == "auto":
-            names = [name for name in reversed(below.parent.parts) if PERSON_FOLDER.fullmatch(name)]
+            names = [name for name in folders if PERSON_FOLDER.fullmatch(name)]
             return (names[0], "folder") if names else (None, None)
         subject = _group(self.subject_from, below)
         return (subject, "dataset") if subject else (None, None)
 
-    def _emotion(self, below: Path) -> tuple[str | None, str | None]:
+    def _emotion(self, below: Path, folders: list[str]) -> tuple[str | None, str | None]:
         if self.emotion_from == "none":
             return None, None
         if self.emotion_from == "folder":
-            labels = [label for name in reversed(below.parent.parts) if (label := self.lexicon.lookup(name))]
+            labels = [label for name in folders if (label := self.lexicon.lookup(name))]
             return (labels[0], "folder") if labels else (None, None)
         word = _group(self.emotion_from, below)
         label = self.lexicon.lookup(word) if word else None

@@ -36,37 +36,52 @@ class BrokenVideoError(InputError):
     """Decoding stopped in the middle; the frames before were good."""
 
 
-def read_frames(path: Path, *, every: int = 1, threads: int = 0) -> Iterator[Frame]:
-    """Yield every `every`-th frame of the video at `path`, beginning with the first.
+class FrameReader:
+    """The frames of one video: iterate over it once, as often as needed anew.
 
     Args:
         path: a file with at least one video stream; the first is read.
         every: 1 for all frames; frames between are decoded but not converted, which is much cheaper.
         threads: decoding threads; 0 lets FFmpeg choose.
 
-    Raises:
+    Attributes:
+        decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
+
+    Iterating raises:
         InputError: the file cannot be opened, is not a video, or has no video stream.
         BrokenVideoError: decoding failed after at least one good frame.
     """
-    index = -1
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InputError(f"{path} has no video stream")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = threads
-            for index, frame in enumerate(container.decode(stream)):
-                if index % every == 0:
-                    yield Frame(index, frame.time, _upright(frame))
-    except av.error.FFmpegError as error:
-        if index >= 0:
-            raise BrokenVideoError(f"decoding of {path} stopped after frame {index} ({error.strerror})") from error
-        raise InputError(f"{path} cannot be decoded as a video ({error.strerror})") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    if index < 0:
-        raise InputError(f"{path} holds no frame that can be decoded")
+
+    def __init__(self, path: Path, *, every: int = 1, threads: int = 0) -> None:
+        self.path = path
+        self.every = every
+        self.threads = threads
+        self.decoded = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.decoded = 0
+        try:
+            with av.open(str(self.path)) as container:
+                if not container.streams.video:
+                    raise InputError(f"{self.path} has no video stream")
+                stream = container.streams.video[0]
+                stream.thread_type = "AUTO"
+                stream.codec_context.thread_count = self.threads
+                for index, frame in enumerate(container.decode(stream)):
+                    picture = Frame(index, frame.time, _upright(frame)) if index % self.every == 0 else None
+                    self.decoded = index + 1
+                    if picture is not None:
+                        yield picture
+        except av.error.FFmpegError as error:
+            if self.decoded:
+                raise BrokenVideoError(
+                    f"decoding of {self.path} stopped after frame {self.decoded - 1} ({error.strerror})"
+                ) from error
+            raise InputError(f"{self.path} cannot be decoded as a video ({error.strerror})") from error
+        except OSError as error:
+            raise InputError(f"cannot read {self.path}: {error.strerror}") from error
+        if not self.decoded:
+            raise InputError(f"{self.path} holds no frame that can be decoded")
 
 
 def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -10,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError, ResumeRefused, StorageError
+from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.run import IngestSummary, ingest
 from fertools.manifests import store
+from fertools.manifests.schema import FACES
 from tests.conftest import write_clip
 
 OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24")
@@ -73,6 +75,7 @@ def test_every_source_is_accounted_for(done: tuple[Workspace, IngestSummary], vi
     assert summary.sources == {"done": 4, "empty": 1, "failed": 2, "duplicate": 1}
     assert len(summary.failures) == 2
     assert "0 bytes" in str(_sources(workspace)["zero.mp4"]["reason"])
+    assert str(_sources(workspace)["broken.mp4"]["reason"]).startswith("it cannot be decoded as a video")
     assert str(videos / "joyful" / "one.mp4") in str(_sources(workspace)["z-copy.mp4"]["reason"])
 
 
@@ -151,7 +154,7 @@ def test_added_videos_are_added_and_labels_stay(videos: Path, tmp_path: Path, po
     ingest(workspace, [folder], OPTIONS)
     faces = store.read_faces(workspace)
     labelled = store.replace_columns(faces, {"valence": [0.5] * len(faces), "arousal": [0.25] * len(faces)})
-    store.write_table(workspace.manifest, store.FACES, labelled)
+    store.write_table(workspace.manifest, FACES, labelled)
     write_clip(folder / "fear" / "new.mp4", moving_face(portrait, 4, step_px=3))
     summary = ingest(workspace, [folder], OPTIONS)
     after = store.read_faces(workspace)
@@ -185,10 +188,125 @@ def test_a_changed_file_is_refused_and_overwrite_begins_anew(
     workspace = Workspace.at(tmp_path / "workspace")
     ingest(workspace, [folder], OPTIONS)
     write_clip(folder / "one.mp4", moving_face(portrait, 4))
-    with pytest.raises(ResumeRefused, match=r"one\.mp4 has other content"):
+    before = workspace.manifest.read_bytes()
+    with pytest.raises(ResumeRefused, match=r"one\.mp4 has other content") as refused:
         ingest(workspace, [folder], OPTIONS)
+    assert refused.value.exit_code == 5
+    assert workspace.manifest.read_bytes() == before
     summary = ingest(workspace, [folder], IngestOptions(workers=1, crop_px=64, min_face="24", overwrite=True))
     assert summary.faces_kept == 4
+
+
+def test_overwriting_removes_what_ingest_made_and_nothing_else(videos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    mine = [tmp_path / "faces" / name for name in ("holiday.jpg", "ab/c.jpg", "album/a.png")]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"of the user")
+    ingest(workspace, [videos / "joyful"], OPTIONS)
+    made = {row["path"] for row in store.read_faces(workspace).to_pylist()}
+    again = IngestOptions(workers=1, crop_px=48, min_face="24", overwrite=True)
+    ingest(workspace, [videos / "p07" / "sad" / "alone.mp4"], again)
+    assert made
+    assert not any((workspace.root / path).exists() for path in made)
+    assert all(path.read_bytes() == b"of the user" for path in mine)
+    assert store.read_faces(workspace)["size_px"].unique().to_pylist() == [48]
+
+
+@pytest.mark.parametrize("inside", ["faces", "faces/ab", "manifests"])
+def test_the_workspaces_own_folders_are_no_source(tmp_path: Path, inside: str) -> None:
+    folder = tmp_path / inside
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "a.png"), np.zeros((20, 20, 3), np.uint8))
+    with pytest.raises(InputError, match="--workspace"):
+        ingest(Workspace.at(tmp_path), [folder], OPTIONS)
+
+
+def test_a_place_that_cannot_be_written_is_said_at_once(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="--workspace"):
+        ingest(Workspace.at(tmp_path / "file" / "below"), [videos], OPTIONS)
+    # The superuser may write everywhere, so the answer of the system is given here.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(StorageError, match="cannot be written"):
+        ingest(Workspace.at(tmp_path / "locked"), [videos], OPTIONS)
+
+
+def test_a_folder_given_by_itself_names_as_it_does_below_another(videos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    ingest(workspace, [videos / "joyful", videos / "p07" / "sad" / "alone.mp4"], OPTIONS)
+    rows = store.read_faces(workspace).to_pylist()
+    assert {row["emotion"] for row in rows} == {"happiness", "sadness"}
+
+
+def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
+    portrait: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "given" / "p07"
+    folder.mkdir(parents=True)
+    pair = np.concatenate([_small(portrait), _small(portrait)], axis=1)
+    cv2.imwrite(str(folder / "pair.png"), pair[..., ::-1])
+    workspaces = [Workspace.at(tmp_path / name) for name in ("both", "one")]
+    ingest(workspaces[0], [folder.parent], OPTIONS)
+    reasons = iter([None, "low_score"])
+    monkeypatch.setattr("fertools.ingest.extract.judge", lambda quality, score: next(reasons))
+    ingest(workspaces[1], [folder.parent], OPTIONS)
+    subjects = [
+        sorted((row["status"], str(row["subject_id"])) for row in store.read_faces(workspace).to_pylist())
+        for workspace in workspaces
+    ]
+    assert subjects == [[("kept", "None")] * 2, [("kept", "p07"), ("rejected", "None")]]
+
+
+def test_every_frame_decoded_is_counted(videos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    ingest(workspace, [videos / "joyful"], IngestOptions(workers=1, crop_px=64, min_face="24", every=4))
+    (row,) = store.read_sources(workspace).to_pylist()
+    assert (row["frames_decoded"], row["frames_searched"]) == (6, 2)
+    assert store.read_faces(workspace)["frame_index"].unique().sort().to_pylist() == [0, 4]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_the_batch_size_changes_no_byte(
+    done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path, batch_size: int
+) -> None:
+    other = Workspace.at(tmp_path)
+    ingest(other, [videos], IngestOptions(workers=1, crop_px=64, min_face="24", batch_size=batch_size))
+    assert other.manifest.read_bytes() == done[0].manifest.read_bytes()
+
+
+class _Listener(Silent):
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+
+    def advance(self, done: int, **counts: int) -> None:
+        self.told.append((done, counts["frames"]))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_is_told_within_a_file_too(videos: Path, tmp_path: Path, workers: int) -> None:
+    listener = _Listener()
+    sources = [videos / "joyful", videos / "p07"]
+    ingest(Workspace.at(tmp_path), sources, IngestOptions(workers=workers, crop_px=64, min_face="24"), listener)
+    assert listener.told == sorted(listener.told)
+    assert listener.told[-1] == (4, 13)
+    if workers == 1:
+        # The largest file comes first, and holds three frames.
+        assert [frames for done, frames in listener.told if done == 0] == [1, 2, 3]
+
+
+def test_the_caller_keeps_its_threads(videos: Path, tmp_path: Path) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        ingest(Workspace.at(tmp_path), [videos / "joyful"], OPTIONS)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_retry_failed_works_on_failures_alone(videos: Path, tmp_path: Path) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from fertools.core.files import TEMPORARY_PREFIX
 from fertools.core.workspace import Workspace
+from fertools.faces.cascade import Detections, Detector
 from fertools.ingest import local
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Item
@@ -46,16 +49,31 @@ def _contents(workspace: Workspace) -> dict[str, bytes]:
     return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in files}
 
 
-def _stop_when(workspace: Workspace, clips: Path, workers: int, ready: Callable[[], bool], how: signal.Signals) -> int:
+PROGRAM = "from fertools.cli.main import main; main()"
+
+
+def _command(workspace: Workspace, clips: Path, workers: int, program: str) -> list[str]:
+    command = [sys.executable, "-c", program, "ingest", str(clips), *OPTIONS]
+    return [*command, "--workspace", str(workspace.root), "--workers", str(workers)]
+
+
+def _stop_when(
+    workspace: Workspace,
+    clips: Path,
+    workers: int,
+    ready: Callable[[], bool],
+    how: signal.Signals,
+    program: str = PROGRAM,
+    kill: Callable[[int, int], None] = os.killpg,
+) -> int:
     """Run an ingest, send it `how` as soon as `ready` holds, and return its exit code."""
-    command = [sys.executable, "-c", "from fertools.cli.main import main; main()", "ingest", str(clips), *OPTIONS]
-    command += ["--workspace", str(workspace.root), "--workers", str(workers)]
     # A session of its own, so that the signal reaches every process as it does from a terminal.
+    command = _command(workspace, clips, workers, program)
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not ready():
         time.sleep(0.005)
     if process.poll() is None:
-        os.killpg(process.pid, how)
+        kill(process.pid, how)
     return process.wait(timeout=60)
 
 
@@ -92,20 +110,118 @@ def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
     assert _contents(workspace) == _contents(unbroken)
 
 
+def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    rng = np.random.default_rng(11)
+    for _ in range(4):
+        end_s = time.monotonic() + rng.uniform(1.0, 3.5)
+        _stop_when(workspace, clips, 1, lambda end_s=end_s: time.monotonic() > end_s, signal.SIGKILL)  # type: ignore[misc]
+    ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    assert _contents(workspace) == _contents(unbroken)
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8]) -> Path:
+    return write_clip(tmp_path_factory.mktemp("long") / "long.mp4", moving_face(portrait, 60))
+
+
+def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = IngestOptions(workers=1, crop_px=64, min_face="24")
+    whole, broken = Workspace.at(tmp_path / "whole"), Workspace.at(tmp_path / "broken")
+    ingest(whole, [long_clip], options)
+
+    def pieces() -> int:
+        return len(list(broken.parts.glob("[!.]*.npz")))
+
+    program = "from fertools.ingest import findings; findings.SAVE_INTERVAL_S = 0; " + PROGRAM
+    assert _stop_when(broken, long_clip, 1, lambda: pieces() >= 5, signal.SIGKILL, program) == -signal.SIGKILL
+    assert not list(broken.parts.glob("*.parquet")), "it was through before it was killed"
+    before, searched = pieces(), 0
+    real = Detector.detect
+
+    def counted(self: Detector, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        nonlocal searched
+        searched += len(frames)
+        return real(self, frames)
+
+    monkeypatch.setattr(Detector, "detect", counted)
+    ingest(broken, [long_clip], options)
+    assert searched == 60 - before
+    assert _contents(broken) == _contents(whole)
+    assert pieces() == 0
+
+
+def test_workers_end_when_the_first_process_is_killed(clips: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    workers: list[int] = []
+
+    def ready() -> bool:
+        return any(workspace.faces.rglob("*.jpg"))
+
+    def kill_the_first_alone(process: int, number: int) -> None:
+        workers.extend(_children(process))
+        os.kill(process, number)
+
+    assert _stop_when(workspace, clips, 2, ready, signal.SIGKILL, kill=kill_the_first_alone) == -signal.SIGKILL
+    assert len(workers) >= 2
+    end_s = time.monotonic() + 10
+    while (alive := [worker for worker in workers if _is_alive(worker)]) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert not alive
+
+
+def _children(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children")
+    if not children.exists():
+        pytest.skip("this system does not list the children of a process")
+    return [int(word) for word in children.read_text().split()]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
 def deadly(item: Item) -> list[local.Outcome]:
-    """Do an item, but die on the source named 3.mp4, as a decoder that crashes would."""
-    if item.sources[0].path.name == "3.mp4":
+    """Do an item, but die on the sources named deadly, as a decoder that crashes would."""
+    if any(source.path.stem == "deadly" for source in item.sources):
         os._exit(1)
     return local._do(item)
 
 
-def test_a_worker_that_dies_takes_only_its_own_item(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_that_dies_takes_only_its_own_source(
+    clips: Path, tmp_path: Path, portrait: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for name, copy in (("0.mp4", "a.mp4"), ("1.mp4", "b.mp4"), ("3.mp4", "deadly.mp4")):
+        shutil.copy(clips / name, folder / copy)
+    # Pictures share an item, and one of them kills: the others must come through.
+    for shade, name in ((0, "c.png"), (80, "deadly.png"), (160, "d.png")):
+        cv2.imwrite(str(folder / name), np.full((40, 40, 3), shade, dtype=np.uint8))
     # Worker processes are fresh: they import this module, and in them `local._do` is the real one.
     monkeypatch.setattr(local, "_do", deadly)
-    summary = ingest(workspace, [clips], IngestOptions(workers=2, crop_px=64, min_face="24"))
-    assert summary.sources == {"done": 5, "failed": 1}
-    assert summary.failures[0][0].endswith("3.mp4")
-    assert "died" in summary.failures[0][1]
+    summary = ingest(Workspace.at(tmp_path), [folder], IngestOptions(workers=2, crop_px=64, min_face="24"))
+    assert summary.sources == {"done": 2, "empty": 2, "failed": 2}
+    assert sorted(Path(name).name for name, _ in summary.failures) == ["deadly.mp4", "deadly.png"]
+    assert all("died" in reason for _, reason in summary.failures)
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_committed_stays(
+    clips: Path, unbroken: Workspace, tmp_path: Path
+) -> None:
+    workspace = Workspace.at(tmp_path)
+    ingest(workspace, [clips / "0.mp4"], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    before = workspace.manifest.read_bytes()
+    # No file may grow beyond 1 kB, which the system refuses as it does a file on a full disk.
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY)); "
+    ended = subprocess.run(_command(workspace, clips, 1, limit + PROGRAM), capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.strip().splitlines()[-1].startswith("fertools: cannot write ")
+    assert "Traceback" not in ended.stderr
+    assert workspace.manifest.read_bytes() == before
+    ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    assert _contents(workspace) == _contents(unbroken)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -54,17 +56,80 @@ def test_transparent_parts_show_white(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "a.png")[0], [[10, 20, 30], [255, 255, 255]])
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bit_colours_are_scaled_too(tmp_path: Path, suffix: str, channels: int) -> None:
+    wide = np.random.default_rng(2).integers(0, 65536, (12, 20, channels)).astype(np.uint16)
+    wide[..., 3:] = 65535
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), wide[..., [2, 1, 0, 3][:channels]])
+    # Pillow drops the lower byte instead of rounding.
+    assert np.abs(read_image(tmp_path / f"a.{suffix}").astype(float) - wide[..., :3] / 257).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"P2 3 1 255\n0 7 200\n", [0, 7, 200]),
+        (b"P5 3 1 15\n\x00\x05\x0f", [0, 85, 255]),
+        (b"P5 3 1 1023\n\x00\x00\x02\x00\x03\xff", [0, 128, 255]),
+    ],
+)
+def test_pgm_in_words_and_of_any_range(tmp_path: Path, content: bytes, expected: list[int]) -> None:
+    (tmp_path / "a.pgm").write_bytes(content)
+    np.testing.assert_allclose(read_image(tmp_path / "a.pgm")[0, :, 0], expected, atol=1)
+
+
+def test_a_palette_gives_its_colours_and_its_gap_is_white(tmp_path: Path) -> None:
+    picture = Image.new("P", (3, 1))
+    picture.putpalette([250, 0, 0, 0, 120, 0, 0, 0, 60])
+    picture.putdata([0, 1, 2])
+    picture.save(tmp_path / "a.png", transparency=1)
+    assert read_image(tmp_path / "a.png")[0].tolist() == [[250, 0, 0], [255, 255, 255], [0, 0, 60]]
+
+
+@pytest.mark.parametrize(("mode", "white", "black"), [("1", 1, 0), ("L", 255, 0), ("LA", (255, 255), (0, 255))])
+def test_grey_of_all_kinds(tmp_path: Path, mode: str, white: float, black: float) -> None:
+    picture = Image.new(mode, (2, 1), white)
+    picture.putpixel((1, 0), black)
+    picture.save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0].tolist() == [[255] * 3, [0] * 3]
+
+
+def test_printing_colours_become_rgb(tmp_path: Path) -> None:
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "a.jpg")
+    red, green, blue = read_image(tmp_path / "a.jpg")[8, 8].tolist()
+    assert red > 200 > 60 > max(green, blue)
+
+
+def test_floating_point_pixels_are_refused_with_a_way_out(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(InputError, match="convert it to 8 or 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
 @pytest.mark.parametrize(
     ("orientation", "upright"),
-    [(1, lambda a: a), (3, lambda a: np.rot90(a, 2)), (6, lambda a: np.rot90(a, -1)), (8, lambda a: np.rot90(a, 1))],
+    [
+        (1, lambda a: a),
+        (2, lambda a: a[:, ::-1]),
+        (3, lambda a: np.rot90(a, 2)),
+        (6, lambda a: np.rot90(a, -1)),
+        (8, lambda a: np.rot90(a, 1)),
+    ],
 )
 def test_orientation_metadata_is_applied(
-    tmp_path: Path, colours: NDArray[np.uint8], orientation: int, upright: type
+    tmp_path: Path, orientation: int, upright: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], suffix: str
 ) -> None:
+    quarters = np.zeros((32, 64, 3), dtype=np.uint8)
+    quarters[:16, :32], quarters[:16, 32:], quarters[16:, :32] = 240, 160, 80
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), upright(colours))
+    Image.fromarray(quarters).save(tmp_path / f"a.{suffix}", exif=exif, quality=95)
+    read, expected = read_image(tmp_path / f"a.{suffix}"), upright(quarters)
+    assert read.shape == expected.shape
+    # The middles of the quarters, away from what lossy formats do at edges.
+    assert np.abs(read[8::16, 8::16].astype(int) - expected[8::16, 8::16]).max() < 6
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n broken"])

@@ -65,3 +65,22 @@ def test_a_rule_that_cannot_be_is_refused(rule: str) -> None:
         NamingRules(LEXICON, subject_from=rule)
     with pytest.raises(InputError, match="--emotion-from"):
         NamingRules(LEXICON, emotion_from=rule)
+
+
+@pytest.mark.parametrize(
+    ("below", "given", "subject", "emotion"),
+    [
+        ("a.mp4", "joyful", None, "happiness"),
+        ("a.mp4", "p07", "p07", None),
+        ("sad/a.mp4", "joyful", None, "sadness"),
+        ("p01/a.mp4", "p07", "p01", None),
+        ("a.mp4", "videos", None, None),
+    ],
+)
+def test_the_given_folder_itself_counts_last(below: str, given: str, subject: str | None, emotion: str | None) -> None:
+    named = NamingRules(LEXICON).read(Path(below), given)
+    assert (named.subject, named.emotion) == (subject, emotion)
+
+
+def test_the_given_folder_is_nobody_by_the_rule_of_folders() -> None:
+    assert NamingRules(LEXICON, subject_from="folder").read(Path("a.mp4"), "videos").subject is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
-from fertools.sources.shots import CutDetector
-from fertools.sources.videos import BrokenVideoError, read_frames
+from fertools.sources.videos import BrokenVideoError, FrameReader
 from tests.conftest import write_clip
 
 
@@ -32,7 +32,7 @@ def _frames(count: int, height: int = 48, width: int = 64) -> list[NDArray[np.ui
 )
 def test_every_container_gives_all_frames(tmp_path: Path, suffix: str, codec: str) -> None:
     path = write_clip(tmp_path / f"a.{suffix}", _frames(10), codec=codec)
-    frames = list(read_frames(path))
+    frames = list(FrameReader(path))
     assert [frame.index for frame in frames] == list(range(10))
     assert all(frame.rgb.shape == (48, 64, 3) and frame.rgb.dtype == np.uint8 for frame in frames)
 
@@ -40,7 +40,7 @@ def test_every_container_gives_all_frames(tmp_path: Path, suffix: str, codec: st
 def test_pixels_equal_a_second_decoder(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", _frames(6), codec="ffv1")
     capture = cv2.VideoCapture(str(path))
-    for frame in read_frames(path):
+    for frame in FrameReader(path):
         _, bgr = capture.read()
         np.testing.assert_array_equal(frame.rgb, bgr[..., ::-1])
 
@@ -49,17 +49,43 @@ def test_pixels_equal_a_second_decoder(tmp_path: Path) -> None:
 def test_times_of_variable_rate_video_are_exact(tmp_path: Path, suffix: str) -> None:
     times_ms = [0, 11, 100, 189, 200, 270, 281, 370]
     path = write_clip(tmp_path / f"a.{suffix}", _frames(8), times_ms=times_ms)
-    assert [frame.pts_s for frame in read_frames(path)] == pytest.approx([time / 1000 for time in times_ms], abs=1e-6)
+    assert [frame.pts_s for frame in FrameReader(path)] == pytest.approx([time / 1000 for time in times_ms], abs=1e-6)
 
 
 def test_every_skips_but_counts(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", _frames(10), codec="ffv1")
-    whole = {frame.index: frame for frame in read_frames(path)}
-    thin = list(read_frames(path, every=4))
+    whole = {frame.index: frame for frame in FrameReader(path)}
+    thin = list(FrameReader(path, every=4))
     assert [frame.index for frame in thin] == [0, 4, 8]
     for frame in thin:
         assert frame.pts_s == whole[frame.index].pts_s
         np.testing.assert_array_equal(frame.rgb, whole[frame.index].rgb)
+
+
+def test_frames_between_are_counted(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", _frames(10), codec="ffv1")
+    reader = FrameReader(path, every=4)
+    assert [frame.index for frame in reader] == [frame.index for frame in reader] == [0, 4, 8]
+    assert reader.decoded == 10
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2])
+def test_threads_change_no_pixel(tmp_path: Path, threads: int) -> None:
+    path = write_clip(tmp_path / "a.mp4", _frames(12))
+    for one, other in zip(FrameReader(path, threads=threads), FrameReader(path, threads=1), strict=True):
+        np.testing.assert_array_equal(one.rgb, other.rgb)
+
+
+def test_a_file_cut_off_gives_the_frames_that_are_there(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (48, 64, 3)).astype(np.uint8) for _ in range(20)]
+    path = write_clip(tmp_path / "a.mkv", noise, codec="ffv1")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reader = FrameReader(path)
+    with contextlib.suppress(BrokenVideoError):
+        for frame in reader:
+            np.testing.assert_array_equal(frame.rgb, noise[frame.index])
+    assert 5 <= reader.decoded <= 12
 
 
 def test_rotation_metadata_is_applied_as_a_second_decoder_does(tmp_path: Path) -> None:
@@ -68,7 +94,7 @@ def test_rotation_metadata_is_applied_as_a_second_decoder_does(tmp_path: Path) -
     turned.write_bytes(_with_rotation(plain.read_bytes()))
     capture = cv2.VideoCapture(str(turned))
     _, bgr = capture.read()
-    rgb = next(iter(read_frames(turned))).rgb
+    rgb = next(iter(FrameReader(turned))).rgb
     assert rgb.shape == (64, 48, 3)
     assert np.abs(rgb.astype(int) - bgr[..., ::-1]).max() <= 2
 
@@ -87,19 +113,19 @@ def _with_rotation(mp4: bytes) -> bytes:
 def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.mp4"):
-        list(read_frames(tmp_path / "a.mp4"))
+        list(FrameReader(tmp_path / "a.mp4"))
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.mp4"):
-        list(read_frames(tmp_path / "gone.mp4"))
+        list(FrameReader(tmp_path / "gone.mp4"))
 
 
 def test_a_cut_off_index_is_refused(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", _frames(30))
     path.write_bytes(path.read_bytes()[:-1500])
     with pytest.raises(InputError):
-        list(read_frames(path))
+        list(FrameReader(path))
 
 
 def test_frames_before_damage_come_out_before_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +142,7 @@ def test_frames_before_damage_come_out_before_the_error(tmp_path: Path, monkeypa
         return np.asarray(real(frame, format=options["format"]))
 
     monkeypatch.setattr("fertools.sources.videos._upright", lambda frame: failing(frame, format="rgb24"))
-    frames = read_frames(path)
+    frames = iter(FrameReader(path))
     assert [next(frames).index for _ in range(4)] == [0, 1, 2, 3]
     with pytest.raises(BrokenVideoError, match="after frame"):
         next(frames)
@@ -132,29 +158,14 @@ def test_a_sound_file_has_no_video_stream(tmp_path: Path) -> None:
         sound.rate = 8000
         container.mux(stream.encode(sound))
     with pytest.raises(InputError, match="no video stream"):
-        list(read_frames(path))
+        list(FrameReader(path))
 
 
 def test_names_may_hold_spaces_and_newlines(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", _frames(3), codec="ffv1")
     odd = tmp_path / "a b\nc é.mkv"
     shutil.copy(path, odd)
-    assert len(list(read_frames(odd))) == 3
-
-
-def _soft(noise: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 8), dtype=np.uint8)
-
-
-def test_a_cut_is_seen_and_motion_and_flicker_are_not() -> None:
-    rng = np.random.default_rng(3)
-    room: NDArray[np.uint8] = _soft(rng.integers(0, 120, (90, 160, 3), dtype=np.uint8))
-    street: NDArray[np.uint8] = 255 - _soft(rng.integers(0, 90, (90, 160, 3), dtype=np.uint8))
-    cuts = CutDetector()
-    shown = [np.roll(room, 2 * step, axis=1) for step in range(5)] + [np.clip(room + 20, 0, 255).astype(np.uint8)]
-    assert [cuts.is_cut(frame) for frame in shown] == [False] * 6
-    assert cuts.is_cut(street)
-    assert not cuts.is_cut(street)
+    assert len(list(FrameReader(odd))) == 3
 
 
 def test_reading_needs_no_torch() -> None:

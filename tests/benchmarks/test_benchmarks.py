@@ -1,0 +1,41 @@
+"""The measurements run, and count rightly, on a clip of a second."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.benchmarks.bench_ingest import Faces, compare
+from tests.conftest import write_clip
+
+FOLDER = Path(__file__).parent
+
+
+@pytest.mark.parametrize("script", ["bench_ingest.py", "bench_faces.py"])
+def test_a_measurement_runs_and_finds_the_faces_of_both(
+    tmp_path: Path, portrait: NDArray[np.uint8], script: str
+) -> None:
+    face = np.asarray(cv2.resize(portrait, (192, 192), interpolation=cv2.INTER_AREA), np.uint8)
+    clip = write_clip(tmp_path / "a.mp4", [face] * 3)
+    command = [sys.executable, str(FOLDER / script), str(clip), "--runs", "1"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("1.0000") >= 2
+
+
+def test_agreement_is_counted_by_frame() -> None:
+    def faces(*corners: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        boxes = np.array([[x, 0, x + 40, 40] for x in corners], np.float32).reshape(-1, 4)
+        return boxes, np.array([np.full((5, 2), x) for x in corners], np.float32).reshape(-1, 5, 2)
+
+    wanted: Faces = {0: faces(0, 100), 1: faces(0), 2: faces(), 3: faces(50)}
+    given: Faces = {0: faces(3), 1: faces(30), 2: faces(0)}
+    found = compare(wanted, given)
+    assert (found.wanted, found.share) == (4, 0.25)
+    assert found.mean_px == found.worst_px == pytest.approx(18**0.5)
