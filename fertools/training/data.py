@@ -1,7 +1,8 @@
 """Faces for training: which rows of the manifest take part, on which side, and their pixels in memory.
 
 A face is on the held-out side if its fold is the test fold, or, where the manifest was split by a hold-out, if its
-split is `test`. No person is on both sides: that is looked up again here, whoever made the split.
+split is `test`; one that is in neither takes no part. No person is on both sides: that is looked up again here,
+whoever made the split.
 """
 
 from __future__ import annotations
@@ -122,7 +123,13 @@ def select_faces(workspace: Workspace, *, modality: str, test_fold: int, needs_e
 
 
 def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
-    table = table.filter(pc.or_(pc.is_valid(table["fold"]), pc.is_valid(table["split"])))
+    """Return the rows in a fold, or where there are no folds, those in the training or the test part.
+
+    A face without a fold beside others that have one came after the split; nobody knows yet where its person belongs.
+    """
+    folds = pc.is_valid(table["fold"])
+    parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
+    table = table.filter(folds if pc.any(folds).as_py() else parts)
     if not len(table):
         raise InputError(
             f"no face of {workspace.manifest} is in a fold or split; run `fertools split --folds 10` first"
@@ -153,7 +160,7 @@ def _held_out(table: pa.Table, test_fold: int) -> NDArray[np.bool_]:
         raise InputError(
             f"test_fold is {test_fold}, and the manifest's folds go from {min(folds)} to {max(folds)}; give one of them"
         )
-    return np.asarray(pc.fill_null(pc.equal(table["fold"], test_fold), False).to_numpy(zero_copy_only=False), bool)
+    return np.asarray(pc.equal(table["fold"], test_fold).to_numpy(zero_copy_only=False), bool)
 
 
 def _refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
@@ -174,8 +181,9 @@ def _emotion_indices(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:
-    for side, words in (("train", "training"), ("test", "held-out")):
-        if not len(faces.rows("train" if side == "train" else "test")):
+    sides: dict[Side, str] = {"train": "training", "test": "held-out"}
+    for side, words in sides.items():
+        if not len(faces.rows(side)):
             raise InputError(f"no labelled face is left on the {words} side; split again with other folds")
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if needs_emotion and len(present) == 1:

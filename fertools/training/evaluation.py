@@ -6,6 +6,7 @@ that its opinion on made faces says how far the two agree, not whether people or
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -150,8 +151,8 @@ def write_generated(
     faces: Faces,
     rows: NDArray[np.int64],
     folder: Path,
-    name: str,
-    size_px: int,
+    system: str,
+    run: str,
 ) -> Path | None:
     """Write the manifest of the pictures that `evaluate` made; each row names its parent and its target.
 
@@ -163,8 +164,8 @@ def write_generated(
         faces: all rows.
         rows: which were translated.
         folder: where the pictures are.
-        name: of the run, such as `stargan/cpu`.
-        size_px: side of the pictures.
+        system: name of the system.
+        run: name of the run.
 
     Returns:
         The manifest's path, or None where targets are no expressions, which the schema has no column for.
@@ -172,6 +173,7 @@ def write_generated(
     targets = [target for target in translator.targets if target.emotion is not None]
     if not targets:
         return None
+    name, size_px = f"{system}/{run}", translator.feed.size_px
     made: list[dict[str, Any]] = []
     for parent in faces.table.take(rows).to_pylist():
         for target in targets:
@@ -189,9 +191,16 @@ def write_generated(
                     "target_emotion": target.emotion,
                 }
             )
-    path = workspace.generated / f"{name.replace('/', '-')}.parquet"
+    # The pictures are on the disk before a table says so.
+    os.sync()
+    path = generated_path(workspace, system, run)
     store.write_table(path, FACES, FACES.table(made))
     return path
+
+
+def generated_path(workspace: Workspace, system: str, run: str) -> Path:
+    """Return where the manifest of a run's pictures lies."""
+    return workspace.generated / f"{system}-{run}.parquet"
 
 
 def slug(words: str) -> str:

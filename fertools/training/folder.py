@@ -7,15 +7,12 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
-
-Record = dict[str, Any]
-"""The content of `run.json`."""
+from fertools.training.record import Record
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,16 @@
-"""Recipes: how a system is trained, as text, with where each number comes from beside it.
+"""What a recipe is: how a system is trained, every number with where it comes from.
 
-A recipe file has a table `keys`, one line per key with its value, its origin and a note, and named presets that
-change some of them. A workspace's own file of the same name is laid over the one that ships: its keys and presets win,
-and what it leaves out stays.
+`fertools.training.resolve` reads recipes; here is what they hold and which values a key may have.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
-from fertools.core import knowledge
 from fertools.core.errors import RecipeError
 
 ORIGINS = {
@@ -74,6 +69,7 @@ class Recipe:
 
 
 R = TypeVar("R", bound=Recipe)
+R_co = TypeVar("R_co", bound=Recipe, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Resolved(Generic[R]):
+class Resolved(Generic[R_co]):
     """A recipe whose every key has its value.
 
     Attributes:
@@ -102,147 +98,30 @@ class Resolved(Generic[R]):
 
     system: str
     preset: str
-    recipe: R
+    recipe: R_co
     origins: Mapping[str, Origin]
 
     def record(self) -> dict[str, dict[str, Any]]:
-        """Return value, origin and note of every key, for `run.json`."""
+        """Return value, origin and note of every key, in the order of the file."""
         return {
-            name: {"value": value, "origin": self.origins[name].tag, "note": self.origins[name].note}
-            for name, value in dataclasses.asdict(self.recipe).items()
+            name: {"value": getattr(self.recipe, name), "origin": origin.tag, "note": origin.note}
+            for name, origin in self.origins.items()
         }
 
 
-def resolve_recipe(
-    system: str, kind: type[R], preset: str, overrides: Iterable[str] = (), workspace: Path | None = None
-) -> Resolved[R]:
-    """Return the recipe of `training/<system>.toml` with a preset and overrides applied.
+def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any:
+    """Return `value` as the type that a key has.
 
     Args:
-        system: name of the file.
-        kind: the system's recipe class.
-        preset: one of the file's presets.
-        overrides: `key=value` each, as given to `--set`; later ones win.
-        workspace: root folder whose own `training/<system>.toml` is laid over the shipped one.
+        name: of the key.
+        value: as read.
+        hint: the key's type.
+        kind: the recipe class, whose field has the bounds.
+        where: where it was read, for the message.
 
     Raises:
-        RecipeError: an unknown preset or key (the nearest is named), a value of the wrong type or out of range, a
-            key without a value.
+        RecipeError: it is of another type or out of range.
     """
-    layers = _layers(system, workspace)
-    values: dict[str, Any] = {}
-    origins: dict[str, Origin] = {}
-    for number, (path, content) in enumerate(layers):
-        _refuse_unknown(content, ("keys", "presets"), f"table in {path}")
-        for name, entry in _table(content, "keys", path).items():
-            _take(name, entry, kind, values, origins, where=str(path), default="ours" if number == 0 else "set")
-    _take_preset(layers, preset, kind, values, origins)
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            raise RecipeError(f"--set {override} has no '='; give key=value, such as lr=1e-4")
-        _take(name.strip(), _parse(text.strip()), kind, values, origins, where="--set", default="set")
-    if missing := [item.name for item in dataclasses.fields(kind) if item.name not in values]:
-        raise RecipeError(f"{layers[-1][0]} gives no value for {missing[0]}; add it under [keys]")
-    return Resolved(system, preset, kind(**values), origins)
-
-
-def preset_names(system: str, workspace: Path | None = None) -> list[str]:
-    """Return the names of a system's presets in the order they are written."""
-    return list(dict.fromkeys(name for path, content in _layers(system, workspace) for name in _presets(content, path)))
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'x'` for the known word that is most like `word`, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean '{near[0]}'" if near else ""
-
-
-def _layers(system: str, workspace: Path | None) -> list[tuple[Path, dict[str, Any]]]:
-    """Return path and content of the shipped file and then of the workspace's own, those that there are."""
-    paths = [knowledge.shipped_folder("training") / f"{system}.toml"]
-    if (winning := knowledge.find("training", system, workspace)) not in paths:
-        paths.append(winning)
-    return [(path, knowledge.read_toml(path)) for path in paths if path.is_file()]
-
-
-def _presets(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    return _table(content, "presets", path)
-
-
-def _table(content: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    table = content.get(name, {})
-    if not isinstance(table, dict):
-        raise RecipeError(f"{name} in {path} is not a table; write it as [{name}]")
-    return table
-
-
-def _take_preset(
-    layers: list[tuple[Path, dict[str, Any]]],
-    preset: str,
-    kind: type[R],
-    values: dict[str, Any],
-    origins: dict[str, Origin],
-) -> None:
-    found = False
-    for number, (path, content) in enumerate(layers):
-        presets = _presets(content, path)
-        if preset in presets:
-            found = True
-            for name, entry in _table(presets, preset, path).items():
-                where = f"[presets.{preset}] in {path}"
-                _take(name, entry, kind, values, origins, where=where, default="ours" if number == 0 else "set")
-    if not found:
-        known = list(dict.fromkeys(name for path, content in layers for name in _presets(content, path)))
-        raise RecipeError(f"there is no preset '{preset}'{nearest(preset, known)}; there are {', '.join(known)}")
-
-
-def _take(
-    name: str,
-    entry: Any,
-    kind: type[R],
-    values: dict[str, Any],
-    origins: dict[str, Origin],
-    *,
-    where: str,
-    default: str,
-) -> None:
-    """Put one entry, a bare value or a table of value, origin and note, in its place."""
-    hints = get_type_hints(kind)
-    _refuse_unknown([name], hints, f"key in {where}")
-    detailed = isinstance(entry, dict)
-    if detailed:
-        _refuse_unknown(entry, ("value", "origin", "note"), f"field of {name} in {where}")
-        if "value" not in entry:
-            raise RecipeError(f"{name} in {where} has no value; write {name} = {{ value = ... }}")
-    value = _checked(name, entry["value"] if detailed else entry, hints[name], kind, where)
-    old = origins.get(name)
-    tag = entry.get("origin", default) if detailed else default
-    if tag not in ORIGINS:
-        raise RecipeError(f"{name} in {where} has the origin '{tag}'; choose one of {', '.join(ORIGINS)}")
-    if name in values and values[name] == value and not detailed and old is not None:
-        return
-    values[name] = value
-    origins[name] = Origin(tag, entry.get("note", "") if detailed else (old.note if old else ""))
-
-
-def _refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    known = list(known)
-    for name in names:
-        if name not in known:
-            raise RecipeError(f"'{name}' is not a known {what}{nearest(name, known)}; known: {', '.join(known)}")
-
-
-def _parse(text: str) -> Any:
-    """Return the value that `text` writes as TOML, or `text` itself where it is a bare word."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _checked(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any:
-    """Return `value` as the type that the key has; raise if it is of another type or out of range."""
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             choices = [str(choice) for choice in get_args(hint)]
@@ -266,3 +145,21 @@ def _checked(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any
         span = f"from {least} to {most}" if most is not None else f"{least} or more"
         raise RecipeError(f"{name} in {where} is {value}; give {span}")
     return value
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean 'x'` for the known word that is most like `word`, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean '{near[0]}'" if near else ""
+
+
+def write_value(value: object) -> str:
+    """Return a value as the recipe file and `--set` write it.
+
+    Example:
+        >>> write_value(True), write_value(1e-4), write_value("cin")
+        ('true', '0.0001', 'cin')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

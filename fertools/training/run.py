@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shutil
 import time
 from collections.abc import Iterable
@@ -16,18 +15,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fertools.core import files, locking
-from fertools.core.device import choose_device
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
+from fertools.training.choice import Choice, choose_recipe
 from fertools.training.data import Faces, load_pixels, pick_examples, select_faces
+from fertools.training.drawn import count_drawn
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.grids import draw_grid
 from fertools.training.engine.loop import Loop, Places, uses_bf16
-from fertools.training.evaluation import Translator, evaluate, write_generated
-from fertools.training.folder import Record, RunFolder, check_run_name, refuse_another_run
-from fertools.training.provenance import code_state, device_name, versions
-from fertools.training.recipe import Recipe, Resolved, resolve_recipe
+from fertools.training.evaluation import Translator, evaluate, generated_path, write_generated
+from fertools.training.folder import RunFolder, check_run_name, refuse_another_run
+from fertools.training.recipe import Recipe, Resolved
+from fertools.training.record import Record, describe_run, describe_session
 from fertools.training.report import write_report
 from fertools.training.systems import find_system
 from fertools.training.systems.base import System
@@ -91,14 +91,15 @@ def train(
         ResumeRefused: the run of this name was begun with another recipe or other faces.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full; the last checkpoint is intact.
+
+    Example:
+        >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")  # doctest: +SKIP
+        >>> result.report.name  # doctest: +SKIP
+        'report.html'
     """
     report = report or Silent()
-    entry = find_system(system)
-    name = choose_device(device)
-    preset = preset or ("cpu" if name == "cpu" else "recommended")
-    resolved = resolve_recipe(system, entry.recipe_class(), preset, overrides, workspace.root)
-    recipe = resolved.recipe
-    run = check_run_name(run or preset)
+    choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)
+    recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
     faces = select_faces(
         workspace,
         modality=recipe.modality,
@@ -109,67 +110,18 @@ def train(
     folder = RunFolder(workspace.runs(system) / run)
     with locking.exclusive(folder.lock_path, "training"):
         if not resume:
+            generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()
-        record = _record(resolved, faces, run)
+        record = describe_run(choice.resolved, faces, count_drawn(workspace, faces.table), run)
         if (old := folder.read()) is not None:
             refuse_another_run(old, record)
-            record |= {key: old[key] for key in ("sessions", "finished", "results")}
+            record |= {key: old[key] for key in ("parameters", "sessions", "finished", "results", "generated")}
         if record["finished"]:
             report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
-            return _result(record, folder, name, new_iterations=0)
-        return _carry_out(workspace, resolved, faces, record, folder, name, report)
-
-
-def _carry_out(
-    workspace: Workspace,
-    resolved: Resolved[Recipe],
-    faces: Faces,
-    record: Record,
-    folder: RunFolder,
-    device: str,
-    report: Reporter,
-) -> TrainResult:
-    recipe = resolved.recipe
-    files.remove_unfinished(folder.root)
-    report.note(_announce(record, recipe, device))
-    pixels = load_pixels(workspace, faces, recipe.image_size, folder.cache)
-    feed = Feed(faces, pixels, batch_size=recipe.batch_size, flip=recipe.flip, seed=recipe.seed, device=device)
-    system = build_system(resolved)
-    record["parameters"] = {name: _count(network) for name, network in system.networks.items()}
-    loop = Loop(system, recipe, feed, device, Places(folder.checkpoints, folder.journal_path))
-    begun = loop.iteration
-    if begun:
-        report.note(f"going on from iteration {begun} of {recipe.iterations}")
-    session = _session(recipe, device, begun)
-    record["sessions"].append(session)
-    folder.write(record)
-    targets = system.targets(torch.from_numpy(faces.prototypes()))
-    translator = Translator(system, loop.network(system.averaged[0]), feed, targets, loop.autocast)
-    examples = pick_examples(faces, recipe.sample_faces)
-    labels = [_label(faces, int(row)) for row in examples]
-
-    def sample(iteration: int) -> None:
-        headings = ["input", *(target.words for target in targets)]
-        files.write_bytes(folder.sample_path(iteration), draw_grid(headings, labels, translator.grid(examples)))
-
-    started_s = time.monotonic()
-    try:
-        loop.run(report, sample)
-    finally:
-        session["iterations"] = loop.iteration - begun
-        session["seconds"] = round(time.monotonic() - started_s, 1)
-        folder.write(record)
-    rows = _spread(faces.rows("test"), recipe.translate_faces)
-    report.note(f"translating {len(rows)} held-out faces to {len(targets)} targets")
-    record["results"] = evaluate(translator, faces, rows, folder.generated)
-    name = f"{resolved.system}/{record['run']}"
-    made = write_generated(workspace, translator, faces, rows, folder.generated, name, recipe.image_size)
-    record["generated"] = workspace.name_of(made) if made else None
-    write_report(folder, record)
-    record["finished"] = True
-    folder.write(record)
-    shutil.rmtree(folder.cache, ignore_errors=True)
-    return _result(record, folder, device, new_iterations=loop.iteration - begun)
+            return _result(record, folder, choice.device, new_iterations=0)
+        report.note(_announce(record, recipe, choice.device, found=device == "auto"))
+        _warn_of_missing(faces, report)
+        return _carry_out(workspace, choice, faces, record, folder, report)
 
 
 def build_system(resolved: Resolved[Recipe]) -> System:
@@ -183,61 +135,97 @@ def build_system(resolved: Resolved[Recipe]) -> System:
     return system
 
 
-def _record(resolved: Resolved[Recipe], faces: Faces, run: str) -> Record:
-    entry = find_system(resolved.system)
-    sides = {
-        side: {"faces": len(faces.rows(side)), "subjects": faces.subjects(side), "emotions": faces.counts(side)}
-        for side in ("train", "test")
-    }
-    return {
-        "system": resolved.system,
-        "title": entry.title,
-        "source": entry.source,
-        "run": run,
-        "preset": resolved.preset,
-        "recipe": resolved.record(),
-        "data": {
-            "fingerprint": faces.fingerprint(),
-            "datasets": sorted({str(name) for name in faces.table["dataset"].unique().to_pylist() if name}),
-            "templates": sorted({str(name) for name in faces.table["template"].unique().to_pylist() if name}),
-            "va_origins": sorted({str(name) for name in faces.table["va_origin"].unique().to_pylist() if name}),
-            **sides,
-        },
-        "parameters": {},
-        "sessions": [],
-        "finished": False,
-        "results": {},
-    }
+def _carry_out(
+    workspace: Workspace, choice: Choice, faces: Faces, record: Record, folder: RunFolder, report: Reporter
+) -> TrainResult:
+    recipe, device = choice.resolved.recipe, choice.device
+    files.remove_unfinished(folder.root)
+    pixels = load_pixels(workspace, faces, recipe.image_size, folder.cache)
+    feed = Feed(faces, pixels, batch_size=recipe.batch_size, flip=recipe.flip, seed=recipe.seed, device=device)
+    system = build_system(choice.resolved)
+    record["parameters"] = {name: _count(network) for name, network in system.networks.items()}
+    loop = Loop(system, recipe, feed, device, Places(folder.checkpoints, folder.journal_path))
+    if begun := loop.iteration:
+        report.note(f"going on from iteration {begun} of {recipe.iterations}")
+    targets = system.targets(torch.from_numpy(faces.prototypes()))
+    translator = Translator(system, loop.network(system.averaged[0]), feed, targets, loop.autocast)
+    _train(loop, translator, faces, record, folder, report)
+    _conclude(workspace, translator, faces, record, folder, report)
+    return _result(record, folder, device, new_iterations=loop.iteration - begun)
 
 
-def _session(recipe: Recipe, device: str, begun: int) -> Record:
-    return {
-        "from_iteration": begun,
-        "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "device": device,
-        "device_name": device_name(device),
-        "precision": "bf16" if uses_bf16(recipe, device) else "float32",
-        "versions": versions(),
-        "code": code_state(),
-    }
+def _train(
+    loop: Loop, translator: Translator, faces: Faces, record: Record, folder: RunFolder, report: Reporter
+) -> None:
+    """Run the loop to its end, drawing sample grids and writing down how far this session has come."""
+    recipe, begun, started_s = loop.recipe, loop.iteration, time.monotonic()
+    session = describe_session(loop.device, "bf16" if uses_bf16(recipe, loop.device) else "float32", begun)
+    record["sessions"].append(session)
+    examples = pick_examples(faces, recipe.sample_faces)
+    headings = ["input", *(target.words for target in translator.targets)]
+    labels = [_label(faces, row) for row in examples.tolist()]
+
+    def sample(iteration: int) -> None:
+        files.write_bytes(folder.sample_path(iteration), draw_grid(headings, labels, translator.grid(examples)))
+
+    def saved(iteration: int) -> None:
+        session["iterations"] = iteration - begun
+        session["seconds"] = round(time.monotonic() - started_s, 1)
+        folder.write(record)
+
+    saved(begun)
+    loop.run(report, sample, saved)
 
 
-def _announce(record: Record, recipe: Recipe, device: str) -> str:
-    where = "no GPU" if device == "cpu" else device
+def _conclude(
+    workspace: Workspace, translator: Translator, faces: Faces, record: Record, folder: RunFolder, report: Reporter
+) -> None:
+    """Translate held-out faces, measure, write the report, and mark the run as finished."""
+    rows = spread(faces.rows("test"), record["recipe"]["translate_faces"]["value"])
+    report.note(f"translating {len(rows)} held-out faces to {len(translator.targets)} targets")
+    record["results"] = evaluate(translator, faces, rows, folder.generated)
+    made = write_generated(workspace, translator, faces, rows, folder.generated, record["system"], record["run"])
+    record["generated"] = workspace.name_of(made) if made else None
+    write_report(folder, record)
+    shutil.rmtree(folder.cache, ignore_errors=True)
+    record["finished"] = True
+    folder.write(record)
+
+
+def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> str:
+    where = device if device != "cpu" else "the CPU (no GPU found)" if found else "the CPU"
+    sides = (
+        f"{side['faces']} faces of {side['subjects']} subject{'s' if side['subjects'] != 1 else ''}"
+        for side in (record["data"]["train"], record["data"]["test"])
+    )
     return (
-        f"{where}: preset {record['preset']}, {recipe.iterations} iterations of {recipe.batch_size} faces at "
-        f"{recipe.image_size} x {recipe.image_size}; the expected time follows after the first few"
+        f"preset {record['preset']} on {where}: {recipe.iterations} iterations of {recipe.batch_size} faces at "
+        f"{recipe.image_size} x {recipe.image_size}; trained on {' and held out '.join(sides)}; "
+        "a longer run says after its first iterations how long it will take"
     )
 
 
+def _warn_of_missing(faces: Faces, report: Reporter) -> None:
+    missing = [emotion for emotion, count in faces.counts("train").items() if not count]
+    if missing and len(missing) < len(EMOTIONS):
+        report.note(f"no training face shows {', '.join(missing)}, so the model cannot learn what that looks like")
+
+
 def _label(faces: Faces, row: int) -> str:
+    """Return whom a face shows and how, as two lines beside a row of a sample grid."""
+    subject = str(faces.table["subject_id"][row].as_py() or "unknown")
+    valence, arousal = faces.valence_arousal[row].tolist()
     index = int(faces.emotions[row])
-    shown = faces.table["emotion"][row].as_py() if index < 0 else None
-    return f"held-out face\n{EMOTIONS[index] if index >= 0 else shown or ''}"
+    return f"{subject}\n{EMOTIONS[index] if index >= 0 else f'v {valence:+.1f} a {arousal:+.1f}'}"
 
 
-def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return `count` of `rows` at even distances, or all of them if `count` is 0 or more than there are."""
+def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return `count` of `rows` at even distances, or all of them if `count` is 0 or more than there are.
+
+    Example:
+        >>> spread(np.arange(7), 3).tolist()
+        [0, 3, 6]
+    """
     if not count or count >= len(rows):
         return rows
     return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]

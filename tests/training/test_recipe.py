@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fertools.core.errors import RecipeError
-from fertools.training.recipe import ORIGINS, Resolved, preset_names, resolve_recipe
+from fertools.training.recipe import ORIGINS, Resolved
+from fertools.training.resolve import check_overrides, describe_presets, resolve_recipe
 from fertools.training.systems import SYSTEMS, find_system
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
@@ -28,13 +29,13 @@ def test_paper_preset_is_the_paper() -> None:
 
 
 def test_there_are_the_presets_that_people_are_told_of() -> None:
-    assert preset_names("stargan") == ["paper", "paper-128", "recommended", "cpu", "smoke"]
+    assert list(describe_presets("stargan")) == ["paper", "paper-128", "recommended", "cpu", "smoke"]
 
 
-@pytest.mark.parametrize("preset", preset_names("stargan"))
+@pytest.mark.parametrize("preset", describe_presets("stargan"))
 def test_every_key_of_every_preset_has_value_origin_and_note(preset: str) -> None:
     record = resolve(preset).record()
-    assert list(record) == [field.name for field in dataclasses.fields(StarganRecipe)]
+    assert sorted(record) == sorted(field.name for field in dataclasses.fields(StarganRecipe))
     for name, entry in record.items():
         assert entry["origin"] in ORIGINS, name
         assert entry["note"], name
@@ -91,6 +92,20 @@ def test_bad_overrides_are_refused_in_one_line(override: str, message: str) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_overrides_are_checked_without_a_preset() -> None:
+    check_overrides(StarganRecipe, ["lr=2e-4", "gp=r1"])
+    with pytest.raises(RecipeError, match="did you mean 'lambda_gp'"):
+        check_overrides(StarganRecipe, ["lamda_gp=1"])
+
+
+def test_every_preset_says_what_it_is_for(tmp_path: Path) -> None:
+    assert all(describe_presets("stargan").values())
+    own = write_own(tmp_path, "[presets.mine]\nabout = 'for us'\n\n[presets.smoke]\nlr = 1e-3\n")
+    assert describe_presets("stargan", own)["mine"] == "for us"
+    assert describe_presets("stargan", own)["smoke"] == describe_presets("stargan")["smoke"]
+    assert resolve("mine", workspace=own).recipe == resolve("paper").recipe
+
+
 def test_unknown_preset_and_system_name_the_nearest() -> None:
     with pytest.raises(RecipeError, match=r"did you mean 'paper'.*there are paper, paper-128"):
         resolve("papr")
@@ -119,7 +134,7 @@ def test_the_workspace_recipe_is_laid_over_the_shipped_one(tmp_path: Path) -> No
     assert resolved.origins["lambda_rec"].note == resolve().origins["lambda_rec"].note
     cpu = resolve("cpu", workspace=own).recipe
     assert (cpu.batch_size, cpu.conv_dim) == (2, resolve("cpu").recipe.conv_dim)
-    assert "mine" in preset_names("stargan", own)
+    assert "mine" in describe_presets("stargan", own)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +155,7 @@ def test_bad_recipe_files_are_refused(tmp_path: Path, text: str, message: str) -
 
 def test_recipes_and_names_need_no_torch() -> None:
     code = (
-        "import sys; from fertools.training.recipe import resolve_recipe; from fertools.training.systems import *;"
+        "import sys; from fertools.training.resolve import resolve_recipe; from fertools.training.systems import *;"
         "resolve_recipe('stargan', find_system('stargan').recipe_class(), 'smoke'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fertools.training.recipe import resolve_recipe
+from fertools.training.resolve import resolve_recipe
 from fertools.training.systems.base import Batch, Draws
 from fertools.training.systems.stargan import D, G, Stargan
 from fertools.training.systems.stargan_recipe import StarganRecipe

@@ -28,7 +28,9 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, name: str) -> None:
-        """Move the copy of one network towards its original."""
+        """Move the copy of one network, if there is one, towards its original."""
+        if name not in self.networks:
+            return
         pairs = zip(self.networks[name].parameters(), self._originals[name].parameters(), strict=True)
         for average, current in pairs:
             average.lerp_(current, 1 - self._decay)

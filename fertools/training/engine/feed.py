@@ -36,6 +36,11 @@ class Feed:
         self._flips = torch.Generator().manual_seed(seed + 1)
         self._resident = _resident(pixels, device)
 
+    @property
+    def size_px(self) -> int:
+        """Side of the faces."""
+        return int(self._pixels.shape[1])
+
     def next(self) -> Batch:
         """Return the next batch."""
         rows = self._rows[self._sampler.next()]

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Pixels = NDArray[np.uint8]
 
-_GAP_PX, _LABEL_PX, _HEAD_PX, _MARGIN_PX = 4, 96, 26, 12
+_GAP_PX, _LABEL_PX, _HEAD_PX, _MARGIN_PX = 4, 120, 26, 12
 _LEAST_CELL_PX = 96
 _INK, _FAINT, _PAPER = (34, 34, 34), (110, 110, 110), (255, 255, 255)
 
@@ -23,7 +23,7 @@ def draw_grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Seque
 
     Args:
         columns: the headings.
-        rows: the labels; a line break parts two lines.
+        rows: the labels; a line break parts two lines, and what does not fit is cut short.
         cells: for each row, one SxSx3 picture per column.
     """
     side = cells[0][0].shape[0]
@@ -36,8 +36,9 @@ def draw_grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Seque
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for left, heading in zip(lefts, columns, strict=True):
         draw.text((left + side * factor / 2, _HEAD_PX - 6), heading, fill=_INK, font=font, anchor="ms")
-    for index, (label, line) in enumerate(zip(rows, cells, strict=True)):
+    for index, (words, line) in enumerate(zip(rows, cells, strict=True)):
         top = _HEAD_PX + index * step
+        label = "\n".join(_fitted(part, font) for part in words.split("\n"))
         draw.multiline_text(
             (_LABEL_PX - 8, top + side * factor / 2), label, fill=_FAINT, font=font, anchor="rm", align="right"
         )
@@ -47,3 +48,13 @@ def draw_grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Seque
     stream = io.BytesIO()
     sheet.save(stream, "PNG", optimize=True)
     return stream.getvalue()
+
+
+def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """Return words that fit before a row, with an ellipsis where some are gone."""
+    room_px = _LABEL_PX - 12
+    if font.getlength(words) <= room_px:
+        return words
+    while words and font.getlength(words + "…") > room_px:
+        words = words[:-1]
+    return words + "…"

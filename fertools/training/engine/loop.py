@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fertools.core.errors import CheckFailed, Interrupted
-from fertools.core.progress import Reporter, describe_duration
+from fertools.core.progress import Reporter
 from fertools.training.engine.average import MovingAverage
 from fertools.training.engine.checkpoint import (
     Checkpoint,
@@ -31,12 +30,10 @@ from fertools.training.engine.checkpoint import (
 )
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.journal import Journal
+from fertools.training.engine.pace import Pace
 from fertools.training.engine.stopping import StopRequest
 from fertools.training.recipe import Recipe
 from fertools.training.systems.base import System
-
-_PACE_ITERATIONS, _PACE_S = 10, 3.0
-"""The pace is measured over at least so many iterations and seconds, after a first iteration that is slower."""
 
 
 @dataclass(frozen=True)
@@ -63,73 +60,83 @@ class Loop:
         places: where state goes.
 
     Attributes:
+        recipe: as given.
+        device: as given.
         iteration: iterations done.
     """
 
     def __init__(self, system: System, recipe: Recipe, feed: Feed, device: str, places: Places) -> None:
-        self._system, self._recipe, self._feed, self._device, self._places = system, recipe, feed, device, places
+        self._system, self.recipe, self._feed, self.device, self._places = system, recipe, feed, device, places
         for network in system.networks.values():
             network.to(device)
         self._optimisers = {
             name: torch.optim.Adam(network.parameters(), lr=recipe.lr, betas=(recipe.beta1, recipe.beta2))
             for name, network in system.networks.items()
         }
-        self._average = MovingAverage({name: system.networks[name] for name in system.averaged}, recipe.ema)
+        averaged = system.averaged if recipe.ema else ()
+        self._average = MovingAverage({name: system.networks[name] for name in averaged}, recipe.ema)
         self._draws = torch.Generator().manual_seed(recipe.seed + 2)
         self.iteration = 0
         if saved := list_checkpoints(places.checkpoints):
             self._restore(load_checkpoint(saved[-1]))
+        self._kept = self.iteration
 
     def network(self, name: str) -> nn.Module:
         """Return the network that samples are drawn with: its moving average if the recipe keeps one."""
-        return self._average.networks[name] if self._recipe.ema else self._system.networks[name]
+        return self._average.networks.get(name, self._system.networks[name])
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return a context in which networks run in the recipe's precision, as far as the device has it."""
-        return torch.autocast("cuda", torch.bfloat16) if uses_bf16(self._recipe, self._device) else _float32()
+        return torch.autocast("cuda", torch.bfloat16) if uses_bf16(self.recipe, self.device) else _float32()
 
-    def run(self, report: Reporter, sample: Callable[[int], None]) -> None:
+    def run(
+        self, report: Reporter, sample: Callable[[int], None] | None = None, saved: Callable[[int], None] | None = None
+    ) -> None:
         """Go on until the recipe's number of iterations is done.
 
         Args:
             report: told of progress and of the expected time.
             sample: called with the iterations done whenever a sample grid is due.
+            saved: called with the iterations done after each checkpoint.
 
         Raises:
             Interrupted: SIGINT or SIGTERM came; the state is saved.
-            CheckFailed: a loss is no longer a number.
+            CheckFailed: a loss is no longer a number; the last checkpoint is from before.
             StorageError: the disk is full; the last checkpoint is intact.
         """
-        total = self._recipe.iterations
-        begun = self.iteration
-        report.start(total - begun)
-        pace = _Pace(report, total, self._device)
+        recipe, begun = self.recipe, self.iteration
+        report.start(recipe.iterations - begun)
+        pace = Pace(report, recipe.iterations, self.device)
         terms: dict[str, Tensor] = {}
         with Journal(self._places.journal, begun) as journal, StopRequest() as stop:
-            while self.iteration < total and stop.signal is None:
+            while self.iteration < recipe.iterations and stop.signal is None:
                 terms = self._iterate()
                 self.iteration += 1
-                if self.iteration % self._recipe.log_every == 0 or self.iteration == total:
+                if self._due(recipe.log_every):
                     journal.add(self.iteration, self._checked(terms))
-                if self.iteration % self._recipe.sample_every == 0 or self.iteration == total:
+                if self._due(recipe.sample_every) and sample is not None:
                     sample(self.iteration)
-                if self.iteration % self._recipe.checkpoint_every == 0 or self.iteration == total:
-                    self._save(journal)
+                if self._due(recipe.checkpoint_every):
+                    self._keep(terms, journal, saved)
                 pace.note(self.iteration)
                 report.advance(self.iteration - begun)
-            if stop.signal is not None and self.iteration < total:
-                self._checked(terms)
-                self._save(journal)
+            if stop.signal is not None:
+                if self._kept != self.iteration:
+                    self._keep(terms, journal, saved)
                 raise Interrupted(
-                    f"stopped after iteration {self.iteration} of {total}, state saved; run the same command to go on",
+                    f"stopped after iteration {self.iteration} of {recipe.iterations}, state saved; run the same "
+                    "command to go on",
                     exit_code=stop.exit_code,
                 )
+
+    def _due(self, every: int) -> bool:
+        return self.iteration % every == 0 or self.iteration == self.recipe.iterations
 
     def _iterate(self) -> dict[str, Tensor]:
         batch = self._feed.next()
         draws = self._system.draw(len(batch.images), self._draws)
-        draws = {name: values.to(self._device) for name, values in draws.items()}
-        rate = self._recipe.lr * rate_factor(self._recipe, self.iteration)
+        draws = {name: values.to(self.device) for name, values in draws.items()}
+        rate = self.recipe.lr * rate_factor(self.recipe, self.iteration)
         steps = self._system.iterate(self.iteration, batch, draws)
         terms: dict[str, Tensor] = {}
         while True:
@@ -143,8 +150,7 @@ class Loop:
             optimiser.zero_grad()
             torch.autograd.backward(step.loss)
             optimiser.step()
-            if self._recipe.ema and step.network in self._average.networks:
-                self._average.update(step.network)
+            self._average.update(step.network)
             terms |= step.terms
 
     def _checked(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
@@ -157,24 +163,31 @@ class Loop:
                 )
         return values
 
+    def _keep(self, terms: Mapping[str, Tensor], journal: Journal, saved: Callable[[int], None] | None) -> None:
+        # No checkpoint may hold a state that has diverged, whether this iteration is logged or not.
+        self._checked(terms)
+        self._save(journal)
+        self._kept = self.iteration
+        if saved is not None:
+            saved(self.iteration)
+
     def _save(self, journal: Journal) -> None:
         journal.secure()
         feed_tensors, feed_numbers = self._feed.state()
         tensors = {
             **pack_networks("networks", self._system.networks),
-            **(pack_networks("averages", self._average.networks) if self._recipe.ema else {}),
+            **pack_networks("averages", self._average.networks),
             **pack_optimisers(self._optimisers),
             **{f"feed/{name}": value for name, value in feed_tensors.items()},
             "draws": self._draws.get_state(),
         }
         checkpoint = Checkpoint(self.iteration, tensors, {"feed": feed_numbers})
-        save_checkpoint(self._places.checkpoints, checkpoint, self._recipe.keep_checkpoints)
+        save_checkpoint(self._places.checkpoints, checkpoint, self.recipe.keep_checkpoints)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.iteration = checkpoint.iteration
         unpack_networks("networks", self._system.networks, checkpoint.tensors)
-        if self._recipe.ema:
-            unpack_networks("averages", self._average.networks, checkpoint.tensors)
+        unpack_networks("averages", self._average.networks, checkpoint.tensors)
         unpack_optimisers(self._optimisers, checkpoint.tensors)
         feed = {name: checkpoint.tensors[f"feed/{name}"] for name in self._feed.state()[0]}
         self._feed.restore(feed, checkpoint.record["feed"])
@@ -199,35 +212,3 @@ def uses_bf16(recipe: Recipe, device: str) -> bool:
 
 def _float32() -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext()
-
-
-class _Pace:
-    """Says once how long the rest will take, from the first iterations."""
-
-    def __init__(self, report: Reporter, total: int, device: str) -> None:
-        self._report, self._total, self._device = report, total, device
-        self._begun: tuple[int, float] | None = None
-        self._said = False
-
-    def note(self, iteration: int) -> None:
-        if self._said:
-            return
-        if self._begun is None:
-            self._begun = iteration, self._now_s()
-            return
-        done, elapsed_s = iteration - self._begun[0], time.monotonic() - self._begun[1]
-        if done < _PACE_ITERATIONS or elapsed_s < _PACE_S:
-            return
-        self._said = True
-        pace_s = (self._now_s() - self._begun[1]) / done
-        left = self._total - iteration
-        if left:
-            self._report.note(
-                f"{left} iterations to go at {pace_s:.2g} s each: about {describe_duration(left * pace_s)}"
-            )
-
-    def _now_s(self) -> float:
-        if self._device.startswith("cuda"):
-            # Work is queued on a GPU, and only a wait says when it is done.
-            torch.cuda.synchronize(self._device)
-        return time.monotonic()

@@ -65,9 +65,13 @@ class Target:
 class System(Protocol):
     """A model in training."""
 
-    networks: Mapping[str, nn.Module]
-    averaged: Sequence[str]
-    """Names of the networks whose moving average is worth keeping."""
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The networks by name."""
+
+    @property
+    def averaged(self) -> Sequence[str]:
+        """Names of the networks whose moving average is worth keeping; the first makes the pictures."""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
         """Return the random numbers of one iteration, on the CPU."""

@@ -1,0 +1,37 @@
+"""Which faces are of people who do not exist, so that no report takes them for people.
+
+`fertools sample` leaves its options and the truth at the root of what it draws. A source that lies below these two
+files is drawn.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+
+MARKS = ("sample.json", "truth.csv")
+"""Files at the root of a drawn dataset."""
+
+
+def count_drawn(workspace: Workspace, faces: pa.Table) -> int:
+    """Return how many of some faces come from a drawn dataset that is still where it was ingested from.
+
+    Args:
+        workspace: whose sources table says where a face comes from; without that table none is known to be drawn.
+        faces: rows with the column `source_id`.
+    """
+    if not workspace.sources.is_file():
+        return 0
+    sources = store.read_sources(workspace, ("source_id", "path")).to_pylist()
+    drawn = {row["source_id"] for row in sources if _is_below_marks((workspace.root / row["path"]).parent)}
+    return sum(source in drawn for source in faces["source_id"].to_pylist())
+
+
+@lru_cache(maxsize=4096)
+def _is_below_marks(folder: Path) -> bool:
+    return any(all((above / mark).is_file() for mark in MARKS) for above in (folder, *folder.parents))
