@@ -188,12 +188,12 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
 
 
 def name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
-    """Give every face of a video its subject.
+    """Give every face of a video its subject, and reject what was there for a single frame beside a lasting face.
 
     The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
     name is then a subject itself. Where faces stand side by side, each track is a subject of its own. What is
     most often a false alarm gets none and makes no company: a rejected detection beside another face, and a track
-    that is kept in a single frame, beside one that is kept in several.
+    that is kept in a single frame, beside one that is kept in several; the latter is rejected as `single_frame`.
     """
     kept = [face for face in faces if face["status"] == "kept"]
     lasting = {track for track, count in Counter(face["track_id"] for face in kept).items() if count > 1}
@@ -205,7 +205,11 @@ def name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
             return in_frame[face["frame_index"]] > 1
         return face["track_id"] not in lasting and lasting_in_frame[face["frame_index"]] > 0
 
-    sure = [face for face in faces if not is_doubtful(face)]
+    doubts = [is_doubtful(face) for face in faces]
+    for face, doubtful in zip(faces, doubts, strict=True):
+        if doubtful and face["status"] == "kept":
+            face.update(status="rejected", reason="single_frame")
+    sure = [face for face, doubtful in zip(faces, doubts, strict=True) if not doubtful]
     people_in_frame = Counter(face["frame_index"] for face in sure if face["status"] == "kept")
     alone = max(people_in_frame.values(), default=0) <= 1
     for face in sure:

@@ -23,6 +23,8 @@ def _named(faces: str, subject: str | None) -> list[str | None]:
         rows.append({"frame_index": int(frame), "track_id": int(track), "status": status})
     name_subjects(source, rows)
     assert all((row.get("subject_id") is None) == (row.get("subject_origin") is None) for row in rows)
+    # Every kept face has a subject, so that a split can place it.
+    assert all(row.get("subject_id") for row in rows if row["status"] == "kept")
     return [row.get("subject_id") for row in rows]
 
 
@@ -53,3 +55,14 @@ VIDEO, T0, T1, T2 = f"v{ID[:12]}", f"v{ID[:12]}-t0", f"v{ID[:12]}-t1", f"v{ID[:1
 )
 def test_subjects(faces: str, subject: str | None, expected: list[str | None]) -> None:
     assert _named(faces, subject) == expected
+
+
+def test_a_face_of_one_frame_beside_a_lasting_one_is_rejected_with_its_reason() -> None:
+    source = Source(ID, Path("a.mp4"), "a.mp4", "video", None, None, None, None, None)
+    rows: list[dict[str, Any]] = [
+        {"frame_index": frame, "track_id": track, "status": "kept", "reason": None}
+        for frame, track in ((0, 0), (1, 0), (1, 7), (2, 0))
+    ]
+    name_subjects(source, rows)
+    assert [row["reason"] for row in rows] == [None, None, "single_frame", None]
+    assert [row["status"] for row in rows] == ["kept", "kept", "rejected", "kept"]
