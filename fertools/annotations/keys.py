@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.annotations.csv_table import CsvTable
+from fertools.core.csv_table import CsvTable
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.annotations.csv_table import CsvTable, read_csv
 from fertools.annotations.keys import KEY_COLUMNS, Key, Rows, find_key, match_rows
 from fertools.annotations.prior import without_priors
+from fertools.core.csv_table import CsvTable, read_csv
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon
 from fertools.core.workspace import Workspace

@@ -18,6 +18,14 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @click.option("--template", default="loose", show_default=True, help="Landmark template of the crops.")
 @click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
 @click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")
+@click.option("--crops", is_flag=True, help="The sources are face crops already (thermal, drawn): nothing is searched.")
+@click.option(
+    "--landmarks",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="With --crops: CSV table of five points per path; those crops are aligned.",
+)
+@click.option("--centre", default=None, help="With --crops: middle of the square, as shares X,Y.  [default: 0.5,0.5]")
 @click.option(
     "--subject-from",
     default="auto",

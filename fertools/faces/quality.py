@@ -46,7 +46,8 @@ class Quality:
         face_px: size of the face in the source: geometric mean of the box's sides, in pixels.
         blur: variance of the Laplacian of the grey crop; larger is sharper.
         brightness: mean luma of the crop, from 0 (black) to 1 (white).
-        yaw_deg: turn of the head; positive towards larger x, the right edge of the picture.
+        yaw_deg: turn of the head; positive towards larger x, the right edge of the picture. Like the other two
+            angles None for a face without landmarks.
         pitch_deg: nod; positive is up.
         roll_deg: tilt of the line between the eyes; positive is clockwise in the picture.
     """
@@ -54,9 +55,9 @@ class Quality:
     face_px: float
     blur: float
     brightness: float
-    yaw_deg: float
-    pitch_deg: float
-    roll_deg: float
+    yaw_deg: float | None
+    pitch_deg: float | None
+    roll_deg: float | None
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,19 @@ class Standard:
     det_score: float = 0.9
 
 
-def measure(crop: NDArray[np.uint8], box: NDArray[np.floating], landmarks: NDArray[np.floating]) -> Quality:
+def measure(crop: NDArray[np.uint8], box: NDArray[np.floating], landmarks: NDArray[np.floating] | None) -> Quality:
     """Return the measures of one face.
 
     Args:
         crop: (side, side, 3) uint8 RGB, aligned.
         box: (4,) x1, y1, x2, y2 in source pixels.
-        landmarks: (5, 2) x, y in source pixels.
+        landmarks: (5, 2) x, y in source pixels; None if they are unknown.
     """
     x1, y1, x2, y2 = (float(edge) for edge in box)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     smooth = cv2.INTER_AREA if grey.shape[0] > BLUR_SIDE_PX else cv2.INTER_LINEAR
     same_size = cv2.resize(grey, (BLUR_SIDE_PX, BLUR_SIDE_PX), interpolation=smooth)
-    yaw_deg, pitch_deg, roll_deg = head_pose(landmarks)
+    yaw_deg, pitch_deg, roll_deg = (None, None, None) if landmarks is None else head_pose(landmarks)
     return Quality(
         face_px=float(np.sqrt(max(0.0, x2 - x1) * max(0.0, y2 - y1))),
         blur=float(cv2.Laplacian(same_size, cv2.CV_64F).var()),
@@ -123,12 +124,12 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(np.arctan2(down, across)))
 
 
-def judge(quality: Quality, det_score: float, standard: Standard | None = None) -> str | None:
+def judge(quality: Quality, det_score: float | None, standard: Standard | None = None) -> str | None:
     """Return why a face is rejected (`low_score`, `too_small`), or None if it is kept.
 
     Args:
         quality: its measures.
-        det_score: the detector's face probability.
+        det_score: the detector's face probability; None for a face that no detector saw.
         standard: what it must reach; the default one if None.
 
     Example:
@@ -136,6 +137,6 @@ def judge(quality: Quality, det_score: float, standard: Standard | None = None) 
         'too_small'
     """
     bar = standard or Standard()
-    if det_score < bar.det_score:
+    if det_score is not None and det_score < bar.det_score:
         return "low_score"
     return "too_small" if quality.face_px < bar.face_px else None

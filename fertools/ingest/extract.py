@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.faces.align import align
 from fertools.faces.cascade import Detections
-from fertools.faces.quality import judge, measure
 from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Source
+from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
 from fertools.sources.images import read_image
+from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
 from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
-
-JPEG_QUALITY = 95
 
 
 @dataclass
@@ -50,6 +44,7 @@ class Extractor:
         options: how.
         search: finds the faces.
         threads: decoding threads; 0 lets FFmpeg choose.
+        points: landmarks that came with the sources, for those that are crops already.
         tick: told of every picture searched: how many (1), and how many faces are in it.
     """
 
@@ -57,6 +52,7 @@ class Extractor:
     options: IngestOptions
     search: Search
     threads: int = 0
+    points: PointTable = field(default_factory=PointTable)
     tick: Callable[[int, int], None] = lambda pictures, faces: None
 
     def extract(self, source: Source) -> Extracted:
@@ -76,8 +72,11 @@ class Extractor:
 
     def _images(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         rgb = read_image(source.path)
-        found = self.search.detector.detect([rgb])[0]
-        faces = self._faces(source, Frame(0, None, rgb), found, None, None)
+        frame = Frame(0, None, rgb)
+        if self.options.crops:
+            faces = self._given(source, frame, None)
+        else:
+            faces = self._faces(source, frame, self.search.detector.detect([rgb])[0], None, None)
         self.tick(1, len(faces))
         # Two faces in one picture are two people, and its place names at most one of them. A rejected detection
         # beside a kept one is most often a false alarm.
@@ -95,14 +94,17 @@ class Extractor:
         first_s: float | None = None
         findings = Findings(self.workspace.parts, source.source_id)
         try:
-            with closing(self.search.run(reader, findings)) as searched:
+            with closing(self._searched(reader, findings)) as searched:
                 for frame, found in searched:
                     if cuts.is_cut(frame.rgb):
                         shot += 1
                         tracker.cut()
-                    tracks = tracker.update(frame.index, frame.pts_s, found.boxes, found.scores)
-                    faces += self._faces(source, frame, found, tracks, shot)
-                    self.tick(1, len(found))
+                    if found is None:
+                        faces += self._given(source, frame, shot)
+                    else:
+                        tracks = tracker.update(frame.index, frame.pts_s, found.boxes, found.scores)
+                        faces += self._faces(source, frame, found, tracks, shot)
+                    self.tick(1, 1 if found is None else len(found))
                     first_s = frame.pts_s if first_s is None else first_s
                     height, width = frame.rgb.shape[:2]
                     measured["frames_searched"] += 1
@@ -115,6 +117,15 @@ class Extractor:
         name_subjects(source, faces)
         return faces, measured
 
+    def _searched(
+        self, reader: FrameReader, findings: Findings
+    ) -> Generator[tuple[Frame, Detections | None], None, None]:
+        """Yield each frame with its faces, or with None where each frame is one."""
+        if self.options.crops:
+            yield from ((frame, None) for frame in reader)
+        else:
+            yield from self.search.run(reader, findings)
+
     def _faces(
         self, source: Source, frame: Frame, found: Detections, tracks: list[int] | None, shot: int | None
     ) -> list[dict[str, Any]]:
@@ -124,46 +135,31 @@ class Extractor:
         order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2]))
         for place, number in enumerate(order.tolist()):
             face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
-            row = self._row(frame.rgb, found, number, face_id)
-            row.update(
-                face_id=face_id,
-                source_id=source.source_id,
-                dataset=source.dataset,
-                modality=self.options.modality,
-                licence=self.options.licence,
-                frame_index=frame.index,
-                pts_s=frame.pts_s,
-                shot_id=shot,
-                track_id=None if tracks is None else tracks[number],
-                emotion=source.emotion,
-                emotion_origin=source.emotion_origin,
+            row = Cropper(self.workspace, self.options).detected(frame.rgb, found, number, face_id)
+            rows.append(
+                {**row, **self._place(source, frame, face_id, shot, None if tracks is None else tracks[number])}
             )
-            rows.append(row)
         return rows
 
-    def _row(self, rgb: NDArray[np.uint8], found: Detections, number: int, face_id: str) -> dict[str, Any]:
-        box, points, score = found.boxes[number], found.landmarks[number], float(found.scores[number])
-        crop, matrix = align(rgb, points, self.options.template, self.options.crop_px)
-        quality = measure(crop, box, points)
-        reason = judge(quality, score)
-        path = self.workspace.crop_path(face_id, self.options.crop_suffix)
-        _write_crop(self.workspace.root / path, crop)
+    def _given(self, source: Source, frame: Frame, shot: int | None) -> list[dict[str, Any]]:
+        """Return the one face of a frame that is a face crop already."""
+        face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:0".encode())
+        row = Cropper(self.workspace, self.options).given(frame.rgb, self.points.of(source.path, frame.index), face_id)
+        return [{**row, **self._place(source, frame, face_id, shot, shot)}]
+
+    def _place(self, source: Source, frame: Frame, face_id: str, shot: int | None, track: int | None) -> dict[str, Any]:
         return {
-            "box": box.tolist(),
-            "landmarks": points.tolist(),
-            "det_score": min(score, 1.0),
-            "path": path,
-            "size_px": self.options.crop_px,
-            "template": self.options.template,
-            "matrix": matrix.tolist(),
-            "face_px": quality.face_px,
-            "blur": quality.blur,
-            "brightness": quality.brightness,
-            "yaw_deg": quality.yaw_deg,
-            "pitch_deg": quality.pitch_deg,
-            "roll_deg": quality.roll_deg,
-            "status": "rejected" if reason else "kept",
-            "reason": reason,
+            "face_id": face_id,
+            "source_id": source.source_id,
+            "dataset": source.dataset,
+            "modality": self.options.modality,
+            "licence": self.options.licence,
+            "frame_index": frame.index,
+            "pts_s": frame.pts_s,
+            "shot_id": shot,
+            "track_id": track,
+            "emotion": source.emotion,
+            "emotion_origin": source.emotion_origin,
         }
 
 
@@ -218,14 +214,6 @@ def name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
         else:
             track = "" if alone else f"-t{face['track_id']}"
             face.update(subject_id=f"v{source.source_id[:12]}{track}", subject_origin="video")
-
-
-def _write_crop(path: Path, crop: NDArray[np.uint8]) -> None:
-    """Write a crop whole or not at all; the commit of its part puts it on the disk with all the others."""
-    bgr = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
-    _, encoded = cv2.imencode(path.suffix, bgr, parameters)
-    files.write_bytes(path, encoded.tobytes(), flush=False)
 
 
 def flush_crops() -> None:

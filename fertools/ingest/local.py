@@ -30,6 +30,7 @@ from fertools.ingest.plan import Item
 from fertools.ingest.search import Search
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
+from fertools.sources.points import PointTable, read_points
 
 Watch = Callable[[int, int], None]
 """Told now and then how many frames were searched and how many faces were found so far."""
@@ -200,7 +201,8 @@ def _begin(
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     search = Search(Detector(min_face=options.min_face, device=device), threads, options.batch_size)
-    _extractor = Extractor(workspace, options, search, threads, tick)
+    points = read_points(options.landmarks) if options.landmarks else PointTable()
+    _extractor = Extractor(workspace, options, search, threads, points, tick)
 
 
 def _end() -> None:

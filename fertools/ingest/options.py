@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
+from fertools.faces.centring import Centre
 from fertools.faces.templates import template_names
 from fertools.manifests.schema import MODALITIES
 
@@ -34,6 +37,9 @@ class IngestOptions:
         template: named landmark template of the crops.
         crop_px: side of the square crops.
         crop_format: `jpeg` (quality 95) or `png`.
+        crops: the sources are face crops already: nothing is searched, each picture and frame is one face.
+        landmarks: table of five points for crops (see `fertools.sources.points`), which are then aligned.
+        centre: where the square of a crop without landmarks is centred, as shares `X,Y`; None is the middle.
         subject_from: see `fertools.sources.naming.NamingRules`.
         emotion_from: likewise.
         dataset: name written to every row; None takes the name of each given folder.
@@ -54,6 +60,9 @@ class IngestOptions:
     template: str = "loose"
     crop_px: int = 256
     crop_format: str = "jpeg"
+    crops: bool = False
+    landmarks: Path | None = None
+    centre: str | None = None
     subject_from: str = "auto"
     emotion_from: str = "folder"
     dataset: str | None = None
@@ -73,6 +82,10 @@ class IngestOptions:
         ):
             if number < least:
                 raise InputError(f"--{name} is {number}; give {least} or more")
+        if not self.crops and (self.landmarks or self.centre):
+            raise InputError("--landmarks and --centre place face crops; give them with --crops")
+        if self.centre:
+            Centre.parse(self.centre)
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}; give 1 or more")
         for name, value, choices in (
@@ -94,7 +107,12 @@ class IngestOptions:
 
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
-        return {key: value for key, value in asdict(self).items() if key not in _PACE and value is not None}
+        # What is off is left out, so that a workspace of before an option came is not refused for lacking it.
+        shaping = {key: value for key, value in asdict(self).items() if key not in _PACE and value not in (None, False)}
+        if self.landmarks is not None:
+            # What the table says counts, not where it lies.
+            shaping["landmarks"] = hash_file(self.landmarks)
+        return shaping
 
 
 def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: str) -> None:

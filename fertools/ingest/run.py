@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from fertools.core import files, locking
 from fertools.core.device import choose_device
-from fertools.core.errors import StorageError
+from fertools.core.errors import InputError, StorageError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
@@ -32,8 +32,9 @@ from fertools.ingest.local import commit, work
 from fertools.ingest.options import IngestOptions, refuse_other_options
 from fertools.ingest.plan import Plan, make_plan
 from fertools.manifests import store
-from fertools.sources.discovery import discover
+from fertools.sources.discovery import Found, discover
 from fertools.sources.naming import NamingRules
+from fertools.sources.points import read_points
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def ingest(
     device, weights = choose_device(options.device), load_weights("auto").digest
     own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     found = discover(inputs, beside=own)
+    _refuse_foreign_points(options, found)
     _open_for_writing(workspace)
     with locking.exclusive(workspace.lock_path, "ingest"):
         if options.overwrite:
@@ -151,6 +153,17 @@ def _carry_out(workspace: Workspace, plan: Plan, options: IngestOptions, device:
                     report.note(f"{outcome.status}: {outcome.name}: {outcome.reason}")
             report.advance(done, **counts)
     return done
+
+
+def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:
+    """Raise InputError for a table of landmarks that fits none of the files: its paths are then most likely wrong."""
+    if options.landmarks is not None:
+        points = read_points(options.landmarks).points
+        if not any(file.path.resolve() in points for file in found):
+            raise InputError(
+                f"{options.landmarks} has points for none of the given files; write their paths in it absolute, "
+                f"or relative to the folder that the table is in"
+            )
 
 
 def _open_for_writing(workspace: Workspace) -> None:

@@ -118,19 +118,26 @@ FACES = TableSchema(
             "box",
             pa.list_(_F32, 4),
             "Place",
-            "x1, y1, x2, y2 of the detector's box in source pixels; it may reach past the frame.",
+            "x1, y1, x2, y2 of the detector's box in source pixels; it may reach past the frame. Of a source that is a "
+            "face crop already, the square that was taken.",
         ),
         Column(
             "landmarks",
             _grid(5, 2, _F32),
             "Place",
             "Left eye, right eye, nose, left mouth corner, right mouth corner as (x, y) in source "
-            "pixels; left is the smaller x in an upright picture.",
+            "pixels; left is the smaller x in an upright picture. Null where nothing placed them.",
         ),
-        Column("det_score", _F32, "Place", "The detector's face probability.", bounds=(0, 1)),
+        Column("det_score", _F32, "Place", "The detector's face probability; null where none looked.", bounds=(0, 1)),
         Column("path", _TEXT, "Crop", "The aligned crop, relative to the workspace."),
         Column("size_px", _I32, "Crop", "Side of the square crop in pixels.", bounds=(1, 65536)),
-        Column("template", _TEXT, "Crop", "Name of the landmark template that the crop is aligned to."),
+        Column(
+            "template",
+            _TEXT,
+            "Crop",
+            "Name of the landmark template that the crop is aligned to; `centre` for the square of a face crop without "
+            "landmarks.",
+        ),
         Column("matrix", _grid(2, 3, _F64), "Crop", "Similarity transform from source pixels to crop pixels."),
         Column(
             "face_px",

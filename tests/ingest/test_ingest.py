@@ -251,7 +251,7 @@ def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
     workspaces = [Workspace.at(tmp_path / name) for name in ("both", "one")]
     ingest(workspaces[0], [folder.parent], OPTIONS)
     reasons = iter([None, "low_score"])
-    monkeypatch.setattr("fertools.ingest.extract.judge", lambda quality, score: next(reasons))
+    monkeypatch.setattr("fertools.ingest.rows.judge", lambda quality, score: next(reasons))
     ingest(workspaces[1], [folder.parent], OPTIONS)
     subjects = [
         sorted((row["status"], str(row["subject_id"])) for row in store.read_faces(workspace).to_pylist())
@@ -358,6 +358,10 @@ def test_a_full_disk_stops_with_what_was_committed(
         ({"template": "round"}, "--template 'round'"),
         ({"crop_format": "gif"}, "--crop-format"),
         ({"modality": "sonar"}, "--modality"),
+        ({"centre": "0.5,0.5"}, "--crops"),
+        ({"landmarks": Path("a.csv")}, "--crops"),
+        ({"crops": True, "centre": "0.5"}, "--centre"),
+        ({"crops": True, "centre": "0.5,1.5"}, "--centre"),
     ],
 )
 def test_options_out_of_range_are_refused(values: dict[str, object], word: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertools.annotations.csv_table import DELIMITERS, read_csv
+from fertools.core.csv_table import DELIMITERS, read_csv
 from fertools.core.errors import InputError
 
 # A cell is stripped on reading, and a line without any text is left out.

@@ -1,0 +1,86 @@
+"""The square that is taken from a picture which is a face crop already and has no landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+
+CENTRED = "centre"
+"""What stands in the manifest in place of a template's name for such a crop."""
+
+
+@dataclass(frozen=True)
+class Centre:
+    """Where the middle of the square is wanted.
+
+    Attributes:
+        x: share of the picture's width, from 0 at its left edge to 1 at its right.
+        y: share of its height, from 0 at the top.
+    """
+
+    x: float = 0.5
+    y: float = 0.5
+
+    @classmethod
+    def parse(cls, text: str) -> Centre:
+        """Return the centre that `text` says.
+
+        Raises:
+            InputError: it is not two shares.
+
+        Example:
+            >>> Centre.parse("0.5,0.4")
+            Centre(x=0.5, y=0.4)
+        """
+        try:
+            x, y = (float(share) for share in text.split(","))
+        except ValueError:
+            x = y = -1.0
+        if not (0 <= x <= 1 and 0 <= y <= 1):
+            raise InputError(f"--centre is '{text}'; give two shares of width and height, such as 0.5,0.4")
+        return cls(x, y)
+
+
+def centre_square(width: int, height: int, centre: Centre) -> NDArray[np.float32]:
+    """Return the largest square in a picture whose middle is as near to `centre` as the picture allows.
+
+    Args:
+        width: of the picture, in pixels.
+        height: likewise.
+        centre: where the middle is wanted.
+
+    Returns:
+        (4,) float32 x1, y1, x2, y2: edges in whole pixels, its side that of the picture's shorter one.
+    """
+    side = min(width, height)
+    x1 = round(min(max(centre.x * width - side / 2, 0), width - side))
+    y1 = round(min(max(centre.y * height - side / 2, 0), height - side))
+    return np.array([x1, y1, x1 + side, y1 + side], np.float32)
+
+
+def square_matrix(box: NDArray[np.floating], size_px: int) -> NDArray[np.float64]:
+    """Return the (2, 3) transform that brings a square of the source to a crop of `size_px`, for `align.warp`.
+
+    Both count from the centre of the first pixel, so an edge at x = 0 lies at -0.5.
+    """
+    x1, y1, x2, _ = (float(edge) for edge in box)
+    scale = size_px / (x2 - x1)
+    shift = (scale - 1) / 2
+    return np.array([[scale, 0, shift - scale * x1], [0, scale, shift - scale * y1]])
+
+
+def covered_square(matrix: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
+    """Return the upright square of the source with the middle and the side of what an aligned crop shows.
+
+    Args:
+        matrix: (2, 3) similarity from source to crop pixels.
+        size_px: side of the crop.
+    """
+    linear = np.asarray(matrix, np.float64)[:, :2]
+    half = size_px / float(np.hypot(linear[0, 0], linear[1, 0])) / 2
+    x, y = np.linalg.solve(linear, np.full(2, size_px / 2 - 0.5) - np.asarray(matrix, np.float64)[:, 2]) + 0.5
+    return np.array([x - half, y - half, x + half, y + half], np.float32)

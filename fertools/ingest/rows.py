@@ -1,0 +1,119 @@
+"""From one face in one frame to its row of the manifest and its crop on the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core import files
+from fertools.core.workspace import Workspace
+from fertools.faces.align import similarity, warp
+from fertools.faces.cascade import Detections
+from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
+from fertools.faces.quality import judge, measure
+from fertools.ingest.options import IngestOptions
+
+JPEG_QUALITY = 95
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Cropper:
+    """Cuts faces out of frames.
+
+    Attributes:
+        workspace: where crops go.
+        options: their template, size and format.
+    """
+
+    workspace: Workspace
+    options: IngestOptions
+
+    def detected(self, rgb: Pixels, found: Detections, number: int, face_id: str) -> dict[str, Any]:
+        """Return the columns of a face that was found, its crop written.
+
+        Args:
+            rgb: (H, W, 3) uint8, the frame.
+            found: the faces in it.
+            number: which of them.
+            face_id: its name.
+
+        Raises:
+            InputError: the landmarks cannot be aligned.
+            StorageError: the crop cannot be written.
+        """
+        matrix = similarity(found.landmarks[number], self.options.template, self.options.crop_px)
+        score, box, points = float(found.scores[number]), found.boxes[number], found.landmarks[number]
+        return self._row(rgb, face_id, matrix, self.options.template, box, points, score)
+
+    def given(self, rgb: Pixels, points: NDArray[np.float32] | None, face_id: str) -> dict[str, Any]:
+        """Return the columns of a frame that is a face crop already, its crop written.
+
+        Args:
+            rgb: (H, W, 3) uint8, the frame.
+            points: (5, 2) landmarks that came with it, aligned by template; None cuts the square around the centre.
+            face_id: its name.
+
+        Raises:
+            InputError: the landmarks cannot be aligned.
+            StorageError: the crop cannot be written.
+        """
+        size_px = self.options.crop_px
+        if points is not None:
+            matrix = similarity(points, self.options.template, size_px)
+            box = covered_square(matrix, size_px)
+            return self._row(rgb, face_id, matrix, self.options.template, box, points, None)
+        centre = Centre.parse(self.options.centre) if self.options.centre else Centre()
+        box = centre_square(rgb.shape[1], rgb.shape[0], centre)
+        return self._row(rgb, face_id, square_matrix(box, size_px), CENTRED, box, None, None)
+
+    def _row(
+        self,
+        rgb: Pixels,
+        face_id: str,
+        matrix: NDArray[np.float64],
+        template: str,
+        box: NDArray[np.float32],
+        points: NDArray[np.float32] | None,
+        score: float | None,
+    ) -> dict[str, Any]:
+        crop = warp(rgb, matrix, self.options.crop_px)
+        quality = measure(crop, box, points)
+        reason = judge(quality, score)
+        path = self.workspace.crop_path(face_id, self.options.crop_suffix)
+        write_crop(self.workspace.root / path, crop)
+        return {
+            "box": box.tolist(),
+            "landmarks": None if points is None else points.tolist(),
+            "det_score": None if score is None else min(score, 1.0),
+            "path": path,
+            "size_px": self.options.crop_px,
+            "template": template,
+            "matrix": matrix.tolist(),
+            "face_px": quality.face_px,
+            "blur": quality.blur,
+            "brightness": quality.brightness,
+            "yaw_deg": quality.yaw_deg,
+            "pitch_deg": quality.pitch_deg,
+            "roll_deg": quality.roll_deg,
+            "status": "rejected" if reason else "kept",
+            "reason": reason,
+        }
+
+
+def write_crop(path: Path, crop: Pixels) -> None:
+    """Write a crop whole or not at all; the commit of its part puts it on the disk with all the others.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    bgr = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    _, encoded = cv2.imencode(path.suffix, bgr, parameters)
+    files.write_bytes(path, encoded.tobytes(), flush=False)
