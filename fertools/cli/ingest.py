@@ -14,6 +14,8 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
 @workspace_option
 @click.option("--every", type=int, default=1, show_default=True, help="Search every n-th frame of a video.")
+@click.option("--fps", default=None, help="Search about so many frames per second, by the video's own times.")
+@click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds: 10-25.5.")
 @click.option("--min-face", default="20", show_default=True, help="Smallest face: pixels, or a share such as 10%.")
 @click.option("--template", default="loose", show_default=True, help="Landmark template of the crops.")
 @click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")

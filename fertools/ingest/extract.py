@@ -90,7 +90,7 @@ class Extractor:
         faces: list[dict[str, Any]] = []
         tracker, cuts, shot = Tracker(), CutDetector(), 0
         measured: dict[str, Any] = {"frames_searched": 0}
-        reader = FrameReader(source.path, every=self.options.every, threads=self.threads)
+        reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads)
         first_s: float | None = None
         findings = Findings(self.workspace.parts, source.source_id)
         try:
@@ -114,6 +114,8 @@ class Extractor:
         except BrokenVideoError as error:
             measured["reason"] = _reason(error, source)
         measured["frames_decoded"] = reader.decoded
+        if not measured["frames_searched"] and "reason" not in measured:
+            measured["reason"] = f"it shows no frame within --range {self.options.span}"
         name_subjects(source, faces)
         return faces, measured
 

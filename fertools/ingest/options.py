@@ -13,6 +13,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.centring import Centre
 from fertools.faces.templates import template_names
 from fertools.manifests.schema import MODALITIES
+from fertools.sources.sampling import Sampling
 
 _PACE = ("workers", "device", "batch_size", "retry_failed", "overwrite")
 """Options that do not change the result, so that a rerun may choose them anew."""
@@ -33,6 +34,8 @@ class IngestOptions:
 
     Attributes:
         every: search every n-th frame of a video, from the first.
+        fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
+        span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
         min_face: smallest face to look for: pixels (`20`) or a share of the picture's short side (`10%`).
         template: named landmark template of the crops.
         crop_px: side of the square crops.
@@ -56,6 +59,8 @@ class IngestOptions:
     """
 
     every: int = 1
+    fps: str | None = None
+    span: str | None = None
     min_face: str = "20"
     template: str = "loose"
     crop_px: int = 256
@@ -76,7 +81,6 @@ class IngestOptions:
 
     def __post_init__(self) -> None:
         for name, number, least in (
-            ("every", self.every, 1),
             ("crop-px", self.crop_px, 16),
             ("batch-size", self.batch_size, 1),
         ):
@@ -84,6 +88,7 @@ class IngestOptions:
                 raise InputError(f"--{name} is {number}; give {least} or more")
         if not self.crops and (self.landmarks or self.centre):
             raise InputError("--landmarks and --centre place face crops; give them with --crops")
+        Sampling.parse(every=self.every, fps=self.fps, span=self.span)
         if self.centre:
             Centre.parse(self.centre)
         if self.workers is not None and self.workers < 1:
@@ -95,6 +100,11 @@ class IngestOptions:
         ):
             if value not in choices:
                 raise InputError(f"--{name} '{value}' is unknown; choose one of {', '.join(choices)}")
+
+    @property
+    def sampling(self) -> Sampling:
+        """Which frames of a video are searched."""
+        return Sampling.parse(every=self.every, fps=self.fps, span=self.span)
 
     @property
     def crop_suffix(self) -> str:

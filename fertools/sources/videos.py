@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
+from fertools.sources.sampling import Picker, Sampling
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,28 @@ class FrameReader:
 
     Args:
         path: a file with at least one video stream; the first is read.
-        every: 1 for all frames; frames between are decoded but not converted, which is much cheaper.
+        sampling: which frames are wanted; all if None. Those between are decoded but not converted, which is much
+            cheaper, and nothing is decoded after the last wanted one.
         threads: decoding threads; 0 lets FFmpeg choose.
 
     Attributes:
         decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
 
     Iterating raises:
-        InputError: the file cannot be opened, is not a video, or has no video stream.
+        InputError: the file cannot be opened, is not a video, has no video stream, or states no times where
+            `sampling` goes by them.
         BrokenVideoError: decoding failed after at least one good frame.
     """
 
-    def __init__(self, path: Path, *, every: int = 1, threads: int = 0) -> None:
+    def __init__(self, path: Path, *, sampling: Sampling | None = None, threads: int = 0) -> None:
         self.path = path
-        self.every = every
+        self.sampling = sampling or Sampling()
         self.threads = threads
         self.decoded = 0
 
     def __iter__(self) -> Iterator[Frame]:
         self.decoded = 0
+        picker = Picker(self.sampling)
         try:
             with av.open(str(self.path)) as container:
                 if not container.streams.video:
@@ -68,7 +73,14 @@ class FrameReader:
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = self.threads
                 for index, frame in enumerate(container.decode(stream)):
-                    picture = Frame(index, frame.time, _upright(frame)) if index % self.every == 0 else None
+                    time_s = _time_s(frame)
+                    if index == 0 and time_s is None and self.sampling.needs_times:
+                        raise InputError(f"{self.path} states no times for its frames; use --every instead")
+                    if self.sampling.is_over(time_s):
+                        self.decoded = index + 1
+                        break
+                    wanted = picker.wants(index, time_s)
+                    picture = Frame(index, frame.time, _upright(frame)) if wanted else None
                     self.decoded = index + 1
                     if picture is not None:
                         yield picture
@@ -82,6 +94,10 @@ class FrameReader:
             raise InputError(f"cannot read {self.path}: {error.strerror}") from error
         if not self.decoded:
             raise InputError(f"{self.path} holds no frame that can be decoded")
+
+
+def _time_s(frame: av.VideoFrame) -> Fraction | None:
+    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
 
 
 def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -268,6 +269,21 @@ def test_every_frame_decoded_is_counted(videos: Path, tmp_path: Path) -> None:
     assert store.read_faces(workspace)["frame_index"].unique().sort().to_pylist() == [0, 4]
 
 
+def test_frames_per_second_and_a_range_are_kept_to_and_recorded(videos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    options = IngestOptions(workers=1, crop_px=64, min_face="24", fps="12.5", span="0.04-0.16")
+    ingest(workspace, [videos / "joyful"], options)
+    # 25 frames a second: every second one from 0.04 s on, and none at 0.16 s or after.
+    assert store.read_faces(workspace)["frame_index"].unique().sort().to_pylist() == [1, 3]
+    with pytest.raises(ResumeRefused, match=r"fps 12\.5, not 10"):
+        ingest(workspace, [videos / "joyful"], replace(options, fps="10"))
+    late = Workspace.at(tmp_path / "late")
+    ingest(late, [videos / "joyful"], replace(options, span="60-70"))
+    (row,) = store.read_sources(late).to_pylist()
+    assert (row["status"], row["frames_searched"]) == ("empty", 0)
+    assert "no frame within --range 60-70" in row["reason"]
+
+
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_the_batch_size_changes_no_byte(
     done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path, batch_size: int
@@ -352,6 +368,9 @@ def test_a_full_disk_stops_with_what_was_committed(
     ("values", "word"),
     [
         ({"every": 0}, "--every"),
+        ({"every": 2, "fps": "5"}, "--fps and --every"),
+        ({"fps": "0"}, "--fps"),
+        ({"span": "5-2"}, "--range"),
         ({"crop_px": 4}, "--crop-px"),
         ({"workers": 0}, "--workers"),
         ({"batch_size": 0}, "--batch-size"),

@@ -4,7 +4,9 @@ import contextlib
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
+from fertools.sources.sampling import Sampling
 from fertools.sources.videos import BrokenVideoError, FrameReader
 from tests.conftest import write_clip
 
@@ -55,16 +58,73 @@ def test_times_of_variable_rate_video_are_exact(tmp_path: Path, suffix: str) -> 
 def test_every_skips_but_counts(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", _frames(10), codec="ffv1")
     whole = {frame.index: frame for frame in FrameReader(path)}
-    thin = list(FrameReader(path, every=4))
+    thin = list(FrameReader(path, sampling=Sampling(every=4)))
     assert [frame.index for frame in thin] == [0, 4, 8]
     for frame in thin:
         assert frame.pts_s == whole[frame.index].pts_s
         np.testing.assert_array_equal(frame.rgb, whole[frame.index].rgb)
 
 
+def _rule(times_ms: list[int], fps: Fraction, start_ms: int = 0, end_ms: int = 10**9) -> list[int]:
+    """The rule in whole milliseconds, written a second way: which is the first frame in each step of time?"""
+    inside = [index for index, time in enumerate(times_ms) if start_ms <= time < end_ms]
+    steps = {index: (times_ms[index] - start_ms) * fps.numerator // (1000 * fps.denominator) for index in inside}
+    return [index for index in inside if steps[index] not in [steps[other] for other in inside if other < index]]
+
+
+@pytest.mark.parametrize("fps", ["10", "2.5", "0.5", "1000", "30000/1001"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_frames_per_second_of_variable_rate_video_are_exact(tmp_path: Path, fps: str, suffix: str) -> None:
+    times_ms = [0, 11, 100, 189, 200, 270, 281, 370, 1300, 1400, 1401, 1500]
+    path = write_clip(tmp_path / f"a.{suffix}", _frames(12), times_ms=times_ms)
+    frames = [frame.index for frame in FrameReader(path, sampling=Sampling.parse(fps=fps))]
+    assert frames == _rule(times_ms, Fraction(fps))
+    assert frames[0] == 0
+    if fps == "10":
+        assert frames == [0, 2, 4, 7, 8, 9, 11]
+
+
+def test_a_range_holds_its_start_and_not_its_end(tmp_path: Path) -> None:
+    times_ms = [0, 11, 100, 189, 200, 270, 281, 370]
+    path = write_clip(tmp_path / "a.mkv", _frames(8), times_ms=times_ms)
+    reader = FrameReader(path, sampling=Sampling.parse(span="0.1-0.281"))
+    assert [frame.index for frame in reader] == [2, 3, 4, 5]
+    # Decoding ends with the range.
+    assert reader.decoded == 7
+    reader = FrameReader(path, sampling=Sampling.parse(span="0.1-0.3", fps="10"))
+    assert [frame.index for frame in reader] == _rule(times_ms, Fraction(10), 100, 300) == [2, 4]
+    assert not list(FrameReader(path, sampling=Sampling.parse(span="5-6")))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"fps": "0"}, "--fps is '0'"),
+        ({"fps": "1/0"}, "--fps"),
+        ({"fps": "ten"}, "--fps is 'ten'"),
+        ({"fps": "5", "every": 2}, "--fps and --every"),
+        ({"span": "5"}, "--range is '5'"),
+        ({"span": "5-5"}, "--range"),
+        ({"span": "-3-5"}, "--range"),
+        ({"every": 0}, "--every is 0"),
+    ],
+)
+def test_a_sampling_that_cannot_be_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Sampling.parse(**values)
+
+
+def test_frames_without_times_cannot_be_chosen_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_clip(tmp_path / "a.mkv", _frames(3), codec="ffv1")
+    monkeypatch.setattr("fertools.sources.videos._time_s", lambda frame: None)
+    assert len(list(FrameReader(path))) == 3
+    with pytest.raises(InputError, match="use --every"):
+        list(FrameReader(path, sampling=Sampling.parse(fps="5")))
+
+
 def test_frames_between_are_counted(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", _frames(10), codec="ffv1")
-    reader = FrameReader(path, every=4)
+    reader = FrameReader(path, sampling=Sampling(every=4))
     assert [frame.index for frame in reader] == [frame.index for frame in reader] == [0, 4, 8]
     assert reader.decoded == 10
 

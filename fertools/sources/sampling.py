@@ -1,0 +1,115 @@
+"""Which frames of a video are wanted: every n-th, or so many a second, and between which times.
+
+Times are compared as the fractions that the container states, so that ten frames a second of a video at 25, 29.97
+or a varying rate are the same frames on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from fertools.core.errors import InputError
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames are wanted.
+
+    Attributes:
+        every: every n-th frame, counted in decoding order from the video's first.
+        fps: about so many frames a second: time is parted into steps of 1 / fps from the first wanted frame (or from
+            `start_s`), and the first frame within each step is taken, if there is one. None takes all.
+        start_s: frames shown before are left out.
+        end_s: frames shown at this time or later are left out; None is the video's end.
+    """
+
+    every: int = 1
+    fps: Fraction | None = None
+    start_s: Fraction | None = None
+    end_s: Fraction | None = None
+
+    @classmethod
+    def parse(cls, *, every: int = 1, fps: str | None = None, span: str | None = None) -> Sampling:
+        """Return the sampling that the options of a command say.
+
+        Args:
+            every: 1 or more.
+            fps: a number above 0: `10`, `0.5` or `30000/1001`.
+            span: `START-END` in seconds.
+
+        Raises:
+            InputError: one of them cannot be, or both `every` and `fps` thin the frames.
+
+        Example:
+            >>> Sampling.parse(fps="0.5", span="10-25.5").end_s
+            Fraction(51, 2)
+        """
+        if every < 1:
+            raise InputError(f"--every is {every}; give 1 or more")
+        if fps is not None and every != 1:
+            raise InputError("--fps and --every both say which frames to search; give one of them")
+        start_s, end_s = _parse_span(span) if span is not None else (None, None)
+        return cls(every, _parse_fps(fps) if fps is not None else None, start_s, end_s)
+
+    @property
+    def needs_times(self) -> bool:
+        """Whether a video that states no presentation times cannot be sampled so."""
+        return self.fps is not None or self.start_s is not None or self.end_s is not None
+
+    def is_over(self, time_s: Fraction | None) -> bool:
+        """Return whether no frame from `time_s` on is wanted."""
+        return time_s is not None and self.end_s is not None and time_s >= self.end_s
+
+
+class Picker:
+    """Says of the frames of one video, in order, which are wanted."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self._origin_s = sampling.start_s
+        self._step = -1
+
+    def wants(self, index: int, time_s: Fraction | None) -> bool:
+        """Return whether a frame is wanted.
+
+        Args:
+            index: its number in decoding order.
+            time_s: its presentation time in seconds; None, where the container states none, is in no range or step.
+        """
+        sampling = self._sampling
+        if not sampling.needs_times:
+            return index % sampling.every == 0
+        if time_s is None or sampling.is_over(time_s):
+            return False
+        if sampling.start_s is not None and time_s < sampling.start_s:
+            return False
+        if sampling.fps is None:
+            return index % sampling.every == 0
+        if self._origin_s is None:
+            self._origin_s = time_s
+        step = math.floor((time_s - self._origin_s) * sampling.fps)
+        wanted, self._step = step > self._step, max(step, self._step)
+        return wanted
+
+
+def _parse_fps(text: str) -> Fraction:
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        fps = Fraction(0)
+    if fps <= 0:
+        raise InputError(f"--fps is '{text}'; give a number of frames per second above 0, such as 10 or 0.5")
+    return fps
+
+
+def _parse_span(text: str) -> tuple[Fraction, Fraction]:
+    match = _SPAN.fullmatch(text.strip())
+    start_s, end_s = (Fraction(number) for number in match.groups()) if match else (Fraction(0), Fraction(0))
+    if start_s >= end_s:
+        raise InputError(f"--range is '{text}'; give START-END in seconds, START before END, such as 10-25.5")
+    return start_s, end_s
