@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.core.workspace import Workspace as Workspace
     from fertools.ingest.options import IngestOptions as IngestOptions
+    from fertools.ingest.recrop import RecropOptions as RecropOptions
+    from fertools.ingest.recrop import recrop as recrop
     from fertools.ingest.run import ingest as ingest
     from fertools.manifests.splits import SplitOptions as SplitOptions
     from fertools.manifests.splits import split as split
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Workspace": "fertools.core.workspace",
     "IngestOptions": "fertools.ingest.options",
+    "RecropOptions": "fertools.ingest.recrop",
     "SampleOptions": "fertools.samples.dataset",
     "SplitOptions": "fertools.manifests.splits",
     "draw_dataset": "fertools.samples.dataset",
@@ -41,6 +44,7 @@ _HOMES = {
     "ingest": "fertools.ingest.run",
     "read_faces": "fertools.manifests.store",
     "read_sources": "fertools.manifests.store",
+    "recrop": "fertools.ingest.recrop",
     "split": "fertools.manifests.splits",
     "train": "fertools.training.run",
     "validate": "fertools.manifests.validation",

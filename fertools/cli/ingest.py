@@ -17,7 +17,14 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @click.option("--fps", default=None, help="Search about so many frames per second, by the video's own times.")
 @click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds: 10-25.5.")
 @click.option("--min-face", default="20", show_default=True, help="Smallest face: pixels, or a share such as 10%.")
-@click.option("--template", default="loose", show_default=True, help="Landmark template of the crops.")
+@click.option(
+    "--template",
+    "templates",
+    multiple=True,
+    default=("loose",),
+    show_default=True,
+    help="Landmark template of the crops; give it again for further ones, written to faces/TEMPLATE-PX/.",
+)
 @click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
 @click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")
 @click.option("--crops", is_flag=True, help="The sources are face crops already (thermal, drawn): nothing is searched.")
@@ -50,7 +57,7 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @click.option("--retry-failed", is_flag=True, help="Work on sources that failed before again.")
 @click.option("--overwrite", is_flag=True, help="Forget what was ingested here and begin anew.")
 @json_option
-def command(sources: tuple[Path, ...], folder: Path, as_json: bool, **values: Any) -> int:
+def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: tuple[str, ...], **values: Any) -> int:
     """Find, align and write down every face of videos and pictures.
 
     Folders are searched to any depth. A folder's name gives the emotion (joyful/ is happiness); a video is a subject
@@ -62,8 +69,9 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, **values: An
     from fertools.ingest.run import ingest
 
     workspace = open_workspace(folder)
+    options = IngestOptions(template=templates[0], more_templates=templates[1:], **values)
     with Progress("ingest", "files") as report:
-        summary = ingest(workspace, sources, IngestOptions(**values), report)
+        summary = ingest(workspace, sources, options, report)
     result = {
         "manifest": str(workspace.manifest),
         "sources": summary.sources,

@@ -7,6 +7,7 @@ path names of its own.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,14 @@ class Workspace:
         """
         return f"faces/{face_id[:2]}/{face_id}{suffix}"
 
+    def other_crops(self, template: str, size_px: int) -> Path:
+        """`faces/<template>-<size_px>/`: crops beside those that the manifest names."""
+        return self.faces / f"{template}-{size_px}"
+
+    def other_crop_path(self, face_id: str, template: str, size_px: int, suffix: str) -> str:
+        """Return where another crop of `face_id` lies, by the rule of `crop_path` below `other_crops`."""
+        return f"faces/{template}-{size_px}/{face_id[:2]}/{face_id}{suffix}"
+
     def runs(self, system: str) -> Path:
         """`training/<system>/`: one folder per training run."""
         return self.root / "training" / system
@@ -98,6 +107,17 @@ class Workspace:
         absolute = path.absolute()
         name = absolute.relative_to(self.root) if absolute.is_relative_to(self.root) else absolute
         return os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
+
+    def path_of(self, name: str) -> Path:
+        r"""Return the path that `name_of` wrote down as `name`.
+
+        A name that holds `\xNN` as it stands is taken for that, if there is such a file.
+        """
+        path = self.root / name
+        if os.path.lexists(path) or "\\x" not in name:
+            return path
+        raw = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), name.encode())
+        return self.root / os.fsdecode(raw)
 
     def settings(self) -> dict[str, Any]:
         """Return the content of `fertools.toml`, empty if there is none.

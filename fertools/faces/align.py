@@ -79,6 +79,20 @@ def align(
     return warp(frame, matrix, size_px), matrix
 
 
+def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[np.float64]:
+    """Return the transform to a crop that shows the same in another size.
+
+    Args:
+        matrix: (2, 3) similarity from source to pixels of a crop of `from_px`, counted from the first one's centre.
+        from_px: side of that crop.
+        to_px: side of the other one.
+    """
+    scale = to_px / from_px
+    other = np.asarray(matrix, np.float64) * scale
+    other[:, 2] += (scale - 1) / 2
+    return other
+
+
 def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
     """Return the crop that a known transform makes, as `align` does; needs no detector and no landmarks.
 

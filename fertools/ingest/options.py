@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class IngestOptions:
         span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
         min_face: smallest face to look for: pixels (`20`) or a share of the picture's short side (`10%`).
         template: named landmark template of the crops.
+        more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
         crop_px: side of the square crops.
         crop_format: `jpeg` (quality 95) or `png`.
         crops: the sources are face crops already: nothing is searched, each picture and frame is one face.
@@ -63,6 +65,7 @@ class IngestOptions:
     span: str | None = None
     min_face: str = "20"
     template: str = "loose"
+    more_templates: tuple[str, ...] = ()
     crop_px: int = 256
     crop_format: str = "jpeg"
     crops: bool = False
@@ -80,26 +83,18 @@ class IngestOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        for name, number, least in (
-            ("crop-px", self.crop_px, 16),
-            ("batch-size", self.batch_size, 1),
-        ):
-            if number < least:
-                raise InputError(f"--{name} is {number}; give {least} or more")
+        if self.batch_size < 1:
+            raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):
             raise InputError("--landmarks and --centre place face crops; give them with --crops")
+        check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         Sampling.parse(every=self.every, fps=self.fps, span=self.span)
         if self.centre:
             Centre.parse(self.centre)
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}; give 1 or more")
-        for name, value, choices in (
-            ("template", self.template, template_names()),
-            ("crop-format", self.crop_format, tuple(CROP_SUFFIXES)),
-            ("modality", self.modality, MODALITIES),
-        ):
-            if value not in choices:
-                raise InputError(f"--{name} '{value}' is unknown; choose one of {', '.join(choices)}")
+        if self.modality not in MODALITIES:
+            raise InputError(f"--modality '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}")
 
     @property
     def sampling(self) -> Sampling:
@@ -118,11 +113,34 @@ class IngestOptions:
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
         # What is off is left out, so that a workspace of before an option came is not refused for lacking it.
-        shaping = {key: value for key, value in asdict(self).items() if key not in _PACE and value not in (None, False)}
+        shaping = {
+            key: value for key, value in asdict(self).items() if key not in _PACE and value not in (None, False, ())
+        }
+        shaping |= {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
         if self.landmarks is not None:
             # What the table says counts, not where it lies.
             shaping["landmarks"] = hash_file(self.landmarks)
         return shaping
+
+
+def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> None:
+    """Raise InputError unless crops can be made so.
+
+    Args:
+        templates: names, each once.
+        crop_px: side of the crops.
+        crop_format: `jpeg` or `png`.
+    """
+    if crop_px < 16:
+        raise InputError(f"--crop-px is {crop_px}; give 16 or more")
+    if len(set(templates)) < len(templates):
+        raise InputError("--template is given twice with the same name; give each once")
+    for name, value, choices in (
+        *(("template", template, template_names()) for template in templates),
+        ("crop-format", crop_format, tuple(CROP_SUFFIXES)),
+    ):
+        if value not in choices:
+            raise InputError(f"--{name} '{value}' is unknown; choose one of {', '.join(choices)}")
 
 
 def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: str) -> None:

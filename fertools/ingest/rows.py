@@ -88,6 +88,8 @@ class Cropper:
         reason = judge(quality, score)
         path = self.workspace.crop_path(face_id, self.options.crop_suffix)
         write_crop(self.workspace.root / path, crop)
+        if points is not None:
+            self._write_others(rgb, face_id, points)
         return {
             "box": box.tolist(),
             "landmarks": None if points is None else points.tolist(),
@@ -106,9 +108,21 @@ class Cropper:
             "reason": reason,
         }
 
+    def _write_others(self, rgb: Pixels, face_id: str, points: NDArray[np.float32]) -> None:
+        """Write the crops by the further templates, beside the one that the manifest names."""
+        size_px, suffix = self.options.crop_px, self.options.crop_suffix
+        for template in self.options.more_templates:
+            crop = warp(rgb, similarity(points, template, size_px), size_px)
+            write_crop(self.workspace.root / self.workspace.other_crop_path(face_id, template, size_px, suffix), crop)
 
-def write_crop(path: Path, crop: Pixels) -> None:
-    """Write a crop whole or not at all; the commit of its part puts it on the disk with all the others.
+
+def write_crop(path: Path, crop: Pixels, *, flush: bool = False) -> None:
+    """Write a crop whole or not at all.
+
+    Args:
+        path: where to; its suffix says the format.
+        crop: (side, side, 3) uint8 RGB.
+        flush: whether it is put on the disk at once; an ingest does so for all crops of a part together.
 
     Raises:
         StorageError: the disk is full or cannot be written.
@@ -116,4 +130,4 @@ def write_crop(path: Path, crop: Pixels) -> None:
     bgr = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
     parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
     _, encoded = cv2.imencode(path.suffix, bgr, parameters)
-    files.write_bytes(path, encoded.tobytes(), flush=False)
+    files.write_bytes(path, encoded.tobytes(), flush=flush)

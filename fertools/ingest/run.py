@@ -25,6 +25,8 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import MinFace
+from fertools.faces.centring import CENTRED
+from fertools.faces.templates import template_names
 from fertools.faces.weights import load_weights
 from fertools.ingest.extract import Extracted, source_row
 from fertools.ingest.findings import drop_findings
@@ -187,10 +189,16 @@ def _forget_everything(workspace: Workspace) -> None:
         for path in workspace.parts.glob(pattern):
             path.unlink()
     crop = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
-    for shard in workspace.faces.glob("[0-9a-f][0-9a-f]"):
+    others = rf"(?:{'|'.join(template_names())}|{CENTRED})-[0-9]+"
+    folders = [path for path in workspace.faces.glob("*-*") if re.fullmatch(others, path.name)]
+    shards = [path for folder in (workspace.faces, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
+    for shard in shards:
         for path in shard.iterdir():
             if crop.fullmatch(path.name):
                 path.unlink()
         with suppress(OSError):  # not empty: something else lies there
             shard.rmdir()
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
     workspace.drop_settings("ingest", "split")

@@ -26,12 +26,14 @@ class Sampling:
             `start_s`), and the first frame within each step is taken, if there is one. None takes all.
         start_s: frames shown before are left out.
         end_s: frames shown at this time or later are left out; None is the video's end.
+        indices: if given, exactly the frames with these numbers, whatever else is said.
     """
 
     every: int = 1
     fps: Fraction | None = None
     start_s: Fraction | None = None
     end_s: Fraction | None = None
+    indices: frozenset[int] | None = None
 
     @classmethod
     def parse(cls, *, every: int = 1, fps: str | None = None, span: str | None = None) -> Sampling:
@@ -61,8 +63,10 @@ class Sampling:
         """Whether a video that states no presentation times cannot be sampled so."""
         return self.fps is not None or self.start_s is not None or self.end_s is not None
 
-    def is_over(self, time_s: Fraction | None) -> bool:
-        """Return whether no frame from `time_s` on is wanted."""
+    def is_over(self, index: int, time_s: Fraction | None) -> bool:
+        """Return whether neither this frame nor any after it is wanted."""
+        if self.indices is not None:
+            return index > max(self.indices, default=-1)
         return time_s is not None and self.end_s is not None and time_s >= self.end_s
 
 
@@ -82,9 +86,11 @@ class Picker:
             time_s: its presentation time in seconds; None, where the container states none, is in no range or step.
         """
         sampling = self._sampling
+        if sampling.indices is not None:
+            return index in sampling.indices
         if not sampling.needs_times:
             return index % sampling.every == 0
-        if time_s is None or sampling.is_over(time_s):
+        if time_s is None or sampling.is_over(index, time_s):
             return False
         if sampling.start_s is not None and time_s < sampling.start_s:
             return False

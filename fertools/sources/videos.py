@@ -76,7 +76,7 @@ class FrameReader:
                     time_s = _time_s(frame)
                     if index == 0 and time_s is None and self.sampling.needs_times:
                         raise InputError(f"{self.path} states no times for its frames; use --every instead")
-                    if self.sampling.is_over(time_s):
+                    if self.sampling.is_over(index, time_s):
                         self.decoded = index + 1
                         break
                     wanted = picker.wants(index, time_s)

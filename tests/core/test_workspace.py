@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,14 @@ def test_settings_that_are_no_toml_are_refused(tmp_path: Path) -> None:
     (tmp_path / "fertools.toml").write_text("a = ")
     with pytest.raises(InputError, match=r"fertools\.toml is not valid TOML"):
         Workspace.at(tmp_path).settings()
+
+
+@pytest.mark.parametrize("raw", [b"a b\nc.mp4", b"caf\xe9.mp4", b"\xff\xfe/x.mp4", b"caf\xc3\xa9.mp4", b"a\\xe9.mp4"])
+def test_a_name_leads_back_to_its_file(tmp_path: Path, raw: bytes) -> None:
+    workspace = Workspace.at(tmp_path)
+    path = tmp_path / os.fsdecode(raw)
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    name = workspace.name_of(path)
+    name.encode()
+    assert workspace.path_of(name) == path

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform
 
 from fertools.core.errors import InputError
-from fertools.faces.align import align, similarity, warp
+from fertools.faces.align import align, rescaled, similarity, warp
 from fertools.faces.cascade import Detector
 from fertools.faces.templates import template, template_names
 
@@ -160,3 +160,10 @@ def test_the_names_are_all_there_and_another_is_refused() -> None:
     assert template_names() == NAMES
     with pytest.raises(InputError, match="choose one of arcface"):
         template("round")
+
+
+@pytest.mark.parametrize("to_px", [17, 64, 100, 512])
+def test_a_rescaled_transform_is_that_of_the_other_size(to_px: int) -> None:
+    points = template("ffhq") * 300 + [40, 7]
+    expected = similarity(points, "arcface", to_px)
+    np.testing.assert_allclose(rescaled(similarity(points, "arcface", 64), 64, to_px), expected, atol=1e-9)
