@@ -54,6 +54,14 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @click.option("--workers", type=int, default=None, help="Processes.  [default: one per processor]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=int, default=8, show_default=True, help="Frames per call of the detector.")
+@click.option(
+    "--stall",
+    "stall_s",
+    type=float,
+    default=600.0,
+    show_default=True,
+    help="Seconds without a frame after which a worker counts as hung.",
+)
 @click.option("--retry-failed", is_flag=True, help="Work on sources that failed before again.")
 @click.option("--overwrite", is_flag=True, help="Forget what was ingested here and begin anew.")
 @json_option

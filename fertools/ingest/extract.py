@@ -46,6 +46,7 @@ class Extractor:
         threads: decoding threads; 0 lets FFmpeg choose.
         points: landmarks that came with the sources, for those that are crops already.
         tick: told of every picture searched: how many (1), and how many faces are in it.
+        pulse: called for every picture decoded, searched or not, to show that it goes on.
     """
 
     workspace: Workspace
@@ -54,6 +55,7 @@ class Extractor:
     threads: int = 0
     points: PointTable = field(default_factory=PointTable)
     tick: Callable[[int, int], None] = lambda pictures, faces: None
+    pulse: Callable[[], None] = lambda: None
 
     def extract(self, source: Source) -> Extracted:
         """Return the rows of `source`, its crops written; a source that cannot be read gives a failed row.
@@ -90,7 +92,7 @@ class Extractor:
         faces: list[dict[str, Any]] = []
         tracker, cuts, shot = Tracker(), CutDetector(), 0
         measured: dict[str, Any] = {"frames_searched": 0}
-        reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads)
+        reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
         findings = Findings(self.workspace.parts, source.source_id)
         try:

@@ -2,7 +2,7 @@
 
 A worker takes one item, commits its part and says what came out. A worker that dies (out of memory, a crash in
 a decoder) takes nothing with it: what was under way is tried once more, source by source, and a source that kills
-again is recorded as failed while the rest goes on.
+again is recorded as failed while the rest goes on. A worker that hangs is killed, and the same holds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ import torch
 
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detector
+from fertools.ingest.board import Board
 from fertools.ingest.extract import Extracted, Extractor, flush_crops, source_row
 from fertools.ingest.findings import drop_finding
 from fertools.ingest.options import IngestOptions, processors
@@ -66,7 +68,8 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
     """
     workers = options.worker_count(len(items)) if device == "cpu" else 1
     threads = -(-processors() // workers)
-    if workers == 1:
+    # A single process of its own still outlives a source that kills it, so one that was not asked for is not ours.
+    if options.workers == 1 or len(items) <= 1:
         yield from _in_this_process(workspace, options, device, items, threads, watch)
     else:
         yield from _Crew(workspace, options, device, threads, watch).do(items, workers)
@@ -99,21 +102,34 @@ class _Crew:
     def __init__(self, workspace: Workspace, options: IngestOptions, device: str, threads: int, watch: Watch) -> None:
         # Forked copies of a process that has begun torch's threads can hang; fresh ones cannot.
         self._context = multiprocessing.get_context("spawn")
-        self._tally = self._context.Array("q", 2)
         self._workspace, self._options, self._watch = workspace, options, watch
-        self._arguments = (workspace, options, device, threads, self._tally)
+        self._device, self._threads = device, threads
+        self._before = (0, 0)
+        self._board = Board(self._context, 1)
+        self._stopped: set[int] = set()
 
     def do(self, items: Sequence[Item], workers: int) -> Outcomes:
         """Do all items; what dies with a worker is done again at the end, each source in a process of its own."""
         todo = deque(items)
         suspects: list[Item] = []
         while todo:
-            with _Pool(workers, self._context, self._arguments) as pool:
+            with self._pool(workers) as pool:
                 yield from self._drain(pool, todo, suspects, 2 * workers)
         alone = deque(single for item in suspects for single in _singly(item))
         while alone:
-            with _Pool(1, self._context, self._arguments) as pool:
+            with self._pool(1) as pool:
                 yield from self._drain_singly(pool, alone)
+
+    def _pool(self, workers: int) -> _Pool:
+        """Return fresh workers, with a board of their own that adds to what the ones before did."""
+        self._before = self._totals()
+        self._board = Board(self._context, workers)
+        self._stopped = set()
+        return _Pool(workers, self._context, (self._workspace, self._options, self._device, self._threads, self._board))
+
+    def _totals(self) -> tuple[int, int]:
+        frames, faces = self._board.totals()
+        return self._before[0] + frames, self._before[1] + faces
 
     def _drain(self, pool: ProcessPoolExecutor, todo: deque[Item], suspects: list[Item], depth: int) -> Outcomes:
         """Feed `todo` to the pool; when a worker dies, whatever was under way becomes a suspect."""
@@ -141,13 +157,21 @@ class _Crew:
                     pass
                 yield future.result()
             except BrokenProcessPool:
-                yield record_failed(self._workspace, self._options, item, "the worker process died twice on it")
+                reason = "the worker process died twice on it"
+                if self._stopped:
+                    reason = f"no progress for {self._options.stall_s:g} s, tried twice"
+                yield record_failed(self._workspace, self._options, item, reason)
                 return
 
     def _wait(self, running: dict[Future[list[Outcome]], Item]) -> set[Future[list[Outcome]]]:
         done, _ = wait(running, timeout=_WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
-        frames, faces = self._tally[:]
-        self._watch(frames, faces)
+        self._watch(*self._totals())
+        for process in self._board.stalled(self._options.stall_s):
+            # Its pool breaks, and is dealt with as if it had died by itself.
+            if process not in self._stopped:
+                self._stopped.add(process)
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         return done
 
 
@@ -173,17 +197,18 @@ _extractor: Extractor | None = None
 """The extractor of this process: networks are loaded once, not once per item."""
 
 
-def _begin_worker(workspace: Workspace, options: IngestOptions, device: str, threads: int, tally: Any) -> None:
+_board: Board | None = None
+"""Where this worker says how far it is; None in the first process, which nobody watches."""
+
+
+def _begin_worker(workspace: Workspace, options: IngestOptions, device: str, threads: int, board: Board) -> None:
+    global _board
     # Ctrl-C reaches every process of the terminal; the first process decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-
-    def tick(frames: int, faces: int) -> None:
-        with tally.get_lock():
-            tally[0] += frames
-            tally[1] += faces
-
-    _begin(workspace, options, device, threads, tick)
+    board.join()
+    _board = board
+    _begin(workspace, options, device, threads, board.tick, board.pulse)
 
 
 def _end_with_parent() -> None:
@@ -194,7 +219,12 @@ def _end_with_parent() -> None:
 
 
 def _begin(
-    workspace: Workspace, options: IngestOptions, device: str, threads: int, tick: Callable[[int, int], None]
+    workspace: Workspace,
+    options: IngestOptions,
+    device: str,
+    threads: int,
+    tick: Callable[[int, int], None],
+    pulse: Callable[[], None] = lambda: None,
 ) -> None:
     global _extractor
     # Threads are spent on frames side by side (see `search`), not within one.
@@ -202,7 +232,7 @@ def _begin(
     cv2.setNumThreads(1)
     search = Search(Detector(min_face=options.min_face, device=device), threads, options.batch_size)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
-    _extractor = Extractor(workspace, options, search, threads, points, tick)
+    _extractor = Extractor(workspace, options, search, threads, points, tick, pulse)
 
 
 def _end() -> None:
@@ -216,10 +246,21 @@ def _do(item: Item) -> list[Outcome]:
     """Do one item in this process and commit its part."""
     if _extractor is None:
         raise RuntimeError("the worker was not begun")
-    extracted = [_extractor.extract(source) for source in item.sources]
-    outcomes = commit(_extractor.workspace, item.name, extracted)
+    try:
+        return _extract_and_commit(_extractor, item)
+    finally:
+        if _board is not None:
+            _board.rest()
+
+
+def _extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
+    extracted = []
     for source in item.sources:
-        drop_finding(_extractor.workspace.parts, source.source_id)
+        extractor.pulse()
+        extracted.append(extractor.extract(source))
+    outcomes = commit(extractor.workspace, item.name, extracted)
+    for source in item.sources:
+        drop_finding(extractor.workspace.parts, source.source_id)
     return outcomes
 
 

@@ -16,7 +16,7 @@ from fertools.faces.templates import template_names
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.sampling import Sampling
 
-_PACE = ("workers", "device", "batch_size", "retry_failed", "overwrite")
+_PACE = ("workers", "device", "batch_size", "stall_s", "retry_failed", "overwrite")
 """Options that do not change the result, so that a rerun may choose them anew."""
 
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
@@ -53,6 +53,7 @@ class IngestOptions:
         workers: processes; None takes one per processor. With one, all work is done in the calling process.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         batch_size: frames per call of the detector on a GPU; on a CPU each is searched alone.
+        stall_s: seconds without a decoded frame after which a worker process counts as hung and is replaced.
         retry_failed: work on sources that failed in an earlier run again.
         overwrite: forget everything that was ingested here and begin anew.
 
@@ -79,10 +80,13 @@ class IngestOptions:
     workers: int | None = None
     device: str = "auto"
     batch_size: int = 8
+    stall_s: float = 600.0
     retry_failed: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        if not self.stall_s > 0:
+            raise InputError(f"--stall is {self.stall_s:g}; give seconds above 0")
         if self.batch_size < 1:
             raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):

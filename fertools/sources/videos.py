@@ -6,7 +6,7 @@ Rotation metadata is applied. See `docs/decisions/0002-pyav-decodes.md`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -46,6 +46,7 @@ class FrameReader:
         sampling: which frames are wanted; all if None. Those between are decoded but not converted, which is much
             cheaper, and nothing is decoded after the last wanted one.
         threads: decoding threads; 0 lets FFmpeg choose.
+        pulse: called for every frame decoded, wanted or not.
 
     Attributes:
         decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
@@ -56,10 +57,18 @@ class FrameReader:
         BrokenVideoError: decoding failed after at least one good frame.
     """
 
-    def __init__(self, path: Path, *, sampling: Sampling | None = None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sampling: Sampling | None = None,
+        threads: int = 0,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
         self.path = path
         self.sampling = sampling or Sampling()
         self.threads = threads
+        self.pulse = pulse
         self.decoded = 0
 
     def __iter__(self) -> Iterator[Frame]:
@@ -73,6 +82,7 @@ class FrameReader:
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = self.threads
                 for index, frame in enumerate(container.decode(stream)):
+                    self.pulse()
                     time_s = _time_s(frame)
                     if index == 0 and time_s is None and self.sampling.needs_times:
                         raise InputError(f"{self.path} states no times for its frames; use --every instead")

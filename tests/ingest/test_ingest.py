@@ -374,6 +374,8 @@ def test_a_full_disk_stops_with_what_was_committed(
         ({"crop_px": 4}, "--crop-px"),
         ({"workers": 0}, "--workers"),
         ({"batch_size": 0}, "--batch-size"),
+        ({"stall_s": 0}, "--stall"),
+        ({"stall_s": float("nan")}, "--stall"),
         ({"template": "round"}, "--template 'round'"),
         ({"crop_format": "gif"}, "--crop-format"),
         ({"modality": "sonar"}, "--modality"),

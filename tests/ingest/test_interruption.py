@@ -20,8 +20,9 @@ from fertools.core.files import TEMPORARY_PREFIX
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detections, Detector
 from fertools.ingest import local
+from fertools.ingest.extract import Extracted, Extractor
 from fertools.ingest.options import IngestOptions
-from fertools.ingest.plan import Item
+from fertools.ingest.plan import Item, Source
 from fertools.ingest.run import ingest
 from tests.conftest import write_clip
 from tests.ingest.test_ingest import moving_face
@@ -207,6 +208,38 @@ def test_a_worker_that_dies_takes_only_its_own_source(
     assert summary.sources == {"done": 2, "empty": 2, "failed": 2}
     assert sorted(Path(name).name for name, _ in summary.failures) == ["deadly.mp4", "deadly.png"]
     assert all("died" in reason for _, reason in summary.failures)
+
+
+def hanging(item: Item) -> list[local.Outcome]:
+    """Do an item, but never come back from the sources named hung, as from a file on a disk that went away."""
+    real = Extractor.extract
+    if real.__name__ == "extract":
+
+        def stuck(self: Extractor, source: Source) -> Extracted:
+            if source.path.stem == "hung":
+                time.sleep(600)
+            return real(self, source)
+
+        Extractor.extract = stuck  # type: ignore[method-assign]  # this process is a worker, and the test's alone
+    return local._do(item)
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for name, copy in (("0.mp4", "a.mp4"), ("1.mp4", "b.mp4"), ("3.mp4", "hung.mp4")):
+        shutil.copy(clips / name, folder / copy)
+    monkeypatch.setattr(local, "_do", hanging)
+    begun_s = time.monotonic()
+    options = IngestOptions(workers=2, crop_px=64, min_face="24", stall_s=1.5)
+    summary = ingest(Workspace.at(tmp_path), [folder], options)
+    assert 3 < time.monotonic() - begun_s < 60
+    assert summary.sources == {"done": 2, "failed": 1}
+    ((name, reason),) = summary.failures
+    assert Path(name).name == "hung.mp4"
+    assert reason == "no progress for 1.5 s, tried twice"
 
 
 def test_a_full_disk_is_one_sentence_and_what_was_committed_stays(
