@@ -28,6 +28,7 @@ from fertools.faces.area import AreaTable
 from fertools.faces.networks import ONet, PNet, RNet
 from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, propose, pyramid
 from fertools.faces.weights import CascadeWeights, load_weights
+from fertools.faces.windows import NARROW, WIDE, Starts, Window
 
 # Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: a table takes 12
 # bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about 640 x 360
@@ -37,6 +38,9 @@ _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 
 # Crops per call of R-Net and O-Net, likewise.
 _CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
+
+_CERTAIN = 0.995
+"""Score from which a refined face needs no second look."""
 
 SMALLEST_FACE_PX = PNet.WINDOW_PX
 """Faces smaller than P-Net's window would have to be enlarged, which shows it nothing that is in the picture."""
@@ -104,6 +108,26 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Detections:
+        """Return some of the faces."""
+        return Detections(self.boxes[places], self.scores[places], self.landmarks[places])
+
+
+def nothing() -> Detections:
+    """Return the detections of a picture without faces."""
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
+def join(parts: Sequence[Detections]) -> Detections:
+    """Return all faces of one picture that were found in several ways, the surest first."""
+    scores = np.concatenate([part.scores for part in parts])
+    order = np.argsort(-scores, kind="stable")
+    return Detections(
+        np.concatenate([part.boxes for part in parts])[order],
+        scores[order],
+        np.concatenate([part.landmarks for part in parts])[order],
+    )
+
 
 @dataclass(frozen=True)
 class _Candidates:
@@ -115,6 +139,14 @@ class _Candidates:
 
     def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> _Candidates:
         return _Candidates(self.picture[places], self.boxes[places], self.scores[places])
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Candidates]) -> _Candidates:
+        return cls(
+            np.concatenate([part.picture for part in parts]),
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+        )
 
 
 class Detector:
@@ -189,6 +221,72 @@ class Detector:
                 found.update(zip(numbers, self._detect_stack(stack), strict=True))
         return [found[number] for number in range(len(frames))]
 
+    def refine(self, frame: NDArray[np.uint8], boxes: NDArray[np.float32]) -> tuple[Detections, NDArray[np.int64]]:
+        """Return the faces near known places, without looking anywhere else.
+
+        R-Net looks at some windows around each box, as it would at P-Net's proposals; O-Net judges what it likes, and
+        its best window in any case. Where O-Net is not all but certain, a wider choice of windows is tried too.
+
+        Args:
+            frame: (height, width, 3) uint8 RGB.
+            boxes: (n, 4) float32, where faces are expected.
+
+        Returns:
+            The faces whose score passes the last threshold, best first, and for each which of `boxes` led to it.
+            Of boxes that lead to one face the best stays.
+        """
+        boxes = boxwork.square(np.asarray(boxes, np.float32).reshape(-1, 4))
+        height, width = frame.shape[:2]
+        pixels = boxwork.clip(boxes, height, width)
+        inside = np.flatnonzero((pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1]))
+        if not len(inside):
+            return nothing(), np.zeros(0, np.int64)
+        with torch.inference_mode():
+            windows = [Window.around(frame, box, self.device) for box in boxes[inside]]
+            candidates, landmarks = self._refine_from(windows, boxes[inside], NARROW)
+            certain = candidates.picture[candidates.scores >= _CERTAIN]
+            doubtful = np.setdiff1d(np.arange(len(inside)), certain)
+            if len(doubtful):
+                again, points = self._refine_from([windows[place] for place in doubtful], boxes[inside[doubtful]], WIDE)
+                again = _Candidates(doubtful[again.picture], again.boxes, again.scores)
+                candidates = _Candidates.joined([candidates, again])
+                landmarks = np.concatenate([landmarks, points])
+        # One frame: the windows overlap, and two may have led to one face.
+        alone = _Candidates(np.zeros_like(candidates.picture), candidates.boxes, candidates.scores)
+        kept = _suppress(alone, 0.7, nested=True)
+        found = Detections(candidates.boxes[kept], candidates.scores[kept], landmarks[kept])
+        return found, inside[candidates.picture[kept]]
+
+    def _refine_from(
+        self, windows: Sequence[Window], boxes: NDArray[np.float32], starts: Starts
+    ) -> tuple[_Candidates, NDArray[np.float32]]:
+        """Return the candidates that O-Net passes, `picture` being the number of their window, and their points."""
+        squares = starts.around(boxes)
+        count = len(squares) // len(boxes)
+        owner = np.repeat(np.arange(len(boxes)), count)
+        scores, offsets = self._look_through(self._rnet, RNet.INPUT_PX, windows, owner, squares)
+        best = scores.reshape(-1, count).argmax(axis=1) + np.arange(len(boxes)) * count
+        passed = np.union1d(np.flatnonzero(scores > self.thresholds[1]), best)
+        candidates = _Candidates(owner[passed], squares[passed], scores[passed])
+        kept = _suppress(candidates, 0.7)
+        moved = boxwork.square(boxwork.regress(candidates.boxes[kept], offsets[passed][kept]))
+        owner = candidates.picture[kept]
+        scores, offsets, points = self._look_through(self._onet, ONet.INPUT_PX, windows, owner, moved)
+        passed = np.flatnonzero(scores > self.thresholds[2])
+        return _finished(_Candidates(owner[passed], moved[passed], scores[passed]), offsets[passed], points[passed])
+
+    def _look_through(
+        self,
+        network: nn.Module,
+        size_px: int,
+        windows: Sequence[Window],
+        owner: NDArray[np.int64],
+        boxes: NDArray[np.float32],
+    ) -> list[NDArray[np.float32]]:
+        """Return what a network says of boxes, each in its own window; `owner` is ascending."""
+        crops = torch.cat([windows[number].crop(boxes[owner == number], size_px) for number in np.unique(owner)])
+        return [answer.cpu().numpy() for answer in network(crops.permute(0, 3, 1, 2))]
+
     def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
         """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
         budget = _STACK_PIXELS.get(self.device.type, _STACK_PIXELS["cpu"])
@@ -200,7 +298,7 @@ class Detector:
 
     def _detect_stack(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
         if 0 in frames[0].shape:
-            return [_nothing() for _ in frames]
+            return [nothing() for _ in frames]
         table = AreaTable.of(frames, self.device)
         candidates = self._refine(table, self._propose(table))
         candidates, landmarks = self._finish(table, candidates)
@@ -223,11 +321,7 @@ class Detector:
             parts.append((windows.take(kept), level.offsets[kept]))
         if not parts:
             return _Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        windows = _Candidates(
-            np.concatenate([part.picture for part, _ in parts]),
-            np.concatenate([part.boxes for part, _ in parts]),
-            np.concatenate([part.scores for part, _ in parts]),
-        )
+        windows = _Candidates.joined([part for part, _ in parts])
         kept = _suppress(windows, 0.7)
         windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
         # Without the `+ 1` of the later regressions, as in the reference.
@@ -249,10 +343,7 @@ class Detector:
         candidates, (scores, offsets, points) = self._look(self._onet, 1, ONet.INPUT_PX, table, candidates)
         passed = scores > self.thresholds[2]
         candidates = _Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
-        corner, end = candidates.boxes[:, None, :2], candidates.boxes[:, None, 2:]
-        landmarks = (end - corner + np.float32(1)) * points[passed].transpose(0, 2, 1) + corner - np.float32(1)
-        moved = boxwork.regress(candidates.boxes, offsets[passed])
-        candidates = _Candidates(candidates.picture, moved, candidates.scores)
+        candidates, landmarks = _finished(candidates, offsets[passed], points[passed])
         kept = _suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
@@ -275,6 +366,16 @@ class Detector:
         return candidates, [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
 
 
+def _finished(
+    candidates: _Candidates, offsets: NDArray[np.float32], points: NDArray[np.float32]
+) -> tuple[_Candidates, NDArray[np.float32]]:
+    """Return candidates moved a last time by O-Net's offsets, and its points in pixels."""
+    corner, end = candidates.boxes[:, None, :2], candidates.boxes[:, None, 2:]
+    landmarks = (end - corner + np.float32(1)) * points.transpose(0, 2, 1) + corner - np.float32(1)
+    moved = boxwork.regress(candidates.boxes, offsets)
+    return _Candidates(candidates.picture, moved, candidates.scores), landmarks
+
+
 def _suppress(candidates: _Candidates, threshold: float, *, nested: bool = False) -> NDArray[np.int64]:
     """Return the places that non-maximum suppression within each picture keeps: by picture, best first."""
     rule = boxwork.suppress_nested if nested else boxwork.suppress
@@ -292,7 +393,3 @@ def _load(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
         raise InputError(
             f"the weights in {name} do not fit {type(network).__name__}; give the files of facenet-pytorch"
         ) from error
-
-
-def _nothing() -> Detections:
-    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))

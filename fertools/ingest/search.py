@@ -3,20 +3,36 @@
 Searching a frame costs some fifty times more than decoding it, so one thread decodes, follows and writes crops, and
 the others search one frame each. That beats several threads on one frame: the networks are small, and most of their
 layers are too short to be worth parting. It gives the same numbers whatever the number of threads.
+
+With `follow`, only the first frame of each block is searched in full, and faces are followed through the block from it
+and from the first of the next (`fertools.faces.follow`). Blocks are counted from the first frame, so that they too are
+the same for every number of threads and after every stop.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fertools.core.errors import Interrupted
 from fertools.faces.cascade import Detections, Detector
+from fertools.faces.follow import search_between
 from fertools.ingest.findings import Findings
 from fertools.sources.videos import BrokenVideoError, Frame
+
+_Found = Future[list[Detections]]
+_Unit = tuple[list[Frame], _Found]
+"""Frames, and what will be found in each of them."""
+
+LONGEST_BLOCK, SHORTEST_BLOCK = 12, 4
+"""Half a second, so that nobody who is worth a face comes and goes unseen; and the least that saves anything."""
+_BLOCK_PIXELS = 48_000_000
+"""About 150 MB of pictures."""
 
 
 class Search:
@@ -26,10 +42,12 @@ class Search:
         detector: finds the faces.
         threads: how many frames of a video are searched at a time on a CPU; a GPU gets one call after another.
         batch_size: frames per call on a GPU.
+        follow: search one frame of each block in full and follow faces in between.
     """
 
-    def __init__(self, detector: Detector, threads: int = 1, batch_size: int = 1) -> None:
+    def __init__(self, detector: Detector, threads: int = 1, batch_size: int = 1, *, follow: bool = False) -> None:
         self.detector = detector
+        self._follow = follow
         on_cpu = detector.device.type == "cpu"
         self._batch_size = 1 if on_cpu else batch_size
         self._threads = threads if on_cpu else 1
@@ -55,21 +73,21 @@ class Search:
             BrokenVideoError: as `frames` does, after everything before was yielded.
             StorageError: the findings cannot be written.
         """
-        ahead: deque[tuple[list[Frame], Future[list[Detections]]]] = deque()
+        ahead: deque[_Unit] = deque()
         trouble: BrokenVideoError | None = None
-        batches = _batches(frames, self._batch_size)
+        units = self._blocks(frames, findings) if self._follow else self._batches(frames, findings)
         try:
             while True:
                 try:
-                    batch = next(batches, None)
+                    unit = next(units, None)
                 except BrokenVideoError as error:
-                    trouble, batch = error, None
-                if batch is not None:
-                    ahead.append((batch, self._begin(batch, findings)))
+                    trouble, unit = error, None
+                if unit is not None:
+                    ahead.append(unit)
                 if not ahead:
                     break
-                # One frame more than there are threads waits, so that no thread ever does.
-                if batch is None or len(ahead) > (self._threads if self._pool else 0):
+                # One unit more than there are threads waits, so that no thread ever does.
+                if unit is None or len(ahead) > (self._threads if self._pool else 0):
                     searched, future = ahead.popleft()
                     for frame, found in zip(searched, future.result(), strict=True):
                         findings.add(frame.index, found)
@@ -83,17 +101,80 @@ class Search:
         if trouble is not None:
             raise trouble
 
-    def _begin(self, batch: list[Frame], findings: Findings) -> Future[list[Detections]]:
-        known = [findings.known(frame.index) for frame in batch]
-        found = [detections for detections in known if detections is not None]
-        if len(found) < len(batch) and self._pool is not None:
-            return self._pool.submit(self.detector.detect, [frame.rgb for frame in batch])
-        future: Future[list[Detections]] = Future()
-        future.set_result(found if len(found) == len(batch) else self.detector.detect([frame.rgb for frame in batch]))
-        return future
+    def _batches(self, frames: Iterable[Frame], findings: Findings) -> Iterator[_Unit]:
+        """Yield frames, each searched in full."""
+        for batch in _lists(frames, self._batch_size):
+            known = _known(batch, findings)
+            yield batch, self._submit(self.detector.detect, [frame.rgb for frame in batch]) if known is None else known
+
+    def _blocks(self, frames: Iterable[Frame], findings: Findings) -> Iterator[_Unit]:
+        """Yield blocks of frames that are followed through from both sides."""
+        block: list[Frame] = []
+        trouble: BrokenVideoError | None = None
+        begin: _Found | None = None
+        try:
+            for frame in frames:
+                if block and len(block) == _block_length(block[0]):
+                    end = self._search_one(frame, findings)
+                    yield block, self._follow_through([*block, frame], begin, end, findings)
+                    block, begin = [], end
+                elif not block:
+                    begin = self._search_one(frame, findings)
+                block.append(frame)
+        except BrokenVideoError as error:
+            trouble = error
+        if len(block) > 1:
+            end = self._search_one(block[-1], findings)
+            yield block[:-1], self._follow_through(block, begin, end, findings)
+            block, begin = block[-1:], end
+        if block and begin is not None:
+            yield block, begin
+        if trouble is not None:
+            raise trouble
+
+    def _search_one(self, frame: Frame, findings: Findings) -> _Found:
+        known = _known([frame], findings)
+        return self._submit(self.detector.detect, [frame.rgb]) if known is None else known
+
+    def _follow_through(self, frames: list[Frame], begin: _Found | None, end: _Found, findings: Findings) -> _Found:
+        """Return what is found in all of `frames` but the last, of which `begin` and `end` are searched in full."""
+        if (known := _known(frames[:-1], findings)) is not None:
+            return known
+        if begin is None:
+            raise RuntimeError("a block has no search of its first frame")
+        return self._submit(_follow, self.detector, [frame.rgb for frame in frames], begin, end)
+
+    def _submit(self, work: Callable[..., list[Detections]], *arguments: object) -> _Found:
+        if self._pool is not None:
+            return self._pool.submit(work, *arguments)
+        done: _Found = Future()
+        done.set_result(work(*arguments))
+        return done
 
 
-def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+def _follow(detector: Detector, pictures: list[NDArray[np.uint8]], begin: _Found, end: _Found) -> list[Detections]:
+    # Both searches were given to the threads before this, and threads take work in order: waiting cannot deadlock.
+    (first,), (last,) = begin.result(), end.result()
+    return [first, *search_between(detector, pictures, first, last)]
+
+
+def _known(frames: list[Frame], findings: Findings) -> _Found | None:
+    """Return what an earlier run found in all of `frames`; None if it did not get to one of them."""
+    known = [found for frame in frames if (found := findings.known(frame.index)) is not None]
+    if len(known) < len(frames):
+        return None
+    done: _Found = Future()
+    done.set_result(known)
+    return done
+
+
+def _block_length(frame: Frame) -> int:
+    """Return after how many frames of this size the next is searched in full: fewer where they are large to hold."""
+    height, width = map(int, frame.rgb.shape[:2])
+    return min(LONGEST_BLOCK, max(SHORTEST_BLOCK, _BLOCK_PIXELS // (height * width)))
+
+
+def _lists(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     """Yield lists of up to `size` frames; frames decoded before an error come out before it does."""
     batch: list[Frame] = []
     try:

@@ -30,7 +30,7 @@ svg { width: 100%; height: auto; display: block; }
 svg text { font: 11px system-ui, "Liberation Sans", sans-serif; fill: #5a6477; }
 .rule { stroke: #e6e9f0; } .line { fill: none; stroke: #1f5fa8; stroke-width: 1.8; stroke-linejoin: round; }
 .band { fill: #1f5fa8; opacity: .15; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .92rem; }
 th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid #e6e9f0; vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fertools.faces.cascade import Detections, Detector
 from fertools.ingest.findings import Findings
-from fertools.ingest.search import Search
+from fertools.ingest.search import LONGEST_BLOCK, SHORTEST_BLOCK, Search, _block_length
 from fertools.sources.videos import BrokenVideoError, Frame
 
 
@@ -108,3 +108,75 @@ def test_what_was_found_before_is_not_searched_again(tmp_path: Path, threads: in
         assert one.boxes.tobytes() == other.boxes.tobytes()
         assert one.scores.tobytes() == other.scores.tobytes()
         assert one.landmarks.tobytes() == other.landmarks.tobytes()
+
+
+class Walking(Detector):
+    """Finds one face that walks to the right: anywhere in full, and where it is expected when it is refined."""
+
+    def __init__(self) -> None:
+        self.device = torch.device("cpu")
+        self.searched: list[int] = []
+
+    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        self.searched += [int(frame[0, 0, 0]) for frame in frames]
+        return [_at(int(frame[0, 0, 0])) for frame in frames]
+
+    def refine(self, frame: NDArray[np.uint8], boxes: NDArray[np.float32]) -> tuple[Detections, NDArray[np.int64]]:
+        places = np.arange(len(boxes))
+        return _at(int(frame[0, 0, 0])).take(np.zeros(len(boxes), np.int64)), places
+
+
+def _at(index: int) -> Detections:
+    box = np.array([[10 + index, 10, 50 + index, 60]], np.float32)
+    return Detections(box, np.ones(1, np.float32), np.full((1, 5, 2), index, np.float32))
+
+
+def _walk(count: int, broken_after: int | None = None) -> Iterator[Frame]:
+    for index in range(count):
+        if index == broken_after:
+            raise BrokenVideoError("decoding stopped")
+        yield Frame(index, index / 25, np.full((80, 120, 3), index, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("count", "searched"), [(0, []), (1, [0]), (2, [0, 1]), (12, [0, 11]), (13, [0, 12]), (30, [0, 12, 24, 29])]
+)
+def test_following_searches_the_ends_of_blocks_alone(
+    tmp_path: Path, threads: int, count: int, searched: list[int]
+) -> None:
+    detector = Walking()
+    search = Search(detector, threads, follow=True)
+    found = list(search.run(_walk(count), Findings(tmp_path, "a")))
+    search.close()
+    assert sorted(detector.searched) == searched
+    assert [frame.index for frame, _ in found] == list(range(count))
+    assert [faces.landmarks[0, 0, 0] for _, faces in found] == list(range(count))
+
+
+def test_following_gives_what_came_before_damage(tmp_path: Path) -> None:
+    search = Search(Walking(), follow=True)
+    found = search.run(_walk(40, broken_after=17), Findings(tmp_path, "a"))
+    assert [next(found)[0].index for _ in range(17)] == list(range(17))
+    with pytest.raises(BrokenVideoError):
+        next(found)
+
+
+@pytest.mark.parametrize("stopped_after", [5, 12, 20])
+def test_following_goes_on_with_what_was_found(tmp_path: Path, stopped_after: int) -> None:
+    begun = Search(Walking(), follow=True).run(_walk(30), Findings(tmp_path, "a"))
+    for _ in range(stopped_after):
+        next(begun)
+    begun.close()
+    again = Walking()
+    found = list(Search(again, follow=True).run(_walk(30), Findings(tmp_path, "a")))
+    assert [faces.landmarks[0, 0, 0] for _, faces in found] == list(range(30))
+    # The block under way is done again, whole blocks before it are not.
+    assert 0 not in again.searched or stopped_after < 12
+    assert len(again.searched) <= 4
+
+
+def test_large_frames_come_in_shorter_blocks() -> None:
+    small, large = (Frame(0, 0.0, np.zeros(shape, np.uint8)) for shape in ((360, 640, 3), (2160, 3840, 3)))
+    assert _block_length(small) == LONGEST_BLOCK
+    assert SHORTEST_BLOCK <= _block_length(large) < LONGEST_BLOCK
