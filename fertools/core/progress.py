@@ -88,10 +88,11 @@ class Progress:
 
     def note(self, message: str) -> None:
         """Say one sentence that stays on screen."""
+        line = on_one_line(message)
         if self._bar is not None:
-            self._bar.say(message)
+            self._bar.say(line)
         else:
-            self._say(message)
+            self._say(line)
 
     def _say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -125,6 +126,16 @@ class _Bar:
 
     def stop(self) -> None:
         self._progress.stop()
+
+
+def on_one_line(message: str) -> str:
+    r"""Return a message with what would break its line or drive the terminal written out, such as `\n` in file names.
+
+    Example:
+        >>> on_one_line("failed: a\nb.mp4")
+        'failed: a\\nb.mp4'
+    """
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in message)
 
 
 def describe_counts(counts: dict[str, int]) -> str:

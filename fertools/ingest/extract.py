@@ -26,6 +26,9 @@ from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
 from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
 
+SMALLEST_PX = 12
+"""Side of the smallest window that the detector (its first network, P-Net) looks at, in pixels."""
+
 
 @dataclass
 class Extracted:
@@ -69,6 +72,8 @@ class Extractor:
         except InputError as error:
             return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
         kept = sum(face["status"] == "kept" for face in faces)
+        if not faces and (reason := _too_small(measured)):
+            measured.setdefault("reason", reason)
         outcome = {"status": "done" if faces else "empty", "faces_kept": kept, "faces_rejected": len(faces) - kept}
         return Extracted({**row, **measured, **outcome}, faces)
 
@@ -223,6 +228,12 @@ def name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
 def flush_crops() -> None:
     """Put every crop written so far on the disk: one call per part instead of one per crop."""
     os.sync()
+
+
+def _too_small(measured: dict[str, Any]) -> str | None:
+    """Return that no face can be in a picture, if it is smaller than all that the detector looks at."""
+    width, height = measured.get("width_px", SMALLEST_PX), measured.get("height_px", SMALLEST_PX)
+    return f"it is {width} x {height} px, too small for a face" if min(width, height) < SMALLEST_PX else None
 
 
 def _reason(error: InputError, source: Source) -> str:

@@ -6,6 +6,7 @@ Rotation metadata is applied. See `docs/decisions/0002-pyav-decodes.md`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
 from fertools.sources.sampling import Picker, Sampling
+
+CUT_OFF_S = 1.0
+"""Seconds that may be missing at the end; containers round, and count the length of the last frame differently."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Frame:
 
 
 class BrokenVideoError(InputError):
-    """Decoding stopped in the middle; the frames before were good."""
+    """Decoding stopped in the middle, or the end is missing; the frames before were good."""
 
 
 class FrameReader:
@@ -54,7 +58,7 @@ class FrameReader:
     Iterating raises:
         InputError: the file cannot be opened, is not a video, has no video stream, or states no times where
             `sampling` goes by them.
-        BrokenVideoError: decoding failed after at least one good frame.
+        BrokenVideoError: decoding failed after at least one good frame, or the file was cut off.
     """
 
     def __init__(
@@ -71,6 +75,16 @@ class FrameReader:
         self.pulse = pulse
         self.decoded = 0
 
+    def _refuse_cut_off(self, stream: av.VideoStream, end_s: Fraction | None) -> None:
+        """Raise BrokenVideoError if frames are missing at the end, which some containers hide from the decoder."""
+        stated_s = _stated_end_s(stream)
+        # A single frame can be the cover of a piece of music, which lasts as long as that.
+        if self.decoded > 1 and end_s is not None and stated_s is not None and stated_s - end_s > CUT_OFF_S:
+            raise BrokenVideoError(
+                f"{self.path} ends at {float(end_s):.1f} s and says that it lasts until {float(stated_s):.1f} s; "
+                f"it was cut off"
+            )
+
     def __iter__(self) -> Iterator[Frame]:
         self.decoded = 0
         picker = Picker(self.sampling)
@@ -81,6 +95,7 @@ class FrameReader:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = self.threads
+                end_s: Fraction | None = None
                 for index, frame in enumerate(container.decode(stream)):
                     self.pulse()
                     time_s = _time_s(frame)
@@ -94,7 +109,12 @@ class FrameReader:
                     self.decoded = index + 1
                     if picture is not None:
                         yield picture
+                    end_s = None if time_s is None else time_s + (frame.duration or 0) * (frame.time_base or 0)
+                else:
+                    self._refuse_cut_off(stream, end_s)
         except av.error.FFmpegError as error:
+            if isinstance(error, OSError) and not self.decoded:
+                raise InputError(f"cannot read {self.path}: {error.strerror}") from error
             if self.decoded:
                 raise BrokenVideoError(
                     f"decoding of {self.path} stopped after frame {self.decoded - 1} ({error.strerror})"
@@ -104,6 +124,15 @@ class FrameReader:
             raise InputError(f"cannot read {self.path}: {error.strerror}") from error
         if not self.decoded:
             raise InputError(f"{self.path} holds no frame that can be decoded")
+
+
+def _stated_end_s(stream: av.VideoStream) -> Fraction | None:
+    """Return when the container says that the last frame is over; Matroska says it in words."""
+    start = (stream.start_time or 0) * (stream.time_base or 0)
+    if stream.duration is not None and stream.time_base is not None:
+        return start + stream.duration * stream.time_base
+    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + Fraction(match[3])
 
 
 def _time_s(frame: av.VideoFrame) -> Fraction | None:

@@ -148,6 +148,30 @@ def test_a_file_cut_off_gives_the_frames_that_are_there(tmp_path: Path) -> None:
     assert 5 <= reader.decoded <= 12
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+@pytest.mark.parametrize(
+    "times_ms", [[0, 500, 1000, 1500, 2000, 2500], [0, 40, 80, 6000, 6040, 9000], [3000, 4000, 9000]]
+)
+def test_a_whole_video_is_not_called_cut_off(tmp_path: Path, suffix: str, times_ms: list[int]) -> None:
+    path = write_clip(tmp_path / f"a.{suffix}", _frames(len(times_ms)), times_ms=times_ms)
+    assert len(list(FrameReader(path))) == len(times_ms)
+
+
+def test_a_missing_end_is_said_after_the_frames_that_are_there(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (48, 64, 3)).astype(np.uint8) for _ in range(20)]
+    path = write_clip(tmp_path / "a.mkv", noise, codec="ffv1", rate=5)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reader = FrameReader(path)
+    seen: list[int] = []
+    with pytest.raises(BrokenVideoError, match=r"until 4\.0 s; it was cut off"):
+        seen.extend(frame.index for frame in reader)
+    assert seen == list(range(reader.decoded))
+    assert reader.decoded > 5
+    # Who stops before the end does not miss it.
+    assert len(list(FrameReader(path, sampling=Sampling.parse(span="0-1")))) == 5
+
+
 def test_rotation_metadata_is_applied_as_a_second_decoder_does(tmp_path: Path) -> None:
     plain = write_clip(tmp_path / "plain.mp4", _frames(3, height=48, width=64))
     turned = tmp_path / "turned.mp4"
