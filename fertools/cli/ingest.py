@@ -35,6 +35,7 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
     help="With --crops: CSV table of five points per path; those crops are aligned.",
 )
 @click.option("--centre", default=None, help="With --crops: middle of the square, as shares X,Y.  [default: 0.5,0.5]")
+@click.option("--quality", default="standard", show_default=True, help="Faces to keep: keep-all, standard or strict.")
 @click.option(
     "--subject-from",
     default="auto",

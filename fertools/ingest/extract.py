@@ -15,6 +15,7 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detections
+from fertools.faces.quality import STANDARDS
 from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
 from fertools.ingest.options import IngestOptions
@@ -123,7 +124,7 @@ class Extractor:
         measured["frames_decoded"] = reader.decoded
         if not measured["frames_searched"] and "reason" not in measured:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
-        name_subjects(source, faces)
+        name_subjects(source, faces, lasting=STANDARDS[self.options.quality].lasting)
         return faces, measured
 
     def _searched(
@@ -192,23 +193,24 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
     }
 
 
-def name_subjects(source: Source, faces: list[dict[str, Any]]) -> None:
+def name_subjects(source: Source, faces: list[dict[str, Any]], *, lasting: bool = True) -> None:
     """Give every face of a video its subject, and reject what was there for a single frame beside a lasting face.
 
     The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
     name is then a subject itself. Where faces stand side by side, each track is a subject of its own. What is
     most often a false alarm gets none and makes no company: a rejected detection beside another face, and a track
     that is kept in a single frame, beside one that is kept in several; the latter is rejected as `single_frame`.
+    Unless `lasting` is asked for, no track is doubted for its shortness.
     """
     kept = [face for face in faces if face["status"] == "kept"]
-    lasting = {track for track, count in Counter(face["track_id"] for face in kept).items() if count > 1}
+    long = {track for track, count in Counter(face["track_id"] for face in kept).items() if count > 1}
     in_frame = Counter(face["frame_index"] for face in faces)
-    lasting_in_frame = Counter(face["frame_index"] for face in kept if face["track_id"] in lasting)
+    lasting_in_frame = Counter(face["frame_index"] for face in kept if face["track_id"] in long)
 
     def is_doubtful(face: dict[str, Any]) -> bool:
         if face["status"] == "rejected":
             return in_frame[face["frame_index"]] > 1
-        return face["track_id"] not in lasting and lasting_in_frame[face["frame_index"]] > 0
+        return lasting and face["track_id"] not in long and lasting_in_frame[face["frame_index"]] > 0
 
     doubts = [is_doubtful(face) for face in faces]
     for face, doubtful in zip(faces, doubts, strict=True):

@@ -12,6 +12,7 @@ from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
 from fertools.faces.centring import Centre
+from fertools.faces.quality import STANDARDS
 from fertools.faces.templates import template_names
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.sampling import Sampling
@@ -45,6 +46,7 @@ class IngestOptions:
         crops: the sources are face crops already: nothing is searched, each picture and frame is one face.
         landmarks: table of five points for crops (see `fertools.sources.points`), which are then aligned.
         centre: where the square of a crop without landmarks is centred, as shares `X,Y`; None is the middle.
+        quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: see `fertools.sources.naming.NamingRules`.
         emotion_from: likewise.
         dataset: name written to every row; None takes the name of each given folder.
@@ -72,6 +74,7 @@ class IngestOptions:
     crops: bool = False
     landmarks: Path | None = None
     centre: str | None = None
+    quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
     dataset: str | None = None
@@ -97,6 +100,8 @@ class IngestOptions:
             Centre.parse(self.centre)
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}; give 1 or more")
+        if self.quality not in STANDARDS:
+            raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.modality not in MODALITIES:
             raise InputError(f"--modality '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}")
 

@@ -15,7 +15,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.align import similarity, warp
 from fertools.faces.cascade import Detections
 from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
-from fertools.faces.quality import judge, measure
+from fertools.faces.quality import STANDARDS, judge, measure
 from fertools.ingest.options import IngestOptions
 
 JPEG_QUALITY = 95
@@ -85,7 +85,7 @@ class Cropper:
     ) -> dict[str, Any]:
         crop = warp(rgb, matrix, self.options.crop_px)
         quality = measure(crop, box, points)
-        reason = judge(quality, score)
+        reason = judge(quality, score, STANDARDS[self.options.quality])
         path = self.workspace.crop_path(face_id, self.options.crop_suffix)
         write_crop(self.workspace.root / path, crop)
         if points is not None:

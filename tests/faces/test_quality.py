@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fertools.faces.align import align
 from fertools.faces.cascade import Detector
-from fertools.faces.quality import HEAD, Quality, Standard, head_pose, judge, measure
+from fertools.faces.quality import HEAD, STANDARDS, Quality, Standard, head_pose, judge, measure
 from fertools.faces.templates import template
 
 angles = st.floats(-40, 40)
@@ -126,3 +127,34 @@ def test_a_box_turned_inside_out_has_no_size() -> None:
 )
 def test_who_is_kept(face_px: float, score: float, standard: Standard | None, reason: str | None) -> None:
     assert judge(Quality(face_px, 50, 0.5, 0, 0, 0), score, standard) == reason
+
+
+GOOD = Quality(100.0, 80.0, 0.5, 0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "score", "reasons"),
+    [
+        ({}, 0.99, (None, None, None)),
+        ({}, 0.95, (None, None, "low_score")),
+        ({}, 0.75, (None, "low_score", "low_score")),
+        ({}, None, (None, None, None)),
+        ({"face_px": 40}, 0.99, (None, None, "too_small")),
+        ({"face_px": 10}, 0.99, (None, "too_small", "too_small")),
+        ({"brightness": 0.05}, 0.99, (None, None, "too_dark")),
+        ({"brightness": 0.95}, 0.99, (None, None, "too_bright")),
+        ({"blur": 10}, 0.99, (None, None, "too_blurred")),
+        ({"yaw_deg": -50}, 0.99, (None, None, "turned_away")),
+        ({"pitch_deg": 50}, 0.99, (None, None, "turned_away")),
+        ({"roll_deg": 50}, 0.99, (None, None, None)),
+        ({"yaw_deg": None, "pitch_deg": None, "roll_deg": None}, None, (None, None, None)),
+        ({"blur": 10, "brightness": 0.05, "face_px": 10}, 0.5, (None, "low_score", "low_score")),
+        ({"blur": 10, "brightness": 0.05}, 0.99, (None, None, "too_dark")),
+    ],
+)
+def test_what_each_preset_rejects(
+    changes: dict[str, float | None], score: float | None, reasons: tuple[str | None, ...]
+) -> None:
+    quality = replace(GOOD, **changes)  # type: ignore[arg-type]  # names and values are of the table above
+    assert tuple(judge(quality, score, standard) for standard in STANDARDS.values()) == reasons
+    assert judge(quality, score) == reasons[1]

@@ -252,7 +252,7 @@ def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
     workspaces = [Workspace.at(tmp_path / name) for name in ("both", "one")]
     ingest(workspaces[0], [folder.parent], OPTIONS)
     reasons = iter([None, "low_score"])
-    monkeypatch.setattr("fertools.ingest.rows.judge", lambda quality, score: next(reasons))
+    monkeypatch.setattr("fertools.ingest.rows.judge", lambda quality, score, standard: next(reasons))
     ingest(workspaces[1], [folder.parent], OPTIONS)
     subjects = [
         sorted((row["status"], str(row["subject_id"])) for row in store.read_faces(workspace).to_pylist())
@@ -291,6 +291,27 @@ def test_the_batch_size_changes_no_byte(
     other = Workspace.at(tmp_path)
     ingest(other, [videos], IngestOptions(workers=1, crop_px=64, min_face="24", batch_size=batch_size))
     assert other.manifest.read_bytes() == done[0].manifest.read_bytes()
+
+
+def test_a_preset_rejects_with_its_reasons_and_keeps_every_row(
+    tmp_path: Path, portrait: NDArray[np.uint8], videos: Path
+) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    looks = {"a": portrait, "b": portrait // 8, "c": cv2.GaussianBlur(portrait, (0, 0), 3), "d": _small(portrait)}
+    for name, picture in looks.items():
+        cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
+    found: dict[str, dict[str, object]] = {}
+    for quality in ("keep-all", "standard", "strict"):
+        workspace = Workspace.at(tmp_path / quality)
+        summary = ingest(workspace, [folder], replace(OPTIONS, quality=quality))
+        names = {row["source_id"]: Path(row["path"]).stem for row in store.read_sources(workspace).to_pylist()}
+        found[quality] = {names[row["source_id"]]: row["reason"] for row in store.read_faces(workspace).to_pylist()}
+        rejected = [reason for reason in found[quality].values() if reason]
+        assert summary.faces_kept + len(rejected) == 4
+        assert sum(summary.faces_rejected.values()) == len(rejected)
+    assert found["keep-all"] == found["standard"] == dict.fromkeys("abcd")
+    assert found["strict"] == {"a": None, "b": "too_dark", "c": "too_blurred", "d": "too_small"}
 
 
 class _Listener(Silent):
@@ -379,6 +400,7 @@ def test_a_full_disk_stops_with_what_was_committed(
         ({"template": "round"}, "--template 'round'"),
         ({"crop_format": "gif"}, "--crop-format"),
         ({"modality": "sonar"}, "--modality"),
+        ({"quality": "best"}, "--quality"),
         ({"centre": "0.5,0.5"}, "--crops"),
         ({"landmarks": Path("a.csv")}, "--crops"),
         ({"crops": True, "centre": "0.5"}, "--centre"),

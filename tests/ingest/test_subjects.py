@@ -66,3 +66,16 @@ def test_a_face_of_one_frame_beside_a_lasting_one_is_rejected_with_its_reason() 
     name_subjects(source, rows)
     assert [row["reason"] for row in rows] == [None, None, "single_frame", None]
     assert [row["status"] for row in rows] == ["kept", "kept", "rejected", "kept"]
+
+
+def test_where_all_is_kept_a_face_of_a_single_frame_is_a_subject_too() -> None:
+    source = Source(ID, Path("a.mp4"), "a.mp4", "video", None, None, None, None, None)
+    outcomes = []
+    for lasting in (True, False):
+        rows: list[dict[str, Any]] = [
+            {"frame_index": frame, "track_id": track, "status": "kept"} for frame, track in ((0, 0), (1, 0), (1, 1))
+        ]
+        name_subjects(source, rows, lasting=lasting)
+        outcomes.append([(row["status"], row.get("subject_id")) for row in rows])
+    assert outcomes[0] == [("kept", VIDEO), ("kept", VIDEO), ("rejected", None)]
+    assert outcomes[1] == [("kept", T0), ("kept", T0), ("kept", T1)]
