@@ -83,9 +83,11 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
         summary = ingest(workspace, sources, options, report)
     result = {
         "manifest": str(workspace.manifest),
+        "files given": summary.given,
         "sources": summary.sources,
         "worked on now": summary.new_sources,
         "frames searched": summary.frames,
+        "faces detected": summary.detected,
         "faces kept": summary.faces_kept,
         "faces rejected": summary.faces_rejected,
         "subjects": summary.subjects,

@@ -77,14 +77,15 @@ class Progress:
 
     def advance(self, done: int, **counts: int) -> None:
         """Say that `done` items are finished, with running totals such as `frames=120`."""
-        if self._bar is not None:
-            self._bar.show(done, describe_counts(counts))
-            return
         now_s = time.monotonic()
+        if self._bar is not None:
+            self._bar.show(done, describe_counts(counts) + describe_rate(counts, now_s - self._begun_s))
+            return
         if now_s - self._said_s >= self._interval_s and not self._live:
             self._said_s = now_s
             left = describe_left(done, self._total, now_s - self._begun_s)
-            self._say(f"{self._title}: {done} of {self._total} {self._unit}{describe_counts(counts)}{left}")
+            told = describe_counts(counts) + describe_rate(counts, now_s - self._begun_s)
+            self._say(f"{self._title}: {done} of {self._total} {self._unit}{told}{left}")
 
     def note(self, message: str) -> None:
         """Say one sentence that stays on screen."""
@@ -141,6 +142,17 @@ def on_one_line(message: str) -> str:
 def describe_counts(counts: dict[str, int]) -> str:
     """Return running totals as text: `, 120 frames, 300 faces`."""
     return "".join(f", {count:,} {name}" for name, count in counts.items())
+
+
+def describe_rate(counts: dict[str, int], elapsed_s: float) -> str:
+    """Return the mean number of frames per second so far as text, empty where frames are not counted.
+
+    Example:
+        >>> describe_rate({"frames": 120, "faces": 9}, 8.0)
+        ', 15.0 frames/s'
+    """
+    frames = counts.get("frames", 0)
+    return f", {frames / elapsed_s:,.1f} frames/s" if frames and elapsed_s > 0 else ""
 
 
 def describe_left(done: int, total: int, elapsed_s: float) -> str:

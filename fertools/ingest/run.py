@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from fertools.core import files, locking
 from fertools.core.device import choose_device
-from fertools.core.errors import InputError, StorageError
+from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
@@ -46,7 +46,9 @@ class IngestSummary:
     Attributes:
         sources: number of sources by status.
         new_sources: how many of them this run worked on.
+        given: files that this run was given; each of them is one of the sources.
         frames: frames searched, in all.
+        detected: faces found, as the sources count them: the kept and the rejected ones.
         faces_kept: faces that take part in splits and training.
         faces_rejected: number of the others by reason.
         subjects: distinct subjects among the kept faces.
@@ -56,7 +58,9 @@ class IngestSummary:
 
     sources: dict[str, int]
     new_sources: int
+    given: int
     frames: int
+    detected: int
     faces_kept: int
     faces_rejected: dict[str, int]
     subjects: int
@@ -107,19 +111,40 @@ def ingest(
         finally:
             # A stopped run leaves a whole manifest of what it committed.
             store.rebuild(workspace)
-    return summarise(workspace, new)
+    return summarise(workspace, new, [workspace.name_of(file.path) for file in found])
 
 
-def summarise(workspace: Workspace, new_sources: int = 0) -> IngestSummary:
-    """Return the totals of what `workspace` holds."""
-    faces = store.read_faces(workspace, ("status", "reason", "subject_id", "emotion"))
-    sources = store.read_sources(workspace, ("path", "status", "reason", "frames_searched"))
+def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str] = ()) -> IngestSummary:
+    """Return the totals of what `workspace` holds.
+
+    Args:
+        workspace: what to count.
+        new_sources: how many sources this run worked on.
+        given: names of the files that it was given.
+
+    Raises:
+        FertoolsError: the totals do not balance: a given file is no source, or a face is in no source's count. That
+            is a bug, or a table was changed by other means.
+    """
+    faces = store.read_faces(workspace, ("status", "reason", "subject_id", "emotion", "parent_id"))
+    sources = store.read_sources(
+        workspace, ("path", "status", "reason", "frames_searched", "faces_kept", "faces_rejected")
+    )
     kept = faces.filter(pc.equal(faces["status"], "kept"))
+    detected = sum(pc.sum(sources[name]).as_py() or 0 for name in ("faces_kept", "faces_rejected"))
+    real = pc.sum(pc.is_null(faces["parent_id"])).as_py() or 0
+    if (lost := len(set(given).difference(sources["path"].to_pylist()))) or detected != real:
+        raise FertoolsError(
+            f"the totals of {workspace.root} do not balance: {lost} given files are in no row of the sources table, "
+            f"and the sources count {detected} faces where the manifest has {real}; see `fertools validate`"
+        )
     failed = sources.filter(pc.equal(sources["status"], "failed"))
     return IngestSummary(
         sources=dict(Counter(sources["status"].to_pylist())),
         new_sources=new_sources,
+        given=len(given),
         frames=pc.sum(sources["frames_searched"]).as_py() or 0,
+        detected=detected,
         faces_kept=len(kept),
         faces_rejected=dict(Counter(reason for reason in faces["reason"].to_pylist() if reason)),
         subjects=pc.count_distinct(kept["subject_id"]).as_py(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
@@ -117,6 +119,23 @@ def test_each_fault_is_one_line_and_the_rest_comes_through(
     _check(_ingest(fertools), tmp_path, name, status, reason)
     again = _ingest(fertools)
     assert again.code == (3 if status == "failed" else 0), "a second run says so again"
+
+
+def test_the_totals_of_all_faults_balance(fertools: Run, tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+    (tmp_path / "given").mkdir()
+    for name, write, _, _ in FAULTS:
+        write(tmp_path / "given" / name)
+    cv2.imwrite(str(tmp_path / "given" / "portrait.png"), portrait[..., ::-1])
+    cv2.imwrite(str(tmp_path / "given" / "small.png"), cv2.resize(portrait[..., ::-1], (110, 110)))
+    shutil.copy(tmp_path / "given" / "portrait.png", tmp_path / "given" / "z-copy.png")
+    ended = fertools("ingest", "given", "--workers", "1", "--json")
+    totals = json.loads(ended.out)
+    assert ended.code == 3
+    assert totals["files given"] == sum(totals["sources"].values()) == len(FAULTS) + 3
+    assert totals["sources"].keys() == {"done", "empty", "failed", "duplicate"}
+    assert totals["faces detected"] == totals["faces kept"] + sum(totals["faces rejected"].values()) >= 2
+    assert totals["faces rejected"]["too_small"] == 1
+    assert len(totals["failures"]) == totals["sources"]["failed"]
 
 
 @pytest.mark.parametrize(

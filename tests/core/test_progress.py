@@ -4,7 +4,15 @@ import io
 
 import pytest
 
-from fertools.core.progress import Progress, Reporter, Silent, describe_counts, describe_duration, describe_left
+from fertools.core.progress import (
+    Progress,
+    Reporter,
+    Silent,
+    describe_counts,
+    describe_duration,
+    describe_left,
+    describe_rate,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,18 @@ def test_counts_and_time_left() -> None:
     assert describe_left(2, 10, 30.0) == ", about 2 min 00 s left"
 
 
+def test_a_rate_is_told_where_frames_are_counted() -> None:
+    assert describe_rate({"frames": 30_000, "faces": 1}, 20.0) == ", 1,500.0 frames/s"
+    assert describe_rate({"frames": 3}, 0.0) == describe_rate({"crops": 3}, 2.0) == describe_rate({}, 2.0) == ""
+
+
+def test_what_is_said_stays_on_its_line() -> None:
+    stream = io.StringIO()
+    with Progress("ingest", "files", stream=stream) as report:
+        report.note("failed: a\nb \x1b[31mc é\r.mp4: it is no video")
+    assert stream.getvalue() == "failed: a\\nb \\x1b[31mc é\\r.mp4: it is no video\n"
+
+
 def test_off_a_terminal_a_plain_line_comes_once_per_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     # When the reporter is made, begun, and told four times.
     times_s = iter([100.0, 100.0, 105.0, 110.0, 115.0, 120.0])
@@ -40,11 +60,11 @@ def test_off_a_terminal_a_plain_line_comes_once_per_interval(monkeypatch: pytest
     with Progress("ingest", "files", stream=stream, interval_s=10) as report:
         report.start(4)
         for done in (1, 2, 3, 4):
-            report.advance(done, faces=done)
+            report.advance(done, frames=100 * done, faces=done)
         report.note("x.mp4 failed")
     assert stream.getvalue().splitlines() == [
-        "ingest: 2 of 4 files, 2 faces, about 10 s left",
-        "ingest: 4 of 4 files, 4 faces",
+        "ingest: 2 of 4 files, 200 frames, 2 faces, 20.0 frames/s, about 10 s left",
+        "ingest: 4 of 4 files, 400 frames, 4 faces, 20.0 frames/s",
         "x.mp4 failed",
     ]
     assert "\x1b" not in stream.getvalue()

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 import pytest
 from numpy.typing import NDArray
 
-from fertools.core.errors import InputError, ResumeRefused, StorageError
+from fertools.core.errors import FertoolsError, InputError, ResumeRefused, StorageError
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
-from fertools.ingest.run import IngestSummary, ingest
+from fertools.ingest.run import IngestSummary, ingest, summarise
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from tests.conftest import write_clip
@@ -75,6 +75,8 @@ def test_every_source_is_accounted_for(done: tuple[Workspace, IngestSummary], vi
     }
     assert summary.sources == {"done": 4, "empty": 1, "failed": 2, "duplicate": 1}
     assert len(summary.failures) == 2
+    assert summary.given == sum(summary.sources.values()) == summary.new_sources == 8
+    assert summary.detected == summary.faces_kept + sum(summary.faces_rejected.values()) == 18
     assert "0 bytes" in str(_sources(workspace)["zero.mp4"]["reason"])
     assert str(_sources(workspace)["broken.mp4"]["reason"]).startswith("it cannot be decoded as a video")
     assert str(videos / "joyful" / "one.mp4") in str(_sources(workspace)["z-copy.mp4"]["reason"])
@@ -86,6 +88,17 @@ def test_each_face_is_found_in_each_frame(done: tuple[Workspace, IngestSummary])
     assert [sources[name]["faces_kept"] for name in ("one.mp4", "two.mp4", "alone.mp4", "portrait.png")] == [6, 6, 3, 1]
     assert summary.faces_kept == 16
     assert summary.frames == 6 + 3 + 3 + 3 + 1
+
+
+def test_totals_that_do_not_balance_are_refused(videos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    ingest(workspace, [videos / "joyful"], OPTIONS)
+    with pytest.raises(FertoolsError, match="1 given files are in no row"):
+        summarise(workspace, given=["elsewhere.mp4"])
+    faces = store.read_faces(workspace)
+    store.write_table(workspace.manifest, FACES, faces.slice(1))
+    with pytest.raises(FertoolsError, match=f"count {len(faces)} faces where the manifest has {len(faces) - 1}"):
+        summarise(workspace)
 
 
 def test_folders_give_emotion_and_subject(done: tuple[Workspace, IngestSummary]) -> None:
@@ -146,6 +159,20 @@ def test_processes_give_the_same_bytes(done: tuple[Workspace, IngestSummary], vi
     other = Workspace.at(tmp_path)
     ingest(other, [videos], IngestOptions(workers=2, crop_px=64, min_face="24"))
     assert other.manifest.read_bytes() == workspace.manifest.read_bytes()
+
+
+def test_following_finds_the_same_faces_with_any_number_of_processes(
+    done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path
+) -> None:
+    full, _ = done
+    one, two = Workspace.at(tmp_path / "one"), Workspace.at(tmp_path / "two")
+    ingest(one, [videos], IngestOptions(workers=1, crop_px=64, min_face="24", follow=True))
+    ingest(two, [videos], IngestOptions(workers=2, crop_px=64, min_face="24", follow=True))
+    assert one.manifest.read_bytes() == two.manifest.read_bytes()
+    columns = ("face_id", "status", "track_id", "subject_id")
+    assert store.read_faces(one, columns) == store.read_faces(full, columns)
+    with pytest.raises(ResumeRefused, match="follow True, not False"):
+        ingest(one, [videos], IngestOptions(workers=1, crop_px=64, min_face="24"))
 
 
 def test_added_videos_are_added_and_labels_stay(videos: Path, tmp_path: Path, portrait: NDArray[np.uint8]) -> None:

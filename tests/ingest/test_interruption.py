@@ -111,14 +111,28 @@ def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
     assert _contents(workspace) == _contents(unbroken)
 
 
-def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, tmp_path: Path, kills: int) -> None:
     rng = np.random.default_rng(11)
-    for _ in range(4):
-        end_s = time.monotonic() + rng.uniform(1.0, 3.5)
-        _stop_when(workspace, clips, 1, lambda end_s=end_s: time.monotonic() > end_s, signal.SIGKILL)  # type: ignore[misc]
+    runs = killed = midway = 0
+    workspace = Workspace.at(tmp_path / "0")
+    while killed < kills:
+        # Mostly after the first second, which goes by before any file is touched.
+        end_s = time.monotonic() + rng.uniform(0.8, 2.2)
+        workers = 1 if killed % 4 else 2
+        code = _stop_when(workspace, clips, workers, lambda end_s=end_s: time.monotonic() > end_s, signal.SIGKILL)  # type: ignore[misc]
+        if code == -signal.SIGKILL:
+            killed += 1
+            midway += any(workspace.faces.rglob("*.*")) and not workspace.manifest.is_file()
+        else:
+            # It was through: the next run begins anew, so that every kill hits one that is under way.
+            assert code == 0
+            assert _contents(workspace) == _contents(unbroken)
+            runs += 1
+            workspace = Workspace.at(tmp_path / str(runs))
     ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
+    assert midway >= kills // 10, "the kills fell before or after the work"
 
 
 @pytest.fixture(scope="module")
