@@ -18,6 +18,12 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds: 10-25.5.")
 @click.option("--min-face", default="20", show_default=True, help="Smallest face: pixels, or a share such as 10%.")
 @click.option(
+    "--follow/--exhaustive",
+    default=False,
+    help="In videos: search every twelfth frame in full and follow faces in between, or search every frame.  "
+    "[default: exhaustive]",
+)
+@click.option(
     "--template",
     "templates",
     multiple=True,

@@ -230,7 +230,8 @@ def _begin(
     # Threads are spent on frames side by side (see `search`), not within one.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    search = Search(Detector(min_face=options.min_face, device=device), threads, options.batch_size)
+    detector = Detector(min_face=options.min_face, device=device)
+    search = Search(detector, threads, options.batch_size, follow=options.follow)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
     _extractor = Extractor(workspace, options, search, threads, points, tick, pulse)
 

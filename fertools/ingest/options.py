@@ -39,6 +39,7 @@ class IngestOptions:
         fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
         span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
         min_face: smallest face to look for: pixels (`20`) or a share of the picture's short side (`10%`).
+        follow: in videos, search about every twelfth frame in full and follow faces in between.
         template: named landmark template of the crops.
         more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
         crop_px: side of the square crops.
@@ -67,6 +68,7 @@ class IngestOptions:
     fps: str | None = None
     span: str | None = None
     min_face: str = "20"
+    follow: bool = False
     template: str = "loose"
     more_templates: tuple[str, ...] = ()
     crop_px: int = 256
@@ -121,10 +123,7 @@ class IngestOptions:
 
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
-        # What is off is left out, so that a workspace of before an option came is not refused for lacking it.
-        shaping = {
-            key: value for key, value in asdict(self).items() if key not in _PACE and value not in (None, False, ())
-        }
+        shaping = {key: value for key, value in asdict(self).items() if key not in _PACE and value is not None}
         shaping |= {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
         if self.landmarks is not None:
             # What the table says counts, not where it lies.
@@ -163,6 +162,8 @@ def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: 
     before = workspace.settings().get("ingest")
     if before is None:
         return
+    # An option that came after this workspace was made had its default then.
+    before = {**IngestOptions().recorded(), **before}
     now = {**options.recorded(), "weights": weights}
     for key in sorted({*before, *now}):
         old, new = before.get(key, "unset"), now.get(key, "unset")

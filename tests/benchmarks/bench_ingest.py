@@ -1,6 +1,6 @@
 """Time `fertools ingest` on a video beside a plain facenet-pytorch loop over the same frames.
 
-    .venv/bin/python tests/benchmarks/bench_ingest.py VIDEO [--runs 3] [--reference mtcnn_reference.json]
+    .venv/bin/python tests/benchmarks/bench_ingest.py VIDEO [--runs 3] [--follow] [--reference mtcnn_reference.json]
 
 Both may use all processors, decode every frame, and find faces of 20 pixels and more with the published thresholds.
 The two run in turn, so that a change of the machine's pace touches both. The loop only detects, with its networks
@@ -9,7 +9,8 @@ crops and commits a manifest.
 
 Beside the ratio stands the quality: which share of the loop's faces is a row of our manifest with a box that overlaps
 it by half (IoU), which share of ours the loop has, and how far the five points of those lie apart. `--reference`
-compares with stored detections too: per video and frame a list of `box`, `score` and `points`.
+compares with stored detections too: per video and frame a list of `box`, `score` and `points`. `--follow` passes that
+on to our ingest; the other faces are those that a frame by frame search finds all the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,12 +57,12 @@ class Agreement:
         return f"{self.share:.4f} of {self.wanted}; {points}"
 
 
-def run_ours(video: Path) -> tuple[float, Faces]:
+def run_ours(video: Path, options: Sequence[str]) -> tuple[float, Faces]:
     """Return seconds of one whole `fertools ingest` process, and its faces."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", "from fertools.cli.main import main; main()"]
         begun_s = time.perf_counter()
-        subprocess.run([*command, "ingest", str(video), "-w", folder], check=True, capture_output=True)
+        subprocess.run([*command, "ingest", str(video), "-w", folder, *options], check=True, capture_output=True)
         elapsed_s = time.perf_counter() - begun_s
         rows = store.read_faces(Workspace.at(folder), ("frame_index", "box", "landmarks")).to_pylist()
     return elapsed_s, _by_frame([(row["frame_index"], row["box"], row["landmarks"]) for row in rows])
@@ -117,11 +119,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--follow", action="store_true", help="let our ingest follow faces between searched frames")
     parser.add_argument("--reference", type=Path, help="stored detections to compare with too")
     arguments = parser.parse_args()
     ours, theirs = [], []
     for _ in range(arguments.runs):
-        seconds, our_faces = run_ours(arguments.video)
+        seconds, our_faces = run_ours(arguments.video, ["--follow"] if arguments.follow else [])
         ours.append(seconds)
         seconds, count, their_faces = run_facenet(arguments.video)
         theirs.append(seconds)

@@ -171,7 +171,7 @@ def test_following_finds_the_same_faces_with_any_number_of_processes(
     assert one.manifest.read_bytes() == two.manifest.read_bytes()
     columns = ("face_id", "status", "track_id", "subject_id")
     assert store.read_faces(one, columns) == store.read_faces(full, columns)
-    with pytest.raises(ResumeRefused, match="follow True, not False"):
+    with pytest.raises(ResumeRefused, match="with follow True, not"):
         ingest(one, [videos], IngestOptions(workers=1, crop_px=64, min_face="24"))
 
 
@@ -206,6 +206,18 @@ def test_other_options_are_refused_by_name(
 ) -> None:
     with pytest.raises(ResumeRefused, match=words):
         ingest(done[0], [videos], options)
+
+
+def test_an_option_that_came_later_had_its_default_before(videos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path)
+    ingest(workspace, [videos / "joyful"], OPTIONS)
+    settings = workspace.settings()["ingest"]
+    del settings["crops"], settings["quality"]
+    workspace.save_settings("ingest", settings)
+    assert ingest(workspace, [videos / "joyful"], OPTIONS).new_sources == 0
+    workspace.save_settings("ingest", settings)
+    with pytest.raises(ResumeRefused, match="quality standard, not strict"):
+        ingest(workspace, [videos / "joyful"], replace(OPTIONS, quality="strict"))
 
 
 def test_a_changed_file_is_refused_and_overwrite_begins_anew(
