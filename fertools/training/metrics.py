@@ -17,14 +17,14 @@ def concordance(estimates: ArrayLike, truths: ArrayLike) -> float:
     """
     x, y = _pair(estimates, truths)
     spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
-    return float(2 * np.mean((x - x.mean()) * (y - y.mean())) / spread) if x.var() and y.var() else 0.0
+    return 0.0 if _constant(x, y) else float(2 * np.mean((x - x.mean()) * (y - y.mean())) / spread)
 
 
 def correlation(estimates: ArrayLike, truths: ArrayLike) -> float:
     """Return Pearson's correlation coefficient; 0 where either side is constant."""
     x, y = _pair(estimates, truths)
     spread = np.sqrt(x.var() * y.var())
-    return float(np.mean((x - x.mean()) * (y - y.mean())) / spread) if spread else 0.0
+    return 0.0 if _constant(x, y) else float(np.mean((x - x.mean()) * (y - y.mean())) / spread)
 
 
 def root_mean_square_error(estimates: ArrayLike, truths: ArrayLike) -> float:
@@ -40,6 +40,11 @@ def sign_agreement(estimates: ArrayLike, truths: ArrayLike) -> float:
     """
     x, y = _pair(estimates, truths)
     return float(np.mean(np.sign(x) == np.sign(y)))
+
+
+def _constant(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Return whether either side is; by its range, since the variance of equal numbers need not round to 0."""
+    return not (np.ptp(x) and np.ptp(y))
 
 
 def _pair(estimates: ArrayLike, truths: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
