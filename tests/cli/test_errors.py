@@ -33,6 +33,8 @@ def _one_sentence(text: str) -> bool:
         (["ingest", "clips", "--range", "9-3"], "--range is '9-3'"),
         (["ingest", "clips", "--centre", "0.5,0.5"], "give them with --crops"),
         (["ingest", "clips", "--every", "two"], "'two' is not a valid integer"),
+        (["recrop"], "no manifest"),
+        (["recrop", "--template", "round"], "--template 'round' is unknown"),
         (["annotate", "--va"], "fertools annotate --va --prior"),
         (["annotate", "--va", "--prior"], "no manifest"),
         (["annotate", "--emotion", "--prior"], "--prior gives valence and arousal"),

@@ -209,3 +209,16 @@ def test_a_folder_that_may_not_be_entered_is_named_before_anything_is_done(
     ended = _ingest(fertools)
     assert ended.code == 2
     assert "locked: Permission denied" in ended.err
+
+
+def test_a_recrop_names_the_sources_that_are_gone(fertools: Run, tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    for name, side in (("a.png", 40), ("b.png", 44)):
+        _grey(side, side)(tmp_path / "given" / name)
+    assert fertools("ingest", "given", "--crops", "--workers", "1").code == 0
+    (tmp_path / "given" / "a.png").unlink()
+    ended = fertools("recrop", "--template", "centre", "--crop-px", "32", "--json")
+    assert ended.code == 3
+    totals = json.loads(ended.out)
+    assert (totals["crops written"], totals["faces lost"]) == (1, 1)
+    assert ended.err.splitlines()[0] == "failed: given/a.png: it cannot be read: No such file or directory"
