@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fertools.annotations.labels import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.core.workspace import Workspace as Workspace
+    from fertools.ingest.merge import merge as merge
     from fertools.ingest.options import IngestOptions as IngestOptions
     from fertools.ingest.recrop import RecropOptions as RecropOptions
     from fertools.ingest.recrop import recrop as recrop
@@ -42,6 +43,7 @@ _HOMES = {
     "fill_prior": "fertools.annotations.prior",
     "import_labels": "fertools.annotations.labels",
     "ingest": "fertools.ingest.run",
+    "merge": "fertools.ingest.merge",
     "read_faces": "fertools.manifests.store",
     "read_sources": "fertools.manifests.store",
     "recrop": "fertools.ingest.recrop",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import describe_summary, json_option, open_workspace, print_result, workspace_option
 
 
 @click.command("ingest")
@@ -58,6 +58,7 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @click.option("--dataset", default=None, help="Name written to every row.  [default: the given folder's]")
 @click.option("--modality", default="visible", show_default=True, help="visible, thermal, nir or animated.")
 @click.option("--licence", default=None, help="Terms of the pictures, written to every row.")
+@click.option("--shard", default=None, help="One share of the files, I/N, for job arrays; join them by `merge`.")
 @click.option("--workers", type=int, default=None, help="Processes.  [default: one per processor]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=int, default=8, show_default=True, help="Frames per call of the detector.")
@@ -82,25 +83,14 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     from fertools.core.progress import Progress
     from fertools.ingest.options import IngestOptions
     from fertools.ingest.run import ingest
+    from fertools.ingest.shards import Shard
 
     workspace = open_workspace(folder)
     options = IngestOptions(template=templates[0], more_templates=templates[1:], **values)
+    shard = Shard.parse(options.shard) if options.shard else None
     with Progress("ingest", "files") as report:
         summary = ingest(workspace, sources, options, report)
-    result = {
-        "manifest": str(workspace.manifest),
-        "files given": summary.given,
-        "sources": summary.sources,
-        "worked on now": summary.new_sources,
-        "frames searched": summary.frames,
-        "faces detected": summary.detected,
-        "faces kept": summary.faces_kept,
-        "faces rejected": summary.faces_rejected,
-        "subjects": summary.subjects,
-        "emotions": {str(label or "unknown"): count for label, count in sorted(summary.emotions.items(), key=str)},
-    }
-    if as_json:
-        result["failures"] = [{"source": name, "reason": reason} for name, reason in summary.failures]
+    result = describe_summary(shard.place(workspace) if shard else workspace, summary, as_json)
     print_result(result, as_json)
     if failed := len(summary.failures):
         raise ItemsFailed(f"{failed} of {sum(summary.sources.values())} sources failed; see manifests/sources.parquet")

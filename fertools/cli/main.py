@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "Draw a dataset and go the whole way on it, command by command.",
     "sample": "Draw an invented dataset of people who do not exist.",
     "ingest": "Find, align and write down every face of videos and pictures.",
+    "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "recrop": "Make other crops of the faces, without detecting again.",
     "annotate": "Give faces valence, arousal and emotion.",
     "split": "Part subjects into folds or a hold-out.",

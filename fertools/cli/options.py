@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from fertools.core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fertools.ingest.run import IngestSummary
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -44,6 +47,25 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
     width = max((len(name) for name in result), default=0)
     for name, value in result.items():
         click.echo(f"{name:<{width}}  {describe(value)}")
+
+
+def describe_summary(workspace: Workspace, summary: IngestSummary, as_json: bool) -> dict[str, Any]:
+    """Return what an ingest or a merge prints: the totals of `workspace`, and as JSON each source that failed."""
+    result: dict[str, Any] = {
+        "manifest": str(workspace.manifest),
+        "files given": summary.given,
+        "sources": summary.sources,
+        "worked on now": summary.new_sources,
+        "frames searched": summary.frames,
+        "faces detected": summary.detected,
+        "faces kept": summary.faces_kept,
+        "faces rejected": summary.faces_rejected,
+        "subjects": summary.subjects,
+        "emotions": {str(label or "unknown"): count for label, count in sorted(summary.emotions.items(), key=str)},
+    }
+    if as_json:
+        result["failures"] = [{"source": name, "reason": reason} for name, reason in summary.failures]
+    return result
 
 
 def describe(value: Any) -> str:

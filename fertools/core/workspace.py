@@ -76,6 +76,11 @@ class Workspace:
         return self.root / "faces"
 
     @property
+    def shards(self) -> Path:
+        """`shards/`: one workspace `I-of-N` per share of an ingest over many machines, until they are merged."""
+        return self.root / "shards"
+
+    @property
     def lock_path(self) -> Path:
         """The file whose lock says that a command is changing the manifest."""
         return self.root / "manifests" / ".lock"

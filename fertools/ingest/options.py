@@ -14,10 +14,11 @@ from fertools.core.workspace import Workspace
 from fertools.faces.centring import Centre
 from fertools.faces.quality import STANDARDS
 from fertools.faces.templates import template_names
+from fertools.ingest.shards import Shard
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.sampling import Sampling
 
-_PACE = ("workers", "device", "batch_size", "stall_s", "retry_failed", "overwrite")
+_PACE = ("shard", "workers", "device", "batch_size", "stall_s", "retry_failed", "overwrite")
 """Options that do not change the result, so that a rerun may choose them anew."""
 
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
@@ -53,6 +54,7 @@ class IngestOptions:
         dataset: name written to every row; None takes the name of each given folder.
         modality: what the pictures were taken with.
         licence: terms of the pictures, written to every row.
+        shard: work on one share of the files, `I/N` (see `fertools.ingest.shards`); None is all of them.
         workers: processes; None takes one per processor. With one, all work is done in the calling process.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         batch_size: frames per call of the detector on a GPU; on a CPU each is searched alone.
@@ -82,6 +84,7 @@ class IngestOptions:
     dataset: str | None = None
     modality: str = "visible"
     licence: str | None = None
+    shard: str | None = None
     workers: int | None = None
     device: str = "auto"
     batch_size: int = 8
@@ -100,6 +103,8 @@ class IngestOptions:
         Sampling.parse(every=self.every, fps=self.fps, span=self.span)
         if self.centre:
             Centre.parse(self.centre)
+        if self.shard is not None:
+            Shard.parse(self.shard)
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}; give 1 or more")
         if self.quality not in STANDARDS:

@@ -26,6 +26,10 @@ IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
 
 
+COPY_OF = "same content as "
+"""How the reason of a duplicate begins; the path of the source that it is a copy of follows."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One file to be ingested: the columns of its `sources` row that are known before it is opened."""
@@ -91,10 +95,10 @@ def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, 
             _refuse_changed(source, old, digest)
             before += 1
         elif digest is None:
-            settled.append(replace(source, source_id=_id_of_path(source), status="failed", reason=trouble))
+            settled.append(replace(source, source_id=id_of_name(source.name), status="failed", reason=trouble))
         elif owners.setdefault(digest, source.name) != source.name:
-            reason = f"same content as {owners[digest]}"
-            settled.append(replace(source, source_id=_id_of_path(source), status="duplicate", reason=reason))
+            reason = COPY_OF + owners[digest]
+            settled.append(replace(source, source_id=id_of_name(source.name), status="duplicate", reason=reason))
         else:
             todo.append(replace(source, source_id=digest))
     digests.save()
@@ -128,8 +132,9 @@ def _refuse_changed(source: Source, old: dict[str, Any], digest: str | None) -> 
         )
 
 
-def _id_of_path(source: Source) -> str:
-    return hash_bytes(b"path", source.name.encode())
+def id_of_name(name: str) -> str:
+    """Return the `source_id` of a source whose content does not name it: unreadable, or that of another."""
+    return hash_bytes(b"path", name.encode())
 
 
 def _items(sources: list[Source]) -> list[Item]:

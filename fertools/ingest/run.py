@@ -33,6 +33,7 @@ from fertools.ingest.findings import drop_findings
 from fertools.ingest.local import commit, work
 from fertools.ingest.options import IngestOptions, refuse_other_options
 from fertools.ingest.plan import Plan, make_plan
+from fertools.ingest.shards import SECTION, Shard, shard_folders
 from fertools.manifests import store
 from fertools.sources.discovery import Found, discover
 from fertools.sources.naming import NamingRules
@@ -74,7 +75,7 @@ def ingest(
     """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
 
     Args:
-        workspace: where the manifest and the crops go.
+        workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
         inputs: folders, searched to any depth, and files.
         options: how; the defaults if None.
         report: told of progress and of each source that failed.
@@ -91,10 +92,14 @@ def ingest(
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     MinFace.parse(options.min_face)
     device, weights = choose_device(options.device), load_weights("auto").digest
+    shard = Shard.parse(options.shard) if options.shard else None
     own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
-    found = discover(inputs, beside=own)
+    found = discover(inputs, beside=[*own, *shard_folders(workspace, shard.count if shard else 0)])
     _refuse_foreign_points(options, found)
-    _open_for_writing(workspace)
+    whole, everything = workspace, found
+    if shard is not None:
+        workspace, found = shard.place(whole), shard.of(everything)
+    open_for_writing(workspace)
     with locking.exclusive(workspace.lock_path, "ingest"):
         if options.overwrite:
             _forget_everything(workspace)
@@ -106,11 +111,15 @@ def ingest(
         plan = make_plan(workspace, found, rules, options)
         drop_findings(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
+        if shard is not None:
+            workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
         try:
             new = _carry_out(workspace, plan, options, device, report)
         finally:
             # A stopped run leaves a whole manifest of what it committed.
             store.rebuild(workspace)
+        if shard is not None:
+            workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
     return summarise(workspace, new, [workspace.name_of(file.path) for file in found])
 
 
@@ -193,7 +202,12 @@ def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> No
             )
 
 
-def _open_for_writing(workspace: Workspace) -> None:
+def open_for_writing(workspace: Workspace) -> None:
+    """Make the folder of the manifest.
+
+    Raises:
+        StorageError: it cannot be made or written.
+    """
     folder = workspace.manifest.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -109,10 +109,15 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd", row_group_size=65_536)
 
 
-def rebuild(workspace: Workspace) -> tuple[pa.Table, pa.Table]:
+def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> tuple[pa.Table, pa.Table]:
     """Write `faces.parquet` and `sources.parquet` anew as the union of the committed parts; return both.
 
     Labels, subjects and folds that later commands filled in stay with their `face_id`.
+
+    Args:
+        workspace: whose parts.
+        labels_of: others whose labels and subjects, not folds, are taken for faces that its own manifest does not
+            have yet.
 
     Raises:
         SchemaError: a part is of another schema version.
@@ -121,8 +126,10 @@ def rebuild(workspace: Workspace) -> tuple[pa.Table, pa.Table]:
     parts = sorted(workspace.parts.glob("*.sources.parquet"))
     sources = _union(SOURCES, parts)
     faces = _union(FACES, [path.with_name(path.name.replace(".sources.", ".faces.")) for path in parts])
-    if workspace.manifest.is_file():
-        faces = _with_layers_of(read_faces(workspace, ("face_id", *LAYERS)), faces)
+    labels = [name for name in LAYERS if name not in ("fold", "split", "weight")]
+    for other, layers in [*((other, labels) for other in labels_of), (workspace, LAYERS)]:
+        if other.manifest.is_file():
+            faces = _with_layers_of(read_faces(other, ("face_id", *layers)), faces)
     write_table(workspace.manifest, FACES, faces)
     write_table(workspace.sources, SOURCES, sources)
     return faces, sources
@@ -189,7 +196,7 @@ def _with_layers_of(old: pa.Table, faces: pa.Table) -> pa.Table:
     """Return `faces` with the layer columns of the rows of `old` that have the same `face_id`."""
     position = pc.index_in(faces["face_id"], value_set=old["face_id"].combine_chunks())
     known = pc.is_valid(position)
-    for name in LAYERS:
+    for name in old.column_names[1:]:
         carried = pc.if_else(known, pc.take(old[name], position), faces[name])
         faces = faces.set_column(faces.schema.get_field_index(name), faces.schema.field(name), carried)
     return faces

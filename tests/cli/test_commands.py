@@ -62,3 +62,26 @@ def test_doctor_finds_what_is_needed(fertools: Run) -> None:
     assert ended.code == 0, ended.err
     assert "digest" in found["MTCNN weights"]
     assert found["torch"]
+
+
+def test_shares_are_ingested_and_merged(fertools: Run, tmp_path: Path) -> None:
+    for shade in range(4):
+        path = tmp_path / "pictures" / f"{shade}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (40, 40), (40 * shade, 0, 0)).save(path)
+    given = []
+    for share in ("1/2", "2/2"):
+        ended = fertools("ingest", "pictures", "--workers", "1", "--shard", share, "--json")
+        assert ended.code == 0, ended.err
+        result = json.loads(ended.out)
+        assert result["manifest"].endswith(f"shards/{share.replace('/', '-of-')}/manifests/faces.parquet")
+        given.append(result["files given"])
+    assert sum(given) == 4
+    ended = fertools("merge", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["sources"] == {"empty": 4}
+    (tmp_path / "pictures" / "bad.png").write_bytes(b"no picture")
+    assert fertools("merge").code == 0
+    for share in ("1/2", "2/2"):
+        assert fertools("ingest", "pictures", "--workers", "1", "--shard", share).code in (0, 3)
+    assert fertools("merge").code == 3
