@@ -59,6 +59,10 @@ from fertools.cli.options import describe_summary, json_option, open_workspace, 
 @click.option("--modality", default="visible", show_default=True, help="visible, thermal, nir or animated.")
 @click.option("--licence", default=None, help="Terms of the pictures, written to every row.")
 @click.option("--shard", default=None, help="One share of the files, I/N, for job arrays; join them by `merge`.")
+@click.option("--engine", default="local", show_default=True, help="Where work is done: local or ray (a cluster).")
+@click.option(
+    "--ray-address", default=None, help="Of the Ray cluster: auto, HOST:PORT.  [default: one on this machine]"
+)
 @click.option("--workers", type=int, default=None, help="Processes.  [default: one per processor]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=int, default=8, show_default=True, help="Frames per call of the detector.")

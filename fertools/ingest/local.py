@@ -12,45 +12,31 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import torch
 
 from fertools.core.workspace import Workspace
-from fertools.faces.cascade import Detector
 from fertools.ingest.board import Board
-from fertools.ingest.extract import Extracted, Extractor, flush_crops, source_row
-from fertools.ingest.findings import drop_finding
+from fertools.ingest.engine import (
+    WATCH_INTERVAL_S,
+    Outcome,
+    Outcomes,
+    Watch,
+    extract_and_commit,
+    make_extractor,
+    reason_of_death,
+    record_failed,
+    singly,
+)
+from fertools.ingest.extract import Extractor
 from fertools.ingest.options import IngestOptions, processors
 from fertools.ingest.plan import Item
-from fertools.ingest.search import Search
-from fertools.manifests import store
-from fertools.manifests.schema import FACES, SOURCES
-from fertools.sources.points import PointTable, read_points
-
-Watch = Callable[[int, int], None]
-"""Told now and then how many frames were searched and how many faces were found so far."""
-
-_WATCH_INTERVAL_S = 0.5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came out of one source."""
-
-    name: str
-    status: str
-    reason: str | None
-
-
-Outcomes = Generator[list[Outcome], None, None]
-"""The outcomes of one item after another."""
 
 
 def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch) -> Outcomes:
@@ -115,7 +101,7 @@ class _Crew:
         while todo:
             with self._pool(workers) as pool:
                 yield from self._drain(pool, todo, suspects, 2 * workers)
-        alone = deque(single for item in suspects for single in _singly(item))
+        alone = deque(single for item in suspects for single in singly(item))
         while alone:
             with self._pool(1) as pool:
                 yield from self._drain_singly(pool, alone)
@@ -157,14 +143,12 @@ class _Crew:
                     pass
                 yield future.result()
             except BrokenProcessPool:
-                reason = "the worker process died twice on it"
-                if self._stopped:
-                    reason = f"no progress for {self._options.stall_s:g} s, tried twice"
+                reason = reason_of_death(self._options, hung=bool(self._stopped))
                 yield record_failed(self._workspace, self._options, item, reason)
                 return
 
     def _wait(self, running: dict[Future[list[Outcome]], Item]) -> set[Future[list[Outcome]]]:
-        done, _ = wait(running, timeout=_WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
+        done, _ = wait(running, timeout=WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
         self._watch(*self._totals())
         for process in self._board.stalled(self._options.stall_s):
             # Its pool breaks, and is dealt with as if it had died by itself.
@@ -173,11 +157,6 @@ class _Crew:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
         return done
-
-
-def _singly(item: Item) -> list[Item]:
-    """Return an item of many pictures as items of one, so that one that kills a worker takes no other with it."""
-    return [Item(source.source_id, (source,)) for source in item.sources]
 
 
 class _Pool(ProcessPoolExecutor):
@@ -227,13 +206,7 @@ def _begin(
     pulse: Callable[[], None] = lambda: None,
 ) -> None:
     global _extractor
-    # Threads are spent on frames side by side (see `search`), not within one.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    detector = Detector(min_face=options.min_face, device=device)
-    search = Search(detector, threads, options.batch_size, follow=options.follow)
-    points = read_points(options.landmarks) if options.landmarks else PointTable()
-    _extractor = Extractor(workspace, options, search, threads, points, tick, pulse)
+    _extractor = make_extractor(workspace, options, device, threads, tick, pulse)
 
 
 def _end() -> None:
@@ -248,33 +221,7 @@ def _do(item: Item) -> list[Outcome]:
     if _extractor is None:
         raise RuntimeError("the worker was not begun")
     try:
-        return _extract_and_commit(_extractor, item)
+        return extract_and_commit(_extractor, item)
     finally:
         if _board is not None:
             _board.rest()
-
-
-def _extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
-    extracted = []
-    for source in item.sources:
-        extractor.pulse()
-        extracted.append(extractor.extract(source))
-    outcomes = commit(extractor.workspace, item.name, extracted)
-    for source in item.sources:
-        drop_finding(extractor.workspace.parts, source.source_id)
-    return outcomes
-
-
-def record_failed(workspace: Workspace, options: IngestOptions, item: Item, reason: str) -> list[Outcome]:
-    """Commit a part that says that every source of `item` failed."""
-    rows = [source_row(replace(source, status="failed", reason=reason), options) for source in item.sources]
-    return commit(workspace, item.name, [Extracted(row) for row in rows])
-
-
-def commit(workspace: Workspace, name: str, extracted: list[Extracted]) -> list[Outcome]:
-    """Add what was extracted to the workspace as the part `name`."""
-    flush_crops()
-    faces = FACES.table([face for one in extracted for face in one.faces])
-    sources = SOURCES.table([one.source for one in extracted])
-    store.commit_part(workspace, name, faces, sources)
-    return [Outcome(one.source["path"], one.source["status"], one.source["reason"]) for one in extracted]

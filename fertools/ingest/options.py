@@ -18,8 +18,11 @@ from fertools.ingest.shards import Shard
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.sampling import Sampling
 
-_PACE = ("shard", "workers", "device", "batch_size", "stall_s", "retry_failed", "overwrite")
+_PACE = ("shard", "engine", "ray_address", "workers", "device", "batch_size", "stall_s", "retry_failed", "overwrite")
 """Options that do not change the result, so that a rerun may choose them anew."""
+
+ENGINES = ("local", "ray")
+"""Where work can be done: modules beside this one."""
 
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 
@@ -55,6 +58,8 @@ class IngestOptions:
         modality: what the pictures were taken with.
         licence: terms of the pictures, written to every row.
         shard: work on one share of the files, `I/N` (see `fertools.ingest.shards`); None is all of them.
+        engine: where work is done: `local`, in processes of this machine, or `ray`, on a Ray cluster.
+        ray_address: of the cluster, such as `auto` or `10.0.0.5:6379`; None begins one on this machine.
         workers: processes; None takes one per processor. With one, all work is done in the calling process.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         batch_size: frames per call of the detector on a GPU; on a CPU each is searched alone.
@@ -85,6 +90,8 @@ class IngestOptions:
     modality: str = "visible"
     licence: str | None = None
     shard: str | None = None
+    engine: str = "local"
+    ray_address: str | None = None
     workers: int | None = None
     device: str = "auto"
     batch_size: int = 8
@@ -105,6 +112,10 @@ class IngestOptions:
             Centre.parse(self.centre)
         if self.shard is not None:
             Shard.parse(self.shard)
+        if self.engine not in ENGINES:
+            raise InputError(f"--engine '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
+        if self.ray_address is not None and self.engine != "ray":
+            raise InputError("--ray-address names a Ray cluster; give it with --engine ray")
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}; give 1 or more")
         if self.quality not in STANDARDS:

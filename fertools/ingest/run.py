@@ -28,9 +28,9 @@ from fertools.faces.cascade import MinFace
 from fertools.faces.centring import CENTRED
 from fertools.faces.templates import template_names
 from fertools.faces.weights import load_weights
+from fertools.ingest.engine import Engine, choose_engine, commit
 from fertools.ingest.extract import Extracted, source_row
 from fertools.ingest.findings import drop_findings
-from fertools.ingest.local import commit, work
 from fertools.ingest.options import IngestOptions, refuse_other_options
 from fertools.ingest.plan import Plan, make_plan
 from fertools.ingest.shards import SECTION, Shard, shard_folders
@@ -91,7 +91,9 @@ def ingest(
     options, report = options or IngestOptions(), report or Silent()
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     MinFace.parse(options.min_face)
-    device, weights = choose_device(options.device), load_weights("auto").digest
+    engine, weights = choose_engine(options.engine), load_weights("auto").digest
+    # Elsewhere than here there may be other devices.
+    device = choose_device(options.device) if options.engine == "local" else options.device
     shard = Shard.parse(options.shard) if options.shard else None
     own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     found = discover(inputs, beside=[*own, *shard_folders(workspace, shard.count if shard else 0)])
@@ -114,7 +116,7 @@ def ingest(
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
         try:
-            new = _carry_out(workspace, plan, options, device, report)
+            new = _carry_out(workspace, plan, options, engine, device, report)
         finally:
             # A stopped run leaves a whole manifest of what it committed.
             store.rebuild(workspace)
@@ -162,7 +164,9 @@ def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str]
     )
 
 
-def _carry_out(workspace: Workspace, plan: Plan, options: IngestOptions, device: str, report: Reporter) -> int:
+def _carry_out(
+    workspace: Workspace, plan: Plan, options: IngestOptions, engine: Engine, device: str, report: Reporter
+) -> int:
     total = len(plan.settled) + sum(len(item.sources) for item in plan.items)
     report.start(total)
     if plan.before:
@@ -181,7 +185,7 @@ def _carry_out(workspace: Workspace, plan: Plan, options: IngestOptions, device:
         report.advance(done, **counts)
 
     # Closed at once if anything goes wrong here, so that no worker is at work while the manifest is rebuilt.
-    with closing(work(workspace, options, device, plan.items, watch)) as finished:
+    with closing(engine(workspace, options, device, plan.items, watch)) as finished:
         for outcomes in finished:
             done += len(outcomes)
             for outcome in outcomes:

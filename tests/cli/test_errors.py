@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def _one_sentence(text: str) -> bool:
         (["ingest", "clips", "--every", "two"], "'two' is not a valid integer"),
         (["recrop"], "no manifest"),
         (["recrop", "--template", "round"], "--template 'round' is unknown"),
+        (["ingest", "clips", "--engine", "steam"], "--engine 'steam' is unknown"),
+        (["ingest", "clips", "--ray-address", "auto"], "give it with --engine ray"),
         (["ingest", "clips", "--shard", "3/2"], "--shard is '3/2'"),
         (["merge"], "there is nothing in"),
         (["merge", "clips"], "nothing was ingested in"),
@@ -67,6 +70,17 @@ def test_one_sentence_and_exit_2(fertools: Run, tmp_path: Path, arguments: list[
     assert _one_sentence(ended.err), ended.err
     assert words in ended.err
     assert ended.out == ""
+
+
+def test_ray_that_is_not_installed_is_said(fertools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.png").write_bytes(b"no picture")
+    # A name that is None there counts as not installed.
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ended = fertools("ingest", "clips", "--engine", "ray")
+    assert ended.code == 2
+    assert ended.err == "fertools: --engine ray needs Ray; install it by: pip install 'fertools[ray]'\n"
+    assert list(tmp_path.iterdir()) == [tmp_path / "clips"]
 
 
 def test_a_corrupt_file_among_others_is_exit_3_and_named(fertools: Run, tmp_path: Path) -> None:

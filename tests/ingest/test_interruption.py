@@ -20,6 +20,7 @@ from fertools.core.files import TEMPORARY_PREFIX
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detections, Detector
 from fertools.ingest import local
+from fertools.ingest.engine import Outcome
 from fertools.ingest.extract import Extracted, Extractor
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Item, Source
@@ -199,7 +200,7 @@ def _is_alive(process: int) -> bool:
         return False
 
 
-def deadly(item: Item) -> list[local.Outcome]:
+def deadly(item: Item) -> list[Outcome]:
     """Do an item, but die on the sources named deadly, as a decoder that crashes would."""
     if any(source.path.stem == "deadly" for source in item.sources):
         os._exit(1)
@@ -224,7 +225,7 @@ def test_a_worker_that_dies_takes_only_its_own_source(
     assert all("died" in reason for _, reason in summary.failures)
 
 
-def hanging(item: Item) -> list[local.Outcome]:
+def hanging(item: Item) -> list[Outcome]:
     """Do an item, but never come back from the sources named hung, as from a file on a disk that went away."""
     real = Extractor.extract
     if real.__name__ == "extract":
