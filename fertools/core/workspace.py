@@ -38,8 +38,11 @@ class Workspace:
         """Return the workspace in `folder` (made absolute).
 
         Raises:
-            InputError: `folder` is a file.
+            InputError: `folder` is a file, or an address such as `s3://bucket/name`.
         """
+        # A path has one slash where the address had two.
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(folder)):
+            raise InputError(f"the workspace {folder} is an address; give a folder of a file system with --workspace")
         root = Path(folder).expanduser().resolve()
         if root.exists() and not root.is_dir():
             raise InputError(f"the workspace {root} is a file; give a folder with --workspace")

@@ -36,6 +36,7 @@ def _one_sentence(text: str) -> bool:
         (["ingest", "clips", "--every", "two"], "'two' is not a valid integer"),
         (["recrop"], "no manifest"),
         (["recrop", "--template", "round"], "--template 'round' is unknown"),
+        (["ingest", "clips", "--workspace", "s3://bucket/name"], "is an address"),
         (["ingest", "clips", "--engine", "steam"], "--engine 'steam' is unknown"),
         (["ingest", "clips", "--ray-address", "auto"], "give it with --engine ray"),
         (["ingest", "clips", "--shard", "3/2"], "--shard is '3/2'"),
