@@ -20,7 +20,7 @@ from fertools.cli.options import describe_summary, json_option, open_workspace, 
 @click.option(
     "--follow/--exhaustive",
     default=False,
-    help="In videos: search every twelfth frame in full and follow faces in between, or search every frame.  "
+    help="In videos: search about every twelfth frame in full and follow faces between, or search every frame.  "
     "[default: exhaustive]",
 )
 @click.option(
