@@ -115,13 +115,13 @@ def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
 @pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.slow)])
 def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, tmp_path: Path, kills: int) -> None:
     rng = np.random.default_rng(11)
+    whole = _written(unbroken)
     runs = killed = midway = 0
     workspace = Workspace.at(tmp_path / "0")
     while killed < kills:
-        # Mostly after the first second, which goes by before any file is touched.
-        end_s = time.monotonic() + rng.uniform(0.8, 2.2)
-        workers = 1 if killed % 4 else 2
-        code = _stop_when(workspace, clips, workers, lambda end_s=end_s: time.monotonic() > end_s, signal.SIGKILL)  # type: ignore[misc]
+        # By what was written and not by the clock: how long the work takes to begin differs from machine to machine.
+        moment = _Moment(workspace, int(rng.integers(_written(workspace), whole + 1)), rng.uniform(0, 0.1))
+        code = _stop_when(workspace, clips, 1 if killed % 4 else 2, moment, signal.SIGKILL)
         if code == -signal.SIGKILL:
             killed += 1
             midway += any(workspace.faces.rglob("*.*")) and not workspace.manifest.is_file()
@@ -134,6 +134,23 @@ def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, 
     ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
     assert midway >= kills // 10, "the kills fell before or after the work"
+
+
+def _written(workspace: Workspace) -> int:
+    return sum(path.is_file() for path in workspace.root.rglob("*.*"))
+
+
+class _Moment:
+    """The moment `later_s` after a workspace holds `files` files, told by being called again and again."""
+
+    def __init__(self, workspace: Workspace, files: int, later_s: float) -> None:
+        self._workspace, self._files, self._later_s = workspace, files, later_s
+        self._reached_s: float | None = None
+
+    def __call__(self) -> bool:
+        if self._reached_s is None and _written(self._workspace) >= self._files:
+            self._reached_s = time.monotonic()
+        return self._reached_s is not None and time.monotonic() >= self._reached_s + self._later_s
 
 
 @pytest.fixture(scope="module")
