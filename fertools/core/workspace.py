@@ -84,6 +84,16 @@ class Workspace:
         return self.root / "shards"
 
     @property
+    def ratings_log(self) -> Path:
+        """`annotations/ratings.sqlite`: every act of every rater, to which is only ever added."""
+        return self.root / "annotations" / "ratings.sqlite"
+
+    @property
+    def playable(self) -> Path:
+        """`annotations/playable/`: copies of videos that a browser cannot play, made once and safe to delete."""
+        return self.root / "annotations" / "playable"
+
+    @property
     def lock_path(self) -> Path:
         """The file whose lock says that a command is changing the manifest."""
         return self.root / "manifests" / ".lock"
