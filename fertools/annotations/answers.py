@@ -131,7 +131,7 @@ def _read_acts(log: RatingLog) -> pd.DataFrame:
         parse_options=pj.ParseOptions(explicit_schema=_FIELDS, unexpected_field_behavior="ignore"),
     )
     parents = pc.list_parent_indices(table["faces"]).combine_chunks().to_numpy()
-    acts = table.drop_columns(["faces", "premark"]).to_pandas().iloc[parents].reset_index(drop=True)
+    acts: pd.DataFrame = table.drop_columns(["faces", "premark"]).to_pandas().iloc[parents].reset_index(drop=True)
     for name, column in (("event_id", ids), ("rater", raters), ("kind", kinds)):
         acts[name] = pd.Categorical(column)[parents] if name != "event_id" else np.array(column, object)[parents]
     acts["done_ms"] = np.array(done_ms, np.int64)[parents]

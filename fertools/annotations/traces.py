@@ -14,31 +14,37 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fertools.annotations.events import SAMPLE_COLUMNS
 from fertools.annotations.log import RatingLog
 
 TRACE_COLUMNS = ("rater", "source_id", "frame_index", "media_s", "valence", "arousal", "event_id", "done_ms")
 _PIECES = """
-SELECT e.rater, json_extract(e.body, '$.take'), e.body FROM events e WHERE e.kind = 'trace' ORDER BY e.done_ms, e.number
+SELECT e.rater, json_extract(e.body, '$.take'), e.body FROM events e WHERE e.kind = 'trace' {clause}
+ORDER BY e.done_ms, e.number
 """
 _TAKES = """
 SELECT e.rater, e.event_id, json_extract(e.body, '$.source'), json_extract(e.body, '$.axis'), e.done_ms
-FROM events e WHERE e.kind = 'take' ORDER BY e.done_ms, e.number
+FROM events e WHERE e.kind = 'take' {clause} ORDER BY e.done_ms, e.number
 """
 
 
-def fold_traces(log: RatingLog, undone: set[str]) -> pd.DataFrame:
+def fold_traces(
+    log: RatingLog, undone: set[str], *, rater: str | None = None, source_id: str | None = None
+) -> pd.DataFrame:
     """Return one row per rater, source and frame that a trace says something about.
 
     Args:
         log: the log of events.
         undone: identifiers of acts that do not count.
+        rater: whose traces, with `source_id` of which source; None for all.
+        source_id: of which source, with `rater`; None for all.
 
     Returns:
         The columns of TRACE_COLUMNS, sorted by rater, source and frame. `media_s` is the mean of the browser's media
         times for the frame, `valence` and `arousal` are null where that axis was not rated; `event_id` and `done_ms`
         are those of the latest take that gave one of the two.
     """
-    takes = read_takes(log, undone)
+    takes = read_takes(log, undone, rater=rater, source_id=source_id)
     values: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for take in takes.itertuples(index=False):
         values.setdefault((str(take.rater), str(take.source_id)), []).append(_by_frame(take))
@@ -55,12 +61,16 @@ def fold_traces(log: RatingLog, undone: set[str]) -> pd.DataFrame:
     return pd.concat(folded)[list(TRACE_COLUMNS)].sort_values(order, ignore_index=True)
 
 
-def read_takes(log: RatingLog, undone: Iterable[str] = ()) -> pd.DataFrame:
+def read_takes(
+    log: RatingLog, undone: Iterable[str] = (), *, rater: str | None = None, source_id: str | None = None
+) -> pd.DataFrame:
     """Return every take as it was recorded, raw, in the order in which they began.
 
     Args:
         log: the log of events.
         undone: takes to leave out.
+        rater: whose takes, with `source_id` of which source; None for all.
+        source_id: of which source, with `rater`; None for all.
 
     Returns:
         Columns `rater`, `event_id`, `source_id`, `axis`, `done_ms`, and `samples`: (n, 5) float64 of frame, media time
@@ -68,16 +78,18 @@ def read_takes(log: RatingLog, undone: Iterable[str] = ()) -> pd.DataFrame:
         without a sample are left out.
     """
     left_out = set(undone)
+    about: tuple[str, ...] = () if rater is None else (rater, f"source:{source_id}")
+    clause = "AND e.number IN (SELECT number FROM about WHERE rater = ? AND item = ?)" if about else ""
     pieces: dict[tuple[str, str], list[np.ndarray[Any, np.dtype[np.float64]]]] = {}
-    for rater, take, body in log.connection.execute(_PIECES):
+    for who, take, body in log.connection.execute(_PIECES.format(clause=clause), about):
         if take not in left_out:
             columns = json.loads(body)
-            samples = [columns[name] for name in ("frames", "media_s", "observed_ms", "valence", "arousal")]
-            pieces.setdefault((rater, take), []).append(np.array(samples, np.float64).T)
+            samples = [columns[name] for name in SAMPLE_COLUMNS]
+            pieces.setdefault((who, take), []).append(np.array(samples, np.float64).T)
     rows = [
-        (rater, event_id, source_id, axis, done_ms, np.concatenate(pieces[rater, event_id]))
-        for rater, event_id, source_id, axis, done_ms in log.connection.execute(_TAKES)
-        if (rater, event_id) in pieces
+        (who, event_id, source, axis, done_ms, np.concatenate(pieces[who, event_id]))
+        for who, event_id, source, axis, done_ms in log.connection.execute(_TAKES.format(clause=clause), about)
+        if (who, event_id) in pieces
     ]
     return pd.DataFrame(rows, columns=["rater", "event_id", "source_id", "axis", "done_ms", "samples"])
 
