@@ -60,7 +60,7 @@ def answers(log: RatingLog, workspace: Workspace | None = None) -> pa.Table:
         frame over which a trace was drawn, sorted by these.
     """
     undone = log.undone()
-    faces = _faces(log, undone)
+    faces = answers_about_faces(log, undone)
     traces = fold_traces(log, undone)
     places = _places(workspace)
     faces = faces.merge(places, on="face_id", how="left")
@@ -114,11 +114,13 @@ _FIELDS = pa.schema(
 """What is read of the bodies of events about faces; other fields are passed over."""
 
 
-def _read_acts(log: RatingLog) -> pd.DataFrame:
+def _read_acts(log: RatingLog, rater: str | None) -> pd.DataFrame:
     """Return one row per event about a face and face, in the order in which they happened."""
     rows = log.connection.execute(
         "SELECT event_id, rater, kind, done_ms, body FROM events WHERE kind IN ('rate', 'emotion', 'flag', 'shown') "
-        "ORDER BY done_ms, number"
+        f"AND json_type(body, '$.faces') IS NOT NULL {'' if rater is None else 'AND rater = ?'} "
+        "ORDER BY done_ms, number",
+        () if rater is None else (rater,),
     ).fetchall()
     if not rows:
         return pd.DataFrame(columns=["event_id", "rater", "kind", "done_ms", "face_id", "place", *_FIELDS.names])
@@ -142,8 +144,15 @@ def _read_acts(log: RatingLog) -> pd.DataFrame:
     return acts
 
 
-def _faces(log: RatingLog, undone: set[str]) -> pd.DataFrame:
-    acts = _read_acts(log)
+def answers_about_faces(log: RatingLog, undone: set[str], *, rater: str | None = None) -> pd.DataFrame:
+    """Return the rows of `answers` that are about faces, without their places.
+
+    Args:
+        log: the log of events.
+        undone: identifiers of acts that do not count.
+        rater: whose answers; None for all.
+    """
+    acts = _read_acts(log, rater)
     showings = acts[(acts["kind"] == "shown") & acts["premark"].eq(True)]
     acts = acts[~acts["event_id"].isin(undone)]
     rated = acts[acts["kind"] == "rate"].drop_duplicates(_KEY, keep="last")

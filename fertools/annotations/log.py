@@ -265,6 +265,16 @@ class RatingLog:
         state = {target: kind == "undo" for target, kind in rows}
         return {target for target, undone in state.items() if undone}
 
+    def undone_of(self, rater: str, event_ids: Sequence[str]) -> set[str]:
+        """Return which of a few of one rater's acts were undone and not redone."""
+        rows = self.connection.execute(
+            f"SELECT target, kind FROM events WHERE target IN ({', '.join('?' * len(event_ids))}) AND rater = ? "
+            "AND kind IN ('undo', 'redo') ORDER BY done_ms, number",
+            (*event_ids, rater),
+        )
+        state = {target: kind == "undo" for target, kind in rows}
+        return {target for target, undone in state.items() if undone}
+
 
 def _loads(body: str) -> dict[str, object]:
     content: dict[str, object] = json.loads(body)

@@ -89,6 +89,11 @@ class Workspace:
         return self.root / "annotations" / "ratings.sqlite"
 
     @property
+    def rating_lock(self) -> Path:
+        """The file whose lock says that a rating page is being served."""
+        return self.root / "annotations" / ".lock"
+
+    @property
     def playable(self) -> Path:
         """`annotations/playable/`: copies of videos that a browser cannot play, made once and safe to delete."""
         return self.root / "annotations" / "playable"
