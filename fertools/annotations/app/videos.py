@@ -104,7 +104,8 @@ class Videos:
         return [
             {
                 "source": video.source_id,
-                "name": video.path.rsplit("/", 1)[-1],
+                "name": _short_name(video.path),
+                "path": video.path,
                 "duration_s": video.duration_s,
                 "frames": video.frames,
                 "covered": (covered := self.trace(rater, video.source_id)["covered"]),
@@ -139,3 +140,8 @@ class Videos:
             under_way.error = str(error)
         except Exception as error:
             under_way.error = f"{path} cannot be copied for the browser ({error})"
+
+
+def _short_name(path: str) -> str:
+    """Return the end of a path that tells a video from its neighbours: its folder and its name."""
+    return "/".join(path.split("/")[-2:])
