@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from fertools.annotations.app.desk import Desk
 from fertools.annotations.app.guard import Guard
 from fertools.annotations.app.history import read_history
-from fertools.annotations.app.videos import Videos
+from fertools.annotations.app.videos import COVERED, Videos
 from fertools.annotations.identical import identical_run
 from fertools.annotations.log import RatingLog
 from fertools.annotations.playable import Playable
@@ -104,7 +104,7 @@ class _Site:
         self.desk = desk
         # Slow questions are asked in threads, over a connection of their own.
         self._log = RatingLog(desk.workspace.ratings_log)
-        self.videos = Videos(desk.catalogue, self._log)
+        self.videos = Videos(desk.catalogue, self._log, desk.settings.plan.seed)
 
     def close(self) -> None:
         self.videos.close()
@@ -115,7 +115,7 @@ class _Site:
         return self.desk.rater(request.query_params.get("rater"))
 
     async def settings(self, request: Request) -> Response:
-        return JSONResponse(self.desk.describe())
+        return JSONResponse({**self.desk.describe(), "covered": COVERED})
 
     async def join(self, request: Request) -> Response:
         rater = await self.desk.join((await _read(request)).get("rater"))

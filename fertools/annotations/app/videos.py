@@ -7,15 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fertools.annotations.catalogue import Catalogue, Video
 from fertools.annotations.log import RatingLog
 from fertools.annotations.playable import Playable, as_it_is, find_copy, make_copy
+from fertools.annotations.queue import draw
 from fertools.annotations.traces import fold_traces
 from fertools.core.errors import FertoolsError
 
-COVERED = 0.95
-"""A video counts as traced when this share of its frames lies under a trace on both axes. The first and last frames of
-a playing video are often not reported by the browser."""
+COVERED = 0.9
+"""A video counts as traced when this share of its frames lies between the first and the last that have both values.
+Browsers often do not report the very first and last frames that they play."""
 
 
 @dataclass
@@ -37,10 +40,11 @@ class Videos:
     Args:
         catalogue: which videos there are.
         log: the ratings, read here alone.
+        seed: of the raters' orders.
     """
 
-    def __init__(self, catalogue: Catalogue, log: RatingLog) -> None:
-        self._catalogue, self._log = catalogue, log
+    def __init__(self, catalogue: Catalogue, log: RatingLog, seed: int) -> None:
+        self._catalogue, self._log, self._seed = catalogue, log, seed
         self._lock = threading.RLock()
         self._originals: dict[str, Playable | str] = {}
         self._copies: dict[str, _Copy] = {}
@@ -100,19 +104,26 @@ class Videos:
                 del self._traces[key]
 
     def describe(self, rater: str) -> list[dict[str, Any]]:
-        """Return all videos, with how far the rater is with each."""
+        """Return all videos in the rater's order, with how far the rater is with each.
+
+        They are numbered and not named: names of files and folders often say what is to be judged.
+        """
         return [
             {
-                "source": video.source_id,
-                "name": _short_name(video.path),
-                "path": video.path,
-                "duration_s": video.duration_s,
-                "frames": video.frames,
-                "covered": (covered := self.trace(rater, video.source_id)["covered"]),
+                "source": source_id,
+                "name": f"Video {number}",
+                "duration_s": self._video(source_id).duration_s,
+                "frames": self._video(source_id).frames,
+                "covered": (covered := self.trace(rater, source_id)["covered"]),
                 "done": covered >= COVERED,
             }
-            for video in self._catalogue.videos.values()
+            for number, source_id in enumerate(self._order(rater), 1)
         ]
+
+    def _order(self, rater: str) -> list[str]:
+        sources = list(self._catalogue.videos)
+        keys = np.array([int(source_id[:16], 16) for source_id in sources], np.uint64)
+        return [sources[place] for place in np.argsort(draw(keys, self._seed, f"videos:{rater}"), kind="stable")]
 
     def _video(self, source_id: str) -> Video:
         return self._catalogue.videos[source_id]
@@ -140,8 +151,3 @@ class Videos:
             under_way.error = str(error)
         except Exception as error:
             under_way.error = f"{path} cannot be copied for the browser ({error})"
-
-
-def _short_name(path: str) -> str:
-    """Return the end of a path that tells a video from its neighbours: its folder and its name."""
-    return "/".join(path.split("/")[-2:])

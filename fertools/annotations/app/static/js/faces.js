@@ -101,7 +101,7 @@ export class FacesView {
         h("div", { class: "row apart" }, this.about, this.runButton),
         h("div", { class: "portrait" }, this.image),
         tasks.includes("emotion") ? h("div", { class: "choices", role: "group", "aria-label": "Expression" }, ...this.emotions.values()) : h("div", { hidden: true }),
-        h("div", { class: "choices", role: "group", "aria-label": "Or say of this picture" }, ...this.flags.values()),
+        h("div", { class: "choices marks", role: "group", "aria-label": "Or say of this picture" }, ...this.flags.values()),
       ),
       h(
         "section",

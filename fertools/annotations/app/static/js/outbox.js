@@ -65,7 +65,7 @@ export class Outbox extends EventTarget {
   /** Resolve with true once the server has the event, with false if it was refused. */
   saved(id) {
     if (!this.#waiting.some((entry) => entry.id === id)) return Promise.resolve(true);
-    return new Promise((resolve) => this.#watchers.set(id, resolve));
+    return new Promise((resolve) => this.#watchers.set(id, [...(this.#watchers.get(id) ?? []), resolve]));
   }
 
   /** Resolve once nothing waits any more. */
@@ -115,7 +115,7 @@ export class Outbox extends EventTarget {
       if (!saved.has(id) && !(id in refused)) continue;
       settled.add(id);
       if (id in refused) this.#refused.push({ id, why: refused[id] });
-      this.#watchers.get(id)?.(!(id in refused));
+      this.#watchers.get(id)?.forEach((resolve) => resolve(!(id in refused)));
       this.#watchers.delete(id);
     }
     this.#waiting = this.#waiting.filter((entry) => !settled.has(entry.id));

@@ -87,11 +87,13 @@ export class Plane extends EventTarget {
   }
 
   setPriors(points) {
-    this.#draw("prior", points, (all) =>
-      Object.entries(all).map(([name, { valence, arousal, source }]) =>
-        s("g", {}, s("title", {}, `${name}: ${source}`), s("circle", { cx: valence, cy: -arousal, r: 0.018 }), label(valence, arousal, name)),
-      ),
-    );
+    this.#draw("prior", points, (all) => {
+      // A label goes to the left where a neighbour to the right would be written over.
+      const crowded = (one) => Object.values(all).some((other) => other.valence > one.valence && other.valence - one.valence < 0.3 && Math.abs(other.arousal - one.arousal) < 0.09);
+      return Object.entries(all).map(([name, point]) =>
+        s("g", {}, s("title", {}, `${name}: ${point.source}`), s("circle", { cx: point.valence, cy: -point.arousal, r: 0.018 }), label(point.valence, point.arousal, name, 0.045, crowded(point) || point.valence > 0.55)),
+      );
+    });
   }
 
   /** Draw where the pointer was: a list of [valence, arousal, age], age 0 now and 1 at the end of its life. */
@@ -200,7 +202,6 @@ export function nudged(point, key, small) {
   return [end(valence + move[0]), end(arousal + move[1])];
 }
 
-function label(v, a, words) {
-  const left = v > 0.55;
-  return s("text", { x: v + (left ? -0.1 : 0.1), y: -a + 0.024, "text-anchor": left ? "end" : "start" }, words);
+function label(v, a, words, gap = 0.1, left = v > 0.55) {
+  return s("text", { x: v + (left ? -gap : gap), y: -a + 0.024, "text-anchor": left ? "end" : "start" }, words);
 }

@@ -75,8 +75,15 @@ export class VideosView {
         "section",
         { class: "panel stage", "aria-label": "Video" },
         this.screen,
-        h("div", { class: "row apart" }, h("div", { class: "row" }, this.recordButton, h("button", { type: "button", onclick: () => this.#back() }, "Back 5 s"), this.noteButton), this.time),
-        h("div", { class: "row apart" }, this.speed, this.axis, h("button", { type: "button", "aria-keyshortcuts": "V", onclick: () => this.#watch() }, h("kbd", {}, "V"), "Watch")),
+        h(
+          "div",
+          { class: "row" },
+          this.recordButton,
+          h("button", { type: "button", "aria-keyshortcuts": "Backspace", onclick: () => this.#back() }, "Back 5 s"),
+          h("button", { type: "button", "aria-keyshortcuts": "V", onclick: () => this.#watch() }, h("kbd", {}, "V"), "Watch"),
+          this.noteButton,
+        ),
+        h("div", { class: "row apart" }, this.speed, this.axis, this.time),
         h("div", {}, this.seek, this.timeline.element, h("div", { class: "legend" }, h("span", {}, "valence"), h("span", { class: "arousal" }, "arousal"))),
       ),
       h(
@@ -208,8 +215,10 @@ export class VideosView {
     this.#info.trace = mergeTake(this.#info.trace, recorder);
     this.timeline.set(this.#info.trace, this.#info.times_s);
     const video = this.#videos.find((one) => one.source === this.#current);
-    const covered = this.#info.trace.frames.filter((frame, i) => this.#info.trace.valence[i] !== null && this.#info.trace.arousal[i] !== null).length;
-    if (video && video.frames) Object.assign(video, { covered: covered / video.frames, done: covered / video.frames >= 0.95 });
+    const { frames, valence, arousal } = this.#info.trace;
+    const both = frames.filter((frame, i) => valence[i] !== null && arousal[i] !== null);
+    const covered = both.length && video?.frames ? (both.at(-1) - both[0] + 1) / video.frames : 0;
+    Object.assign(video ?? {}, { covered, done: covered >= this.app.settings.covered });
     this.#drawList();
     if (recorder.frozen) {
       this.#frozenWarning = this.app.ledger.do("warning", { warning: "frozen", source: this.#current, take: recorder.take });
@@ -306,7 +315,7 @@ export class VideosView {
       ...this.#videos.map((video) =>
         h(
           "button",
-          { type: "button", "aria-current": video.source === this.#current ? "true" : null, title: video.path, onclick: () => this.#load(video.source) },
+          { type: "button", "aria-current": video.source === this.#current ? "true" : null, onclick: () => this.#load(video.source) },
           h("span", { class: "name" }, video.name),
           h("span", { class: "number small muted" }, video.done ? "\u2713 traced" : `${Math.round(100 * video.covered)} %`),
         ),
