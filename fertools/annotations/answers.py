@@ -77,10 +77,12 @@ def _table(frame: pd.DataFrame, kind: str) -> pa.Table:
             columns["kind"] = pa.array([kind] * len(frame), field.type)
         elif field.name == "part" and "part" not in frame:
             columns["part"] = pa.array(["main"] * len(frame), field.type)
+        elif pa.types.is_list(field.type):
+            columns[field.name] = pa.array(
+                frame[field.name].tolist() if field.name in frame else [[]] * len(frame), field.type
+            )
         elif field.name in frame:
             columns[field.name] = pa.array(frame[field.name], field.type, from_pandas=True)
-        elif field.name == "flags":
-            columns["flags"] = pa.array([[]] * len(frame), field.type)
         elif pa.types.is_boolean(field.type):
             columns[field.name] = pa.array(np.zeros(len(frame), bool))
         else:
@@ -91,7 +93,9 @@ def _table(frame: pd.DataFrame, kind: str) -> pa.Table:
 def _places(workspace: Workspace | None) -> pd.DataFrame:
     columns = ["face_id", "source_id", "frame_index", "pts_s"]
     if workspace is None:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in zip(columns, "OOif", strict=True)})
+        return pd.DataFrame(
+            {name: pd.Series(dtype=kind) for name, kind in zip(columns, ("O", "O", "i4", "f8"), strict=True)}
+        )
     table: pd.DataFrame = store.read_faces(workspace, columns).to_pandas()
     return table
 
