@@ -40,8 +40,8 @@ def fold_traces(
         source_id: of which source, with `rater`; None for all.
 
     Returns:
-        The columns of TRACE_COLUMNS, sorted by rater, source and frame. `media_s` is the mean of the browser's media
-        times for the frame, `valence` and `arousal` are null where that axis was not rated; `event_id` and `done_ms`
+        The columns of TRACE_COLUMNS, sorted by rater, source and frame. `media_s` is the browser's media time
+        for the frame, `valence` and `arousal` are null where that axis was not rated; `event_id` and `done_ms`
         are those of the latest take that gave one of the two.
     """
     takes = read_takes(log, undone, rater=rater, source_id=source_id)
@@ -99,7 +99,8 @@ def _by_frame(take: Any) -> pd.DataFrame:
     samples = take.samples
     table = pd.DataFrame(samples[:, [0, 1, 3, 4]], columns=["frame_index", "media_s", "valence", "arousal"])
     table["frame_index"] = table["frame_index"].astype(np.int32)
-    table = table.groupby("frame_index", as_index=False).mean()
+    means = {"media_s": "first", "valence": "mean", "arousal": "mean"}
+    table = table.groupby("frame_index", as_index=False).agg(means)
     axes = ("valence", "arousal") if take.axis == "both" else (take.axis,)
     table.attrs["axes"] = axes
     table["event_id"], table["done_ms"] = take.event_id, take.done_ms

@@ -52,7 +52,7 @@ def piece(take: str, frames: list[int], valence: list[Any], arousal: list[Any], 
 
 
 def rating_workspace(
-    root: Path, *, faces: int = 40, videos: dict[str, str] | None = None, frames: int = 50
+    root: Path, *, faces: int = 40, videos: dict[str, str] | None = None, frames: int = 50, labelled: bool = True
 ) -> Workspace:
     """Return a workspace of grey faces with labels, and of clips that grow brighter frame by frame.
 
@@ -61,14 +61,16 @@ def rating_workspace(
         faces: how many, spread over the sources.
         videos: name of each clip to the codec it is written with; one clip that every browser plays if None.
         frames: length of each clip.
+        labelled: whether the faces have an expression.
     """
     clips = videos if videos is not None else {"clip.webm": "libvpx"}
     rows = []
     for number in range(faces):
         name = list(clips)[number % len(clips)]
         emotion = EMOTIONS[number % len(EMOTIONS)]
-        columns = {"emotion": emotion, "emotion_origin": "folder", "track_id": number // len(clips) // 10}
-        rows.append(face(f"face {number}", name, number // len(clips) % frames, **columns))
+        label = {"emotion": emotion, "emotion_origin": "folder"} if labelled else {}
+        place = {"track_id": number // len(clips) // 10}
+        rows.append(face(f"face {number}", name, number // len(clips) % frames, **place, **label))
     sources = [
         source(name, frames_decoded=frames, frames_searched=frames, duration_s=(frames - 1) / 25) for name in clips
     ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 from starlette.testclient import TestClient
 
@@ -45,6 +48,18 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(_template: Path, tmp_path: Path) -> Workspace:
     """Return a workspace of 40 faces and one clip, made once and copied."""
     shutil.copytree(_template, tmp_path, dirs_exist_ok=True)
+    return Workspace.at(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rating_workspace(tmp_path_factory.mktemp("rating"), labelled=False).root
+
+
+@pytest.fixture
+def unlabelled(_unlabelled: Path, tmp_path: Path) -> Workspace:
+    """Return the same of faces without an expression, for which no value is far from the usual."""
+    shutil.copytree(_unlabelled, tmp_path, dirs_exist_ok=True)
     return Workspace.at(tmp_path)
 
 
@@ -94,18 +109,40 @@ def start(root: Path, *arguments: str) -> Served:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
+def run_command() -> Iterator[Callable[..., Served]]:
     """Return `start`, and end what it started."""
     served: list[Served] = []
 
-    def serve_(root: Path, *arguments: str) -> Served:
+    def run(root: Path, *arguments: str) -> Served:
         served.append(start(root, *arguments))
         return served[-1]
 
-    yield serve_
+    yield run
     for one in served:
         one.process.kill()
         one.process.communicate()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Return a function that serves a workspace from a thread, over HTTP, and returns the address."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def serve_(workspace: Workspace, **settings: Any) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        desk = Desk(workspace, Settings(**{"tasks": ("va",), "plan": Plan(calibration=0), **settings}))
+        site = make_site(desk, hosts=frozenset({host}))
+        server = uvicorn.Server(uvicorn.Config(site, log_level="error", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        running.append((server, thread))
+        return f"http://{host}/"
+
+    yield serve_
+    for server, thread in running:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")

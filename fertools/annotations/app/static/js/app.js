@@ -94,6 +94,7 @@ class App extends EventTarget {
       this.view?.close();
       this.view = this.#views[chosen];
       byId("main").replaceChildren(this.view.element);
+      this.#drawUndo();
     }
     await this.view.open(rest);
   }
@@ -175,12 +176,12 @@ class App extends EventTarget {
       history.pushState(null, "", `/${wanted}`);
       await this.show();
     }
-    await this.view.reveal(act);
+    await this.view?.reveal(act);
   }
 
   #drawUndo() {
-    byId("undo").disabled = !this.ledger.canUndo;
-    byId("redo").disabled = !this.ledger.canRedo;
+    byId("undo").disabled = !this.view || !this.ledger.canUndo;
+    byId("redo").disabled = !this.view || !this.ledger.canRedo;
   }
 
   #drawSaved() {

@@ -76,7 +76,7 @@ export class FacesView {
     const next = h("button", { type: "button", onclick: () => this.#next() }, "Next open face ", h("kbd", {}, "Space"));
     this.image = h("img", { alt: "The face to rate", draggable: "false" });
     this.about = h("p", { class: "small muted" });
-    this.runButton = h("button", { type: "button", "aria-keyshortcuts": "R", onclick: () => this.#applyRun() });
+    this.runButton = h("button", { type: "button", hidden: true, "aria-keyshortcuts": "R", onclick: () => this.#applyRun() });
     this.emotions = new Map(
       this.app.settings.emotions.slice(0, 9).map((emotion, i) => [
         emotion,
@@ -292,14 +292,17 @@ export class FacesView {
   }
 
   #isOutside(item, answer) {
-    const expression = this.app.settings.tasks.includes("emotion") ? answer.emotion : item.usual;
+    const named = this.app.settings.tasks.includes("emotion");
+    const expression = named ? answer.emotion : item.usual;
     const usual = this.app.settings.points[expression];
     if (!usual || answer.valence === null || item.part === "calibration") return false;
     const distance = Math.hypot(answer.valence - usual.valence, answer.arousal - usual.arousal);
     if (distance <= this.app.settings.usual_radius) return false;
     const { face, part } = item;
     this.#warning = this.app.ledger.do("warning", { warning: "outside", faces: [face], part, emotion: expression, distance: Math.round(distance * 1000) / 1000 });
-    this.says.warn(`This is far from where ${expression} usually lies. It is saved; point again if you meant another place.`, () => this.#keepWarned());
+    // Which label a face came with is not told, or it would be the answer to the next question.
+    const usually = named ? `where ${expression} usually lies` : "where faces of this one's label usually lie";
+    this.says.warn(`This is far from ${usually}. It is saved; point again if you meant another place.`, () => this.#keepWarned());
     return true;
   }
 
