@@ -135,6 +135,7 @@ export class FacesView {
     this.#told = null;
     this.plane.setReference(null);
     this.plane.setPending(null);
+    this.plane.reset();
     this.image.src = `/face/${item.face}`;
     this.image.alt = `Face ${item.place === null ? "" : item.place + 1} to rate`;
     this.app.go(`/faces/${item.part}/${item.face}`, { replace: true });

@@ -14,6 +14,7 @@ export class Plane extends EventTarget {
   #layers = {};
   #inputs = {};
   #pointer = null;
+  #typing = false;
 
   constructor() {
     super();
@@ -133,25 +134,41 @@ export class Plane extends EventTarget {
     const field = (name) => {
       const input = h("input", {
         type: "number", min: "-1", max: "1", step: "0.01", inputmode: "decimal", "aria-label": `${name}, from \u22121 to 1`,
-        onchange: () => this.#typed(),
-        onkeydown: (event) => event.key === "Enter" && (event.stopPropagation(), this.#typed()),
+        oninput: () => (this.#typing = true),
+        onkeydown: (event) => {
+          if (event.key !== "Enter") return;
+          event.stopPropagation();
+          if (this.#typed()) this.focus();
+        },
       });
       this.#inputs[name.toLowerCase()] = input;
       return h("label", {}, name, input);
     };
-    return h("div", { class: "readout" }, field("Valence"), field("Arousal"));
+    // Going from one number to the other is still typing; going elsewhere ends it.
+    const leave = (event) => this.readout.contains(event.relatedTarget) || this.#typed();
+    return h("div", { class: "readout", onfocusout: leave }, field("Valence"), field("Arousal"));
   }
 
+  /** Take what was typed, once; returns whether it could be taken. */
   #typed() {
+    if (!this.#typing) return true;
     const values = [this.#inputs.valence, this.#inputs.arousal].map((input) => (input.value === "" ? NaN : Number(input.value)));
     const wrong = values.findIndex((value) => Number.isFinite(value) && Math.abs(value) > 1);
     if (wrong >= 0) this.dispatchEvent(new CustomEvent("fault", { detail: `${["Valence", "Arousal"][wrong]} lies between \u22121 and 1.` }));
-    else if (values.every(Number.isFinite)) this.#choose(values, "typed");
+    if (wrong >= 0 || !values.every(Number.isFinite)) return false;
+    this.#typing = false;
+    this.#choose(values, "typed");
+    return true;
+  }
+
+  /** Forget what was being typed, as when another face comes. */
+  reset() {
+    this.#typing = false;
+    this.#show(null);
   }
 
   #show(point) {
-    // What is being typed is left alone.
-    if (this.readout?.contains(document.activeElement) && document.activeElement.tagName === "INPUT" && point === this.#pointer) return;
+    if (this.#typing) return;
     const [valence, arousal] = point ?? this.answer ?? [null, null];
     this.#inputs.valence.value = valence === null ? "" : valence.toFixed(2);
     this.#inputs.arousal.value = arousal === null ? "" : arousal.toFixed(2);
