@@ -217,6 +217,8 @@ class Desk:
         return self._progress[rater]
 
     def _mark_done(self, rater: str, progress: _Progress) -> None:
+        if next(self.log.events(rater=rater, kinds=tuple(ACTS)), None) is None:
+            return  # a newcomer's first page need not wait for a fold over nothing
         table = answers_about_faces(self.log, self.log.undone(rater), rater=rater)
         done = np.array([bool(PASSES & set(flags)) for flags in table["flags"]], bool)
         given = {"va": table["valence"].notna(), "emotion": table["emotion"].notna()}

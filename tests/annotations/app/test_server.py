@@ -181,10 +181,11 @@ def _kill_server_and_tab(browser: Browser, root: Path, clicks: int, seed: int) -
     done = 0
     try:
         page.goto(f"{served.address}?rater=anna")
+        page.get_by_label("Go on by itself").uncheck()
         while done < clicks:
             expect(page.locator(".thumb[aria-current]")).to_be_visible()
             for _ in range(rng.randint(1, 3)):
-                page.locator(".thumb").nth(done % 24).click()
+                page.locator(".thumb").nth(done % 16).click()
                 page.get_by_label("Valence, from").fill(f"{(done % 100) / 100}")
                 page.get_by_label("Arousal, from").fill("0.25")
                 page.get_by_label("Arousal, from").press("Enter")
@@ -192,7 +193,7 @@ def _kill_server_and_tab(browser: Browser, root: Path, clicks: int, seed: int) -
             if rng.random() < 0.6:
                 served.process.kill()
                 served.process.communicate()
-                page.locator(".thumb").nth(done % 24).click()
+                page.locator(".thumb").nth(done % 16).click()
                 page.get_by_label("Valence, from").fill(f"{(done % 100) / 100}")
                 page.get_by_label("Arousal, from").fill("0.25")
                 page.get_by_label("Arousal, from").press("Enter")
