@@ -39,3 +39,12 @@ def test_agreement_is_counted_by_frame() -> None:
     found = compare(wanted, given)
     assert (found.wanted, found.share) == (4, 0.25)
     assert found.mean_px == found.worst_px == pytest.approx(18**0.5)
+
+
+def test_the_rating_page_is_measured_over_http(tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / "bench_rating.py"), "--faces", "600", "--raters", "2", "--seconds", "0.5"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    counts = {line.split()[0]: int(line.split()[1]) for line in ended.stdout.splitlines()[3:]}
+    assert counts["page"] == 2
+    assert counts["write"] == counts["next"] > 0
