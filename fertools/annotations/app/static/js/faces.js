@@ -150,7 +150,7 @@ export class FacesView {
 
   #hint() {
     if (this.#item.part === "calibration") return "Calibration: say what you see; then you are shown where others place it.";
-    if (this.#ghost()) return `Suggested by ${this.#item.premark.origin}: Enter takes it; point anywhere to say otherwise.`;
+    if (this.#ghost()) return `Suggested by ${this.#item.premark.origin === this.app.settings.prior ? "the prior" : this.#item.premark.origin}: Enter takes it; point anywhere to say otherwise.`;
     if (this.app.settings.tasks.includes("va")) return "Point at the plane where this face lies.";
     return "Name what this face expresses.";
   }
