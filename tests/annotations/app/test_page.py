@@ -324,6 +324,22 @@ def test_a_trace_is_keyed_to_the_frames_that_were_shown(
     assert page.faults == []  # type: ignore[attr-defined]
 
 
+def test_a_browser_that_does_not_say_which_frame_it_shows_goes_by_the_playing_time(
+    serve: Serve, context: BrowserContext, unlabelled: Workspace
+) -> None:
+    context.add_init_script("delete HTMLVideoElement.prototype.requestVideoFrameCallback")
+    page = _open(context, serve(unlabelled), "videos")
+    list(_trace(page))
+    _all_saved(page)
+    assert _kinds(unlabelled, "take")[0]["exact"] is False
+    with RatingLog(unlabelled.ratings_log) as log:
+        (samples,) = read_takes(log)["samples"].tolist()
+    frames, media_s = samples[:, 0], samples[:, 1]
+    assert len(set(frames.tolist())) > 10
+    assert (frames / 25 <= media_s + 1e-3).all()
+    assert (media_s[frames < 49] < (frames[frames < 49] + 1) / 25 + 1e-3).all()
+
+
 def test_a_stretch_is_recorded_again_on_one_axis_and_undone(
     serve: Serve, context: BrowserContext, unlabelled: Workspace
 ) -> None:
