@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fertools.annotations.agreement import measure_agreement as measure_agreement
     from fertools.annotations.labels import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.core.workspace import Workspace as Workspace
@@ -43,6 +44,7 @@ _HOMES = {
     "fill_prior": "fertools.annotations.prior",
     "import_labels": "fertools.annotations.labels",
     "ingest": "fertools.ingest.run",
+    "measure_agreement": "fertools.annotations.agreement",
     "merge": "fertools.ingest.merge",
     "read_faces": "fertools.manifests.store",
     "read_sources": "fertools.manifests.store",

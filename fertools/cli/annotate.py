@@ -10,7 +10,9 @@ import click
 
 from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
 
-SUBCOMMANDS: dict[str, str] = {}
+SUBCOMMANDS: dict[str, str] = {
+    "agreement": "Say how far raters agree.",
+}
 """Commands below `annotate`, each in a module `annotate_NAME` beside this one, with their summaries."""
 
 
