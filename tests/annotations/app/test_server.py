@@ -92,6 +92,25 @@ def test_beyond_loopback_the_address_has_the_token(run_command: Run, workspace: 
     assert _ask(here, "GET", "/api/settings", cookie=f"fertools-token={token}")[0] == 200
 
 
+def test_the_page_works_from_another_machine(browser: Browser, run_command: Run, unlabelled: Workspace) -> None:
+    """Where the address is neither loopback nor HTTPS, browsers withhold some of what the page might use."""
+    arguments = ("--host", "0.0.0.0", "--token", "0123456789abcdef", "--calibration", "0")
+    served = run_command(unlabelled.root, "--va", "--port", "0", *arguments)
+    parts = urlsplit(served.address)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://rating.test:{parts.port}/?{parts.query}&rater=anna")
+    assert page.evaluate("isSecureContext") is False
+    expect(page.get_by_text("Face 1 of 40")).to_be_visible()
+    assert "token" not in page.url
+    page.get_by_label("Valence, from").fill("0.5")
+    page.get_by_label("Arousal, from").fill("0.25")
+    page.get_by_label("Arousal, from").press("Enter")
+    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+    expect(page.locator("#saved")).to_have_attribute("data-state", "saved")
+    context.close()
+
+
 class _Rater(threading.Thread):
     """Sends acts one after the other, and each again until it is acknowledged, as the page does."""
 

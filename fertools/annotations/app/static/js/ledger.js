@@ -17,7 +17,7 @@ export class Ledger extends EventTarget {
     super();
     this.outbox = outbox;
     this.rater = rater;
-    this.tab = crypto.randomUUID();
+    this.tab = newId();
     this.#clockAhead_ms = serverNow_ms - Date.now();
     if (this.#channel) this.#channel.onmessage = ({ data }) => data.rater === this.rater && this.#take(data.event, data.items);
   }
@@ -46,7 +46,7 @@ export class Ledger extends EventTarget {
   do(kind, body) {
     // Milliseconds on the server's clock, and never backwards within a tab.
     this.#last_ms = Math.max(this.#last_ms, Date.now() + Math.round(this.#clockAhead_ms));
-    const event = { id: crypto.randomUUID(), kind, tab: this.tab, at_ms: this.#last_ms, ...body };
+    const event = { id: newId(), kind, tab: this.tab, at_ms: this.#last_ms, ...body };
     const items = itemsOf(event);
     this.#take(event, items);
     this.#channel?.postMessage({ rater: this.rater, event, items });
@@ -92,6 +92,11 @@ export class Ledger extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** Return 128 random bits. (crypto.randomUUID is only there on loopback and HTTPS.) */
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function move(id, from, to) {
