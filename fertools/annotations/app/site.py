@@ -5,9 +5,11 @@ Every answer about ratings is about one rater's own; there is no address that gi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from fertools.annotations.agreement import measure_agreement
 from fertools.annotations.app.desk import Desk
 from fertools.annotations.app.guard import Guard
 from fertools.annotations.app.history import read_history
@@ -35,7 +38,7 @@ PAGE = 24
 MOST_EVENTS = 1000
 MOST_BYTES = 8 << 20
 """What one request may send."""
-PAGES = ("/", "/faces", "/faces/{part}/{face}", "/videos", "/videos/{source}")
+PAGES = ("/", "/faces", "/faces/{part}/{face}", "/videos", "/videos/{source}", "/agreement")
 """Addresses of the page itself; a link to any of them opens it there."""
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -69,6 +72,7 @@ def make_site(desk: Desk, *, hosts: frozenset[str] | None, token: str | None = N
         Route("/api/run", site.run),
         Route("/api/reference", site.reference),
         Route("/api/history", site.history),
+        Route("/api/agreement", site.agreement),
         Route("/api/videos", site.list_videos),
         Route("/api/video", site.video),
         Route("/face/{face}", site.face),
@@ -104,6 +108,7 @@ class _Site:
         self.desk = desk
         # Slow questions are asked in threads, over a connection of their own.
         self._log = RatingLog(desk.workspace.ratings_log)
+        self._comparing = asyncio.Lock()
         self.videos = Videos(desk.catalogue, self._log, desk.settings.plan.seed)
 
     def close(self) -> None:
@@ -165,6 +170,20 @@ class _Site:
     async def history(self, request: Request) -> Response:
         found = await run_in_threadpool(read_history, self._log, self._rater(request), _number(request, "skip"))
         return JSONResponse(found)
+
+    async def agreement(self, request: Request) -> Response:
+        self._rater(request)
+        # One at a time: it is work for a whole core, and others are rating.
+        async with self._comparing:
+            found = await run_in_threadpool(measure_agreement, self.desk.workspace)
+        # Numbers alone: what others said of a face stays hidden.
+        worst = [
+            {"face": one["face_id"], "spread": one["spread"]}
+            for one in found.worst
+            if one.get("face_id") in self.desk.catalogue.row_of
+        ]
+        estimates = [asdict(one) for one in found.estimates]
+        return JSONResponse({"estimates": estimates, "videos": found.videos, "worst": worst, "notes": found.notes})
 
     async def list_videos(self, request: Request) -> Response:
         return JSONResponse({"videos": await run_in_threadpool(self.videos.describe, self._rater(request))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fertools.annotations.log import RatingLog
 from fertools.annotations.queue import Plan
 from fertools.annotations.traces import read_takes
 from fertools.core.workspace import Workspace
+from tests.annotations.acts import event, face_id
 
 Serve = Callable[..., str]
 
@@ -400,3 +402,19 @@ def test_all_of_it_is_on_the_screen_and_has_a_name(
         )
         assert unnamed == []
         page.close()
+
+
+def test_agreement_is_shown_in_the_page(serve: Serve, context: BrowserContext, unlabelled: Workspace) -> None:
+    with RatingLog(unlabelled.ratings_log) as log:
+        for rater, third in (("anna", 1.0), ("ben", -1.0)):
+            values = [third if number == 3 else number / 20 for number in range(20)]
+            acts = [event("rate", faces=[face_id(n)], valence=value, arousal=-value) for n, value in enumerate(values)]
+            log.append(rater, acts)
+    page = _open(context, serve(unlabelled), "agreement")
+    table = page.get_by_role("table", name="faces, from 1 video", exact=True)
+    expect(table.get_by_role("rowheader")).to_contain_text(["CCC", "PCC", "ICC(2,1)", "ICC(2,k)", "ICC(3,k)", "alpha"])
+    expect(page.get_by_role("rowheader", name="anna & ben")).to_be_visible()
+    page.get_by_role("link", name="Open this face").first.click()
+    expect(page.get_by_text(re.compile("Face [0-9]+ of 40"))).to_be_visible()
+    assert _place(page) == face_id(3)
+    assert page.faults == []  # type: ignore[attr-defined]

@@ -36,7 +36,7 @@ def _rate(face: str, valence: float = 0.5, **body: Any) -> dict[str, Any]:
     return raw("rate", faces=[face], valence=valence, arousal=0.0, **body)
 
 
-@pytest.mark.parametrize("path", ["/", "/faces", "/faces/main/abc", "/videos", "/videos/abc"])
+@pytest.mark.parametrize("path", ["/", "/faces", "/faces/main/abc", "/videos", "/videos/abc", "/agreement"])
 def test_every_link_opens_the_page(open_page: Open, workspace: Workspace, path: str) -> None:
     answer = open_page(workspace).get(path)
     assert answer.status_code == 200
@@ -339,3 +339,22 @@ def test_a_video_that_is_gone_says_so(open_page: Open, workspace: Workspace) -> 
         info = client.get("/api/video", params={"rater": "anna", "source": source}).json()
     assert info["state"] == "failed"
     assert "clip.webm" in info["error"]
+
+
+def test_agreement_tells_numbers_and_not_what_others_said(open_page: Open, workspace: Workspace) -> None:
+    client = open_page(workspace, tasks=("va",))
+    _join(client, "anna")
+    _join(client, "ben")
+    alone = client.get("/api/agreement", params={"rater": "anna"})
+    assert alone.status_code == 400
+    assert "two raters" in alone.json()["error"]
+    for rater, turn in (("anna", 1), ("ben", -1)):
+        rates = [_rate(face_id(n), (n - 10) / 10 * (1 if n != 3 else turn)) for n in range(20)]
+        _send(client, *rates, rater=rater)
+    answer = client.get("/api/agreement", params={"rater": "anna"})
+    found = answer.json()
+    measures = {one["measure"] for one in found["estimates"]}
+    assert {"ccc", "pcc", "icc_2_1", "alpha"} <= measures
+    assert found["worst"][0]["face"] == face_id(3)
+    assert "said" not in answer.text
+    assert client.get("/api/agreement", params={"rater": "eve"}).status_code == 400

@@ -1,5 +1,6 @@
 // The page: who rates, which view is open, what is saved, and the keys that all views share.
 
+import { AgreementView } from "./agreement.js";
 import { get, post } from "./api.js";
 import { byId, h, tell } from "./dom.js";
 import { FacesView } from "./faces.js";
@@ -8,7 +9,8 @@ import { Ledger } from "./ledger.js";
 import { Outbox } from "./outbox.js";
 import { VideosView } from "./videos.js";
 
-const VIEWS = { faces: FacesView, videos: VideosView };
+const VIEWS = { faces: FacesView, videos: VideosView, agreement: AgreementView };
+const NAMES = { faces: "Faces", videos: "Videos", agreement: "Agreement" };
 const SHARED_KEYS = [
   ["Z", "Undo, without end"],
   ["Y", "Redo"],
@@ -200,7 +202,7 @@ class App extends EventTarget {
 
   #drawHelp() {
     const rows = (keys) => keys.flatMap(([key, does]) => [h("kbd", {}, key), h("span", {}, does)]);
-    const name = this.view instanceof VideosView ? "Videos" : "Faces";
+    const name = NAMES[Object.keys(VIEWS).find((one) => this.view instanceof VIEWS[one])];
     byId("help-keys").replaceChildren(h("h3", {}, name), ...rows(this.view.constructor.keys), h("h3", {}, "Everywhere"), ...rows(SHARED_KEYS));
     byId("help-dialog").showModal();
   }
@@ -239,7 +241,7 @@ class App extends EventTarget {
     else if (letter === "z") this.undo();
     else if (command) taken = false;
     else if (event.key === "?") this.#drawHelp();
-    else if (letter === "m") this.go(this.view instanceof VideosView ? "/faces" : "/videos");
+    else if (letter === "m") this.go(this.view instanceof FacesView ? "/videos" : "/faces");
     else taken = this.view.key(event);
     if (taken) event.preventDefault();
   }
