@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fertools.annotations.agreement import measure_agreement as measure_agreement
     from fertools.annotations.labels import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
+    from fertools.annotations.publish import publish as publish
     from fertools.core.workspace import Workspace as Workspace
     from fertools.ingest.merge import merge as merge
     from fertools.ingest.options import IngestOptions as IngestOptions
@@ -46,6 +47,7 @@ _HOMES = {
     "ingest": "fertools.ingest.run",
     "measure_agreement": "fertools.annotations.agreement",
     "merge": "fertools.ingest.merge",
+    "publish": "fertools.annotations.publish",
     "read_faces": "fertools.manifests.store",
     "read_sources": "fertools.manifests.store",
     "recrop": "fertools.ingest.recrop",

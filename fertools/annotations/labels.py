@@ -6,7 +6,7 @@ The whole file is checked before anything is written. If one cell is wrong, noth
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.change import changing
+from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LAYERS
 
 LABEL_COLUMNS = ("emotion", "valence", "arousal", "intensity", "subject_id")
@@ -208,10 +208,11 @@ def _applied(
             text = "dataset" if name == "subject_id" else origin
             after = _put(after, origins[name], [text], chosen, np.zeros(len(faces), np.int64))
         if name == "valence":
-            after = _put(after, "va_raters", [None], chosen, np.zeros(len(faces), np.int64))
+            for beside in ("va_raters", "valence_spread", "arousal_spread"):
+                after = _put(after, beside, [None], chosen, np.zeros(len(faces), np.int64))
         if name == "subject_id":
             after = _put(after, "subject_confidence", [None], chosen, np.zeros(len(faces), np.int64))
-    moved = _differs(faces, after, ("emotion",))
+    moved = differs(faces, after, ("emotion",))
     dropped = moved & np.array([text == "prior" for text in after["va_origin"].to_pylist()], bool)
     if dropped.any():
         after = without_priors(after, pa.chunked_array([pa.array(moved)]))
@@ -221,7 +222,7 @@ def _applied(
         key=key,
         faces=int(np.isin(rows.target_of_face, rows.target[rows.target >= 0]).sum()),
         labelled=labelled,
-        changed=int(_differs(faces, after, LAYERS).sum()),
+        changed=int(differs(faces, after, LAYERS).sum()),
         priors_dropped=int(dropped.sum()),
         ignored=tuple(name for name in table.columns if name not in known),
     )
@@ -244,13 +245,3 @@ def _put(
     values = pc.take(pa.array(cells, field.type), pa.array(position, mask=~chosen))
     merged = pc.if_else(pa.array(chosen), values, faces[name])
     return faces.set_column(faces.schema.get_field_index(name), field, merged)
-
-
-def _differs(before: pa.Table, after: pa.Table, names: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which rows differ in one of the label columns `names`; null is like null."""
-    changed = np.zeros(len(before), bool)
-    for name in names:
-        same = pc.fill_null(pc.equal(before[name], after[name]), False)
-        both_null = pc.and_(pc.is_null(before[name]), pc.is_null(after[name]))
-        changed |= ~pc.or_(same, both_null).to_numpy()
-    return changed

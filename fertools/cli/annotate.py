@@ -12,6 +12,7 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 
 SUBCOMMANDS: dict[str, str] = {
     "agreement": "Say how far raters agree.",
+    "publish": "Write what raters say together into the manifest.",
 }
 """Commands below `annotate`, each in a module `annotate_NAME` beside this one, with their summaries."""
 

@@ -89,6 +89,11 @@ class Workspace:
         return self.root / "annotations" / "ratings.sqlite"
 
     @property
+    def ratings(self) -> Path:
+        """`annotations/ratings.parquet`: what each rater said of each face and frame, as last published."""
+        return self.root / "annotations" / "ratings.parquet"
+
+    @property
     def rating_lock(self) -> Path:
         """The file whose lock says that a rating page is being served."""
         return self.root / "annotations" / ".lock"
