@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fertools.annotations.agreement import measure_agreement as measure_agreement
+    from fertools.annotations.exchange import export_annotations as export_annotations
+    from fertools.annotations.exchange import import_annotations as import_annotations
     from fertools.annotations.labels import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
@@ -42,7 +44,9 @@ _HOMES = {
     "SampleOptions": "fertools.samples.dataset",
     "SplitOptions": "fertools.manifests.splits",
     "draw_dataset": "fertools.samples.dataset",
+    "export_annotations": "fertools.annotations.exchange",
     "fill_prior": "fertools.annotations.prior",
+    "import_annotations": "fertools.annotations.exchange",
     "import_labels": "fertools.annotations.labels",
     "ingest": "fertools.ingest.run",
     "measure_agreement": "fertools.annotations.agreement",

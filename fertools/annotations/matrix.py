@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 AXES = ("valence", "arousal")
-MAX_GAP_S = 0.5
+MAX_GAP_S = 1.0
 """A trace says something between two of its samples that are no further apart than this."""
 
 

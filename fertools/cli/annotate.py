@@ -13,6 +13,8 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 SUBCOMMANDS: dict[str, str] = {
     "agreement": "Say how far raters agree.",
     "publish": "Write what raters say together into the manifest.",
+    "import": "Read labels, or what raters said, from files of other tools.",
+    "export": "Write the labels for other tools.",
 }
 """Commands below `annotate`, each in a module `annotate_NAME` beside this one, with their summaries."""
 
