@@ -379,11 +379,7 @@ def _finished(
 def _suppress(candidates: _Candidates, threshold: float, *, nested: bool = False) -> NDArray[np.int64]:
     """Return the places that non-maximum suppression within each picture keeps: by picture, best first."""
     rule = boxwork.suppress_nested if nested else boxwork.suppress
-    kept = [np.zeros(0, np.int64)]
-    for number in np.unique(candidates.picture):
-        here = np.flatnonzero(candidates.picture == number)
-        kept.append(here[rule(candidates.boxes[here], candidates.scores[here], threshold)])
-    return np.concatenate(kept)
+    return rule(candidates.boxes, candidates.scores, threshold, candidates.picture)
 
 
 def _load(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
