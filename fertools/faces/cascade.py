@@ -14,7 +14,6 @@ precision from the second picture on), box numbers held in 16 bits, and a crash 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,9 @@ from torch import Tensor, nn
 from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
 from fertools.faces.area import AreaTable
+from fertools.faces.candidates import Candidates, finished, suppress
+from fertools.faces.detections import Detections, nothing
+from fertools.faces.min_face import MinFace
 from fertools.faces.networks import ONet, PNet, RNet
 from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, propose, pyramid
 from fertools.faces.weights import CascadeWeights, load_weights
@@ -41,112 +43,6 @@ _CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
 
 _CERTAIN = 0.995
 """Score from which a refined face needs no second look."""
-
-SMALLEST_FACE_PX = PNet.WINDOW_PX
-"""Faces smaller than P-Net's window would have to be enlarged, which shows it nothing that is in the picture."""
-
-
-@dataclass(frozen=True)
-class MinFace:
-    """The smallest face to look for, in pixels or as a share of the picture's short side.
-
-    Attributes:
-        px: pixels; None if a share is given.
-        share: share of the short side, above 0 and at most 1; None if pixels are given.
-    """
-
-    px: float | None = None
-    share: float | None = None
-
-    @classmethod
-    def parse(cls, text: str | float) -> MinFace:
-        """Read `20` or `10%`.
-
-        Raises:
-            InputError: it is neither, or out of range.
-
-        Example:
-            >>> MinFace.parse("10%").in_picture(1080, 1920)
-            108.0
-        """
-        words = str(text).strip()
-        try:
-            number = float(words.removesuffix("%"))
-        except ValueError:
-            number = float("nan")
-        if words.endswith("%") and 0 < number <= 100:
-            return cls(share=number / 100)
-        if not words.endswith("%") and SMALLEST_FACE_PX <= number < float("inf"):
-            return cls(px=number)
-        raise InputError(
-            f"the smallest face '{words}' is neither a number of pixels from {SMALLEST_FACE_PX} up, such as 20, "
-            f"nor a share of the picture's short side, such as 10%"
-        )
-
-    def in_picture(self, height: int, width: int) -> float:
-        """Return the pixels that it means in a picture of this size, never below `SMALLEST_FACE_PX`."""
-        if self.share is not None:
-            return max(float(SMALLEST_FACE_PX), self.share * min(height, width))
-        return float(SMALLEST_FACE_PX if self.px is None else self.px)
-
-
-@dataclass(frozen=True)
-class Detections:
-    """The faces of one picture, the surest first.
-
-    Attributes:
-        boxes: (n, 4) float32 x1, y1, x2, y2 in source pixels; may reach past the picture.
-        scores: (n,) float32 face probability, above the last threshold, at most 1.
-        landmarks: (n, 5, 2) float32 x, y in source pixels of left eye, right eye, nose, left and right mouth corner;
-            left is the smaller x in an upright picture.
-    """
-
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Detections:
-        """Return some of the faces."""
-        return Detections(self.boxes[places], self.scores[places], self.landmarks[places])
-
-
-def nothing() -> Detections:
-    """Return the detections of a picture without faces."""
-    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
-
-
-def join(parts: Sequence[Detections]) -> Detections:
-    """Return all faces of one picture that were found in several ways, the surest first."""
-    scores = np.concatenate([part.scores for part in parts])
-    order = np.argsort(-scores, kind="stable")
-    return Detections(
-        np.concatenate([part.boxes for part in parts])[order],
-        scores[order],
-        np.concatenate([part.landmarks for part in parts])[order],
-    )
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """Boxes under way through the cascade, of all pictures of a stack."""
-
-    picture: NDArray[np.int64]
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-
-    def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> _Candidates:
-        return _Candidates(self.picture[places], self.boxes[places], self.scores[places])
-
-    @classmethod
-    def joined(cls, parts: Sequence[_Candidates]) -> _Candidates:
-        return cls(
-            np.concatenate([part.picture for part in parts]),
-            np.concatenate([part.boxes for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-        )
 
 
 class Detector:
@@ -248,18 +144,18 @@ class Detector:
             doubtful = np.setdiff1d(np.arange(len(inside)), certain)
             if len(doubtful):
                 again, points = self._refine_from([windows[place] for place in doubtful], boxes[inside[doubtful]], WIDE)
-                again = _Candidates(doubtful[again.picture], again.boxes, again.scores)
-                candidates = _Candidates.joined([candidates, again])
+                again = Candidates(doubtful[again.picture], again.boxes, again.scores)
+                candidates = Candidates.joined([candidates, again])
                 landmarks = np.concatenate([landmarks, points])
         # One frame: the windows overlap, and two may have led to one face.
-        alone = _Candidates(np.zeros_like(candidates.picture), candidates.boxes, candidates.scores)
-        kept = _suppress(alone, 0.7, nested=True)
+        alone = Candidates(np.zeros_like(candidates.picture), candidates.boxes, candidates.scores)
+        kept = suppress(alone, 0.7, nested=True)
         found = Detections(candidates.boxes[kept], candidates.scores[kept], landmarks[kept])
         return found, inside[candidates.picture[kept]]
 
     def _refine_from(
         self, windows: Sequence[Window], boxes: NDArray[np.float32], starts: Starts
-    ) -> tuple[_Candidates, NDArray[np.float32]]:
+    ) -> tuple[Candidates, NDArray[np.float32]]:
         """Return the candidates that O-Net passes, `picture` being the number of their window, and their points."""
         squares = starts.around(boxes)
         count = len(squares) // len(boxes)
@@ -267,13 +163,13 @@ class Detector:
         scores, offsets = self._look_through(self._rnet, RNet.INPUT_PX, windows, owner, squares)
         best = scores.reshape(-1, count).argmax(axis=1) + np.arange(len(boxes)) * count
         passed = np.union1d(np.flatnonzero(scores > self.thresholds[1]), best)
-        candidates = _Candidates(owner[passed], squares[passed], scores[passed])
-        kept = _suppress(candidates, 0.7)
+        candidates = Candidates(owner[passed], squares[passed], scores[passed])
+        kept = suppress(candidates, 0.7)
         moved = boxwork.square(boxwork.regress(candidates.boxes[kept], offsets[passed][kept]))
         owner = candidates.picture[kept]
         scores, offsets, points = self._look_through(self._onet, ONet.INPUT_PX, windows, owner, moved)
         passed = np.flatnonzero(scores > self.thresholds[2])
-        return _finished(_Candidates(owner[passed], moved[passed], scores[passed]), offsets[passed], points[passed])
+        return finished(Candidates(owner[passed], moved[passed], scores[passed]), offsets[passed], points[passed])
 
     def _look_through(
         self,
@@ -309,47 +205,47 @@ class Detector:
             out.append(Detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
         return out
 
-    def _propose(self, table: AreaTable) -> _Candidates:
+    def _propose(self, table: AreaTable) -> Candidates:
         """First stage: windows of P-Net, suppressed within each scale, then over all scales."""
         strip_px = STRIP_PX if self.device.type == "cpu" else None
-        parts: list[tuple[_Candidates, NDArray[np.float32]]] = []
+        parts: list[tuple[Candidates, NDArray[np.float32]]] = []
         min_face_px = self.min_face.in_picture(table.height, table.width)
         for scale in pyramid(table.height, table.width, min_face_px, self.factor):
             level = propose(self._pnet, table, scale, self.thresholds[0], strip_px)
-            windows = _Candidates(level.picture, level.boxes, level.scores)
-            kept = _suppress(windows, 0.5)
+            windows = Candidates(level.picture, level.boxes, level.scores)
+            kept = suppress(windows, 0.5)
             parts.append((windows.take(kept), level.offsets[kept]))
         if not parts:
-            return _Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        windows = _Candidates.joined([part for part, _ in parts])
-        kept = _suppress(windows, 0.7)
+            return Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        windows = Candidates.joined([part for part, _ in parts])
+        kept = suppress(windows, 0.7)
         windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
         # Without the `+ 1` of the later regressions, as in the reference.
         sides = np.tile(windows.boxes[:, 2:] - windows.boxes[:, :2], 2)
-        return _Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
+        return Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
 
-    def _refine(self, table: AreaTable, candidates: _Candidates) -> _Candidates:
+    def _refine(self, table: AreaTable, candidates: Candidates) -> Candidates:
         """Second stage: R-Net judges each proposal and moves its box."""
         candidates, (scores, offsets) = self._look(self._rnet, 0, RNet.INPUT_PX, table, candidates)
         passed = scores > self.thresholds[1]
-        candidates = _Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
-        kept = _suppress(candidates, 0.7)
+        candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        kept = suppress(candidates, 0.7)
         candidates, offsets = candidates.take(kept), offsets[passed][kept]
         moved = boxwork.square(boxwork.regress(candidates.boxes, offsets))
-        return _Candidates(candidates.picture, moved, candidates.scores)
+        return Candidates(candidates.picture, moved, candidates.scores)
 
-    def _finish(self, table: AreaTable, candidates: _Candidates) -> tuple[_Candidates, NDArray[np.float32]]:
+    def _finish(self, table: AreaTable, candidates: Candidates) -> tuple[Candidates, NDArray[np.float32]]:
         """Third stage: O-Net judges again, moves the box a last time and places the points."""
         candidates, (scores, offsets, points) = self._look(self._onet, 1, ONet.INPUT_PX, table, candidates)
         passed = scores > self.thresholds[2]
-        candidates = _Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
-        candidates, landmarks = _finished(candidates, offsets[passed], points[passed])
-        kept = _suppress(candidates, 0.7, nested=True)
+        candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        candidates, landmarks = finished(candidates, offsets[passed], points[passed])
+        kept = suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
     def _look(
-        self, network: nn.Module, stage: int, size_px: int, table: AreaTable, candidates: _Candidates
-    ) -> tuple[_Candidates, list[NDArray[np.float32]]]:
+        self, network: nn.Module, stage: int, size_px: int, table: AreaTable, candidates: Candidates
+    ) -> tuple[Candidates, list[NDArray[np.float32]]]:
         """Return the candidates that touch their picture, and what a network says of each."""
         pixels = boxwork.clip(candidates.boxes, table.height, table.width)
         inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
@@ -364,22 +260,6 @@ class Detector:
             crops = table.crop(picture[some], boxes[some], size_px, centre=CENTRE, span=SPAN)
             answers.append(network(crops.permute(0, 3, 1, 2)))
         return candidates, [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
-
-
-def _finished(
-    candidates: _Candidates, offsets: NDArray[np.float32], points: NDArray[np.float32]
-) -> tuple[_Candidates, NDArray[np.float32]]:
-    """Return candidates moved a last time by O-Net's offsets, and its points in pixels."""
-    corner, end = candidates.boxes[:, None, :2], candidates.boxes[:, None, 2:]
-    landmarks = (end - corner + np.float32(1)) * points.transpose(0, 2, 1) + corner - np.float32(1)
-    moved = boxwork.regress(candidates.boxes, offsets)
-    return _Candidates(candidates.picture, moved, candidates.scores), landmarks
-
-
-def _suppress(candidates: _Candidates, threshold: float, *, nested: bool = False) -> NDArray[np.int64]:
-    """Return the places that non-maximum suppression within each picture keeps: by picture, best first."""
-    rule = boxwork.suppress_nested if nested else boxwork.suppress
-    return rule(candidates.boxes, candidates.scores, threshold, candidates.picture)
 
 
 def _load(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.cascade import Detections, Detector, join
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections, join
 from fertools.faces.tracks import overlaps
 
 Frames = Sequence[NDArray[np.uint8]]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.faces.cascade import Detections
+from fertools.faces.detections import Detections
 
 SAVE_INTERVAL_S = 30.0
 """Seconds of work that a killed run may lose."""

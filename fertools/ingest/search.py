@@ -20,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from fertools.core.errors import Interrupted
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections
 from fertools.faces.follow import search_between
 from fertools.ingest.findings import Findings
 from fertools.sources.videos import BrokenVideoError, Frame

@@ -7,7 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
-from fertools.faces.cascade import Detections, Detector, MinFace
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections
+from fertools.faces.min_face import MinFace
 from tests.faces.oracle import facenet_detect, facenet_mtcnn
 from tests.faces.scenes import Picture, scene
 

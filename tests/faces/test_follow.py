@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections
 from fertools.faces.follow import search_between, step_between
 from fertools.faces.tracks import overlaps
 from fertools.faces.windows import NARROW, WIDE, Starts

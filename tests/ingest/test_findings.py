@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertools.faces.cascade import Detections
+from fertools.faces.detections import Detections
 from fertools.ingest import findings
 from fertools.ingest.findings import Findings, drop_finding, drop_findings
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from fertools.core.files import TEMPORARY_PREFIX
 from fertools.core.workspace import Workspace
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections
 from fertools.ingest import local
 from fertools.ingest.engine import Outcome
 from fertools.ingest.extract import Extracted, Extractor

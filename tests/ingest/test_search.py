@@ -12,7 +12,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections
 from fertools.ingest.findings import Findings
 from fertools.ingest.search import LONGEST_BLOCK, SHORTEST_BLOCK, Search, _block_length
 from fertools.sources.videos import BrokenVideoError, Frame
