@@ -21,7 +21,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detector
 from fertools.ingest.extract import Extracted, Extractor, flush_crops, source_row
 from fertools.ingest.findings import drop_finding
-from fertools.ingest.options import IngestOptions
+from fertools.ingest.options import IngestOptions, parse_thresholds
 from fertools.ingest.plan import Item
 from fertools.ingest.search import Search
 from fertools.manifests import store
@@ -90,7 +90,13 @@ def make_extractor(
     # Threads are spent on frames side by side (see `search`), not within one.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    detector = Detector(min_face=options.min_face, device=device)
+    detector = Detector(
+        options.min_face,
+        thresholds=parse_thresholds(options.thresholds),
+        factor=options.factor,
+        weights=options.weights,
+        device=device,
+    )
     search = Search(detector, threads, options.batch_size, follow=options.follow)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
     return Extractor(workspace, options, search, threads, points, tick, pulse)

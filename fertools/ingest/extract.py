@@ -22,6 +22,7 @@ from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Source
 from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
+from fertools.ingest.surplus import BEYOND, reject_surplus
 from fertools.sources.images import read_image
 from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
@@ -86,6 +87,7 @@ class Extractor:
         else:
             faces = self._faces(source, frame, self.search.detector.detect([rgb])[0], None, None)
         self.tick(1, len(faces))
+        reject_surplus(faces, self.options.max_faces)
         # Two faces in one picture are two people, and its place names at most one of them. A rejected detection
         # beside a kept one is most often a false alarm.
         candidates = [face for face in faces if face["status"] == "kept"] or faces
@@ -124,7 +126,8 @@ class Extractor:
         measured["frames_decoded"] = reader.decoded
         if not measured["frames_searched"] and "reason" not in measured:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
-        name_subjects(source, faces, lasting=STANDARDS[self.options.quality].lasting)
+        lasting = STANDARDS[self.options.quality].lasting
+        name_subjects(source, faces, lasting=lasting, most=self.options.max_faces)
         return faces, measured
 
     def _searched(
@@ -193,14 +196,17 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
     }
 
 
-def name_subjects(source: Source, faces: list[dict[str, Any]], *, lasting: bool = True) -> None:
+def name_subjects(
+    source: Source, faces: list[dict[str, Any]], *, lasting: bool = True, most: int | None = None
+) -> None:
     """Give every face of a video its subject, and reject what was there for a single frame beside a lasting face.
 
     The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
     name is then a subject itself. Where faces stand side by side, each track is a subject of its own. What is
     most often a false alarm gets none and makes no company: a rejected detection beside another face, and a track
     that is kept in a single frame, beside one that is kept in several; the latter is rejected as `single_frame`.
-    Unless `lasting` is asked for, no track is doubted for its shortness.
+    Unless `lasting` is asked for, no track is doubted for its shortness. Of the faces that are then left, those beyond
+    the `most` largest of a frame are rejected, and are nobody's either.
     """
     kept = [face for face in faces if face["status"] == "kept"]
     long = {track for track, count in Counter(face["track_id"] for face in kept).items() if count > 1}
@@ -216,7 +222,8 @@ def name_subjects(source: Source, faces: list[dict[str, Any]], *, lasting: bool 
     for face, doubtful in zip(faces, doubts, strict=True):
         if doubtful and face["status"] == "kept":
             face.update(status="rejected", reason="single_frame")
-    sure = [face for face, doubtful in zip(faces, doubts, strict=True) if not doubtful]
+    reject_surplus(faces, most)
+    sure = [face for face, doubtful in zip(faces, doubts, strict=True) if not doubtful and face.get("reason") != BEYOND]
     people_in_frame = Counter(face["frame_index"] for face in sure if face["status"] == "kept")
     alone = max(people_in_frame.values(), default=0) <= 1
     for face in sure:

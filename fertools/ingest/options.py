@@ -43,6 +43,10 @@ class IngestOptions:
         fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
         span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
         min_face: smallest face to look for: pixels (`20`) or a share of the picture's short side (`10%`).
+        thresholds: least face probability after P-Net, R-Net and O-Net, `P,R,O`, each between 0 and 1.
+        factor: of side lengths from each level of P-Net's pyramid to the next, 0.1 to 0.95.
+        max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
+        weights: of the three networks; see `fertools.faces.weights.load_weights`.
         follow: in videos, search about every twelfth frame in full and follow faces in between.
         template: named landmark template of the crops.
         more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
@@ -75,6 +79,10 @@ class IngestOptions:
     fps: str | None = None
     span: str | None = None
     min_face: str = "20"
+    thresholds: str = "0.6,0.7,0.7"
+    factor: float = 0.709
+    max_faces: int | None = None
+    weights: str = "auto"
     follow: bool = False
     template: str = "loose"
     more_templates: tuple[str, ...] = ()
@@ -106,6 +114,11 @@ class IngestOptions:
             raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):
             raise InputError("--landmarks and --centre place face crops; give them with --crops")
+        parse_thresholds(self.thresholds)
+        if not 0.1 <= self.factor <= 0.95:
+            raise InputError(f"--factor is {self.factor:g}; give a number from 0.1 to 0.95, such as 0.709")
+        if self.max_faces is not None and self.max_faces < 1:
+            raise InputError(f"--max-faces is {self.max_faces}; give 1 or more")
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         Sampling.parse(every=self.every, fps=self.fps, span=self.span)
         if self.centre:
@@ -140,11 +153,33 @@ class IngestOptions:
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
         shaping = {key: value for key, value in asdict(self).items() if key not in _PACE and value is not None}
+        # The digest of the weights is kept beside these: where they come from does not matter.
+        del shaping["weights"]
+        shaping["thresholds"] = parse_thresholds(self.thresholds)
         shaping |= {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
         if self.landmarks is not None:
             # What the table says counts, not where it lies.
             shaping["landmarks"] = hash_file(self.landmarks)
         return shaping
+
+
+def parse_thresholds(text: str) -> tuple[float, float, float]:
+    """Return the least face probabilities after the three networks, written as `P,R,O`.
+
+    Raises:
+        InputError: it is not three numbers between 0 and 1.
+
+    Example:
+        >>> parse_thresholds("0.6, 0.7, 0.7")
+        (0.6, 0.7, 0.7)
+    """
+    try:
+        first, second, third = (float(word) for word in text.split(","))
+    except ValueError:
+        first = second = third = 0.0
+    if not all(0 < threshold < 1 for threshold in (first, second, third)):
+        raise InputError(f"--thresholds is '{text}'; give three numbers between 0 and 1, such as 0.6,0.7,0.7")
+    return first, second, third
 
 
 def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> None:

@@ -91,7 +91,7 @@ def ingest(
     options, report = options or IngestOptions(), report or Silent()
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     MinFace.parse(options.min_face)
-    engine, weights = choose_engine(options.engine), load_weights("auto").digest
+    engine, weights = choose_engine(options.engine), load_weights(options.weights).digest
     # Elsewhere than here there may be other devices.
     device = choose_device(options.device) if options.engine == "local" else options.device
     shard = Shard.parse(options.shard) if options.shard else None
