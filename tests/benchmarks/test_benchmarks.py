@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,20 @@ def test_a_measurement_runs_and_finds_the_faces_of_both(
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("1.0000") >= 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are chosen by a call that Linux has")
+def test_scaling_is_measured_on_files_that_differ(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+    face = np.asarray(cv2.resize(portrait, (192, 192), interpolation=cv2.INTER_AREA), np.uint8)
+    clip = write_clip(tmp_path / "a.mp4", [face] * 2)
+    workers = [str(number) for number in range(1, min(3, len(os.sched_getaffinity(0)) + 1))]
+    command = [sys.executable, str(FOLDER / "bench_scaling.py"), str(clip), "--copies", "3", "--runs", "1"]
+    command += ["--workers", *workers, "--pass=--every 2"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("3 files, 3 frames, 3 faces, 1 runs, the same manifest each time")
+    assert ended.stdout.count("frames/s") == len(workers)
+    assert "ratio 1.00" in ended.stdout
 
 
 def test_agreement_is_counted_by_frame() -> None:
