@@ -25,12 +25,13 @@ from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
 from fertools.faces.area import AreaTable
 from fertools.faces.candidates import Candidates, finished, suppress
-from fertools.faces.detections import Detections, nothing
+from fertools.faces.detections import Detections, Survey, nothing
 from fertools.faces.min_face import MinFace
 from fertools.faces.networks import ONet, PNet, RNet
-from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, propose, pyramid
+from fertools.faces.patches import Patches
+from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, Proposals, propose, pyramid
+from fertools.faces.vicinity import REACH, propose_near
 from fertools.faces.weights import CascadeWeights, load_weights
-from fertools.faces.windows import NARROW, WIDE, Starts, Window
 
 # Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: a table takes 12
 # bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about 640 x 360
@@ -38,11 +39,19 @@ from fertools.faces.windows import NARROW, WIDE, Starts, Window
 # picture gives the same numbers whatever it is given together with.
 _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 
+# Tables of this many pixels, around places in several frames, are held at a time: memory that the allocator keeps and
+# uses again. Larger ones it takes from the system anew, which costs more than all that is done with them.
+_PATCH_PIXELS = 1_500_000
+
+_DOUBTFUL = 0.1
+"""Least face probability of what `Survey.doubtful` holds."""
+
 # Crops per call of R-Net and O-Net, likewise.
 _CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
 
-_CERTAIN = 0.995
-"""Score from which a refined face needs no second look."""
+
+Table = AreaTable | Patches
+"""What windows of pictures are read from: all of each picture, or parts."""
 
 
 class Detector:
@@ -104,84 +113,55 @@ class Detector:
         Raises:
             InputError: a frame is of another kind.
         """
-        for number, frame in enumerate(frames):
-            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-                raise InputError(
-                    f"frame {number} is {frame.dtype} of shape {frame.shape}; "
-                    f"give RGB pictures: uint8 of shape (height, width, 3)"
-                )
-        found: dict[int, Detections] = {}
+        return [survey.faces for survey in self.survey(frames)]
+
+    def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:
+        """Return the faces of each frame as `detect` does, and where there may be one that is not sure enough."""
+        _check(frames)
+        found: dict[int, Survey] = {}
         with torch.inference_mode():
             for numbers in self._stacks([frame.shape[:2] for frame in frames]):
                 stack = [np.ascontiguousarray(frames[number]) for number in numbers]
-                found.update(zip(numbers, self._detect_stack(stack), strict=True))
+                found.update(zip(numbers, self._survey_stack(stack), strict=True))
         return [found[number] for number in range(len(frames))]
 
-    def refine(self, frame: NDArray[np.uint8], boxes: NDArray[np.float32]) -> tuple[Detections, NDArray[np.int64]]:
-        """Return the faces near known places, without looking anywhere else.
+    def detect_near(
+        self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Detections]:
+        """Return the faces that `detect` finds near known places, without looking anywhere else.
 
-        R-Net looks at some windows around each box, as it would at P-Net's proposals; O-Net judges what it likes, and
-        its best window in any case. Where O-Net is not all but certain, a wider choice of windows is tried too.
+        All three networks see there what they see when the whole frame is searched, so the answers are the same, but
+        for faces that are led to from further off, or out-voted by something further off: some 2 in 100.
 
         Args:
-            frame: (height, width, 3) uint8 RGB.
-            boxes: (n, 4) float32, where faces are expected.
+            frames: (height, width, 3) uint8 RGB, of one size.
+            boxes: for each of them (n, 4) float32, where faces are expected, to about a third of their side.
 
-        Returns:
-            The faces whose score passes the last threshold, best first, and for each which of `boxes` led to it.
-            Of boxes that lead to one face the best stays.
+        Raises:
+            InputError: a frame is of another kind.
         """
-        boxes = boxwork.square(np.asarray(boxes, np.float32).reshape(-1, 4))
-        height, width = frame.shape[:2]
-        pixels = boxwork.clip(boxes, height, width)
-        inside = np.flatnonzero((pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1]))
-        if not len(inside):
-            return nothing(), np.zeros(0, np.int64)
+        _check(frames)
+        out: list[Detections] = []
         with torch.inference_mode():
-            windows = [Window.around(frame, box, self.device) for box in boxes[inside]]
-            candidates, landmarks = self._refine_from(windows, boxes[inside], NARROW)
-            certain = candidates.picture[candidates.scores >= _CERTAIN]
-            doubtful = np.setdiff1d(np.arange(len(inside)), certain)
-            if len(doubtful):
-                again, points = self._refine_from([windows[place] for place in doubtful], boxes[inside[doubtful]], WIDE)
-                again = Candidates(doubtful[again.picture], again.boxes, again.scores)
-                candidates = Candidates.joined([candidates, again])
-                landmarks = np.concatenate([landmarks, points])
-        # One frame: the windows overlap, and two may have led to one face.
-        alone = Candidates(np.zeros_like(candidates.picture), candidates.boxes, candidates.scores)
-        kept = suppress(alone, 0.7, nested=True)
-        found = Detections(candidates.boxes[kept], candidates.scores[kept], landmarks[kept])
-        return found, inside[candidates.picture[kept]]
+            for first, last in _runs(boxes):
+                out += self._detect_near(frames[first:last], boxes[first:last])
+        return out
 
-    def _refine_from(
-        self, windows: Sequence[Window], boxes: NDArray[np.float32], starts: Starts
-    ) -> tuple[Candidates, NDArray[np.float32]]:
-        """Return the candidates that O-Net passes, `picture` being the number of their window, and their points."""
-        squares = starts.around(boxes)
-        count = len(squares) // len(boxes)
-        owner = np.repeat(np.arange(len(boxes)), count)
-        scores, offsets = self._look_through(self._rnet, RNet.INPUT_PX, windows, owner, squares)
-        best = scores.reshape(-1, count).argmax(axis=1) + np.arange(len(boxes)) * count
-        passed = np.union1d(np.flatnonzero(scores > self.thresholds[1]), best)
-        candidates = Candidates(owner[passed], squares[passed], scores[passed])
-        kept = suppress(candidates, 0.7)
-        moved = boxwork.square(boxwork.regress(candidates.boxes[kept], offsets[passed][kept]))
-        owner = candidates.picture[kept]
-        scores, offsets, points = self._look_through(self._onet, ONet.INPUT_PX, windows, owner, moved)
-        passed = np.flatnonzero(scores > self.thresholds[2])
-        return finished(Candidates(owner[passed], moved[passed], scores[passed]), offsets[passed], points[passed])
-
-    def _look_through(
-        self,
-        network: nn.Module,
-        size_px: int,
-        windows: Sequence[Window],
-        owner: NDArray[np.int64],
-        boxes: NDArray[np.float32],
-    ) -> list[NDArray[np.float32]]:
-        """Return what a network says of boxes, each in its own window; `owner` is ascending."""
-        crops = torch.cat([windows[number].crop(boxes[owner == number], size_px) for number in np.unique(owner)])
-        return [answer.cpu().numpy() for answer in network(crops.permute(0, 3, 1, 2))]
+    def _detect_near(
+        self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Detections]:
+        owner = np.repeat(np.arange(len(boxes)), [len(some) for some in boxes])
+        squares = boxwork.square(np.concatenate(boxes).astype(np.float32))
+        pixels = boxwork.clip(squares, *frames[0].shape[:2])
+        inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
+        owner, squares = owner[inside], squares[inside]
+        if not len(owner):
+            return [nothing() for _ in frames]
+        patches = Patches.around(frames, owner, squares, REACH, self.device)
+        scales = self._scales(patches)
+        levels = propose_near(self._pnet, patches, squares, scales, self.thresholds[0], STRIP_PX)
+        candidates = self._refine(patches, _proposed([level for _, level in levels]))
+        return _by_picture(*self._finish(patches, candidates, self.thresholds[2]), len(frames))
 
     def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
         """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
@@ -192,39 +172,28 @@ class Detector:
             for first in range(0, len(numbers), count):
                 yield numbers[first : first + count]
 
-    def _detect_stack(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
+    def _survey_stack(self, frames: list[NDArray[np.uint8]]) -> list[Survey]:
         if 0 in frames[0].shape:
-            return [nothing() for _ in frames]
+            return [Survey(nothing(), nothing().boxes) for _ in frames]
         table = AreaTable.of(frames, self.device)
-        candidates = self._refine(table, self._propose(table))
-        candidates, landmarks = self._finish(table, candidates)
-        out = []
-        for number in range(len(frames)):
-            here = np.flatnonzero(candidates.picture == number)
-            here = here[np.argsort(-candidates.scores[here], kind="stable")]
-            out.append(Detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
-        return out
+        candidates, landmarks = self._finish(table, self._refine(table, self._propose(table)), _DOUBTFUL)
+        surveys = []
+        for seen in _by_picture(candidates, landmarks, len(frames)):
+            sure = seen.scores > self.thresholds[2]
+            surveys.append(Survey(seen.take(sure), seen.boxes[~sure]))
+        return surveys
 
     def _propose(self, table: AreaTable) -> Candidates:
-        """First stage: windows of P-Net, suppressed within each scale, then over all scales."""
+        """First stage: windows of P-Net."""
         strip_px = STRIP_PX if self.device.type == "cpu" else None
-        parts: list[tuple[Candidates, NDArray[np.float32]]] = []
-        min_face_px = self.min_face.in_picture(table.height, table.width)
-        for scale in pyramid(table.height, table.width, min_face_px, self.factor):
-            level = propose(self._pnet, table, scale, self.thresholds[0], strip_px)
-            windows = Candidates(level.picture, level.boxes, level.scores)
-            kept = suppress(windows, 0.5)
-            parts.append((windows.take(kept), level.offsets[kept]))
-        if not parts:
-            return Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        windows = Candidates.joined([part for part, _ in parts])
-        kept = suppress(windows, 0.7)
-        windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
-        # Without the `+ 1` of the later regressions, as in the reference.
-        sides = np.tile(windows.boxes[:, 2:] - windows.boxes[:, :2], 2)
-        return Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
+        scales = self._scales(table)
+        return _proposed([propose(self._pnet, table, scale, self.thresholds[0], strip_px) for scale in scales])
 
-    def _refine(self, table: AreaTable, candidates: Candidates) -> Candidates:
+    def _scales(self, table: Table) -> list[float]:
+        min_face_px = self.min_face.in_picture(table.height, table.width)
+        return list(pyramid(table.height, table.width, min_face_px, self.factor))
+
+    def _refine(self, table: Table, candidates: Candidates) -> Candidates:
         """Second stage: R-Net judges each proposal and moves its box."""
         candidates, (scores, offsets) = self._look(self._rnet, 0, RNet.INPUT_PX, table, candidates)
         passed = scores > self.thresholds[1]
@@ -234,17 +203,17 @@ class Detector:
         moved = boxwork.square(boxwork.regress(candidates.boxes, offsets))
         return Candidates(candidates.picture, moved, candidates.scores)
 
-    def _finish(self, table: AreaTable, candidates: Candidates) -> tuple[Candidates, NDArray[np.float32]]:
+    def _finish(self, table: Table, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
         """Third stage: O-Net judges again, moves the box a last time and places the points."""
         candidates, (scores, offsets, points) = self._look(self._onet, 1, ONet.INPUT_PX, table, candidates)
-        passed = scores > self.thresholds[2]
+        passed = scores > threshold
         candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
         candidates, landmarks = finished(candidates, offsets[passed], points[passed])
         kept = suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
     def _look(
-        self, network: nn.Module, stage: int, size_px: int, table: AreaTable, candidates: Candidates
+        self, network: nn.Module, stage: int, size_px: int, table: Table, candidates: Candidates
     ) -> tuple[Candidates, list[NDArray[np.float32]]]:
         """Return the candidates that touch their picture, and what a network says of each."""
         pixels = boxwork.clip(candidates.boxes, table.height, table.width)
@@ -260,6 +229,55 @@ class Detector:
             crops = table.crop(picture[some], boxes[some], size_px, centre=CENTRE, span=SPAN)
             answers.append(network(crops.permute(0, 3, 1, 2)))
         return candidates, [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
+
+
+def _check(frames: Sequence[NDArray[np.uint8]]) -> None:
+    for number, frame in enumerate(frames):
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise InputError(
+                f"frame {number} is {frame.dtype} of shape {frame.shape}; "
+                f"give RGB pictures: uint8 of shape (height, width, 3)"
+            )
+
+
+def _runs(boxes: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, int]]:
+    """Yield runs of frames to work on together: as many as their parts stay within a budget, one at least."""
+    first, held = 0, 0.0
+    for number, some in enumerate(boxes):
+        pixels = float((((1 + 2 * REACH) * (some[:, 2:] - some[:, :2]).max(axis=1)) ** 2).sum()) if len(some) else 0.0
+        if number > first and held + pixels > _PATCH_PIXELS:
+            yield first, number
+            first, held = number, 0.0
+        held += pixels
+    if first < len(boxes):
+        yield first, len(boxes)
+
+
+def _proposed(levels: Sequence[Proposals]) -> Candidates:
+    """Return what is left of P-Net's windows, suppressed within each level, then over all, and moved."""
+    parts: list[tuple[Candidates, NDArray[np.float32]]] = []
+    for level in levels:
+        windows = Candidates(level.picture, level.boxes, level.scores)
+        kept = suppress(windows, 0.5)
+        parts.append((windows.take(kept), level.offsets[kept]))
+    if not parts:
+        return Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    windows = Candidates.joined([part for part, _ in parts])
+    kept = suppress(windows, 0.7)
+    windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
+    # Without the `+ 1` of the later regressions, as in the reference.
+    sides = np.tile(windows.boxes[:, 2:] - windows.boxes[:, :2], 2)
+    return Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
+
+
+def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: int) -> list[Detections]:
+    """Return the faces of each of `count` pictures, the surest first."""
+    out = []
+    for number in range(count):
+        here = np.flatnonzero(candidates.picture == number)
+        here = here[np.argsort(-candidates.scores[here], kind="stable")]
+        out.append(Detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
+    return out
 
 
 def _load(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -32,6 +32,20 @@ class Detections:
         return Detections(self.boxes[places], self.scores[places], self.landmarks[places])
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What a search of one whole picture gives.
+
+    Attributes:
+        faces: what is found.
+        doubtful: (n, 4) float32 boxes that the last network doubts: what is no face by the threshold here may be
+            one in the next frame of a video.
+    """
+
+    faces: Detections
+    doubtful: NDArray[np.float32]
+
+
 def nothing() -> Detections:
     """Return the detections of a picture without faces."""
     return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
