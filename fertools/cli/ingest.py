@@ -42,6 +42,14 @@ from fertools.cli.options import describe_summary, json_option, open_workspace, 
     "[default: exhaustive]",
 )
 @click.option(
+    "--smoothing",
+    "smoothing_s",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="In videos: landmarks are smoothed over so many seconds to either side; 0 is not at all.",
+)
+@click.option(
     "--template",
     "templates",
     multiple=True,

@@ -79,7 +79,7 @@ class Tracker:
             boxes: (n, 4) x1, y1, x2, y2.
             scores: (n,) face probabilities.
         """
-        time_s = frame_index / _ASSUMED_FPS if pts_s is None else pts_s
+        time_s = time_of(frame_index, pts_s)
         boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         # The tolerance is for times such as 0.1 + 0.2, not for another frame.
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= self.max_gap_s + 1e-6]
@@ -103,6 +103,11 @@ class Tracker:
                 self._tracks.append(_Track(self._next, box, time_s, np.zeros(2)))
                 self._next += 1
         return [numbers[place] for place in range(len(boxes))]
+
+
+def time_of(frame_index: int, pts_s: float | None) -> float:
+    """Return when a frame is shown, in seconds: as its source states it, else as if 25 frames were shown a second."""
+    return frame_index / _ASSUMED_FPS if pts_s is None else pts_s
 
 
 def overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.faces.cascade import Detections
+from fertools.faces.detections import Detections
 from fertools.faces.quality import STANDARDS
 from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
+from fertools.ingest.lookahead import Face, Lookahead, Seen
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Source
 from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
-from fertools.ingest.surplus import BEYOND, reject_surplus
+from fertools.ingest.subjects import find_passing, name_subjects
+from fertools.ingest.surplus import reject_surplus
 from fertools.sources.images import read_image
 from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
@@ -76,16 +78,22 @@ class Extractor:
         kept = sum(face["status"] == "kept" for face in faces)
         if not faces and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
-        outcome = {"status": "done" if faces else "empty", "faces_kept": kept, "faces_rejected": len(faces) - kept}
+        outcome = {
+            "status": "done" if faces else "empty",
+            "faces_kept": kept,
+            "faces_rejected": len(faces) - kept,
+            "faces_interpolated": sum(face["interpolated"] for face in faces),
+        }
         return Extracted({**row, **measured, **outcome}, faces)
 
     def _images(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         rgb = read_image(source.path)
         frame = Frame(0, None, rgb)
         if self.options.crops:
-            faces = self._given(source, frame, None)
+            faces = [self._given(source, frame, None)]
         else:
-            faces = self._faces(source, frame, self.search.detector.detect([rgb])[0], None, None)
+            found = _faces(source, frame, self.search.detector.detect([rgb])[0])
+            faces = [self._row(source, frame, None, face) for face in found]
         self.tick(1, len(faces))
         reject_surplus(faces, self.options.max_faces)
         # Two faces in one picture are two people, and its place names at most one of them. A rejected detection
@@ -99,6 +107,7 @@ class Extractor:
     def _video(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         faces: list[dict[str, Any]] = []
         tracker, cuts, shot = Tracker(), CutDetector(), 0
+        lookahead = Lookahead(self.options.smoothing_s)
         measured: dict[str, Any] = {"frames_searched": 0}
         reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
@@ -107,13 +116,14 @@ class Extractor:
             with closing(self._searched(reader, findings)) as searched:
                 for frame, found in searched:
                     if cuts.is_cut(frame.rgb):
+                        faces += self._rows(source, lookahead.flush())
                         shot += 1
                         tracker.cut()
                     if found is None:
-                        faces += self._given(source, frame, shot)
+                        faces.append(self._given(source, frame, shot))
                     else:
-                        tracks = tracker.update(frame.index, frame.pts_s, found.boxes, found.scores)
-                        faces += self._faces(source, frame, found, tracks, shot)
+                        seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
+                        faces += self._rows(source, lookahead.push(seen))
                     self.tick(1, 1 if found is None else len(found))
                     first_s = frame.pts_s if first_s is None else first_s
                     height, width = frame.rgb.shape[:2]
@@ -123,11 +133,12 @@ class Extractor:
                         measured["duration_s"] = max(0.0, frame.pts_s - first_s)
         except BrokenVideoError as error:
             measured["reason"] = _reason(error, source)
+        faces += self._rows(source, lookahead.flush())
         measured["frames_decoded"] = reader.decoded
         if not measured["frames_searched"] and "reason" not in measured:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
         lasting = STANDARDS[self.options.quality].lasting
-        name_subjects(source, faces, lasting=lasting, most=self.options.max_faces)
+        _name_subjects(source, faces, lasting=lasting, most=self.options.max_faces)
         return faces, measured
 
     def _searched(
@@ -139,30 +150,24 @@ class Extractor:
         else:
             yield from self.search.run(reader, findings)
 
-    def _faces(
-        self, source: Source, frame: Frame, found: Detections, tracks: list[int] | None, shot: int | None
-    ) -> list[dict[str, Any]]:
-        rows = []
-        # Numbered from left to right: scores of sure faces are all but equal, and rounding, which differs between
-        # processors, would order them.
-        order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2]))
-        for place, number in enumerate(order.tolist()):
-            face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
-            row = Cropper(self.workspace, self.options).detected(frame.rgb, found, number, face_id)
-            rows.append(
-                {**row, **self._place(source, frame, face_id, shot, None if tracks is None else tracks[number])}
-            )
-        return rows
+    def _rows(self, source: Source, frames: Iterator[Seen]) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the faces of frames, their crops written."""
+        for seen in frames:
+            for face in seen.faces:
+                yield self._row(source, seen.frame, seen.shot, face)
 
-    def _given(self, source: Source, frame: Frame, shot: int | None) -> list[dict[str, Any]]:
-        """Return the one face of a frame that is a face crop already."""
-        face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:0".encode())
-        row = Cropper(self.workspace, self.options).given(frame.rgb, self.points.of(source.path, frame.index), face_id)
-        return [{**row, **self._place(source, frame, face_id, shot, shot)}]
+    def _row(self, source: Source, frame: Frame, shot: int | None, face: Face) -> dict[str, Any]:
+        row = Cropper(self.workspace, self.options).found(frame.rgb, face)
+        return {**row, **self._place(source, frame, shot)}
 
-    def _place(self, source: Source, frame: Frame, face_id: str, shot: int | None, track: int | None) -> dict[str, Any]:
+    def _given(self, source: Source, frame: Frame, shot: int | None) -> dict[str, Any]:
+        """Return the one face of a frame that is a face crop already; a shot of them is a track."""
+        points, cropper = self.points.of(source.path, frame.index), Cropper(self.workspace, self.options)
+        row = cropper.given(frame.rgb, points, _face_id(source, frame, 0))
+        return {**row, **self._place(source, frame, shot), "track_id": shot}
+
+    def _place(self, source: Source, frame: Frame, shot: int | None) -> dict[str, Any]:
         return {
-            "face_id": face_id,
             "source_id": source.source_id,
             "dataset": source.dataset,
             "modality": self.options.modality,
@@ -170,10 +175,38 @@ class Extractor:
             "frame_index": frame.index,
             "pts_s": frame.pts_s,
             "shot_id": shot,
-            "track_id": track,
             "emotion": source.emotion,
             "emotion_origin": source.emotion_origin,
         }
+
+
+def _faces(source: Source, frame: Frame, found: Detections) -> list[Face]:
+    """Return the faces that were detected in a frame, from left to right, and named by that order.
+
+    Scores of sure faces are all but equal, and rounding, which differs between processors, would order them.
+    """
+    order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2])).tolist()
+    return [
+        Face(
+            face_id=_face_id(source, frame, place),
+            box=found.boxes[number],
+            score=float(found.scores[number]),
+            points=found.landmarks[number],
+        )
+        for place, number in enumerate(order)
+    ]
+
+
+def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, ...]:
+    """Return the faces of a video's next frame with the numbers of their tracks."""
+    boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
+    scores = np.array([face.score for face in faces], np.float32)
+    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores)
+    return tuple(replace(face, track=track) for face, track in zip(faces, tracks, strict=True))
+
+
+def _face_id(source: Source, frame: Frame, place: int) -> str:
+    return hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
 
 
 def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
@@ -191,47 +224,28 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
         "emotion_origin": source.emotion_origin,
         "faces_kept": 0,
         "faces_rejected": 0,
+        "faces_interpolated": 0,
         "status": source.status,
         "reason": source.reason,
     }
 
 
-def name_subjects(
-    source: Source, faces: list[dict[str, Any]], *, lasting: bool = True, most: int | None = None
-) -> None:
-    """Give every face of a video its subject, and reject what was there for a single frame beside a lasting face.
-
-    The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
-    name is then a subject itself. Where faces stand side by side, each track is a subject of its own. What is
-    most often a false alarm gets none and makes no company: a rejected detection beside another face, and a track
-    that is kept in a single frame, beside one that is kept in several; the latter is rejected as `single_frame`.
-    Unless `lasting` is asked for, no track is doubted for its shortness. Of the faces that are then left, those beyond
-    the `most` largest of a frame are rejected, and are nobody's either.
-    """
-    kept = [face for face in faces if face["status"] == "kept"]
-    long = {track for track, count in Counter(face["track_id"] for face in kept).items() if count > 1}
-    in_frame = Counter(face["frame_index"] for face in faces)
-    lasting_in_frame = Counter(face["frame_index"] for face in kept if face["track_id"] in long)
-
-    def is_doubtful(face: dict[str, Any]) -> bool:
-        if face["status"] == "rejected":
-            return in_frame[face["frame_index"]] > 1
-        return lasting and face["track_id"] not in long and lasting_in_frame[face["frame_index"]] > 0
-
-    doubts = [is_doubtful(face) for face in faces]
-    for face, doubtful in zip(faces, doubts, strict=True):
-        if doubtful and face["status"] == "kept":
-            face.update(status="rejected", reason="single_frame")
+def _name_subjects(source: Source, faces: list[dict[str, Any]], *, lasting: bool, most: int | None) -> None:
+    """Reject what was there for a single frame and what is too many, then give every face of a video its subject."""
+    frames, tracks = (np.array([face[name] for face in faces], np.int64) for name in ("frame_index", "track_id"))
+    interpolated = np.array([face["interpolated"] for face in faces], np.bool_)
+    if lasting:
+        for face, passing in zip(faces, find_passing(frames, tracks, _kept(faces), interpolated), strict=True):
+            if passing:
+                face.update(status="rejected", reason="single_frame")
     reject_surplus(faces, most)
-    sure = [face for face, doubtful in zip(faces, doubts, strict=True) if not doubtful and face.get("reason") != BEYOND]
-    people_in_frame = Counter(face["frame_index"] for face in sure if face["status"] == "kept")
-    alone = max(people_in_frame.values(), default=0) <= 1
-    for face in sure:
-        if alone and source.subject_id is not None:
-            face.update(subject_id=source.subject_id, subject_origin=source.subject_origin)
-        else:
-            track = "" if alone else f"-t{face['track_id']}"
-            face.update(subject_id=f"v{source.source_id[:12]}{track}", subject_origin="video")
+    subjects, origin = name_subjects(source, frames, tracks, _kept(faces), interpolated)
+    for face, subject in zip(faces, subjects, strict=True):
+        face.update(subject_id=subject, subject_origin=origin if subject else None)
+
+
+def _kept(faces: list[dict[str, Any]]) -> NDArray[np.bool_]:
+    return np.array([face["status"] == "kept" for face in faces], np.bool_)
 
 
 def flush_crops() -> None:

@@ -24,6 +24,9 @@ _PACE = ("shard", "engine", "ray_address", "workers", "device", "batch_size", "s
 ENGINES = ("local", "ray")
 """Where work can be done: modules beside this one."""
 
+MOST_SMOOTHING_S = 1.0
+"""Within longer stretches a head turns and a mouth opens and closes, and frames would have to be held for as long."""
+
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 
 
@@ -47,6 +50,7 @@ class IngestOptions:
         factor: of side lengths from each level of P-Net's pyramid to the next, 0.1 to 0.95.
         max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
         weights: of the three networks; see `fertools.faces.weights.load_weights`.
+        smoothing_s: how far to either side of a moment landmarks are smoothed within a track, in seconds; 0 is not.
         follow: in videos, search about every twelfth frame in full and follow faces in between.
         template: named landmark template of the crops.
         more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
@@ -83,6 +87,7 @@ class IngestOptions:
     factor: float = 0.709
     max_faces: int | None = None
     weights: str = "auto"
+    smoothing_s: float = 0.2
     follow: bool = False
     template: str = "loose"
     more_templates: tuple[str, ...] = ()
@@ -110,6 +115,8 @@ class IngestOptions:
     def __post_init__(self) -> None:
         if not self.stall_s > 0:
             raise InputError(f"--stall is {self.stall_s:g}; give seconds above 0")
+        if not 0 <= self.smoothing_s <= MOST_SMOOTHING_S:
+            raise InputError(f"--smoothing is {self.smoothing_s:g}; give seconds from 0 to {MOST_SMOOTHING_S:g}")
         if self.batch_size < 1:
             raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):
