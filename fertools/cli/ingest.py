@@ -36,10 +36,15 @@ from fertools.cli.options import describe_summary, json_option, open_workspace, 
     help="Of the detector: auto, facenet-pytorch, mtcnn, a folder, or a .safetensors or .npz file.",
 )
 @click.option(
-    "--follow/--exhaustive",
-    default=False,
-    help="In videos: search about every twelfth frame in full and follow faces between, or search every frame.  "
-    "[default: exhaustive]",
+    "--mode",
+    default="fast",
+    show_default=True,
+    help="Of the detector: fast, or exact, which is facenet-pytorch to a fraction of a pixel.",
+)
+@click.option(
+    "--exhaustive",
+    is_flag=True,
+    help="Search every frame of a video in full, not about every sixteenth and near known faces in between.",
 )
 @click.option(
     "--smoothing",

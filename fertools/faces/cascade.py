@@ -1,8 +1,11 @@
 """The MTCNN detector: three networks, each looking closer at what the one before let through.
 
 P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
-left at 48 x 48 and places the five points. The results are those of facenet-pytorch's MTCNN at the same
-settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
+left at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
+same settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
+In the mode `fast` O-Net is spared windows that show it the same as another one does, a third of all: the faces are the
+same, and where another of a face's windows wins, its box and points lie near those of the reference (see
+`docs/benchmarks.md` for how near).
 
 Kept from the reference because the results depend on it: windows rounded down to whole pixels, crops truncated to
 whole pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box
@@ -43,6 +46,11 @@ _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 # uses again. Larger ones it takes from the system anew, which costs more than all that is done with them.
 _PATCH_PIXELS = 1_500_000
 
+MODES = ("fast", "exact")
+
+_SAME_WINDOW = 0.85
+"""Intersection over union from which two windows of R-Net show O-Net the same, in the mode `fast`."""
+
 _DOUBTFUL = 0.1
 """Least face probability of what `Survey.doubtful` holds."""
 
@@ -63,6 +71,7 @@ class Detector:
         factor: from each scale of the pyramid to the next.
         weights: see `load_weights`; or weights that are already loaded.
         device: a torch device.
+        mode: `fast` or `exact`, see above.
 
     Raises:
         InputError: a value is out of range, or the weights are not there.
@@ -82,7 +91,10 @@ class Detector:
         factor: float = 0.709,
         weights: str | Path | CascadeWeights = "auto",
         device: str | torch.device = "cpu",
+        mode: str = "fast",
     ) -> None:
+        if mode not in MODES:
+            raise InputError(f"the detector's mode '{mode}' is unknown; choose one of {', '.join(MODES)}")
         if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
             raise InputError(f"the detector's thresholds are {thresholds}; give three numbers between 0 and 1")
         if not 0.1 <= factor <= 0.95:
@@ -90,6 +102,7 @@ class Detector:
         self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
         self.thresholds = thresholds
         self.factor = factor
+        self.mode = mode
         self.device = torch.device(device)
         self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
         self._pnet, self._rnet, self._onet = PNet(), RNet(), ONet()
@@ -201,7 +214,8 @@ class Detector:
         kept = suppress(candidates, 0.7)
         candidates, offsets = candidates.take(kept), offsets[passed][kept]
         moved = boxwork.square(boxwork.regress(candidates.boxes, offsets))
-        return Candidates(candidates.picture, moved, candidates.scores)
+        candidates = Candidates(candidates.picture, moved, candidates.scores)
+        return candidates if self.mode == "exact" else candidates.take(suppress(candidates, _SAME_WINDOW))
 
     def _finish(self, table: Table, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
         """Third stage: O-Net judges again, moves the box a last time and places the points."""

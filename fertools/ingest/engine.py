@@ -96,8 +96,9 @@ def make_extractor(
         factor=options.factor,
         weights=options.weights,
         device=device,
+        mode=options.mode,
     )
-    search = Search(detector, threads, options.batch_size, follow=options.follow)
+    search = Search(detector, threads, options.batch_size, follow=not options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
     return Extractor(workspace, options, search, threads, points, tick, pulse)
 

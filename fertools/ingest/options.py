@@ -11,6 +11,7 @@ from typing import Any
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
+from fertools.faces.cascade import MODES
 from fertools.faces.centring import Centre
 from fertools.faces.quality import STANDARDS
 from fertools.faces.templates import template_names
@@ -51,7 +52,8 @@ class IngestOptions:
         max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
         weights: of the three networks; see `fertools.faces.weights.load_weights`.
         smoothing_s: how far to either side of a moment landmarks are smoothed within a track, in seconds; 0 is not.
-        follow: in videos, search about every twelfth frame in full and follow faces in between.
+        mode: of the detector, `fast` or `exact` (see `fertools.faces.cascade`).
+        exhaustive: search every frame of a video in full, instead of about every sixteenth with faces followed between.
         template: named landmark template of the crops.
         more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
         crop_px: side of the square crops.
@@ -88,7 +90,8 @@ class IngestOptions:
     max_faces: int | None = None
     weights: str = "auto"
     smoothing_s: float = 0.2
-    follow: bool = False
+    mode: str = "fast"
+    exhaustive: bool = False
     template: str = "loose"
     more_templates: tuple[str, ...] = ()
     crop_px: int = 256
@@ -138,6 +141,8 @@ class IngestOptions:
             raise InputError("--ray-address names a Ray cluster; give it with --engine ray")
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}; give 1 or more")
+        if self.mode not in MODES:
+            raise InputError(f"--mode '{self.mode}' is unknown; choose one of {', '.join(MODES)}")
         if self.quality not in STANDARDS:
             raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.modality not in MODALITIES:

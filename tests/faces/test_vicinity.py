@@ -62,7 +62,7 @@ def test_the_faces_are_those_of_the_full_search(
     portrait: NDArray[np.uint8], shift: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = scene(portrait, 480, 853, [(300, 20, 40), (190, 400, 200), (450, 500, -60)])
-    detector = Detector(min_face=20)
+    detector = Detector(min_face=20, mode="exact")
     (full,) = detector.detect([picture])
     assert len(full) == 3
     sides = full.boxes[:, 2:] - full.boxes[:, :2]
