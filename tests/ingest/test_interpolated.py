@@ -23,7 +23,7 @@ from fertools.ingest.run import IngestSummary, ingest
 from fertools.manifests import store
 from fertools.manifests.validation import validate
 from tests.conftest import write_clip
-from tests.ingest.test_ingest import moving_face
+from tests.ingest.clips import moving_face
 
 OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24", crop_format="png", more_templates=("arcface",))
 MARK = (255, 0, 255)

@@ -27,7 +27,7 @@ from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Item, Source
 from fertools.ingest.run import ingest
 from tests.conftest import write_clip
-from tests.ingest.test_ingest import moving_face
+from tests.ingest.clips import moving_face
 
 OPTIONS = ["--crop-px", "64", "--min-face", "24"]
 
