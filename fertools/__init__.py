@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fertools.core.workspace import Workspace as Workspace
     from fertools.ingest.merge import merge as merge
     from fertools.ingest.options import IngestOptions as IngestOptions
+    from fertools.ingest.pull import pull as pull
+    from fertools.ingest.push import push as push
     from fertools.ingest.recrop import RecropOptions as RecropOptions
     from fertools.ingest.recrop import recrop as recrop
     from fertools.ingest.run import ingest as ingest
@@ -44,6 +46,8 @@ _HOMES = {
     "import_labels": "fertools.annotations.labels",
     "ingest": "fertools.ingest.run",
     "merge": "fertools.ingest.merge",
+    "pull": "fertools.ingest.pull",
+    "push": "fertools.ingest.push",
     "read_faces": "fertools.manifests.store",
     "read_sources": "fertools.manifests.store",
     "recrop": "fertools.ingest.recrop",
