@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import cv2
+import pyarrow as pa
 import torch
 
 from fertools.core.errors import InputError
@@ -134,7 +135,7 @@ def record_failed(workspace: Workspace, options: IngestOptions, item: Item, reas
 def commit(workspace: Workspace, name: str, extracted: list[Extracted]) -> list[Outcome]:
     """Add what was extracted to the workspace as the part `name`."""
     flush_crops()
-    faces = FACES.table([face for one in extracted for face in one.faces])
+    faces = pa.concat_tables([FACES.arrow.empty_table(), *(one.faces for one in extracted)])
     sources = SOURCES.table([one.source for one in extracted])
     store.commit_part(workspace, name, faces, sources)
     return [Outcome(one.source["path"], one.source["status"], one.source["reason"]) for one in extracted]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
@@ -23,8 +24,9 @@ from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Source
 from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
-from fertools.ingest.subjects import find_passing, name_subjects
-from fertools.ingest.surplus import reject_surplus
+from fertools.ingest.settling import settle_picture, settle_video
+from fertools.manifests.schema import FACES
+from fertools.manifests.spool import Spool
 from fertools.sources.images import read_image
 from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
@@ -36,10 +38,10 @@ SMALLEST_PX = 12
 
 @dataclass
 class Extracted:
-    """What came out of one source: the row of `sources` and the rows of `faces`."""
+    """What came out of one source: the row of `sources` and the rows of `faces`, which may lie on the disk."""
 
     source: dict[str, Any]
-    faces: list[dict[str, Any]] = field(default_factory=list)
+    faces: pa.Table = field(default_factory=FACES.arrow.empty_table)
 
 
 @dataclass(frozen=True)
@@ -75,55 +77,65 @@ class Extractor:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
         except InputError as error:
             return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
-        kept = sum(face["status"] == "kept" for face in faces)
-        if not faces and (reason := _too_small(measured)):
+        if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
+        kept = pc.sum(pc.equal(faces["status"], "kept")).as_py() or 0
         outcome = {
-            "status": "done" if faces else "empty",
+            "status": "done" if len(faces) else "empty",
             "faces_kept": kept,
             "faces_rejected": len(faces) - kept,
-            "faces_interpolated": sum(face["interpolated"] for face in faces),
+            "faces_interpolated": pc.sum(faces["interpolated"]).as_py() or 0,
         }
         return Extracted({**row, **measured, **outcome}, faces)
 
-    def _images(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _images(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         rgb = read_image(source.path)
         frame = Frame(0, None, rgb)
         if self.options.crops:
-            faces = [self._given(source, frame, None)]
+            rows = [self._given(source, frame, None)]
         else:
             found = _faces(source, frame, self.search.detector.detect([rgb])[0])
-            faces = [self._row(source, frame, None, face) for face in found]
-        self.tick(1, len(faces))
-        reject_surplus(faces, self.options.max_faces)
-        # Two faces in one picture are two people, and its place names at most one of them. A rejected detection
-        # beside a kept one is most often a false alarm.
-        candidates = [face for face in faces if face["status"] == "kept"] or faces
-        if len(candidates) == 1:
-            candidates[0].update(subject_id=source.subject_id, subject_origin=source.subject_origin)
+            rows = [self._row(source, frame, None, face) for face in found]
+        self.tick(1, len(rows))
         height, width = rgb.shape[:2]
-        return faces, {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
+        measured = {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
+        return settle_picture(source, FACES.table(rows), self.options.max_faces), measured
 
-    def _video(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        faces: list[dict[str, Any]] = []
+    def _video(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
+        measured: dict[str, Any] = {"frames_searched": 0}
+        with closing(Spool(self.workspace.parts, FACES)) as spool:
+            try:
+                self._follow(source, spool, measured)
+            except BrokenVideoError as error:
+                measured["reason"] = _reason(error, source)
+            faces = spool.table()
+        if not measured["frames_searched"] and "reason" not in measured:
+            measured["reason"] = f"it shows no frame within --range {self.options.span}"
+        lasting = STANDARDS[self.options.quality].lasting
+        return settle_video(source, faces, self.options.max_faces, lasting=lasting), measured
+
+    def _follow(self, source: Source, spool: Spool, measured: dict[str, Any]) -> None:
+        """Follow faces through a video; fill in its rows and measures, of what came before an error too.
+
+        Raises:
+            BrokenVideoError: decoding stopped in its middle.
+        """
         tracker, cuts, shot = Tracker(), CutDetector(), 0
         lookahead = Lookahead(self.options.smoothing_s)
-        measured: dict[str, Any] = {"frames_searched": 0}
         reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
-        findings = Findings(self.workspace.parts, source.source_id)
         try:
-            with closing(self._searched(reader, findings)) as searched:
+            with closing(self._searched(reader, Findings(self.workspace.parts, source.source_id))) as searched:
                 for frame, found in searched:
                     if cuts.is_cut(frame.rgb):
-                        faces += self._rows(source, lookahead.flush())
+                        spool.add(self._rows(source, lookahead.flush()))
                         shot += 1
                         tracker.cut()
                     if found is None:
-                        faces.append(self._given(source, frame, shot))
+                        spool.add([self._given(source, frame, shot)])
                     else:
                         seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
-                        faces += self._rows(source, lookahead.push(seen))
+                        spool.add(self._rows(source, lookahead.push(seen)))
                     self.tick(1, 1 if found is None else len(found))
                     first_s = frame.pts_s if first_s is None else first_s
                     height, width = frame.rgb.shape[:2]
@@ -131,15 +143,12 @@ class Extractor:
                     measured.update(width_px=width, height_px=height)
                     if first_s is not None and frame.pts_s is not None:
                         measured["duration_s"] = max(0.0, frame.pts_s - first_s)
-        except BrokenVideoError as error:
-            measured["reason"] = _reason(error, source)
-        faces += self._rows(source, lookahead.flush())
-        measured["frames_decoded"] = reader.decoded
-        if not measured["frames_searched"] and "reason" not in measured:
-            measured["reason"] = f"it shows no frame within --range {self.options.span}"
-        lasting = STANDARDS[self.options.quality].lasting
-        _name_subjects(source, faces, lasting=lasting, most=self.options.max_faces)
-        return faces, measured
+        except BrokenVideoError:
+            spool.add(self._rows(source, lookahead.flush()))
+            raise
+        finally:
+            measured["frames_decoded"] = reader.decoded
+        spool.add(self._rows(source, lookahead.flush()))
 
     def _searched(
         self, reader: FrameReader, findings: Findings
@@ -228,24 +237,6 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
         "status": source.status,
         "reason": source.reason,
     }
-
-
-def _name_subjects(source: Source, faces: list[dict[str, Any]], *, lasting: bool, most: int | None) -> None:
-    """Reject what was there for a single frame and what is too many, then give every face of a video its subject."""
-    frames, tracks = (np.array([face[name] for face in faces], np.int64) for name in ("frame_index", "track_id"))
-    interpolated = np.array([face["interpolated"] for face in faces], np.bool_)
-    if lasting:
-        for face, passing in zip(faces, find_passing(frames, tracks, _kept(faces), interpolated), strict=True):
-            if passing:
-                face.update(status="rejected", reason="single_frame")
-    reject_surplus(faces, most)
-    subjects, origin = name_subjects(source, frames, tracks, _kept(faces), interpolated)
-    for face, subject in zip(faces, subjects, strict=True):
-        face.update(subject_id=subject, subject_origin=origin if subject else None)
-
-
-def _kept(faces: list[dict[str, Any]]) -> NDArray[np.bool_]:
-    return np.array([face["status"] == "kept" for face in faces], np.bool_)
 
 
 def flush_crops() -> None:

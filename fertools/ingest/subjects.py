@@ -42,8 +42,9 @@ def name_subjects(
     if alone and source.subject_id is not None:
         return [source.subject_id if one else None for one in named], source.subject_origin
     name = f"v{source.source_id[:12]}"
-    pairs = zip(named.tolist(), tracks.tolist(), strict=True)
-    return [(name if alone else f"{name}-t{track}") if one else None for one, track in pairs], "video"
+    # One text per track, not per face.
+    names = {track: name if alone else f"{name}-t{track}" for track in np.unique(tracks).tolist()}
+    return [names[track] if one else None for one, track in zip(named, tracks.tolist(), strict=True)], "video"
 
 
 def _groups(numbers: Numbers) -> NDArray[np.intp]:

@@ -25,7 +25,9 @@ from fertools.manifests.validation import validate
 from tests.conftest import write_clip
 from tests.ingest.clips import moving_face
 
-OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24", crop_format="png", more_templates=("arcface",))
+OPTIONS = IngestOptions(
+    workers=1, crop_px=64, min_face="24", exhaustive=True, crop_format="png", more_templates=("arcface",)
+)
 MARK = (255, 0, 255)
 MISSED = (3, 4, 7)
 Picture = NDArray[np.uint8]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,46 +17,40 @@ from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.run import ingest
-from fertools.ingest.surplus import reject_surplus
+from fertools.ingest.surplus import find_surplus
 from fertools.manifests import store
 from tests.conftest import write_clip
 from tests.faces.scenes import scene
 
-rows = st.lists(
-    st.fixed_dictionaries(
-        {
-            "frame_index": st.integers(0, 3),
-            "face_px": st.sampled_from([20.0, 40.0, 40.5, 90.0]),
-            "status": st.sampled_from(["kept", "kept", "rejected"]),
-            "reason": st.just(None),
-        }
-    ),
+FACES = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from([20.0, 40.0, 40.5, 90.0]), st.sampled_from([True, True, False])),
     max_size=20,
 )
+Faces = list[tuple[int, float, bool]]
 
 
-@given(rows, st.integers(1, 4))
-def test_what_is_too_many_has_enough_larger_faces_beside_it(faces: list[dict[str, Any]], most: int) -> None:
+def _surplus(faces: Faces, most: int | None) -> list[bool]:
+    frames, sizes_px, kept = (np.array([face[place] for face in faces]) for place in range(3))
+    found = find_surplus(frames.astype(np.int64), sizes_px.astype(np.float64), kept.astype(np.bool_), most)
+    return [bool(one) for one in found]
+
+
+@given(FACES, st.integers(1, 4))
+def test_what_is_too_many_has_enough_larger_faces_beside_it(faces: Faces, most: int) -> None:
     expected = []
-    for place, face in enumerate(faces):
+    for place, (frame, size_px, kept) in enumerate(faces):
         larger = [
             other
             for number, other in enumerate(faces)
-            if other["frame_index"] == face["frame_index"]
-            and other["status"] == "kept"
-            and (-other["face_px"], number) < (-face["face_px"], place)
+            if other[0] == frame and other[2] and (-other[1], number) < (-size_px, place)
         ]
-        beyond = face["status"] == "kept" and len(larger) >= most
-        expected.append(face | ({"status": "rejected", "reason": "max_faces"} if beyond else {}))
-    reject_surplus(faces, most)
-    assert faces == expected
+        expected.append(kept and len(larger) >= most)
+    assert _surplus(faces, most) == expected
 
 
-@given(rows)
-def test_without_a_bound_none_is_too_many(faces: list[dict[str, Any]]) -> None:
-    before = [dict(face) for face in faces]
-    reject_surplus(faces, None)
-    assert faces == before
+@given(FACES)
+def test_without_a_bound_none_is_too_many(faces: Faces) -> None:
+    assert not any(_surplus(faces, None))
 
 
 OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="40")
