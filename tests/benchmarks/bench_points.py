@@ -1,6 +1,6 @@
 """How far the five points lie from points placed by people: those of our detector, and those of facenet-pytorch.
 
-    .venv/bin/python tests/benchmarks/bench_points.py POINTS.csv [FACE.pts ...] [--mode exact]
+    .venv/bin/python tests/benchmarks/bench_points.py POINTS.csv [FACE.pts ...] [--mode fast]
 
 A table has the picture's file, relative to the table, in its first column, and x and y of left eye, right eye, nose,
 left and right mouth corner, in pixels, in the next ten, under one line of names. A `.pts` file (iBUG's 68 points,
@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from fertools.faces.cascade import MODES
 from fertools.sources.images import read_image
-from tests.benchmarks.bench_recall import MODES, Faces, detectors
+from tests.benchmarks.bench_recall import Faces, detectors
 
 POINTS = ("left eye", "right eye", "nose", "left mouth", "right mouth")
 Five = NDArray[np.float64]
@@ -77,7 +78,7 @@ def main() -> None:
     """Print a row per picture and detector, and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("points", type=Path, nargs="+")
-    parser.add_argument("--mode", choices=MODES, default="exact", help="of our detector")
+    parser.add_argument("--mode", choices=MODES, default=MODES[0], help="of our detector")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

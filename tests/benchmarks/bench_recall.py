@@ -1,6 +1,6 @@
 """Set the faces of our detector, and of facenet-pytorch run now, beside stored ones: recall, precision, boxes, points.
 
-    .venv/bin/python tests/benchmarks/bench_recall.py REFERENCE.json [--mode exact] [--least-score 0.9]
+    .venv/bin/python tests/benchmarks/bench_recall.py REFERENCE.json [--mode fast] [--least-score 0.9]
 
 A reference file says what another program found, in pictures or in frames of videos that lie beside it, by their name:
 
@@ -11,9 +11,10 @@ Three rows per file, and totals: the faces of each detector beside the stored on
 facenet-pytorch finds now, since other releases of it, of torch and of decoders round otherwise. How many faces are
 wanted and how many were found; the share of the wanted that was found (recall) and of the found that is wanted
 (precision), where a box overlaps one of the other side by half (IoU) or more; the mean and the least of those
-overlaps; the mean and the largest distance of the five points, in percent of the distance of the wanted eyes, and the
-largest in pixels. Where only faces from some score on were stored, `--least-score` keeps those below out of
-precision; recall counts them, since a score may fall just short of a bound.
+overlaps; the mean and the largest distance of the four edges, in percent of the wanted box's width, and of the five
+points, in percent of the distance of the wanted eyes; the largest distance of a point in pixels. Where only faces from
+some score on were stored, `--least-score` keeps those below out of precision; recall counts them, since a score may
+fall just short of a bound.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces.cascade import Detector
+from fertools.faces.cascade import MODES, Detector
 from fertools.faces.tracks import overlaps
 from fertools.sources.images import read_image
 from tests.faces.oracle import facenet_detect, facenet_mtcnn
@@ -45,12 +46,9 @@ Faces = tuple[Floats, Floats, Floats]
 """Boxes (n, 4), scores (n,) and points (n, 5, 2) of one picture."""
 Detect = Callable[[Picture], Faces]
 
-MODES: dict[str, Callable[[], Detector]] = {"exact": Detector}
-"""Our detectors by the name of their mode, all with a smallest face of 20 px and the published thresholds."""
-
 HEADER = (
-    "| file | faces of, beside those of | wanted | found | recall | precision | IoU mean | least | points mean | worst "
-    "| worst, px |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| file | faces of, beside those of | wanted | found | recall | precision | IoU mean | least | edges mean | worst "
+    "| points mean | worst | worst, px |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -64,6 +62,7 @@ class Tally:
         recalled: wanted ones that were found.
         confirmed: found ones that are wanted.
         ious: overlap of each recalled face.
+        edges: distances of its four edges, as shares of the width of the wanted box.
         apart: distances of its five points, as shares of the distance of the wanted eyes.
         apart_px: likewise, in pixels.
     """
@@ -73,6 +72,7 @@ class Tally:
     recalled: int = 0
     confirmed: int = 0
     ious: list[float] = field(default_factory=list)
+    edges: list[float] = field(default_factory=list)
     apart: list[float] = field(default_factory=list)
     apart_px: list[float] = field(default_factory=list)
 
@@ -89,6 +89,8 @@ class Tally:
             if overlap[place, other] >= 0.5:
                 self.recalled += 1
                 self.ious.append(float(overlap[place, other]))
+                width_px = wanted[0][place, 2] - wanted[0][place, 0]
+                self.edges += (np.abs(wanted[0][place] - found[0][other]) / width_px).tolist()
                 eyes_px = float(np.linalg.norm(wanted[2][place, 0] - wanted[2][place, 1]))
                 apart_px = np.linalg.norm(wanted[2][place] - found[2][other], axis=1)
                 self.apart += (apart_px / eyes_px).tolist()
@@ -108,7 +110,8 @@ class Tally:
         cells = [file, sides, f"{self.wanted}", f"{self.found}"]
         cells += [share(self.recalled, self.wanted), share(self.confirmed, self.found)]
         cells += [f"{np.mean(self.ious):.4f}", f"{min(self.ious):.4f}"] if self.ious else ["–", "–"]
-        cells += [f"{np.mean(self.apart):.2%}", f"{max(self.apart):.2%}"] if self.apart else ["–", "–"]
+        for shares in (self.edges, self.apart):
+            cells += [f"{np.mean(shares):.2%}", f"{max(shares):.2%}"] if shares else ["–", "–"]
         cells += [f"{max(self.apart_px):.3f}"] if self.apart_px else ["–"]
         return f"| {' | '.join(cells)} |"
 
@@ -138,8 +141,8 @@ def read_pictures(path: Path, entry: dict[str, Any]) -> Iterator[tuple[Picture, 
 
 
 def detectors(mode: str) -> dict[str, Detect]:
-    """Return what finds faces: ours in a mode, and facenet-pytorch."""
-    detector, reference = MODES[mode](), facenet_mtcnn()
+    """Return what finds faces of 20 px and more: ours in a mode, and facenet-pytorch."""
+    detector, reference = Detector(mode=mode), facenet_mtcnn()
 
     def ours(picture: Picture) -> Faces:
         found = detector.detect([picture])[0]
@@ -152,7 +155,7 @@ def main() -> None:
     """Print the table, a row as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", type=Path)
-    parser.add_argument("--mode", choices=MODES, default="exact", help="of our detector")
+    parser.add_argument("--mode", choices=MODES, default=MODES[0], help="of our detector")
     parser.add_argument("--least-score", type=float, default=0.0, help="score from which faces were stored")
     parser.add_argument("--only", nargs="+", help="names of files; all others are left out")
     parser.add_argument("--threads", type=int, default=1)

@@ -37,6 +37,7 @@ def test_recall_precision_and_distances_are_counted() -> None:
     # Two of four are found, one of them by a face that scores too low to count as found itself.
     assert (tally.wanted, tally.recalled, tally.found, tally.confirmed) == (4, 2, 3, 1)
     assert tally.ious == pytest.approx([36 / 44, 1.0])
+    assert tally.edges == pytest.approx([0.1, 0, 0.1, 0, 0, 0, 0, 0])
     assert max(tally.apart) == pytest.approx(4 / 20)
     assert np.mean(tally.apart_px) == pytest.approx(2.0)
     other = Tally()
@@ -44,8 +45,8 @@ def test_recall_precision_and_distances_are_counted() -> None:
     tally.join(other)
     cells = [cell.strip() for cell in tally.row("a.jpg", "ours, stored").strip("|").split("|")]
     assert cells[2:6] == ["5", "4", "0.6000", "0.5000"]
-    assert cells[7:9] == ["0.8182", "6.67%"]
-    assert Tally().row("a", "b").count("–") == 7
+    assert cells[7:] == ["0.8182", "1.67%", "10.00%", "6.67%", "20.00%", "4.000"]
+    assert Tally().row("a", "b").count("–") == 9
 
 
 def test_the_faces_of_pictures_and_frames_are_set_beside_stored_ones(
@@ -57,7 +58,7 @@ def test_the_faces_of_pictures_and_frames_are_set_beside_stored_ones(
     write_clip(tmp_path / "b.avi", [empty, small, small], codec="ffv1")
 
     def stored(picture: NDArray[np.uint8], shift_px: float) -> list[dict[str, object]]:
-        found = Detector().detect([picture])[0]
+        found = Detector(mode="exact").detect([picture])[0]
         rows = zip(found.boxes.tolist(), found.scores.tolist(), (found.landmarks + shift_px).tolist(), strict=True)
         return [{"box": box, "score": score, "points": points} for box, score, points in rows]
 
@@ -66,7 +67,7 @@ def test_the_faces_of_pictures_and_frames_are_set_beside_stored_ones(
         "b.avi": {"detections": {"0": stored(small, 0), "1": stored(small, 3)}},
     }
     (tmp_path / "reference.json").write_text(json.dumps(entries))
-    command = [sys.executable, str(FOLDER / "bench_recall.py"), str(tmp_path / "reference.json")]
+    command = [sys.executable, str(FOLDER / "bench_recall.py"), str(tmp_path / "reference.json"), "--mode", "exact"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in ended.stdout.splitlines()[2:]]
@@ -105,7 +106,7 @@ def test_68_points_give_five_counted_from_zero(tmp_path: Path) -> None:
 def test_points_placed_by_hand_are_set_beside_those_found(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), portrait[..., ::-1])
     cv2.imwrite(str(tmp_path / "b.png"), np.full((64, 64, 3), 90, np.uint8))
-    five = Detector().detect([portrait])[0].landmarks[0].astype(np.float64)
+    five = Detector(mode="exact").detect([portrait])[0].landmarks[0].astype(np.float64)
     five[2] += np.linalg.norm(five[0] - five[1]) / 4 * np.array([0, 1])
     rows = [
         ["file", *(f"{axis}{n}" for n in range(5) for axis in "xy")],
@@ -113,7 +114,7 @@ def test_points_placed_by_hand_are_set_beside_those_found(tmp_path: Path, portra
         ["b.png", *[30] * 10],
     ]
     (tmp_path / "points.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
-    command = [sys.executable, str(FOLDER / "bench_points.py"), str(tmp_path / "points.csv")]
+    command = [sys.executable, str(FOLDER / "bench_points.py"), str(tmp_path / "points.csv"), "--mode", "exact"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "| b.png | facenet-pytorch | not found |" in ended.stdout
