@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces.cascade import Detector
+from fertools.faces.cascade import MODES, Detector
 from fertools.faces.tracks import overlaps
+from tests.benchmarks.peer import quick_nms
+from tests.faces import oracle
 from tests.faces.oracle import facenet_detect, facenet_mtcnn
 
 Found = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -75,10 +77,12 @@ def main() -> None:
     parser.add_argument("--heights", type=int, nargs="*", default=[0], help="frame heights; 0 is as it is")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--mode", choices=MODES, default="fast")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)
-    detector, reference = Detector(), facenet_mtcnn()
+    oracle.nms = quick_nms
+    detector, reference = Detector(mode=arguments.mode), facenet_mtcnn()
 
     def ours(frame: NDArray[np.uint8]) -> Found:
         found = detector.detect([frame])[0]

@@ -53,4 +53,4 @@ def test_agreement_is_counted_by_frame() -> None:
     given: Faces = {0: faces(3), 1: faces(30), 2: faces(0)}
     found = compare(wanted, given)
     assert (found.wanted, found.share) == (4, 0.25)
-    assert found.mean_px == found.worst_px == pytest.approx(18**0.5)
+    assert found.mean == found.worst == pytest.approx(18**0.5)
