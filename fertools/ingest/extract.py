@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.faces.detections import Detections
+from fertools.faces.looks import look_of
 from fertools.faces.quality import STANDARDS
 from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
@@ -210,7 +212,8 @@ def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, .
     """Return the faces of a video's next frame with the numbers of their tracks."""
     boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
     scores = np.array([face.score for face in faces], np.float32)
-    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores)
+    looks = [partial(look_of, frame.rgb, face.best_points) for face in faces]
+    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, looks)
     return tuple(replace(face, track=track) for face, track in zip(faces, tracks, strict=True))
 
 
