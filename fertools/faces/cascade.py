@@ -3,7 +3,7 @@
 P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
 left at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
 same settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
-In the mode `fast` O-Net is spared windows that show it the same as another one does, a third of all: the faces are the
+In the mode `fast` O-Net is spared windows that show it the same as another one does, a fifth of all: the faces are the
 same, and where another of a face's windows wins, its box and points lie near those of the reference (see
 `docs/benchmarks.md` for how near).
 
@@ -48,7 +48,7 @@ _PATCH_PIXELS = 1_500_000
 
 MODES = ("fast", "exact")
 
-_SAME_WINDOW = 0.85
+_SAME_WINDOW = 0.9
 """Intersection over union from which two windows of R-Net show O-Net the same, in the mode `fast`."""
 
 _DOUBTFUL = 0.1
