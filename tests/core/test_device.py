@@ -19,5 +19,5 @@ def test_all_gpus_are_taken_unless_one_is_named() -> None:
     assert spread(choose_device()) == ["cuda:0", "cuda:1"]
     assert spread(choose_device("cuda:1")) == ["cuda:1"]
     assert spread(choose_device("cpu")) == ["cpu"]
-    with pytest.raises(DeviceError, match="cuda:2 is not on this machine; there is cuda, .*cuda:0, cuda:1"):
+    with pytest.raises(DeviceError, match=r"cuda:2 is not on this machine; there is cuda, .*cuda:0, cuda:1"):
         choose_device("cuda:2")
