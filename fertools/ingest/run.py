@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core import files, locking
@@ -158,18 +159,23 @@ def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str]
         )
     failed = sources.filter(pc.equal(sources["status"], "failed"))
     return IngestSummary(
-        sources=dict(Counter(sources["status"].to_pylist())),
+        sources=_count(sources["status"]),
         new_sources=new_sources,
         given=len(given),
         frames=pc.sum(sources["frames_searched"]).as_py() or 0,
         detected=counted - interpolated,
         interpolated=interpolated,
         faces_kept=len(kept),
-        faces_rejected=dict(Counter(reason for reason in faces["reason"].to_pylist() if reason)),
+        faces_rejected=_count(faces["reason"].drop_null()),
         subjects=pc.count_distinct(kept["subject_id"]).as_py(),
-        emotions=dict(Counter(kept["emotion"].to_pylist())),
+        emotions=_count(kept["emotion"]),
         failures=tuple(zip(failed["path"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
+
+
+def _count(column: pa.ChunkedArray) -> dict[Any, int]:
+    """Return how often each value of a column comes."""
+    return {pair["values"]: pair["counts"] for pair in pc.value_counts(column).to_pylist()}
 
 
 def _carry_out(
