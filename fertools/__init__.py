@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fertools.core.workspace import Workspace as Workspace
     from fertools.ingest.merge import merge as merge
     from fertools.ingest.options import IngestOptions as IngestOptions
+    from fertools.ingest.pull import pull as pull
+    from fertools.ingest.push import push as push
     from fertools.ingest.recrop import RecropOptions as RecropOptions
     from fertools.ingest.recrop import recrop as recrop
     from fertools.ingest.run import ingest as ingest
@@ -52,6 +54,8 @@ _HOMES = {
     "measure_agreement": "fertools.annotations.agreement",
     "merge": "fertools.ingest.merge",
     "publish": "fertools.annotations.publish",
+    "pull": "fertools.ingest.pull",
+    "push": "fertools.ingest.push",
     "read_faces": "fertools.manifests.store",
     "read_sources": "fertools.manifests.store",
     "recrop": "fertools.ingest.recrop",

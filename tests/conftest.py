@@ -8,7 +8,8 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -56,3 +57,38 @@ def portrait() -> NDArray[np.uint8]:
     from skimage import data
 
     return np.asarray(data.astronaut(), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an S3 server (moto's) that runs in this process, on a port of its own."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install --no-deps -r constraints-storage.txt")
+    server = pytest.importorskip(
+        "moto.server", reason="moto is not installed: pip install --no-deps -r constraints-storage.txt"
+    )
+    running = server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture(params=["memory", "file", "s3"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address with nothing below it: in memory, in a folder, and on an S3 server where its packages are."""
+    name = uuid.uuid4().hex
+    if request.param == "file":
+        return f"file://{tmp_path}/store"
+    if request.param == "memory":
+        return f"memory://{name}"
+    for variable in [key for key in os.environ if key.startswith(("AWS_", "FSSPEC_"))]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3_endpoint"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    import s3fs
+
+    s3fs.S3FileSystem(skip_instance_cache=True).mkdir(f"bucket-{name}")
+    return f"s3://bucket-{name}/some/name"

@@ -107,7 +107,7 @@ def _times_of(traces: pd.DataFrame, places: pd.DataFrame) -> npt.NDArray[np.floa
     """Return the manifest's time of each traced frame, or the browser's where the frame has no face."""
     sources = pd.Categorical(traces["source_id"])
     # One whole number per source and frame, since a join on names takes longer than all the rest.
-    source = sources.categories.get_indexer(places["source_id"]).astype(np.int64)
+    source = sources.categories.get_indexer(pd.Index(places["source_id"])).astype(np.int64)
     known = (source >= 0) & places["pts_s"].notna().to_numpy() & places["frame_index"].notna().to_numpy()
     keys = source[known] * 2**32 + places["frame_index"].to_numpy(np.float64)[known].astype(np.int64)
     keys, first = np.unique(keys, return_index=True)

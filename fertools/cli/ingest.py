@@ -18,10 +18,41 @@ from fertools.cli.options import describe_summary, json_option, open_workspace, 
 @click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds: 10-25.5.")
 @click.option("--min-face", default="20", show_default=True, help="Smallest face: pixels, or a share such as 10%.")
 @click.option(
-    "--follow/--exhaustive",
-    default=False,
-    help="In videos: search about every twelfth frame in full and follow faces between, or search every frame.  "
-    "[default: exhaustive]",
+    "--thresholds",
+    default="0.6,0.7,0.7",
+    show_default=True,
+    help="Least face probability after each of the three networks: P,R,O.",
+)
+@click.option(
+    "--factor", type=float, default=0.709, show_default=True, help="Of size, from level to level of the search."
+)
+@click.option(
+    "--max-faces", type=int, default=None, help="Keep the so many largest faces of each frame.  [default: all]"
+)
+@click.option(
+    "--weights",
+    default="auto",
+    show_default=True,
+    help="Of the detector: auto, facenet-pytorch, mtcnn, a folder, or a .safetensors or .npz file.",
+)
+@click.option(
+    "--mode",
+    default="fast",
+    show_default=True,
+    help="Of the detector: fast, or exact, which is facenet-pytorch to a fraction of a pixel.",
+)
+@click.option(
+    "--exhaustive",
+    is_flag=True,
+    help="Search every frame of a video in full, not about every sixteenth and near known faces in between.",
+)
+@click.option(
+    "--smoothing",
+    "smoothing_s",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="In videos: landmarks are smoothed over so many seconds to either side; 0 is not at all.",
 )
 @click.option(
     "--template",

@@ -22,6 +22,8 @@ COMMANDS = {
     "sample": "Draw an invented dataset of people who do not exist.",
     "ingest": "Find, align and write down every face of videos and pictures.",
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
+    "push": "Copy the dataset to object storage, such as s3://bucket/name.",
+    "pull": "Bring a dataset back from object storage, or what is new there.",
     "recrop": "Make other crops of the faces, without detecting again.",
     "annotate": "Give faces valence, arousal and emotion.",
     "split": "Part subjects into folds or a hold-out.",

@@ -10,7 +10,7 @@ from fertools.cli.options import describe_summary, json_option, open_workspace, 
 
 
 @click.command("merge")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="[DIR...]")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR...]")
 @workspace_option
 @click.option("--copy", is_flag=True, help="Copy crops even where both folders could share one file.")
 @json_option

@@ -58,6 +58,7 @@ def describe_summary(workspace: Workspace, summary: IngestSummary, as_json: bool
         "worked on now": summary.new_sources,
         "frames searched": summary.frames,
         "faces detected": summary.detected,
+        "faces interpolated": summary.interpolated,
         "faces kept": summary.faces_kept,
         "faces rejected": summary.faces_rejected,
         "subjects": summary.subjects,

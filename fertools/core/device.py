@@ -27,3 +27,16 @@ def choose_device(wanted: str = "auto") -> str:
     known = wanted.split(":")[0] in ("cpu", "cuda", "mps")
     trouble = "is not on this machine" if known else "is not a device that fertools knows"
     raise DeviceError(f"--device {wanted} {trouble}; there is {', '.join(there)}, or take auto")
+
+
+def spread(device: str) -> list[str]:
+    """Return the devices that work can be shared out over: every GPU for `cuda`, else the one that is named.
+
+    Args:
+        device: what `choose_device` returned.
+    """
+    if device != "cuda":
+        return [device]
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]

@@ -10,10 +10,11 @@ import contextlib
 import errno
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from fertools.core.errors import StorageError
 
@@ -53,9 +54,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
         if flush:
             _flush(path.parent)
     except OSError as error:
-        if (reason := storage_reason(error)) is None:
-            raise
-        raise StorageError(f"cannot write {path}: {reason}; free or allow space there and run again") from error
+        raise _told(error, path) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -75,6 +74,52 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` atomically as indented JSON with a final newline."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def nameless(folder: Path) -> IO[bytes]:
+    """Return a new file in `folder` for reading and writing that has no name, and is gone when it is closed.
+
+    Whatever ends the process, a kill too, closes it. Where a file system needs a name for a moment, it begins as
+    those of unfinished files do.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder, prefix=TEMPORARY_PREFIX)
+    except OSError as error:
+        raise _told(error, folder) from error
+
+
+def append(file: IO[bytes], content: Any, folder: Path, alignment: int) -> int:
+    """Write `content` behind what is in a nameless file, and return where it begins.
+
+    Args:
+        file: of `nameless`.
+        content: bytes, or what gives its bytes as they lie in memory.
+        folder: where the file is, to be named if that fails.
+        alignment: of which the beginning is a multiple.
+
+    Raises:
+        StorageError: the disk is full.
+    """
+    try:
+        end = file.seek(0, os.SEEK_END)
+        file.write(bytes(-end % alignment))
+        start = file.tell()
+        file.write(content)
+        file.flush()
+    except OSError as error:
+        raise _told(error, folder) from error
+    return start
+
+
+def _told(error: OSError, path: Path) -> OSError | StorageError:
+    """Return the error to raise: one that says what is wrong with the place, or else `error` itself."""
+    if (reason := storage_reason(error)) is None:
+        return error
+    return StorageError(f"cannot write {path}: {reason}; free or allow space there and run again")
 
 
 def remove_unfinished(folder: Path) -> int:

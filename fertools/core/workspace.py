@@ -41,8 +41,12 @@ class Workspace:
             InputError: `folder` is a file, or an address such as `s3://bucket/name`.
         """
         # A path has one slash where the address had two.
-        if re.match(r"[a-z][a-z0-9+.-]+:/", str(folder)):
-            raise InputError(f"the workspace {folder} is an address; give a folder of a file system with --workspace")
+        if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(folder)):
+            url = f"{match[1]}//{str(folder)[match.end() :]}"
+            raise InputError(
+                f"the workspace {url} is an address; work in a folder, and copy it there by `fertools push {url}` and "
+                f"back by `fertools pull {url}`"
+            )
         root = Path(folder).expanduser().resolve()
         if root.exists() and not root.is_dir():
             raise InputError(f"the workspace {root} is a file; give a folder with --workspace")
@@ -102,6 +106,11 @@ class Workspace:
     def playable(self) -> Path:
         """`annotations/playable/`: copies of videos that a browser cannot play, made once and safe to delete."""
         return self.root / "annotations" / "playable"
+
+    @property
+    def copies(self) -> Path:
+        """`manifests/copies/`: what this workspace and each store that it was copied to last had in common."""
+        return self.root / "manifests" / "copies"
 
     @property
     def lock_path(self) -> Path:

@@ -21,6 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Edges = tuple[Tensor, Tensor]
+"""First and one-past-last pixel of bins along one side of a picture."""
+
 
 @dataclass(frozen=True)
 class AreaTable:
@@ -91,27 +94,47 @@ class AreaTable:
         """
         x1, y1, x2, y2 = boxes.unbind(1)
         steps = torch.arange(size_px, device=self.sums.device)
-        left, right = _bins((x2 - x1)[:, None], size_px, steps)
-        top, bottom = _bins((y2 - y1)[:, None], size_px, steps)
         across = self.width + 1
         start = (picture * (self.height + 1) + y1) * across + x1
-        # All four corners of all bins of all boxes in one gather: (n, 2, size, 2, size, 3).
-        down = (start[:, None, None] + torch.stack([bottom, top], 1) * across)[..., None, None]
-        corners = _pick(self.sums.reshape(-1, 3), 0, down + torch.stack([right, left], 1)[:, None, None]).flatten(4)
-        bands = corners[:, 0] - corners[:, 1]
-        bins = bands[:, :, 0] - bands[:, :, 1]
-        columns = (_reciprocal(right - left) / span).repeat_interleave(3, dim=1)
-        means = bins.to(torch.float32).mul_(columns[:, None]).mul_(_reciprocal(bottom - top)[..., None])
-        return means.sub_(centre / span).view(-1, size_px, size_px, 3)
+        rows, columns = edges_of((y2 - y1)[:, None], size_px, steps), edges_of((x2 - x1)[:, None], size_px, steps)
+        means = bin_means(self.sums.reshape(-1, 3), start, torch.full_like(start, across), rows, columns, span)
+        return means.sub_(centre / span)
 
     def _edges(self, length: int, bins: int) -> tuple[Tensor, Tensor]:
-        return _bins(torch.tensor(length, device=self.sums.device), bins, torch.arange(bins, device=self.sums.device))
+        return edges_of(
+            torch.tensor(length, device=self.sums.device), bins, torch.arange(bins, device=self.sums.device)
+        )
 
 
-def _bins(length: Tensor, bins: int, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Return first and one-past-last pixel of bins `index` when `length` pixels are averaged into `bins`."""
-    first = (index * length).div(bins, rounding_mode="floor")
-    return first, -((-(index + 1) * length).div(bins, rounding_mode="floor"))
+def edges_of(length: Tensor, count: int, index: Tensor) -> Edges:
+    """Return first and one-past-last pixel of bins `index` when `length` pixels are averaged into `count`."""
+    first = (index * length).div(count, rounding_mode="floor")
+    return first, -((-(index + 1) * length).div(count, rounding_mode="floor"))
+
+
+def bin_means(sums: Tensor, start: Tensor, across: Tensor, rows: Edges, columns: Edges, span: float = 1.0) -> Tensor:
+    """Return averages over grids of bins, each grid in a table of its own.
+
+    Args:
+        sums: (m, 3) int32, tables of sums row by row, one after the other.
+        start: (n,) int64, where in `sums` pixel (0, 0) of each grid is.
+        across: (n,) int64, entries to a row of its table.
+        rows: first and one-past-last row of the bins, (n, k) int64 each, counted from `start`.
+        columns: likewise.
+        span: what the averages are divided by.
+
+    Returns:
+        float32 of shape (n, k, k, 3).
+    """
+    (top, bottom), (left, right) = rows, columns
+    # All four corners of all bins of all grids in one gather: (n, 2, k, 2, k, 3).
+    down = (start[:, None, None] + torch.stack([bottom, top], 1) * across[:, None, None])[..., None, None]
+    corners = _pick(sums, 0, down + torch.stack([right, left], 1)[:, None, None]).flatten(4)
+    bands = corners[:, 0] - corners[:, 1]
+    parts = bands[:, :, 0] - bands[:, :, 1]
+    wide = (_reciprocal(right - left) / span).repeat_interleave(3, dim=1)
+    means = parts.to(torch.float32).mul_(wide[:, None]).mul_(_reciprocal(bottom - top)[..., None])
+    return means.view(*means.shape[:2], left.shape[1], 3)
 
 
 def _colours(columns: Tensor) -> Tensor:

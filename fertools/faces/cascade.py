@@ -1,8 +1,11 @@
 """The MTCNN detector: three networks, each looking closer at what the one before let through.
 
 P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
-left at 48 x 48 and places the five points. The results are those of facenet-pytorch's MTCNN at the same
-settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
+left at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
+same settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
+In the mode `fast` O-Net is spared windows that show it the same as another one does, a fifth of all: the faces are the
+same, and where another of a face's windows wins, its box and points lie near those of the reference (see
+`docs/benchmarks.md` for how near).
 
 Kept from the reference because the results depend on it: windows rounded down to whole pixels, crops truncated to
 whole pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box
@@ -14,7 +17,6 @@ precision from the second picture on), box numbers held in 16 bits, and a crash 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +27,14 @@ from torch import Tensor, nn
 from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
 from fertools.faces.area import AreaTable
+from fertools.faces.candidates import Candidates, finished, suppress
+from fertools.faces.detections import Detections, Survey, nothing
+from fertools.faces.min_face import MinFace
 from fertools.faces.networks import ONet, PNet, RNet
-from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, propose, pyramid
+from fertools.faces.patches import Patches
+from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, Proposals, propose, pyramid
+from fertools.faces.vicinity import REACH, propose_near
 from fertools.faces.weights import CascadeWeights, load_weights
-from fertools.faces.windows import NARROW, WIDE, Starts, Window
 
 # Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: a table takes 12
 # bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about 640 x 360
@@ -36,117 +42,24 @@ from fertools.faces.windows import NARROW, WIDE, Starts, Window
 # picture gives the same numbers whatever it is given together with.
 _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 
+# Tables of this many pixels, around places in several frames, are held at a time: memory that the allocator keeps and
+# uses again. Larger ones it takes from the system anew, which costs more than all that is done with them.
+_PATCH_PIXELS = 3_000_000
+
+MODES = ("fast", "exact")
+
+_SAME_WINDOW = 0.9
+"""Intersection over union from which two windows of R-Net show O-Net the same, in the mode `fast`."""
+
+_DOUBTFUL = 0.1
+"""Least face probability of what `Survey.doubtful` holds."""
+
 # Crops per call of R-Net and O-Net, likewise.
 _CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
 
-_CERTAIN = 0.995
-"""Score from which a refined face needs no second look."""
 
-SMALLEST_FACE_PX = PNet.WINDOW_PX
-"""Faces smaller than P-Net's window would have to be enlarged, which shows it nothing that is in the picture."""
-
-
-@dataclass(frozen=True)
-class MinFace:
-    """The smallest face to look for, in pixels or as a share of the picture's short side.
-
-    Attributes:
-        px: pixels; None if a share is given.
-        share: share of the short side, above 0 and at most 1; None if pixels are given.
-    """
-
-    px: float | None = None
-    share: float | None = None
-
-    @classmethod
-    def parse(cls, text: str | float) -> MinFace:
-        """Read `20` or `10%`.
-
-        Raises:
-            InputError: it is neither, or out of range.
-
-        Example:
-            >>> MinFace.parse("10%").in_picture(1080, 1920)
-            108.0
-        """
-        words = str(text).strip()
-        try:
-            number = float(words.removesuffix("%"))
-        except ValueError:
-            number = float("nan")
-        if words.endswith("%") and 0 < number <= 100:
-            return cls(share=number / 100)
-        if not words.endswith("%") and SMALLEST_FACE_PX <= number < float("inf"):
-            return cls(px=number)
-        raise InputError(
-            f"the smallest face '{words}' is neither a number of pixels from {SMALLEST_FACE_PX} up, such as 20, "
-            f"nor a share of the picture's short side, such as 10%"
-        )
-
-    def in_picture(self, height: int, width: int) -> float:
-        """Return the pixels that it means in a picture of this size, never below `SMALLEST_FACE_PX`."""
-        if self.share is not None:
-            return max(float(SMALLEST_FACE_PX), self.share * min(height, width))
-        return float(SMALLEST_FACE_PX if self.px is None else self.px)
-
-
-@dataclass(frozen=True)
-class Detections:
-    """The faces of one picture, the surest first.
-
-    Attributes:
-        boxes: (n, 4) float32 x1, y1, x2, y2 in source pixels; may reach past the picture.
-        scores: (n,) float32 face probability, above the last threshold, at most 1.
-        landmarks: (n, 5, 2) float32 x, y in source pixels of left eye, right eye, nose, left and right mouth corner;
-            left is the smaller x in an upright picture.
-    """
-
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Detections:
-        """Return some of the faces."""
-        return Detections(self.boxes[places], self.scores[places], self.landmarks[places])
-
-
-def nothing() -> Detections:
-    """Return the detections of a picture without faces."""
-    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
-
-
-def join(parts: Sequence[Detections]) -> Detections:
-    """Return all faces of one picture that were found in several ways, the surest first."""
-    scores = np.concatenate([part.scores for part in parts])
-    order = np.argsort(-scores, kind="stable")
-    return Detections(
-        np.concatenate([part.boxes for part in parts])[order],
-        scores[order],
-        np.concatenate([part.landmarks for part in parts])[order],
-    )
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """Boxes under way through the cascade, of all pictures of a stack."""
-
-    picture: NDArray[np.int64]
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-
-    def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> _Candidates:
-        return _Candidates(self.picture[places], self.boxes[places], self.scores[places])
-
-    @classmethod
-    def joined(cls, parts: Sequence[_Candidates]) -> _Candidates:
-        return cls(
-            np.concatenate([part.picture for part in parts]),
-            np.concatenate([part.boxes for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-        )
+Table = AreaTable | Patches
+"""What windows of pictures are read from: all of each picture, or parts."""
 
 
 class Detector:
@@ -158,6 +71,7 @@ class Detector:
         factor: from each scale of the pyramid to the next.
         weights: see `load_weights`; or weights that are already loaded.
         device: a torch device.
+        mode: `fast` or `exact`, see above.
 
     Raises:
         InputError: a value is out of range, or the weights are not there.
@@ -177,7 +91,10 @@ class Detector:
         factor: float = 0.709,
         weights: str | Path | CascadeWeights = "auto",
         device: str | torch.device = "cpu",
+        mode: str = "fast",
     ) -> None:
+        if mode not in MODES:
+            raise InputError(f"the detector's mode '{mode}' is unknown; choose one of {', '.join(MODES)}")
         if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
             raise InputError(f"the detector's thresholds are {thresholds}; give three numbers between 0 and 1")
         if not 0.1 <= factor <= 0.95:
@@ -185,6 +102,7 @@ class Detector:
         self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
         self.thresholds = thresholds
         self.factor = factor
+        self.mode = mode
         self.device = torch.device(device)
         self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
         self._pnet, self._rnet, self._onet = PNet(), RNet(), ONet()
@@ -208,84 +126,55 @@ class Detector:
         Raises:
             InputError: a frame is of another kind.
         """
-        for number, frame in enumerate(frames):
-            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-                raise InputError(
-                    f"frame {number} is {frame.dtype} of shape {frame.shape}; "
-                    f"give RGB pictures: uint8 of shape (height, width, 3)"
-                )
-        found: dict[int, Detections] = {}
+        return [survey.faces for survey in self.survey(frames)]
+
+    def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:
+        """Return the faces of each frame as `detect` does, and where there may be one that is not sure enough."""
+        _check(frames)
+        found: dict[int, Survey] = {}
         with torch.inference_mode():
             for numbers in self._stacks([frame.shape[:2] for frame in frames]):
                 stack = [np.ascontiguousarray(frames[number]) for number in numbers]
-                found.update(zip(numbers, self._detect_stack(stack), strict=True))
+                found.update(zip(numbers, self._survey_stack(stack), strict=True))
         return [found[number] for number in range(len(frames))]
 
-    def refine(self, frame: NDArray[np.uint8], boxes: NDArray[np.float32]) -> tuple[Detections, NDArray[np.int64]]:
-        """Return the faces near known places, without looking anywhere else.
+    def detect_near(
+        self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Detections]:
+        """Return the faces that `detect` finds near known places, without looking anywhere else.
 
-        R-Net looks at some windows around each box, as it would at P-Net's proposals; O-Net judges what it likes, and
-        its best window in any case. Where O-Net is not all but certain, a wider choice of windows is tried too.
+        All three networks see there what they see when the whole frame is searched, so the answers are the same, but
+        for faces that are led to from further off, or out-voted by something further off: some 2 in 100.
 
         Args:
-            frame: (height, width, 3) uint8 RGB.
-            boxes: (n, 4) float32, where faces are expected.
+            frames: (height, width, 3) uint8 RGB, of one size.
+            boxes: for each of them (n, 4) float32, where faces are expected, to about a third of their side.
 
-        Returns:
-            The faces whose score passes the last threshold, best first, and for each which of `boxes` led to it.
-            Of boxes that lead to one face the best stays.
+        Raises:
+            InputError: a frame is of another kind.
         """
-        boxes = boxwork.square(np.asarray(boxes, np.float32).reshape(-1, 4))
-        height, width = frame.shape[:2]
-        pixels = boxwork.clip(boxes, height, width)
-        inside = np.flatnonzero((pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1]))
-        if not len(inside):
-            return nothing(), np.zeros(0, np.int64)
+        _check(frames)
+        out: list[Detections] = []
         with torch.inference_mode():
-            windows = [Window.around(frame, box, self.device) for box in boxes[inside]]
-            candidates, landmarks = self._refine_from(windows, boxes[inside], NARROW)
-            certain = candidates.picture[candidates.scores >= _CERTAIN]
-            doubtful = np.setdiff1d(np.arange(len(inside)), certain)
-            if len(doubtful):
-                again, points = self._refine_from([windows[place] for place in doubtful], boxes[inside[doubtful]], WIDE)
-                again = _Candidates(doubtful[again.picture], again.boxes, again.scores)
-                candidates = _Candidates.joined([candidates, again])
-                landmarks = np.concatenate([landmarks, points])
-        # One frame: the windows overlap, and two may have led to one face.
-        alone = _Candidates(np.zeros_like(candidates.picture), candidates.boxes, candidates.scores)
-        kept = _suppress(alone, 0.7, nested=True)
-        found = Detections(candidates.boxes[kept], candidates.scores[kept], landmarks[kept])
-        return found, inside[candidates.picture[kept]]
+            for first, last in _runs(boxes):
+                out += self._detect_near(frames[first:last], boxes[first:last])
+        return out
 
-    def _refine_from(
-        self, windows: Sequence[Window], boxes: NDArray[np.float32], starts: Starts
-    ) -> tuple[_Candidates, NDArray[np.float32]]:
-        """Return the candidates that O-Net passes, `picture` being the number of their window, and their points."""
-        squares = starts.around(boxes)
-        count = len(squares) // len(boxes)
-        owner = np.repeat(np.arange(len(boxes)), count)
-        scores, offsets = self._look_through(self._rnet, RNet.INPUT_PX, windows, owner, squares)
-        best = scores.reshape(-1, count).argmax(axis=1) + np.arange(len(boxes)) * count
-        passed = np.union1d(np.flatnonzero(scores > self.thresholds[1]), best)
-        candidates = _Candidates(owner[passed], squares[passed], scores[passed])
-        kept = _suppress(candidates, 0.7)
-        moved = boxwork.square(boxwork.regress(candidates.boxes[kept], offsets[passed][kept]))
-        owner = candidates.picture[kept]
-        scores, offsets, points = self._look_through(self._onet, ONet.INPUT_PX, windows, owner, moved)
-        passed = np.flatnonzero(scores > self.thresholds[2])
-        return _finished(_Candidates(owner[passed], moved[passed], scores[passed]), offsets[passed], points[passed])
-
-    def _look_through(
-        self,
-        network: nn.Module,
-        size_px: int,
-        windows: Sequence[Window],
-        owner: NDArray[np.int64],
-        boxes: NDArray[np.float32],
-    ) -> list[NDArray[np.float32]]:
-        """Return what a network says of boxes, each in its own window; `owner` is ascending."""
-        crops = torch.cat([windows[number].crop(boxes[owner == number], size_px) for number in np.unique(owner)])
-        return [answer.cpu().numpy() for answer in network(crops.permute(0, 3, 1, 2))]
+    def _detect_near(
+        self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Detections]:
+        owner = np.repeat(np.arange(len(boxes)), [len(some) for some in boxes])
+        squares = boxwork.square(np.concatenate(boxes).astype(np.float32))
+        pixels = boxwork.clip(squares, *frames[0].shape[:2])
+        inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
+        owner, squares = owner[inside], squares[inside]
+        if not len(owner):
+            return [nothing() for _ in frames]
+        patches = Patches.around(frames, owner, squares, REACH, self.device)
+        scales = self._scales(patches)
+        levels = propose_near(self._pnet, patches, squares, scales, self.thresholds[0], STRIP_PX)
+        candidates = self._refine(patches, _proposed([level for _, level in levels]))
+        return _by_picture(*self._finish(patches, candidates, self.thresholds[2]), len(frames))
 
     def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
         """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
@@ -296,60 +185,50 @@ class Detector:
             for first in range(0, len(numbers), count):
                 yield numbers[first : first + count]
 
-    def _detect_stack(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
+    def _survey_stack(self, frames: list[NDArray[np.uint8]]) -> list[Survey]:
         if 0 in frames[0].shape:
-            return [nothing() for _ in frames]
+            return [Survey(nothing(), nothing().boxes) for _ in frames]
         table = AreaTable.of(frames, self.device)
-        candidates = self._refine(table, self._propose(table))
-        candidates, landmarks = self._finish(table, candidates)
-        out = []
-        for number in range(len(frames)):
-            here = np.flatnonzero(candidates.picture == number)
-            here = here[np.argsort(-candidates.scores[here], kind="stable")]
-            out.append(Detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
-        return out
+        candidates, landmarks = self._finish(table, self._refine(table, self._propose(table)), _DOUBTFUL)
+        surveys = []
+        for seen in _by_picture(candidates, landmarks, len(frames)):
+            sure = seen.scores > self.thresholds[2]
+            surveys.append(Survey(seen.take(sure), seen.boxes[~sure]))
+        return surveys
 
-    def _propose(self, table: AreaTable) -> _Candidates:
-        """First stage: windows of P-Net, suppressed within each scale, then over all scales."""
+    def _propose(self, table: AreaTable) -> Candidates:
+        """First stage: windows of P-Net."""
         strip_px = STRIP_PX if self.device.type == "cpu" else None
-        parts: list[tuple[_Candidates, NDArray[np.float32]]] = []
-        min_face_px = self.min_face.in_picture(table.height, table.width)
-        for scale in pyramid(table.height, table.width, min_face_px, self.factor):
-            level = propose(self._pnet, table, scale, self.thresholds[0], strip_px)
-            windows = _Candidates(level.picture, level.boxes, level.scores)
-            kept = _suppress(windows, 0.5)
-            parts.append((windows.take(kept), level.offsets[kept]))
-        if not parts:
-            return _Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        windows = _Candidates.joined([part for part, _ in parts])
-        kept = _suppress(windows, 0.7)
-        windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
-        # Without the `+ 1` of the later regressions, as in the reference.
-        sides = np.tile(windows.boxes[:, 2:] - windows.boxes[:, :2], 2)
-        return _Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
+        scales = self._scales(table)
+        return _proposed([propose(self._pnet, table, scale, self.thresholds[0], strip_px) for scale in scales])
 
-    def _refine(self, table: AreaTable, candidates: _Candidates) -> _Candidates:
+    def _scales(self, table: Table) -> list[float]:
+        min_face_px = self.min_face.in_picture(table.height, table.width)
+        return list(pyramid(table.height, table.width, min_face_px, self.factor))
+
+    def _refine(self, table: Table, candidates: Candidates) -> Candidates:
         """Second stage: R-Net judges each proposal and moves its box."""
         candidates, (scores, offsets) = self._look(self._rnet, 0, RNet.INPUT_PX, table, candidates)
         passed = scores > self.thresholds[1]
-        candidates = _Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
-        kept = _suppress(candidates, 0.7)
+        candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        kept = suppress(candidates, 0.7)
         candidates, offsets = candidates.take(kept), offsets[passed][kept]
         moved = boxwork.square(boxwork.regress(candidates.boxes, offsets))
-        return _Candidates(candidates.picture, moved, candidates.scores)
+        candidates = Candidates(candidates.picture, moved, candidates.scores)
+        return candidates if self.mode == "exact" else candidates.take(suppress(candidates, _SAME_WINDOW))
 
-    def _finish(self, table: AreaTable, candidates: _Candidates) -> tuple[_Candidates, NDArray[np.float32]]:
+    def _finish(self, table: Table, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
         """Third stage: O-Net judges again, moves the box a last time and places the points."""
         candidates, (scores, offsets, points) = self._look(self._onet, 1, ONet.INPUT_PX, table, candidates)
-        passed = scores > self.thresholds[2]
-        candidates = _Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
-        candidates, landmarks = _finished(candidates, offsets[passed], points[passed])
-        kept = _suppress(candidates, 0.7, nested=True)
+        passed = scores > threshold
+        candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        candidates, landmarks = finished(candidates, offsets[passed], points[passed])
+        kept = suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
     def _look(
-        self, network: nn.Module, stage: int, size_px: int, table: AreaTable, candidates: _Candidates
-    ) -> tuple[_Candidates, list[NDArray[np.float32]]]:
+        self, network: nn.Module, stage: int, size_px: int, table: Table, candidates: Candidates
+    ) -> tuple[Candidates, list[NDArray[np.float32]]]:
         """Return the candidates that touch their picture, and what a network says of each."""
         pixels = boxwork.clip(candidates.boxes, table.height, table.width)
         inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
@@ -366,24 +245,53 @@ class Detector:
         return candidates, [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
 
 
-def _finished(
-    candidates: _Candidates, offsets: NDArray[np.float32], points: NDArray[np.float32]
-) -> tuple[_Candidates, NDArray[np.float32]]:
-    """Return candidates moved a last time by O-Net's offsets, and its points in pixels."""
-    corner, end = candidates.boxes[:, None, :2], candidates.boxes[:, None, 2:]
-    landmarks = (end - corner + np.float32(1)) * points.transpose(0, 2, 1) + corner - np.float32(1)
-    moved = boxwork.regress(candidates.boxes, offsets)
-    return _Candidates(candidates.picture, moved, candidates.scores), landmarks
+def _check(frames: Sequence[NDArray[np.uint8]]) -> None:
+    for number, frame in enumerate(frames):
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise InputError(
+                f"frame {number} is {frame.dtype} of shape {frame.shape}; "
+                f"give RGB pictures: uint8 of shape (height, width, 3)"
+            )
 
 
-def _suppress(candidates: _Candidates, threshold: float, *, nested: bool = False) -> NDArray[np.int64]:
-    """Return the places that non-maximum suppression within each picture keeps: by picture, best first."""
-    rule = boxwork.suppress_nested if nested else boxwork.suppress
-    kept = [np.zeros(0, np.int64)]
-    for number in np.unique(candidates.picture):
+def _runs(boxes: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, int]]:
+    """Yield runs of frames to work on together: as many as their parts stay within a budget, one at least."""
+    first, held = 0, 0.0
+    for number, some in enumerate(boxes):
+        pixels = float((((1 + 2 * REACH) * (some[:, 2:] - some[:, :2]).max(axis=1)) ** 2).sum()) if len(some) else 0.0
+        if number > first and held + pixels > _PATCH_PIXELS:
+            yield first, number
+            first, held = number, 0.0
+        held += pixels
+    if first < len(boxes):
+        yield first, len(boxes)
+
+
+def _proposed(levels: Sequence[Proposals]) -> Candidates:
+    """Return what is left of P-Net's windows, suppressed within each level, then over all, and moved."""
+    parts: list[tuple[Candidates, NDArray[np.float32]]] = []
+    for level in levels:
+        windows = Candidates(level.picture, level.boxes, level.scores)
+        kept = suppress(windows, 0.5)
+        parts.append((windows.take(kept), level.offsets[kept]))
+    if not parts:
+        return Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    windows = Candidates.joined([part for part, _ in parts])
+    kept = suppress(windows, 0.7)
+    windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
+    # Without the `+ 1` of the later regressions, as in the reference.
+    sides = np.tile(windows.boxes[:, 2:] - windows.boxes[:, :2], 2)
+    return Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
+
+
+def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: int) -> list[Detections]:
+    """Return the faces of each of `count` pictures, the surest first."""
+    out = []
+    for number in range(count):
         here = np.flatnonzero(candidates.picture == number)
-        kept.append(here[rule(candidates.boxes[here], candidates.scores[here], threshold)])
-    return np.concatenate(kept)
+        here = here[np.argsort(-candidates.scores[here], kind="stable")]
+        out.append(Detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
+    return out
 
 
 def _load(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

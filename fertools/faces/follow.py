@@ -1,34 +1,43 @@
 """Faces between two searched frames, found again near where they were instead of anywhere.
 
 The full cascade looks at every place of a frame at every size. A face that was there a moment ago is near its last box,
-so R-Net and O-Net alone, on one window each, find it again for a hundredth of the cost. `search_between` does that in a
-block of frames whose first and last were searched in full: forward from the first, and backward from the last for
-those faces that forward did not lead to. A face that appears or leaves in the middle is so followed from the end that
-has it. Where a sure face was lost on the way and one in about the same place was lost on the way back, with frames
-between in which neither is seen, the frame in the middle is searched in full and both halves are done again. What can
-be missed is a face that is in neither of two searched frames.
+so of all windows only those around it need be looked at (`Detector.detect_near`), and the answer is that of the full
+search for a few hundredths of its cost. `search_between` does that in a block of frames whose first and last were
+searched in full:
+
+1. A face that is in both is expected on the straight line between, one that is in the first or the last only where it
+   was; so is what the full search doubts, for a face that comes and goes with the detector's doubts is in neither. All
+   frames are looked at in one go, which keeps the networks' batches long.
+2. Where a face is missing it is followed, forward from the first and backward from the last, to where its picture
+   moved. A face that appears or leaves in the middle is so found from the end that has it.
+3. Where a sure face was lost on the way and one in about the same place was lost on the way back, with frames between
+   in which neither is seen, the frame in the middle is searched in full and both halves are done again.
+
+What can be missed is a face that is in neither of two searched frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.cascade import Detections, Detector, join
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections, Survey, join
 from fertools.faces.tracks import overlaps
 
 Frames = Sequence[NDArray[np.uint8]]
+Box = NDArray[np.float32]
 
 SURE = 0.9
 """Faces that score this are worth a second search; below are the detector's doubtful ones, which come and go."""
 
 _SAME = 0.4
-"""Least intersection over union of one face with where it is expected, and with itself found from the other end."""
+"""Least intersection over union of one face with where it is expected, and with itself found in another way."""
 
 _FASTEST = 0.6
 """Sides of its box that a face moves between frames at most, where a lost one is looked for among those that come."""
@@ -41,13 +50,13 @@ _LIKE = 0.5
 """Least correlation of a patch with the place that it is said to have moved to."""
 
 
-def search_between(detector: Detector, frames: Frames, first: Detections, last: Detections) -> list[Detections]:
+def search_between(detector: Detector, frames: Frames, first: Survey, last: Survey) -> list[Detections]:
     """Return the faces of the frames between the first and the last.
 
     Args:
-        detector: finds and refines.
+        detector: finds.
         frames: (height, width, 3) uint8 RGB, successive ones of one video, two or more.
-        first: what the full cascade finds in `frames[0]`.
+        first: what `Detector.survey` gives of `frames[0]`.
         last: likewise in `frames[-1]`.
 
     Returns:
@@ -55,46 +64,105 @@ def search_between(detector: Detector, frames: Frames, first: Detections, last: 
     """
     if len(frames) == 2:
         return []
-    forward = _chase(detector, frames, first)
-    backward = _chase(detector, frames[::-1], _apart(last, forward[-1].found))[::-1]
-    if _is_broken(first, forward, last, backward):
+    starts, ends = (np.concatenate([survey.faces.boxes, survey.doubtful]) for survey in (first, last))
+    inner = detector.detect_near(frames[1:-1], _expected(starts, ends, len(frames)))
+    found = [first.faces, *inner, last.faces]
+    lost = _chase(detector, frames, found, range(len(frames)))
+    # A face that the way forward arrived with needs no way back.
+    unmet = [chase for chase in _chase(detector, frames, found, range(len(frames) - 1, -1, -1)) if chase.sure]
+    if _is_broken([chase for chase in lost if chase.sure], unmet):
         middle = len(frames) // 2
-        found = detector.detect([frames[middle]])[0]
-        before = search_between(detector, frames[: middle + 1], first, found)
-        return [*before, found, *search_between(detector, frames[middle:], found, last)]
-    # `forward` begins a frame after the first and `backward` with the first itself.
-    pairs = zip(forward[:-1], backward[1:], strict=True)
-    return [join([one.found, _apart(other.found, one.found)]) for one, other in pairs]
+        (again,) = detector.survey([frames[middle]])
+        before = search_between(detector, frames[: middle + 1], first, again)
+        return [*before, again.faces, *search_between(detector, frames[middle:], again, last)]
+    return found[1:-1]
 
 
-@dataclass(frozen=True)
-class _Sight:
-    """The faces of one frame that were followed to it.
+def _expected(first: NDArray[np.float32], last: NDArray[np.float32], count: int) -> list[NDArray[np.float32]]:
+    """Return where faces (n, 4) and (m, 4) of the first and last of `count` frames are expected in those between."""
+    pairs = _paired(first, last)
+    ways = [(first[one], last[other]) for one, other in pairs]
+    # Of one end only: it stays where it is seen.
+    ways += [(box, box) for place, box in enumerate(first) if place not in [one for one, _ in pairs]]
+    ways += [(box, box) for place, box in enumerate(last) if place not in [other for _, other in pairs]]
+    starts, ends = (np.array([way[end] for way in ways], np.float32).reshape(-1, 4) for end in (0, 1))
+    return [starts + (ends - starts) * np.float32(step / (count - 1)) for step in range(1, count - 1)]
+
+
+def _paired(first: NDArray[np.float32], last: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Return which box of the first frame may be which of the last, the nearest first, each once."""
+    ways = [
+        (_way(box, other), place, other_place)
+        for place, box in enumerate(first)
+        for other_place, other in enumerate(last)
+        if _alike(box, other)
+    ]
+    pairs: dict[int, int] = {}
+    for way, place, other in sorted(ways):
+        if way < 1 and place not in pairs and other not in pairs.values():
+            pairs[place] = other
+    return list(pairs.items())
+
+
+@dataclass
+class _Chase:
+    """One face on its way through a block.
 
     Attributes:
-        found: them.
-        origin: (n,) int64, which face at the start of the chase each one is.
+        box: where it was met last.
+        met: the frame in which that was.
+        sure: whether it scored enough at the start to be worth a second search.
+        lost: for how many frames it was not met.
     """
 
-    found: Detections
-    origin: NDArray[np.int64]
+    box: Box
+    met: int
+    sure: bool
+    lost: int = field(default=0)
 
 
-def _chase(detector: Detector, frames: Frames, start: Detections) -> list[_Sight]:
-    """Follow faces from `frames[0]` through all others; one that is missed is expected where its picture moved to."""
-    seen: list[_Sight] = []
-    boxes, missed = start.boxes.copy(), np.zeros(len(start), np.int64)
-    for before, frame in pairwise(frames):
-        alive = np.flatnonzero(missed <= _PATIENCE)
-        steps = np.array([step_between(before, frame, box) for box in boxes[alive]], np.float32).reshape(-1, 2)
-        boxes[alive] += np.tile(steps, 2)
-        found, places = detector.refine(frame, boxes[alive])
-        near = _overlap(found.boxes, boxes[alive[places]]) >= _SAME
-        found, origin = found.take(near), alive[places[near]]
-        missed += 1
-        boxes[origin], missed[origin] = found.boxes, 0
-        seen.append(_Sight(found, origin))
-    return seen
+def _chase(detector: Detector, frames: Frames, found: list[Detections], order: range) -> list[_Chase]:
+    """Follow the faces of the first frame of `order` through the others; return those that do not arrive.
+
+    What is met on the way and was not found before is added to `found`.
+    """
+    start = found[order[0]]
+    chases = [_Chase(box, order[0], bool(score >= SURE)) for box, score in zip(start.boxes, start.scores, strict=True)]
+    for before, here in pairwise(order):
+        alive = [chase for chase in chases if chase.lost <= _PATIENCE]
+        missing = _meet(alive, found[here], here)
+        # The last frame was searched in full.
+        if missing and here != order[-1]:
+            guesses = [_guess(chase, frames[before], frames[here]) for chase in missing]
+            (more,) = detector.detect_near([frames[here]], [np.array(guesses, np.float32)])
+            new = _apart(more, found[here])
+            if len(new):
+                found[here] = join([found[here], new])
+            for chase, guess in zip(missing, guesses, strict=True):
+                chase.box = guess
+            missing = _meet(missing, more, here)
+        for chase in missing:
+            chase.lost += 1
+    return [chase for chase in chases if chase.met != order[-1]]
+
+
+def _meet(chases: list[_Chase], found: Detections, frame: int) -> list[_Chase]:
+    """Move each face to where it is found in a frame; return those that are not."""
+    if not chases:
+        return []
+    overlap = overlaps(np.array([chase.box for chase in chases]), found.boxes)
+    missing = []
+    for number, chase in enumerate(chases):
+        if len(found) and overlap[number].max() >= _SAME:
+            chase.box, chase.met, chase.lost = found.boxes[int(overlap[number].argmax())], frame, 0
+        else:
+            missing.append(chase)
+    return missing
+
+
+def _guess(chase: _Chase, before: NDArray[np.uint8], here: NDArray[np.uint8]) -> Box:
+    """Return where the picture in a face's box has moved to."""
+    return np.asarray(chase.box + np.tile(step_between(before, here, chase.box), 2), np.float32)
 
 
 def step_between(before: NDArray[np.uint8], after: NDArray[np.uint8], box: NDArray[np.float32]) -> tuple[float, float]:
@@ -130,49 +198,37 @@ def _shrunk(part: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _is_broken(first: Detections, forward: list[_Sight], last: Detections, backward: list[_Sight]) -> bool:
-    """Return whether a sure face is lost going forward, one about there going back, and frames between have neither."""
-    ends = [(first, forward, range(len(forward)))]
-    unmet = _apart(last, forward[-1].found)
-    ends.append((unmet, backward, range(len(backward) - 1, -1, -1)))
-    lost_forward, lost_backward = (_losses(start, seen, order) for start, seen, order in ends)
-    # Places in `forward` are frames from the second on, in `backward` from the first on.
+def _is_broken(forward: list[_Chase], backward: list[_Chase]) -> bool:
+    """Return whether a face is lost going forward, one about there going back, and frames between have neither."""
     return any(
-        (begin - 1) - end > 1 and _may_be_one(box, other, begin - 1 - end)
-        for end, box in lost_forward
-        for begin, other in lost_backward
+        back.met - one.met > 1 and _may_be_one(one.box, back.box, back.met - one.met)
+        for one in forward
+        for back in backward
     )
 
 
-def _may_be_one(box: NDArray[np.float32], other: NDArray[np.float32], frames: int) -> bool:
+def _may_be_one(box: Box, other: Box, frames: int) -> bool:
     """Return whether a face could get from one box to another in so many frames."""
-    one_side, other_side = (float(np.sqrt(np.prod(edges[2:] - edges[:2]))) for edges in (box, other))
+    return _alike(box, other) and _way(box, other) <= _FASTEST * frames
+
+
+def _alike(box: Box, other: Box) -> bool:
+    """Return whether boxes are of about one size."""
+    one_side, other_side = _side(box), _side(other)
+    return 0.6 < one_side / other_side < 1.6
+
+
+def _way(box: Box, other: Box) -> float:
+    """Return the distance of the middles of boxes, in sides of the smaller."""
     way = float(np.linalg.norm((box[:2] + box[2:] - other[:2] - other[2:]) / 2))
-    return 0.6 < one_side / max(other_side, 1.0) < 1.6 and way <= _FASTEST * frames * min(one_side, other_side)
+    return way / min(_side(box), _side(other))
 
 
-def _losses(start: Detections, seen: list[_Sight], order: range) -> list[tuple[int, NDArray[np.float32]]]:
-    """Return, of each sure face that does not arrive, the place in `seen` where it is met last and its box there.
-
-    A face that is never met is given the place before the chase's first.
-    """
-    losses = []
-    for number in np.flatnonzero(start.scores >= SURE):
-        met = [place for place in order if number in seen[place].origin]
-        if not met:
-            losses.append((order.start - order.step, start.boxes[number]))
-        elif met[-1] != order[-1]:
-            last = seen[met[-1]]
-            losses.append((met[-1], last.found.boxes[last.origin == number][0]))
-    return losses
+def _side(box: Box) -> float:
+    return max(1.0, float(np.sqrt(np.prod(box[2:] - box[:2]))))
 
 
 def _apart(faces: Detections, others: Detections) -> Detections:
     """Return the faces that are none of the others."""
     met = np.asarray((overlaps(faces.boxes, others.boxes) >= _SAME).any(axis=1), bool)
     return faces.take(~met)
-
-
-def _overlap(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the intersection over union (n,) of boxes (n, 4) with others (n, 4), one by one."""
-    return np.asarray(overlaps(boxes, others).diagonal())

@@ -74,7 +74,7 @@ def propose(network: PNet, table: AreaTable, scale: float, threshold: float, str
         strip_px: pixels of the level to work on at a time, about; None takes the level whole.
     """
     height, width = int(table.height * scale + 1), int(table.width * scale + 1)
-    least = float(np.log(threshold / (1 - threshold))) - _SLACK
+    least = least_evidence(threshold)
     feature_rows = -(-height // 2) - 5
     step = feature_rows if strip_px is None else max(8, strip_px // (2 * width))
     places: list[Tensor] = []
@@ -103,10 +103,20 @@ def _in_reading_order(
     # Strips of several pictures come strip by strip; suppression breaks ties by order, so the order is fixed here.
     order = np.lexsort((place[:, 2], place[:, 1], place[:, 0]))
     place = place[order]
-    corner = place[:, :0:-1].astype(np.float32) * np.float32(PNet.STRIDE_PX)
+    return Proposals(place[:, 0], windows_at(place[:, :0:-1], scale), scores[order], offsets[order])
+
+
+def windows_at(steps: NDArray[np.int64], scale: float) -> NDArray[np.float32]:
+    """Return P-Net's windows (n, 4) in source pixels, `steps` (n, 2) of it to the right and down on a level."""
+    corner = steps.astype(np.float32) * np.float32(PNet.STRIDE_PX)
     first = np.floor((corner + np.float32(1)) / np.float32(scale))
     last = np.floor((corner + np.float32(PNet.WINDOW_PX)) / np.float32(scale))
-    return Proposals(place[:, 0], np.concatenate([first, last], axis=1), scores[order], offsets[order])
+    return np.concatenate([first, last], axis=1)
+
+
+def least_evidence(threshold: float) -> float:
+    """Return the log-odds from which a window is worth judging against a threshold of its probability."""
+    return float(np.log(threshold / (1 - threshold))) - _SLACK
 
 
 def _none() -> Proposals:

@@ -37,6 +37,9 @@ HEAD = _head()
 x points to the right in the picture, y down and z away from the camera.
 """
 
+_SHADOW = np.linalg.pinv(HEAD - HEAD.mean(axis=0))
+"""The linear map of least squares from five points around their mean, (3, 5)."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -72,6 +75,8 @@ class Standard:
         blur: least sharpness, as `Quality.blur`.
         turn_deg: largest yaw and pitch, either way; a face without landmarks passes.
         lasting: whether a face of a single frame of a video, beside one that lasts, is rejected too.
+        interpolated: whether a face that the detector missed, put between two others, may be kept. The detector gave it
+            less than its last threshold (0.7 as published), which is below every `det_score` that is asked for.
     """
 
     face_px: float = 32.0
@@ -81,13 +86,14 @@ class Standard:
     blur: float = 0.0
     turn_deg: float = 180.0
     lasting: bool = True
+    interpolated: bool = False
 
 
 # The bounds of `strict`, on 59 faces of public photographs and 48 px crops, found by this detector: sharpness was 27
 # at the least and 181 in the median, and 22 in the median (above 25 in two of five) after a Gaussian blur of 2 / 112
 # of the face; luma lay between 0.16 and 0.80; one in seven had a yaw or pitch above 35 degrees.
 STANDARDS = {
-    "keep-all": Standard(face_px=0.0, det_score=0.0, lasting=False),
+    "keep-all": Standard(face_px=0.0, det_score=0.0, lasting=False, interpolated=True),
     "standard": Standard(),
     "strict": Standard(face_px=64.0, det_score=0.98, darkest=0.12, brightest=0.88, blur=25.0, turn_deg=35.0),
 }
@@ -131,8 +137,7 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     and Full Perspective", IJCV 22(2), 1997, section 2 (the camera model).
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    head = HEAD - HEAD.mean(axis=0)
-    shadow, *_ = np.linalg.lstsq(head, points - points.mean(axis=0), rcond=None)
+    shadow = _SHADOW @ (points - points.mean(axis=0))
     left, sizes, right = np.linalg.svd(shadow.T, full_matrices=False)
     if sizes[1] < 1e-9:
         return 0.0, 0.0, 0.0
@@ -145,15 +150,19 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(np.arctan2(down, across)))
 
 
-def judge(quality: Quality, det_score: float | None, standard: Standard | None = None) -> str | None:
+def judge(
+    quality: Quality, det_score: float | None, standard: Standard | None = None, *, interpolated: bool = False
+) -> str | None:
     """Return why a face is rejected, or None if it is kept.
 
-    The first that holds of `low_score`, `too_small`, `too_dark`, `too_bright`, `too_blurred` and `turned_away`.
+    The first that holds of `interpolated`, `low_score`, `too_small`, `too_dark`, `too_bright`, `too_blurred` and
+    `turned_away`.
 
     Args:
         quality: its measures.
         det_score: the detector's face probability; None for a face that no detector saw.
         standard: what it must reach; the default one if None.
+        interpolated: whether it was put between two others.
 
     Example:
         >>> judge(Quality(20.0, 80.0, 0.5, 0.0, 0.0, 0.0), 0.99)
@@ -162,6 +171,7 @@ def judge(quality: Quality, det_score: float | None, standard: Standard | None =
     bar = standard or Standard()
     turns_deg = [abs(angle) for angle in (quality.yaw_deg, quality.pitch_deg) if angle is not None]
     faults = {
+        "interpolated": interpolated and not bar.interpolated,
         "low_score": det_score is not None and det_score < bar.det_score,
         "too_small": quality.face_px < bar.face_px,
         "too_dark": quality.brightness < bar.darkest,

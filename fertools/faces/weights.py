@@ -1,13 +1,18 @@
-"""The published MTCNN weights, read from the packages that carry them without importing those packages.
+"""The published MTCNN weights, read from the packages that carry them without importing those packages, or from files.
 
 `facenet-pytorch` and `mtcnn` carry the same 495,850 numbers in two file formats. Importing either would pull in
 torchvision or TensorFlow, so the files are found through the import system's specs and read directly.
+
+A file of one's own holds all three networks: `.safetensors`, or `.npz` of NumPy, with an array for each parameter,
+named by its network and its name there: `pnet.conv1.weight`, `rnet.dense5_1.bias`. Neither format can hold code.
+`save_weights` writes one.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +20,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors import torch as safetensors
 from torch import Tensor
 
+from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 
@@ -41,8 +49,8 @@ class CascadeWeights:
     """The parameters of the three networks.
 
     Attributes:
-        name: where they come from, for reports: a package's name or a folder's.
-        digest: hash of the numbers alone; the same whichever package they were read from.
+        name: where they come from, for reports: the name of a package, folder or file.
+        digest: hash of the numbers alone; the same whichever of those they were read from.
         pnet: state dict of the proposal network.
         rnet: state dict of the refinement network.
         onet: state dict of the output network.
@@ -59,8 +67,9 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
     """Read the weights of the cascade.
 
     Args:
-        source: `facenet-pytorch`, `mtcnn`, `auto` (the first of the two that is installed), or a folder that
-            holds `pnet.pt`, `rnet.pt` and `onet.pt` as facenet-pytorch lays them out.
+        source: `facenet-pytorch`, `mtcnn`, `auto` (the first of the two that is installed), a folder that holds
+            `pnet.pt`, `rnet.pt` and `onet.pt` as facenet-pytorch lays them out, or a `.safetensors` or `.npz` file as
+            `save_weights` writes it.
 
     Raises:
         InputError: no such package is installed, or the files are missing or not the expected ones.
@@ -71,7 +80,8 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
     """
     readers: dict[str, Callable[[], CascadeWeights | None]] = {"facenet-pytorch": _facenet, "mtcnn": _mtcnn}
     if isinstance(source, Path) or source not in {"auto", *readers}:
-        return _folder(Path(source), str(source))
+        path = Path(source)
+        return _file(path) if path.suffix in _FILES else _folder(path, str(source))
     for name in readers if source == "auto" else [source]:
         found = readers[name]()
         if found is not None:
@@ -79,6 +89,34 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
     wanted = "facenet-pytorch or mtcnn" if source == "auto" else source
     package = "facenet-pytorch" if source == "auto" else source
     raise InputError(f"the detector's weights come with {wanted}, which is not installed; run: pip install {package}")
+
+
+def save_weights(path: Path, weights: CascadeWeights) -> None:
+    """Write weights to one file, whole or not at all.
+
+    Args:
+        path: ends in `.safetensors` or `.npz`.
+        weights: float32 parameters, written as `<network>.<name>`.
+
+    Raises:
+        InputError: the path has another ending.
+        StorageError: the disk is full or cannot be written.
+
+    Example:
+        >>> save_weights(Path("mtcnn.safetensors"), load_weights())  # doctest: +SKIP
+    """
+    if path.suffix not in _FILES:
+        raise InputError(f"{path} ends in neither {' nor '.join(_FILES)}; weights are written in these two forms")
+    tensors = {
+        f"{network}.{key}": value.contiguous()
+        for network in NETWORKS
+        for key, value in getattr(weights, network).items()
+    }
+    if path.suffix == ".safetensors":
+        files.write_bytes(path, safetensors.save(tensors))
+    else:
+        with files.replacing(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **{key: value.numpy() for key, value in tensors.items()})
 
 
 def _facenet() -> CascadeWeights | None:
@@ -99,6 +137,34 @@ def _folder(folder: Path, name: str) -> CascadeWeights:
     return _weights(name, {network: _read_state(folder / f"{network}.pt") for network in NETWORKS})
 
 
+def _file(path: Path) -> CascadeWeights:
+    if not path.is_file():
+        raise InputError(f"there is no file of weights {path}")
+    try:
+        tensors = _FILES[path.suffix](path)
+    except (SafetensorError, OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read as weights; see save_weights for what it should hold") from error
+    networks: dict[str, dict[str, Tensor]] = {network: {} for network in NETWORKS}
+    for name, value in tensors.items():
+        network, _, key = name.partition(".")
+        if network not in networks:
+            raise InputError(f"{path} holds '{name}'; name parameters by network: {', '.join(NETWORKS)}")
+        networks[network][key] = value.float()
+    return _weights(str(path), networks)
+
+
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    if not zipfile.is_zipfile(path):
+        raise zipfile.BadZipFile
+    # No pickles, because they run code and this file may be anyone's.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
+        return {name: torch.from_numpy(held[name].astype(np.float32)) for name in held.files}
+
+
+_FILES: dict[str, Callable[[Path], dict[str, Tensor]]] = {".safetensors": safetensors.load_file, ".npz": _read_npz}
+"""What reads a file of weights, by its ending."""
+
+
 def _package_folder(module: str) -> Path | None:
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
@@ -108,7 +174,10 @@ def _package_folder(module: str) -> Path | None:
 
 def _read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise InputError(f"{path} is not there; a weights folder holds {', '.join(f'{n}.pt' for n in NETWORKS)}")
+        raise InputError(
+            f"{path} is not there; weights are {', '.join(f'{name}.pt' for name in NETWORKS)} in a folder, "
+            f"or a {' or '.join(_FILES)} file"
+        )
     try:
         # weights_only, because a pickle may otherwise run code and this folder may be anyone's.
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -144,6 +213,8 @@ def _weights(name: str, networks: dict[str, dict[str, Tensor]]) -> CascadeWeight
     parts = []
     for network in NETWORKS:
         for key, value in sorted(networks[network].items()):
+            if not torch.isfinite(value).all():
+                raise InputError(f"the weights in {name} hold numbers in {network}.{key} that are not finite")
             little_endian = value.contiguous().numpy().astype("<f4")
             parts += [f"{network}.{key} {tuple(value.shape)}".encode(), little_endian.tobytes()]
     return CascadeWeights(name, hash_bytes(*parts), **networks)

@@ -27,12 +27,14 @@ class Board:
         self._joined: Any = context.Value("i", 0)
         self._place = 0
 
-    def join(self) -> None:
-        """Take a place on the board; called once in each worker."""
+    def join(self) -> int:
+        """Take a place on the board and return its number, from 0; called once in each worker."""
         with self._joined.get_lock():
-            self._place = self._joined.value * _CELLS
+            number = int(self._joined.value)
             self._joined.value += 1
+        self._place = number * _CELLS
         self._cells[self._place + _PROCESS] = os.getpid()
+        return number
 
     def pulse(self) -> None:
         """Say that this worker is at work and gets on."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import cv2
+import pyarrow as pa
 import torch
 
 from fertools.core.errors import InputError
@@ -21,7 +22,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detector
 from fertools.ingest.extract import Extracted, Extractor, flush_crops, source_row
 from fertools.ingest.findings import drop_finding
-from fertools.ingest.options import IngestOptions
+from fertools.ingest.options import IngestOptions, parse_thresholds
 from fertools.ingest.plan import Item
 from fertools.ingest.search import Search
 from fertools.manifests import store
@@ -90,8 +91,15 @@ def make_extractor(
     # Threads are spent on frames side by side (see `search`), not within one.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    detector = Detector(min_face=options.min_face, device=device)
-    search = Search(detector, threads, options.batch_size, follow=options.follow)
+    detector = Detector(
+        options.min_face,
+        thresholds=parse_thresholds(options.thresholds),
+        factor=options.factor,
+        weights=options.weights,
+        device=device,
+        mode=options.mode,
+    )
+    search = Search(detector, threads, options.batch_size, follow=not options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
     return Extractor(workspace, options, search, threads, points, tick, pulse)
 
@@ -127,7 +135,7 @@ def record_failed(workspace: Workspace, options: IngestOptions, item: Item, reas
 def commit(workspace: Workspace, name: str, extracted: list[Extracted]) -> list[Outcome]:
     """Add what was extracted to the workspace as the part `name`."""
     flush_crops()
-    faces = FACES.table([face for one in extracted for face in one.faces])
+    faces = pa.concat_tables([FACES.arrow.empty_table(), *(one.faces for one in extracted)])
     sources = SOURCES.table([one.source for one in extracted])
     store.commit_part(workspace, name, faces, sources)
     return [Outcome(one.source["path"], one.source["status"], one.source["reason"]) for one in extracted]

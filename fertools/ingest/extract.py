@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.faces.cascade import Detections
+from fertools.faces.detections import Detections
+from fertools.faces.looks import look_of
 from fertools.faces.quality import STANDARDS
 from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
+from fertools.ingest.lookahead import Face, Lookahead, Seen
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Source
 from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
+from fertools.ingest.settling import settle_picture, settle_video
+from fertools.manifests.schema import FACES
+from fertools.manifests.spool import Spool
 from fertools.sources.images import read_image
 from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
@@ -33,10 +40,10 @@ SMALLEST_PX = 12
 
 @dataclass
 class Extracted:
-    """What came out of one source: the row of `sources` and the rows of `faces`."""
+    """What came out of one source: the row of `sources` and the rows of `faces`, which may lie on the disk."""
 
     source: dict[str, Any]
-    faces: list[dict[str, Any]] = field(default_factory=list)
+    faces: pa.Table = field(default_factory=FACES.arrow.empty_table)
 
 
 @dataclass(frozen=True)
@@ -72,46 +79,65 @@ class Extractor:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
         except InputError as error:
             return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
-        kept = sum(face["status"] == "kept" for face in faces)
-        if not faces and (reason := _too_small(measured)):
+        if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
-        outcome = {"status": "done" if faces else "empty", "faces_kept": kept, "faces_rejected": len(faces) - kept}
+        kept = pc.sum(pc.equal(faces["status"], "kept")).as_py() or 0
+        outcome = {
+            "status": "done" if len(faces) else "empty",
+            "faces_kept": kept,
+            "faces_rejected": len(faces) - kept,
+            "faces_interpolated": pc.sum(faces["interpolated"]).as_py() or 0,
+        }
         return Extracted({**row, **measured, **outcome}, faces)
 
-    def _images(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _images(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         rgb = read_image(source.path)
         frame = Frame(0, None, rgb)
         if self.options.crops:
-            faces = self._given(source, frame, None)
+            rows = [self._given(source, frame, None)]
         else:
-            faces = self._faces(source, frame, self.search.detector.detect([rgb])[0], None, None)
-        self.tick(1, len(faces))
-        # Two faces in one picture are two people, and its place names at most one of them. A rejected detection
-        # beside a kept one is most often a false alarm.
-        candidates = [face for face in faces if face["status"] == "kept"] or faces
-        if len(candidates) == 1:
-            candidates[0].update(subject_id=source.subject_id, subject_origin=source.subject_origin)
+            found = _faces(source, frame, self.search.detector.detect([rgb])[0])
+            rows = [self._row(source, frame, None, face) for face in found]
+        self.tick(1, len(rows))
         height, width = rgb.shape[:2]
-        return faces, {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
+        measured = {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
+        return settle_picture(source, FACES.table(rows), self.options.max_faces), measured
 
-    def _video(self, source: Source) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        faces: list[dict[str, Any]] = []
-        tracker, cuts, shot = Tracker(), CutDetector(), 0
+    def _video(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         measured: dict[str, Any] = {"frames_searched": 0}
+        with closing(Spool(self.workspace.parts, FACES)) as spool:
+            try:
+                self._follow(source, spool, measured)
+            except BrokenVideoError as error:
+                measured["reason"] = _reason(error, source)
+            faces = spool.table()
+        if not measured["frames_searched"] and "reason" not in measured:
+            measured["reason"] = f"it shows no frame within --range {self.options.span}"
+        lasting = STANDARDS[self.options.quality].lasting
+        return settle_video(source, faces, self.options.max_faces, lasting=lasting), measured
+
+    def _follow(self, source: Source, spool: Spool, measured: dict[str, Any]) -> None:
+        """Follow faces through a video; fill in its rows and measures, of what came before an error too.
+
+        Raises:
+            BrokenVideoError: decoding stopped in its middle.
+        """
+        tracker, cuts, shot = Tracker(), CutDetector(), 0
+        lookahead = Lookahead(self.options.smoothing_s)
         reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
-        findings = Findings(self.workspace.parts, source.source_id)
         try:
-            with closing(self._searched(reader, findings)) as searched:
+            with closing(self._searched(reader, Findings(self.workspace.parts, source.source_id))) as searched:
                 for frame, found in searched:
                     if cuts.is_cut(frame.rgb):
+                        spool.add(self._rows(source, lookahead.flush()))
                         shot += 1
                         tracker.cut()
                     if found is None:
-                        faces += self._given(source, frame, shot)
+                        spool.add([self._given(source, frame, shot)])
                     else:
-                        tracks = tracker.update(frame.index, frame.pts_s, found.boxes, found.scores)
-                        faces += self._faces(source, frame, found, tracks, shot)
+                        seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
+                        spool.add(self._rows(source, lookahead.push(seen)))
                     self.tick(1, 1 if found is None else len(found))
                     first_s = frame.pts_s if first_s is None else first_s
                     height, width = frame.rgb.shape[:2]
@@ -119,13 +145,12 @@ class Extractor:
                     measured.update(width_px=width, height_px=height)
                     if first_s is not None and frame.pts_s is not None:
                         measured["duration_s"] = max(0.0, frame.pts_s - first_s)
-        except BrokenVideoError as error:
-            measured["reason"] = _reason(error, source)
-        measured["frames_decoded"] = reader.decoded
-        if not measured["frames_searched"] and "reason" not in measured:
-            measured["reason"] = f"it shows no frame within --range {self.options.span}"
-        name_subjects(source, faces, lasting=STANDARDS[self.options.quality].lasting)
-        return faces, measured
+        except BrokenVideoError:
+            spool.add(self._rows(source, lookahead.flush()))
+            raise
+        finally:
+            measured["frames_decoded"] = reader.decoded
+        spool.add(self._rows(source, lookahead.flush()))
 
     def _searched(
         self, reader: FrameReader, findings: Findings
@@ -136,30 +161,24 @@ class Extractor:
         else:
             yield from self.search.run(reader, findings)
 
-    def _faces(
-        self, source: Source, frame: Frame, found: Detections, tracks: list[int] | None, shot: int | None
-    ) -> list[dict[str, Any]]:
-        rows = []
-        # Numbered from left to right: scores of sure faces are all but equal, and rounding, which differs between
-        # processors, would order them.
-        order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2]))
-        for place, number in enumerate(order.tolist()):
-            face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
-            row = Cropper(self.workspace, self.options).detected(frame.rgb, found, number, face_id)
-            rows.append(
-                {**row, **self._place(source, frame, face_id, shot, None if tracks is None else tracks[number])}
-            )
-        return rows
+    def _rows(self, source: Source, frames: Iterator[Seen]) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the faces of frames, their crops written."""
+        for seen in frames:
+            for face in seen.faces:
+                yield self._row(source, seen.frame, seen.shot, face)
 
-    def _given(self, source: Source, frame: Frame, shot: int | None) -> list[dict[str, Any]]:
-        """Return the one face of a frame that is a face crop already."""
-        face_id = hash_bytes(source.source_id.encode(), f"{frame.index}:0".encode())
-        row = Cropper(self.workspace, self.options).given(frame.rgb, self.points.of(source.path, frame.index), face_id)
-        return [{**row, **self._place(source, frame, face_id, shot, shot)}]
+    def _row(self, source: Source, frame: Frame, shot: int | None, face: Face) -> dict[str, Any]:
+        row = Cropper(self.workspace, self.options).found(frame.rgb, face)
+        return {**row, **self._place(source, frame, shot)}
 
-    def _place(self, source: Source, frame: Frame, face_id: str, shot: int | None, track: int | None) -> dict[str, Any]:
+    def _given(self, source: Source, frame: Frame, shot: int | None) -> dict[str, Any]:
+        """Return the one face of a frame that is a face crop already; a shot of them is a track."""
+        points, cropper = self.points.of(source.path, frame.index), Cropper(self.workspace, self.options)
+        row = cropper.given(frame.rgb, points, _face_id(source, frame, 0))
+        return {**row, **self._place(source, frame, shot), "track_id": shot}
+
+    def _place(self, source: Source, frame: Frame, shot: int | None) -> dict[str, Any]:
         return {
-            "face_id": face_id,
             "source_id": source.source_id,
             "dataset": source.dataset,
             "modality": self.options.modality,
@@ -167,10 +186,39 @@ class Extractor:
             "frame_index": frame.index,
             "pts_s": frame.pts_s,
             "shot_id": shot,
-            "track_id": track,
             "emotion": source.emotion,
             "emotion_origin": source.emotion_origin,
         }
+
+
+def _faces(source: Source, frame: Frame, found: Detections) -> list[Face]:
+    """Return the faces that were detected in a frame, from left to right, and named by that order.
+
+    Scores of sure faces are all but equal, and rounding, which differs between processors, would order them.
+    """
+    order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2])).tolist()
+    return [
+        Face(
+            face_id=_face_id(source, frame, place),
+            box=found.boxes[number],
+            score=float(found.scores[number]),
+            points=found.landmarks[number],
+        )
+        for place, number in enumerate(order)
+    ]
+
+
+def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, ...]:
+    """Return the faces of a video's next frame with the numbers of their tracks."""
+    boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
+    scores = np.array([face.score for face in faces], np.float32)
+    looks = [partial(look_of, frame.rgb, face.best_points) for face in faces]
+    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, looks)
+    return tuple(replace(face, track=track) for face, track in zip(faces, tracks, strict=True))
+
+
+def _face_id(source: Source, frame: Frame, place: int) -> str:
+    return hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
 
 
 def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
@@ -188,43 +236,10 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
         "emotion_origin": source.emotion_origin,
         "faces_kept": 0,
         "faces_rejected": 0,
+        "faces_interpolated": 0,
         "status": source.status,
         "reason": source.reason,
     }
-
-
-def name_subjects(source: Source, faces: list[dict[str, Any]], *, lasting: bool = True) -> None:
-    """Give every face of a video its subject, and reject what was there for a single frame beside a lasting face.
-
-    The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
-    name is then a subject itself. Where faces stand side by side, each track is a subject of its own. What is
-    most often a false alarm gets none and makes no company: a rejected detection beside another face, and a track
-    that is kept in a single frame, beside one that is kept in several; the latter is rejected as `single_frame`.
-    Unless `lasting` is asked for, no track is doubted for its shortness.
-    """
-    kept = [face for face in faces if face["status"] == "kept"]
-    long = {track for track, count in Counter(face["track_id"] for face in kept).items() if count > 1}
-    in_frame = Counter(face["frame_index"] for face in faces)
-    lasting_in_frame = Counter(face["frame_index"] for face in kept if face["track_id"] in long)
-
-    def is_doubtful(face: dict[str, Any]) -> bool:
-        if face["status"] == "rejected":
-            return in_frame[face["frame_index"]] > 1
-        return lasting and face["track_id"] not in long and lasting_in_frame[face["frame_index"]] > 0
-
-    doubts = [is_doubtful(face) for face in faces]
-    for face, doubtful in zip(faces, doubts, strict=True):
-        if doubtful and face["status"] == "kept":
-            face.update(status="rejected", reason="single_frame")
-    sure = [face for face, doubtful in zip(faces, doubts, strict=True) if not doubtful]
-    people_in_frame = Counter(face["frame_index"] for face in sure if face["status"] == "kept")
-    alone = max(people_in_frame.values(), default=0) <= 1
-    for face in sure:
-        if alone and source.subject_id is not None:
-            face.update(subject_id=source.subject_id, subject_origin=source.subject_origin)
-        else:
-            track = "" if alone else f"-t{face['track_id']}"
-            face.update(subject_id=f"v{source.source_id[:12]}{track}", subject_origin="video")
 
 
 def flush_crops() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import zipfile
+from collections import deque
 from collections.abc import Collection
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.faces.cascade import Detections
+from fertools.faces.detections import Detections
 
 SAVE_INTERVAL_S = 30.0
 """Seconds of work that a killed run may lose."""
@@ -40,11 +41,13 @@ class Findings:
         self._known: dict[int, Detections] = {}
         self._new: dict[int, Detections] = {}
         self._saved_s = time.monotonic()
-        for piece in sorted(folder.glob(f"{name}{_MARK}*.npz")):
-            self._known.update(_read(piece))
+        self._unread = deque(sorted(folder.glob(f"{name}{_MARK}*.npz")))
 
     def known(self, frame_index: int) -> Detections | None:
         """Return what was found in a frame, or None if it was not searched yet."""
+        # Files are named by their first frame, and read when it is asked for: hours of findings are not held at once.
+        while self._unread and _first_frame(self._unread[0]) <= frame_index:
+            self._known.update(_read(self._unread.popleft()))
         return self._known.get(frame_index)
 
     def add(self, frame_index: int, found: Detections) -> None:
@@ -86,6 +89,10 @@ def drop_finding(folder: Path, name: str) -> None:
     """Remove the findings of one video, when it is committed."""
     for piece in folder.glob(f"{name}{_MARK}*.npz"):
         piece.unlink(missing_ok=True)
+
+
+def _first_frame(piece: Path) -> int:
+    return int(piece.stem.split(_MARK)[1])
 
 
 def _read(piece: Path) -> dict[int, Detections]:

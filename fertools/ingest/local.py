@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import torch
 
+from fertools.core.device import spread
 from fertools.core.workspace import Workspace
 from fertools.ingest.board import Board
 from fertools.ingest.engine import (
@@ -45,20 +46,21 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
     Args:
         workspace: where parts and crops go.
         options: how.
-        device: a torch device; on a GPU one process does all the work.
+        device: a torch device; on GPUs one process each does all the work.
         items: what to do, in order.
         watch: told of progress within items.
 
     Raises:
         StorageError: the disk is full or cannot be written.
     """
-    workers = options.worker_count(len(items)) if device == "cpu" else 1
+    devices = spread(device)
+    workers = options.worker_count(len(items)) if device == "cpu" else max(1, min(len(devices), len(items)))
     threads = -(-processors() // workers)
     # A single process of its own still outlives a source that kills it, so one that was not asked for is not ours.
     if options.workers == 1 or len(items) <= 1:
         yield from _in_this_process(workspace, options, device, items, threads, watch)
     else:
-        yield from _Crew(workspace, options, device, threads, watch).do(items, workers)
+        yield from _Crew(workspace, options, devices, threads, watch).do(items, workers)
 
 
 def _in_this_process(
@@ -85,11 +87,13 @@ def _in_this_process(
 class _Crew:
     """Worker processes, replaced when one of them dies."""
 
-    def __init__(self, workspace: Workspace, options: IngestOptions, device: str, threads: int, watch: Watch) -> None:
+    def __init__(
+        self, workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, watch: Watch
+    ) -> None:
         # Forked copies of a process that has begun torch's threads can hang; fresh ones cannot.
         self._context = multiprocessing.get_context("spawn")
         self._workspace, self._options, self._watch = workspace, options, watch
-        self._device, self._threads = device, threads
+        self._devices, self._threads = devices, threads
         self._before = (0, 0)
         self._board = Board(self._context, 1)
         self._stopped: set[int] = set()
@@ -111,7 +115,9 @@ class _Crew:
         self._before = self._totals()
         self._board = Board(self._context, workers)
         self._stopped = set()
-        return _Pool(workers, self._context, (self._workspace, self._options, self._device, self._threads, self._board))
+        return _Pool(
+            workers, self._context, (self._workspace, self._options, self._devices, self._threads, self._board)
+        )
 
     def _totals(self) -> tuple[int, int]:
         frames, faces = self._board.totals()
@@ -180,12 +186,12 @@ _board: Board | None = None
 """Where this worker says how far it is; None in the first process, which nobody watches."""
 
 
-def _begin_worker(workspace: Workspace, options: IngestOptions, device: str, threads: int, board: Board) -> None:
+def _begin_worker(workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, board: Board) -> None:
     global _board
     # Ctrl-C reaches every process of the terminal; the first process decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    board.join()
+    device = devices[board.join() % len(devices)]
     _board = board
     _begin(workspace, options, device, threads, board.tick, board.pulse)
 

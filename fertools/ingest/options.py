@@ -11,6 +11,7 @@ from typing import Any
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
+from fertools.faces.cascade import MODES
 from fertools.faces.centring import Centre
 from fertools.faces.quality import STANDARDS
 from fertools.faces.templates import template_names
@@ -23,6 +24,9 @@ _PACE = ("shard", "engine", "ray_address", "workers", "device", "batch_size", "s
 
 ENGINES = ("local", "ray")
 """Where work can be done: modules beside this one."""
+
+MOST_SMOOTHING_S = 1.0
+"""Within longer stretches a head turns and a mouth opens and closes, and frames would have to be held for as long."""
 
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 
@@ -43,7 +47,13 @@ class IngestOptions:
         fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
         span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
         min_face: smallest face to look for: pixels (`20`) or a share of the picture's short side (`10%`).
-        follow: in videos, search about every twelfth frame in full and follow faces in between.
+        thresholds: least face probability after P-Net, R-Net and O-Net, `P,R,O`, each between 0 and 1.
+        factor: of side lengths from each level of P-Net's pyramid to the next, 0.1 to 0.95.
+        max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
+        weights: of the three networks; see `fertools.faces.weights.load_weights`.
+        smoothing_s: how far to either side of a moment landmarks are smoothed within a track, in seconds; 0 is not.
+        mode: of the detector, `fast` or `exact` (see `fertools.faces.cascade`).
+        exhaustive: search every frame of a video in full, instead of about every sixteenth with faces followed between.
         template: named landmark template of the crops.
         more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
         crop_px: side of the square crops.
@@ -75,7 +85,13 @@ class IngestOptions:
     fps: str | None = None
     span: str | None = None
     min_face: str = "20"
-    follow: bool = False
+    thresholds: str = "0.6,0.7,0.7"
+    factor: float = 0.709
+    max_faces: int | None = None
+    weights: str = "auto"
+    smoothing_s: float = 0.2
+    mode: str = "fast"
+    exhaustive: bool = False
     template: str = "loose"
     more_templates: tuple[str, ...] = ()
     crop_px: int = 256
@@ -102,10 +118,17 @@ class IngestOptions:
     def __post_init__(self) -> None:
         if not self.stall_s > 0:
             raise InputError(f"--stall is {self.stall_s:g}; give seconds above 0")
+        if not 0 <= self.smoothing_s <= MOST_SMOOTHING_S:
+            raise InputError(f"--smoothing is {self.smoothing_s:g}; give seconds from 0 to {MOST_SMOOTHING_S:g}")
         if self.batch_size < 1:
             raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):
             raise InputError("--landmarks and --centre place face crops; give them with --crops")
+        parse_thresholds(self.thresholds)
+        if not 0.1 <= self.factor <= 0.95:
+            raise InputError(f"--factor is {self.factor:g}; give a number from 0.1 to 0.95, such as 0.709")
+        if self.max_faces is not None and self.max_faces < 1:
+            raise InputError(f"--max-faces is {self.max_faces}; give 1 or more")
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         Sampling.parse(every=self.every, fps=self.fps, span=self.span)
         if self.centre:
@@ -118,6 +141,8 @@ class IngestOptions:
             raise InputError("--ray-address names a Ray cluster; give it with --engine ray")
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}; give 1 or more")
+        if self.mode not in MODES:
+            raise InputError(f"--mode '{self.mode}' is unknown; choose one of {', '.join(MODES)}")
         if self.quality not in STANDARDS:
             raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.modality not in MODALITIES:
@@ -140,11 +165,33 @@ class IngestOptions:
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
         shaping = {key: value for key, value in asdict(self).items() if key not in _PACE and value is not None}
+        # The digest of the weights is kept beside these: where they come from does not matter.
+        del shaping["weights"]
+        shaping["thresholds"] = parse_thresholds(self.thresholds)
         shaping |= {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
         if self.landmarks is not None:
             # What the table says counts, not where it lies.
             shaping["landmarks"] = hash_file(self.landmarks)
         return shaping
+
+
+def parse_thresholds(text: str) -> tuple[float, float, float]:
+    """Return the least face probabilities after the three networks, written as `P,R,O`.
+
+    Raises:
+        InputError: it is not three numbers between 0 and 1.
+
+    Example:
+        >>> parse_thresholds("0.6, 0.7, 0.7")
+        (0.6, 0.7, 0.7)
+    """
+    try:
+        first, second, third = (float(word) for word in text.split(","))
+    except ValueError:
+        first = second = third = 0.0
+    if not all(0 < threshold < 1 for threshold in (first, second, third)):
+        raise InputError(f"--thresholds is '{text}'; give three numbers between 0 and 1, such as 0.6,0.7,0.7")
+    return first, second, third
 
 
 def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> None:

@@ -29,7 +29,17 @@ from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
 from fertools.sources.videos import Frame, FrameReader
 
-_COLUMNS = ("face_id", "source_id", "frame_index", "landmarks", "size_px", "template", "matrix", "parent_id")
+_COLUMNS = (
+    "face_id",
+    "source_id",
+    "frame_index",
+    "landmarks",
+    "landmarks_smoothed",
+    "size_px",
+    "template",
+    "matrix",
+    "parent_id",
+)
 
 
 @dataclass(frozen=True)
@@ -133,8 +143,9 @@ def recrop(workspace: Workspace, options: RecropOptions | None = None, report: R
 
 def _transform(row: dict[str, Any], options: RecropOptions) -> NDArray[np.float64] | None:
     """Return the transform from source to crop pixels, or None for a face that has no landmarks to go by."""
-    if row["landmarks"] is not None and options.template != CENTRED:
-        return similarity(np.array(row["landmarks"], np.float32), options.template, options.crop_px)
+    points = row["landmarks_smoothed"] or row["landmarks"]
+    if points is not None and options.template != CENTRED:
+        return similarity(np.array(points, np.float32), options.template, options.crop_px)
     if row["matrix"] is not None and row["template"] == options.template:
         return rescaled(np.array(row["matrix"]), row["size_px"], options.crop_px)
     return None

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from fertools.core import files
 from fertools.core.workspace import Workspace
 from fertools.faces.align import similarity, warp
-from fertools.faces.cascade import Detections
 from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
 from fertools.faces.quality import STANDARDS, judge, measure
+from fertools.ingest.lookahead import Face
 from fertools.ingest.options import IngestOptions
 
 JPEG_QUALITY = 95
@@ -35,22 +35,19 @@ class Cropper:
     workspace: Workspace
     options: IngestOptions
 
-    def detected(self, rgb: Pixels, found: Detections, number: int, face_id: str) -> dict[str, Any]:
-        """Return the columns of a face that was found, its crop written.
+    def found(self, rgb: Pixels, face: Face) -> dict[str, Any]:
+        """Return the columns of a face that was found in a frame, its crop written.
 
         Args:
             rgb: (H, W, 3) uint8, the frame.
-            found: the faces in it.
-            number: which of them.
-            face_id: its name.
+            face: where it is.
 
         Raises:
             InputError: the landmarks cannot be aligned.
             StorageError: the crop cannot be written.
         """
-        matrix = similarity(found.landmarks[number], self.options.template, self.options.crop_px)
-        score, box, points = float(found.scores[number]), found.boxes[number], found.landmarks[number]
-        return self._row(rgb, face_id, matrix, self.options.template, box, points, score)
+        matrix = similarity(face.best_points, self.options.template, self.options.crop_px)
+        return self._row(rgb, face, matrix, self.options.template, face.best_points)
 
     def given(self, rgb: Pixels, points: NDArray[np.float32] | None, face_id: str) -> dict[str, Any]:
         """Return the columns of a frame that is a face crop already, its crop written.
@@ -68,32 +65,34 @@ class Cropper:
         if points is not None:
             matrix = similarity(points, self.options.template, size_px)
             box = covered_square(matrix, size_px)
-            return self._row(rgb, face_id, matrix, self.options.template, box, points, None)
+            return self._row(rgb, Face(face_id, box, points=points), matrix, self.options.template, points)
         centre = Centre.parse(self.options.centre) if self.options.centre else Centre()
         box = centre_square(rgb.shape[1], rgb.shape[0], centre)
-        return self._row(rgb, face_id, square_matrix(box, size_px), CENTRED, box, None, None)
+        return self._row(rgb, Face(face_id, box), square_matrix(box, size_px), CENTRED, None)
 
     def _row(
         self,
         rgb: Pixels,
-        face_id: str,
+        face: Face,
         matrix: NDArray[np.float64],
         template: str,
-        box: NDArray[np.float32],
         points: NDArray[np.float32] | None,
-        score: float | None,
     ) -> dict[str, Any]:
         crop = warp(rgb, matrix, self.options.crop_px)
-        quality = measure(crop, box, points)
-        reason = judge(quality, score, STANDARDS[self.options.quality])
-        path = self.workspace.crop_path(face_id, self.options.crop_suffix)
+        quality = measure(crop, face.box, points)
+        reason = judge(quality, face.score, STANDARDS[self.options.quality], interpolated=face.interpolated)
+        path = self.workspace.crop_path(face.face_id, self.options.crop_suffix)
         write_crop(self.workspace.root / path, crop)
         if points is not None:
-            self._write_others(rgb, face_id, points)
+            self._write_others(rgb, face.face_id, points)
         return {
-            "box": box.tolist(),
-            "landmarks": None if points is None else points.tolist(),
-            "det_score": None if score is None else min(score, 1.0),
+            "face_id": face.face_id,
+            "track_id": face.track,
+            "box": face.box.tolist(),
+            "landmarks": None if face.points is None else face.points.tolist(),
+            "landmarks_smoothed": None if face.smoothed is None else face.smoothed.tolist(),
+            "det_score": None if face.score is None else min(face.score, 1.0),
+            "interpolated": face.interpolated,
             "path": path,
             "size_px": self.options.crop_px,
             "template": template,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core import files, locking
@@ -24,8 +25,8 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace
-from fertools.faces.cascade import MinFace
 from fertools.faces.centring import CENTRED
+from fertools.faces.min_face import MinFace
 from fertools.faces.templates import template_names
 from fertools.faces.weights import load_weights
 from fertools.ingest.engine import Engine, choose_engine, commit
@@ -49,7 +50,8 @@ class IngestSummary:
         new_sources: how many of them this run worked on.
         given: files that this run was given; each of them is one of the sources.
         frames: frames searched, in all.
-        detected: faces found, as the sources count them: the kept and the rejected ones.
+        detected: faces found, as the sources count them: the kept and the rejected ones that were not interpolated.
+        interpolated: faces that the detector missed for a moment, put between where they were and are again.
         faces_kept: faces that take part in splits and training.
         faces_rejected: number of the others by reason.
         subjects: distinct subjects among the kept faces.
@@ -62,6 +64,7 @@ class IngestSummary:
     given: int
     frames: int
     detected: int
+    interpolated: int
     faces_kept: int
     faces_rejected: dict[str, int]
     subjects: int
@@ -91,7 +94,7 @@ def ingest(
     options, report = options or IngestOptions(), report or Silent()
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     MinFace.parse(options.min_face)
-    engine, weights = choose_engine(options.engine), load_weights("auto").digest
+    engine, weights = choose_engine(options.engine), load_weights(options.weights).digest
     # Elsewhere than here there may be other devices.
     device = choose_device(options.device) if options.engine == "local" else options.device
     shard = Shard.parse(options.shard) if options.shard else None
@@ -137,31 +140,42 @@ def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str]
         FertoolsError: the totals do not balance: a given file is no source, or a face is in no source's count. That
             is a bug, or a table was changed by other means.
     """
-    faces = store.read_faces(workspace, ("status", "reason", "subject_id", "emotion", "parent_id"))
-    sources = store.read_sources(
-        workspace, ("path", "status", "reason", "frames_searched", "faces_kept", "faces_rejected")
-    )
+    faces = store.read_faces(workspace, ("status", "reason", "subject_id", "emotion", "parent_id", "interpolated"))
+    columns = ("path", "status", "reason", "frames_searched", "faces_kept", "faces_rejected", "faces_interpolated")
+    sources = store.read_sources(workspace, columns)
     kept = faces.filter(pc.equal(faces["status"], "kept"))
-    detected = sum(pc.sum(sources[name]).as_py() or 0 for name in ("faces_kept", "faces_rejected"))
+    counted, interpolated = (
+        sum(pc.sum(sources[name]).as_py() or 0 for name in names)
+        for names in (("faces_kept", "faces_rejected"), ("faces_interpolated",))
+    )
     real = pc.sum(pc.is_null(faces["parent_id"])).as_py() or 0
-    if (lost := len(set(given).difference(sources["path"].to_pylist()))) or detected != real:
+    between = pc.sum(faces["interpolated"]).as_py() or 0
+    lost = len(set(given).difference(sources["path"].to_pylist()))
+    if lost or (counted, interpolated) != (real, between):
         raise FertoolsError(
             f"the totals of {workspace.root} do not balance: {lost} given files are in no row of the sources table, "
-            f"and the sources count {detected} faces where the manifest has {real}; see `fertools validate`"
+            f"and the sources count {counted} faces, {interpolated} of them interpolated, where the manifest has "
+            f"{real} and {between}; see `fertools validate`"
         )
     failed = sources.filter(pc.equal(sources["status"], "failed"))
     return IngestSummary(
-        sources=dict(Counter(sources["status"].to_pylist())),
+        sources=_count(sources["status"]),
         new_sources=new_sources,
         given=len(given),
         frames=pc.sum(sources["frames_searched"]).as_py() or 0,
-        detected=detected,
+        detected=counted - interpolated,
+        interpolated=interpolated,
         faces_kept=len(kept),
-        faces_rejected=dict(Counter(reason for reason in faces["reason"].to_pylist() if reason)),
+        faces_rejected=_count(faces["reason"].drop_null()),
         subjects=pc.count_distinct(kept["subject_id"]).as_py(),
-        emotions=dict(Counter(kept["emotion"].to_pylist())),
+        emotions=_count(kept["emotion"]),
         failures=tuple(zip(failed["path"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
+
+
+def _count(column: pa.ChunkedArray) -> dict[Any, int]:
+    """Return how often each value of a column comes."""
+    return {pair["values"]: pair["counts"] for pair in pc.value_counts(column).to_pylist()}
 
 
 def _carry_out(

@@ -14,25 +14,30 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fertools.core.errors import Interrupted
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections, Survey
 from fertools.faces.follow import search_between
 from fertools.ingest.findings import Findings
 from fertools.sources.videos import BrokenVideoError, Frame
 
 _Found = Future[list[Detections]]
+_Surveyed = Future[list[Survey]]
 _Unit = tuple[list[Frame], _Found]
 """Frames, and what will be found in each of them."""
 
-LONGEST_BLOCK, SHORTEST_BLOCK = 12, 4
-"""Half a second, so that nobody who is worth a face comes and goes unseen; and the least that saves anything."""
-_BLOCK_PIXELS = 48_000_000
-"""About 150 MB of pictures."""
+_Result = TypeVar("_Result")
+
+LONGEST_BLOCK, SHORTEST_BLOCK = 16, 4
+"""Two thirds of a second, so that nobody who is worth a face comes and goes unseen; and the least that saves much."""
+_BLOCK_PIXELS = 80_000_000
+"""240 MB of pictures: nine frames of 4K."""
 
 
 class Search:
@@ -111,51 +116,60 @@ class Search:
         """Yield blocks of frames that are followed through from both sides."""
         block: list[Frame] = []
         trouble: BrokenVideoError | None = None
-        begin: _Found | None = None
+        begin: _Surveyed | None = None
         try:
             for frame in frames:
-                if block and len(block) == _block_length(block[0]):
-                    end = self._search_one(frame, findings)
-                    yield block, self._follow_through([*block, frame], begin, end, findings)
-                    block, begin = [], end
-                elif not block:
-                    begin = self._search_one(frame, findings)
                 block.append(frame)
+                if len(block) > _block_length(block[0]):
+                    unit, begin = self._follow_through(block, begin, findings)
+                    yield unit
+                    block = block[-1:]
         except BrokenVideoError as error:
             trouble = error
         if len(block) > 1:
-            end = self._search_one(block[-1], findings)
-            yield block[:-1], self._follow_through(block, begin, end, findings)
-            block, begin = block[-1:], end
-        if block and begin is not None:
-            yield block, begin
+            unit, begin = self._follow_through(block, begin, findings)
+            yield unit
+            block = block[-1:]
+        if block:
+            known = _known(block, findings)
+            yield block, known or self._submit(_faces_of, begin or self._survey(block[0]))
         if trouble is not None:
             raise trouble
 
-    def _search_one(self, frame: Frame, findings: Findings) -> _Found:
-        known = _known([frame], findings)
-        return self._submit(self.detector.detect, [frame.rgb]) if known is None else known
+    def _follow_through(
+        self, block: list[Frame], begin: _Surveyed | None, findings: Findings
+    ) -> tuple[_Unit, _Surveyed | None]:
+        """Return all frames of a block but the last with what will be found in them, and the search of the last.
 
-    def _follow_through(self, frames: list[Frame], begin: _Found | None, end: _Found, findings: Findings) -> _Found:
-        """Return what is found in all of `frames` but the last, of which `begin` and `end` are searched in full."""
-        if (known := _known(frames[:-1], findings)) is not None:
-            return known
-        if begin is None:
-            raise RuntimeError("a block has no search of its first frame")
-        return self._submit(_follow, self.detector, [frame.rgb for frame in frames], begin, end)
+        The first and the last are searched in full, unless an earlier run was through with the block.
+        """
+        if (known := _known(block[:-1], findings)) is not None:
+            return (block[:-1], known), None
+        first, last = begin or self._survey(block[0]), self._survey(block[-1])
+        found = self._submit(_follow, self.detector, [frame.rgb for frame in block], first, last)
+        return (block[:-1], found), last
 
-    def _submit(self, work: Callable[..., list[Detections]], *arguments: object) -> _Found:
+    def _survey(self, frame: Frame) -> _Surveyed:
+        return self._submit(self.detector.survey, [frame.rgb])
+
+    def _submit(self, work: Callable[..., list[_Result]], *arguments: object) -> Future[list[_Result]]:
         if self._pool is not None:
             return self._pool.submit(work, *arguments)
-        done: _Found = Future()
+        done: Future[list[_Result]] = Future()
         done.set_result(work(*arguments))
         return done
 
 
-def _follow(detector: Detector, pictures: list[NDArray[np.uint8]], begin: _Found, end: _Found) -> list[Detections]:
+def _follow(
+    detector: Detector, pictures: list[NDArray[np.uint8]], begin: _Surveyed, end: _Surveyed
+) -> list[Detections]:
     # Both searches were given to the threads before this, and threads take work in order: waiting cannot deadlock.
     (first,), (last,) = begin.result(), end.result()
-    return [first, *search_between(detector, pictures, first, last)]
+    return [first.faces, *search_between(detector, pictures, first, last)]
+
+
+def _faces_of(surveyed: _Surveyed) -> list[Detections]:
+    return [survey.faces for survey in surveyed.result()]
 
 
 def _known(frames: list[Frame], findings: Findings) -> _Found | None:

@@ -133,5 +133,11 @@ def _settled(entry: Entry, owners: dict[str, Entry]) -> Entry:
     if owner is None or owner is entry:
         return entry
     described = {column: entry.row[column] if column in _DESCRIBED else None for column in SOURCES.names}
-    outcome = {"status": "duplicate", "reason": COPY_OF + owner.row["path"], "faces_kept": 0, "faces_rejected": 0}
+    outcome = {
+        "status": "duplicate",
+        "reason": COPY_OF + owner.row["path"],
+        "faces_kept": 0,
+        "faces_rejected": 0,
+        "faces_interpolated": 0,
+    }
     return replace(entry, row={**described, "source_id": id_of_name(entry.row["path"]), **outcome})

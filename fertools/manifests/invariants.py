@@ -12,36 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.workspace import Workspace
+from fertools.manifests.evidence import Evidence, Mask, equals, faces_of, is_among, names_of, numbers_of, valid
+from fertools.manifests.followed import backward_times, lost_between, placeless_faces, seen_between, trackless_smoothing
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES, SOURCES, TableSchema
 
-Mask = npt.NDArray[np.bool_]
 SIMILARITY_TOLERANCE = 1e-5
 """How far a matrix may be from a similarity, relative to its scale: the rounding of float32 and a margin."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the invariants look at.
-
-    Attributes:
-        workspace: where the crops lie.
-        faces: all columns of the manifest.
-        sources: all columns of the sources table.
-        labels: the labels that `emotion` may hold.
-        by_source: whether the recorded split keeps sources together.
-    """
-
-    workspace: Workspace
-    faces: pa.Table
-    sources: pa.Table
-    labels: tuple[str, ...]
-    by_source: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,37 +37,6 @@ class Invariant:
     name: str
     sentence: str
     find: Callable[[Evidence], Sequence[str]]
-
-
-def _valid(table: pa.Table, name: str) -> Mask:
-    return np.asarray(pc.is_valid(table[name]).to_numpy(), np.bool_)
-
-
-def _is(table: pa.Table, name: str, value: str) -> Mask:
-    return np.asarray(pc.fill_null(pc.equal(table[name], value), False).to_numpy(), np.bool_)
-
-
-def _among(table: pa.Table, name: str, values: pa.Array) -> Mask:
-    return np.asarray(pc.is_in(table[name], value_set=values).to_numpy(), np.bool_)
-
-
-def _faces(evidence: Evidence, broken: Mask) -> list[str]:
-    return _names(evidence.faces, FACES, broken)
-
-
-def _names(table: pa.Table, schema: TableSchema, broken: Mask) -> list[str]:
-    return [str(name) for name in table[schema.key].filter(pa.array(broken)).to_pylist()]
-
-
-def _numbers(table: pa.Table, name: str, width: int) -> npt.NDArray[np.float64]:
-    """Return a column of nested fixed-size lists as Nx`width`, nan where the row is null."""
-    column = table[name].combine_chunks()
-    filled = np.full((len(table), width), np.nan)
-    values = column.drop_null()
-    while pa.types.is_fixed_size_list(values.type):
-        values = values.flatten()
-    filled[_valid(table, name)] = values.to_numpy(zero_copy_only=False).reshape(-1, width)
-    return filled
 
 
 def repeated_keys(evidence: Evidence) -> list[str]:
@@ -116,7 +65,7 @@ def unknown_labels(evidence: Evidence) -> list[str]:
         (evidence.faces, FACES, "target_emotion"),
         (evidence.sources, SOURCES, "emotion"),
     ):
-        found += _names(table, schema, _valid(table, name) & ~_among(table, name, labels))
+        found += names_of(table, schema, valid(table, name) & ~is_among(table, name, labels))
     return found
 
 
@@ -126,62 +75,65 @@ def parted_origins(evidence: Evidence) -> list[str]:
     for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES)):
         for name in ("emotion", "subject"):
             value = "subject_id" if name == "subject" else name
-            found += _names(table, schema, _valid(table, value) != _valid(table, f"{name}_origin"))
+            found += names_of(table, schema, valid(table, value) != valid(table, f"{name}_origin"))
     return found
 
 
 def half_points(evidence: Evidence) -> list[str]:
     """Find valence without arousal and the reverse."""
-    return _faces(evidence, _valid(evidence.faces, "valence") != _valid(evidence.faces, "arousal"))
+    return faces_of(evidence, valid(evidence.faces, "valence") != valid(evidence.faces, "arousal"))
 
 
 def parted_va_origins(evidence: Evidence) -> list[str]:
     """Find valence and arousal without an origin, and the reverse."""
-    given = _valid(evidence.faces, "valence") | _valid(evidence.faces, "arousal")
-    return _faces(evidence, given != _valid(evidence.faces, "va_origin"))
+    given = valid(evidence.faces, "valence") | valid(evidence.faces, "arousal")
+    return faces_of(evidence, given != valid(evidence.faces, "va_origin"))
 
 
 def baseless_priors(evidence: Evidence) -> list[str]:
     """Find priors without an emotion to come from, or with raters."""
-    prior = _is(evidence.faces, "va_origin", "prior")
-    return _faces(evidence, prior & (~_valid(evidence.faces, "emotion") | _valid(evidence.faces, "va_raters")))
+    prior = equals(evidence.faces, "va_origin", "prior")
+    return faces_of(evidence, prior & (~valid(evidence.faces, "emotion") | valid(evidence.faces, "va_raters")))
 
 
 def bad_boxes(evidence: Evidence) -> list[str]:
     """Find boxes that are not finite or have no area."""
-    x1, y1, x2, y2 = _numbers(evidence.faces, "box", 4).T
+    x1, y1, x2, y2 = numbers_of(evidence.faces, "box", 4).T
     # Nan compares as False, so a box that is not finite is not good.
     good = (x2 > x1) & (y2 > y1) & np.isfinite(x2 - x1) & np.isfinite(y2 - y1)
-    return _faces(evidence, _valid(evidence.faces, "box") & ~good)
+    return faces_of(evidence, valid(evidence.faces, "box") & ~good)
 
 
 def bad_landmarks(evidence: Evidence) -> list[str]:
-    """Find landmarks that are not finite."""
-    finite = np.isfinite(_numbers(evidence.faces, "landmarks", 10)).all(axis=1)
-    return _faces(evidence, _valid(evidence.faces, "landmarks") & ~finite)
+    """Find landmarks, detected or smoothed, that are not finite."""
+    broken = np.zeros(len(evidence.faces), np.bool_)
+    for name in ("landmarks", "landmarks_smoothed"):
+        finite = np.isfinite(numbers_of(evidence.faces, name, 10)).all(axis=1)
+        broken |= valid(evidence.faces, name) & ~finite
+    return faces_of(evidence, broken)
 
 
 def bad_matrices(evidence: Evidence) -> list[str]:
     """Find matrices that shear, stretch, mirror or collapse."""
-    a, b, x, c, d, y = _numbers(evidence.faces, "matrix", 6).T
+    a, b, x, c, d, y = numbers_of(evidence.faces, "matrix", 6).T
     with np.errstate(invalid="ignore", over="ignore"):
         scale = np.hypot(a, c)
         strain = np.maximum(np.abs(a - d), np.abs(b + c))
         good = (scale > 0) & (a * d - b * c > 0) & (strain <= SIMILARITY_TOLERANCE * scale) & np.isfinite(x + y)
-    return _faces(evidence, _valid(evidence.faces, "matrix") & ~good)
+    return faces_of(evidence, valid(evidence.faces, "matrix") & ~good)
 
 
 def parted_reasons(evidence: Evidence) -> list[str]:
     """Find rejected faces without a reason and kept ones with one, and failed sources without one."""
-    faces = _is(evidence.faces, "status", "rejected") != _valid(evidence.faces, "reason")
-    bad = _is(evidence.sources, "status", "failed") | _is(evidence.sources, "status", "duplicate")
-    return _faces(evidence, faces) + _names(evidence.sources, SOURCES, bad & ~_valid(evidence.sources, "reason"))
+    faces = equals(evidence.faces, "status", "rejected") != valid(evidence.faces, "reason")
+    bad = equals(evidence.sources, "status", "failed") | equals(evidence.sources, "status", "duplicate")
+    return faces_of(evidence, faces) + names_of(evidence.sources, SOURCES, bad & ~valid(evidence.sources, "reason"))
 
 
 def nameless_crops(evidence: Evidence) -> list[str]:
     """Find kept faces that have no crop to learn from."""
-    lacking = ~_valid(evidence.faces, "path") | ~_valid(evidence.faces, "size_px")
-    return _faces(evidence, _is(evidence.faces, "status", "kept") & lacking)
+    lacking = ~valid(evidence.faces, "path") | ~valid(evidence.faces, "size_px")
+    return faces_of(evidence, equals(evidence.faces, "status", "kept") & lacking)
 
 
 def missing_crops(evidence: Evidence) -> list[str]:
@@ -195,7 +147,7 @@ def missing_crops(evidence: Evidence) -> list[str]:
             if folder not in there:
                 there[folder] = _files_in(evidence, folder)
             broken[row] = name not in there[folder]
-    return _faces(evidence, broken)
+    return faces_of(evidence, broken)
 
 
 def _files_in(evidence: Evidence, folder: str) -> set[str]:
@@ -223,56 +175,32 @@ def damaged_crops(evidence: Evidence) -> list[str]:
         # Pillow raises many kinds of error for damaged files, SyntaxError among them.
         except Exception:
             broken[row] = True
-    return _faces(evidence, broken)
+    return faces_of(evidence, broken)
 
 
 def lost_sources(evidence: Evidence) -> list[str]:
     """Find faces whose source is not in the sources table."""
-    return _faces(evidence, ~_among(evidence.faces, "source_id", evidence.sources["source_id"].combine_chunks()))
+    return faces_of(evidence, ~is_among(evidence.faces, "source_id", evidence.sources["source_id"].combine_chunks()))
 
 
 def wrong_counts(evidence: Evidence) -> list[str]:
-    """Find sources whose numbers of kept and rejected faces are not those of the manifest's real faces."""
+    """Find sources whose numbers of kept, rejected and interpolated faces are not those of the manifest's real ones."""
     real = evidence.faces.filter(pc.is_null(evidence.faces["parent_id"]))
     wrong = np.zeros(len(evidence.sources), np.bool_)
-    for status in ("kept", "rejected"):
-        counts = pc.value_counts(real.filter(pc.equal(real["status"], status))["source_id"])
+    which = {status: pc.equal(real["status"], status) for status in ("kept", "rejected")}
+    for name, mask in {**which, "interpolated": real["interpolated"]}.items():
+        counts = pc.value_counts(real.filter(mask)["source_id"])
         position = pc.index_in(evidence.sources["source_id"], value_set=counts.field("values"))
         actual = pc.fill_null(pc.take(counts.field("counts"), position), 0).to_numpy()
-        stated = pc.fill_null(evidence.sources[f"faces_{status}"], 0).to_numpy()
+        stated = pc.fill_null(evidence.sources[f"faces_{name}"], 0).to_numpy()
         wrong |= actual != stated
-    return _names(evidence.sources, SOURCES, wrong)
+    return names_of(evidence.sources, SOURCES, wrong)
 
 
 def wrong_outcomes(evidence: Evidence) -> list[str]:
     """Find sources with faces that are not done, and done ones without."""
-    with_faces = _among(evidence.sources, "source_id", pc.unique(evidence.faces["source_id"]))
-    return _names(evidence.sources, SOURCES, with_faces != _is(evidence.sources, "status", "done"))
-
-
-def placeless_faces(evidence: Evidence) -> list[str]:
-    """Find faces of videos that lack a frame, shot or track, and real faces without a frame."""
-    videos = evidence.sources["source_id"].filter(pc.equal(evidence.sources["kind"], "video")).combine_chunks()
-    real = ~_valid(evidence.faces, "parent_id")
-    placed = _valid(evidence.faces, "shot_id") & _valid(evidence.faces, "track_id")
-    lacking = (_among(evidence.faces, "source_id", videos) & ~placed) | ~_valid(evidence.faces, "frame_index")
-    return _faces(evidence, real & lacking)
-
-
-def backward_times(evidence: Evidence) -> list[str]:
-    """Find faces whose presentation time is before that of an earlier frame of their source, or differs within one."""
-    columns = ["face_id", "source_id", "frame_index", "pts_s"]
-    timed = evidence.faces.select(columns).filter(pc.is_valid(evidence.faces["pts_s"]))
-    timed = timed.sort_by([("source_id", "ascending"), ("frame_index", "ascending"), ("pts_s", "ascending")])
-    source = pc.dictionary_encode(timed["source_id"]).combine_chunks().indices.to_numpy()
-    frame = pc.fill_null(timed["frame_index"], -1).to_numpy()
-    time_s = timed["pts_s"].to_numpy()
-    same_source, same_frame = source[1:] == source[:-1], frame[1:] == frame[:-1]
-    step_s = time_s[1:] - time_s[:-1]
-    broken = np.zeros(len(timed), np.bool_)
-    broken[1:] = same_source & ((step_s < 0) | (same_frame & (step_s != 0)))
-    broken |= ~np.isfinite(time_s)
-    return _names(timed, FACES, broken)
+    with_faces = is_among(evidence.sources, "source_id", pc.unique(evidence.faces["source_id"]))
+    return names_of(evidence.sources, SOURCES, with_faces != equals(evidence.sources, "status", "done"))
 
 
 def leaks(evidence: Evidence) -> list[str]:
@@ -282,8 +210,8 @@ def leaks(evidence: Evidence) -> list[str]:
 
 def double_protocols(evidence: Evidence) -> list[str]:
     """Find faces with both a fold and a side of a hold-out, and rejected faces with either."""
-    fold, side = _valid(evidence.faces, "fold"), _valid(evidence.faces, "split")
-    return _faces(evidence, (fold & side) | (_is(evidence.faces, "status", "rejected") & (fold | side)))
+    fold, side = valid(evidence.faces, "fold"), valid(evidence.faces, "split")
+    return faces_of(evidence, (fold & side) | (equals(evidence.faces, "status", "rejected") & (fold | side)))
 
 
 def missing_folds(evidence: Evidence) -> list[str]:
@@ -294,32 +222,32 @@ def missing_folds(evidence: Evidence) -> list[str]:
 
 def lost_parents(evidence: Evidence) -> list[str]:
     """Find generated faces whose parent is not in the manifest."""
-    known = _among(evidence.faces, "parent_id", evidence.faces["face_id"].combine_chunks())
-    return _faces(evidence, _valid(evidence.faces, "parent_id") & ~known)
+    known = is_among(evidence.faces, "parent_id", evidence.faces["face_id"].combine_chunks())
+    return faces_of(evidence, valid(evidence.faces, "parent_id") & ~known)
 
 
 def half_provenance(evidence: Evidence) -> list[str]:
     """Find generated faces that do not say what, by which run and as what; the fold may be unknown."""
-    told = np.stack([_valid(evidence.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
-    alone = _valid(evidence.faces, "generator_fold") & ~told.all(axis=0)
-    return _faces(evidence, (told.any(axis=0) & ~told.all(axis=0)) | alone)
+    told = np.stack([valid(evidence.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
+    alone = valid(evidence.faces, "generator_fold") & ~told.all(axis=0)
+    return faces_of(evidence, (told.any(axis=0) & ~told.all(axis=0)) | alone)
 
 
 def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str, list[str]]]:
     """Return what breaks the schema's own rules: per `table.column`, what is wrong and the names of the rows."""
     found: dict[str, tuple[str, list[str]]] = {}
     for column in schema.columns:
-        values, valid = table[column.name], _valid(table, column.name)
-        broken = ~valid if column.required else np.zeros(len(table), np.bool_)
+        values, filled = table[column.name], valid(table, column.name)
+        broken = ~filled if column.required else np.zeros(len(table), np.bool_)
         rule = "is not null" if column.required else ""
         if column.choices is not None:
-            broken = broken | (valid & ~_among(table, column.name, pa.array(column.choices, pa.string())))
+            broken = broken | (filled & ~is_among(table, column.name, pa.array(column.choices, pa.string())))
             rule = f"is one of {', '.join(column.choices)}"
         elif column.bounds is not None:
-            broken = broken | (valid & ~_within(values, column.bounds))
+            broken = broken | (filled & ~_within(values, column.bounds))
             rule = f"is in [{column.bounds[0]:g}, {column.bounds[1]:g}]"
         if broken.any():
-            found[f"{schema.name}.{column.name}"] = (rule, _names(table, schema, broken))
+            found[f"{schema.name}.{column.name}"] = (rule, names_of(table, schema, broken))
     return found
 
 
@@ -334,13 +262,32 @@ INVARIANTS = (
     Invariant("key-sorted", "rows stand after a larger identifier", unsorted_keys),
     Invariant("source-known", "faces name a source that the sources table lacks", lost_sources),
     Invariant("source-outcome", "sources are done without a face, or have faces without being done", wrong_outcomes),
-    Invariant("source-counts", "sources state other numbers of kept and rejected faces than there are", wrong_counts),
+    Invariant(
+        "source-counts",
+        "sources state other numbers of kept, rejected or interpolated faces than there are",
+        wrong_counts,
+    ),
     Invariant("place-complete", "faces lack their frame, or in a video their shot or track", placeless_faces),
     Invariant(
         "time-order", "faces are shown before an earlier frame of their source, or at no finite time", backward_times
     ),
     Invariant("box-order", "boxes are not finite or have no area (x2 > x1 and y2 > y1)", bad_boxes),
     Invariant("landmarks-finite", "faces have landmarks that are not finite", bad_landmarks),
+    Invariant(
+        "smoothed-tracked",
+        "faces have smoothed landmarks without a track, or without landmarks to smooth",
+        trackless_smoothing,
+    ),
+    Invariant(
+        "interpolated-unseen",
+        "interpolated faces have a score or landmarks of the detector, or no smoothed ones",
+        seen_between,
+    ),
+    Invariant(
+        "interpolated-between",
+        "interpolated faces do not lie between detected faces of their track, or where it was detected",
+        lost_between,
+    ),
     Invariant("matrix-similarity", "matrices are not a turn, one scale and a shift", bad_matrices),
     Invariant(
         "reason-complete", "faces are rejected or sources failed without a reason, or kept with one", parted_reasons

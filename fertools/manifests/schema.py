@@ -128,7 +128,29 @@ FACES = TableSchema(
             "Left eye, right eye, nose, left mouth corner, right mouth corner as (x, y) in source "
             "pixels; left is the smaller x in an upright picture. Null where nothing placed them.",
         ),
-        Column("det_score", _F32, "Place", "The detector's face probability; null where none looked.", bounds=(0, 1)),
+        Column(
+            "landmarks_smoothed",
+            _grid(5, 2, _F32),
+            "Place",
+            "The same points made steady within their track, which the crop is aligned by; of an interpolated face, "
+            "those between its neighbours'. Null in images, in face crops and with `--smoothing 0`: the crop is then "
+            "aligned by `landmarks`.",
+        ),
+        Column(
+            "det_score",
+            _F32,
+            "Place",
+            "The detector's face probability; null where none looked, and for an interpolated face.",
+            bounds=(0, 1),
+        ),
+        Column(
+            "interpolated",
+            pa.bool_(),
+            "Place",
+            "Whether the detector missed the face in this frame and it was put between where its track was seen before "
+            "and after; the crop is cut from this frame.",
+            required=True,
+        ),
         Column("path", _TEXT, "Crop", "The aligned crop, relative to the workspace."),
         Column("size_px", _I32, "Crop", "Side of the square crop in pixels.", bounds=(1, 65536)),
         Column(
@@ -154,7 +176,7 @@ FACES = TableSchema(
             "yaw_deg",
             _F32,
             "Quality",
-            "Turn of the head from the five points, in degrees; positive towards larger x.",
+            "Turn of the head from the five points, smoothed where they are, in degrees; positive towards larger x.",
             bounds=(-180, 180),
         ),
         Column(
@@ -284,6 +306,13 @@ SOURCES = TableSchema(
         ),
         Column("faces_kept", _I32, "Measure", "Rows of `faces` with status kept.", bounds=(0, 2**31 - 1)),
         Column("faces_rejected", _I32, "Measure", "Rows of `faces` with status rejected.", bounds=(0, 2**31 - 1)),
+        Column(
+            "faces_interpolated",
+            _I32,
+            "Measure",
+            "How many of the kept and the rejected ones were interpolated, not detected.",
+            bounds=(0, 2**31 - 1),
+        ),
         Column(
             "status",
             _TEXT,

@@ -54,7 +54,17 @@ def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = 
     """
     options = options or SheetOptions()
     status = "rejected" if options.rejected else "kept"
-    columns = ("emotion", "subject_id", "source_id", "frame_index", "path", "reason", "valence", "arousal")
+    columns = (
+        "emotion",
+        "subject_id",
+        "source_id",
+        "frame_index",
+        "path",
+        "reason",
+        "valence",
+        "arousal",
+        "interpolated",
+    )
     table = store.read_faces(workspace, columns, filters=[("status", "=", status)])
     if not len(table):
         raise InputError(f"there is no {status} face in {workspace.manifest} to draw")
@@ -94,6 +104,8 @@ def _face(root: Path, path: str | None, cell: int) -> Image.Image:
 
 def _caption(row: dict[str, Any]) -> tuple[str, str]:
     words = row["reason"] or row["emotion"] or "no label"
+    if row["interpolated"] and not row["reason"]:
+        words = f"interpolated {words}"
     if row["valence"] is not None and not row["reason"]:
         words += f" {row['valence']:+.1f} {row['arousal']:+.1f}"
     return words, row["subject_id"] or "unknown"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
+from fertools.manifests.spool import Spool
+
+_GROUP_ROWS = 16_384
+"""Rows of a row group, some 12 MB in memory."""
 
 Filters = list[Any]
 """Conditions that must all hold, as pyarrow takes them: `[("status", "=", "kept"), ("fold", "in", [0, 1])]`."""
@@ -93,7 +100,8 @@ def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
 def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     """Write `table` to `path` atomically, sorted by the schema's key.
 
-    The same rows give the same bytes: no time stamps, one row order, one compression.
+    The same rows give the same bytes: no time stamps, one row order, one compression. Rows are brought into order a
+    group at a time, so that a table which lies on the disk (see `spool`) is never in memory as a whole.
 
     Raises:
         SchemaError: the columns are not those of the schema, or the key is not unique.
@@ -101,16 +109,37 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     """
     if list(table.column_names) != list(schema.names):
         raise SchemaError(f"cannot write {path}: its columns are not those of the {schema.name} table")
-    table = table.cast(schema.arrow).sort_by(schema.key).combine_chunks()
+    table = table.cast(schema.arrow)
     keys = table.column(schema.key)
     if pc.count_distinct(keys).as_py() != len(keys):
         raise SchemaError(f"cannot write {path}: {schema.key} is not unique")
-    with files.replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=65_536)
+    order = pc.sort_indices(keys).to_numpy()
+    batches = table.to_batches()
+    ends = np.cumsum([len(batch) for batch in batches])
+    with files.replacing(path) as temporary, pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+        for first in range(0, len(order), _GROUP_ROWS):
+            writer.write_table(_take(batches, ends, order[first : first + _GROUP_ROWS]))
+
+
+def _take(batches: list[pa.RecordBatch], ends: NDArray[np.int64], places: NDArray[np.uint64]) -> pa.Table:
+    """Return the rows at some places of a table, in that order, without copying the others.
+
+    Args:
+        batches: the table's.
+        ends: number of rows up to the end of each.
+        places: which rows.
+    """
+    owners = np.searchsorted(ends, places, side="right")
+    by_owner = np.argsort(owners, kind="stable")
+    taken = []
+    for owner in np.unique(owners).tolist():
+        begin = int(ends[owner]) - len(batches[owner])
+        taken.append(batches[owner].take(pa.array(places[owners == owner].astype(np.int64) - begin)))
+    return pa.Table.from_batches(taken).combine_chunks().take(pa.array(np.argsort(by_owner)))
 
 
 def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> tuple[pa.Table, pa.Table]:
-    """Write `faces.parquet` and `sources.parquet` anew as the union of the committed parts; return both.
+    """Write `faces.parquet` and `sources.parquet` anew as the union of the committed parts; return both, in any order.
 
     Labels, subjects and folds that later commands filled in stay with their `face_id`.
 
@@ -189,7 +218,10 @@ def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
 def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
     if not paths:
         return schema.arrow.empty_table()
-    return pa.concat_tables(read_table(path, schema) for path in paths).sort_by(schema.key).combine_chunks()
+    with closing(Spool(paths[0].parent, schema)) as spool:
+        for path in paths:
+            spool.add_table(read_table(path, schema))
+        return spool.table()
 
 
 def _with_layers_of(old: pa.Table, faces: pa.Table) -> pa.Table:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, Evidence, broken_columns
+from fertools.manifests.evidence import Evidence
+from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, broken_columns
 from fertools.manifests.schema import FACES, SOURCES
 
 EXAMPLES = 5

@@ -182,6 +182,7 @@ def write_generated(
                 {column: parent[column] for column in _CARRIED}
                 | {
                     "face_id": hash_bytes(parent["face_id"].encode(), name.encode(), target.words.encode()),
+                    "interpolated": False,
                     "path": workspace.name_of(path),
                     "size_px": size_px,
                     "matrix": _scaled(parent["matrix"], parent["size_px"], size_px),

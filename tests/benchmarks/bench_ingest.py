@@ -1,22 +1,26 @@
-"""Time `fertools ingest` on a video beside a plain facenet-pytorch loop over the same frames.
+"""Time `fertools ingest` of a video beside a plain facenet-pytorch program that does the same.
 
-    .venv/bin/python tests/benchmarks/bench_ingest.py VIDEO [--runs 3] [--follow] [--reference mtcnn_reference.json]
+    .venv/bin/python tests/benchmarks/bench_ingest.py VIDEO... [--frames 300] [--heights 0 1080 2160] [--runs 3]
+        [--pass=--exhaustive] [--reference mtcnn_reference.json]
 
-Both may use all processors, decode every frame, and find faces of 20 pixels and more with the published thresholds.
-The two run in turn, so that a change of the machine's pace touches both. The loop only detects, with its networks
-loaded before the clock starts; ours is a whole process, which also imports torch, follows, aligns, measures, writes
-crops and commits a manifest.
+Both are processes of their own and may use all processors, decode every frame, find faces of 20 pixels and more with
+the published thresholds, follow, align, and write crops and a table; `peer.py` is the other one. They run in turn, so
+that a change of the machine's pace touches both. Two ratios: of whole processes, and without what each needs before its
+first frame (of ours: an ingest of a picture of 16 x 16 px). `--frames` lengthens a clip by playing it forth and back,
+for a video of usual length hides the start; `--heights` resizes it.
 
-Beside the ratio stands the quality: which share of the loop's faces is a row of our manifest with a box that overlaps
-it by half (IoU), which share of ours the loop has, and how far the five points of those lie apart. `--reference`
-compares with stored detections too: per video and frame a list of `box`, `score` and `points`. `--follow` passes that
-on to our ingest; the other faces are those that a frame by frame search finds all the same.
+Beside them stands the speed of decoding alone, and the quality: which share of the program's faces is a row of our
+manifest with a box that overlaps it by half (IoU), which share of ours it has, and how far the five points of those
+lie apart, in the mean, in its distances between the eyes. `--reference` compares with stored detections too: per video
+and frame a list of `box`, `score` and `points`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -31,55 +35,107 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-# Run as a script, only this folder is on the path; the oracle lies beside the tests.
+# Run as a script, only this folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.core.workspace import Workspace
 from fertools.faces.tracks import overlaps
 from fertools.manifests import store
-from tests.faces.oracle import facenet_detect, facenet_mtcnn
+from fertools.sources.videos import FrameReader
+from tests.benchmarks.clips import lengthened
 
 Faces = dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Boxes (n, 4) and points (n, 5, 2) by frame."""
 
+PEER = Path(__file__).parent / "peer.py"
+
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far one program's faces are another's: number wanted, share found, and distances of the points found."""
+    """How far one program's faces are another's: number wanted, share found, and distances of the points found.
+
+    Attributes:
+        wanted: how many faces.
+        share: of them that are found.
+        mean: distance of the points, in distances between the wanted eyes.
+        worst: likewise, the mean of the five points of the face that is furthest off.
+    """
 
     wanted: int
     share: float
-    mean_px: float
-    worst_px: float
+    mean: float
+    worst: float
 
     def __str__(self) -> str:
-        points = f"points apart {self.mean_px:.4f} px in the mean, {self.worst_px:.4f} px at worst"
-        return f"{self.share:.4f} of {self.wanted}; {points}"
+        return f"{self.share:.4f} of {self.wanted}; points apart {self.mean:.4f} eye distances (worst {self.worst:.3f})"
 
 
-def run_ours(video: Path, options: Sequence[str]) -> tuple[float, Faces]:
-    """Return seconds of one whole `fertools ingest` process, and its faces."""
+@dataclass(frozen=True)
+class Run:
+    """One program's run: frames, seconds before the first and from then on, its largest memory, and its faces."""
+
+    frames: int
+    start_s: float
+    loop_s: float
+    peak_mb: float
+    faces: Faces
+
+
+def run_ours(video: Path, start_s: float, options: Sequence[str]) -> Run:
+    """Ingest `video` in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "from fertools.cli.main import main; main()"]
-        begun_s = time.perf_counter()
-        subprocess.run([*command, "ingest", str(video), "-w", folder, *options], check=True, capture_output=True)
-        elapsed_s = time.perf_counter() - begun_s
-        rows = store.read_faces(Workspace.at(folder), ("frame_index", "box", "landmarks")).to_pylist()
-    return elapsed_s, _by_frame([(row["frame_index"], row["box"], row["landmarks"]) for row in rows])
+        elapsed_s, peak_mb = _ingest(video, Path(folder), options)
+        workspace = Workspace.at(folder)
+        columns = ("frame_index", "box", "landmarks")
+        # Rows between two detections have no landmarks, and are nothing that a detector found.
+        rows = store.read_faces(workspace, columns, [("interpolated", "=", False)]).to_pylist()
+        (source,) = store.read_sources(workspace, ("frames_searched",)).to_pylist()
+    faces = _by_frame([(row["frame_index"], row["box"], row["landmarks"]) for row in rows])
+    return Run(source["frames_searched"], start_s, elapsed_s - start_s, peak_mb, faces)
 
 
-def run_facenet(video: Path) -> tuple[float, int, Faces]:
-    """Return seconds of a facenet-pytorch loop with its networks loaded already, the frames, and its faces."""
-    detector = facenet_mtcnn()
-    capture = cv2.VideoCapture(str(video))
-    faces: Faces = {}
+def time_our_start(options: Sequence[str]) -> float:
+    """Return the seconds of an ingest that has nothing to do."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "a.png"
+        cv2.imwrite(str(picture), np.zeros((16, 16, 3), np.uint8))
+        return _ingest(picture, Path(folder) / "w", options)[0]
+
+
+def _ingest(given: Path, workspace: Path, options: Sequence[str]) -> tuple[float, float]:
+    """Return the seconds of one whole `fertools ingest`, and the largest memory of its largest process in MB."""
+    command = [sys.executable, "-c", "from fertools.cli.main import main; main()"]
     begun_s = time.perf_counter()
-    index = 0
-    while (read := capture.read())[0]:
-        boxes, _, points = facenet_detect(detector, np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB), np.uint8))
-        faces[index] = boxes, points
-        index += 1
-    return time.perf_counter() - begun_s, index, faces
+    command += ["ingest", str(given), "-w", str(workspace), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    elapsed_s = time.perf_counter() - begun_s
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"fertools ingest of {given} ended with {process.returncode}")
+    return elapsed_s, usage.ru_maxrss / 1024
+
+
+def run_peer(video: Path) -> Run:
+    """Let the other program work on `video`."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun_s = time.perf_counter()
+        command = [sys.executable, "-W", "ignore", str(PEER), str(video), folder]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+        elapsed_s = time.perf_counter() - begun_s
+        told = json.loads(ended.stdout.splitlines()[-1])
+        with np.load(Path(folder) / "faces.npz") as held:
+            rows = zip(held["frames"].tolist(), held["boxes"], held["points"], strict=True)
+            faces = _by_frame(list(rows))
+    return Run(told["frames"], elapsed_s - told["loop_s"], told["loop_s"], told["peak_mb"], faces)
+
+
+def time_decoding(video: Path) -> float:
+    """Return the seconds that our reader takes for all frames, with nothing done to them."""
+    begun_s = time.perf_counter()
+    for _ in FrameReader(video):
+        pass
+    return time.perf_counter() - begun_s
 
 
 def stored(path: Path, video: Path) -> Faces:
@@ -98,13 +154,16 @@ def compare(wanted: Faces, given: Faces) -> Agreement:
         overlap = overlaps(boxes, given[index][0])
         for place, other in enumerate(overlap.argmax(axis=1)):
             if overlap[place, other] >= 0.5:
-                distances.append(np.linalg.norm(points[place] - given[index][1][other], axis=1))
-    apart = np.array(distances) if distances else np.full((1, 5), np.nan)
-    return Agreement(total, len(distances) / max(total, 1), float(apart.mean()), float(apart.max()))
+                eyes = float(np.linalg.norm(points[place, 1] - points[place, 0]))
+                apart = np.linalg.norm(points[place] - given[index][1][other], axis=1).mean()
+                distances.append(float(apart) / max(eyes, 1.0))
+    if not distances:
+        return Agreement(total, 0.0, float("nan"), float("nan"))
+    return Agreement(total, len(distances) / max(total, 1), statistics.fmean(distances), max(distances))
 
 
-def _by_frame(rows: list[tuple[int, list[float], list[list[float]]]]) -> Faces:
-    gathered: dict[int, tuple[list[list[float]], list[list[list[float]]]]] = {}
+def _by_frame(rows: Sequence[tuple[int, Sequence[float], Sequence[Sequence[float]]]]) -> Faces:
+    gathered: dict[int, tuple[list[Sequence[float]], list[Sequence[Sequence[float]]]]] = {}
     for index, box, points in rows:
         boxes, fives = gathered.setdefault(index, ([], []))
         boxes.append(box)
@@ -114,29 +173,53 @@ def _by_frame(rows: list[tuple[int, list[float], list[list[float]]]]) -> Faces:
     }
 
 
+def measure(video: Path, name: str, runs: int, options: Sequence[str], reference: Path | None) -> None:
+    """Print the medians of one clip, their ratios, and how far the answers differ."""
+    ours, peers, decoding = [], [], []
+    for _ in range(runs):
+        ours.append(run_ours(video, time_our_start(options), options))
+        peers.append(run_peer(video))
+        decoding.append(time_decoding(video))
+    frames = peers[0].frames
+    print(f"{name}: {frames} frames, {runs} runs")
+    for label, program in (("facenet-pytorch", peers), ("fertools ingest", ours)):
+        loops = statistics.median(run.loop_s for run in program)
+        starts = statistics.median(run.start_s for run in program)
+        peak_mb = statistics.median(run.peak_mb for run in program)
+        print(f"  {label}  {frames / loops:7.1f} frames/s after {starts:.2f} s to start; {peak_mb:.0f} MB at most")
+    pairs = list(zip(peers, ours, strict=True))
+    whole = statistics.median((peer.start_s + peer.loop_s) / (our.start_s + our.loop_s) for peer, our in pairs)
+    steady = statistics.median(peer.loop_s / our.loop_s for peer, our in pairs)
+    share = statistics.median(seconds / run.loop_s for seconds, run in zip(decoding, ours, strict=True))
+    print(f"  ratio            {whole:7.2f} of whole processes, {steady:.2f} without their starts")
+    print(f"  decoding alone   {frames / statistics.median(decoding):7.1f} frames/s, of which ours is {share:.1%}")
+    print(f"  its faces that we have {compare(peers[-1].faces, ours[-1].faces)}")
+    print(f"  our faces that it has  {compare(ours[-1].faces, peers[-1].faces)}")
+    if reference:
+        print(f"  stored faces we have   {compare(stored(reference, video), ours[-1].faces)}")
+
+
 def main() -> None:
-    """Print medians, their ratio and how far the answers differ."""
+    """Measure each clip at each height."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", type=Path)
+    parser.add_argument("videos", type=Path, nargs="+")
+    parser.add_argument("--frames", type=int, default=0, help="play each clip forth and back to so many; 0: as it is")
+    parser.add_argument("--heights", type=int, nargs="*", default=[0], help="frame heights; 0 is as it is")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--follow", action="store_true", help="let our ingest follow faces between searched frames")
-    parser.add_argument("--reference", type=Path, help="stored detections to compare with too")
+    parser.add_argument("--pass", dest="options", default="", help="options for fertools ingest, in one text")
+    parser.add_argument("--reference", type=Path, help="stored detections to compare with too, of clips as they are")
     arguments = parser.parse_args()
-    ours, theirs = [], []
-    for _ in range(arguments.runs):
-        seconds, our_faces = run_ours(arguments.video, ["--follow"] if arguments.follow else [])
-        ours.append(seconds)
-        seconds, count, their_faces = run_facenet(arguments.video)
-        theirs.append(seconds)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {count} frames, {arguments.runs} runs")
-    print(f"facenet-pytorch loop   median {statistics.median(theirs):6.2f} s  {[round(value, 2) for value in theirs]}")
-    print(f"fertools ingest, whole median {statistics.median(ours):6.2f} s  {[round(value, 2) for value in ours]}")
-    ratios = [their / our for their, our in zip(theirs, ours, strict=True)]
-    print(f"ratio, pair by pair    median {statistics.median(ratios):6.2f}")
-    print(f"its faces that we have {compare(their_faces, our_faces)}")
-    print(f"our faces that it has  {compare(our_faces, their_faces)}")
-    if arguments.reference:
-        print(f"stored faces we have   {compare(stored(arguments.reference, arguments.video), our_faces)}")
+    print(f"torch {torch.__version__}, {len(os.sched_getaffinity(0))} processors")
+    options = shlex.split(arguments.options)
+    for video in arguments.videos:
+        for height in arguments.heights:
+            if not (height or arguments.frames):
+                measure(video, video.name, arguments.runs, options, arguments.reference)
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                clip = Path(folder) / f"{video.stem}.mp4"
+                lengthened(video, clip, frames=arguments.frames or 300, height=height)
+                measure(clip, f"{video.stem}, {height or 'own'} lines", arguments.runs, options, None)
 
 
 if __name__ == "__main__":

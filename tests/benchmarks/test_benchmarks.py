@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,20 @@ def test_a_measurement_runs_and_finds_the_faces_of_both(
     assert ended.stdout.count("1.0000") >= 2
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are chosen by a call that Linux has")
+def test_scaling_is_measured_on_files_that_differ(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+    face = np.asarray(cv2.resize(portrait, (192, 192), interpolation=cv2.INTER_AREA), np.uint8)
+    clip = write_clip(tmp_path / "a.mp4", [face] * 2)
+    workers = [str(number) for number in range(1, min(3, len(os.sched_getaffinity(0)) + 1))]
+    command = [sys.executable, str(FOLDER / "bench_scaling.py"), str(clip), "--copies", "3", "--runs", "1"]
+    command += ["--workers", *workers, "--pass=--every 2"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("3 files, 3 frames, 3 faces, 1 runs, the same manifest each time")
+    assert ended.stdout.count("frames/s") == len(workers)
+    assert "ratio 1.00" in ended.stdout
+
+
 def test_agreement_is_counted_by_frame() -> None:
     def faces(*corners: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         boxes = np.array([[x, 0, x + 40, 40] for x in corners], np.float32).reshape(-1, 4)
@@ -38,7 +53,7 @@ def test_agreement_is_counted_by_frame() -> None:
     given: Faces = {0: faces(3), 1: faces(30), 2: faces(0)}
     found = compare(wanted, given)
     assert (found.wanted, found.share) == (4, 0.25)
-    assert found.mean_px == found.worst_px == pytest.approx(18**0.5)
+    assert found.mean == found.worst == pytest.approx(18**0.5)
 
 
 def test_the_rating_page_is_measured_over_http(tmp_path: Path) -> None:
@@ -48,3 +63,25 @@ def test_the_rating_page_is_measured_over_http(tmp_path: Path) -> None:
     counts = {line.split()[0]: int(line.split()[1]) for line in ended.stdout.splitlines()[3:]}
     assert counts["page"] == 2
     assert counts["write"] == counts["next"] > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read where Linux tells it")
+def test_memory_is_watched_over_the_length_of_a_video(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(FOLDER / "bench_memory.py"),
+        "--seconds",
+        "2",
+        "--bins",
+        "2",
+        "--keep",
+        str(tmp_path),
+    ]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("96 x 96, 50 frames at 25 a second, 50 rows")
+    assert len(lines) == 6
+    resident_mb, anonymous_mb = map(float, lines[-1].split()[-2:])
+    # Torch alone is more than this, and a number that is off by a thousand is more than this machine has.
+    assert 80 < anonymous_mb < resident_mb < 4000

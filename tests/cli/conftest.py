@@ -70,6 +70,7 @@ def make_workspace(root: Path, *, subjects: int = 4, per_emotion: int = 2, **col
                     "pts_s": take / 25,
                     "shot_id": 0,
                     "track_id": 0,
+                    "interpolated": False,
                     "path": path,
                     "size_px": 64,
                     "template": "loose",
@@ -88,6 +89,7 @@ def make_workspace(root: Path, *, subjects: int = 4, per_emotion: int = 2, **col
                     "modality": "visible",
                     "faces_kept": per_emotion,
                     "faces_rejected": 0,
+                    "faces_interpolated": 0,
                     "status": "done",
                 }
             )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from fertools.cli.main import COMMANDS
 from tests.cli.conftest import Run, make_workspace
+from tests.ingest.stores import make_dataset
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -85,3 +86,19 @@ def test_shares_are_ingested_and_merged(fertools: Run, tmp_path: Path) -> None:
     for share in ("1/2", "2/2"):
         assert fertools("ingest", "pictures", "--workers", "1", "--shard", share).code in (0, 3)
     assert fertools("merge").code == 3
+
+
+def test_a_dataset_goes_to_a_store_and_back(fertools: Run, tmp_path: Path) -> None:
+    make_dataset(tmp_path / "mine")
+    url = f"file://{tmp_path}/store"
+    sent = json.loads(fertools("push", url, "-w", "mine", "--json").out)
+    assert sent["sent"] + sent["there already"] == sent["objects"] == 18
+    again = fertools("push", url, "-w", "mine").out
+    assert dict(line.split(maxsplit=1) for line in again.splitlines())["sent"] == "0"
+    tables = json.loads(fertools("pull", url, "-w", "theirs", "--json").out)
+    counted = ("brought", "here already", "tables made anew", "crops left there", "in no part")
+    assert sum(tables[name] for name in counted) == tables["objects in the store"] == 18
+    assert tables["crops left there"] == 7
+    ended = fertools("pull", url, "-w", "theirs", "--crops")
+    assert ended.code == 0, ended.err
+    assert fertools("validate", "-w", "theirs").code == 0

@@ -13,6 +13,7 @@ import pytest
 from fertools.core.workspace import Workspace
 from fertools.manifests.schema import VERSION_KEY
 from tests.cli.conftest import Run, make_workspace
+from tests.ingest.stores import make_dataset
 
 
 def _one_sentence(text: str) -> bool:
@@ -29,6 +30,11 @@ def _one_sentence(text: str) -> bool:
         (["ingest", "clips", "--device", "tpu"], "--device tpu is not a device"),
         (["ingest", "clips", "--device", "cuda:9"], "not on this machine"),
         (["ingest", "clips", "--min-face", "tiny"], "tiny"),
+        (["ingest", "clips", "--thresholds", "0.6,0.7"], "--thresholds is '0.6,0.7'"),
+        (["ingest", "clips", "--factor", "1"], "--factor is 1"),
+        (["ingest", "clips", "--max-faces", "0"], "--max-faces is 0"),
+        (["ingest", "clips", "--weights", "clips"], "pnet.pt is not there"),
+        (["ingest", "clips", "--weights", "mine.npz"], "there is no file of weights mine.npz"),
         (["ingest", "clips", "--template", "round"], "--template 'round' is unknown"),
         (["ingest", "clips", "--fps", "0"], "--fps is '0'"),
         (["ingest", "clips", "--range", "9-3"], "--range is '9-3'"),
@@ -36,7 +42,15 @@ def _one_sentence(text: str) -> bool:
         (["ingest", "clips", "--every", "two"], "'two' is not a valid integer"),
         (["recrop"], "no manifest"),
         (["recrop", "--template", "round"], "--template 'round' is unknown"),
-        (["ingest", "clips", "--workspace", "s3://bucket/name"], "is an address"),
+        (["ingest", "clips", "--workspace", "s3://bucket/name"], "copy it there by `fertools push s3://bucket/name`"),
+        (["merge", "s3://bucket/a", "s3://bucket/b"], "back by `fertools pull s3://bucket/a`"),
+        (["merge", "nowhere"], "nothing was ingested in"),
+        (["push"], "URL"),
+        (["push", "memory://nothing"], "nothing was ingested in"),
+        (["push", "clips"], "clips is not the address of a store"),
+        (["pull", "memory://nothing"], "there is no dataset at memory://nothing"),
+        (["pull", "nonsense://x"], "Protocol not known: nonsense"),
+        (["pull", "memory://x", "--prefer", "neither"], "'neither' is not one of"),
         (["ingest", "clips", "--engine", "steam"], "--engine 'steam' is unknown"),
         (["ingest", "clips", "--ray-address", "auto"], "give it with --engine ray"),
         (["ingest", "clips", "--shard", "3/2"], "--shard is '3/2'"),
@@ -82,6 +96,37 @@ def test_ray_that_is_not_installed_is_said(fertools: Run, tmp_path: Path, monkey
     assert ended.code == 2
     assert ended.err == "fertools: --engine ray needs Ray; install it by: pip install 'fertools[ray]'\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "clips"]
+
+
+def test_a_package_for_a_store_that_is_not_installed_is_said(
+    fertools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    ended = fertools("pull", "s3://bucket/name")
+    assert ended.code == 2
+    assert _one_sentence(ended.err)
+    assert "install it by: pip install 'fertools[storage]'" in ended.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_that_cannot_be_written_is_said(fertools: Run, tmp_path: Path) -> None:
+    make_dataset(tmp_path)
+    (tmp_path / "store").write_text("a file, where a folder was to be")
+    ended = fertools("push", f"file://{tmp_path}/store")
+    assert ended.code == 2
+    assert _one_sentence(ended.err), ended.err
+
+
+def test_a_store_of_another_dataset_is_exit_5(fertools: Run, tmp_path: Path) -> None:
+    make_dataset(tmp_path / "one")
+    make_dataset(tmp_path / "other", crop_px=64)
+    url = f"file://{tmp_path}/store"
+    assert fertools("push", url, "-w", "one").code == 0
+    for command in ("push", "pull"):
+        ended = fertools(command, url, "-w", "other")
+        assert ended.code == 5
+        assert "crop_px 16, and what is here with 64" in ended.err
+        assert _one_sentence(ended.err)
 
 
 def test_a_corrupt_file_among_others_is_exit_3_and_named(fertools: Run, tmp_path: Path) -> None:

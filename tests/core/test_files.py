@@ -130,3 +130,14 @@ def test_a_reader_sees_whole_files_and_a_killed_writer_leaves_one(tmp_path: Path
         assert len(path.read_text()) == 2_000_000
     # Else the writer stood still and nothing was tested.
     assert len(seen) > 1
+
+
+def test_a_nameless_file_leaves_nothing_and_begins_pieces_where_they_should(tmp_path: Path) -> None:
+    file = files.nameless(tmp_path / "made")
+    starts = [files.append(file, content, tmp_path, 64) for content in (b"abc", b"", b"d" * 64, b"e")]
+    assert starts == [0, 64, 64, 128]
+    file.seek(0)
+    assert file.read() == b"abc" + bytes(61) + b"d" * 64 + b"e"
+    assert list((tmp_path / "made").iterdir()) == []
+    file.close()
+    assert list((tmp_path / "made").iterdir()) == []

@@ -19,17 +19,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Found = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
 
 def facenet_mtcnn(min_face_px: int = 20) -> Any:
     """Return facenet-pytorch's detector at its usual settings, all faces kept, the surest first."""
     return _facenet().MTCNN(min_face_size=min_face_px, keep_all=True, select_largest=False)
 
 
-def facenet_detect(
-    detector: Any, frame: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def facenet_detect(detector: Any, frame: NDArray[np.uint8]) -> Found:
     """Return its boxes (n, 4), scores (n,) and points (n, 5, 2) on one picture."""
-    boxes, scores, points = detector.detect(frame, landmarks=True)
+    return _found(*detector.detect(frame, landmarks=True))
+
+
+def facenet_detect_all(detector: Any, frames: list[NDArray[np.uint8]]) -> list[Found]:
+    """Return the same of several pictures of one size, given to it in one call."""
+    return [_found(*one) for one in zip(*detector.detect(frames, landmarks=True), strict=True)]
+
+
+def _found(boxes: Any, scores: Any, points: Any) -> Found:
     if boxes is None:
         return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
     return (np.asarray(boxes, np.float32), np.asarray(scores, np.float32), np.asarray(points, np.float32))

@@ -64,6 +64,39 @@ def test_suppression_is_the_slow_one(seed: int, count: int, threshold: float) ->
     assert nested.tolist() == _slow(boxes, later_first, threshold, nested=True)
 
 
+@given(
+    seeds,
+    st.lists(st.sampled_from([0, 1, 2, 9, 70]), min_size=1, max_size=6),
+    st.sampled_from([0.0, 0.31, 0.52, 0.71]),
+    st.booleans(),
+    st.sampled_from([1, 7, 100, 1 << 17]),
+)
+@settings(deadline=None, max_examples=100)
+def test_pictures_together_are_pictures_alone(
+    seed: int, counts: list[int], threshold: float, nested: bool, pairs: int
+) -> None:
+    boxes, scores = _boxes(seed, sum(counts))
+    # Numbers of pictures with gaps, and their boxes in any order.
+    group = np.random.default_rng(seed).permutation(np.repeat(3 * np.arange(len(counts)), counts))
+    rule = boxwork.suppress_nested if nested else boxwork.suppress
+    alone = [
+        here[rule(boxes[here], scores[here], threshold)]
+        for here in (np.flatnonzero(group == number) for number in range(3 * len(counts)))
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boxwork, "_PAIRS", pairs)
+        together = rule(boxes, scores, threshold, group)
+    assert together.tolist() == np.concatenate(alone).tolist()
+
+
+def test_a_chain_in_which_each_box_covers_the_next_keeps_every_other() -> None:
+    # Each falls only after it is known whether the one before stays: as many rounds as there are boxes.
+    corner = np.arange(0, 400, 4, dtype=np.float32)
+    boxes = np.stack([corner, 0 * corner, corner + 10, 0 * corner + 10], axis=1)
+    scores = np.linspace(0.99, 0.6, len(boxes), dtype=np.float32)
+    assert boxwork.suppress(boxes, scores, 0.4).tolist() == list(range(0, 100, 2))
+
+
 @given(seeds, st.integers(1, 120), st.sampled_from([0.5, 0.7]))
 @settings(deadline=None, max_examples=50)
 def test_suppression_of_whole_boxes_is_the_oracles(seed: int, count: int, threshold: float) -> None:

@@ -7,7 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
-from fertools.faces.cascade import Detections, Detector, MinFace
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections
+from fertools.faces.min_face import MinFace
+from fertools.faces.tracks import overlaps
 from tests.faces.oracle import facenet_detect, facenet_mtcnn
 from tests.faces.scenes import Picture, scene
 
@@ -43,7 +46,7 @@ def test_the_results_are_the_oracles(portrait: Picture, name: str) -> None:
     picture = scene(portrait, height, width, places)
     theirs = facenet_detect(facenet_mtcnn(), picture)
     assert len(theirs[0]) >= least, "the oracle itself finds too few: this scene tests nothing"
-    assert_same(Detector().detect([picture])[0], theirs)
+    assert_same(Detector(mode="exact").detect([picture])[0], theirs)
 
 
 @pytest.mark.parametrize("min_face", [12, 30, 60.5, 120])
@@ -52,7 +55,32 @@ def test_the_smallest_face_is_the_oracles(portrait: Picture, min_face: float) ->
     oracle = facenet_mtcnn()
     oracle.min_face_size = min_face
     theirs = facenet_detect(oracle, picture)
-    assert_same(Detector(min_face).detect([picture])[0], theirs)
+    assert_same(Detector(min_face, mode="exact").detect([picture])[0], theirs)
+
+
+def test_the_fast_mode_finds_the_same_faces_near_by(portrait: Picture) -> None:
+    strays, sides = [], []
+    for height, width, places, _ in SCENES.values():
+        picture = scene(portrait, height, width, places)
+        exact, fast = (Detector(mode=mode).detect([picture])[0] for mode in ("exact", "fast"))
+        assert len(fast) == len(exact)
+        if not len(exact):
+            continue
+        overlap = overlaps(exact.boxes, fast.boxes)
+        assert overlap.max(axis=1).min() > 0.8
+        place = overlap.argmax(axis=1)
+        eyes = np.linalg.norm(exact.landmarks[:, 1] - exact.landmarks[:, 0], axis=1)
+        strays += (np.linalg.norm(exact.landmarks - fast.landmarks[place], axis=2).mean(axis=1) / eyes).tolist()
+        widths = exact.boxes[:, 2] - exact.boxes[:, 0]
+        sides += (np.abs(exact.boxes - fast.boxes[place]).mean(axis=1) / widths).tolist()
+    assert np.mean(strays) < 0.02
+    assert np.mean(sides) < 0.04
+    assert max(strays) > 0, "the modes are one"
+
+
+def test_a_mode_must_be_known() -> None:
+    with pytest.raises(InputError, match="mode 'rapid' is unknown; choose one of fast, exact"):
+        Detector(mode="rapid")
 
 
 def test_a_larger_smallest_face_finds_fewer(portrait: Picture) -> None:
@@ -77,7 +105,7 @@ def test_thresholds_and_factor_are_the_oracles(
     oracle = facenet_mtcnn()
     oracle.thresholds, oracle.factor = list(thresholds), factor
     theirs = facenet_detect(oracle, picture)
-    assert_same(Detector(thresholds=thresholds, factor=factor).detect([picture])[0], theirs)
+    assert_same(Detector(thresholds=thresholds, factor=factor, mode="exact").detect([picture])[0], theirs)
 
 
 def test_mixed_sizes_in_one_call_equal_single_calls_to_the_bit(portrait: Picture) -> None:

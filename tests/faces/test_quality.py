@@ -158,3 +158,11 @@ def test_what_each_preset_rejects(
     quality = replace(GOOD, **changes)  # type: ignore[arg-type]  # names and values are of the table above
     assert tuple(judge(quality, score, standard) for standard in STANDARDS.values()) == reasons
     assert judge(quality, score) == reasons[1]
+
+
+def test_a_face_that_no_detector_saw_is_kept_where_all_is_kept() -> None:
+    quality = Quality(90, 50, 0.5, 0, 0, 0)
+    reasons = [judge(quality, None, standard, interpolated=True) for standard in STANDARDS.values()]
+    assert reasons == [None, "interpolated", "interpolated"]
+    assert judge(Quality(9, 50, 0.5, 0, 0, 0), None, interpolated=True) == "interpolated"
+    assert judge(quality, None) is None

@@ -5,12 +5,17 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
 from fertools.faces.cascade import Detector
-from fertools.faces.weights import NETWORKS, load_weights
+from fertools.faces.weights import NETWORKS, load_weights, save_weights
+from tests.faces.oracle import facenet_detect, facenet_mtcnn
 
 
 def _facenet_files() -> Path:
@@ -42,6 +47,76 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
     given = load_weights(tmp_path)
     assert given.digest == load_weights().digest
     assert given.name == str(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pictures(portrait: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """A portrait, faces of some 60 pixels side by side, and a man who is looked at from the side."""
+    from skimage import data
+
+    faces = (np.concatenate(list(data.lfw_subset()[:6]), axis=1) * 255).astype(np.uint8)
+    row = cv2.cvtColor(cv2.resize(faces, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2RGB)
+    return [portrait, np.asarray(row, np.uint8), np.stack([data.camera()] * 3, axis=2)]
+
+
+@pytest.mark.parametrize("form", ["facenet-pytorch", "mtcnn", "folder", "weights.safetensors", "weights.npz"])
+def test_all_forms_give_the_oracles_faces(pictures: list[NDArray[np.uint8]], form: str, tmp_path: Path) -> None:
+    source: str | Path = form
+    if form == "folder":
+        source = _facenet_files()
+    elif "." in form:
+        source = tmp_path / form
+        save_weights(source, load_weights("mtcnn"))
+    weights = load_weights(source)
+    assert weights.digest == load_weights().digest
+    for found, picture in zip(Detector(weights=weights, mode="exact").detect(pictures), pictures, strict=True):
+        boxes, scores, points = facenet_detect(facenet_mtcnn(), picture)
+        assert len(found) == len(scores)
+        np.testing.assert_allclose(found.boxes, boxes, atol=0.01)
+        np.testing.assert_allclose(found.landmarks, points, atol=0.01)
+    assert len(Detector(weights=weights).detect(pictures[1:2])[0]) >= 5
+
+
+def test_weights_are_written_in_two_forms_alone(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"weights\.pt ends in neither \.safetensors nor \.npz"):
+        save_weights(tmp_path / "weights.pt", load_weights())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"conv1.weight": torch.zeros(2)}, "holds 'conv1.weight'; name parameters by network: pnet, rnet, onet"),
+        ({"pnet.conv1.bias": torch.full((10,), torch.nan)}, r"hold numbers in pnet\.conv1\.bias that are not finite"),
+        ({"pnet.conv1.bias": torch.zeros(11)}, "do not fit PNet"),
+        ({"pnet.conv9.bias": torch.zeros(11)}, "do not fit PNet"),
+    ],
+    ids=["unnamed", "not finite", "shape", "unknown"],
+)
+def test_a_file_of_other_numbers_is_one_clear_sentence(
+    tmp_path: Path, changes: dict[str, torch.Tensor], message: str
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, load_weights())
+    safetensors.torch.save_file(safetensors.torch.load_file(path) | changes, path)
+    with pytest.raises(InputError, match=message):
+        Detector(weights=path)
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".npz"])
+@pytest.mark.parametrize("content", [None, b"", b"no weights at all", b"PK\x03\x04 cut off", b"\x93NUMPY\x01\x00"])
+def test_a_bad_file_is_one_clear_sentence(tmp_path: Path, ending: str, content: bytes | None) -> None:
+    path = tmp_path / f"weights{ending}"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="there is no file" if content is None else "cannot be read as weights"):
+        load_weights(path)
+
+
+def test_a_file_that_could_hold_code_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "weights.npz", bias=np.array([print], dtype=object))
+    with pytest.raises(InputError, match="cannot be read as weights"):
+        load_weights(tmp_path / "weights.npz")
 
 
 def test_other_numbers_have_another_digest(tmp_path: Path) -> None:

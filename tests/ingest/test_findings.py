@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertools.faces.cascade import Detections
+from fertools.faces.detections import Detections
 from fertools.ingest import findings
 from fertools.ingest.findings import Findings, drop_finding, drop_findings
 
@@ -85,3 +85,28 @@ def test_dropping(tmp_path: Path, at_once: None) -> None:
     drop_findings(tmp_path, keep={"b"})
     assert sorted(path.name.split(".")[0] for path in tmp_path.glob("*.npz")) == ["b"]
     assert (tmp_path / "a.faces.parquet").exists()
+
+
+def test_hours_of_findings_are_not_read_at_once(tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Findings(tmp_path, "a")
+    for index in range(0, 40, 2):
+        first.add(index, _detections(1, index))
+    read: list[Path] = []
+    real = findings._read
+
+    def watched(piece: Path) -> dict[int, Detections]:
+        read.append(piece)
+        return real(piece)
+
+    monkeypatch.setattr(findings, "_read", watched)
+    second = Findings(tmp_path, "a")
+    assert not read
+    for index in range(0, 20, 2):
+        assert second.known(index) is not None
+        assert second.known(index + 1) is None
+        second.add(index, _detections(1, index))
+        assert len(read) == index // 2 + 1
+        assert len(second._known) == 0
+    # Asked for out of order, as by a search that looks ahead, all are found too.
+    assert second.known(38) is not None
+    assert second.known(20) is not None

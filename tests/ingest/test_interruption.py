@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from fertools.core.files import TEMPORARY_PREFIX
 from fertools.core.workspace import Workspace
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections
 from fertools.ingest import local
 from fertools.ingest.engine import Outcome
 from fertools.ingest.extract import Extracted, Extractor
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Item, Source
 from fertools.ingest.run import ingest
+from fertools.manifests import spool
 from tests.conftest import write_clip
-from tests.ingest.test_ingest import moving_face
+from tests.ingest.clips import moving_face
 
 OPTIONS = ["--crop-px", "64", "--min-face", "24"]
 
@@ -159,15 +161,19 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uin
 
 
 def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = IngestOptions(workers=1, crop_px=64, min_face="24")
+    options = IngestOptions(workers=1, crop_px=64, min_face="24", exhaustive=True)
     whole, broken = Workspace.at(tmp_path / "whole"), Workspace.at(tmp_path / "broken")
     ingest(whole, [long_clip], options)
 
     def pieces() -> int:
         return len(list(broken.parts.glob("[!.]*.npz")))
 
-    program = "from fertools.ingest import findings; findings.SAVE_INTERVAL_S = 0; " + PROGRAM
-    assert _stop_when(broken, long_clip, 1, lambda: pieces() >= 5, signal.SIGKILL, program) == -signal.SIGKILL
+    # Rows leave memory too before it is killed, and in other blocks than in the run that is not.
+    program = "from fertools.ingest import findings; findings.SAVE_INTERVAL_S = 0; "
+    program += "from fertools.manifests import spool; spool.BLOCK_ROWS = 4; "
+    program += "import sys; sys.argv.append('--exhaustive'); " + PROGRAM
+    assert _stop_when(broken, long_clip, 1, lambda: pieces() >= 20, signal.SIGKILL, program) == -signal.SIGKILL
+    assert {path.suffix for path in broken.parts.glob(".*")} <= {".npz"}, "the rows that left memory have a name"
     assert not list(broken.parts.glob("*.parquet")), "it was through before it was killed"
     before, searched = pieces(), 0
     real = Detector.detect
@@ -178,6 +184,7 @@ def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, mon
         return real(self, frames)
 
     monkeypatch.setattr(Detector, "detect", counted)
+    monkeypatch.setattr(spool, "BLOCK_ROWS", 4)
     ingest(broken, [long_clip], options)
     assert searched == 60 - before
     assert _contents(broken) == _contents(whole)

@@ -29,7 +29,7 @@ from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.manifests.validation import validate
 from tests.conftest import write_clip
-from tests.ingest.test_ingest import moving_face
+from tests.ingest.clips import moving_face
 
 OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24", more_templates=("arcface",))
 SHARES = ("1/3", "2/3", "3/3")

@@ -21,7 +21,7 @@ from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.run import ingest
 from tests.conftest import write_clip
-from tests.ingest.test_ingest import moving_face
+from tests.ingest.clips import moving_face
 from tests.ingest.test_interruption import PROGRAM, _contents, _stop_when
 
 pytestmark = [

@@ -19,7 +19,7 @@ from fertools.ingest.run import ingest
 from fertools.manifests import store
 from fertools.sources.videos import FrameReader
 from tests.conftest import write_clip
-from tests.ingest.test_ingest import moving_face
+from tests.ingest.clips import moving_face
 
 BOTH = IngestOptions(workers=1, crop_px=64, min_face="24", more_templates=("arcface", "ffhq"))
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from fertools.faces.cascade import Detections, Detector
+from fertools.faces.cascade import Detector
+from fertools.faces.detections import Detections, Survey
 from fertools.ingest.findings import Findings
 from fertools.ingest.search import LONGEST_BLOCK, SHORTEST_BLOCK, Search, _block_length
 from fertools.sources.videos import BrokenVideoError, Frame
@@ -111,19 +112,20 @@ def test_what_was_found_before_is_not_searched_again(tmp_path: Path, threads: in
 
 
 class Walking(Detector):
-    """Finds one face that walks to the right: anywhere in full, and where it is expected when it is refined."""
+    """Finds one face that walks to the right: anywhere in full, and where it is expected."""
 
     def __init__(self) -> None:
         self.device = torch.device("cpu")
         self.searched: list[int] = []
 
-    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:
         self.searched += [int(frame[0, 0, 0]) for frame in frames]
-        return [_at(int(frame[0, 0, 0])) for frame in frames]
+        return [Survey(_at(int(frame[0, 0, 0])), np.zeros((0, 4), np.float32)) for frame in frames]
 
-    def refine(self, frame: NDArray[np.uint8], boxes: NDArray[np.float32]) -> tuple[Detections, NDArray[np.int64]]:
-        places = np.arange(len(boxes))
-        return _at(int(frame[0, 0, 0])).take(np.zeros(len(boxes), np.int64)), places
+    def detect_near(
+        self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Detections]:
+        return [_at(int(frame[0, 0, 0])) for frame in frames]
 
 
 def _at(index: int) -> Detections:
@@ -140,7 +142,7 @@ def _walk(count: int, broken_after: int | None = None) -> Iterator[Frame]:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(
-    ("count", "searched"), [(0, []), (1, [0]), (2, [0, 1]), (12, [0, 11]), (13, [0, 12]), (30, [0, 12, 24, 29])]
+    ("count", "searched"), [(0, []), (1, [0]), (2, [0, 1]), (16, [0, 15]), (17, [0, 16]), (40, [0, 16, 32, 39])]
 )
 def test_following_searches_the_ends_of_blocks_alone(
     tmp_path: Path, threads: int, count: int, searched: list[int]
@@ -156,23 +158,23 @@ def test_following_searches_the_ends_of_blocks_alone(
 
 def test_following_gives_what_came_before_damage(tmp_path: Path) -> None:
     search = Search(Walking(), follow=True)
-    found = search.run(_walk(40, broken_after=17), Findings(tmp_path, "a"))
-    assert [next(found)[0].index for _ in range(17)] == list(range(17))
+    found = search.run(_walk(40, broken_after=21), Findings(tmp_path, "a"))
+    assert [next(found)[0].index for _ in range(21)] == list(range(21))
     with pytest.raises(BrokenVideoError):
         next(found)
 
 
-@pytest.mark.parametrize("stopped_after", [5, 12, 20])
+@pytest.mark.parametrize("stopped_after", [5, 16, 25])
 def test_following_goes_on_with_what_was_found(tmp_path: Path, stopped_after: int) -> None:
-    begun = Search(Walking(), follow=True).run(_walk(30), Findings(tmp_path, "a"))
+    begun = Search(Walking(), follow=True).run(_walk(40), Findings(tmp_path, "a"))
     for _ in range(stopped_after):
         next(begun)
     begun.close()
     again = Walking()
-    found = list(Search(again, follow=True).run(_walk(30), Findings(tmp_path, "a")))
-    assert [faces.landmarks[0, 0, 0] for _, faces in found] == list(range(30))
+    found = list(Search(again, follow=True).run(_walk(40), Findings(tmp_path, "a")))
+    assert [faces.landmarks[0, 0, 0] for _, faces in found] == list(range(40))
     # The block under way is done again, whole blocks before it are not.
-    assert 0 not in again.searched or stopped_after < 12
+    assert 0 not in again.searched or stopped_after < 16
     assert len(again.searched) <= 4
 
 

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
-from fertools.ingest.extract import name_subjects
 from fertools.ingest.plan import Source
+from fertools.ingest.subjects import find_passing, name_subjects
 
 ID = "0123456789abcdef" * 2
 
 
-def _named(faces: str, subject: str | None) -> list[str | None]:
-    """Name faces written as `frame:track`, with `-` before those that are rejected; return their subjects."""
+def _named(faces: str, subject: str | None, *, lasting: bool = True) -> list[str | None]:
+    """Name faces written as `frame:track`, with `-` before the rejected and `~` before the interpolated ones."""
     source = Source(ID, Path("a.mp4"), "a.mp4", "video", None, subject, "folder" if subject else None, None, None)
-    rows: list[dict[str, Any]] = []
-    for word in faces.split():
-        frame, track = word.removeprefix("-").split(":")
-        status = "rejected" if word.startswith("-") else "kept"
-        rows.append({"frame_index": int(frame), "track_id": int(track), "status": status})
-    name_subjects(source, rows)
-    assert all((row.get("subject_id") is None) == (row.get("subject_origin") is None) for row in rows)
+    words = faces.split()
+    numbers = np.array([word.lstrip("-~").split(":") for word in words], np.int64).reshape(-1, 2)
+    kept = np.array(["-" not in word for word in words], np.bool_)
+    interpolated = np.array(["~" in word for word in words], np.bool_)
+    if lasting:
+        kept &= ~find_passing(numbers[:, 0], numbers[:, 1], kept, interpolated)
+    subjects, origin = name_subjects(source, numbers[:, 0], numbers[:, 1], kept, interpolated)
+    for name in filter(None, subjects):
+        assert origin == ("folder" if name == subject else "video")
     # Every kept face has a subject, so that a split can place it.
-    assert all(row.get("subject_id") for row in rows if row["status"] == "kept")
-    return [row.get("subject_id") for row in rows]
+    assert all(name for name, one in zip(subjects, kept, strict=True) if one)
+    return subjects
 
 
 VIDEO, T0, T1, T2 = f"v{ID[:12]}", f"v{ID[:12]}-t0", f"v{ID[:12]}-t1", f"v{ID[:12]}-t2"
@@ -57,25 +59,31 @@ def test_subjects(faces: str, subject: str | None, expected: list[str | None]) -
     assert _named(faces, subject) == expected
 
 
-def test_a_face_of_one_frame_beside_a_lasting_one_is_rejected_with_its_reason() -> None:
-    source = Source(ID, Path("a.mp4"), "a.mp4", "video", None, None, None, None, None)
-    rows: list[dict[str, Any]] = [
-        {"frame_index": frame, "track_id": track, "status": "kept", "reason": None}
-        for frame, track in ((0, 0), (1, 0), (1, 7), (2, 0))
-    ]
-    name_subjects(source, rows)
-    assert [row["reason"] for row in rows] == [None, None, "single_frame", None]
-    assert [row["status"] for row in rows] == ["kept", "kept", "rejected", "kept"]
+def test_a_face_of_one_frame_beside_a_lasting_one_is_passing() -> None:
+    frames, tracks = np.array([0, 1, 1, 2]), np.array([0, 0, 7, 0])
+    kept, nothing = np.ones(4, np.bool_), np.zeros(4, np.bool_)
+    assert find_passing(frames, tracks, kept, nothing).tolist() == [False, False, True, False]
+    # Being put between two others is no second sight of it.
+    assert find_passing(frames[:3], tracks[:3], kept[:3], np.array([False, True, False])).tolist() == [False] * 3
 
 
 def test_where_all_is_kept_a_face_of_a_single_frame_is_a_subject_too() -> None:
-    source = Source(ID, Path("a.mp4"), "a.mp4", "video", None, None, None, None, None)
-    outcomes = []
-    for lasting in (True, False):
-        rows: list[dict[str, Any]] = [
-            {"frame_index": frame, "track_id": track, "status": "kept"} for frame, track in ((0, 0), (1, 0), (1, 1))
-        ]
-        name_subjects(source, rows, lasting=lasting)
-        outcomes.append([(row["status"], row.get("subject_id")) for row in rows])
-    assert outcomes[0] == [("kept", VIDEO), ("kept", VIDEO), ("rejected", None)]
-    assert outcomes[1] == [("kept", T0), ("kept", T0), ("kept", T1)]
+    assert _named("0:0 1:0 1:1", None) == [VIDEO, VIDEO, None]
+    assert _named("0:0 1:0 1:1", None, lasting=False) == [T0, T0, T1]
+
+
+@pytest.mark.parametrize(
+    ("faces", "expected"),
+    [
+        ("0:0 -~1:0 2:0", ["p03"] * 3),
+        ("0:0 ~1:0 2:0", ["p03"] * 3),
+        # It is no company to what was detected beside it, kept or not.
+        ("0:0 -~1:0 -1:1 2:0", ["p03", "p03", "p03", "p03"]),
+        ("0:0 ~1:0 1:1 2:1 3:0", ["p03"] * 5),
+        # It is who its track is, and nobody where that is unknown.
+        ("0:0 0:1 -~1:0 1:1 2:0 2:1", [T0, T1, T0, T1, T0, T1]),
+        ("0:0 -0:1 1:0 -~1:1 2:0 -2:1", ["p03", None, "p03", None, "p03", None]),
+    ],
+)
+def test_an_interpolated_face_is_who_its_track_is(faces: str, expected: list[str | None]) -> None:
+    assert _named(faces, "p03") == expected

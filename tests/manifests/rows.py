@@ -35,6 +35,7 @@ def face(name: str, source: str = "clip.mp4", frame: int = 0, **columns: Any) ->
         "box": [10.0, 10.0, 60.0, 70.0],
         "landmarks": [[20.0, 30.0], [50.0, 30.0], [35.0, 45.0], [25.0, 60.0], [45.0, 60.0]],
         "det_score": 0.99,
+        "interpolated": False,
         "path": f"faces/{identify(name)[:2]}/{identify(name)}.png",
         "size_px": 16,
         "template": "arcface",
@@ -72,6 +73,7 @@ def build(root: Path, faces: list[Row], sources: list[Row] | None = None, *, cro
         own = [one for one in faces if one["source_id"] == row["source_id"]]
         for status in ("kept", "rejected"):
             row.setdefault(f"faces_{status}", sum(one["status"] == status for one in own))
+        row.setdefault("faces_interpolated", sum(one["interpolated"] for one in own))
     store.write_table(workspace.manifest, FACES, FACES.table(faces))
     store.write_table(workspace.sources, SOURCES, SOURCES.table(sources))
     for row in faces if crops else []:

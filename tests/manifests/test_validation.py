@@ -20,6 +20,12 @@ from tests.manifests.rows import Row, build, face, identify, source
 
 Break = Callable[[dict[str, Row], dict[str, Row]], object]
 
+_BETWEEN: Row = {
+    "interpolated": True,
+    "landmarks": None,
+    "landmarks_smoothed": [[21.0, 30.0], [51.0, 30.0], [36.0, 45.0], [26.0, 60.0], [46.0, 60.0]],
+    "det_score": None,
+}
 PROVENANCE: Row = {"generator_run": "r1", "generator_fold": 0, "target_emotion": "fear"}
 
 
@@ -34,6 +40,7 @@ def _good() -> tuple[dict[str, Row], dict[str, Row]]:
     }
     faces = {
         "a": face("a", frame=0, fold=0, **labels),
+        "between": face("between", frame=3, fold=0, **_BETWEEN),
         "b": face("b", frame=5, fold=0, valence=0.1, arousal=0.2, va_origin="people", va_raters=3),
         "c": face("c", "other.mp4", frame=2, subject_id="ben", fold=1),
         "still": face("still", "one.png", subject_id="cem", fold=1, pts_s=None, shot_id=None, track_id=None),
@@ -41,7 +48,9 @@ def _good() -> tuple[dict[str, Row], dict[str, Row]]:
         "made": face("made", frame=0, fold=0, parent_id=identify("a"), **PROVENANCE),
     }
     sources = {
-        "clip": source("clip.mp4", emotion="anger", emotion_origin="folder", faces_kept=2, faces_rejected=1),
+        "clip": source(
+            "clip.mp4", emotion="anger", emotion_origin="folder", faces_kept=3, faces_rejected=1, faces_interpolated=1
+        ),
         "other": source("other.mp4", faces_kept=1, faces_rejected=0),
         "one": source("one.png", kind="image", frames_decoded=1, faces_kept=1, faces_rejected=0),
         "empty": source("empty.mp4", status="empty", faces_kept=0),
@@ -60,16 +69,18 @@ def _source(name: str, **columns: Any) -> Break:
 
 
 def _swap_times(faces: dict[str, Row], sources: dict[str, Row]) -> None:
-    faces["a"]["pts_s"], faces["b"]["pts_s"] = faces["b"]["pts_s"], faces["a"]["pts_s"]
-    faces["made"]["pts_s"] = faces["a"]["pts_s"]
+    faces["between"]["pts_s"], faces["b"]["pts_s"] = faces["b"]["pts_s"], faces["between"]["pts_s"]
 
 
+_NAN = float("nan")
 BREAKS: list[tuple[str, str | None, Break]] = [
     ("source-known", "c", lambda faces, sources: sources.pop("other")),
     ("source-outcome", "other", _source("other", status="empty")),
     ("source-outcome", "empty", _source("empty", status="done")),
-    ("source-counts", "clip", _source("clip", faces_kept=3)),
+    ("source-counts", "clip", _source("clip", faces_kept=4)),
     ("source-counts", "clip", _source("clip", faces_rejected=None)),
+    ("source-counts", "clip", _source("clip", faces_interpolated=0)),
+    ("source-counts", "other", _source("other", faces_interpolated=1)),
     ("place-complete", "c", _face("c", track_id=None)),
     ("place-complete", "c", _face("c", shot_id=None)),
     ("place-complete", "still", _face("still", frame_index=None)),
@@ -81,6 +92,17 @@ BREAKS: list[tuple[str, str | None, Break]] = [
     ("box-order", "a", _face("a", box=[10, 10, float("nan"), 20])),
     ("box-order", "a", _face("a", box=[float("-inf"), 10, 20, 20])),
     ("landmarks-finite", "a", _face("a", landmarks=[[1, 2], [3, 4], [5, float("nan")], [7, 8], [9, 0]])),
+    ("landmarks-finite", "between", _face("between", landmarks_smoothed=[[1, 2], [3, 4], [5, 6], [7, 8], [9, _NAN]])),
+    ("smoothed-tracked", "still", _face("still", landmarks_smoothed=_BETWEEN["landmarks_smoothed"])),
+    ("smoothed-tracked", "c", _face("c", landmarks=None, landmarks_smoothed=_BETWEEN["landmarks_smoothed"])),
+    ("interpolated-unseen", "between", _face("between", det_score=0.5)),
+    ("interpolated-unseen", "between", _face("between", landmarks=_BETWEEN["landmarks_smoothed"])),
+    ("interpolated-unseen", "between", _face("between", landmarks_smoothed=None)),
+    ("interpolated-between", "between", _face("between", frame_index=10, pts_s=0.4)),
+    ("interpolated-between", "between", _face("between", frame_index=0, pts_s=0.0)),
+    ("interpolated-between", "between", _face("between", track_id=7)),
+    ("interpolated-between", "between", _face("between", shot_id=1)),
+    ("interpolated-between", "between", lambda faces, sources: faces["b"].update(frame_index=3, pts_s=3 / 25)),
     ("matrix-similarity", "a", _face("a", matrix=[[1.5, 0, 0], [0, 1.6, 0]])),
     ("matrix-similarity", "a", _face("a", matrix=[[1.5, 0.2, 0], [0.2, 1.5, 0]])),
     ("matrix-similarity", "a", _face("a", matrix=[[-1, 0, 0], [0, 1, 0]])),
@@ -143,7 +165,7 @@ def test_a_good_manifest_breaks_nothing(tmp_path: Path) -> None:
     report = validate(_write(tmp_path, *_good()), deep=True)
     assert report.violations == ()
     assert report.ok
-    assert (report.faces, report.sources) == (6, 6)
+    assert (report.faces, report.sources) == (7, 6)
 
 
 @pytest.mark.parametrize(("name", "who", "break_"), BREAKS)

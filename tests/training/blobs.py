@@ -82,6 +82,7 @@ def blob_rows(subjects: int = 4, takes: int = 1, **columns: Any) -> list[dict[st
                         "frame_index": take,
                         "path": f"faces/{face_id[:2]}/{face_id}.png",
                         "size_px": 72,
+                        "interpolated": False,
                         "template": "loose",
                         "matrix": [[1.5, -0.5, 3.0], [0.5, 1.5, -7.0]],
                         "status": "kept",

@@ -1,0 +1,51 @@
+"""`fertools pull URL`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+
+if TYPE_CHECKING:
+    from fertools.ingest.sides import Side
+
+
+@click.command("pull")
+@click.argument("url", metavar="URL")
+@workspace_option
+@click.option("--crops", is_flag=True, help="Bring the crops too.  [default: tables alone]")
+@click.option(
+    "--prefer",
+    type=click.Choice(["store", "here"]),
+    default=None,
+    help="Whose labels to keep where both sides gave a face others.  [default: refuse, exit 5]",
+)
+@json_option
+def command(url: str, folder: Path, crops: bool, prefer: Side | None, as_json: bool) -> int:
+    """Bring a dataset back from object storage, or what is new there.
+
+    The manifest is made anew from the parts, byte for byte the one that was pushed. What is here and not there stays.
+    Run the same command again to go on after any stop.
+    """
+    from fertools.core.progress import Progress
+    from fertools.ingest.pull import pull
+
+    workspace = open_workspace(folder)
+    with Progress("pull", "objects") as report:
+        summary = pull(workspace, url, report, crops=crops, prefer=prefer)
+    result = {
+        "workspace": str(workspace.root),
+        "parts": summary.parts,
+        "objects in the store": summary.objects,
+        "brought": summary.copied,
+        "here already": summary.before,
+        "tables made anew": summary.tables,
+        "crops left there": summary.left,
+        "in no part": summary.ignored,
+        "bytes brought": summary.copied_bytes,
+    }
+    print_result(result, as_json)
+    return 0

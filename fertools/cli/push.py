@@ -1,0 +1,37 @@
+"""`fertools push URL`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+
+
+@click.command("push")
+@click.argument("url", metavar="URL")
+@workspace_option
+@json_option
+def command(url: str, folder: Path, as_json: bool) -> int:
+    """Copy the dataset to object storage, such as s3://bucket/name.
+
+    Crops, parts and the manifest, and the shares that are not merged yet. What is there already is passed over. Run the
+    same command again to go on after any stop, or to send what is new.
+    """
+    from fertools.core.progress import Progress
+    from fertools.ingest.push import push
+
+    workspace = open_workspace(folder)
+    with Progress("push", "objects") as report:
+        summary = push(workspace, url, report)
+    result = {
+        "store": url,
+        "parts": summary.parts,
+        "objects": summary.objects,
+        "sent": summary.copied,
+        "there already": summary.before,
+        "bytes sent": summary.copied_bytes,
+    }
+    print_result(result, as_json)
+    return 0

@@ -1,0 +1,84 @@
+"""Landmarks made steady in time, without lag: at each moment a parabola through the moments around it.
+
+A detector places the points of every frame anew, so they tremble though the face does not, and crops aligned by them
+tremble too. A filter that looks back alone, such as the one-euro filter, is made for pictures that must be shown at
+once: it trades the trembling for a lag, and a face that moves lies beside its crop. A file has no such haste, so the
+frames after count as much as those before, and what is fitted moves with the face.
+
+Frames count by their presentation times, so a varying frame rate is smoothed over the same stretch of time. Where
+frames are so far apart that no more than three lie within that stretch, nothing is smoothed: the parabola then goes
+through all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_DEGREE = 2
+"""A line would be steadier still, and cuts the turning points off a head that is shaken: at two turns a second it was
+further from the truth than no smoothing."""
+
+_ROUNDS, _CUT_OFF = 2, 3.0
+"""How often moments are weighed by how far they lie from the fit, and from how many medians they count nothing. A face
+has ten numbers, whose common distance varies little, so three medians are far."""
+
+
+def smooth(
+    times_s: NDArray[np.floating], points: NDArray[np.floating], at_s: float, half_width_s: float
+) -> NDArray[np.float64]:
+    """Return where points were at a moment, by local quadratic regression over the moments around it.
+
+    Weights fall with the distance in time by the tricube function to zero at `half_width_s`. Moments whose points lie
+    far from the fit count less (bisquare function of their distance, in two rounds), so that one frame whose points
+    have jumped does not pull its neighbours along.
+
+    Args:
+        times_s: (n,) seconds, in any order; those further than `half_width_s` from `at_s` count nothing.
+        points: (n, k, 2) x, y of k points at those times.
+        at_s: one of `times_s`.
+        half_width_s: above 0.
+
+    Returns:
+        (k, 2) float64.
+
+    Source: Cleveland, "Robust Locally Weighted Regression and Smoothing Scatterplots", JASA 74(368), 1979: section 2,
+    with a parabola for the line, a stretch of time for the number of neighbours, and each moment weighed by all of its
+    points together.
+
+    Example:
+        >>> times_s = np.arange(-5, 6) / 25
+        >>> steady = np.zeros((11, 5, 2)) + times_s[:, None, None] ** 2
+        >>> bool(np.abs(smooth(times_s, steady, 0.0, 0.2)).max() < 1e-12)
+        True
+    """
+    distance = (np.asarray(times_s, np.float64) - at_s) / half_width_s
+    near = np.abs(distance) < 1
+    distance = distance[near]
+    values = np.asarray(points, np.float64)[near]
+    flat = values.reshape(len(values), -1)
+    closeness = (1 - np.abs(distance) ** 3) ** 3
+    powers = np.vander(distance, min(_DEGREE + 1, len(distance)), increasing=True)
+    trust = np.ones(len(distance))
+    fitted = _fit(powers, flat, closeness)
+    for _ in range(_ROUNDS):
+        away = np.linalg.norm(flat - powers @ fitted, axis=1)
+        usual = float(np.median(away))
+        # A parabola through so few moments fits all of them, and so says nothing about any.
+        if usual <= 1e-9 * (1 + float(np.abs(flat).max())):
+            break
+        trust = (1 - np.minimum(away / (_CUT_OFF * usual), 1) ** 2) ** 2
+        fitted = _fit(powers, flat, closeness * trust)
+    return np.asarray(fitted[0].reshape(values.shape[1:]), np.float64)
+
+
+def _fit(powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the coefficients of weighted least squares, (powers, columns of `flat`)."""
+    counted = weights > 1e-6 * weights.max()
+    if len(np.unique(powers[counted, min(1, powers.shape[1] - 1)])) < powers.shape[1]:
+        # Too few different moments are left for a parabola; the least of those that fit them best.
+        root = np.sqrt(weights)[:, None]
+        return np.asarray(np.linalg.lstsq(powers * root, flat * root, rcond=None)[0], np.float64)
+    # The normal equations of three unknowns, whose powers lie within -1 and 1: several times as fast.
+    weighted = powers.T * weights
+    return np.asarray(np.linalg.solve(weighted @ powers, weighted @ flat), np.float64)

@@ -1,0 +1,86 @@
+"""What is decided when all faces of a source are there: which pass by, which are too many, and who they are.
+
+It looks at narrow columns alone, so that the rest of the rows may lie on the disk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fertools.ingest.plan import Source
+from fertools.ingest.subjects import find_passing, name_subjects
+from fertools.ingest.surplus import BEYOND, find_surplus
+from fertools.manifests import store
+
+PASSING = "single_frame"
+"""The reason of a face that was there for a single frame beside one that lasts."""
+
+Mask = NDArray[np.bool_]
+
+
+def settle_picture(source: Source, faces: pa.Table, most: int | None) -> pa.Table:
+    """Return the faces of a picture with who they are, and those rejected that are too many.
+
+    Two faces in one picture are two people, and its place names at most one of them. A rejected detection beside a kept
+    one is most often a false alarm.
+
+    Args:
+        source: the picture.
+        faces: rows of FACES.
+        most: how many a frame may keep; None is any number.
+    """
+    faces = _reject(faces, _beyond(faces, most), BEYOND)
+    kept = _kept(faces)
+    candidates = np.flatnonzero(kept if kept.any() else np.ones(len(faces), np.bool_))
+    named = [source.subject_id if [place] == candidates.tolist() else None for place in range(len(faces))]
+    return _name(faces, named, source.subject_origin)
+
+
+def settle_video(source: Source, faces: pa.Table, most: int | None, *, lasting: bool) -> pa.Table:
+    """Return the faces of a video with who they are, and those rejected that pass by or are too many.
+
+    Args:
+        source: the video.
+        faces: rows of FACES.
+        most: how many a frame may keep; None is any number.
+        lasting: whether what was there for a single frame beside a lasting face is rejected.
+    """
+    frames, tracks = _numbers(faces, "frame_index"), _numbers(faces, "track_id")
+    interpolated = np.asarray(faces["interpolated"].to_numpy(), np.bool_)
+    if lasting:
+        faces = _reject(faces, find_passing(frames, tracks, _kept(faces), interpolated), PASSING)
+    faces = _reject(faces, _beyond(faces, most), BEYOND)
+    return _name(faces, *name_subjects(source, frames, tracks, _kept(faces), interpolated))
+
+
+def _beyond(faces: pa.Table, most: int | None) -> Mask:
+    sizes_px = np.asarray(faces["face_px"].to_numpy(), np.float32)
+    return find_surplus(_numbers(faces, "frame_index"), sizes_px, _kept(faces), most)
+
+
+def _reject(faces: pa.Table, which: Mask, reason: str) -> pa.Table:
+    if not which.any():
+        return faces
+    mask = pa.array(which)
+    columns: dict[str, Any] = {"status": pc.if_else(mask, "rejected", faces["status"])}
+    columns["reason"] = pc.if_else(mask, reason, faces["reason"])
+    return store.replace_columns(faces, columns)
+
+
+def _name(faces: pa.Table, subjects: list[str | None], origin: str | None) -> pa.Table:
+    named = pa.array(subjects, pa.string())
+    origins = pc.if_else(pc.is_valid(named), pa.scalar(origin, pa.string()), pa.scalar(None, pa.string()))
+    return store.replace_columns(faces, {"subject_id": named, "subject_origin": origins})
+
+
+def _kept(faces: pa.Table) -> Mask:
+    return np.asarray(pc.equal(faces["status"], "kept").to_numpy(), np.bool_)
+
+
+def _numbers(faces: pa.Table, name: str) -> NDArray[np.int64]:
+    return np.asarray(faces[name].to_numpy(), np.int64)
