@@ -32,7 +32,6 @@ export class Outbox extends EventTarget {
   #trouble = null;
   #order = 0;
   #watchers = new Map();
-  #storing = Promise.resolve();
 
   /** Open the store and take up what a former tab left there. */
   async open() {
@@ -122,22 +121,28 @@ export class Outbox extends EventTarget {
     this.#store((store) => settled.forEach((id) => store.delete(id)));
   }
 
-  // One transaction after the other, so that an event that was stored late is not deleted before it is there.
+  // The transaction begins at once and is committed at once, so that even a tab whose process dies right after an act
+  // has handed it over. The browser runs transactions in the order in which they began: no event is deleted before it is
+  // there.
   #store(change) {
     if (!this.#database) return Promise.resolve();
-    this.#storing = this.#storing.then(
-      () =>
-        new Promise((resolve) => {
-          const transaction = this.#database.transaction(STORE, "readwrite", { durability: "strict" });
-          change(transaction.objectStore(STORE));
-          transaction.oncomplete = () => resolve();
-          transaction.onerror = transaction.onabort = () => {
-            this.#database = null;
-            resolve();
-          };
-        }),
-    );
-    return this.#storing;
+    return new Promise((resolve) => {
+      let transaction;
+      try {
+        transaction = this.#database.transaction(STORE, "readwrite", { durability: "strict" });
+        change(transaction.objectStore(STORE));
+        transaction.commit();
+      } catch {
+        // The browser has closed the store, as when its data are cleared.
+        this.#database = null;
+        return resolve();
+      }
+      transaction.oncomplete = () => resolve();
+      transaction.onerror = transaction.onabort = () => {
+        this.#database = null;
+        resolve();
+      };
+    });
   }
 
   // A closing tab may still send a little; whether it arrives or not, the store has it.
