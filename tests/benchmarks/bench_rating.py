@@ -46,6 +46,7 @@ def make_workspace(root: Path, faces: int) -> Workspace:
         "frame_index": (numbers % 500).astype(np.int32),
         "pts_s": numbers % 500 / 25,
         "track_id": np.zeros(faces, np.int32),
+        "interpolated": np.zeros(faces, bool),
         "path": [f"faces/{name[:2]}/{name}.jpg" for name in names],
         "status": ["kept"] * faces,
         "emotion": [EMOTIONS[number % 7] for number in range(faces)],
