@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.errors import InputError
+from fertools.core.errors import FertoolsError, InputError
+from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 
@@ -60,6 +62,7 @@ class Catalogue:
         face_ids: identifier of each face that was kept, in the order of the manifest; a face's place here is its row.
         row_of: identifier of a face to its row.
         keys: (n,) uint64, the first 16 digits of the identifiers, for seeded orders.
+        fingerprint: the same for the same kept faces.
         videos: source to video, in the order of their paths; sources without a kept face are left out.
 
     Raises:
@@ -76,6 +79,8 @@ class Catalogue:
         self.row_of = {face_id: row for row, face_id in enumerate(self.face_ids)}
         self.keys = np.array([int(face_id[:16], 16) for face_id in self.face_ids], np.uint64)
         self.videos = _videos(workspace, table["source_id"])
+        self.fingerprint = _fingerprint(table)
+        self._stamp, self._current = _stamp(workspace.manifest), True
         self._tracks: tuple[Integers, Integers, Integers] | None = None
 
     def __len__(self) -> int:
@@ -88,6 +93,19 @@ class Catalogue:
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column of the manifest for all faces that were kept."""
         return self._table[name]
+
+    def is_current(self) -> bool:
+        """Return whether the manifest still has the same kept faces; it is only read if its file was written again."""
+        stamp = _stamp(self.workspace.manifest)
+        if stamp != self._stamp:
+            try:
+                table = store.read_faces(self.workspace, ["face_id"], [("status", "=", "kept")])
+            except FertoolsError:
+                self._current = False  # moved away, or of another version: not what is served here
+            else:
+                self._current = _fingerprint(table) == self.fingerprint
+            self._stamp = stamp
+        return self._current
 
     def track(self, row: int) -> Sequence[int]:
         """Return the rows of the track that a face is in, by frame; the face alone if it is in none."""
@@ -106,6 +124,19 @@ class Catalogue:
         group = source.astype(np.int64) * 2**32 + track
         order = np.lexsort((pc.fill_null(self._table["frame_index"], -1).to_numpy(), group))
         return group, order, group[order]
+
+
+def _fingerprint(table: pa.Table) -> str:
+    return hash_bytes("".join(table["face_id"].to_pylist()).encode())
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is written again, None if it is missing."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _videos(workspace: Workspace, sources_of_faces: pa.ChunkedArray) -> dict[str, Video]:

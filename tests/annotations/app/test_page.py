@@ -16,6 +16,8 @@ from fertools.annotations.log import RatingLog
 from fertools.annotations.queue import Plan
 from fertools.annotations.traces import read_takes
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.manifests.schema import FACES
 from tests.annotations.acts import event, face_id
 
 Serve = Callable[..., str]
@@ -418,3 +420,16 @@ def test_agreement_is_shown_in_the_page(serve: Serve, context: BrowserContext, u
     expect(page.get_by_text(re.compile("Face [0-9]+ of 40"))).to_be_visible()
     assert _place(page) == face_id(3)
     assert page.faults == []  # type: ignore[attr-defined]
+
+
+def test_the_page_says_that_the_faces_have_changed(
+    serve: Serve, context: BrowserContext, unlabelled: Workspace
+) -> None:
+    page = _open(context, serve(unlabelled))
+    expect(page.get_by_text("Face 1 of 40")).to_be_visible()
+    _all_saved(page)
+    expect(page.locator("#notice")).to_be_hidden()
+    store.write_table(unlabelled.manifest, FACES, store.read_faces(unlabelled).slice(1))
+    _click(page, 0.5, 0)
+    expect(page.locator("#notice")).to_contain_text("end fertools annotate and start it again")
+    _all_saved(page)

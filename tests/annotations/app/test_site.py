@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
@@ -11,6 +12,7 @@ from fertools.annotations.log import RatingLog
 from fertools.annotations.queue import Plan
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.manifests.schema import FACES
 from tests.annotations.acts import face_id, piece, rating_workspace, raw
 
 Open = Callable[..., TestClient]
@@ -358,3 +360,30 @@ def test_agreement_tells_numbers_and_not_what_others_said(open_page: Open, works
     assert found["worst"][0]["face"] == face_id(3)
     assert "said" not in answer.text
     assert client.get("/api/agreement", params={"rater": "eve"}).status_code == 400
+
+
+def _rated(table: pa.Table) -> pa.Table:
+    place = table.column_names.index("valence")
+    return table.set_column(
+        place, FACES.arrow.field(place), pa.array([0.5] * len(table), FACES.arrow.field(place).type)
+    )
+
+
+def test_faces_that_were_ingested_since_are_noticed(open_page: Open, workspace: Workspace) -> None:
+    client = open_page(workspace)
+    before = _join(client)["counts"]
+    assert before["current"] is True
+    table = store.read_faces(workspace)
+    store.write_table(workspace.manifest, FACES, _rated(table))
+    assert _send(client, _rate(face_id(0)))["counts"]["current"] is True, "publishing changes no face"
+    store.write_table(workspace.manifest, FACES, table.slice(1))
+    counts = _send(client, _rate(face_id(1)))["counts"]
+    assert (counts["current"], counts["catalogue"]) == (False, before["catalogue"])
+    workspace.manifest.unlink()
+    assert _send(client, _rate(face_id(2)))["counts"]["current"] is False
+    store.write_table(workspace.manifest, FACES, table)
+    assert _send(client, _rate(face_id(3)))["counts"]["current"] is True
+    store.write_table(workspace.manifest, FACES, table.slice(1))
+    again = _join(open_page(workspace))["counts"]
+    assert again["current"] is True
+    assert again["catalogue"] != before["catalogue"]

@@ -112,6 +112,19 @@ class App extends EventTarget {
     byId("progress-text").textContent = `${counts.done.toLocaleString("en")} of ${counts.total.toLocaleString("en")} faces answered`;
     byId("progress-bar").max = Math.max(1, counts.total);
     byId("progress-bar").value = counts.done;
+    this.#notice(counts);
+  }
+
+  /** Say that the faces shown here are no longer those of the workspace. Nothing is reloaded under a rater's hands. */
+  #notice({ catalogue, current }) {
+    const words = !current
+      ? "The faces of this workspace have changed, and this page still serves those from before: whoever runs it should end fertools annotate and start it again."
+      : catalogue !== this.settings.catalogue
+        ? "The faces of this workspace have changed: reload this page to see them. Nothing that you did is lost."
+        : "";
+    const notice = byId("notice");
+    if (notice.textContent !== words) notice.textContent = words;
+    notice.hidden = !words;
   }
 
   /** What this browser was told to do, such as going on by itself. */
