@@ -6,15 +6,13 @@ older trace between its first and last frame. Nothing is averaged over raters he
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 
+from fertools.annotations.acts import KINDS, Acts, read_acts
 from fertools.annotations.events import FLAGS
 from fertools.annotations.log import RatingLog
 from fertools.annotations.traces import fold_traces
@@ -45,7 +43,7 @@ ANSWERS = pa.schema(
 )
 """The columns of `answers`: one row per rater, part and face, and one per rater and traced frame."""
 
-_KEY = ["rater", "part", "face_id"]
+Integers = npt.NDArray[np.int64]
 
 
 def answers(log: RatingLog, workspace: Workspace | None = None) -> pa.Table:
@@ -61,46 +59,38 @@ def answers(log: RatingLog, workspace: Workspace | None = None) -> pa.Table:
         frame over which a trace was drawn, sorted by these.
     """
     undone = log.undone()
-    faces = answers_about_faces(log, undone)
-    traces = fold_traces(log, undone)
     places = _places(workspace)
-    faces = faces.merge(places, on="face_id", how="left")
-    traces["pts_s"] = _times_of(traces, places)
-    return pa.concat_tables([_table(faces, "face"), _table(traces, "trace")])
+    faces, traces = answers_about_faces(log, undone), fold_traces(log, undone)
+    row = pc.index_in(faces["face_id"], value_set=places["face_id"])
+    for name in ("source_id", "frame_index", "pts_s"):
+        faces = faces.set_column(faces.column_names.index(name), name, places[name].take(row))
+    traces["pts_s"] = _times_of(traces, places.to_pandas())
+    traced = {str(name): _array(traces[name]) for name in traces if name in ANSWERS.names}
+    main, trace = pa.repeat("main", len(traces)), pa.repeat("trace", len(traces))
+    return pa.concat_tables([faces, _table({**traced, "kind": trace, "part": main}, len(traces))])
 
 
-def _table(frame: pd.DataFrame, kind: str) -> pa.Table:
-    columns: dict[str, Any] = {}
-    for field in ANSWERS:
-        if field.name == "kind":
-            columns["kind"] = pa.array([kind] * len(frame), field.type)
-        elif field.name == "part" and "part" not in frame:
-            columns["part"] = pa.array(["main"] * len(frame), field.type)
-        elif pa.types.is_list(field.type):
-            columns[field.name] = pa.array(
-                frame[field.name].tolist() if field.name in frame else [[]] * len(frame), field.type
-            )
-        elif field.name in frame:
-            values = frame[field.name]
-            if isinstance(values.dtype, pd.CategoricalDtype):
-                columns[field.name] = pa.array(values, from_pandas=True).cast(field.type)
-            else:
-                columns[field.name] = pa.array(values, field.type, from_pandas=True)
-        elif pa.types.is_boolean(field.type):
-            columns[field.name] = pa.array(np.zeros(len(frame), bool))
-        else:
-            columns[field.name] = pa.nulls(len(frame), field.type)
-    return pa.table(columns, schema=ANSWERS)
+def _table(columns: dict[str, pa.Array | pa.ChunkedArray], count: int) -> pa.Table:
+    """Return a table of `count` rows with the columns of ANSWERS; those that are not given are null, false or empty."""
+    usual: dict[str, pa.Array] = {"flags": _lists_of_flags(np.zeros((count, len(FLAGS)), bool))}
+    usual |= {name: pa.array(np.zeros(count, bool)) for name in ("identical", "accepted")}
+    found = {
+        field.name: columns.get(field.name, usual.get(field.name, pa.nulls(count, field.type))).cast(field.type)
+        for field in ANSWERS
+    }
+    return pa.table(found, schema=ANSWERS)
 
 
-def _places(workspace: Workspace | None) -> pd.DataFrame:
+def _array(values: pd.Series) -> pa.Array:
+    return pa.array(values, from_pandas=True)
+
+
+def _places(workspace: Workspace | None) -> pa.Table:
+    """Return where the faces are; nothing without a workspace."""
     columns = ["face_id", "source_id", "frame_index", "pts_s"]
     if workspace is None:
-        return pd.DataFrame(
-            {name: pd.Series(dtype=kind) for name, kind in zip(columns, ("O", "O", "i4", "f8"), strict=True)}
-        )
-    table: pd.DataFrame = store.read_faces(workspace, columns).to_pandas()
-    return table
+        return pa.schema([ANSWERS.field(name) for name in columns]).empty_table()
+    return store.read_faces(workspace, columns)
 
 
 def _times_of(traces: pd.DataFrame, places: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -119,90 +109,85 @@ def _times_of(traces: pd.DataFrame, places: pd.DataFrame) -> npt.NDArray[np.floa
     return np.where(found, times_s[place], media_s) if len(keys) else media_s
 
 
-_FIELDS = pa.schema(
-    [
-        pa.field("faces", pa.list_(pa.string())),
-        pa.field("part", pa.string()),
-        pa.field("valence", pa.float64()),
-        pa.field("arousal", pa.float64()),
-        pa.field("accepted", pa.bool_()),
-        pa.field("emotion", pa.string()),
-        pa.field("flag", pa.string()),
-        pa.field("on", pa.bool_()),
-        pa.field("note", pa.string()),
-        pa.field("hidden", pa.bool_()),
-        pa.field("premark", pa.struct([pa.field("origin", pa.string())])),
-    ]
-)
-"""What is read of the bodies of events about faces; other fields are passed over."""
-
-
-def _read_acts(log: RatingLog, rater: str | None) -> pd.DataFrame:
-    """Return one row per event about a face and face, in the order in which they happened."""
-    rows = log.connection.execute(
-        "SELECT event_id, rater, kind, done_ms, body FROM events WHERE kind IN ('rate', 'emotion', 'flag', 'shown') "
-        f"AND json_type(body, '$.faces') IS NOT NULL {'' if rater is None else 'AND rater = ?'} "
-        "ORDER BY done_ms, number",
-        () if rater is None else (rater,),
-    ).fetchall()
-    if not rows:
-        return pd.DataFrame(columns=["event_id", "rater", "kind", "done_ms", "face_id", "place", *_FIELDS.names])
-    ids, raters, kinds, done_ms, bodies = zip(*rows, strict=True)
-    # A quarter of a million small bodies are parsed in a second by a parser of columns, and in many by one of rows.
-    lines = pa.py_buffer("\n".join(bodies).encode())
-    table = pj.read_json(
-        pa.BufferReader(lines),
-        read_options=pj.ReadOptions(block_size=max(len(lines) // 8, 1 << 20)),
-        parse_options=pj.ParseOptions(explicit_schema=_FIELDS, unexpected_field_behavior="ignore"),
-    )
-    parents = pc.list_parent_indices(table["faces"]).combine_chunks().to_numpy()
-    acts: pd.DataFrame = table.drop_columns(["faces", "premark"]).to_pandas().iloc[parents].reset_index(drop=True)
-    for name, column in (("event_id", ids), ("rater", raters), ("kind", kinds)):
-        acts[name] = pd.Categorical(column)[parents] if name != "event_id" else np.array(column, object)[parents]
-    acts["done_ms"] = np.array(done_ms, np.int64)[parents]
-    acts["face_id"] = pc.list_flatten(table["faces"]).to_pandas()
-    acts["place"] = np.arange(len(parents)) - np.searchsorted(parents, parents)
-    acts["part"] = acts["part"].fillna("main")
-    acts["premark"] = pc.is_valid(table["premark"]).to_numpy()[parents]
-    return acts
-
-
-def answers_about_faces(log: RatingLog, undone: set[str], *, rater: str | None = None) -> pd.DataFrame:
-    """Return the rows of `answers` that are about faces, without their places.
+def answers_about_faces(log: RatingLog, undone: set[str], *, rater: str | None = None) -> pa.Table:
+    """Return the rows of `answers` that are about faces, with null places.
 
     Args:
         log: the log of events.
         undone: identifiers of acts that do not count.
         rater: whose answers; None for all.
     """
-    acts = _read_acts(log, rater)
-    showings = acts[(acts["kind"] == "shown") & acts["premark"].eq(True)]
-    acts = acts[~acts["event_id"].isin(undone)]
-    rated = acts[acts["kind"] == "rate"].drop_duplicates(_KEY, keep="last")
-    rated = rated.assign(identical=rated["place"] > 0)
-    rated = rated[[*_KEY, "event_id", "done_ms", "valence", "arousal", "accepted", "identical"]]
-    named = acts[acts["kind"] == "emotion"].drop_duplicates(_KEY, keep="last")
-    named = named[named["emotion"].notna()][[*_KEY, "emotion", "event_id", "done_ms"]]
-    named = named.rename(columns={"event_id": "emotion_event_id", "done_ms": "emotion_ms"})
-    table = rated.merge(named, on=_KEY, how="outer").merge(_flags(acts), on=_KEY, how="outer")
-    showings = showings.assign(premark=np.where(showings["hidden"].eq(True), "hidden", "shown"))
-    showings = showings.drop_duplicates(_KEY, keep="last")[[*_KEY, "premark"]]
-    table = table.merge(showings, on=_KEY, how="left")
-    table["flags"] = [flags if isinstance(flags, list) else [] for flags in table["flags"]]
-    for name in ("accepted", "identical"):
-        table[name] = table[name].eq(True)
-    table["done_ms"] = table[["done_ms", "emotion_ms", "flag_ms"]].max(axis=1).astype("Int64")
-    ordered: pd.DataFrame = table.sort_values(_KEY, ignore_index=True)
-    return ordered
+    acts = read_acts(log, rater=rater)
+    raters, rater_of = _coded(acts.column("rater"))
+    parts, part_of = _coded(pc.fill_null(acts.column("part"), "main"))
+    faces, face = _sorted_codes(acts.face)
+    # Keys in the order of rater, part and face; every later step is about whole numbers.
+    shape = tuple(max(1, len(names)) for names in (raters, parts, faces))
+    every = np.ravel_multi_index((rater_of[acts.event], part_of[acts.event], face), shape)
+    keys, cell = np.unique(every, return_inverse=True)
+    kind = np.asarray(pc.index_in(acts.column("kind"), value_set=pa.array(KINDS)))[acts.event]
+    counts = ~np.asarray(pc.is_in(acts.column("event_id"), value_set=pa.array(sorted(undone), pa.string())))[acts.event]
+
+    def last(chosen: npt.NDArray[np.bool_]) -> Integers:
+        """Return per key the last of the chosen acts, -1 where there is none."""
+        found = np.full(len(keys), -1, np.int64)
+        rows = np.flatnonzero(chosen)
+        found[cell[rows]] = rows  # of several assignments to one place the last one holds
+        return found
+
+    rated = last(counts & (kind == KINDS.index("rate")))
+    named = last(counts & (kind == KINDS.index("emotion")))
+    named = np.where(_of(acts, named, "emotion").is_valid(), named, -1)
+    flag = np.asarray(pc.fill_null(pc.index_in(acts.column("flag"), value_set=pa.array(FLAGS)), -1))[acts.event]
+    said = [last(counts & (kind == KINDS.index("flag")) & (flag == number)) for number in range(len(FLAGS))]
+    flags = np.stack([np.where(pc.fill_null(_of(acts, rows, "on"), False), rows, -1) for rows in said], axis=1)
+    premark = np.asarray(acts.column("premark").is_valid())[acts.event]
+    shown = last((kind == KINDS.index("shown")) & premark)
+    given = np.flatnonzero((rated >= 0) | (named >= 0) | (flags >= 0).any(axis=1))
+    rated, named, shown, flags, keys = rated[given], named[given], shown[given], flags[given], keys[given]
+    done_ms = np.append(acts.column("done_ms").to_numpy()[acts.event], -1)
+    times = np.stack([done_ms[rows] for rows in (rated, named, *flags.T)])
+    hidden = pc.if_else(pc.fill_null(_of(acts, shown, "hidden"), False), "hidden", "shown")
+    who, where, whom = np.unravel_index(keys, shape)
+    columns = {
+        "rater": raters.take(pa.array(who)),
+        "kind": pa.repeat("face", len(keys)),
+        "part": parts.take(pa.array(where)),
+        "face_id": faces.take(pa.array(whom)),
+        "valence": _of(acts, rated, "valence"),
+        "arousal": _of(acts, rated, "arousal"),
+        "emotion": _of(acts, named, "emotion"),
+        "flags": _lists_of_flags(flags >= 0),
+        "note": _of(acts, flags[:, FLAGS.index("note")], "note"),
+        "identical": pa.array(np.append(acts.place, 0)[rated] > 0),
+        "accepted": pc.fill_null(_of(acts, rated, "accepted"), False),
+        "premark": pc.if_else(pa.array(shown >= 0), hidden, pa.scalar(None, pa.string())),
+        "event_id": _of(acts, rated, "event_id"),
+        "emotion_event_id": _of(acts, named, "event_id"),
+        "done_ms": pa.array(times.max(axis=0)),
+    }
+    return _table(columns, len(keys))
 
 
-def _flags(acts: pd.DataFrame) -> pd.DataFrame:
-    """Return per rater, part and face the flags that are on, the note, and when the last was put on."""
-    said = acts[acts["kind"] == "flag"].drop_duplicates([*_KEY, "flag"], keep="last")
-    said = said[said["on"].eq(True)]
-    found: dict[tuple[str, str, str], tuple[list[str], str | None, int]] = {}
-    for rater, part, face_id, flag, note, done_ms in said[[*_KEY, "flag", "note", "done_ms"]].itertuples(index=False):
-        flags, before, last_ms = found.get((rater, part, face_id), ([], None, 0))
-        found[rater, part, face_id] = ([*flags, flag], note if flag == "note" else before, max(last_ms, done_ms))
-    rows = [(*key, sorted(flags, key=FLAGS.index), note, last_ms) for key, (flags, note, last_ms) in found.items()]
-    return pd.DataFrame(rows, columns=[*_KEY, "flags", "note", "flag_ms"])
+def _of(acts: Acts, rows: Integers, name: str) -> pa.Array:
+    """Return a column of acts, null where the row is -1."""
+    events = np.append(acts.event, 0)[rows]
+    return acts.column(name).take(pa.array(events, mask=rows < 0))
+
+
+def _coded(names: pa.Array) -> tuple[pa.Array, Integers]:
+    """Return the different names, sorted, and which of them each is."""
+    return _sorted_codes(names.dictionary_encode())
+
+
+def _sorted_codes(names: pa.DictionaryArray) -> tuple[pa.Array, Integers]:
+    order = pc.sort_indices(names.dictionary).to_numpy()
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return names.dictionary.take(pa.array(order)), rank[names.indices.to_numpy()]
+
+
+def _lists_of_flags(on: npt.NDArray[np.bool_]) -> pa.Array:
+    """Return per row of (n, flags) the names of the flags that are on, in the order of FLAGS."""
+    ends = np.append(0, np.cumsum(on.sum(axis=1))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(FLAGS).take(pa.array(np.nonzero(on)[1])))

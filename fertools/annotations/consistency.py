@@ -30,7 +30,8 @@ def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[s
         Per rater with repeats `rater`, `faces`; of each axis `ccc`, `pcc` and `mean_difference` (mean absolute);
         `faces_named` and `same_emotion` (share named alike). What is undefined is None.
     """
-    table = answers.filter(pc.equal(answers["kind"], "face"))
+    twice = pa.array(["calibration", "repeat"])
+    table = answers.filter(pc.and_(pc.equal(answers["kind"], "face"), pc.is_in(answers["part"], value_set=twice)))
     frame = table.select(["rater", "part", "face_id", "emotion", *AXES]).to_pandas()
     first, again = (frame[frame["part"] == part].drop(columns="part") for part in ("calibration", "repeat"))
     both = first.merge(again, on=["rater", "face_id"], suffixes=("", "_again"))

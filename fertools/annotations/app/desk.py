@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from fertools.annotations.answers import answers_about_faces
 from fertools.annotations.app.writer import Writer
@@ -220,10 +221,11 @@ class Desk:
         if next(self.log.events(rater=rater, kinds=tuple(ACTS)), None) is None:
             return  # a newcomer's first page need not wait for a fold over nothing
         table = answers_about_faces(self.log, self.log.undone(rater), rater=rater)
-        done = np.array([bool(PASSES & set(flags)) for flags in table["flags"]], bool)
-        given = {"va": table["valence"].notna(), "emotion": table["emotion"].notna()}
-        done |= np.logical_and.reduce([given[task].to_numpy(bool) for task in self.settings.tasks])
-        for part, face_id in table.loc[done, ["part", "face_id"]].itertuples(index=False):
+        done = np.array([bool(PASSES.intersection(flags)) for flags in table["flags"].to_pylist()], bool)
+        given = {"va": table["valence"].is_valid(), "emotion": table["emotion"].is_valid()}
+        done |= np.logical_and.reduce([given[task].to_numpy() for task in self.settings.tasks])
+        answered = table.select(["part", "face_id"]).filter(pa.array(done))
+        for part, face_id in zip(*(column.to_pylist() for column in answered.columns), strict=True):
             row = self.catalogue.row_of.get(face_id)
             if row is not None and (place := progress.place[PARTS.index(part), row]) >= 0:
                 progress.done[place] = True
@@ -305,8 +307,11 @@ class Desk:
         emotion = self.catalogue.value("emotion", row)
         return {"valence": valence, "arousal": arousal, "origin": origin, "emotion": emotion}
 
-    def counts(self, rater: str) -> dict[str, int]:
-        """Return how many places of a rater's queue there are, and are answered, in all and in the calibration."""
+    def counts(self, rater: str) -> dict[str, int | str]:
+        """Return how many places of a rater's queue there are, and are answered, in all and in the calibration.
+
+        With them go the `catalogue` that they are about, and whether the manifest is still that one (`current`).
+        """
         progress = self.progress(rater)
         first = progress.queue.parts == CALIBRATION
         return {
@@ -314,6 +319,8 @@ class Desk:
             "done": int(progress.done.sum()),
             "calibration": int(first.sum()),
             "calibration_done": int(progress.done[first].sum()),
+            "catalogue": self.catalogue.fingerprint,
+            "current": self.catalogue.is_current(),
         }
 
     def describe(self) -> dict[str, Any]:
@@ -328,6 +335,7 @@ class Desk:
             "usual_radius": USUAL_RADIUS,
             "premarks": None if self.premarks is None else self.premarks.origin,
             "prior": PRIOR,
+            "catalogue": self.catalogue.fingerprint,
             "faces": len(self.catalogue),
             "videos": len(self.catalogue.videos),
             "now_ms": int(time.time() * 1000),
