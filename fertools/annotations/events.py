@@ -35,6 +35,17 @@ MAX_FACES = 1000
 MAX_SAMPLES = 10_000
 MAX_NOTE = 2000
 
+_FIELDS: dict[str, tuple[type, str]] = {
+    "accepted": (bool, "true or false"),
+    "hidden": (bool, "true or false"),
+    "on": (bool, "true or false"),
+    "emotion": (str, "a text"),
+    "flag": (str, "a text"),
+    "note": (str, "a text"),
+    "premark": (dict, "an object"),
+}
+"""What these fields are in an event of any kind: the log is read in columns, each of one type, and what is once in it
+stays."""
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
@@ -187,6 +198,18 @@ def _check_body(kind: str, body: dict[str, Any], known: Known) -> None:
         if not isinstance(body["premark"], dict) or not isinstance(body.get("hidden"), bool):
             raise InputError("a pre-mark is an object, and `hidden` says whether it was kept back")
         check_point(body["premark"])
+    _check_fields(kind, body)
+
+
+def _check_fields(kind: str, body: dict[str, Any]) -> None:
+    for name, (wanted, words) in _FIELDS.items():
+        if body.get(name) is not None and not isinstance(body[name], wanted):
+            raise InputError(f"{name} is {words}")
+    if not isinstance((body.get("premark") or {}).get("origin", ""), str):
+        raise InputError("origin of a pre-mark is a text")
+    for name in ("valence", "arousal"):
+        if kind != "trace" and body.get(name) is not None and not is_value(body[name]):
+            raise InputError(f"{name} {body[name]} is not a number in [-1, 1]")
 
 
 def check_point(values: Mapping[str, Any]) -> None:

@@ -77,6 +77,12 @@ def test_what_a_page_sends_is_taken(content: dict[str, Any]) -> None:
         (raw("warning", warning="late"), "'late' is no warning"),
         (raw("shown", faces=["f1"], premark={"valence": 2, "arousal": 0}, hidden=False), "valence 2"),
         (raw("shown", faces=["f1"], premark={"valence": 0, "arousal": 0}), "kept back"),
+        (raw("rate", faces=["f1"], valence=0, arousal=0, accepted="yes"), "accepted is true or false"),
+        (raw("rate", faces=["f1"], valence=0, arousal=0, note=5), "note is a text"),
+        (raw("rate", faces=["f1"], valence=0, arousal=0, emotion=["joy"]), "emotion is a text"),
+        (raw("rate", faces=["f1"], valence=0, arousal=0, premark="prior"), "premark is an object"),
+        (raw("rate", faces=["f1"], valence=0, arousal=0, premark={"origin": 1}), "origin of a pre-mark is a text"),
+        (raw("emotion", faces=["f1"], emotion=None, valence="high"), "valence high is not a number"),
     ],
 )
 def test_what_is_wrong_is_said(content: object, reason: str) -> None:
