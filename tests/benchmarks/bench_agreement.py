@@ -1,10 +1,10 @@
-"""Agreement over many frames: `fertools annotate agreement` on a log of traces, and its parts.
+"""Agreement over many frames: `fertools annotate agreement` on a log of traces, on one of clicks, and its parts.
 
     python -m tests.benchmarks.bench_agreement --frames 250000 --raters 5
 
 Each rater traces every video; a browser shows each of them other frames. The whole command is timed, in a process of
-its own, and so is `fertools annotate publish`; then the measures alone, on values in memory, for frames of videos and
-for pictures that are each a source.
+its own, and so is `fertools annotate publish`; then the command where each rater clicked every face once;
+then the measures alone, on values in memory, for frames of videos and for pictures that are each a source.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import Ratings
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
 from tests.benchmarks.bench_rating import make_workspace
 
 FRAMES = 500
@@ -61,6 +62,30 @@ def write_traces(workspace: Workspace, frames: int, raters: int) -> None:
                     }
                     events.append(Event(f"{take}-{begin}", "trace", "tab", 1, piece))
                 log.append(f"r{number}", events)
+
+
+def write_clicks(workspace: Workspace, raters: int) -> int:
+    """Write a click on every face by every rater into the log, and return how many there are."""
+    rng = np.random.default_rng(0)
+    faces = store.read_faces(workspace, ["face_id"])["face_id"].to_pylist()
+    truth = rng.uniform(-0.8, 0.8, (len(faces), 2))
+    with RatingLog(workspace.ratings_log) as log:
+        for number in range(raters):
+            values = np.clip(truth + rng.normal(size=truth.shape) * 0.1, -1, 1).round(4).tolist()
+            log.append(
+                f"r{number}",
+                [
+                    Event(
+                        f"click-{number}-{place}",
+                        "rate",
+                        "tab",
+                        place,
+                        {"faces": [face], "part": "main", "valence": valence, "arousal": arousal, "accepted": False},
+                    )
+                    for place, (face, (valence, arousal)) in enumerate(zip(faces, values, strict=True))
+                ],
+            )
+    return len(faces) * raters
 
 
 def time_command(workspace: Workspace, *arguments: str) -> tuple[float, str]:
@@ -118,6 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     for one in found["estimates"]
                     if one["about"] == "traces" and one["axis"] == "valence" and one["measure"] == "alpha"
                 }
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = make_workspace(Path(folder), options.frames)
+        clicks = write_clicks(workspace, options.raters)
+        seconds = statistics.median(time_command(workspace, "agreement")[0] for _ in range(options.runs))
+        rows.append((f"`fertools annotate agreement`, {clicks:,} clicks", seconds))
     for videos, what in ((max(2, options.frames // FRAMES), "frames of videos"), (options.frames, "pictures")):
         runs_of = [time_measures(options.frames, options.raters, videos) for _ in range(options.runs)]
         for place, about in enumerate(("both axes", "expressions")):

@@ -14,4 +14,5 @@ def test_the_measurement_runs_and_counts_the_frames(capsys: pytest.CaptureFixtur
     found = re.match(r"3 raters, ([\d,]+) frames", head)
     assert found is not None
     assert 950 < int(found[1].replace(",", "")) <= 1000
-    assert len(rows) == 6
+    assert len(rows) == 7
+    assert any("agreement`, 3,000 clicks" in row for row in rows)
