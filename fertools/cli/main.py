@@ -28,6 +28,8 @@ COMMANDS = {
     "annotate": "Give faces valence, arousal and emotion.",
     "split": "Part subjects into folds or a hold-out.",
     "train": "Train a system on the manifest.",
+    "weights": "Show which published weights a classifier can begin with.",
+    "evaluate": "Compute every figure of trained runs, with intervals.",
     "show": "Show the dataset: a table, or a contact sheet of its faces.",
     "validate": "Check every invariant of the manifest.",
     "doctor": "Say what this machine can do and what is missing.",
