@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from fertools.cli.options import json_option, open_workspace, workspace_option
+
+if TYPE_CHECKING:
+    from fertools.training.writing import Form
 
 _FORMS = ("text", "markdown", "latex")
 
@@ -20,7 +23,7 @@ _FORMS = ("text", "markdown", "latex")
 @click.option("--replicates", type=click.IntRange(100), default=2000, show_default=True, help="Draws of people anew.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these draws.")
 @json_option
-def command(runs: tuple[str, ...], folder: Path, form: str, replicates: int, seed: int, as_json: bool) -> int:
+def command(runs: tuple[str, ...], folder: Path, form: Form, replicates: int, seed: int, as_json: bool) -> int:
     """Compute every figure of runs from their predictions, with intervals, beside guesses that look at no face.
 
     RUN is SYSTEM/RUN, another folder below training/, or a path to one. Several runs are set side by side, and every
@@ -28,7 +31,7 @@ def command(runs: tuple[str, ...], folder: Path, form: str, replicates: int, see
     """
     from fertools.training.evaluating import evaluate_runs
     from fertools.training.sheets import comparison_sheets, detail_sheets, result_sheets
-    from fertools.training.writing import Form, write_sheet
+    from fertools.training.writing import write_sheet
 
     found = evaluate_runs(open_workspace(folder), runs, replicates=replicates, seed=seed)
     if as_json:
@@ -38,6 +41,5 @@ def command(runs: tuple[str, ...], folder: Path, form: str, replicates: int, see
     if len(runs) == 1:
         sheets += detail_sheets(next(iter(found["runs"].values())))
     sheets += comparison_sheets(found["comparisons"])
-    chosen: Form = next(name for name in get_args(Form) if name == form)
-    click.echo("\n\n".join(write_sheet(sheet, chosen) for sheet in sheets))
+    click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))
     return 0

@@ -30,6 +30,7 @@ COMMANDS = {
     "train": "Train a system on the manifest.",
     "weights": "Show which published weights a classifier can begin with.",
     "evaluate": "Compute every figure of trained runs, with intervals.",
+    "experiment": "Carry out a paper's whole protocol, fold by fold.",
     "show": "Show the dataset: a table, or a contact sheet of its faces.",
     "validate": "Check every invariant of the manifest.",
     "doctor": "Say what this machine can do and what is missing.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fertools.training.breakdowns import QUALITIES
@@ -104,6 +105,47 @@ def _agreeing(runs: Mapping[str, Scores], name: str) -> Sheet:
         tuple(rows),
         "In brackets: 95 % interval from drawing people anew.",
     )
+
+
+def experiment_sheets(figures: Mapping[str, Any]) -> list[Sheet]:
+    """Return the tables of an experiment: the paper's numbers beside ours first, where it has any.
+
+    Args:
+        figures: what `evaluation.json` of an experiment holds.
+    """
+    sheets = [*_beside_the_paper(figures), *result_sheets(figures["runs"]), *comparison_sheets(figures["comparisons"])]
+    if not (why := figures["protocol"]["leaky"]):
+        return sheets
+    return [
+        replace(
+            sheet,
+            title=f"LEAKY PROTOCOL: {sheet.title}",
+            note=f"Test faces have a part in training: {why} {sheet.note}".strip(),
+        )
+        for sheet in sheets
+    ]
+
+
+def _beside_the_paper(figures: Mapping[str, Any]) -> Iterable[Sheet]:
+    reported = figures["reported"]
+    named = [name for name in MEASURES if any(name in row["values"] for row in reported)]
+    if not named:
+        return
+    rows = []
+    for row in reported:
+        ours = figures["runs"].get(row["ours"], {}).get("classification", {}).get("measures", {})
+        cells = []
+        for name in named:
+            mean, half = row["values"].get(name, (None, None))
+            cells.append(number(mean) + (f" ± {half:.3f}" if half is not None else ""))
+            cells.append(with_reach(ours[name]["folds"]) if name in ours else MISSING)
+        rows.append((row["method"], *cells))
+    head = ("", *(f"{MEASURES[name]}, {whose}" for name in named for whose in ("paper", "ours")))
+    note = (
+        f"Paper: {figures['source']}. Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
+        "of this workspace, which may be others than the paper's."
+    )
+    yield Sheet("The paper's numbers beside ours", head, tuple(rows), note)
 
 
 def detail_sheets(scores: Scores) -> list[Sheet]:
