@@ -31,6 +31,7 @@ COMMANDS = {
     "weights": "Show which published weights a classifier can begin with.",
     "evaluate": "Compute every figure of trained runs, with intervals.",
     "experiment": "Carry out a paper's whole protocol, fold by fold.",
+    "report": "Write the page about a run or an experiment anew.",
     "show": "Show the dataset: a table, or a contact sheet of its faces.",
     "validate": "Check every invariant of the manifest.",
     "doctor": "Say what this machine can do and what is missing.",

@@ -12,6 +12,7 @@ from fertools.core import files
 from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, StorageError
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.training.experiment_report import write_experiment_report
 from fertools.training.experiments.graph import Task, audit, find_folds, list_tasks, needed_by
 from fertools.training.experiments.plan import Experiment, read_experiment
 from fertools.training.measures.intervals import REPLICATES
@@ -256,4 +257,5 @@ def _figures(
         ],
     }
     files.write_json(folder / "evaluation.json", figures)
+    write_experiment_report(folder, figures)
     return figures
