@@ -79,7 +79,9 @@ def command(
             resume=resume,
             report=report,
         )
-    print_result(_described(result), as_json)
+    # Of several processes that train together, one speaks.
+    if result.first_process:
+        print_result(_described(result), as_json)
     return 0
 
 
@@ -93,7 +95,11 @@ def _described(result: TrainResult) -> dict[str, Any]:
         "iterations": result.iterations,
         "of these now": result.new_iterations,
         "held-out faces": result.results["faces"],
-        "reconstruction L1": round(result.results["reconstruction_l1"], 4),
+        **{
+            name.replace("_", " "): round(value, 4)
+            for name, value in result.results.items()
+            if name != "faces" and isinstance(value, float)
+        },
     }
 
 

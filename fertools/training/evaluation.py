@@ -29,7 +29,7 @@ from fertools.manifests.schema import FACES
 from fertools.training.data import Faces, Pixels
 from fertools.training.engine.feed import Feed
 from fertools.training.metrics import concordance, correlation, root_mean_square_error, sign_agreement
-from fertools.training.systems.base import System, Target
+from fertools.training.systems.base import Target, TranslatingSystem
 
 _BATCH = 32
 _CARRIED = (
@@ -61,7 +61,7 @@ class Translator:
         autocast: the precision that networks run in.
     """
 
-    system: System
+    system: TranslatingSystem
     generator: nn.Module
     feed: Feed
     targets: list[Target]

@@ -43,7 +43,8 @@ def write_methods(
         sentences.append(
             "We report accuracy, balanced accuracy (the unweighted mean of the classes' recalls), macro F1, areas "
             "under one-against-rest ROC curves, and the expected calibration error over 15 bins of equal width "
-            "(Guo et al., 2017), beside the accuracy of always deciding for the most frequent class of the training faces."
+            "(Guo et al., 2017), beside the accuracy of always deciding for the most frequent class of the training "
+            "faces."
         )
     if any("valence_arousal" in entry for entry in runs.values()):
         cited.append("ccc")

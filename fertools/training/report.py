@@ -72,18 +72,18 @@ def _summary(record: Record) -> Iterable[str]:
             f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
             "It shows that the machinery works, and no number here says anything about people.</p>"
         )
-    if "prior" in data["va_origins"] and record["recipe"]["condition"]["value"] != "class7":
+    if "prior" in data["va_origins"] and _uses_va(record["recipe"]):
         yield (
             '<p class="warn">Some valence and arousal values are priors, one point per expression, and no rating '
             "of the face itself.</p>"
         )
     if missing := [emotion for emotion, count in train["emotions"].items() if not count]:
         yield (
-            f'<p class="warn">No training face shows {escape(", ".join(missing))}. What the generator makes where that '
-            "is asked for has been learned from nothing.</p>"
+            f'<p class="warn">No training face shows {escape(", ".join(missing))}. What the model makes of that has '
+            "been learned from nothing.</p>"
         )
     facts = [
-        ("iterations", f"{record['recipe']['iterations']['value']:,}"),
+        ("iterations", f"{record['iterations']:,}"),
         ("faces per iteration", f"{record['recipe']['batch_size']['value']:,}"),
         ("face size", f"{record['recipe']['image_size']['value']} × {record['recipe']['image_size']['value']} px"),
         ("training time", describe_duration(seconds)),
@@ -94,6 +94,8 @@ def _summary(record: Record) -> Iterable[str]:
 
 
 def _samples(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
+    if record["kind"] != "translator":
+        return
     yield "<h2>What the generator makes of held-out faces</h2>"
     if not grids:
         yield "<p>No sample grid was drawn.</p>"
@@ -116,6 +118,10 @@ def _samples(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str
 def _results(record: Record) -> Iterable[str]:
     results = record["results"]
     yield "<h2>Measures on held-out faces</h2>"
+    if record["kind"] == "classifier":
+        rows = [(name, f"{value:,}" if name == "faces" else f"{value:.4f}") for name, value in results.items()]
+        yield table(("measure", "value"), rows, numbers=(1,))
+        return
     yield (
         f"<p>Over {results['faces']:,} held-out faces. Reconstruction: a face is translated to each target and back, "
         f"and differs from itself by <b>{results['reconstruction_l1']:.4f}</b> on average (mean absolute difference "
@@ -140,9 +146,10 @@ def _results(record: Record) -> Iterable[str]:
 def _losses(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     published = PAPERS.get(record["system"])
     yield "<h2>Losses</h2>"
+    names = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
     yield (
-        "<p>Under the paper's names. D is the discriminator, G the generator. Where a curve has many points they are "
-        "averaged, and the pale band goes from the smallest to the largest.</p>"
+        f"<p>{names}Where a curve has many points they are averaged, and the pale band goes from the smallest to the "
+        "largest.</p>"
     )
     charts = []
     for name in (name for name in TERMS if any(name in entry for entry in journal)):
@@ -179,12 +186,13 @@ def _data(record: Record) -> Iterable[str]:
         f"<p>Dataset: {escape(sets)}. Alignment of the crops: {escape(templates)}. Nobody is on both sides; this was "
         "checked before the first iteration.</p>"
     )
-    sides = (("trained on", data["train"]), ("held out", data["test"]))
-    rows = [
-        (words, f"{side['faces']:,}", f"{side['subjects']:,}", *(f"{side['emotions'][name]:,}" for name in EMOTIONS))
-        for words, side in sides
-    ]
-    yield table(("", "faces", "people", *EMOTIONS), rows, numbers=range(1, 3 + len(EMOTIONS)))
+    words = {"train": "trained on", "val": "best state chosen on", "test": "held out"}
+    classes = data["classes"]
+    rows = []
+    for side in (side for side in words if side in data):
+        counts = (f"{data[side]['emotions'][name]:,}" for name in classes)
+        rows.append((words[side], f"{data[side]['faces']:,}", f"{data[side]['subjects']:,}", *counts))
+    yield table(("", "faces", "people", *classes), rows, numbers=range(1, 3 + len(classes)))
 
 
 def _choices(record: Record) -> Iterable[str]:
@@ -219,6 +227,11 @@ def _machine(record: Record) -> Iterable[str]:
     used = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
     code = f" Code at commit {last['code']}." if last["code"] else ""
     yield f"<p class='quiet'>{escape(used)}.{escape(code)} Manifest {escape(record['data']['fingerprint'])}.</p>"
+
+
+def _uses_va(recipe: Record) -> bool:
+    """Return whether a run learned from valence and arousal."""
+    return any("va" in str(recipe.get(key, {}).get("value", "")) for key in ("condition", "task"))
 
 
 def _people(count: int) -> str:

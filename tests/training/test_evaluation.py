@@ -18,9 +18,11 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
-from fertools.training.data import Faces, load_pixels, select_faces
+from fertools.training.data import Faces, select_faces
+from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.feed import Feed
 from fertools.training.evaluation import Translator, evaluate, slug, to_pixels, write_generated
+from fertools.training.pixels import load_pixels
 from fertools.training.systems.stargan import G, Stargan
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import tiny_recipe
@@ -45,7 +47,8 @@ def make_setting(root: Path, *overrides: str) -> Setting:
     workspace = write_blobs(root, rows)
     recipe = tiny_recipe(*overrides)
     faces = select_faces(workspace, modality="visible", test_fold=1, needs_emotion=True, needs_va=recipe.needs_va)
-    feed = Feed(faces, load_pixels(workspace, faces, 16, root / "cache"), batch_size=4, flip=True, seed=0, device="cpu")
+    pixels = load_pixels(workspace, faces, 16, root / "cache")
+    feed = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(flip=True), seed=0, device="cpu")
     torch.manual_seed(0)
     system = Stargan(recipe)
     targets = system.targets(torch.from_numpy(faces.prototypes()))

@@ -10,9 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertools.training.data import Faces, load_pixels, select_faces
+from fertools.training.data import Faces, select_faces
+from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.sampler import Sampler
+from fertools.training.pixels import load_pixels
+from fertools.training.systems.base import Batch
 from tests.training.blobs import write_blobs
 
 
@@ -58,7 +61,18 @@ def pixels_of(faces: Faces) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def feed(faces: Faces, *, flip: bool = False, seed: int = 0, batch_size: int = 5) -> Feed:
-    return Feed(faces, pixels_of(faces), batch_size=batch_size, flip=flip, seed=seed, device="cpu")
+    return Feed(
+        faces,
+        pixels_of(faces),
+        batch_size=batch_size,
+        augmentation=Augmentation(flip=flip),
+        seed=seed,
+        device="cpu",
+    )
+
+
+def following(source: Feed) -> Batch:
+    return source.load(source.next())
 
 
 def rows_of(images: torch.Tensor) -> list[int]:
@@ -71,7 +85,7 @@ def test_only_training_faces_are_fed_with_their_labels(faces: Faces) -> None:
     source = feed(faces)
     seen: set[int] = set()
     for _ in range(10):
-        batch = source.next()
+        batch = following(source)
         rows = rows_of(batch.images)
         seen |= set(rows)
         assert batch.emotions.tolist() == faces.emotions[rows].tolist()
@@ -91,7 +105,7 @@ def test_about_half_the_faces_are_mirrored_and_nothing_else_changes(faces: Faces
     plain, flipped = feed(faces), feed(faces, flip=True)
     mirrored = []
     for _ in range(40):
-        one, other = plain.next(), flipped.next()
+        one, other = following(plain), following(flipped)
         assert rows_of(one.images) == rows_of(other.images)
         for before, after in zip(one.images, other.images, strict=True):
             mirrored.append(bool(after[0, 0, 0] == 1))
@@ -106,14 +120,14 @@ def test_a_feed_goes_on_with_the_same_batches(faces: Faces) -> None:
     resumed = feed(faces, flip=True, seed=9)
     resumed.restore(*unbroken.state())
     for _ in range(7):
-        assert torch.equal(resumed.next().images, unbroken.next().images)
+        assert torch.equal(following(resumed).images, following(unbroken).images)
 
 
 def test_batches_come_from_the_cache_on_the_disk_too(tmp_path: Path, faces: Faces) -> None:
     from fertools.core.workspace import Workspace
 
     pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
-    source = Feed(faces, pixels, batch_size=4, flip=False, seed=0, device="cpu")
+    source = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu")
     assert source.size_px == 16
     expected = torch.from_numpy(np.array(pixels[[3, 1]])).permute(0, 3, 1, 2) / 127.5 - 1
     torch.testing.assert_close(source.batch(np.array([3, 1])).images, expected)

@@ -82,7 +82,7 @@ def test_an_interrupt_saves_the_state_and_loses_nothing(
 
 
 @pytest.mark.parametrize(
-    ("limit_bytes", "name"), [(1_000, "cache/faces-"), (30_000, "00000005.safetensors"), (100_000, "report.html")]
+    ("limit_bytes", "name"), [(1_000, "pixels/faces-"), (30_000, "00000005.safetensors"), (100_000, "report.html")]
 )
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_after(
     tmp_path: Path, unbroken: dict[str, bytes], limit_bytes: int, name: str

@@ -15,10 +15,11 @@ from fertools.core.progress import Silent
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.training.folder import RunFolder
+from fertools.training.job import build_system
 from fertools.training.recipe import ORIGINS
 from fertools.training.resolve import resolve_recipe
-from fertools.training.run import build_system, spread
 from fertools.training.systems.stargan_recipe import StarganRecipe
+from fertools.training.translating import spread
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import lasting, read_record, tiny_recipe, train_tiny
 
@@ -55,7 +56,7 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace) -> None:
     with Image.open(result.folder / "samples/000006.png") as grid:
         assert grid.width > 8 * 96
     assert len(list((result.folder / "generated/fear").iterdir())) == 2
-    assert not (result.folder / "cache").exists()
+    assert len(list(workspace.pixels.iterdir())) == 1, "the crops are there for the next run"
     assert "preset smoke on the CPU: 6 iterations of 4 faces at 16 x 16" in notes.said[0]
     assert "21 faces of 3 subjects and held out 7 faces of 1 subject" in notes.said[0]
 

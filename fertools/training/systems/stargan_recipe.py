@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fertools.core.errors import RecipeError
-from fertools.training.recipe import Recipe, bounded
+from fertools.training.recipe import Course, EngineRecipe, bounded
 
 
 @dataclass(frozen=True, kw_only=True)
-class StarganRecipe(Recipe):
+class StarganRecipe(EngineRecipe):
     """How one StarGAN is trained.
 
     Raises:
         RecipeError: the picture's size does not suit the discriminator.
     """
 
+    iterations: int = bounded(1)
+    beta1: float = bounded(0, 0.9999)
+    beta2: float = bounded(0, 0.999999)
+    sample_every: int = bounded(1)
+    sample_faces: int = bounded(1, 64)
+    translate_faces: int = bounded(0)
     condition: Literal["class7", "va2", "class7+va2"]
     conditioning: Literal["concat", "cin"]
     conv_dim: int = bounded(1, 1024)
@@ -31,12 +37,22 @@ class StarganRecipe(Recipe):
     gp_impl: Literal["closed_form", "autograd"]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         step = max(4, 2**self.discriminator_layers)
         if self.image_size % step:
             raise RecipeError(
                 f"image_size is {self.image_size}, and {self.discriminator_layers} discriminator layers need a "
                 f"multiple of {step}; give {max(1, round(self.image_size / step)) * step}"
             )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The two networks and the gradient penalty."""
+        return ("generator", "discriminator", "penalty")
+
+    def course(self, faces: int) -> Course:
+        """Return the recipe's number of iterations; there is no measure yet that would tell a best generator."""
+        return Course(self.iterations)
 
     @property
     def needs_emotion(self) -> bool:

@@ -1,0 +1,121 @@
+"""One call that works on a run: what it is about, and the engine set up for it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from fertools.core.progress import Reporter
+from fertools.core.workspace import Workspace
+from fertools.training.balance import chances
+from fertools.training.choice import Choice
+from fertools.training.data import Faces
+from fertools.training.engine.augment import Augmentation
+from fertools.training.engine.feed import Feed
+from fertools.training.engine.loop import Hooks, Loop
+from fertools.training.engine.precision import usable
+from fertools.training.engine.state import Places
+from fertools.training.engine.team import Team
+from fertools.training.folder import RunFolder
+from fertools.training.pixels import load_pixels
+from fertools.training.recipe import EngineRecipe, Recipe, Resolved
+from fertools.training.record import Record, describe_session
+from fertools.training.systems import find_system
+from fertools.training.systems.base import System
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a call works on.
+
+    Attributes:
+        workspace: whose manifest.
+        choice: the recipe and the device.
+        faces: the rows that take part.
+        record: the content of `run.json`, brought up to date as the work goes on.
+        folder: of the run.
+        team: the processes that work together.
+        report: told of progress.
+    """
+
+    workspace: Workspace
+    choice: Choice
+    faces: Faces
+    record: Record
+    folder: RunFolder
+    team: Team
+    report: Reporter
+
+    def write(self) -> None:
+        """Write the record, in the first process."""
+        if self.team.is_first:
+            self.folder.write(self.record)
+
+
+def build_system(resolved: Resolved[Recipe]) -> System:
+    """Return the system with initial weights that depend on the recipe's seed alone.
+
+    torch initialises from its global random state, which is put back as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(resolved.recipe.seed)
+        system: System = find_system(resolved.system).system_class()(resolved.recipe)
+    return system
+
+
+def make_feed(job: Job, recipe: EngineRecipe, augmentation: Augmentation, **options: object) -> Feed:
+    """Return the feed of a run's faces, from pixels that the first process reads where nobody has yet.
+
+    Args:
+        job: whose faces.
+        recipe: batch size, order and seed.
+        augmentation: what is done to training faces.
+        options: `weights`, as Feed takes them.
+    """
+    if job.team.is_first:
+        load_pixels(job.workspace, job.faces, recipe.image_size, job.workspace.pixels)
+    job.team.wait()
+    return Feed(
+        job.faces,
+        load_pixels(job.workspace, job.faces, recipe.image_size, job.workspace.pixels),
+        batch_size=recipe.batch_size,
+        augmentation=augmentation,
+        seed=recipe.seed,
+        device=job.team.device,
+        chances=chances(job.faces, recipe.sampler),
+        **options,  # type: ignore[arg-type]  # the one there is has its type in Feed
+    )
+
+
+def make_loop(job: Job, recipe: EngineRecipe, system: System, feed: Feed) -> Loop:
+    """Return the loop of a run, where its newest checkpoint left it, and note the sizes of its networks."""
+    job.record["parameters"] = {name: _count(network) for name, network in system.networks.items()}
+    course = recipe.course(len(job.faces.rows("train")))
+    loop = Loop(system, recipe, course, feed, job.team, Places(job.folder.checkpoints, job.folder.journal_path))
+    if begun := loop.iteration:
+        job.report.note(f"going on from iteration {begun} of {course.iterations}")
+    return loop
+
+
+def run_loop(job: Job, loop: Loop, hooks: Hooks) -> None:
+    """Run a loop to its end, writing down how far this session has come."""
+    begun, started_s = loop.iteration, time.monotonic()
+    session = describe_session(loop.device, usable(loop.recipe.precision, loop.device), job.team.size, begun)
+    job.record["sessions"].append(session)
+
+    def saved(iteration: int) -> None:
+        elapsed_s = time.monotonic() - started_s
+        session["iterations"] = iteration - begun
+        session["seconds"] = round(elapsed_s, 1)
+        session["data_share"] = round(loop.waited_s / elapsed_s, 4) if elapsed_s else 0.0
+        job.write()
+
+    saved(begun)
+    loop.run(job.report, Hooks(hooks.sample, hooks.sample_every, hooks.validate, saved))
+
+
+def _count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
