@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
+    from fertools.training.generating import generate as generate
     from fertools.training.run import train as train
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ _HOMES = {
     "draw_dataset": "fertools.samples.dataset",
     "fill_prior": "fertools.annotations.prior",
     "import_labels": "fertools.annotations.labels",
+    "generate": "fertools.training.generating",
     "ingest": "fertools.ingest.run",
     "merge": "fertools.ingest.merge",
     "pull": "fertools.ingest.pull",

@@ -28,6 +28,7 @@ COMMANDS = {
     "annotate": "Give faces valence, arousal and emotion.",
     "split": "Part subjects into folds or a hold-out.",
     "train": "Train a system on the manifest.",
+    "generate": "Make faces by a trained system, as a manifest.",
     "weights": "Show which published weights a classifier can begin with.",
     "evaluate": "Compute every figure of trained runs, with intervals.",
     "experiment": "Carry out a paper's whole protocol, fold by fold.",

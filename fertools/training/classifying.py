@@ -136,7 +136,7 @@ def predict_side(job: Job, side: Side, path: Path, shares: Floats, points: Float
     predictions = make_predictions(
         faces.table.take(faces.rows(side)),
         faces.table.take(faces.rows("train")),
-        fold=job.choice.resolved.recipe.test_fold if faces.table["fold"].null_count < len(faces.table) else 0,
+        fold=job.choice.resolved.recipe.test_fold if faces.has_folds else 0,
         classes=faces.classes if shares.shape[1] else (),
         probabilities=shares if shares.shape[1] else None,
         valence_arousal=points if points.shape[1] else None,

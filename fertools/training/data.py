@@ -71,6 +71,11 @@ class Faces:
         }
         return np.flatnonzero(sides[side])
 
+    @property
+    def has_folds(self) -> bool:
+        """Whether the held-out side is a fold, and not the test part of a hold-out."""
+        return bool(self.table["fold"].null_count < len(self.table))
+
     def counts(self, side: Side) -> dict[str, int]:
         """Return faces per expression of one side, all of `classes` named, in order."""
         found = Counter(self.emotions[self.rows(side)].tolist())

@@ -16,8 +16,8 @@ from fertools.training.classifying import train_classifier, with_distributions
 from fertools.training.data import select_faces
 from fertools.training.drawn import count_drawn
 from fertools.training.engine.team import Team
-from fertools.training.evaluation import generated_path
 from fertools.training.folder import RunFolder, check_run_name, refuse_another_run
+from fertools.training.generated import generated_path
 from fertools.training.job import Job
 from fertools.training.recipe import Recipe
 from fertools.training.record import Record, describe_run

@@ -13,7 +13,8 @@ from fertools.training.data import Faces, pick_examples
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.grids import draw_grid
 from fertools.training.engine.loop import Hooks, Loop
-from fertools.training.evaluation import Translator, evaluate, write_generated
+from fertools.training.evaluation import Translator, evaluate
+from fertools.training.generated import list_generated
 from fertools.training.job import Job, build_system, make_feed, make_loop, run_loop
 from fertools.training.systems.base import TranslatingSystem
 from fertools.training.systems.stargan_recipe import StarganRecipe
@@ -58,8 +59,16 @@ def _conclude(job: Job, translator: Translator, recipe: StarganRecipe) -> None:
     rows = spread(job.faces.rows("test"), recipe.translate_faces)
     job.report.note(f"translating {len(rows)} held-out faces to {len(translator.targets)} targets")
     record["results"] = evaluate(translator, job.faces, rows, folder.generated)
-    made = write_generated(
-        job.workspace, translator, job.faces, rows, folder.generated, record["system"], record["run"]
+    made = list_generated(
+        job.workspace,
+        job.faces,
+        rows,
+        translator.targets,
+        folder=folder.generated,
+        system=record["system"],
+        run=record["run"],
+        size_px=recipe.image_size,
+        generator_fold=recipe.test_fold if job.faces.has_folds else None,
     )
     record["generated"] = job.workspace.name_of(made) if made else None
 

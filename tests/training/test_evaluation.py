@@ -21,7 +21,8 @@ from fertools.manifests.schema import FACES
 from fertools.training.data import Faces, select_faces
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.feed import Feed
-from fertools.training.evaluation import Translator, evaluate, slug, to_pixels, write_generated
+from fertools.training.evaluation import Translator, evaluate, to_pixels
+from fertools.training.generated import list_generated, slug
 from fertools.training.pixels import load_pixels
 from fertools.training.systems.stargan import G, Stargan
 from tests.training.blobs import blob_rows, write_blobs
@@ -54,6 +55,20 @@ def make_setting(root: Path, *overrides: str) -> Setting:
     targets = system.targets(torch.from_numpy(faces.prototypes()))
     translator = Translator(system, system.networks[G], feed, targets, contextlib.nullcontext)
     return Setting(workspace, faces, system, translator, faces.rows("test"))
+
+
+def listed(setting: Setting, folder: Path) -> Path | None:
+    return list_generated(
+        setting.workspace,
+        setting.faces,
+        setting.rows,
+        setting.translator.targets,
+        folder=folder,
+        system="stargan",
+        run="x",
+        size_px=16,
+        generator_fold=1,
+    )
 
 
 @pytest.fixture
@@ -101,19 +116,14 @@ def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
         assert measures["rmse"] == pytest.approx(np.sqrt(np.mean((read[:, axis] - truths[:, axis]) ** 2)), rel=1e-5)
         assert set(measures) == {"ccc", "pcc", "rmse", "sagr"}
     assert "own_head" not in results
-    assert (
-        write_generated(
-            setting.workspace, setting.translator, setting.faces, setting.rows, tmp_path / "made", "stargan", "x"
-        )
-        is None
-    ), "the schema has no column for such targets"
+    assert listed(setting, tmp_path / "made") is None, "the schema has no column for such targets"
     assert len(list((tmp_path / "made").iterdir())) == 7
 
 
 def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) -> None:
     folder = setting.workspace.root / "training/stargan/x/generated"
     evaluate(setting.translator, setting.faces, setting.rows, folder)
-    path = write_generated(setting.workspace, setting.translator, setting.faces, setting.rows, folder, "stargan", "x")
+    path = listed(setting, folder)
     assert path == setting.workspace.root / "manifests/generated/stargan-x.parquet"
     made = store.read_table(path, FACES).to_pylist()
     assert len(made) == 7 * 7
@@ -137,7 +147,7 @@ def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) ->
 def test_the_transform_of_a_resized_crop_maps_the_same_points(setting: Setting) -> None:
     folder = setting.workspace.root / "made"
     evaluate(setting.translator, setting.faces, setting.rows, folder)
-    path = write_generated(setting.workspace, setting.translator, setting.faces, setting.rows, folder, "stargan", "x")
+    path = listed(setting, folder)
     assert path is not None
     row: dict[str, Any] = store.read_table(path, FACES).to_pylist()[0]
     before = np.array([[1.5, -0.5, 3.0], [0.5, 1.5, -7.0]]) @ (10, 20, 1)

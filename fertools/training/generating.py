@@ -1,0 +1,198 @@
+"""`generate`: faces made by a trained system, as a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fertools.core import locking
+from fertools.core.device import choose_device
+from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.progress import Reporter, Silent
+from fertools.core.workspace import Workspace
+from fertools.training.data import Faces, select_faces
+from fertools.training.engine.augment import Augmentation
+from fertools.training.engine.checkpoint import below, list_checkpoints, load_checkpoint
+from fertools.training.engine.feed import Feed
+from fertools.training.engine.precision import Precision, usable
+from fertools.training.evaluation import Translator, pieces, to_pixels
+from fertools.training.folder import RunFolder
+from fertools.training.generated import list_generated, picture_path, write_pictures
+from fertools.training.job import build_system
+from fertools.training.pixels import load_pixels
+from fertools.training.recipe import Origin, Resolved, nearest
+from fertools.training.record import Record
+from fertools.training.systems.base import Target, TranslatingSystem
+from fertools.training.systems.stargan_recipe import StarganRecipe
+from fertools.training.translating import spread
+
+Which = Literal["test", "train", "all"]
+
+
+@dataclass(frozen=True)
+class GenerateResult:
+    """What a call of `generate` has come to.
+
+    Attributes:
+        manifest: of all faces that the run has made.
+        folder: where the pictures are, a folder per expression.
+        parents: faces that were translated.
+        faces: made faces that were asked for.
+        new_faces: of these, made by this call.
+    """
+
+    manifest: Path
+    folder: Path
+    parents: int
+    faces: int
+    new_faces: int
+
+
+def generate(
+    workspace: Workspace,
+    name: str,
+    *,
+    which: Which = "test",
+    emotions: Sequence[str] = (),
+    limit: int = 0,
+    device: str = "auto",
+    report: Reporter | None = None,
+) -> GenerateResult:
+    """Translate faces by a trained system, and add what it makes to the run's manifest.
+
+    What is there already is not made again, so an interrupted call goes on.
+
+    Args:
+        workspace: whose run and faces.
+        name: `SYSTEM/RUN`.
+        which: faces of people that the generator has never seen (`test`), those that it was trained on (`train`),
+            or both.
+        emotions: what to ask for; empty for every expression that the system knows.
+        limit: translate so many faces at even distances; 0 for all.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        report: told of progress.
+
+    Raises:
+        InputError: there is no such run, it is not finished or does not translate, or an expression that it does not
+            know.
+        ResumeRefused: the faces, labels or folds are not those that it was trained on, so nobody can say whom its
+            generator has seen.
+
+    Example:
+        >>> result = generate(Workspace.at("my-dataset"), "stargan/cpu", emotions=["fear"])  # doctest: +SKIP
+    """
+    report = report or Silent()
+    folder, record = _finished(workspace, name)
+    recipe = StarganRecipe(**{key: entry["value"] for key, entry in record["recipe"].items()})
+    faces = select_faces(
+        workspace,
+        modality=recipe.modality,
+        test_fold=recipe.test_fold,
+        needs_emotion=recipe.needs_emotion,
+        needs_va=recipe.needs_va,
+    )
+    if faces.fingerprint() != record["data"]["fingerprint"]:
+        raise ResumeRefused(
+            f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "
+            "train it again"
+        )
+    system = _trained(folder, record, recipe)
+    targets = _wanted(system.targets(torch.from_numpy(faces.prototypes())), emotions, name)
+    rows = spread(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
+    with locking.exclusive(folder.lock_path, "training"):
+        translator = _translator(workspace, system, faces, targets, recipe, choose_device(device))
+        made = _make(translator, faces, rows, folder.generated, report)
+        manifest = list_generated(
+            workspace,
+            faces,
+            rows,
+            targets,
+            folder=folder.generated,
+            system=record["system"],
+            run=record["run"],
+            size_px=recipe.image_size,
+            generator_fold=recipe.test_fold if faces.has_folds else None,
+        )
+    if manifest is None:
+        raise AssertionError("targets without an expression were refused before")
+    return GenerateResult(manifest, folder.generated, len(rows), len(rows) * len(targets), made)
+
+
+def _finished(workspace: Workspace, name: str) -> tuple[RunFolder, Record]:
+    """Return the folder and the record of a finished run of a translating system."""
+    folder = RunFolder(workspace.root / "training" / name)
+    record = folder.read()
+    if record is None:
+        root = workspace.root / "training"
+        known = sorted(path.parent.relative_to(root).as_posix() for path in root.glob("*/*/run.json"))
+        listed = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; train one first")
+        raise InputError(f"there is no run '{name}' in {workspace.root}{listed}")
+    if record["kind"] != "translator":
+        raise InputError(f"{name} makes no faces, it reads them; give a run of a system such as stargan")
+    if not record["finished"]:
+        raise InputError(f"the run {name} is not finished; train it to the end first, by the command that began it")
+    return folder, record
+
+
+def _trained(folder: RunFolder, record: Record, recipe: StarganRecipe) -> TranslatingSystem:
+    """Return the system with its trained generator in place: the moving average if there is one."""
+    origins = {key: Origin(entry["origin"], entry["note"]) for key, entry in record["recipe"].items()}
+    resolved = Resolved(record["system"], record["preset"], recipe, origins)
+    system = cast(TranslatingSystem, build_system(resolved))
+    if not (saved := list_checkpoints(folder.checkpoints)):
+        raise InputError(f"{folder.checkpoints} has no checkpoint; train the run again with --no-resume")
+    tensors, used = load_checkpoint(saved[-1]).tensors, system.averaged[0]
+    prefix = "averages" if recipe.ema else "networks"
+    system.networks[used].load_state_dict(below(f"{prefix}/{used}/", tensors))
+    return system
+
+
+def _wanted(targets: Sequence[Target], emotions: Sequence[str], name: str) -> list[Target]:
+    """Return the targets that were asked for."""
+    known = {target.emotion: target for target in targets if target.emotion is not None}
+    if not known:
+        raise InputError(
+            f"{name} translates to points of valence and arousal, which a manifest of made faces has no column for; "
+            "take a run with condition class7 or class7+va2"
+        )
+    for emotion in emotions:
+        if emotion not in known:
+            raise InputError(f"{name} knows no '{emotion}'{nearest(emotion, known)}; it knows {', '.join(known)}")
+    return [target for emotion, target in known.items() if not emotions or emotion in emotions]
+
+
+def _translator(
+    workspace: Workspace,
+    system: TranslatingSystem,
+    faces: Faces,
+    targets: list[Target],
+    recipe: StarganRecipe,
+    device: str,
+) -> Translator:
+    pixels = load_pixels(workspace, faces, recipe.image_size, workspace.pixels)
+    feed = Feed(faces, pixels, batch_size=1, augmentation=Augmentation(), seed=0, device=device)
+    network = system.networks[system.averaged[0]].to(device)
+    precision = Precision(usable(recipe.precision, device), {}, device)
+    return Translator(system, network, feed, targets, lambda: precision.cast(""))
+
+
+def _make(translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path, report: Reporter) -> int:
+    """Write the pictures that are not there yet; return how many those are."""
+    names = faces.table["face_id"]
+    report.start(len(rows) * len(translator.targets))
+    made = done = 0
+    for target in translator.targets:
+        there = [picture_path(folder, target.words, names[row].as_py()).is_file() for row in rows.tolist()]
+        done += sum(there)
+        for part in pieces(rows[~np.array(there, bool)]):
+            images = translator.feed.batch(part).images
+            write_pictures(folder, target, faces, part, to_pixels(translator.translate(images, target)))
+            made, done = made + len(part), done + len(part)
+            report.advance(done)
+    return made
