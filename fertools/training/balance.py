@@ -60,11 +60,14 @@ def chances(faces: Faces, order: Order) -> NDArray[np.float64] | None:
     training = faces.rows("train")
     if order == "shuffled":
         return None
-    if order == "balanced":
-        return chances_of(faces.emotions[training])
-    subjects = faces.table["subject_id"].take(training).to_pylist()
+    return chances_of((faces.emotions if order == "balanced" else number_people(faces))[training])
+
+
+def number_people(faces: Faces) -> NDArray[np.int64]:
+    """Return a number for every face that is the same for all faces of a person; those of nobody known share one."""
     numbers: dict[str | None, int] = {}
-    return chances_of(np.array([numbers.setdefault(subject, len(numbers)) for subject in subjects], np.int64))
+    names = faces.table["subject_id"].to_pylist()
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
 
 
 def read_shares(path: Path, faces: Faces) -> NDArray[np.float32]:

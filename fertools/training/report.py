@@ -82,9 +82,11 @@ def _summary(record: Record) -> Iterable[str]:
             f'<p class="warn">No training face shows {escape(", ".join(missing))}. What the model makes of that has '
             "been learned from nothing.</p>"
         )
-    facts = [
-        ("iterations", f"{record['iterations']:,}"),
-        ("faces per iteration", f"{record['recipe']['batch_size']['value']:,}"),
+    facts = []
+    if record["iterations"]:
+        facts.append(("iterations", f"{record['iterations']:,}"))
+        facts.append(("faces per iteration", f"{record['recipe']['batch_size']['value']:,}"))
+    facts += [
         ("face size", f"{record['recipe']['image_size']['value']} × {record['recipe']['image_size']['value']} px"),
         ("training time", describe_duration(seconds)),
         ("ran on", "CPU" if last["device"] == "cpu" else last["device_name"]),

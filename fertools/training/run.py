@@ -16,10 +16,11 @@ from fertools.training.classifying import train_classifier, with_distributions
 from fertools.training.data import select_faces
 from fertools.training.drawn import count_drawn
 from fertools.training.engine.team import Team
+from fertools.training.fitting import train_baseline
 from fertools.training.folder import RunFolder, check_run_name, refuse_another_run
 from fertools.training.generated import generated_path
 from fertools.training.job import Job
-from fertools.training.recipe import Recipe
+from fertools.training.recipe import EngineRecipe, Recipe
 from fertools.training.record import Record, describe_run
 from fertools.training.report import write_report
 from fertools.training.systems import Kind, find_system
@@ -136,8 +137,11 @@ def train(
 
 def _carry_out(job: Job) -> int:
     """Train to the end and write all that a finished run has; return the iterations done by this call."""
-    kind = find_system(job.choice.resolved.system).kind
-    done = _TASKS[kind](job)
+    resolved = job.choice.resolved
+    if not isinstance(resolved.recipe, EngineRecipe):
+        done = train_baseline(job)
+    else:
+        done = _TASKS[find_system(resolved.system).kind](job)
     if job.team.is_first:
         write_report(job.folder, job.record)
         job.record["finished"] = True
@@ -154,11 +158,13 @@ def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> st
         f"{side['faces']} faces of {side['subjects']} subject{'s' if side['subjects'] != 1 else ''}"
         for side in (record["data"]["train"], record["data"]["test"])
     )
-    batch_size = record["recipe"]["batch_size"]["value"]
+    side = f"{recipe.image_size} x {recipe.image_size}"
+    if not isinstance(recipe, EngineRecipe):
+        return f"preset {record['preset']} on faces of {side}; fitted to {' and held out '.join(sides)}"
     return (
-        f"preset {record['preset']} on {where}: {record['iterations']} iterations of {batch_size} faces at "
-        f"{recipe.image_size} x {recipe.image_size}; trained on {' and held out '.join(sides)}; "
-        "a longer run says after its first iterations how long it will take"
+        f"preset {record['preset']} on {where}: {record['iterations']} iterations of {recipe.batch_size} faces at "
+        f"{side}; trained on {' and held out '.join(sides)}; a longer run says after its first iterations how long it "
+        "will take"
     )
 
 

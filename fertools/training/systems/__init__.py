@@ -62,6 +62,15 @@ SYSTEMS = {
         source="Pons, El Ali, Cesar, ET-CycleGAN (ICMI 2020), the classifier; networks of He (2016), Simonyan (2015), "
         "Krizhevsky (2014)",
     ),
+    "svm": Entry(
+        module="fertools.training.systems.svm",
+        name="SupportVectorMachine",
+        recipe_module="fertools.training.systems.svm_recipe",
+        recipe_name="SvmRecipe",
+        kind="classifier",
+        title="Support vector machine",
+        source="HOG of Dalal and Triggs (2005) or LBP of Shan et al. (2009), with a linear support vector machine",
+    ),
 }
 
 
