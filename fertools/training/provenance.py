@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-_PACKAGES = ("torch", "numpy", "opencv-python", "pyarrow", "safetensors")
+_PACKAGES = ("torch", "accelerate", "numpy", "opencv-python", "pyarrow", "safetensors")
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,8 @@ the sum 1.
 
 Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection" (2005); Ojala et al., "Multiresolution
 Gray-Scale and Rotation Invariant Texture Classification with Local Binary Patterns" (2002); Shan et al., "Facial
-expression recognition based on Local Binary Patterns" (2009); Platt, "Probabilistic Outputs for Support Vector Machines" (1999).
+expression recognition based on Local Binary Patterns" (2009); Platt, "Probabilistic Outputs for Support Vector
+Machines" (1999).
 """
 
 from __future__ import annotations
