@@ -14,8 +14,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fertools.annotations.agreement import measure_agreement as measure_agreement
+    from fertools.annotations.exchange import export_annotations as export_annotations
+    from fertools.annotations.exchange import import_annotations as import_annotations
     from fertools.annotations.labels import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
+    from fertools.annotations.publish import publish as publish
     from fertools.core.workspace import Workspace as Workspace
     from fertools.ingest.merge import merge as merge
     from fertools.ingest.options import IngestOptions as IngestOptions
@@ -43,11 +47,15 @@ _HOMES = {
     "SampleOptions": "fertools.samples.dataset",
     "SplitOptions": "fertools.manifests.splits",
     "draw_dataset": "fertools.samples.dataset",
+    "export_annotations": "fertools.annotations.exchange",
     "fill_prior": "fertools.annotations.prior",
+    "import_annotations": "fertools.annotations.exchange",
     "import_labels": "fertools.annotations.labels",
     "generate": "fertools.training.generating",
     "ingest": "fertools.ingest.run",
+    "measure_agreement": "fertools.annotations.agreement",
     "merge": "fertools.ingest.merge",
+    "publish": "fertools.annotations.publish",
     "pull": "fertools.ingest.pull",
     "push": "fertools.ingest.push",
     "read_faces": "fertools.manifests.store",

@@ -59,6 +59,17 @@ def test_the_code_and_the_knowledge_come_from_the_wheel(python: Path, tmp_path: 
         assert Path(line).exists(), line
 
 
+def test_the_rating_page_travels_whole(python: Path, tmp_path: Path) -> None:
+    program = "from fertools.annotations.app.site import STATIC; print(STATIC)"
+    done = subprocess.run([str(python), "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    installed, ours = Path(done.stdout.strip()), ROOT / "fertools" / "annotations" / "app" / "static"
+    assert installed.is_relative_to(python.parent.parent)
+    files = [path.relative_to(ours) for path in sorted(ours.rglob("*")) if path.is_file()]
+    assert len(files) > 10
+    for path in files:
+        assert (installed / path).read_bytes() == (ours / path).read_bytes(), path
+
+
 def test_the_main_job_runs_in_another_folder(python: Path, tmp_path: Path) -> None:
     _run(python, tmp_path, "sample", "drawn", "--people", "3", "--frames", "4")
     assert "subjects" in _run(python, tmp_path, "ingest", "drawn/videos")

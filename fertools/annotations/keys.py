@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.csv_table import CsvTable
+from fertools.annotations.formats.table import LabelTable
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -48,8 +49,8 @@ class Rows:
     target_count: int
 
 
-def find_key(table: CsvTable, wanted: Literal["auto"] | Key) -> Key:
-    """Return the kind of key to find rows by: `wanted`, or the most specific one that the header allows.
+def find_key(table: LabelTable, wanted: Literal["auto"] | Key) -> Key:
+    """Return the kind of key to find rows by: `wanted`, or the most specific one that the columns allow.
 
     Raises:
         InputError: the header lacks the columns for it.
@@ -58,10 +59,10 @@ def find_key(table: CsvTable, wanted: Literal["auto"] | Key) -> Key:
         if wanted in ("auto", key) and set(columns) <= set(table.columns):
             return key
     needed = "face_id, or source and frame_index, or source" if wanted == "auto" else " and ".join(KEY_COLUMNS[wanted])
-    raise InputError(f"{table.path.name}:1: no column says which faces the rows are about; give {needed}")
+    raise InputError(f"{table.name}:1: no column says which faces the rows are about; give {needed}")
 
 
-def match_rows(workspace: Workspace, faces: pa.Table, table: CsvTable, key: Key, report: Report) -> Rows:
+def match_rows(workspace: Workspace, faces: pa.Table, table: LabelTable, key: Key, report: Report) -> Rows:
     """Return which faces the rows are about, and report every row that is about none.
 
     A source or frame in which no face was found is known all the same; its rows label nothing.
@@ -76,7 +77,7 @@ def match_rows(workspace: Workspace, faces: pa.Table, table: CsvTable, key: Key,
     if key == "face_id":
         return _by_face(faces, table.columns["face_id"], report)
     sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded"])
-    source = _find_sources(workspace, sources, table.columns["source"], report)
+    source = find_sources(workspace, sources, table.columns["source"], report)
     source_of_face = _numbers(pc.index_in(faces["source_id"], value_set=sources["source_id"].combine_chunks()))
     if key == "source":
         return Rows("source", source, source_of_face, len(sources))
@@ -97,8 +98,9 @@ def _by_face(faces: pa.Table, ids: Sequence[str], report: Report) -> Rows:
     return Rows("face", target, np.arange(len(faces)), len(faces))
 
 
-def _find_sources(workspace: Workspace, sources: pa.Table, names: Sequence[str], report: Report) -> Integers:
-    finder = _SourceFinder(workspace, sources)
+def find_sources(workspace: Workspace, sources: pa.Table, names: Sequence[str], report: Report) -> Integers:
+    """Return the number of the source that each name means, -1 where it means none, which is reported."""
+    finder = SourceFinder(workspace, sources)
     found = {name: finder.find(name) for name in set(names)}
     numbers = np.full(len(names), -1, np.int64)
     for row, name in enumerate(names):
@@ -110,8 +112,13 @@ def _find_sources(workspace: Workspace, sources: pa.Table, names: Sequence[str],
     return numbers
 
 
-class _SourceFinder:
-    """Finds sources by path, identifier, or any end of a path that only one source has."""
+class SourceFinder:
+    """Finds sources by path, identifier, or any end of a path that only one source has.
+
+    Args:
+        workspace: whose paths are relative to its root.
+        sources: `source_id` and `path`.
+    """
 
     def __init__(self, workspace: Workspace, sources: pa.Table) -> None:
         self._root = f"{workspace.root.as_posix()}/"
@@ -119,6 +126,7 @@ class _SourceFinder:
         self._exact = {path: number for number, path in enumerate(self._paths)}
         self._ids = {name: number for number, name in enumerate(sources["source_id"].to_pylist())}
         self._by_end: dict[int, dict[str, list[int]]] = {}
+        self._by_stem: dict[int, dict[str, list[int]]] = {}
 
     def find(self, name: str) -> int | str:
         """Return the number of the source called `name`, or what is wrong with the name."""
@@ -136,6 +144,21 @@ class _SourceFinder:
             first, second = (self._paths[number] for number in fitting[:2])
             return f"'{name}' may be any of {len(fitting)} sources, such as {first} and {second}; give more of the path"
         return f"there is no source '{name}'; give its path as `manifests/sources.parquet` has it, or the end of it"
+
+    def guess(self, path: PurePath) -> str:
+        """Return the path of the source that a file of labels is named like, with another suffix; else its stem."""
+        for parts in range(1, len(path.parts) + 1):
+            if parts not in self._by_stem:
+                ends = defaultdict(list)
+                for number, name in enumerate(self._paths):
+                    ends["/".join(PurePosixPath(name).with_suffix("").parts[-parts:])].append(number)
+                self._by_stem[parts] = ends
+            fitting = self._by_stem[parts].get("/".join((*path.parts[-parts:-1], path.stem)), [])
+            if len(fitting) == 1:
+                return self._paths[fitting[0]]
+            if not fitting:
+                break
+        return path.stem
 
     def _ends(self, parts: int) -> dict[str, list[int]]:
         """Return the sources by the last `parts` parts of their paths."""

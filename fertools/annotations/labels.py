@@ -1,13 +1,13 @@
-"""Labels from a table: a CSV file with one column that says which faces, and columns that say what they show.
+"""Labels from files into the manifest: one column or two say which faces a row is about, others what they show.
 
-The whole file is checked before anything is written. If one cell is wrong, nothing of the file is applied.
+Whatever the format, all is checked before anything is written. If one cell is wrong, nothing is applied.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,28 +16,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.annotations.formats.plain import read_plain_csv
+from fertools.annotations.formats.table import LabelTable, ReadOptions
 from fertools.annotations.keys import KEY_COLUMNS, Key, Rows, find_key, match_rows
+from fertools.annotations.moments import place_in_time
 from fertools.annotations.prior import without_priors
-from fertools.core.csv_table import CsvTable, read_csv
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.change import changing
+from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LAYERS
 
 LABEL_COLUMNS = ("emotion", "valence", "arousal", "intensity", "subject_id")
 """Columns that are taken over."""
-_ALIASES = {
-    "source_id": "source",
-    "path": "source",
-    "file": "source",
-    "filename": "source",
-    "image": "source",
-    "frame": "frame_index",
-    "subject": "subject_id",
-}
-"""Names of columns that other tables use for the same."""
 _BOUNDS = {column.name: column.bounds for column in FACES.columns if column.bounds is not None}
 
 Cells = list[Any]
@@ -85,53 +77,76 @@ def import_labels(workspace: Workspace, csv_path: Path, *, key: Literal["auto"] 
     Raises:
         InputError: something in the file is wrong; the message has the first line that is, and how many more are.
     """
-    table = _with_known_names(read_csv(csv_path))
+    return apply_labels(workspace, read_plain_csv(csv_path, ReadOptions("")), key=key)
+
+
+def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> ImportSummary:
+    """Apply the labels of a table in memory; see `import_labels`.
+
+    A row with `pts_s` is about the faces of its source at that time: in the span up to `end_s`, or nearer to it than to
+    the source's other times, and no further than half of their usual distance.
+
+    Args:
+        workspace: whose manifest.
+        table: what a file, or several, say.
+        key: which kind of key; `auto` takes the most specific one that the columns allow.
+
+    Raises:
+        InputError: something in the table is wrong; the message has the first place that is, and how many more are.
+    """
     lexicon = load_lexicon(workspace.root)
     with changing(workspace, "importing labels") as faces:
+        problems = _Problems()
+        rows_read, names = len(table), tuple(table.columns)
+        by_time = not {"face_id", "frame_index"} & set(names) and {"source", "pts_s"} <= set(names)
+        if by_time:
+            table = place_in_time(workspace, faces, table, LABEL_COLUMNS, problems.add)
+            problems.refuse()
         chosen = find_key(table, key)
         given = [name for name in LABEL_COLUMNS if name in table.columns]
         if not given:
-            raise InputError(f"{csv_path.name}:1: no column of labels; give one or more of {', '.join(LABEL_COLUMNS)}")
-        problems = _Problems(table)
-        rows = match_rows(workspace, faces, table, chosen, problems.add)
-        values = {name: _read_column(table, name, lexicon, problems.add) for name in given}
-        _check_pairs(table, values, problems.add)
-        _check_repeats(table, rows, values, problems.add)
+            raise InputError(f"{table.name}:1: no column of labels; give one or more of {', '.join(LABEL_COLUMNS)}")
+
+        def report(row: int, message: str) -> None:
+            problems.add(table.places[row], message)
+
+        rows = match_rows(workspace, faces, table, chosen, report)
+        values = {name: _read_column(table, name, lexicon, report) for name in given}
+        _check_pairs(table, values, report)
+        _check_repeats(table, rows, values, report)
         problems.refuse()
         after, summary = _applied(faces, table, rows, values, chosen)
+        known = {*LABEL_COLUMNS, *KEY_COLUMNS[chosen], *(("source", "pts_s", "end_s") if by_time else ())}
+        ignored = tuple(name for name in names if name not in known)
+        summary = replace(summary, rows=rows_read, ignored=ignored)
         if summary.changed:
             store.write_table(workspace.manifest, FACES, after)
     return summary
 
 
 class _Problems:
-    """What is wrong in the file, by line."""
+    """What is wrong, by place, in the order of the file."""
 
-    def __init__(self, table: CsvTable) -> None:
-        self._table = table
-        self._found: dict[int, str] = {}
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
 
-    def add(self, row: int, message: str) -> None:
-        self._found.setdefault(row, message)
+    def add(self, place: str, message: str) -> None:
+        self._found.setdefault(place, message)
 
     def refuse(self) -> None:
         if self._found:
-            row = min(self._found)
+            place = min(self._found, key=_order)
             more = len(self._found) - 1
             others = f"; {more} more line{'s are' if more > 1 else ' is'} wrong too" if more else ""
-            name = self._table.path.name
-            raise InputError(f"{name}:{self._table.lines[row]}: {self._found[row]}{others}; nothing was applied")
+            raise InputError(f"{place}: {self._found[place]}{others}; nothing was applied")
 
 
-def _with_known_names(table: CsvTable) -> CsvTable:
-    names = {name: _ALIASES.get(name, name) for name in table.columns}
-    for name, known in names.items():
-        if list(names.values()).count(known) > 1 and name != known:
-            names[name] = name
-    return CsvTable(table.path, {names[name]: cells for name, cells in table.columns.items()}, table.lines)
+def _order(place: str) -> tuple[str, int]:
+    name, _, line = place.rpartition(":")
+    return name, int(line)
 
 
-def _read_column(table: CsvTable, name: str, lexicon: Lexicon, report: Callable[[int, str], None]) -> Cells:
+def _read_column(table: LabelTable, name: str, lexicon: Lexicon, report: Callable[[int, str], None]) -> Cells:
     """Return a value or None per row of the file; every distinct text is read once."""
     read: dict[str, tuple[Any, str | None]] = {"": (None, None)}
     values = []
@@ -166,17 +181,17 @@ def _read_other(text: str, name: str) -> tuple[Any, str | None]:
     return value, None
 
 
-def _check_pairs(table: CsvTable, values: dict[str, Cells], report: Callable[[int, str], None]) -> None:
-    empty = [None] * len(table.lines)
+def _check_pairs(table: LabelTable, values: dict[str, Cells], report: Callable[[int, str], None]) -> None:
+    empty = [None] * len(table)
     pairs = zip(values.get("valence", empty), values.get("arousal", empty), strict=True)
-    texts = {name: table.columns.get(name, [""] * len(table.lines)) for name in ("valence", "arousal")}
+    texts = {name: table.columns.get(name, [""] * len(table)) for name in ("valence", "arousal")}
     for row, (valence, arousal) in enumerate(pairs):
         if (valence is None) != (arousal is None) and bool(texts["valence"][row]) != bool(texts["arousal"][row]):
             there, lacking = ("valence", "arousal") if arousal is None else ("arousal", "valence")
             report(row, f"{there} without {lacking}, and one means nothing without the other; give both or neither")
 
 
-def _check_repeats(table: CsvTable, rows: Rows, values: dict[str, Cells], report: Callable[[int, str], None]) -> None:
+def _check_repeats(table: LabelTable, rows: Rows, values: dict[str, Cells], report: Callable[[int, str], None]) -> None:
     first_of: dict[tuple[str, int], tuple[int, Any]] = {}
     for row, target in enumerate(rows.target.tolist()):
         for name, cells in values.items():
@@ -187,14 +202,14 @@ def _check_repeats(table: CsvTable, rows: Rows, values: dict[str, Cells], report
                 report(
                     row,
                     f"{name} '{table.columns[name][row]}' contradicts '{table.columns[name][earlier]}' "
-                    f"in line {table.lines[earlier]} for the same {rows.what}",
+                    f"in {table.places[earlier]} for the same {rows.what}",
                 )
 
 
 def _applied(
-    faces: pa.Table, table: CsvTable, rows: Rows, values: dict[str, Cells], key: Key
+    faces: pa.Table, table: LabelTable, rows: Rows, values: dict[str, Cells], key: Key
 ) -> tuple[pa.Table, ImportSummary]:
-    origin = f"import:{table.path.name}"
+    files = [f"import:{place.rpartition(':')[0]}" for place in table.places]
     origins = {"emotion": "emotion_origin", "valence": "va_origin", "subject_id": "subject_origin"}
     touched = np.zeros(len(faces), bool)
     labelled: dict[str, int] = {}
@@ -205,25 +220,25 @@ def _applied(
         touched |= chosen
         after = _put(after, name, cells, chosen, position)
         if name in origins:
-            text = "dataset" if name == "subject_id" else origin
-            after = _put(after, origins[name], [text], chosen, np.zeros(len(faces), np.int64))
+            texts = ["dataset"] * len(files) if name == "subject_id" else files
+            after = _put(after, origins[name], texts, chosen, position)
         if name == "valence":
-            after = _put(after, "va_raters", [None], chosen, np.zeros(len(faces), np.int64))
+            for beside in ("va_raters", "valence_spread", "arousal_spread"):
+                after = _put(after, beside, [None], chosen, np.zeros(len(faces), np.int64))
         if name == "subject_id":
             after = _put(after, "subject_confidence", [None], chosen, np.zeros(len(faces), np.int64))
-    moved = _differs(faces, after, ("emotion",))
+    moved = differs(faces, after, ("emotion",))
     dropped = moved & np.array([text == "prior" for text in after["va_origin"].to_pylist()], bool)
     if dropped.any():
         after = without_priors(after, pa.chunked_array([pa.array(moved)]))
-    known = {*LABEL_COLUMNS, *KEY_COLUMNS[key]}
     summary = ImportSummary(
-        rows=len(table.lines),
+        rows=len(table),
         key=key,
         faces=int(np.isin(rows.target_of_face, rows.target[rows.target >= 0]).sum()),
         labelled=labelled,
-        changed=int(_differs(faces, after, LAYERS).sum()),
+        changed=int(differs(faces, after, LAYERS).sum()),
         priors_dropped=int(dropped.sum()),
-        ignored=tuple(name for name in table.columns if name not in known),
+        ignored=(),
     )
     return after, summary
 
@@ -244,13 +259,3 @@ def _put(
     values = pc.take(pa.array(cells, field.type), pa.array(position, mask=~chosen))
     merged = pc.if_else(pa.array(chosen), values, faces[name])
     return faces.set_column(faces.schema.get_field_index(name), field, merged)
-
-
-def _differs(before: pa.Table, after: pa.Table, names: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which rows differ in one of the label columns `names`; null is like null."""
-    changed = np.zeros(len(before), bool)
-    for name in names:
-        same = pc.fill_null(pc.equal(before[name], after[name]), False)
-        both_null = pc.and_(pc.is_null(before[name]), pc.is_null(after[name]))
-        changed |= ~pc.or_(same, both_null).to_numpy()
-    return changed

@@ -17,6 +17,8 @@ from fertools.manifests import store
 from fertools.manifests.change import changing
 from fertools.manifests.schema import FACES
 
+VA_COLUMNS = ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread")
+"""The columns of the manifest that valence and arousal come with."""
 ORIGIN = "prior"
 """What `va_origin` says of such a value."""
 
@@ -78,7 +80,7 @@ def without_priors(faces: pa.Table, rows: pa.ChunkedArray | None = None) -> pa.T
     stale = pc.fill_null(pc.equal(faces["va_origin"], ORIGIN), False)
     if rows is not None:
         stale = pc.and_(stale, rows)
-    for name in ("valence", "arousal", "va_origin", "va_raters"):
+    for name in VA_COLUMNS:
         faces = _replaced(faces, name, pc.if_else(stale, pa.scalar(None, faces.schema.field(name).type), faces[name]))
     return faces
 

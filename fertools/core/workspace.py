@@ -88,6 +88,26 @@ class Workspace:
         return self.root / "shards"
 
     @property
+    def ratings_log(self) -> Path:
+        """`annotations/ratings.sqlite`: every act of every rater, to which is only ever added."""
+        return self.root / "annotations" / "ratings.sqlite"
+
+    @property
+    def ratings(self) -> Path:
+        """`annotations/ratings.parquet`: what each rater said of each face and frame, as last published."""
+        return self.root / "annotations" / "ratings.parquet"
+
+    @property
+    def rating_lock(self) -> Path:
+        """The file whose lock says that a rating page is being served."""
+        return self.root / "annotations" / ".lock"
+
+    @property
+    def playable(self) -> Path:
+        """`annotations/playable/`: copies of videos that a browser cannot play, made once and safe to delete."""
+        return self.root / "annotations" / "playable"
+
+    @property
     def copies(self) -> Path:
         """`manifests/copies/`: what this workspace and each store that it was copied to last had in common."""
         return self.root / "manifests" / "copies"

@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.faces.templates import template
 
+Picture = NDArray[np.uint8]
+
+_FINER = 3
+"""How many times a part is enlarged before it is turned."""
+
 
 def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int) -> NDArray[np.float64]:
     """Return the similarity transform that moves five points closest to a template's, in the least-squares sense.
@@ -102,13 +107,40 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
         size_px: side of the crop.
     """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    # Sample at least once per source pixel, then average: the mean over each crop pixel's own turned square.
-    fine = max(1, int(np.ceil(1 / scale - 1e-6)))
+    if scale < 1 - 1e-6:
+        return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
+    if matrix[0, 1] == 0 == matrix[1, 0]:
+        return _sampled(frame, matrix, size_px, cv2.INTER_CUBIC)
+    return _enlarged(frame, matrix, size_px)
+
+
+def _shrunk(frame: Picture, matrix: NDArray[np.float64], size_px: int, fine: int) -> Picture:
+    """Sample at least once per source pixel, then average: the mean over each crop pixel's own turned square."""
     finer = matrix * fine
     finer[:, 2] += (fine - 1) / 2
-    side = size_px * fine
-    smooth = cv2.INTER_CUBIC if fine == 1 else cv2.INTER_LINEAR
-    crop = cv2.warpAffine(frame, finer, (side, side), flags=smooth, borderMode=cv2.BORDER_REPLICATE)
-    if fine > 1:
-        crop = cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA)
-    return np.asarray(crop, dtype=np.uint8)
+    crop = _sampled(frame, finer, size_px * fine, cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _enlarged(frame: Picture, matrix: NDArray[np.float64], size_px: int) -> Picture:
+    """Enlarge the part that is shown bicubically, upright, then sample that bilinearly.
+
+    OpenCV turns bicubically at a third of the speed. Between points a third of a pixel apart a straight line is as
+    good: against a picture of more detail the error is 1 to 4 % larger, that of straight lines alone 15 to 35 %.
+    """
+    corners = np.array([(-0.5, -0.5), (size_px - 0.5, -0.5), (-0.5, size_px - 0.5), (size_px - 0.5, size_px - 0.5)])
+    shown = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    last = np.array([frame.shape[1], frame.shape[0]])
+    # Bicubic interpolation reads two pixels to either side.
+    first = (np.floor(shown.min(axis=0)).astype(np.int64) - 3).clip(0, last - 1)
+    end = (np.ceil(shown.max(axis=0)).astype(np.int64) + 4).clip(first + 1, last)
+    part = frame[first[1] : end[1], first[0] : end[0]]
+    part = np.asarray(cv2.resize(part, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_CUBIC), np.uint8)
+    linear = matrix[:, :2] / _FINER
+    offset = matrix[:, 2] + matrix[:, :2] @ (0.5 / _FINER - 0.5 + first)
+    return _sampled(part, np.column_stack([linear, offset]), size_px, cv2.INTER_LINEAR)
+
+
+def _sampled(frame: Picture, matrix: NDArray[np.float64], size_px: int, smooth: int) -> Picture:
+    crop = cv2.warpAffine(frame, matrix, (size_px, size_px), flags=smooth, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8)

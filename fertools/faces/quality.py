@@ -37,6 +37,9 @@ HEAD = _head()
 x points to the right in the picture, y down and z away from the camera.
 """
 
+_SHADOW = np.linalg.pinv(HEAD - HEAD.mean(axis=0))
+"""The linear map of least squares from five points around their mean, (3, 5)."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -134,8 +137,7 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     and Full Perspective", IJCV 22(2), 1997, section 2 (the camera model).
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    head = HEAD - HEAD.mean(axis=0)
-    shadow, *_ = np.linalg.lstsq(head, points - points.mean(axis=0), rcond=None)
+    shadow = _SHADOW @ (points - points.mean(axis=0))
     left, sizes, right = np.linalg.svd(shadow.T, full_matrices=False)
     if sizes[1] < 1e-9:
         return 0.0, 0.0, 0.0

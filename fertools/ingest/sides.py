@@ -34,7 +34,7 @@ Side = Literal["store", "here"]
 KINDS = {
     "subject": ("subject_id", "subject_origin", "subject_confidence"),
     "emotion": ("emotion", "emotion_origin"),
-    "valence and arousal": ("valence", "arousal", "va_origin", "va_raters"),
+    "valence and arousal": ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread"),
     "intensity": ("intensity",),
     "fold": ("fold", "split", "weight"),
 }

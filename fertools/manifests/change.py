@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fertools.core.locking import exclusive
 from fertools.core.workspace import Workspace
@@ -29,3 +32,13 @@ def changing(workspace: Workspace, purpose: str) -> Iterator[pa.Table]:
         store.read_faces(workspace)
     with exclusive(workspace.lock_path, purpose):
         yield store.read_faces(workspace)
+
+
+def differs(before: pa.Table, after: pa.Table, names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which rows differ in one of the columns `names`; null is like null."""
+    changed = np.zeros(len(before), bool)
+    for name in names:
+        same = pc.fill_null(pc.equal(before[name], after[name]), False)
+        both_null = pc.and_(pc.is_null(before[name]), pc.is_null(after[name]))
+        changed |= ~pc.or_(same, both_null).to_numpy()
+    return changed

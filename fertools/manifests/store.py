@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,24 @@ def read_table(
         raise InputError(
             f"the {schema.name} table has no column '{unknown[0]}'; its columns are {', '.join(schema.names)}"
         )
-    try:
+    with _said_of(path):
         check_schema(path, schema, pq.read_schema(path))
         return pq.read_table(path, columns=wanted, filters=filters or None, partitioning=None)
+
+
+def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
+    """Yield the rows of a table group by group, so that it is never in memory as a whole; raises as `read_table`."""
+    with _said_of(path), pq.ParquetFile(path) as file:
+        check_schema(path, schema, file.schema_arrow)
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number)
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """Turn the error of a file that is no Parquet into one that says so."""
+    try:
+        yield
     except pa.ArrowInvalid as error:
         raise SchemaError(
             f"{path} cannot be read as Parquet ({_first_line(error)}); restore it or ingest again"
@@ -220,7 +235,8 @@ def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
         return schema.arrow.empty_table()
     with closing(Spool(paths[0].parent, schema)) as spool:
         for path in paths:
-            spool.add_table(read_table(path, schema))
+            for group in _groups(path, schema):
+                spool.add_table(group)
         return spool.table()
 
 

@@ -26,8 +26,10 @@ class CutDetector:
     def is_cut(self, rgb: NDArray[np.uint8]) -> bool:
         """Return whether `rgb` (H, W, 3) begins a new shot; the first frame never does."""
         # Of a large frame every so many pixels are enough for averages over thousands of them.
-        step = max(1, min(rgb.shape[0] // 180, rgb.shape[1] // 320))
-        small = cv2.resize(np.ascontiguousarray(rgb[::step, ::step]), (32, 18), interpolation=cv2.INTER_AREA)
+        height, width = rgb.shape[:2]
+        step = max(1, min(height // 180, width // 320))
+        some = cv2.resize(rgb, (width // step, height // step), interpolation=cv2.INTER_NEAREST)
+        small = cv2.resize(some, (32, 18), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         thumbnail = grey.astype(np.float64) / 255
         histogram = np.bincount(grey.ravel() // 8, minlength=32) / grey.size

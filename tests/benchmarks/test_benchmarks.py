@@ -54,3 +54,34 @@ def test_agreement_is_counted_by_frame() -> None:
     found = compare(wanted, given)
     assert (found.wanted, found.share) == (4, 0.25)
     assert found.mean == found.worst == pytest.approx(18**0.5)
+
+
+def test_the_rating_page_is_measured_over_http(tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / "bench_rating.py"), "--faces", "600", "--raters", "2", "--seconds", "0.5"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    counts = {line.split()[0]: int(line.split()[1]) for line in ended.stdout.splitlines()[3:]}
+    assert counts["page"] == 2
+    assert counts["write"] == counts["next"] > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read where Linux tells it")
+def test_memory_is_watched_over_the_length_of_a_video(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(FOLDER / "bench_memory.py"),
+        "--seconds",
+        "2",
+        "--bins",
+        "2",
+        "--keep",
+        str(tmp_path),
+    ]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("96 x 96, 50 frames at 25 a second, 50 rows")
+    assert len(lines) == 6
+    resident_mb, anonymous_mb = map(float, lines[-1].split()[-2:])
+    # Torch alone is more than this, and a number that is off by a thousand is more than this machine has.
+    assert 80 < anonymous_mb < resident_mb < 4000

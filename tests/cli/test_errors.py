@@ -56,7 +56,7 @@ def _one_sentence(text: str) -> bool:
         (["ingest", "clips", "--shard", "3/2"], "--shard is '3/2'"),
         (["merge"], "there is nothing in"),
         (["merge", "clips"], "nothing was ingested in"),
-        (["annotate", "--va"], "fertools annotate --va --prior"),
+        (["annotate"], "fertools annotate --va --prior"),
         (["annotate", "--va", "--prior"], "no manifest"),
         (["annotate", "--emotion", "--prior"], "--prior gives valence and arousal"),
         (["annotate", "labels.csv"], "no manifest"),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fertools.faces import smoothing
 from fertools.faces.cascade import Detector
 from fertools.faces.smoothing import smooth
 from fertools.samples.moments import draw_clip
@@ -125,7 +126,7 @@ def test_detected_points_of_a_moving_drawn_face_are_steadier_and_nearer_to_the_t
     moments = draw_clip(person, emotion, look, 30).moments
     truth = np.array([moment.landmarks("visible", 192) for moment in moments])
     clip = write_clip(tmp_path / "a.mp4", [moment.picture("visible", 192) for moment in moments])
-    detector, frames = Detector(min_face="40"), list(FrameReader(clip))
+    detector, frames = Detector(min_face="40", mode="exact"), list(FrameReader(clip))
     found = [detector.detect([frame.rgb])[0] for frame in frames]
     assert all(len(faces) for faces in found)
     points = np.array([faces.landmarks[0] for faces in found], np.float64)
@@ -139,3 +140,13 @@ def test_detected_points_of_a_moving_drawn_face_are_steadier_and_nearer_to_the_t
         return distance(path - (path - truth).mean(axis=0), truth)
 
     assert trembling(steady) < 0.95 * trembling(points)
+
+
+def test_the_fit_is_the_least_squares_one_even_where_moments_are_few() -> None:
+    rng = np.random.default_rng(5)
+    powers = np.vander(np.sort(rng.uniform(-1, 1, 7)), 3, increasing=True)
+    flat = rng.normal(0, 40, (7, 10)) + 500
+    for weights in (rng.uniform(0.1, 1, 7), np.array([0, 0, 1, 0.5, 0, 0.3, 0]), np.array([0, 0, 1, 0.5, 0, 0, 0])):
+        root = np.sqrt(weights)[:, None]
+        wanted = np.linalg.lstsq(powers * root, flat * root, rcond=None)[0]
+        np.testing.assert_allclose(smoothing._fit(powers, flat, weights), wanted, rtol=1e-6, atol=1e-6)

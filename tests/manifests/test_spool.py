@@ -17,11 +17,12 @@ import pytest
 
 from fertools.core import files
 from fertools.core.errors import StorageError
+from fertools.core.workspace import Workspace
 from fertools.manifests import spool as spooling
 from fertools.manifests import store
-from fertools.manifests.schema import FACES
+from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.spool import Spool
-from tests.manifests.rows import Row, face
+from tests.manifests.rows import Row, face, source
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +125,20 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with closing(Spool(tmp_path / "file", FACES)) as spool, pytest.raises(StorageError, match="not a folder"):
         spool.add(rows_of(8))
+
+
+def test_a_rebuild_never_holds_a_large_part_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_GROUP_ROWS", 256)
+    workspace = Workspace.at(tmp_path)
+    rows = FACES.table([face(str(number), frame=number) for number in range(12_000)])
+    store.commit_part(workspace, "large", rows, SOURCES.table([source()]))
+    # In a process of its own, whose pool has counted nothing else.
+    program = (
+        "import sys\nimport pyarrow as pa\n"
+        "from fertools.core.workspace import Workspace\nfrom fertools.manifests import spool, store\n"
+        "spool.BLOCK_ROWS = store._GROUP_ROWS = 256\nstore.rebuild(Workspace.at(sys.argv[1]))\n"
+        "print(pa.default_memory_pool().max_memory())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) < rows.nbytes / 2
+    assert store.read_faces(workspace).equals(rows)

@@ -180,6 +180,8 @@ LAYER_VALUES: dict[str, Any] = {
     "arousal": 0.75,
     "va_origin": "people",
     "va_raters": 3,
+    "valence_spread": 0.25,
+    "arousal_spread": 0.0,
     "intensity": 1.0,
     "fold": 2,
     "split": "train",

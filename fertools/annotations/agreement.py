@@ -1,0 +1,293 @@
+"""How far raters agree: over all, per pair and per rater, with bootstrap intervals over videos.
+
+Everything here is computed from sums per video (`estimators`), so a thousand bootstrap samples cost one pass over the
+items and a product of two matrices.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fertools.annotations.answers import answers
+from fertools.annotations.consistency import measure_anchoring, measure_consistency
+from fertools.annotations.estimators import (
+    ICC_NAMES,
+    PAIR_SUMS,
+    alpha_interval_of,
+    alpha_nominal_of,
+    concordance_of,
+    correlation_of,
+    icc_of,
+    icc_terms,
+    interval_terms,
+    nominal_terms,
+    pair_terms,
+)
+from fertools.annotations.log import RatingLog
+from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
+from fertools.annotations.resampling import interval_of, resample_sums, sum_by_group
+from fertools.annotations.worst import worst_faces, worst_videos
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+
+Floats = npt.NDArray[np.float64]
+
+REPLICATES = 1000
+MEASURES = ("ccc", "pcc", *ICC_NAMES, "alpha")
+"""Measures of an axis; the emotion has `alpha` and `same`, the share of pairs that named the same."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number about raters.
+
+    Attributes:
+        about: `faces`, `traces`, `trace differences` or `emotion`.
+        axis: valence, arousal, or emotion.
+        who: `all`, `anna & ben`, or `anna`.
+        measure: of MEASURES, or `same`.
+        value: None where it is undefined.
+        low: lower end of the 95 % interval; None where there is one video, or it is undefined.
+        high: upper end.
+        items: how many items it rests on.
+    """
+
+    about: str
+    axis: str
+    who: str
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+    items: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """All that `measure_agreement` found.
+
+    Attributes:
+        raters: whose answers.
+        videos: how many sources the bootstrap drew from, by what the estimates are about.
+        replicates: bootstrap samples.
+        seed: of the bootstrap.
+        estimates: over all raters first, then pairs, then raters.
+        worst: items on which raters differ most, the worst first; see `fertools.annotations.worst`.
+        consistency: per rater, how the calibration set was answered again; see `fertools.annotations.consistency`.
+        anchoring: per rater, how pre-marks drew the answers; see there.
+        notes: what could not be computed, and why, in sentences.
+    """
+
+    raters: tuple[str, ...]
+    videos: dict[str, int]
+    replicates: int
+    seed: int
+    estimates: list[Estimate]
+    worst: list[dict[str, Any]]
+    consistency: list[dict[str, Any]]
+    anchoring: list[dict[str, Any]]
+    notes: list[str]
+
+
+def measure_agreement(
+    workspace: Workspace,
+    *,
+    raters: Sequence[str] = (),
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    worst: int = 20,
+) -> Agreement:
+    """Return how far the raters of a workspace agree.
+
+    Args:
+        workspace: whose log of ratings.
+        raters: whose answers; empty for all.
+        replicates: bootstrap samples of videos; 0 for no intervals.
+        seed: of the bootstrap.
+        worst: how many of the worst items to name.
+
+    Raises:
+        InputError: there is no log, a rater is unknown, fewer than two raters answered, or no item was answered by two.
+    """
+    if replicates < 0 or worst < 0:
+        raise InputError("the numbers of bootstrap samples and of worst items cannot be below 0")
+    with RatingLog(workspace.ratings_log, existing=True) as log:
+        table = answers(log, workspace)
+        chosen = choose_raters(table, raters)
+        if len(chosen) < 2:
+            who = f"only {chosen[0]} has" if chosen else "nobody has"
+            raise InputError(
+                f"agreement needs the answers of two raters or more, and {who} answered in {workspace.ratings_log}; "
+                "let another rate the same faces with `fertools annotate --va`"
+            )
+        consistency, anchoring = measure_consistency(table, chosen), measure_anchoring(log, table, chosen, seed)
+    faces, traces = face_ratings(table, chosen), trace_ratings(table, chosen)
+    parts = {"faces": faces, "traces": traces, "trace differences": first_differences(traces)}
+    estimates: list[Estimate] = []
+    videos: dict[str, int] = {}
+    for about, ratings in parts.items():
+        found = axis_estimates(about, ratings, replicates, seed)
+        videos |= {about: len(ratings.starts)} if found else {}
+        estimates += found
+    named = emotion_estimates(faces, replicates, seed)
+    videos |= {"emotion": len(faces.starts)} if named else {}
+    estimates += named
+    if not estimates:
+        raise InputError(
+            f"no face and no frame was answered by two of {', '.join(chosen)}, so there is nothing to compare; "
+            "raise the share that all get with `fertools annotate --va --overlap 0.2`, or let them rate on"
+        )
+    notes = _notes(estimates, videos, replicates)
+    differing = [*worst_faces(faces, worst), *worst_videos(traces, worst)]
+    paths = dict(zip(*store.read_sources(workspace, ("source_id", "path")).to_pydict().values(), strict=True))
+    differing = [{**one, "source": paths.get(one["source_id"])} for one in differing]
+    return Agreement(
+        chosen,
+        videos,
+        replicates,
+        seed,
+        estimates,
+        differing,
+        consistency,
+        anchoring,
+        notes,
+    )
+
+
+def axis_estimates(about: str, ratings: Ratings, replicates: int, seed: int) -> list[Estimate]:
+    """Return CCC, PCC, ICC and interval alpha of both axes; empty if no item has two values.
+
+    CCC and PCC over all are means over the pairs; those of a rater are with the mean of the others. ICC is over the
+    items that all raters rated, alpha over those that two or more did.
+    """
+    found = []
+    for axis in AXES:
+        values = ratings.by_axis[axis]
+        given = np.isfinite(values)
+        if len(values) and (given.sum(axis=1) > 1).any():
+            found += _one_axis(about, axis, ratings, values - values[given].mean(), replicates, seed)
+    return sorted(found, key=_rank)
+
+
+def _one_axis(about: str, axis: str, ratings: Ratings, values: Floats, replicates: int, seed: int) -> list[Estimate]:
+    raters, starts = ratings.raters, ratings.starts
+    pairs = list(itertools.combinations(range(len(raters)), 2))
+    rivals = [(values[:, one], values[:, other]) for one, other in pairs]
+    rivals += [(values[:, one], _mean_of_others(values, one)) for one in range(len(raters))]
+    sums = [sum_by_group(pair_terms(one, other), starts) for one, other in rivals]
+    sums += [sum_by_group(icc_terms(values), starts), sum_by_group(interval_terms(values), starts)]
+    table = np.concatenate(sums, axis=1)
+
+    def evaluate(totals: Floats) -> Floats:
+        two = totals[..., : PAIR_SUMS * len(rivals)].reshape(*totals.shape[:-1], len(rivals), PAIR_SUMS)
+        rest = totals[..., PAIR_SUMS * len(rivals) :]
+        ccc, pcc = concordance_of(two), correlation_of(two)
+        over_all = [_mean(one[..., : len(pairs)]) for one in (ccc, pcc)]
+        alpha = alpha_interval_of(rest[..., len(raters) + 3 :])
+        return np.concatenate(
+            [np.stack(over_all, axis=-1), icc_of(rest[..., : len(raters) + 3]), alpha[..., None], ccc, pcc], axis=-1
+        )
+
+    total = table.sum(axis=0)
+    complete, paired = int(total[PAIR_SUMS * len(rivals)]), int((np.isfinite(values).sum(axis=1) > 1).sum())
+    keys = [("all", name, complete if name in ICC_NAMES else paired) for name in MEASURES]
+    who = [f"{raters[one]} & {raters[other]}" for one, other in pairs] + list(raters)
+    common = [int(total[PAIR_SUMS * number]) for number in range(len(rivals))]
+    keys += [(name, measure, count) for measure in ("ccc", "pcc") for name, count in zip(who, common, strict=True)]
+    return _estimates(about, axis, keys, table, evaluate, replicates, seed)
+
+
+def emotion_estimates(ratings: Ratings, replicates: int, seed: int) -> list[Estimate]:
+    """Return nominal alpha and the share of equal names, over all, per pair and per rater; empty without overlap."""
+    codes, raters = ratings.emotion, ratings.raters
+    if not len(codes) or not ((codes >= 0).sum(axis=1) > 1).any():
+        return []
+    labels, starts = len(ratings.labels), ratings.starts
+    pairs = list(itertools.combinations(range(len(raters)), 2))
+    sums = [sum_by_group(nominal_terms(codes, labels), starts)]
+    sums += [sum_by_group(nominal_terms(codes[:, list(pair)], labels), starts) for pair in pairs]
+    table = np.concatenate(sums, axis=1)
+
+    def evaluate(totals: Floats) -> Floats:
+        blocks = totals.reshape(*totals.shape[:-1], 1 + len(pairs), labels + 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            same = 1 - blocks[..., -1] / blocks[..., :-1].sum(axis=-1)
+        shares = [
+            _mean(same[..., [1 + n for n, pair in enumerate(pairs) if one in pair]]) for one in range(len(raters))
+        ]
+        return np.concatenate([alpha_nominal_of(blocks), same, np.stack(shares, axis=-1)], axis=-1)
+
+    counts = table.sum(axis=0).reshape(1 + len(pairs), labels + 1)[:, :-1].sum(axis=1)
+    common = [int(((codes >= 0).sum(axis=1) > 1).sum()), *(int(count) // 2 for count in counts[1:])]
+    who = ["all", *(f"{raters[one]} & {raters[other]}" for one, other in pairs)]
+    keys = [(name, measure, count) for measure in ("alpha", "same") for name, count in zip(who, common, strict=True)]
+    others = [sum(common[1 + n] for n, pair in enumerate(pairs) if one in pair) for one in range(len(raters))]
+    keys += [(rater, "same", count) for rater, count in zip(raters, others, strict=True)]
+    found = _estimates("emotion", "emotion", keys, table, evaluate, replicates, seed)
+    return sorted(found, key=_rank)
+
+
+def _estimates(
+    about: str,
+    axis: str,
+    keys: list[tuple[str, str, int]],
+    table: Floats,
+    evaluate: Callable[[Floats], Floats],
+    replicates: int,
+    seed: int,
+) -> list[Estimate]:
+    values = evaluate(table.sum(axis=0))
+    low = high = np.full(len(keys), np.nan)
+    if replicates and len(table) > 1:
+        # Both axes and all kinds of items draw the same videos.
+        low, high = interval_of(evaluate(resample_sums(table, replicates, np.random.default_rng(seed))))
+    numbers = [[None if np.isnan(one) else float(one) for one in column] for column in (values, low, high)]
+    return [
+        Estimate(about, axis, who, measure, value, bottom, top, count)
+        for (who, measure, count), value, bottom, top in zip(keys, *numbers, strict=True)
+    ]
+
+
+def _rank(one: Estimate) -> int:
+    """Return 0 for an estimate over all raters, 1 for one of a pair, 2 for one of a rater."""
+    return 1 if " & " in one.who else 0 if one.who == "all" else 2
+
+
+def _mean_of_others(values: Floats, rater: int) -> Floats:
+    others = np.delete(values, rater, axis=1)
+    given = np.isfinite(others)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(given, others, 0.0).sum(axis=1) / given.sum(axis=1)
+    return mean
+
+
+def _mean(values: Floats) -> Floats:
+    """Return the mean over the last axis of what is defined."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(known, values, 0.0).sum(axis=-1) / known.sum(axis=-1)
+    return mean
+
+
+def _notes(estimates: list[Estimate], videos: dict[str, int], replicates: int) -> list[str]:
+    notes = []
+    for about in videos:
+        own = [one for one in estimates if one.about == about and one.who == "all"]
+        if replicates and videos[about] < 2:
+            notes.append(f"{about}: one video, so there is nothing to draw from and no interval")
+        if any(one.measure in ICC_NAMES and one.items < 2 for one in own):
+            notes.append(
+                f"{about}: fewer than two items were rated by all, which ICC needs; name raters who share more"
+            )
+        unknown = [one for one in estimates if one.about == about and " & " in one.who and one.items < 2]
+        if unknown:
+            who = ", ".join(dict.fromkeys(one.who for one in unknown))
+            notes.append(f"{about}: fewer than two items in common between {who}")
+    return notes

@@ -1,0 +1,248 @@
+"""The addresses that the page asks: a Starlette application over a `Desk`.
+
+Every answer about ratings is about one rater's own; there is no address that gives another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from fertools.annotations.agreement import measure_agreement
+from fertools.annotations.app.desk import Desk
+from fertools.annotations.app.guard import Guard
+from fertools.annotations.app.history import read_history
+from fertools.annotations.app.videos import COVERED, Videos
+from fertools.annotations.identical import identical_run
+from fertools.annotations.log import RatingLog
+from fertools.annotations.playable import Playable
+from fertools.core.errors import FertoolsError, InputError, StorageError
+
+STATIC = Path(__file__).parent / "static"
+PAGE = 24
+"""Faces on one page of the page."""
+MOST_EVENTS = 1000
+MOST_BYTES = 8 << 20
+"""What one request may send."""
+PAGES = ("/", "/faces", "/faces/{part}/{face}", "/videos", "/videos/{source}", "/agreement")
+"""Addresses of the page itself; a link to any of them opens it there."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_site(desk: Desk, *, hosts: frozenset[str] | None, token: str | None = None) -> Starlette:
+    """Return the application.
+
+    Args:
+        desk: what it is about; it is closed when the application ends.
+        hosts: values of the `Host` header that are this server's; None accepts any, which needs a token.
+        token: what has to be known; None asks for nothing.
+    """
+    site = _Site(desk)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            site.close()
+
+    routes = [
+        *(Route(path, _open_page) for path in PAGES),
+        Route("/api/settings", site.settings),
+        Route("/api/join", site.join, methods=["POST"]),
+        Route("/api/events", site.record, methods=["POST"]),
+        Route("/api/queue", site.queue),
+        Route("/api/next", site.next),
+        Route("/api/item", site.item),
+        Route("/api/run", site.run),
+        Route("/api/reference", site.reference),
+        Route("/api/history", site.history),
+        Route("/api/agreement", site.agreement),
+        Route("/api/videos", site.list_videos),
+        Route("/api/video", site.video),
+        Route("/face/{face}", site.face),
+        Route("/media/{source}", site.media),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, hosts=hosts, token=token)],
+        exception_handlers={FertoolsError: _refuse, HTTPException: _refuse_plainly},
+        lifespan=lifespan,
+    )
+
+
+async def _open_page(request: Request) -> Response:
+    return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    # A full disk is the server's trouble, and the page tries again; the rest is a mistake in what was asked.
+    return JSONResponse({"error": str(error)}, 503 if isinstance(error, StorageError) else 400)
+
+
+async def _refuse_plainly(request: Request, error: Exception) -> Response:
+    code, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
+    return JSONResponse({"error": detail}, code)
+
+
+class _Site:
+    """The handlers, over one desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        # Slow questions are asked in threads, over a connection of their own.
+        self._log = RatingLog(desk.workspace.ratings_log)
+        self._comparing = asyncio.Lock()
+        self.videos = Videos(desk.catalogue, self._log, desk.settings.plan.seed)
+
+    def close(self) -> None:
+        self.videos.close()
+        self._log.close()
+        self.desk.close()
+
+    def _rater(self, request: Request) -> str:
+        return self.desk.rater(request.query_params.get("rater"))
+
+    async def settings(self, request: Request) -> Response:
+        return JSONResponse({**self.desk.describe(), "covered": COVERED})
+
+    async def join(self, request: Request) -> Response:
+        rater = await self.desk.join((await _read(request)).get("rater"))
+        return JSONResponse({"rater": rater, "counts": self.desk.counts(rater)})
+
+    async def record(self, request: Request) -> Response:
+        content = await _read(request)
+        rater = self.desk.rater(content.get("rater"))
+        events = content.get("events")
+        if not isinstance(events, list) or len(events) > MOST_EVENTS:
+            raise InputError(f"events is a list of at most {MOST_EVENTS}")
+        receipt, refused = await self.desk.record(rater, events)
+        if any(event.kind in ("take", "trace", "undo", "redo") for event in receipt.added):
+            self.videos.forget(rater)
+        return JSONResponse({"saved": receipt.saved, "refused": refused, "counts": self.desk.counts(rater)})
+
+    async def queue(self, request: Request) -> Response:
+        rater, start = self._rater(request), _number(request, "start")
+        count = min(_number(request, "count", PAGE), 4 * PAGE)
+        items = self.desk.items(rater, range(start, start + count))
+        return JSONResponse({"items": items, "counts": self.desk.counts(rater)})
+
+    async def next(self, request: Request) -> Response:
+        rater = self._rater(request)
+        place = self.desk.next_place(rater, _number(request, "after", -1))
+        found = self.desk.items(rater, range(place, place + 1)) if place is not None else [None]
+        return JSONResponse({"item": found[0], "counts": self.desk.counts(rater)})
+
+    async def item(self, request: Request) -> Response:
+        query = request.query_params
+        return JSONResponse(self.desk.item(self._rater(request), query.get("face"), query.get("part", "main")))
+
+    async def run(self, request: Request) -> Response:
+        catalogue, face_id = self.desk.catalogue, request.query_params.get("face", "")
+        if face_id not in catalogue.row_of:
+            raise InputError(f"there is no face '{face_id}' to rate in this workspace")
+        rows = await run_in_threadpool(identical_run, catalogue, catalogue.row_of[face_id])
+        return JSONResponse({"faces": [catalogue.face_ids[row] for row in rows]})
+
+    async def reference(self, request: Request) -> Response:
+        rater, face_id = self._rater(request), request.query_params.get("face")
+        found = self.desk.reference(face_id)
+        # Feedback comes after the answer, or it would be the answer.
+        given = self.desk.item(rater, face_id, "calibration")["done"]
+        return JSONResponse({"reference": found if given else None, "answered": given})
+
+    async def history(self, request: Request) -> Response:
+        found = await run_in_threadpool(read_history, self._log, self._rater(request), _number(request, "skip"))
+        return JSONResponse(found)
+
+    async def agreement(self, request: Request) -> Response:
+        self._rater(request)
+        # One at a time: it is work for a whole core, and others are rating.
+        async with self._comparing:
+            found = await run_in_threadpool(measure_agreement, self.desk.workspace)
+        # Numbers alone: what others said of a face stays hidden.
+        worst = [
+            {"face": one["face_id"], "spread": one["spread"]}
+            for one in found.worst
+            if one.get("face_id") in self.desk.catalogue.row_of
+        ]
+        estimates = [asdict(one) for one in found.estimates]
+        return JSONResponse({"estimates": estimates, "videos": found.videos, "worst": worst, "notes": found.notes})
+
+    async def list_videos(self, request: Request) -> Response:
+        return JSONResponse({"videos": await run_in_threadpool(self.videos.describe, self._rater(request))})
+
+    async def video(self, request: Request) -> Response:
+        rater, source_id = self._rater(request), self._source(request.query_params.get("source"))
+        copy = request.query_params.get("copy") == "1"
+        found = await run_in_threadpool(self.videos.playable, source_id, copy=copy)
+        answer: dict[str, Any] = {"source": source_id, "trace": self.videos.trace(rater, source_id)}
+        if isinstance(found, Playable):
+            copied = found.path.is_relative_to(self.desk.workspace.playable)
+            url = f"/media/{source_id}" + ("?copy=1" if copied else "")
+            answer |= {"state": "ready", "url": url, "type": found.media_type, "times_s": found.times_s}
+        elif found == "preparing":
+            answer |= {"state": "preparing", "share": self.videos.share_prepared(source_id)}
+        else:
+            answer |= {"state": "failed", "error": found}
+        return JSONResponse(answer)
+
+    async def face(self, request: Request) -> Response:
+        row = self.desk.catalogue.row_of.get(request.path_params["face"])
+        if row is None:
+            raise HTTPException(404, "there is no such face")
+        path = self.desk.workspace.root / str(self.desk.catalogue.value("path", row))
+        if not path.is_file():
+            raise HTTPException(404, f"the crop {path} is missing; ingest again")
+        return FileResponse(path, headers={"cache-control": "private, max-age=86400"})
+
+    async def media(self, request: Request) -> Response:
+        source_id = self._source(request.path_params["source"])
+        copy = request.query_params.get("copy") == "1"
+        found = await run_in_threadpool(self.videos.playable, source_id, copy=copy)
+        if not isinstance(found, Playable) or not found.path.is_file():
+            raise HTTPException(404, found if isinstance(found, str) else f"the video {found.path} is missing")
+        return FileResponse(found.path, media_type=found.media_type, headers={"cache-control": "no-cache"})
+
+    def _source(self, source_id: str | None) -> str:
+        if source_id is None or source_id not in self.desk.catalogue.videos:
+            raise InputError(f"there is no video '{source_id}' with faces in this workspace")
+        return source_id
+
+
+async def _read(request: Request) -> dict[str, Any]:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"a request holds at most {MOST_BYTES >> 20} MiB")
+    try:
+        content = json.loads(bytes(body))
+    except ValueError as error:
+        raise InputError("the request is not JSON in UTF-8") from error
+    if not isinstance(content, dict):
+        raise InputError("the request is not a JSON object")
+    return content
+
+
+def _number(request: Request, name: str, default: int = 0) -> int:
+    text = request.query_params.get(name, str(default))
+    if not text.removeprefix("-").isdecimal() or len(text) > 12:
+        raise InputError(f"{name} '{text}' is not a whole number")
+    return int(text)

@@ -1,0 +1,89 @@
+// How far the raters agree, in numbers alone: what others answered stays hidden.
+
+import { get } from "./api.js";
+import { h, signed } from "./dom.js";
+
+const MEASURES = { ccc: "CCC", pcc: "PCC", icc_2_1: "ICC(2,1)", icc_2_k: "ICC(2,k)", icc_3_k: "ICC(3,k)", alpha: "alpha", same: "same name" };
+
+export class AgreementView {
+  static keys = [["M", "Back to the faces"]];
+
+  constructor(app) {
+    this.app = app;
+    this.body = h("div", { class: "tables", "aria-live": "polite" });
+    this.element = h(
+      "div",
+      { class: "view agreement" },
+      h("div", { class: "row apart" }, h("h2", {}, "Agreement"), h("button", { type: "button", onclick: () => this.open() }, "Compute again")),
+      this.body,
+    );
+  }
+
+  async open() {
+    this.body.replaceChildren(h("p", { class: "muted" }, "Computing…"));
+    await this.app.outbox.drained();
+    try {
+      this.#draw(await get("/api/agreement", { rater: this.app.rater }));
+    } catch (error) {
+      this.body.replaceChildren(h("p", {}, `There is no agreement to show: ${error.message}`));
+    }
+  }
+
+  #draw({ estimates, videos, worst, notes }) {
+    const parts = Object.entries(videos).flatMap(([about, count]) => {
+      const own = estimates.filter((one) => one.about === about);
+      const words = `${about}, from ${count} ${count === 1 ? "video" : "videos"}`;
+      return [
+        table(words, "measure", own.filter((one) => one.who === "all"), (one) => MEASURES[one.measure], (one) => one.axis),
+        table(`${about}, per pair, and per rater with the others`, "raters", own.filter((one) => one.who !== "all"), (one) => one.who, (one) => `${one.axis} ${MEASURES[one.measure]}`),
+      ];
+    });
+    this.body.replaceChildren(
+      h("p", { class: "muted small" }, "Square brackets hold 95 % intervals of a bootstrap over videos. A trace is also compared on its differences from frame to frame, which a shared slow drift cannot raise."),
+      ...parts,
+      worst.length ? h("h3", {}, "Faces on which raters differ most") : "",
+      h("div", { class: "row" }, ...worst.map((one) => this.#face(one))),
+      ...notes.map((note) => h("p", { class: "muted small" }, `${note}.`)),
+    );
+  }
+
+  #face(one) {
+    const path = `/faces/main/${one.face}`;
+    const follow = (event) => {
+      event.preventDefault();
+      this.app.go(path);
+    };
+    return h("a", { href: path, class: "worst", onclick: follow }, h("img", { src: `/face/${one.face}`, alt: "Open this face", width: "72", height: "72" }), h("span", { class: "small number" }, one.spread === null ? "named otherwise" : `spread ${one.spread.toFixed(2)}`));
+  }
+
+  reveal() {}
+
+  key() {
+    return false;
+  }
+
+  close() {}
+}
+
+function table(caption, head, estimates, rowOf, columnOf) {
+  if (!estimates.length) return "";
+  const columns = [...new Set(estimates.map(columnOf))];
+  const rows = new Map();
+  for (const one of estimates) rows.set(rowOf(one), { ...rows.get(rowOf(one)), [columnOf(one)]: one });
+  const cell = (one) => {
+    if (!one || one.value === null) return h("td", {}, "–");
+    const interval = one.low === null ? "" : ` [${signed(one.low)}, ${signed(one.high)}]`;
+    return h("td", { title: `${one.items} items` }, h("b", {}, signed(one.value)), h("span", { class: "muted" }, interval));
+  };
+  return h(
+    "div",
+    { class: "card scroll" },
+    h(
+      "table",
+      {},
+      h("caption", {}, caption),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, head), ...columns.map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, ...[...rows].map(([name, cells]) => h("tr", {}, h("th", { scope: "row" }, name), ...columns.map((column) => cell(cells[column]))))),
+    ),
+  );
+}

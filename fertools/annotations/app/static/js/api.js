@@ -1,0 +1,42 @@
+// Asking the server. Being unreachable and being refused are two different things, and so are their errors.
+
+export class Unreachable extends Error {}
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    throw new Unreachable(String(error));
+  }
+  let content = null;
+  try {
+    content = await response.json();
+  } catch {
+    // Cut off on the way, or a refusal in plain words.
+    if (response.ok) throw new Unreachable("the answer was cut off");
+  }
+  if (!response.ok) throw new Refused(response.status, content?.error ?? `the server answered ${response.status}`);
+  return content;
+}
+
+export function get(path, values = {}) {
+  const query = new URLSearchParams(values).toString();
+  return ask(query ? `${path}?${query}` : path, { headers: { accept: "application/json" } });
+}
+
+export function post(path, content, options = {}) {
+  return ask(path, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-fertools": "page" },
+    body: JSON.stringify(content),
+    ...options,
+  });
+}

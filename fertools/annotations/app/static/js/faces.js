@@ -1,0 +1,446 @@
+// Faces one after the other: look, point, go on.
+
+import { get } from "./api.js";
+import { h, signed, tell } from "./dom.js";
+import { PAGE } from "./items.js";
+import { Plane, nudged } from "./plane.js";
+import { Says } from "./says.js";
+
+const SHOW_MS = 260; // how long a mark is seen before the next face comes
+export const FLAGS = { unsure: ["Unsure", "U"], no_face: ["No face", "N"], bad_crop: ["Bad crop", "B"], note: ["Note", "F"] };
+
+export class FacesView {
+  #items = [];
+  #start = 0;
+  #item = null;
+  #run = [];
+  #shown = new Set();
+  #pending = null;
+  #warning = null;
+  #going = null;
+  #told = null;
+
+  constructor(app) {
+    this.app = app;
+    this.plane = new Plane();
+    this.says = new Says();
+    this.#build();
+    this.plane.addEventListener("choose", ({ detail }) => this.#rate(detail.point));
+    this.plane.addEventListener("fault", ({ detail }) => this.says.warn(detail));
+    app.items.addEventListener("change", () => this.#draw());
+    app.addEventListener("priors", () => this.#drawPriors());
+    this.#drawPriors();
+  }
+
+  static keys = [
+    ["Arrows", "Move a point on the plane; Shift makes small steps"],
+    ["Enter", "Keep the point, take the suggestion, keep what was warned of, go on"],
+    ["Space", "Next face that is not answered"],
+    ["Backspace", "The face before"],
+    ["1 – 9", "Name the expression"],
+    ["U", "Unsure"],
+    ["N", "No face"],
+    ["B", "Bad crop"],
+    ["F", "Flag with a note"],
+    ["R", "Apply the answer to the run of near-identical frames"],
+    ["P", "Show or hide the usual points"],
+    ["A", "Go on by itself, or not"],
+  ];
+
+  async open(path) {
+    const [part, face] = path;
+    try {
+      if (face) {
+        const item = await this.app.items.find(face, part);
+        await this.#goTo(item);
+      } else {
+        const item = await this.app.items.next(-1);
+        if (item) await this.#goTo(item);
+        else {
+          await this.#loadPage(0);
+          await this.#goTo(this.#items[0]);
+          this.says.feedback("All is answered. Thank you!", () => {});
+        }
+      }
+    } catch (error) {
+      this.says.warn(`This face cannot be shown: ${error.message}`);
+    }
+  }
+
+  #build() {
+    const tasks = this.app.settings.tasks;
+    this.thumbs = h("div", { class: "thumbs", role: "group", "aria-label": "Faces of this page" });
+    this.where = h("span", { class: "number small muted" });
+    const before = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(-1) }, "\u2039", h("span", { class: "visually-hidden" }, "Page before"));
+    const after = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(1) }, "\u203a", h("span", { class: "visually-hidden" }, "Next page"));
+    const next = h("button", { type: "button", onclick: () => this.#next() }, "Next open face ", h("kbd", {}, "Space"));
+    this.image = h("img", { alt: "The face to rate", draggable: "false" });
+    this.about = h("p", { class: "small muted" });
+    this.runButton = h("button", { type: "button", hidden: true, "aria-keyshortcuts": "R", onclick: () => this.#applyRun() });
+    this.emotions = new Map(
+      this.app.settings.emotions.slice(0, 9).map((emotion, i) => [
+        emotion,
+        h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": String(i + 1), onclick: () => this.#name(emotion) }, h("kbd", {}, String(i + 1)), emotion),
+      ]),
+    );
+    this.flags = new Map(
+      Object.entries(FLAGS).map(([flag, [words, key]]) => [
+        flag,
+        h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": key, onclick: () => this.#flag(flag) }, h("kbd", {}, key), words),
+      ]),
+    );
+    this.byItself = h("input", { type: "checkbox", checked: this.app.choice("advance", true), onchange: () => this.app.choose("advance", this.byItself.checked) });
+    this.priors = h("input", { type: "checkbox", checked: this.app.choice("priors", false), onchange: () => this.app.togglePriors(this.priors.checked) });
+    this.element = h(
+      "div",
+      { class: "view faces" },
+      h("section", { class: "panel tray", "aria-label": "Queue" }, h("div", { class: "row apart" }, before, this.where, after), this.thumbs, next),
+      h(
+        "section",
+        { class: "panel subject", "aria-label": "Face" },
+        h("div", { class: "row apart" }, this.about, this.runButton),
+        h("div", { class: "portrait" }, this.image),
+        tasks.includes("emotion") ? h("div", { class: "choices", role: "group", "aria-label": "Expression" }, ...this.emotions.values()) : h("div", { hidden: true }),
+        h("div", { class: "choices marks", role: "group", "aria-label": "Or say of this picture" }, ...this.flags.values()),
+      ),
+      h(
+        "section",
+        { class: "panel question", "aria-label": "Valence and arousal" },
+        tasks.includes("va") ? this.plane.element : null,
+        this.says.element,
+        h(
+          "div",
+          { class: "row apart small" },
+          h("label", { class: "check" }, this.byItself, "Go on by itself ", h("kbd", {}, "A")),
+          tasks.includes("va") ? h("label", { class: "check" }, this.priors, "Usual points ", h("kbd", {}, "P")) : null,
+        ),
+      ),
+    );
+  }
+
+  async #loadPage(place) {
+    const { start, items } = await this.app.items.page(place);
+    [this.#start, this.#items] = [start, items];
+    this.app.items.prefetch(start + PAGE);
+  }
+
+  async #goTo(item) {
+    if (!item) return;
+    clearTimeout(this.#going);
+    await this.#keepPending();
+    if (item.place !== null && !this.#items.includes(item)) await this.#loadPage(item.place);
+    this.#item = item;
+    this.#run = [];
+    this.#warning = null;
+    this.#told = null;
+    this.plane.setReference(null);
+    this.plane.setPending(null);
+    this.plane.reset();
+    this.image.src = `/face/${item.face}`;
+    this.image.alt = `Face ${item.place === null ? "" : item.place + 1} to rate`;
+    this.app.go(`/faces/${item.part}/${item.face}`, { replace: true });
+    this.says.hint(this.#hint());
+    if (!this.#shown.has(item)) {
+      this.#shown.add(item);
+      this.app.ledger.do("shown", { faces: [item.face], part: item.part, premark: item.premark, hidden: item.hidden });
+    }
+    this.#draw();
+    this.#findRun(item);
+  }
+
+  #hint() {
+    if (this.#item.part === "calibration") return "Calibration: say what you see; then you are shown where others place it.";
+    if (this.#ghost()) return `Suggested by ${this.#item.premark.origin === this.app.settings.prior ? "the prior" : this.#item.premark.origin}: Enter takes it; point anywhere to say otherwise.`;
+    if (this.app.settings.tasks.includes("va")) return "Point at the plane where this face lies.";
+    return "Name what this face expresses.";
+  }
+
+  async #findRun(item) {
+    try {
+      const { faces } = await get("/api/run", { face: item.face });
+      if (this.#item !== item) return;
+      this.#run = faces.filter((face) => face !== item.face);
+    } catch {
+      this.#run = [];
+    }
+    this.#drawRun();
+  }
+
+  #ghost() {
+    const { premark, hidden } = this.#item;
+    return premark && !hidden && this.app.items.answer(this.#item).valence === null ? premark : null;
+  }
+
+  #draw() {
+    if (!this.#item) return;
+    const answer = this.app.items.answer(this.#item);
+    this.plane.setAnswer(answer.valence === null ? null : [answer.valence, answer.arousal]);
+    const ghost = this.#ghost();
+    this.plane.setGhost(ghost && [ghost.valence, ghost.arousal]);
+    for (const [emotion, button] of this.emotions) button.setAttribute("aria-pressed", String(answer.emotion === emotion));
+    for (const [flag, button] of this.flags) button.setAttribute("aria-pressed", String(answer.flags.has(flag)));
+    this.flags.get("note").title = answer.note ?? "";
+    const { part, place } = this.#item;
+    const counts = this.app.counts;
+    const parts = { calibration: `Calibration ${place + 1} of ${counts.calibration}`, main: "", repeat: "" };
+    this.about.textContent = place === null ? "Not in your queue" : parts[part] || `Face ${place + 1} of ${counts.total}`;
+    this.#drawThumbs();
+    this.#drawRun();
+  }
+
+  #drawThumbs() {
+    const buttons = this.#items.map((item) => {
+      const answer = this.app.items.answer(item);
+      const done = this.app.items.isDone(item);
+      const words = [`Face ${item.place + 1}`, done ? "answered" : "open"];
+      if (answer.valence !== null) words.push(`valence ${signed(answer.valence)}, arousal ${signed(answer.arousal)}`);
+      if (answer.emotion) words.push(answer.emotion);
+      const current = item === this.#item;
+      return h(
+        "button",
+        { type: "button", class: "thumb", title: words.join(", "), "aria-label": words.join(", "), "aria-current": current ? "true" : null, onclick: () => this.#goTo(item) },
+        h("img", { src: `/face/${item.face}`, alt: "", loading: "lazy", draggable: "false" }),
+        item.part === "calibration" ? h("span", { class: "tag" }, "first") : null,
+        h("span", { class: "badge" }, done ? "\u2713" : answer.flags.size ? "!" : ""),
+      );
+    });
+    const focused = [...this.thumbs.children].indexOf(document.activeElement);
+    this.thumbs.replaceChildren(...buttons);
+    if (focused >= 0) buttons[focused]?.focus();
+    this.thumbs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    const end = this.#start + this.#items.length;
+    this.where.textContent = this.#items.length ? `${this.#start + 1}\u2013${end} of ${this.app.counts.total}` : "";
+  }
+
+  #drawRun() {
+    const answered = this.#item && this.app.items.answer(this.#item);
+    const ready = answered && (answered.valence !== null || answered.emotion !== null);
+    this.runButton.hidden = !this.#run.length;
+    this.runButton.disabled = !ready;
+    this.runButton.replaceChildren(`Same for ${this.#run.length} near-identical `, h("kbd", {}, "R"));
+    this.runButton.title = ready ? "" : "Answer this face first";
+  }
+
+  #drawPriors() {
+    const shown = this.app.choice("priors", false);
+    this.priors.checked = shown;
+    this.plane.setPriors(shown ? this.app.settings.points : null);
+  }
+
+  #rate(point, accepted = false) {
+    if (!this.#item || !this.app.settings.tasks.includes("va")) return;
+    this.#pending = null;
+    this.plane.setPending(null);
+    this.#warning = null;
+    const [valence, arousal] = point;
+    const { face, part } = this.#item;
+    const id = this.app.ledger.do("rate", { faces: [face], part, valence, arousal, accepted });
+    tell(`Valence ${signed(valence)}, arousal ${signed(arousal)}${accepted ? ", as suggested" : ""}`);
+    this.#after(id);
+  }
+
+  #name(emotion) {
+    if (!this.#item || !emotion || !this.app.settings.tasks.includes("emotion")) return;
+    const { face, part } = this.#item;
+    const again = this.app.items.answer(this.#item).emotion === emotion;
+    const id = this.app.ledger.do("emotion", { faces: [face], part, emotion: again ? null : emotion });
+    tell(again ? "No expression" : emotion);
+    if (again) this.says.hint(this.#hint());
+    else this.#after(id);
+  }
+
+  async #flag(flag) {
+    if (!this.#item) return;
+    const { face, part } = this.#item;
+    const answer = this.app.items.answer(this.#item);
+    const on = !answer.flags.has(flag);
+    const body = { faces: [face], part, flag, on };
+    if (flag === "note") {
+      const note = await this.app.askNote(answer.note ?? "");
+      if (note === null) return;
+      Object.assign(body, { note, on: Boolean(note) });
+      if (!note && !answer.flags.has("note")) return;
+    }
+    const id = this.app.ledger.do("flag", body);
+    tell(`${FLAGS[flag][0]}: ${body.on ? "on" : "off"}`);
+    if (body.on && flag !== "note") this.#after(id);
+  }
+
+  #applyRun() {
+    if (!this.#run.length || this.runButton.disabled) return;
+    const answer = this.app.items.answer(this.#item);
+    const { face, part } = this.#item;
+    // The first is the one that was looked at; the log tells it from the rest by its place.
+    const faces = [face, ...this.#run];
+    if (answer.valence !== null) this.app.ledger.do("rate", { faces, part, valence: answer.valence, arousal: answer.arousal, accepted: answer.accepted });
+    if (answer.emotion !== null) this.app.ledger.do("emotion", { faces, part, emotion: answer.emotion });
+    this.says.hint(`Applied to ${this.#run.length} near-identical frames; Z takes it back.`);
+    tell(`Applied to ${this.#run.length} near-identical frames`);
+    this.#advance();
+  }
+
+  /** After an act: warn, give feedback, or go on. */
+  async #after(id) {
+    const item = this.#item;
+    const answer = this.app.items.answer(item);
+    if (this.#isOutside(item, answer)) return;
+    if (!this.app.items.isDone(item)) {
+      this.says.hint(answer.emotion === null && this.app.settings.tasks.includes("emotion") ? "Now name the expression." : "Now point at the plane.");
+      return;
+    }
+    if (item.part === "calibration" && (await this.#giveFeedback(item, answer, id))) return;
+    this.#advance();
+  }
+
+  #isOutside(item, answer) {
+    const named = this.app.settings.tasks.includes("emotion");
+    const expression = named ? answer.emotion : item.usual;
+    const usual = this.app.settings.points[expression];
+    if (!usual || answer.valence === null || item.part === "calibration") return false;
+    const distance = Math.hypot(answer.valence - usual.valence, answer.arousal - usual.arousal);
+    if (distance <= this.app.settings.usual_radius) return false;
+    const { face, part } = item;
+    this.#warning = this.app.ledger.do("warning", { warning: "outside", faces: [face], part, emotion: expression, distance: Math.round(distance * 1000) / 1000 });
+    // Which label a face came with is not told, or it would be the answer to the next question.
+    const usually = named ? `where ${expression} usually lies` : "where faces of this one's label usually lie";
+    this.says.warn(`This is far from ${usually}. It is saved; point again if you meant another place.`, () => this.#keepWarned());
+    return true;
+  }
+
+  #keepWarned() {
+    if (!this.#warning) return;
+    this.app.ledger.do("override", { target: this.#warning });
+    this.#warning = null;
+    if (this.app.items.isDone(this.#item)) this.#advance();
+    else this.says.hint("Kept.");
+  }
+
+  async #giveFeedback(item, answer, id) {
+    if (this.#told === item) return false;
+    let reference = null;
+    try {
+      if (!(await this.app.outbox.saved(id))) return false;
+      ({ reference } = await get("/api/reference", { rater: this.app.rater, face: item.face }));
+    } catch {
+      return false;
+    }
+    if (!reference || this.#item !== item) return false;
+    this.#told = item;
+    this.plane.setReference([reference.valence, reference.arousal]);
+    const { face, part } = item;
+    const words = [];
+    if (answer.valence !== null) {
+      const distance = Math.hypot(answer.valence - reference.valence, answer.arousal - reference.arousal);
+      words.push(`Here: valence ${signed(reference.valence)}, arousal ${signed(reference.arousal)}; yours is ${distance.toFixed(2)} away.`);
+    }
+    if (reference.emotion) words.push(`Labelled ${reference.emotion}.`);
+    if (reference.origin === this.app.settings.prior) words.push("(The usual point of the expression, not a judgement of this face.)");
+    this.app.ledger.do("feedback", { faces: [face], part, valence: reference.valence, arousal: reference.arousal, origin: reference.origin });
+    this.says.feedback(words.join(" "), () => this.#next());
+    return true;
+  }
+
+  #advance() {
+    if (!this.byItself.checked) {
+      this.says.hint("Kept; Space goes on.");
+      return;
+    }
+    clearTimeout(this.#going);
+    this.#going = setTimeout(() => this.#next(), SHOW_MS);
+  }
+
+  async #next() {
+    clearTimeout(this.#going);
+    await this.#keepPending();
+    const after = this.#item?.place ?? -1;
+    try {
+      const item = await this.app.items.next(after);
+      if (item) await this.#goTo(item);
+      else this.says.feedback("All is answered. Thank you!", () => {});
+    } catch {
+      // Without network, the rest of this page is still there.
+      const rest = this.#items.find((item) => item.place > after) ?? null;
+      if (rest) await this.#goTo(rest);
+      else this.says.warn("The next faces cannot be fetched without the server. What you did is kept here and sent when it is back.");
+    }
+  }
+
+  async #previous() {
+    clearTimeout(this.#going);
+    const place = this.#item?.place;
+    if (place === null || place === undefined || place < 1) return;
+    await this.#step(place - 1);
+  }
+
+  async #turn(pages) {
+    const place = this.#start + pages * PAGE;
+    if (place >= 0 && place < this.app.counts.total) await this.#step(place);
+  }
+
+  async #step(place) {
+    try {
+      await this.#loadPage(place);
+      await this.#goTo(this.#items.find((item) => item.place === place));
+    } catch (error) {
+      this.says.warn(`These faces cannot be fetched: ${error.message}`);
+    }
+  }
+
+  async #keepPending() {
+    if (!this.#pending) return;
+    const [valence, arousal] = this.#pending;
+    this.#pending = null;
+    this.plane.setPending(null);
+    this.app.ledger.do("rate", { faces: [this.#item.face], part: this.#item.part, valence, arousal, accepted: false });
+  }
+
+  #enter() {
+    if (this.#pending) this.#rate(this.#pending);
+    else if (this.#warning) this.#keepWarned();
+    else if (this.says.kind === "feedback") this.#next();
+    else if (this.#ghost()) this.#rate([this.#ghost().valence, this.#ghost().arousal], true);
+    else this.#next();
+  }
+
+  /** After an undo or a redo: show what it was about. */
+  async reveal(act) {
+    const [, part, face] = (act.items[0] ?? "").split(":");
+    if (!face || (this.#item?.face === face && this.#item.part === part)) return this.says.hint(this.#hint());
+    try {
+      await this.#goTo(await this.app.items.find(face, part));
+    } catch {
+      this.says.warn("What was undone cannot be shown without the server.");
+    }
+  }
+
+  key(event) {
+    const point = this.app.settings.tasks.includes("va") && nudged(this.#pending ?? this.plane.answer, event.key, event.shiftKey);
+    if (point) {
+      this.#pending = point;
+      this.plane.setPending(point);
+      tell(`Valence ${signed(point[0])}, arousal ${signed(point[1])}; Enter keeps it`);
+      return true;
+    }
+    const acts = {
+      Enter: () => this.#enter(),
+      " ": () => this.#next(),
+      Backspace: () => this.#previous(),
+      u: () => this.#flag("unsure"),
+      n: () => this.#flag("no_face"),
+      b: () => this.#flag("bad_crop"),
+      f: () => this.#flag("note"),
+      r: () => this.#applyRun(),
+      p: () => this.app.togglePriors(!this.priors.checked),
+      a: () => this.byItself.click(),
+    };
+    if (/^[1-9]$/.test(event.key)) acts[event.key] = () => this.#name(this.app.settings.emotions[Number(event.key) - 1]);
+    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    act?.();
+    return Boolean(act);
+  }
+
+  close() {
+    clearTimeout(this.#going);
+    this.#keepPending();
+  }
+}

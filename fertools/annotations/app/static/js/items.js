@@ -1,0 +1,92 @@
+// The faces that this tab knows of, with the rater's acts on each; kept in step with the ledger.
+
+import { get } from "./api.js";
+import { fold, isDone } from "./fold.js";
+
+export const PAGE = 24;
+
+export class Items extends EventTarget {
+  #byKey = new Map();
+  #pages = new Map();
+
+  constructor(rater, ledger, tasks) {
+    super();
+    this.rater = rater;
+    this.tasks = tasks;
+    ledger.addEventListener("event", ({ detail }) => this.#apply(detail.event, detail.items));
+  }
+
+  /** Return the page of the queue that holds a place, from the server or from memory. */
+  async page(place) {
+    const start = Math.floor(place / PAGE) * PAGE;
+    if (!this.#pages.has(start)) {
+      const answer = await get("/api/queue", { rater: this.rater, start, count: PAGE });
+      this.#pages.set(start, answer.items.map((item) => this.#keep(item)));
+      // Pages far away are forgotten, so that a day's work does not fill the memory.
+      if (this.#pages.size > 40) this.#pages.delete(this.#pages.keys().next().value);
+    }
+    return { start, items: this.#pages.get(start) };
+  }
+
+  /** Load a page ahead of time, pictures too, so that going on never waits. */
+  prefetch(place) {
+    this.page(place)
+      .then(({ items }) => items.forEach((item) => (new Image().src = `/face/${item.face}`)))
+      .catch(() => {});
+  }
+
+  /** Return the first item after a place that is not answered, or null. */
+  async next(after) {
+    const start = Math.floor(Math.max(after, 0) / PAGE) * PAGE;
+    const known = this.#pages.get(start)?.find((item) => item.place > after && !this.isDone(item));
+    if (known) return known;
+    const { item } = await get("/api/next", { rater: this.rater, after });
+    if (!item) return null;
+    // What was done here and is still on its way is not open, whatever the server thinks.
+    const kept = this.#keep(item);
+    if (!this.isDone(kept)) return kept;
+    const { items } = await this.page(item.place);
+    return items.find((one) => one.place > item.place && !this.isDone(one)) ?? null;
+  }
+
+  async find(face, part) {
+    return this.#byKey.get(keyOf({ face, part })) ?? this.#keep(await get("/api/item", { rater: this.rater, face, part }));
+  }
+
+  answer(item) {
+    return fold(item.acts);
+  }
+
+  isDone(item) {
+    return isDone(this.answer(item), this.tasks);
+  }
+
+  #keep(item) {
+    const key = keyOf(item);
+    const known = this.#byKey.get(key);
+    if (!known) {
+      this.#byKey.set(key, item);
+      return item;
+    }
+    // The server may not have seen the latest acts yet; those are kept.
+    const ids = new Set(item.acts.map((act) => act.id));
+    item.acts.push(...known.acts.filter((act) => !ids.has(act.id)));
+    return Object.assign(known, item);
+  }
+
+  #apply(event, names) {
+    if (event.kind === "undo" || event.kind === "redo") {
+      for (const item of this.#byKey.values()) {
+        const act = item.acts.find((one) => one.id === event.target);
+        if (act) act.active = event.kind === "redo";
+      }
+    } else if (["rate", "emotion", "flag"].includes(event.kind)) {
+      for (const name of names) this.#byKey.get(name)?.acts.push({ active: true, ...event });
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+function keyOf(item) {
+  return `face:${item.part}:${item.face}`;
+}

@@ -1,0 +1,112 @@
+// The acts of one rater in this tab: each becomes an event with an identifier of its own, goes to the outbox, and can be
+// undone and redone without end. Other tabs of the same rater are told, and tell us.
+
+import { get } from "./api.js";
+
+const ACTS = new Set(["rate", "emotion", "flag", "take"]);
+
+export class Ledger extends EventTarget {
+  #undo = [];
+  #redo = [];
+  #older = false;
+  #clockAhead_ms = 0;
+  #last_ms = 0;
+  #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("fertools-rating") : null;
+
+  constructor(outbox, rater, serverNow_ms) {
+    super();
+    this.outbox = outbox;
+    this.rater = rater;
+    this.tab = newId();
+    this.#clockAhead_ms = serverNow_ms - Date.now();
+    if (this.#channel) this.#channel.onmessage = ({ data }) => data.rater === this.rater && this.#take(data.event, data.items);
+  }
+
+  close() {
+    this.#channel?.close();
+  }
+
+  async load() {
+    const history = await get("/api/history", { rater: this.rater });
+    this.#undo = history.undo;
+    this.#redo = history.redo;
+    this.#older = history.more;
+    this.#changed();
+  }
+
+  get canUndo() {
+    return this.#undo.length > 0 || this.#older;
+  }
+
+  get canRedo() {
+    return this.#redo.length > 0;
+  }
+
+  /** Do something: make the event, show it, keep it. Returns the event's identifier. */
+  do(kind, body) {
+    // Milliseconds on the server's clock, and never backwards within a tab.
+    this.#last_ms = Math.max(this.#last_ms, Date.now() + Math.round(this.#clockAhead_ms));
+    const event = { id: newId(), kind, tab: this.tab, at_ms: this.#last_ms, ...body };
+    const items = itemsOf(event);
+    this.#take(event, items);
+    this.#channel?.postMessage({ rater: this.rater, event, items });
+    this.outbox.add(this.rater, event);
+    return event.id;
+  }
+
+  /** Take back the last act that counts; resolves with it, or null. */
+  async undo() {
+    if (!this.#undo.length && this.#older) await this.#loadOlder();
+    const act = this.#undo.at(-1);
+    if (!act) return null;
+    this.do("undo", { target: act.id });
+    return act;
+  }
+
+  redo() {
+    const act = this.#redo.at(-1);
+    if (!act) return null;
+    this.do("redo", { target: act.id });
+    return act;
+  }
+
+  async #loadOlder() {
+    const history = await get("/api/history", { rater: this.rater, skip: this.#undo.length });
+    this.#undo = history.undo;
+    this.#older = history.more;
+  }
+
+  #take(event, items) {
+    if (ACTS.has(event.kind)) {
+      this.#undo.push({ id: event.id, kind: event.kind, items });
+      this.#redo = [];
+    } else if (event.kind === "undo") {
+      move(event.target, this.#undo, this.#redo);
+    } else if (event.kind === "redo") {
+      move(event.target, this.#redo, this.#undo);
+    }
+    this.dispatchEvent(new CustomEvent("event", { detail: { event, items } }));
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** Return 128 random bits. (crypto.randomUUID is only there on loopback and HTTPS.) */
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function move(id, from, to) {
+  const place = from.findIndex((act) => act.id === id);
+  if (place >= 0) to.push(...from.splice(place, 1));
+}
+
+/** Name the items that an event is about, as the server does. */
+export function itemsOf(event) {
+  const items = (event.faces ?? []).map((face) => `face:${event.part ?? "main"}:${face}`);
+  if (event.source) items.push(`source:${event.source}`);
+  return items;
+}

@@ -1,0 +1,124 @@
+"""How raters agree with themselves, and how far pre-marks draw their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fertools.annotations.estimators import concordance, correlation
+from fertools.annotations.log import RatingLog
+from fertools.annotations.matrix import AXES
+from fertools.annotations.resampling import interval_of
+
+REPLICATES = 1000
+
+
+def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
+    """Return how each rater answered the calibration set again.
+
+    Args:
+        answers: rows of `fertools.annotations.answers.ANSWERS`.
+        raters: whose.
+
+    Returns:
+        Per rater with repeats `rater`, `faces`; of each axis `ccc`, `pcc` and `mean_difference` (mean absolute);
+        `faces_named` and `same_emotion` (share named alike). What is undefined is None.
+    """
+    twice = pa.array(["calibration", "repeat"])
+    table = answers.filter(pc.and_(pc.equal(answers["kind"], "face"), pc.is_in(answers["part"], value_set=twice)))
+    frame = table.select(["rater", "part", "face_id", "emotion", *AXES]).to_pandas()
+    first, again = (frame[frame["part"] == part].drop(columns="part") for part in ("calibration", "repeat"))
+    both = first.merge(again, on=["rater", "face_id"], suffixes=("", "_again"))
+    found = []
+    for rater in raters:
+        own = both[both["rater"] == rater]
+        rated = own[own["valence"].notna() & own["valence_again"].notna()]
+        named = own[own["emotion"].notna() & own["emotion_again"].notna()]
+        if rated.empty and named.empty:
+            continue
+        row: dict[str, Any] = {"rater": rater, "faces": len(rated)}
+        for axis in AXES:
+            one, other = rated[axis].to_numpy(np.float64), rated[f"{axis}_again"].to_numpy(np.float64)
+            row[axis] = {
+                "ccc": _number(concordance(one, other)),
+                "pcc": _number(correlation(one, other)),
+                "mean_difference": _number(float(np.abs(one - other).mean())) if len(one) else None,
+            }
+        same = float((named["emotion"] == named["emotion_again"]).mean()) if len(named) else None
+        found.append({**row, "faces_named": len(named), "same_emotion": same})
+    return found
+
+
+def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str], seed: int) -> list[dict[str, Any]]:
+    """Return how much nearer answers lie to a pre-mark that was shown than to one that was kept back.
+
+    A pull above 0 whose interval leaves out 0 says that the pre-mark, and not only the face, was answered.
+
+    Args:
+        log: where the pre-marks are.
+        answers: rows of `fertools.annotations.answers.ANSWERS`.
+        raters: whose.
+        seed: of the bootstrap over faces.
+
+    Returns:
+        For all raters together (`rater` is `all`) and per rater with answers of both kinds: `shown` and `hidden`
+        (how many), `distance_shown` and `distance_hidden` (mean distance in the plane), `pull` (the latter less the
+        former), its 95 % interval `low` and `high`, and `accepted` (share of the shown that was accepted as it was).
+    """
+    seen = _premarks(log)
+    table = answers.filter(pc.and_(pc.equal(answers["kind"], "face"), pc.is_valid(answers["premark"])))
+    frame = table.select(["rater", "part", "face_id", "premark", "accepted", *AXES]).to_pandas()
+    frame = frame[frame["valence"].notna() & frame["rater"].isin(list(raters))]
+    frame = frame.merge(seen, on=["rater", "part", "face_id"])
+    frame["distance"] = np.hypot(
+        frame["valence"] - frame["premark_valence"], frame["arousal"] - frame["premark_arousal"]
+    )
+    found = []
+    for rater, own in [("all", frame), *((rater, frame[frame["rater"] == rater]) for rater in raters)]:
+        shown = own[own["premark"] == "shown"]
+        near, far = (own.loc[own["premark"] == kind, "distance"].to_numpy(np.float64) for kind in ("shown", "hidden"))
+        if not len(near) or not len(far):
+            continue
+        rng = np.random.default_rng(seed)
+        low, high = interval_of(_resampled_mean(far, rng) - _resampled_mean(near, rng))
+        found.append(
+            {
+                "rater": rater,
+                "shown": len(near),
+                "hidden": len(far),
+                "distance_shown": float(near.mean()),
+                "distance_hidden": float(far.mean()),
+                "pull": float(far.mean() - near.mean()),
+                "low": _number(float(low)),
+                "high": _number(float(high)),
+                "accepted": float(shown["accepted"].mean()),
+            }
+        )
+    return found
+
+
+def _premarks(log: RatingLog) -> pd.DataFrame:
+    """Return the pre-mark of the last showing per rater, part and face, whether it was drawn or not."""
+    rows = log.connection.execute(
+        "SELECT rater, part, value, json_extract(body, '$.premark.valence'), json_extract(body, '$.premark.arousal') "
+        "FROM events, json_each(body, '$.faces') WHERE events.kind = 'shown' "
+        "AND json_extract(body, '$.premark.valence') IS NOT NULL ORDER BY done_ms, number"
+    ).fetchall()
+    names = ["rater", "part", "face_id", "premark_valence", "premark_arousal"]
+    table = pd.DataFrame(rows, columns=names).astype({"premark_valence": float, "premark_arousal": float})
+    return table.drop_duplicates(names[:3], keep="last")
+
+
+def _resampled_mean(values: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Return means of bootstrap samples; (REPLICATES,)."""
+    return np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(REPLICATES)])
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value

@@ -1,0 +1,135 @@
+"""RECOLA and SEWA: continuous values over time in CSV with semicolons.
+
+RECOLA has a file per recording and axis: a header `time;FM1;FM2;...` and a column per rater, in seconds. SEWA, as in
+the AVEC challenges, has a file per recording without a header: name, time, arousal, valence and more.
+
+Source: F. Ringeval, A. Sonderegger, J. Sauer and D. Lalanne, "Introducing the RECOLA multimodal corpus", EmoSPACE 2013;
+J. Kossaifi et al., "SEWA DB", IEEE TPAMI 43 (2021); F. Ringeval et al., "AVEC 2017", and the files of these.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from fertools.annotations.formats.rows import by_source
+from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, axis_of, number, read_text
+from fertools.core import files
+from fertools.core.csv_table import read_csv
+from fertools.core.errors import InputError
+
+GOLD = ("gold_standard", "gold", "value")
+"""Names of a column that is everybody's and no single rater's."""
+
+
+def read_recola(path: Path, options: ReadOptions) -> LabelTable:
+    """Return the rows of one recording, by time: a value per rater, or the gold standard.
+
+    Raises:
+        InputError: nothing says which axis it is, or a line is not what it should be.
+    """
+    first = read_text(path).lstrip().split("\n", 1)[0]
+    if first.count(";") >= 3 and not first.lower().startswith("time"):
+        return _read_sewa(path, options)
+    table = read_csv(path)
+    axis = axis_of(path, options.axis)
+    if "time" not in table.columns or len(table.columns) < 2:
+        raise InputError(f"{path.name}:1: the header is not time;RATER;RATER...; give another format")
+    return rater_columns(path, options.source, axis, table.columns, table.lines, "time", 1.0)
+
+
+def rater_columns(
+    path: Path,
+    source: str,
+    axis: str,
+    columns: dict[str, list[str]],
+    lines: list[int],
+    time: str,
+    second: float,
+) -> LabelTable:
+    """Return a row per time and rater of a table with a column each; the gold standard has no rater.
+
+    Args:
+        path: the file.
+        source: what it is about.
+        axis: what its values are.
+        columns: its cells.
+        lines: the line of each row.
+        time: the name of its column of times.
+        second: how much of the time column's unit is a second.
+    """
+    rows = Rows(path)
+    for name, cells in columns.items():
+        if name == time or not name:
+            continue
+        for line, moment, cell in zip(lines, columns[time], cells, strict=True):
+            who = {} if name in GOLD else {"rater": name}
+            at_s = number(moment, path, line, time) / second
+            value = number(cell, path, line, axis) if cell else None
+            rows.add(line, source=source, pts_s=at_s, **who, **{axis: None if value is None else cell})
+    return rows.table()
+
+
+def _read_sewa(path: Path, options: ReadOptions) -> LabelTable:
+    rows = Rows(path)
+    for line, text in enumerate(read_text(path).splitlines(), 1):
+        cells = [cell.strip() for cell in text.split(";")]
+        if not text.strip():
+            continue
+        if len(cells) < 4:
+            raise InputError(f"{path.name}:{line}: {len(cells)} cells, not name;time;arousal;valence; correct the line")
+        arousal, valence = (number(cells[place], path, line, AXES[3 - place]) for place in (2, 3))
+        rows.add(
+            line,
+            source=options.source,
+            pts_s=number(cells[1], path, line, "time"),
+            valence=valence,
+            arousal=arousal,
+        )
+    return rows.table()
+
+
+def write_recola(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
+    """Write `valence/VIDEO.csv` and `arousal/VIDEO.csv` below `out`, with the manifest's value as gold standard.
+
+    Raises:
+        InputError: two faces of a frame differ.
+    """
+    written = []
+    for name, frames in by_source(timed_faces(faces), AXES, "RECOLA"):
+        for axis in AXES:
+            lines = [
+                f"{as_text(t)};{as_text(v)}"
+                for t, v in zip(frames["pts_s"].to_numpy(), frames[axis].to_numpy(), strict=True)
+            ]
+            written.append(out / axis / f"{name}.csv")
+            files.write_text(written[-1], "\n".join([f"time;{GOLD[0]}", *lines]) + "\n")
+    return written
+
+
+def write_sewa(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
+    """Write `VIDEO.csv` below `out`: name, time, arousal, valence.
+
+    Raises:
+        InputError: two faces of a frame differ.
+    """
+    written = []
+    for name, frames in by_source(timed_faces(faces), AXES, "SEWA"):
+        columns = (frames[one].to_numpy() for one in ("pts_s", "arousal", "valence"))
+        lines = [f"'{Path(name).name}';{';'.join(map(as_text, row))}" for row in zip(*columns, strict=True)]
+        written.append(out / f"{name}.csv")
+        files.write_text(written[-1], "\n".join([*lines, ""]))
+    return written
+
+
+def timed_faces(faces: pd.DataFrame) -> pd.DataFrame:
+    """Return the faces of videos that have valence and arousal.
+
+    Raises:
+        InputError: there is none.
+    """
+    timed = faces[faces["valence"].notna() & faces["pts_s"].notna()]
+    if timed.empty:
+        raise InputError("no face of a video has valence and arousal, and this format is by time; export to csv")
+    return timed

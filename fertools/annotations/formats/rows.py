@@ -1,0 +1,73 @@
+"""What is exported: the faces that have a label, each with its place, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+
+LABELS = ("emotion", "valence", "arousal", "intensity", "subject_id")
+FRAME_S = 0.04
+"""How long a frame is taken to last where its video does not say."""
+
+
+def labelled_faces(workspace: Workspace) -> pd.DataFrame:
+    """Return the kept faces that have an emotion or valence and arousal, sorted by source, frame and identifier.
+
+    Returns:
+        `face_id`, `source` (path), `frame_index`, `pts_s`, `crop` (path), `size_px`, the columns of LABELS,
+        `va_origin`, `frames` (of the source) and `frame_s` (how long each lasts).
+
+    Raises:
+        InputError: no face has a label.
+    """
+    names = ("face_id", "source_id", "frame_index", "pts_s", "path", "size_px", *LABELS, "va_origin", "emotion_origin")
+    faces = store.read_faces(workspace, names, [("status", "=", "kept")])
+    faces = faces.filter(pc.or_(pc.is_valid(faces["emotion"]), pc.is_valid(faces["valence"])))
+    if not len(faces):
+        raise InputError(
+            f"no face in {workspace.manifest} has a label; `fertools annotate publish` writes those of people"
+        )
+    sources = store.read_sources(workspace, ("source_id", "path", "frames_decoded", "duration_s")).to_pandas()
+    sources = sources.rename(columns={"path": "source", "frames_decoded": "frames"})
+    sources["frame_s"] = (sources["duration_s"] / (sources["frames"] - 1)).where(sources["frames"] > 1)
+    sources["frame_s"] = sources["frame_s"].replace([np.inf, 0], np.nan).fillna(FRAME_S)
+    table = faces.to_pandas().rename(columns={"path": "crop"})
+    table = table.merge(sources.drop(columns="duration_s"), on="source_id", how="left")
+    ordered: pd.DataFrame = table.sort_values(["source", "frame_index", "face_id"], ignore_index=True)
+    return ordered
+
+
+def records(faces: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of `labelled_faces` as objects; what is unknown is None, and float32 stays what it is."""
+    columns = {name: faces[name].to_numpy() for name in faces.columns}
+    cells = zip(*columns.values(), strict=True)
+    return [
+        {name: None if value is None or value != value else value for name, value in zip(columns, row, strict=True)}
+        for row in cells
+    ]
+
+
+def by_source(faces: pd.DataFrame, labels: tuple[str, ...], format_name: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the path of each source without its suffix, and its faces with one row a frame.
+
+    Raises:
+        InputError: two faces of one frame have different labels, which a format by frame cannot tell apart.
+    """
+    for source, own in faces.groupby("source", sort=True):
+        frames = own.drop_duplicates(["frame_index", *labels])
+        if (repeated := frames["frame_index"].duplicated()).any():
+            frame = int(frames.loc[repeated, "frame_index"].iloc[0])
+            raise InputError(
+                f"frame {frame} of {source} shows several faces with different labels, and {format_name} has one row "
+                "a frame; export to csv, which names faces"
+            )
+        yield PurePosixPath(str(source)).with_suffix("").as_posix().lstrip("/"), frames

@@ -1,0 +1,166 @@
+"""Videos for a browser: the file itself where browsers play it, else a copy that is made once; and its frames' times.
+
+A frame is named by its number, as the manifest counts it. The page learns from the browser which media time it shows,
+and `times_s` says which frame that is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+
+COPY_SIDE_PX = 960
+"""The longer side of a copy at most; a rater needs no more, and a browser decodes it without dropping frames."""
+_TICKS = Fraction(1, 1000)
+_PLAYED = {".mp4": {"h264", "av1", "vp9"}, ".m4v": {"h264"}, ".webm": {"vp8", "vp9", "av1"}}
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A file that a browser plays.
+
+    Attributes:
+        path: the file.
+        media_type: its type, with the codec where that is known.
+        times_s: media time at which each frame is shown, from frame 0.
+    """
+
+    path: Path
+    media_type: str
+    times_s: list[float]
+
+
+def as_it_is(path: Path) -> Playable | None:
+    """Return the video itself if browsers play its container and codec, else None.
+
+    Raises:
+        InputError: the file cannot be opened as a video.
+    """
+    codecs = _PLAYED.get(path.suffix.lower())
+    if codecs is None:
+        return None
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise InputError(f"{path} has no video stream")
+            stream = container.streams.video[0]
+            context = stream.codec_context
+            # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
+            if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (
+                "yuv420p",
+                "yuvj420p",
+            ):
+                return None
+            packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+            if any(packet.pts is None for packet in packets) or stream.time_base is None:
+                return None
+            ticks = sorted(packet.pts for packet in packets if packet.pts is not None)
+            times_s = [float(tick * stream.time_base) for tick in ticks]
+            media_type = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
+            return Playable(path, media_type, times_s)
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path} cannot be opened as a video ({error.strerror})") from error
+
+
+def copy_paths(workspace: Workspace, source_id: str) -> tuple[Path, Path]:
+    """Return where the copy of a source lies, and the table of its frames' times."""
+    suffix, _, _ = _encoder()
+    return workspace.playable / f"{source_id}{suffix}", workspace.playable / f"{source_id}.json"
+
+
+def find_copy(workspace: Workspace, source_id: str) -> Playable | None:
+    """Return the copy of a source if it has been made."""
+    video, table = copy_paths(workspace, source_id)
+    if not (video.is_file() and table.is_file()):
+        return None
+    return Playable(video, _encoder()[2], json.loads(table.read_text(encoding="utf-8"))["times_s"])
+
+
+def make_copy(
+    workspace: Workspace, source_id: str, path: Path, *, advance: Callable[[int], None] = lambda done: None
+) -> Playable:
+    """Make a copy of a video that a browser plays, every frame in its place, or return the one that is there.
+
+    Times begin at zero. A video that breaks off is copied as far as it can be read.
+
+    Args:
+        workspace: where the copy goes.
+        source_id: what it is called.
+        path: the video.
+        advance: called with the number of frames written.
+
+    Raises:
+        InputError: the file cannot be read as a video.
+        StorageError: the disk is full or cannot be written.
+    """
+    if (found := find_copy(workspace, source_id)) is not None:
+        return found
+    video, table = copy_paths(workspace, source_id)
+    with files.replacing(video) as temporary:
+        times_s = _encode(path, temporary, advance)
+    # The copy counts from here on: the table comes after the video that it is about.
+    files.write_json(table, {"times_s": times_s})
+    return Playable(video, _encoder()[2], times_s)
+
+
+def _encoder() -> tuple[str, str, str]:
+    """Return the suffix, the encoder and the media type of copies: what every browser plays and this FFmpeg writes."""
+    if "libvpx" in av.codecs_available:
+        return ".webm", "libvpx", "video/webm"
+    return ".mp4", "libx264", "video/mp4"
+
+
+def _encode(path: Path, target: Path, advance: Callable[[int], None]) -> list[float]:
+    _, encoder, _ = _encoder()
+    options = {"deadline": "realtime", "cpu-used": "8", "crf": "10"} if encoder == "libvpx" else {"preset": "veryfast"}
+    times_s: list[float] = []
+    with av.open(str(target), "w") as container:
+        stream: av.VideoStream | None = None
+        for frame in _frames(path):
+            picture = _picture(frame)
+            if stream is None:
+                stream = cast(av.VideoStream, container.add_stream(encoder, rate=1000, options=options))
+                stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
+                stream.time_base = stream.codec_context.time_base = _TICKS
+                stream.codec_context.gop_size = 25
+                stream.bit_rate = 4_000_000
+                first_s = frame.pts_s or 0.0
+            # Containers round to milliseconds; two frames never share one, so that each can be told from the next.
+            tick = max(round(((frame.pts_s or 0.0) - first_s) * 1000), round(times_s[-1] * 1000) + 1 if times_s else 0)
+            picture.pts, picture.time_base = tick, _TICKS
+            times_s.append(tick / 1000)
+            container.mux(stream.encode(picture))
+            advance(len(times_s))
+        if stream is not None:
+            container.mux(stream.encode())
+    return times_s
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    reader = FrameReader(path)
+    try:
+        yield from reader
+    except BrokenVideoError:
+        # What came before is good, and the sources table says that the rest is missing.
+        return
+
+
+def _picture(frame: Frame) -> av.VideoFrame:
+    height, width = frame.rgb.shape[:2]
+    scale = min(1.0, COPY_SIDE_PX / max(height, width))
+    # Halved colour needs even sides.
+    even_width, even_height = (max(2, round(side * scale / 2) * 2) for side in (width, height))
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.rgb), format="rgb24")
+    return picture.reformat(width=even_width, height=even_height, format="yuv420p")

@@ -1,0 +1,43 @@
+"""`fertools annotate import`: labels and ratings from files of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+
+
+@click.command("import")
+@click.argument("format_name", metavar="FORMAT")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
+@workspace_option
+@click.option("--source", default=None, help="The video the files are about.  [default: the one they are named like]")
+@click.option("--axis", default=None, metavar="valence|arousal", help="Of files that do not say which they hold.")
+@click.option("--classes", default=None, metavar="A,B,...", help="Expressions in the order of the format's numbers.")
+@json_option
+def command(
+    format_name: str,
+    paths: tuple[Path, ...],
+    folder: Path,
+    source: str | None,
+    axis: str | None,
+    classes: str | None,
+    as_json: bool,
+) -> int:
+    """Read files of FORMAT: csv, parquet, affwild2, afew-va, affectnet, recola, sewa, elan, cvat, label-studio, muse.
+
+    Labels go into the manifest, with the file's name as their origin. What single raters said goes into the log of
+    ratings, for agreement and publish. A mistake anywhere is reported with its line, and nothing is applied.
+    """
+    from fertools.annotations.exchange import import_annotations
+
+    order = [name.strip() for name in classes.split(",")] if classes is not None else None
+    summary = import_annotations(open_workspace(folder), format_name, paths, source=source, axis=axis, classes=order)
+    result: dict[str, Any] = {name.replace("_", " "): value for name, value in vars(summary).items()}
+    if not as_json:
+        result |= {name: ", ".join(value) or "none" for name, value in result.items() if isinstance(value, tuple)}
+    print_result(result, as_json)
+    return 0

@@ -1,0 +1,48 @@
+"""`fertools annotate publish`: what people said, as one value per face in the manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+
+
+@click.command("publish")
+@workspace_option
+@click.option(
+    "--method",
+    type=click.Choice(["mean", "median", "ewe"]),
+    default="mean",
+    show_default=True,
+    help="How raters are put together; ewe weighs them by their agreement with the others.",
+)
+@click.option(
+    "--lag", "lag_s", type=float, default=0.0, show_default=True, help="Seconds by which raters react late in traces."
+)
+@click.option("--rater", "raters", multiple=True, metavar="NAME", help="Only these; may be given several times.")
+@click.option("--overwrite", is_flag=True, help="Replace labels that came with the dataset or a table, too.")
+@json_option
+def command(folder: Path, method: Any, lag_s: float, raters: tuple[str, ...], overwrite: bool, as_json: bool) -> int:
+    """Write what raters say together into the manifest: valence and arousal with their spread, and the expression.
+
+    All current answers go to annotations/ratings.parquet. The expression is the majority's; where two tie there is
+    none. Labels of the dataset or of a table stay, unless --overwrite. Run it again whenever there are new answers.
+    """
+    from fertools.annotations.publish import publish
+
+    summary = publish(open_workspace(folder), method=method, lag_s=lag_s, raters=raters, overwrite=overwrite)
+    result: dict[str, Any] = {name.replace("_", " "): value for name, value in vars(summary).items()}
+    if not as_json:
+        result["raters"] = ", ".join(summary.raters)
+        result["weights"] = "; ".join(
+            f"{axis}: {', '.join(f'{rater} {weight:.2f}' for rater, weight in weights.items())}"
+            for axis, weights in summary.weights.items()
+        )
+        result = {name: value for name, value in result.items() if value not in (0, "") or name in ("lag s", "changed")}
+    print_result(result, as_json)
+    if not as_json and summary.kept_va + summary.kept_emotions:
+        click.echo("Labels that came with the dataset or a table stayed; --overwrite replaces them.", err=True)
+    return 0

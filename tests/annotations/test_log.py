@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fertools.annotations.log import Batch, RatingLog
+from fertools.core.errors import InputError, SchemaError, StorageError
+from tests.annotations.acts import event
+
+
+def test_an_event_counts_once_however_often_it_is_sent(tmp_path: Path) -> None:
+    first, second = event("join"), event("flag", faces=["f"], flag="unsure", on=True)
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        assert log.append("anna", [first]).added == (first,)
+        receipt = log.append("anna", [first, second])
+        assert receipt.saved == (first.id, second.id)
+        assert receipt.added == (second,)
+        assert [logged.event for logged in log.events()] == [first, second]
+
+
+def test_an_identifier_belongs_to_one_event(tmp_path: Path) -> None:
+    mine = event("flag", faces=["f"], flag="unsure", on=True)
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        log.append("anna", [mine])
+        receipt = log.append("ben", [mine, event("join")])
+        assert list(receipt.refused) == [mine.id]
+        assert len(receipt.saved) == 1
+        assert [logged.rater for logged in log.events()] == ["anna", "ben"]
+
+
+def test_events_can_be_neither_changed_nor_deleted(tmp_path: Path) -> None:
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        log.append("anna", [event("join")])
+        for statement in ("DELETE FROM events", "UPDATE events SET rater = 'ben'"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                log.connection.execute(statement)
+        assert log.raters() == ["anna"]
+
+
+def test_a_batch_that_fails_leaves_nothing_and_the_next_one_goes_in(tmp_path: Path) -> None:
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        log.connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON events WHEN new.kind = 'flag' "
+            "BEGIN SELECT raise(ABORT, 'disk full'); END"
+        )
+        bad = event("flag", faces=["f"], flag="unsure", on=True)
+        with pytest.raises(StorageError, match="disk full"):
+            log.append_batches([Batch("anna", [event("join")]), Batch("ben", [bad])])
+        assert list(log.events()) == []
+        assert log.append("anna", [event("join")]).added
+
+
+def test_a_clock_that_runs_ahead_is_cut_at_the_arrival(tmp_path: Path) -> None:
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        log.append("anna", [event("join", 10**15)], received_ms=1000)
+        log.append("anna", [event("join", 1500)], received_ms=2000)
+        log.append("anna", [event("join", 500)], received_ms=3000)
+        assert [logged.done_ms for logged in log.events()] == [500, 1000, 1500]
+
+
+def test_only_who_acted_can_undo(tmp_path: Path) -> None:
+    act = event("flag", 1, faces=["f"], flag="unsure", on=True)
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        log.append("anna", [act])
+        log.append("ben", [event("undo", 2, target=act.id)])
+        assert log.undone() == set()
+        log.append("anna", [event("undo", 3, target=act.id)])
+        assert log.undone() == log.undone("anna") == log.undone_of("anna", [act.id]) == {act.id}
+        log.append("anna", [event("redo", 4, target=act.id)])
+        assert log.undone() == log.undone_of("anna", [act.id]) == set()
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be looked at twice" * 20, None])
+def test_another_file_is_refused_and_left_alone(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "r.sqlite"
+    if content is None:
+        with sqlite3.connect(path) as other:
+            other.execute("CREATE TABLE notes (text)")
+        other.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="not a log of ratings"):
+        RatingLog(path)
+    assert path.read_bytes() == before
+
+
+def test_a_log_of_another_version_is_refused(tmp_path: Path) -> None:
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        log.connection.execute("PRAGMA user_version = 7")
+    with pytest.raises(SchemaError, match="version 7"):
+        RatingLog(tmp_path / "r.sqlite")
+
+
+def test_a_log_that_must_be_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there are no ratings"):
+        RatingLog(tmp_path / "r.sqlite", existing=True)
+    assert not (tmp_path / "r.sqlite").exists()
+
+
+def test_readers_see_what_another_connection_committed(tmp_path: Path) -> None:
+    with RatingLog(tmp_path / "r.sqlite") as writer, RatingLog(tmp_path / "r.sqlite") as reader:
+        writer.append("anna", [event("join")])
+        assert reader.raters() == ["anna"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from fertools.annotations.events import Event
+from fertools.annotations.log import Batch, RatingLog
+log = RatingLog(Path(sys.argv[1]))
+number = 0
+while True:
+    batches = []
+    for rater in ("anna", "ben"):
+        batches.append(Batch(rater, [Event(f"event-{number + n:08d}", "join", "", 0, {}) for n in range(3)]))
+        number += 3
+    for receipt in log.append_batches(batches):
+        print(*receipt.saved, flush=True)
+"""
+
+
+@pytest.mark.parametrize("acknowledged", [1, 7, 40, 111])
+def test_killed_while_writing_nothing_acknowledged_is_missing(tmp_path: Path, acknowledged: int) -> None:
+    path = tmp_path / "r.sqlite"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        told = [name for _ in range(acknowledged) for name in writer.stdout.readline().split()]
+        writer.kill()
+        told += writer.stdout.read().rpartition("\n")[0].split()
+    with RatingLog(path) as log:
+        (verdict,) = log.connection.execute("PRAGMA integrity_check").fetchone()
+        kept = [logged.event.id for logged in log.events()]
+    assert verdict == "ok"
+    assert len(told) >= 3 * acknowledged
+    assert set(told) <= set(kept)
+    assert len(set(kept)) == len(kept)
+    # A batch is there whole or not at all.
+    assert len(kept) % 6 == 0

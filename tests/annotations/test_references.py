@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fertools.annotations.catalogue import Catalogue
+from fertools.annotations.circumplex import load_points
+from fertools.annotations.queue import Plan
+from fertools.annotations.references import choose_calibration, prior_points, read_premarks, reference_of
+from fertools.core.errors import InputError
+from fertools.core.vocabulary import EMOTIONS
+from tests.annotations.acts import face_id, rating_workspace
+from tests.manifests.rows import Row, build, face
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    return Catalogue(rating_workspace(tmp_path, faces=84))
+
+
+def test_the_prior_follows_each_faces_expression(catalogue: Catalogue) -> None:
+    points = prior_points(catalogue, load_points())
+    fear = load_points()["fear"]
+    row = catalogue.row_of[face_id(EMOTIONS.index("fear"))]
+    assert points[row].tolist() == [fear.valence, fear.arousal]
+
+
+def test_a_face_without_a_label_has_no_prior(tmp_path: Path) -> None:
+    catalogue = Catalogue(build(tmp_path, [face("a"), face("b", frame=1, emotion="contempt", emotion_origin="folder")]))
+    points = prior_points(catalogue, load_points())
+    assert np.isnan(points).all()
+    assert reference_of(catalogue, points, 0) is None
+
+
+def test_calibration_has_one_face_of_each_expression_and_is_the_same_again(catalogue: Catalogue) -> None:
+    chosen = choose_calibration(catalogue, Plan(calibration=7))
+    assert {catalogue.value("emotion", row) for row in chosen} == set(EMOTIONS)
+    assert chosen == choose_calibration(catalogue, Plan(calibration=7))
+    assert chosen != choose_calibration(catalogue, Plan(calibration=7, seed=1))
+    assert choose_calibration(catalogue, Plan(calibration=0)) == []
+    assert len(choose_calibration(catalogue, Plan(calibration=50))) == len(catalogue) // 10
+
+
+def test_what_people_say_goes_before_the_prior(tmp_path: Path) -> None:
+    label: Row = {"emotion": "fear", "emotion_origin": "folder"}
+    rated: Row = {"valence": 0.25, "arousal": -0.5, "va_origin": "people", "va_raters": 2}
+    filled: Row = {"valence": -0.64, "arousal": 0.6, "va_origin": "prior"}
+    catalogue = Catalogue(build(tmp_path, [face("a", **label, **rated), face("b", frame=1, **label, **filled)]))
+    prior = prior_points(catalogue, load_points())
+    found = [reference_of(catalogue, prior, catalogue.row_of[name]) for name in sorted(catalogue.face_ids)]
+    assert {one[2] for one in found if one} == {"people", "prior"}
+    assert (0.25, -0.5, "people") in found
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_models_predictions_are_read(catalogue: Catalogue, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"model{suffix}"
+    if suffix == ".csv":
+        path.write_text(f"face_id,valence,arousal\n{face_id(3)},0.5,-0.25\n")
+    else:
+        pq.write_table(pa.table({"face_id": [face_id(3)], "valence": [0.5], "arousal": [-0.25]}), path)
+    premarks = read_premarks(path, catalogue)
+    assert premarks.origin == path.name
+    assert premarks.points[catalogue.row_of[face_id(3)]].tolist() == [0.5, -0.25]
+    assert np.isfinite(premarks.points).all(axis=1).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("face_id,valence,arousal\nnobody,0,0\n", r"model.csv:2: there is no face 'nobody'"),
+        (f"face_id,valence,arousal\n{face_id(0)},0,0\n{face_id(1)},1.5,0\n", r"model.csv:3: .* not both in"),
+        (f"face_id,valence,arousal\n{face_id(0)},much,0\n", r"model.csv:2: .* not both in"),
+        (f"face_id,valence\n{face_id(0)},0\n", "no column arousal"),
+    ],
+)
+def test_predictions_that_cannot_be_used(catalogue: Catalogue, tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "model.csv").write_text(content)
+    with pytest.raises(InputError, match=words):
+        read_premarks(tmp_path / "model.csv", catalogue)
+
+
+@pytest.mark.parametrize("content", [b"no parquet", None])
+def test_tables_that_cannot_be_read(catalogue: Catalogue, tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "model.parquet").write_bytes(content)
+    with pytest.raises(InputError, match="cannot read"):
+        read_premarks(tmp_path / "model.parquet", catalogue)
+    pq.write_table(pa.table({"face_id": ["a"]}), tmp_path / "model.parquet")
+    with pytest.raises(InputError, match="valence"):
+        read_premarks(tmp_path / "model.parquet", catalogue)
