@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from fertools.training.engine.augment import Augmentation
 
@@ -76,6 +77,22 @@ def test_scaling_keeps_the_middle_and_enlarges() -> None:
     larger = Augmentation(scale=0.5).apply(ramp, draws)[0, 0, 50]
     assert larger[50].item() == pytest.approx(0, abs=1e-6)
     assert (larger[60] - larger[50]).item() == pytest.approx(0.2 / 1.5, rel=1e-4)
+
+
+def test_all_that_moves_a_face_is_torch_s_own_affine_map_and_then_a_mirror() -> None:
+    draws, side = drawn(6, seed=4), 16
+    moving = Augmentation(flip=True, rotate_deg=30, shift=0.2, scale=0.3)
+    turn = (draws[:, 1] * 2 - 1) * math.radians(30)
+    size = 1 + (draws[:, 2] * 2 - 1) * 0.3
+    right, lower = (2 * 0.2 * (draws[:, column] * 2 - 1) for column in (3, 4))
+    cos, sin = turn.cos() / size, turn.sin() / size
+    maps = torch.stack([torch.stack([cos, sin, -right], 1), torch.stack([-sin, cos, -lower], 1)], 1)
+    grid = F.affine_grid(maps, [6, 3, side, side], align_corners=False)
+    expected = F.grid_sample(faces(side=side), grid, padding_mode="border", align_corners=False)
+    mirrored = draws[:, 0] < 0.5
+    assert 0 < mirrored.sum() < 6
+    expected[mirrored] = expected[mirrored].flip(3)
+    torch.testing.assert_close(moving.apply(faces(side=side), draws), expected, atol=1e-5, rtol=0)
 
 
 def test_light_and_contrast() -> None:

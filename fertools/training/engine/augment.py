@@ -3,7 +3,7 @@
 What is to be done to each face is drawn on the CPU, a row per face, so that it is the same on every device and however
 a batch is dealt out; doing it is one pass over the batch.
 
-A face is turned, moved and scaled in one resampling (bilinear, the border repeated), then mirrored, then made brighter
+A face is turned, moved, scaled and then mirrored in one resampling (bilinear, the border repeated), then made brighter
 or darker and of more or less contrast, and last a square of it may be greyed out.
 
 Source: of the grey square, DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout"
@@ -58,8 +58,8 @@ class Augmentation:
         """
         if self.rotate_deg or self.shift or self.scale:
             images = self._moved(images, draws)
-        if self.flip:
-            images = torch.where(draws[:, 0].lt(0.5).view(-1, 1, 1, 1), images.flip(3), images)
+        elif self.flip:
+            images = torch.where(_mirrored(draws).view(-1, 1, 1, 1), images.flip(3), images)
         if self.brightness or self.contrast:
             images = self._relit(images, draws)
         if self.erase:
@@ -67,21 +67,29 @@ class Augmentation:
         return images
 
     def _moved(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Return images turned, moved, scaled and mirrored, which all go into where a pixel is looked up."""
         spread = draws[:, 1:5] * 2 - 1
         angle = spread[:, 0] * math.radians(self.rotate_deg)
         size = 1 + spread[:, 1] * self.scale
-        cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
-        # The grid goes from -1 to 1, so a shift by the whole side is 2.
-        across, down = (-2 * self.shift * spread[:, axis] for axis in (2, 3))
-        rows = torch.stack([torch.stack([cos, sin, across], 1), torch.stack([-sin, cos, down], 1)], 1)
-        grid = F.affine_grid(rows, list(images.shape), align_corners=False)
+        cos, sin = (values.view(-1, 1, 1) for values in (torch.cos(angle) / size, torch.sin(angle) / size))
+        # Lookups go from -1 to 1, so a shift by the whole side is 2.
+        across, down = (-2 * self.shift * spread[:, axis].view(-1, 1, 1) for axis in (2, 3))
+        height, width = images.shape[2:]
+        x, y = _centres(width, images).view(1, 1, -1), _centres(height, images).view(1, -1, 1)
+        if self.flip:
+            x = torch.where(_mirrored(draws).view(-1, 1, 1), -x, x)
+        # Sums of a row and a column; a matrix product for each pixel takes several times as long.
+        grid = images.new_empty(len(images), height, width, 2)
+        torch.add(cos * x, sin * y + across, out=grid[..., 0])
+        torch.sub(cos * y + down, sin * x, out=grid[..., 1])
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _relit(self, images: Tensor, draws: Tensor) -> Tensor:
         light = ((draws[:, 5] * 2 - 1) * 2 * self.brightness).view(-1, 1, 1, 1)
         factor = (1 + (draws[:, 6] * 2 - 1) * self.contrast).view(-1, 1, 1, 1)
         means = images.mean(dim=(1, 2, 3), keepdim=True)
-        return ((images - means) * factor + means + light).clamp(-1, 1)
+        # (images - means) * factor + means + light, in one pass.
+        return torch.addcmul(means * (1 - factor) + light, images, factor).clamp_(-1, 1)
 
     def _erased(self, images: Tensor, draws: Tensor) -> Tensor:
         side = images.shape[-1]
@@ -91,3 +99,13 @@ class Augmentation:
         inside = [(places - centre[:, None]).abs() < self.erase / 2 for centre in (down, draws[:, 8])]
         square = inside[0][:, :, None] & inside[1][:, None, :] & chosen[:, None, None]
         return images.masked_fill(square[:, None], 0.0)
+
+
+def _mirrored(draws: Tensor) -> Tensor:
+    """Return which faces are mirrored, N booleans."""
+    return draws[:, 0] < 0.5
+
+
+def _centres(side: int, like: Tensor) -> Tensor:
+    """Return where the middles of a side's pixels are, if its edges are at -1 and 1."""
+    return (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * (2 / side) - 1
