@@ -40,13 +40,20 @@ def train_here(workspace: Workspace, system: str, settings: tuple[str, ...], run
     return train(workspace, system, preset="smoke", overrides=settings, device="cpu", run=run)
 
 
-def train_by_two(workspace: Workspace, system: str, settings: tuple[str, ...], run: str) -> str:
-    """Train by two processes, as `torchrun` starts them; return what they print."""
+TORCHRUN = ("torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "--", "fertools")
+# On processors too, it starts several processes by this word alone.
+ACCELERATE = ("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1")
+ACCELERATE += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fertools")
+
+
+def train_by_two(
+    workspace: Workspace, system: str, settings: tuple[str, ...], run: str, launcher: tuple[str, ...]
+) -> str:
+    """Train by two processes, as a launcher starts them; return what they print."""
     keys = [part for key in settings for part in ("--set", key)]
     command = ["train", system, "--preset", "smoke", "--device", "cpu", "--run", run, *keys, "-w", str(workspace.root)]
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "--", "fertools"]
     done = subprocess.run(
-        [sys.executable, *launcher, *command],
+        [sys.executable, "-m", *launcher, *command],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -75,7 +82,7 @@ def assert_close(one: Path, other: Path) -> None:
 def test_two_processes_train_the_stargan_of_one(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     alone = train_here(workspace, "stargan", STARGAN, "alone")
-    said = train_by_two(workspace, "stargan", STARGAN, "two")
+    said = train_by_two(workspace, "stargan", STARGAN, "two", TORCHRUN)
     folder = alone.folder.parent / "two"
     assert said.count("held-out faces") == 1, "one of the processes speaks"
     record = read_record(folder)
@@ -89,9 +96,11 @@ def test_two_processes_train_the_stargan_of_one(tmp_path: Path) -> None:
 
 def test_two_processes_train_one_classifier_and_agree_on_its_best_epoch(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path, blob_rows(5))
-    train_by_two(workspace, "classifier", NARROW, "two")
+    train_by_two(workspace, "classifier", NARROW, "two", ACCELERATE)
     folder = workspace.root / "training/classifier/two"
-    assert read_record(folder)["finished"]
+    record = read_record(folder)
+    assert record["finished"]
+    assert record["sessions"][0]["processes"] == 2
     assert (folder / "predictions.parquet").is_file()
     assert (folder / "checkpoints/best.safetensors").is_file()
 
