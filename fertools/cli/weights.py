@@ -13,7 +13,7 @@ from fertools.cli.options import json_option, open_workspace, workspace_option
 @workspace_option
 @json_option
 def command(folder: Path, as_json: bool) -> int:
-    """Show which published weights a classifier can begin with, from where, under which licence, and whether here."""
+    """Show published weights to begin with or to measure with: from where, under which licence, and whether here."""
     import json
     from dataclasses import asdict
 

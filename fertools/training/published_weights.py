@@ -54,7 +54,9 @@ def list_weights(workspace: Workspace) -> list[PublishedWeights]:
 def places(workspace: Workspace) -> list[Path]:
     """Return the folders where files of weights are looked for, in order."""
     cache = os.environ.get("TORCH_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
-    return [workspace.weights, Path(cache).expanduser() / "hub" / "checkpoints"]
+    torch_home = Path(cache).expanduser()
+    # facenet-pytorch keeps its own in the second.
+    return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints"]
 
 
 def present_at(entry: PublishedWeights, workspace: Workspace) -> Path | None:

@@ -16,6 +16,7 @@ from fertools.core.errors import InputError, RecipeError
 from fertools.core.workspace import Workspace
 from fertools.training.networks.backbones import build_backbone, head_name, load_weights, read_weights
 from fertools.training.networks.names import BACKBONES
+from fertools.training.networks.readers import READERS
 from fertools.training.networks.resnet import ResNet
 from fertools.training.published_weights import find_weights, list_weights
 
@@ -185,7 +186,7 @@ licence = "ours"
 def test_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace.at(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    assert {entry.network for entry in list_weights(workspace)} == set(BACKBONES)
+    assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *READERS}
     (tmp_path / "training").mkdir()
     (tmp_path / "training/weights.toml").write_text(OWN)
     with pytest.raises(InputError, match=r"not on this machine; download https://example\.org/mine\.pth into"):
