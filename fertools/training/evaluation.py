@@ -21,8 +21,9 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.training.data import Faces, Pixels
 from fertools.training.engine.feed import Feed
 from fertools.training.generated import write_pictures
+from fertools.training.measures.reconstruction import reconstruction
 from fertools.training.metrics import concordance, correlation, root_mean_square_error, sign_agreement
-from fertools.training.systems.base import Target, TranslatingSystem
+from fertools.training.systems.base import Batch, Target, TranslatingSystem
 
 _BATCH = 32
 Autocast = Callable[[], AbstractContextManager[object]]
@@ -54,6 +55,23 @@ class Translator:
             return self.system.translate(self.generator, images, condition).float()
 
     @torch.no_grad()
+    def there_and_back(self, batch: Batch, target: Target) -> tuple[Tensor, NDArray[np.float64]]:
+        """Return faces translated to one target, and N x 3 measures of what comes of translating them back.
+
+        Args:
+            batch: faces with their own labels, which they are translated back to.
+            target: what they are translated to.
+
+        Returns:
+            Images as `translate` gives them, and the measures of `reconstruction`.
+        """
+        made = self.translate(batch.images, target)
+        origin = self.system.condition(batch.emotions, batch.valence_arousal)
+        with self.autocast():
+            back = self.system.translate(self.generator, made, origin).float()
+        return made, reconstruction(batch.images, back).cpu().double().numpy()
+
+    @torch.no_grad()
     def grid(self, rows: NDArray[np.int64]) -> list[list[Pixels]]:
         """Return, for each row of the manifest, the face and its translations as SxSx3 pixels."""
         images = self.feed.batch(rows).images
@@ -69,7 +87,9 @@ def to_pixels(images: Tensor) -> Pixels:
 
 
 @torch.no_grad()
-def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path) -> dict[str, Any]:
+def evaluate(
+    translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path
+) -> tuple[dict[str, Any], list[NDArray[np.float64]]]:
     """Translate held-out faces to every target, write the pictures, and return measures.
 
     Args:
@@ -81,9 +101,10 @@ def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], fold
     Returns:
         `faces`, how many; `reconstruction_l1`, mean |x - G(G(x, t), c)| over faces and targets on the scale [-1, 1];
         with classes, `own_head` with accuracies on real faces and on translations by target; with valence and
-        arousal, `own_head_va` with CCC, PCC, RMSE and SAGR on real faces.
+        arousal, `own_head_va` with CCC, PCC, RMSE and SAGR on real faces. And, for each target, N x 3 measures of
+        `reconstruction` by face.
     """
-    errors: list[float] = []
+    parts: list[list[NDArray[np.float64]]] = [[] for _ in translator.targets]
     real_logits, real_points = [], []
     right = dict.fromkeys((target.words for target in translator.targets), 0)
     for part in pieces(rows):
@@ -92,17 +113,16 @@ def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], fold
             logits, points = translator.system.read(batch.images)
         real_logits.append(logits.cpu())
         real_points.append(points.cpu())
-        origin = translator.system.condition(batch.emotions, batch.valence_arousal)
-        for target in translator.targets:
-            made = translator.translate(batch.images, target)
+        for target, found in zip(translator.targets, parts, strict=True):
+            made, measures = translator.there_and_back(batch, target)
             with translator.autocast():
-                back = translator.system.translate(translator.generator, made, origin).float()
                 read = translator.system.read(made)[0]
-            errors += (back - batch.images).abs().mean(dim=(1, 2, 3)).tolist()
+            found.append(measures)
             if target.emotion is not None:
                 right[target.words] += int((read.argmax(dim=1) == EMOTIONS.index(target.emotion)).sum())
             write_pictures(folder, target, faces, part, to_pixels(made))
-    results: dict[str, Any] = {"faces": len(rows), "reconstruction_l1": float(np.mean(errors))}
+    qualities = [np.concatenate(found) for found in parts]
+    results: dict[str, Any] = {"faces": len(rows), "reconstruction_l1": float(np.mean(np.stack(qualities)[..., 0]))}
     logits, points = torch.cat(real_logits), torch.cat(real_points)
     if logits.shape[1]:
         hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
@@ -113,7 +133,7 @@ def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], fold
             name: measure_va(points[:, axis].numpy(), faces.valence_arousal[rows, axis])
             for axis, name in enumerate(("valence", "arousal"))
         }
-    return results
+    return results, qualities
 
 
 def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> dict[str, float]:

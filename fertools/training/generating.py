@@ -16,6 +16,12 @@ from fertools.core.device import choose_device
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.training.assessment.translations import (
+    TRANSLATIONS_NAME,
+    add_translations,
+    list_translations,
+    read_translations,
+)
 from fertools.training.data import Faces, select_faces
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.checkpoint import below, list_checkpoints, load_checkpoint
@@ -23,7 +29,7 @@ from fertools.training.engine.feed import Feed
 from fertools.training.engine.precision import Precision, usable
 from fertools.training.evaluation import Translator, pieces, to_pixels
 from fertools.training.folder import RunFolder
-from fertools.training.generated import list_generated, picture_path, write_pictures
+from fertools.training.generated import list_generated, made_id, picture_path, write_pictures
 from fertools.training.job import build_system
 from fertools.training.pixels import load_pixels
 from fertools.training.recipe import Origin, Resolved, nearest
@@ -66,7 +72,8 @@ def generate(
 ) -> GenerateResult:
     """Translate faces by a trained system, and add what it makes to the run's manifest.
 
-    What is there already is not made again, so an interrupted call goes on.
+    What is there already is not made again, so an interrupted call goes on. Held-out faces are also translated back,
+    and what comes of that goes into the run's `translations.parquet`, for `fertools evaluate`.
 
     Args:
         workspace: whose run and faces.
@@ -107,7 +114,7 @@ def generate(
     rows = spread(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
     with locking.exclusive(folder.lock_path, "training"):
         translator = _translator(workspace, system, faces, targets, recipe, choose_device(device))
-        made = _make(translator, faces, rows, folder.generated, report)
+        made = _make(workspace, translator, faces, rows, folder, name, report)
         manifest = list_generated(
             workspace,
             faces,
@@ -182,17 +189,49 @@ def _translator(
     return Translator(system, network, feed, targets, lambda: precision.cast(""))
 
 
-def _make(translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path, report: Reporter) -> int:
-    """Write the pictures that are not there yet; return how many those are."""
-    names = faces.table["face_id"]
+def _make(
+    workspace: Workspace,
+    translator: Translator,
+    faces: Faces,
+    rows: NDArray[np.int64],
+    folder: RunFolder,
+    run: str,
+    report: Reporter,
+) -> int:
+    """Write the pictures that are not there yet, and measure those of held-out faces; return how many were written."""
+    names = faces.table["face_id"].to_pylist()
+    measured = set()
+    if (folder.root / TRANSLATIONS_NAME).is_file():
+        measured = set(read_translations(folder.root)["face_id"].to_pylist())
     report.start(len(rows) * len(translator.targets))
     made = done = 0
     for target in translator.targets:
-        there = [picture_path(folder, target.words, names[row].as_py()).is_file() for row in rows.tolist()]
-        done += sum(there)
-        for part in pieces(rows[~np.array(there, bool)]):
-            images = translator.feed.batch(part).images
-            write_pictures(folder, target, faces, part, to_pixels(translator.translate(images, target)))
-            made, done = made + len(part), done + len(part)
-            report.advance(done)
+        there = np.array([picture_path(folder.generated, target.words, names[row]).is_file() for row in rows], bool)
+        known = np.array([made_id(names[row], run, target.words) in measured for row in rows], bool)
+        tested = faces.held_out[rows]
+        left, bare = rows[tested & ~(there & known)], rows[~tested & ~there]
+        made += int((~there).sum())
+        done += len(rows) - len(left) - len(bare)
+        qualities = []
+        for part in pieces(left):
+            images, quality = translator.there_and_back(translator.feed.batch(part), target)
+            write_pictures(folder.generated, target, faces, part, to_pixels(images))
+            qualities.append(quality)
+            report.advance(done := done + len(part))
+        if qualities:
+            found = list_translations(
+                workspace,
+                faces,
+                left,
+                [target],
+                [np.concatenate(qualities)],
+                folder=folder.generated,
+                run=run,
+                size_px=translator.feed.size_px,
+            )
+            add_translations(folder.root, found)
+        for part in pieces(bare):
+            images = translator.translate(translator.feed.batch(part).images, target)
+            write_pictures(folder.generated, target, faces, part, to_pixels(images))
+            report.advance(done := done + len(part))
     return made

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from fertools.core import files
+from fertools.training.assessment.translations import add_translations, list_translations
 from fertools.training.data import Faces, pick_examples
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.grids import draw_grid
@@ -58,7 +59,18 @@ def _conclude(job: Job, translator: Translator, recipe: StarganRecipe) -> None:
     record, folder = job.record, job.folder
     rows = spread(job.faces.rows("test"), recipe.translate_faces)
     job.report.note(f"translating {len(rows)} held-out faces to {len(translator.targets)} targets")
-    record["results"] = evaluate(translator, job.faces, rows, folder.generated)
+    record["results"], qualities = evaluate(translator, job.faces, rows, folder.generated)
+    table = list_translations(
+        job.workspace,
+        job.faces,
+        rows,
+        translator.targets,
+        qualities,
+        folder=folder.generated,
+        run=f"{record['system']}/{record['run']}",
+        size_px=recipe.image_size,
+    )
+    add_translations(folder.root, table)
     made = list_generated(
         job.workspace,
         job.faces,

@@ -83,7 +83,7 @@ def test_pixels_are_rounded_and_clipped() -> None:
 
 
 def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) -> None:
-    results = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
+    results, qualities = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
     generator, discriminator = setting.system.networks.values()
     errors, right, real = [], dict.fromkeys(EMOTIONS, 0), 0
     with torch.no_grad():
@@ -98,6 +98,7 @@ def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) ->
                 right[emotion] += int(discriminator(made)[1].argmax()) == index
     assert results["faces"] == len(setting.rows) == 7
     assert results["reconstruction_l1"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert np.stack(qualities, axis=1)[..., 0].ravel() == pytest.approx(errors, rel=1e-4)
     assert results["own_head"]["real"] == pytest.approx(real / 7)
     assert results["own_head"]["translated"] == {emotion: count / 7 for emotion, count in right.items()}
     assert "own_head_va" not in results
@@ -105,7 +106,7 @@ def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) ->
 
 def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
     setting = make_setting(tmp_path, "condition=va2")
-    results = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
+    results, _ = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
     with torch.no_grad():
         images: Tensor = setting.translator.feed.batch(setting.rows).images
         read = setting.system.networks["discriminator"](images)[1].numpy()

@@ -31,7 +31,6 @@ def reconstruction(pictures: Tensor, back: Tensor) -> Tensor:
     Source: of SSIM, Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004),
     with its Gaussian window of 11 pixels, smaller for pictures below that.
     """
-    pictures, back = pictures.double(), back.double()
     difference = back - pictures
     errors = difference.square().mean(dim=(1, 2, 3)).clamp(min=_ROUNDING)
     psnr = 10 * torch.log10(_RANGE**2 / errors)
@@ -44,10 +43,10 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
     places = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
     line = torch.exp(-(places**2) / (2 * _SIGMA**2))
     line = line / line.sum()
-    window = (line[:, None] * line[None]).expand(channels, 1, -1, -1)
+    across = line.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
 
     def blurred(values: Tensor) -> Tensor:
-        return F.conv2d(values, window, groups=channels)
+        return F.conv2d(F.conv2d(values, across, groups=channels), across.transpose(2, 3), groups=channels)
 
     mean_x, mean_y = blurred(x), blurred(y)
     spread = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2

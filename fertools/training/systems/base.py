@@ -83,11 +83,13 @@ class Target:
         words: what a reader is told, such as `happiness`.
         emotion: the expression asked for; None where the target is a point of valence and arousal alone.
         condition: n_c numbers for the generator.
+        point: the valence and arousal asked for; None where the target is an expression alone.
     """
 
     words: str
     emotion: str | None
     condition: Tensor
+    point: tuple[float, float] | None = None
 
 
 class System(Protocol):

@@ -143,9 +143,10 @@ class Stargan:
     def targets(self, prototypes: Tensor) -> list[Target]:
         """Return the seven expressions, or points around the plane of valence and arousal."""
         if not self.classes:
-            return [Target(f"v {v:+.1f} a {a:+.1f}", None, torch.tensor([v, a])) for v, a in CIRCLE]
+            return [Target(f"v {v:+.1f} a {a:+.1f}", None, torch.tensor([v, a]), (v, a)) for v, a in CIRCLE]
         rows = self.condition(torch.arange(self.classes), prototypes)
-        return [Target(word, word, row) for word, row in zip(EMOTIONS, rows, strict=True)]
+        points = [(v, a) if self.regressions else None for v, a in prototypes.tolist()]
+        return [Target(word, word, *told) for word, *told in zip(EMOTIONS, rows, points, strict=True)]
 
     def translate(self, generator: nn.Module, images: Tensor, condition: Tensor) -> Tensor:
         """Return G(images, condition)."""

@@ -19,7 +19,8 @@ def pictures(seed: int, side: int = 24) -> torch.Tensor:
 def test_measures_are_those_of_scikit_image() -> None:
     one = pictures(0)
     two = (one + 0.2 * pictures(1)).clamp(-1, 1)
-    found = reconstruction(one, two).numpy()
+    found = reconstruction(one.double(), two.double()).numpy()
+    assert reconstruction(one, two).numpy() == pytest.approx(found, rel=1e-5)
     for index in range(3):
         x, y = (side[index].permute(1, 2, 0).double().numpy() for side in (one, two))
         ssim = structural_similarity(
