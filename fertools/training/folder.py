@@ -67,6 +67,11 @@ class RunFolder:
         return self.root / (PREDICTIONS_NAME if side == "test" else f"predictions-{side}.parquet")
 
     @property
+    def board(self) -> Path:
+        """`tensorboard/`: losses and samples for TensorBoard, where that was asked for."""
+        return self.root / "tensorboard"
+
+    @property
     def report_path(self) -> Path:
         """`report.html`: the run as one page."""
         return self.root / "report.html"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -26,6 +29,9 @@ from fertools.training.record import Record, describe_session
 from fertools.training.systems import find_system
 from fertools.training.systems.base import System
 
+if TYPE_CHECKING:
+    from fertools.training.engine.board import Board
+
 
 @dataclass(frozen=True)
 class Job:
@@ -39,6 +45,7 @@ class Job:
         folder: of the run.
         team: the processes that work together.
         report: told of progress.
+        tensorboard: write what TensorBoard shows, too.
     """
 
     workspace: Workspace
@@ -48,6 +55,7 @@ class Job:
     folder: RunFolder
     team: Team
     report: Reporter
+    tensorboard: bool = False
 
     def write(self) -> None:
         """Write the record, in the first process."""
@@ -114,7 +122,27 @@ def run_loop(job: Job, loop: Loop, hooks: Hooks) -> None:
         job.write()
 
     saved(begun)
-    loop.run(job.report, Hooks(hooks.sample, hooks.sample_every, hooks.validate, saved))
+    with contextlib.ExitStack() as stack:
+        hooks = dataclasses.replace(hooks, saved=saved)
+        if job.tensorboard and job.team.is_first:
+            from fertools.training.engine.board import Board
+
+            folder = job.folder
+            board = stack.enter_context(Board(folder.board, folder.journal_path, folder.samples, begun))
+            hooks = _shown(hooks, board, folder)
+        loop.run(job.report, hooks)
+
+
+def _shown(hooks: Hooks, board: Board, folder: RunFolder) -> Hooks:
+    """Return hooks that let a board show what is logged and sampled."""
+    sample = hooks.sample
+
+    def shown(iteration: int) -> None:
+        if sample is not None:
+            sample(iteration)
+            board.add_grid(iteration, folder.sample_path(iteration))
+
+    return dataclasses.replace(hooks, sample=sample and shown, logged=board.add)
 
 
 def _count(network: nn.Module) -> int:

@@ -67,6 +67,7 @@ def train(
     device: str = "auto",
     run: str | None = None,
     resume: bool = True,
+    tensorboard: bool = False,
     report: Reporter | None = None,
 ) -> TrainResult:
     """Train a system to the end, going on where an earlier call of the same run stopped.
@@ -79,12 +80,14 @@ def train(
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
+        tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
         report: told of the device, the expected time and progress.
 
     Raises:
         RecipeError: an unknown system, preset or key, or a value out of range.
         DeviceError: the device is unknown or not there.
-        InputError: the manifest is missing, not split, or without the labels that are needed.
+        InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
+            set and the package is not installed.
         CheckFailed: a person is on both sides of the split, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe or other faces.
         Interrupted: stopped by a signal; the state is saved.
@@ -96,6 +99,10 @@ def train(
         'report.html'
     """
     choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)
+    if tensorboard:
+        from fertools.training.engine.board import check_tensorboard
+
+        check_tensorboard()
     recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
     faces = select_faces(
         workspace,
@@ -121,7 +128,7 @@ def train(
         if (old := folder.read()) is not None:
             refuse_another_run(old, record)
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, choice, faces, record, folder, team, report)
+        job = Job(workspace, choice, faces, record, folder, team, report, tensorboard)
         done = 0
         if record["finished"]:
             report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")

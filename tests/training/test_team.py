@@ -42,7 +42,14 @@ def train_here(workspace: Workspace, system: str, settings: tuple[str, ...], run
 
 TORCHRUN = ("torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "--", "fertools")
 # On processors too, it starts several processes by this word alone.
-ACCELERATE = ("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1")
+ACCELERATE: tuple[str, ...] = (
+    "accelerate.commands.launch",
+    "--multi_gpu",
+    "--num_processes",
+    "2",
+    "--num_machines",
+    "1",
+)
 ACCELERATE += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fertools")
 
 

@@ -20,6 +20,7 @@ from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.progress import Reporter
 from fertools.training.engine.average import MovingAverage
 from fertools.training.engine.checkpoint import list_checkpoints, load_checkpoint
+from fertools.training.engine.display import Display
 from fertools.training.engine.faults import faults_told, repeatable
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.journal import Journal
@@ -46,12 +47,14 @@ class Hooks:
         validate: returns measures of the validation part; the first is what the best state is chosen by, and more is
             better. Called in the first process.
         saved: called with the iterations done after each checkpoint, in the first process.
+        logged: called with the iterations done and what the journal was given, in the first process.
     """
 
     sample: Callable[[int], None] | None = None
     sample_every: int = 1
     validate: Callable[[], Measures] | None = None
     saved: Callable[[int], None] | None = None
+    logged: Callable[[int, Measures], None] | None = None
 
 
 class Loop:
@@ -101,6 +104,7 @@ class Loop:
         if saved := list_checkpoints(places.checkpoints):
             self.iteration, self.best = self._state.restore(load_checkpoint(saved[-1]))
         self._kept = self.iteration
+        self._losses: dict[str, Tensor] = {}
 
     def network(self, name: str) -> nn.Module:
         """Return the network that is used in the end: its moving average if the recipe keeps one."""
@@ -139,6 +143,7 @@ class Loop:
         hooks, begun, total = hooks or Hooks(), self.iteration, self.course.iterations
         report.start(total - begun)
         pace = Pace(report, total, self.device)
+        display = Display(report, self.recipe.batch_size, self.device, begun)
         terms: dict[str, Tensor] = {}
         with (
             contextlib.ExitStack() as stack,
@@ -152,6 +157,8 @@ class Loop:
                 terms = self._iterate()
                 self.iteration += 1
                 self._look_after(terms, journal, hooks)
+                if journal is not None and self._due(self.recipe.log_every):
+                    display.show(self.iteration, {name: float(loss) for name, loss in self._losses.items()})
                 saved.append(self._kept)
                 pace.note(self.iteration)
                 report.advance(self.iteration - begun)
@@ -168,8 +175,7 @@ class Loop:
         """Do what is due after an iteration: a line in the journal, samples, validation, a checkpoint."""
         if self._due(self.recipe.log_every):
             values = self._checked(terms)
-            if journal is not None:
-                journal.add(self.iteration, values)
+            self._log(journal, hooks, values)
         if hooks.sample is not None and self._due(hooks.sample_every) and self._team.is_first:
             hooks.sample(self.iteration)
         validates = hooks.validate is not None and self.course.validate_every > 0
@@ -240,6 +246,7 @@ class Loop:
         scaler.update()
         for network in plan.networks:
             self._average.update(network)
+        self._losses[name] = torch.stack([step.loss for step in steps]).mean()
         if len(steps) == 1:
             return steps[0].terms
         return {term: torch.stack([step.terms[term] for step in steps]).mean(dim=0) for term in steps[0].terms}
@@ -272,10 +279,15 @@ class Loop:
         value = self._team.told_by_first(next(iter(measures.values()), 0.0))
         better = not self.best.iteration or value > self.best.value
         self.best = Best(self.iteration, value, 0) if better else replace(self.best, stale=self.best.stale + 1)
+        self._log(journal, hooks, {f"val/{name}": number for name, number in measures.items()})
+        if better and journal is not None:
+            self._state.save_best(self.iteration, self.best)
+
+    def _log(self, journal: Journal | None, hooks: Hooks, values: Measures) -> None:
         if journal is not None:
-            journal.add(self.iteration, {f"val/{name}": number for name, number in measures.items()})
-            if better:
-                self._state.save_best(self.iteration, self.best)
+            journal.add(self.iteration, values)
+            if hooks.logged is not None:
+                hooks.logged(self.iteration, values)
 
     def _keep(self, terms: Mapping[str, Tensor], journal: Journal | None, hooks: Hooks) -> None:
         # No checkpoint may hold a state that has diverged, whether this iteration is logged or not.
