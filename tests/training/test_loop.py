@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.progress import Silent
@@ -28,7 +27,6 @@ from fertools.training.engine.state import Places
 from fertools.training.engine.team import Team
 from fertools.training.systems.base import Batch, Cast, Draws, Step, full_precision
 from fertools.training.systems.stargan import D, G, Stargan
-from fertools.training.systems.stargan_recipe import StarganRecipe
 from tests.training.blobs import write_blobs
 from tests.training.tiny import tiny_recipe
 
@@ -54,7 +52,12 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Faces:
 
 
 def make_loop(
-    faces: Faces, folder: Path, *overrides: str, seed: int = 0, kind: type[Watched] = Watched
+    faces: Faces,
+    folder: Path,
+    *overrides: str,
+    seed: int = 0,
+    kind: type[Watched] = Watched,
+    team: Team | None = None,
 ) -> tuple[Loop, Watched]:
     recipe = tiny_recipe("checkpoint_every=3", "iterations=7", "log_every=2", *overrides)
     torch.manual_seed(seed)
@@ -63,7 +66,7 @@ def make_loop(
     augmentation = Augmentation(flip=True)
     feed = Feed(faces, pixels, batch_size=recipe.batch_size, augmentation=augmentation, seed=recipe.seed, device="cpu")
     places = Places(folder / "checkpoints", folder / "metrics.jsonl")
-    return Loop(system, recipe, recipe.course(21), feed, Team("cpu"), places), system
+    return Loop(system, recipe, recipe.course(21), feed, team or Team("cpu"), places), system
 
 
 def weights(system: Stargan) -> dict[str, Tensor]:
@@ -117,45 +120,6 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     assert (tmp_path / "stopped/metrics.jsonl").read_bytes() == (tmp_path / "unbroken/metrics.jsonl").read_bytes()
     last = "checkpoints/00000007.safetensors"
     assert (tmp_path / "stopped" / last).read_bytes() == (tmp_path / "unbroken" / last).read_bytes()
-
-
-class Pool(nn.Module):
-    """Keeps one picture, as a pool of many would."""
-
-    picture: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("picture", torch.zeros(3, 16, 16))
-
-
-class Remembering(Watched):
-    """A StarGAN whose every batch begins with a picture of the batch before."""
-
-    def __init__(self, recipe: StarganRecipe) -> None:
-        super().__init__(recipe)
-        self.pool = Pool()
-        self.memory = {"pool": self.pool}
-
-    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
-        first, images = batch.images[0].clone(), batch.images.clone()
-        images[0] = self.pool.picture
-        self.pool.picture.copy_(first)
-        yield from super().iterate(iteration, replace(batch, images=images), draws, cast)
-
-
-def test_what_a_system_remembers_is_part_of_its_state(faces: Faces, tmp_path: Path) -> None:
-    unbroken, system = make_loop(faces, tmp_path / "unbroken", kind=Remembering)
-    unbroken.run(Silent())
-    first, stopped = make_loop(faces, tmp_path / "stopped", kind=Remembering)
-    stopped.before = lambda iteration: os.kill(os.getpid(), signal.SIGINT) if iteration == 3 else None
-    with pytest.raises(Interrupted):
-        first.run(Silent())
-    second, resumed = make_loop(faces, tmp_path / "stopped", kind=Remembering, seed=9)
-    second.run(Silent())
-    assert_same(weights(resumed), weights(system))
-    assert isinstance(resumed, Remembering)
-    assert resumed.pool.picture.any()
 
 
 def test_sigterm_is_exit_143_and_the_old_handlers_come_back(faces: Faces, tmp_path: Path) -> None:

@@ -98,7 +98,15 @@ class Loop:
         self._precision = Precision(usable(recipe.precision, self.device), parts, self.device)
         self._pieces = team.share(recipe.batch_size, recipe.accumulate)
         self._state = RunState(
-            system, self._optimisers, self._average, self._precision, feed, self._draws, places, recipe.keep_checkpoints
+            system,
+            self._optimisers,
+            self._average,
+            self._precision,
+            feed,
+            self._draws,
+            places,
+            recipe.keep_checkpoints,
+            team,
         )
         self.iteration, self.best, self.waited_s = 0, Best(), 0.0
         if saved := list_checkpoints(places.checkpoints):
@@ -294,7 +302,7 @@ class Loop:
         self._checked(terms)
         if journal is not None:
             journal.secure()
-            self._state.save(self.iteration, self.best)
+        self._state.save(self.iteration, self.best)
         self._kept = self.iteration
         if hooks.saved is not None and journal is not None:
             hooks.saved(self.iteration)

@@ -24,6 +24,7 @@ from fertools.training.engine.checkpoint import (
 )
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.precision import Precision
+from fertools.training.engine.team import Team
 from fertools.training.systems.base import System
 
 
@@ -67,6 +68,7 @@ class RunState:
         draws: the generator of the system's random numbers.
         places: where checkpoints lie.
         keep: how many of them are kept.
+        team: the processes, of which the first writes for all.
     """
 
     def __init__(
@@ -79,31 +81,47 @@ class RunState:
         draws: torch.Generator,
         places: Places,
         keep: int,
+        team: Team,
     ) -> None:
         self._system, self._optimisers, self._average, self._precision = system, optimisers, average, precision
         self._feed, self._draws, self._folder, self._keep = feed, draws, places.checkpoints, keep
+        self._team = team
 
     def save(self, iteration: int, best: Best) -> None:
-        """Write a checkpoint, and remove the oldest beyond those that are kept.
+        """Write a checkpoint, and remove the oldest beyond those that are kept; all processes must ask.
+
+        Everything is the same in all processes but what a system remembers, of which each has its own.
 
         Raises:
             StorageError: the disk is full; older checkpoints are intact.
         """
+        remembered = self._team.collect(pack_networks("memory", self._system.memory))
+        if not self._team.is_first:
+            return
         feed_tensors, feed_numbers = self._feed.state()
         tensors = {
             **self._weights(),
-            **pack_networks("memory", self._system.memory),
+            **{f"{rank}/{name}": value for rank, mine in enumerate(remembered) for name, value in mine.items()},
             **pack_optimisers(self._optimisers),
             **{f"feed/{name}": value for name, value in feed_tensors.items()},
             "draws": self._draws.get_state(),
         }
-        record = {"feed": feed_numbers, "scaler": self._precision.state(), "best": asdict(best)}
+        record = {
+            "feed": feed_numbers,
+            "scaler": self._precision.state(),
+            "best": asdict(best),
+            "processes": self._team.size,
+        }
         save_checkpoint(self._folder, Checkpoint(iteration, tensors, record), self._keep)
 
     def restore(self, checkpoint: Checkpoint) -> tuple[int, Best]:
-        """Take over a checkpoint; return its iteration and the best validation until then."""
+        """Take over a checkpoint; return its iteration and the best validation until then.
+
+        Where more processes go on than there were, some begin with what another remembers.
+        """
         self._take_weights(checkpoint.tensors)
-        unpack_networks("memory", self._system.memory, checkpoint.tensors)
+        rank = self._team.rank % checkpoint.record["processes"]
+        unpack_networks(f"{rank}/memory", self._system.memory, checkpoint.tensors)
         unpack_optimisers(self._optimisers, checkpoint.tensors)
         feed = {name: checkpoint.tensors[f"feed/{name}"] for name in self._feed.state()[0]}
         self._feed.restore(feed, checkpoint.record["feed"])

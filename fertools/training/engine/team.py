@@ -11,7 +11,7 @@ the order in which numbers are added.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -83,6 +83,21 @@ class Team:
         pieces = torch.split(mean, [tensor.numel() for tensor in tensors])
         for tensor, piece in zip(tensors, pieces, strict=True):
             tensor.detach().copy_(piece.view_as(tensor))
+
+    def collect(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Return the tensors of every process, in the order of their numbers, on the CPU; all must ask.
+
+        Args:
+            tensors: by name; names and shapes are the same in every process.
+        """
+        if self._accelerator is None:
+            return [dict(tensors)]
+        found: list[dict[str, Tensor]] = [{} for _ in range(self.size)]
+        for name, value in tensors.items():
+            together: Tensor = self._accelerator.gather(value.to(self.device)[None].contiguous())
+            for mine, part in zip(found, together.cpu(), strict=True):
+                mine[name] = part
+        return found
 
     def any(self, flag: bool) -> bool:
         """Return whether the flag is set in any process; all must ask."""
