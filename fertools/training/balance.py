@@ -43,24 +43,40 @@ def weigh_faces(faces: Faces, class_weights: ClassWeights, *, use_weight: bool) 
         factors = usual / np.maximum(sizes, 1)
         weights *= np.sqrt(factors) if class_weights == "root" else factors
     if use_weight:
-        weights *= np.asarray(pc.fill_null(faces.table["weight"], 1.0).to_numpy(), np.float64)
+        weights *= _weight_column(faces)
     mean = weights[training].mean()
     if not mean > 0:
-        raise InputError("every training face has the weight 0, so none would count; correct the column `weight`")
+        raise _nothing_counts()
     return np.asarray(weights / mean, np.float32)
 
 
-def chances(faces: Faces, order: Order) -> NDArray[np.float64] | None:
+def chances(faces: Faces, order: Order, *, use_weight: bool = False) -> NDArray[np.float64] | None:
     """Return for every training face how often it comes; None for each once an epoch.
 
     Args:
         faces: all.
         order: `shuffled`, each once; `balanced`, each class equally often; `groups`, each person equally often.
+        use_weight: let a face come as often as the manifest's column `weight` says beside others of its class or
+            person, where null is 1; for losses that are no sum over faces with labels.
+
+    Raises:
+        InputError: all training faces have the weight 0.
     """
     training = faces.rows("train")
+    weights = _weight_column(faces)[training] if use_weight else np.ones(len(training))
+    if not weights.any():
+        raise _nothing_counts()
     if order == "shuffled":
-        return None
-    return chances_of((faces.emotions if order == "balanced" else number_people(faces))[training])
+        return None if (weights == 1).all() else weights
+    return chances_of((faces.emotions if order == "balanced" else number_people(faces))[training], weights)
+
+
+def _weight_column(faces: Faces) -> NDArray[np.float64]:
+    return np.asarray(pc.fill_null(faces.table["weight"], 1.0).to_numpy(), np.float64)
+
+
+def _nothing_counts() -> InputError:
+    return InputError("every training face has the weight 0, so none would count; correct the column `weight`")
 
 
 def number_people(faces: Faces) -> NDArray[np.int64]:

@@ -8,7 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fertools.core.progress import Reporter
@@ -74,14 +76,17 @@ def build_system(resolved: Resolved[Recipe]) -> System:
     return system
 
 
-def make_feed(job: Job, recipe: EngineRecipe, augmentation: Augmentation, **options: object) -> Feed:
+def make_feed(
+    job: Job, recipe: EngineRecipe, augmentation: Augmentation, weights: NDArray[np.float32] | None = None
+) -> Feed:
     """Return the feed of a run's faces, from pixels that the first process reads where nobody has yet.
 
     Args:
         job: whose faces.
         recipe: batch size, order and seed.
         augmentation: what is done to training faces.
-        options: `weights`, as Feed takes them.
+        weights: for every face how much it counts in the loss; None for 1 each, and then the manifest's weights say
+            how often a face comes, if the recipe uses them.
     """
     if job.team.is_first:
         load_pixels(job.workspace, job.faces, recipe.image_size, job.workspace.pixels)
@@ -93,8 +98,8 @@ def make_feed(job: Job, recipe: EngineRecipe, augmentation: Augmentation, **opti
         augmentation=augmentation,
         seed=recipe.seed,
         device=job.team.device,
-        chances=chances(job.faces, recipe.sampler),
-        **options,  # type: ignore[arg-type]  # the one there is has its type in Feed
+        weights=weights,
+        chances=chances(job.faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
     )
 
 

@@ -94,6 +94,7 @@ class EngineRecipe(Recipe):
     lr_schedule: Literal["constant", "linear", "cosine"]
     warmup: int = bounded(0)
     sampler: Literal["shuffled", "balanced", "groups"]
+    use_weight: bool
     flip: bool
     precision: Literal["float32", "bf16", "fp16"]
     precision_parts: str

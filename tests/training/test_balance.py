@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fertools.core.errors import InputError
-from fertools.training.balance import chances, read_shares, weigh_faces
+from fertools.training.balance import Order, chances, read_shares, weigh_faces
 from fertools.training.data import Faces, select_faces
 from fertools.training.engine.sampler import Sampler
 from tests.training.blobs import blob_rows, write_blobs
@@ -56,12 +56,14 @@ def test_weights_that_are_all_zero_are_refused(tmp_path: Path) -> None:
     faces = select_faces(workspace, modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
     with pytest.raises(InputError, match="every training face has the weight 0"):
         weigh_faces(faces, "none", use_weight=True)
+    with pytest.raises(InputError, match="weight 0"):
+        chances(faces, "balanced", use_weight=True)
 
 
 @pytest.mark.parametrize(("order", "column"), [("balanced", "emotion"), ("groups", "subject_id")])
-def test_each_class_or_person_comes_equally_often(tmp_path: Path, order: str, column: str) -> None:
+def test_each_class_or_person_comes_equally_often(tmp_path: Path, order: Order, column: str) -> None:
     faces = uneven(tmp_path)
-    found = chances(faces, order)  # type: ignore[arg-type]  # a parameter of the test
+    found = chances(faces, order)
     assert found is not None
     sampler = Sampler(len(found), 4000, 0, found)
     values = faces.table[column].take(faces.rows("train")).to_pylist()
@@ -69,6 +71,38 @@ def test_each_class_or_person_comes_equally_often(tmp_path: Path, order: str, co
     assert set(counts) == set(values)
     assert max(counts.values()) / min(counts.values()) < 1.15
     assert chances(faces, "shuffled") is None
+
+
+@pytest.mark.parametrize("order", ["shuffled", "balanced", "groups"])
+def test_faces_come_as_often_as_their_weights_say(tmp_path: Path, order: Order) -> None:
+    """The first of each person's faces of an expression counts three times, and one person not at all."""
+    rows = blob_rows(4, takes=2)
+    for row in rows:
+        take, person = row["frame_index"], row["subject_id"]
+        row["weight"] = 0.0 if person == "p03" else 3.0 if take == 0 else None
+    workspace = write_blobs(tmp_path, rows)
+    faces = select_faces(workspace, modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
+    found = chances(faces, order, use_weight=True)
+    assert found is not None
+    training = faces.table.take(faces.rows("train")).to_pylist()
+    sums: Counter[tuple[str, int]] = Counter()
+    for row, chance in zip(training, found / found.sum(), strict=True):
+        sums[row["subject_id"], row["frame_index"]] += chance
+    expected = {
+        ("p01", 0): 3 / 8,
+        ("p01", 1): 1 / 8,
+        ("p02", 0): 3 / 8,
+        ("p02", 1): 1 / 8,
+        ("p03", 0): 0,
+        ("p03", 1): 0,
+    }
+    assert dict(sums) == pytest.approx(expected)
+
+
+def test_weights_of_1_leave_every_face_once_an_epoch(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path, blob_rows(2, weight=1.0))
+    faces = select_faces(workspace, modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
+    assert chances(faces, "shuffled", use_weight=True) is None
 
 
 def write_votes(path: Path, faces: Faces, text: str) -> Path:

@@ -84,15 +84,19 @@ class Sampler:
         self._offset = 0
 
 
-def chances_of(members: NDArray[np.int64]) -> NDArray[np.float64]:
+def chances_of(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each item the chance that makes every one of its groups come equally often.
 
     Args:
         members: the group of each item, any whole numbers.
+        weights: how often an item comes beside the others of its group, 0 or more. A group of which all are 0 never
+            comes.
 
     Example:
-        >>> chances_of(np.array([0, 0, 1])).tolist()
-        [0.25, 0.25, 0.5]
+        >>> chances_of(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 1.0, 3.0])).tolist()
+        [0.25, 0.25, 0.125, 0.375]
     """
-    _, numbers, counts = np.unique(members, return_inverse=True, return_counts=True)
-    return np.asarray(1 / (len(counts) * counts[numbers]), np.float64)
+    _, numbers = np.unique(members, return_inverse=True)
+    sums = np.bincount(numbers, weights)
+    coming = sums > 0
+    return np.asarray(weights / np.where(coming, sums, 1)[numbers] / coming.sum(), np.float64)

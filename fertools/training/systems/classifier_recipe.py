@@ -66,7 +66,6 @@ class ClassifierRecipe(EngineRecipe):
     mixup: float = bounded(0, 100)
     distributions: str
     class_weights: Literal["none", "inverse", "root"]
-    use_weight: bool
     rotate_deg: float = bounded(0, 180)
     shift: float = bounded(0, 0.5)
     scale: float = bounded(0, 0.9)
