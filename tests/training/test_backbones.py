@@ -156,19 +156,55 @@ def test_something_else_than_tensors_is_refused(tmp_path: Path) -> None:
         read_weights(tmp_path / "a.pth")
 
 
+class Vision(nn.Module):
+    """A model that is built for one size of picture and takes no other."""
+
+    def __init__(self, outputs: int, size_px: int) -> None:
+        super().__init__()
+        if size_px % 16:
+            raise ValueError("a side is no multiple of 16\nand so on")
+        self.head = nn.Linear(3 * size_px**2, outputs)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.head(images.flatten(1))
+        return features
+
+
+def fake_timm(*, fixed: bool) -> types.ModuleType:
+    """Return a stand-in for timm with one model, which is built for 224 pixels where no other size is asked for."""
+    fake = types.ModuleType("timm")
+
+    def create_model(name: str, *, pretrained: bool, num_classes: int, img_size: int = 224) -> nn.Module:
+        assert (name, pretrained) == ("vit_tiny", False)
+        return Vision(num_classes, img_size)
+
+    vars(fake)["list_models"] = lambda: ["vit_tiny"]
+    vars(fake)["get_pretrained_cfg"] = lambda name: types.SimpleNamespace(fixed_input_size=fixed)
+    vars(fake)["create_model"] = create_model
+    return fake
+
+
 def test_timm_is_asked_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(RecipeError, match="timm cannot be imported"):
         build_backbone("timm:vit_tiny", 7)
-    fake = types.ModuleType("timm")
-    vars(fake)["list_models"] = lambda: ["vit_tiny"]
-    vars(fake)["create_model"] = lambda name, pretrained, num_classes: nn.Linear(4, num_classes)
-    monkeypatch.setitem(sys.modules, "timm", fake)
-    built = build_backbone("timm:vit_tiny", 9)
-    assert isinstance(built, nn.Linear)
-    assert built.out_features == 9
+    monkeypatch.setitem(sys.modules, "timm", fake_timm(fixed=True))
+    built = build_backbone("timm:vit_tiny", 9, size_px=32)
+    assert isinstance(built, Vision)
+    assert (built.head.in_features, built.head.out_features, built.training) == (3 * 32**2, 9, True)
     with pytest.raises(RecipeError, match="did you mean 'vit_tiny'"):
         build_backbone("timm:vit_tyny", 7)
+
+
+@pytest.mark.parametrize(("fixed", "size_px"), [(True, 40), (False, 32)])
+def test_a_model_of_timm_that_takes_no_such_faces_is_refused(
+    monkeypatch: pytest.MonkeyPatch, fixed: bool, size_px: int
+) -> None:
+    monkeypatch.setitem(sys.modules, "timm", fake_timm(fixed=fixed))
+    with pytest.raises(
+        RecipeError, match=f"timm:vit_tiny does not take faces of {size_px} pixels .* another image_size"
+    ):
+        build_backbone("timm:vit_tiny", 7, size_px=size_px)
 
 
 OWN = """

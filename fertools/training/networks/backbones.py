@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fertools.core.errors import InputError, RecipeError
+from fertools.core.progress import on_one_line
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.networks.plain import AlexNet, Vgg19
 from fertools.training.networks.resnet import ResNet
@@ -21,7 +22,7 @@ _STATE_KEYS = ("state_dict", "model")
 """Where training programs put a network's weights beside other things."""
 
 
-def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float = 0.0) -> nn.Module:
+def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float = 0.0, size_px: int = 224) -> nn.Module:
     """Return a network with new weights.
 
     Args:
@@ -29,12 +30,13 @@ def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float =
         outputs: numbers that its head gives.
         width: of a ResNet, see there.
         dropout: of a ResNet, see there.
+        size_px: side of the faces, which some models of timm are built for.
 
     Raises:
-        RecipeError: timm is not installed, or has no such model.
+        RecipeError: timm is not installed, has no such model, or none for faces of this size.
     """
     if name.startswith(TIMM):
-        return _build_timm(name.removeprefix(TIMM), outputs)
+        return _build_timm(name.removeprefix(TIMM), outputs, size_px)
     if name == "alexnet":
         return AlexNet(outputs)
     if name == "vgg19":
@@ -113,15 +115,25 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str) 
     return with_head
 
 
-def _build_timm(name: str, outputs: int) -> nn.Module:
+def _build_timm(name: str, outputs: int, size_px: int) -> nn.Module:
     try:
         import timm
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
+        # A torchvision of another build than torch, which timm imports, fails with a RuntimeError.
         raise RecipeError(
             f"network is timm:{name}, and timm cannot be imported ({error}); install it, or choose one of "
             f"{', '.join(BACKBONES)}"
         ) from error
     if name not in (known := timm.list_models()):
         raise RecipeError(f"timm has no model '{name}'{nearest(name, known)}; `timm.list_models()` names them all")
-    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs)
-    return network
+    sized = {"img_size": size_px} if timm.get_pretrained_cfg(name).fixed_input_size else {}
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs, **sized)
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, 3, size_px, size_px))
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise RecipeError(
+            f"timm:{name} does not take faces of {size_px} pixels ({on_one_line(str(error))}); set another image_size, "
+            "such as 224"
+        ) from error
+    return network.train()

@@ -49,7 +49,7 @@ class Classifier:
         self.classes = len(recipe.class_names) if recipe.reads_emotion else 0
         outputs = self.classes + (2 if recipe.reads_va else 0)
         self.networks: dict[str, nn.Module] = {
-            NETWORK: build_backbone(recipe.network, outputs, recipe.width, recipe.dropout)
+            NETWORK: build_backbone(recipe.network, outputs, recipe.width, recipe.dropout, recipe.image_size)
         }
         self.optimisers = {
             NETWORK: OptimiserPlan(
