@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from fertools.core.errors import InputError
 from fertools.training.measures.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 from fertools.training.measures.comparison import corrected_paired_test, holm, mcnemar
-from fertools.training.measures.intervals import REPLICATES, Floats, group_sums, over_groups
+from fertools.training.measures.intervals import REPLICATES, Floats, as_ends, group_sums, over_groups
 from fertools.training.predictions import Predictions
 
 _MEASURES = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
@@ -94,7 +94,7 @@ def compare(first: Predictions, second: Predictions, *, replicates: int = REPLIC
         test = corrected_paired_test([values[index] for values in each], share)
         measures[name] = {
             "difference": float(pooled[index]),
-            "people": {"low": float(low[index]), "high": float(high[index])},
+            "people": as_ends(float(low[index]), float(high[index])),
             "folds": asdict(test) if test else None,
         }
     return {

@@ -28,6 +28,7 @@ from fertools.training.measures.intervals import (
     REPLICATES,
     agreement,
     agreement_terms,
+    as_ends,
     group_sums,
     over_folds,
     over_groups,
@@ -164,7 +165,7 @@ def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any], replica
         return np.concatenate([*values, sums[:, classes * classes :] / faces, decisions.recall(confusion)], axis=1)
 
     sums = group_sums(codes, np.concatenate([cells, losses], axis=1))
-    ends = [_ends(low, high) for low, high in zip(*_drawn(sums, statistic, replicates, seed), strict=True)]
+    ends = [as_ends(low, high) for low, high in zip(*_drawn(sums, statistic, replicates, seed), strict=True)]
     names = [*_DECISIONS, "nll", "brier"]
     return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
 
@@ -174,10 +175,6 @@ def _drawn(
 ) -> tuple[list[float], list[float]]:
     low, high = over_groups(sums, statistic, replicates=replicates, seed=seed)
     return low.tolist(), high.tolist()
-
-
-def _ends(low: float, high: float) -> dict[str, float] | None:
-    return {"low": low, "high": high} if low == low else None
 
 
 def _interval(values: Iterable[float | None]) -> Scores | None:
@@ -297,7 +294,7 @@ def _agreements(
     people: list[Any] = [None] * len(AGREEMENTS)
     if codes is not None:
         drawn = _drawn(group_sums(codes, terms), agreement, replicates, seed)
-        people = [_ends(low, high) for low, high in zip(*drawn, strict=True)]
+        people = [as_ends(low, high) for low, high in zip(*drawn, strict=True)]
     return {
         name: {"pooled": pooled[index], "people": people[index], "folds": _interval(values[index] for values in each)}
         for index, name in enumerate(AGREEMENTS)

@@ -77,16 +77,22 @@ def over_groups(
         level: of the intervals.
 
     Returns:
-        K lower and K upper ends; NaN where the statistic has a value in no replicate.
+        K lower and K upper ends; NaN where the statistic has a value in no replicate, and with a single group, which
+        says nothing of others.
 
     Source: Efron, "Bootstrap Methods: Another Look at the Jackknife" (1979), the groups being the sample.
     """
     values = np.concatenate([statistic(drawn @ sums) for drawn in _draws(len(sums), replicates, seed)])
     ends = np.full((2, values.shape[1]), np.nan)
-    for column in range(values.shape[1]):
+    for column in range(values.shape[1] if len(sums) > 1 else 0):
         if len(known := values[~np.isnan(values[:, column]), column]):
             ends[:, column] = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return ends[0], ends[1]
+
+
+def as_ends(low: float, high: float) -> dict[str, float] | None:
+    """Return the ends of an interval as JSON holds them; None where they are not known."""
+    return {"low": low, "high": high} if low == low else None
 
 
 def _draws(groups: int, replicates: int, seed: int) -> Iterator[Floats]:

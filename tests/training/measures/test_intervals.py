@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fertools.training.measures.intervals import agreement, agreement_terms, group_sums, over_folds, over_groups
+from fertools.training.measures.intervals import (
+    agreement,
+    agreement_terms,
+    as_ends,
+    group_sums,
+    over_folds,
+    over_groups,
+)
 from fertools.training.metrics import concordance, correlation, root_mean_square_error, sign_agreement
 
 
@@ -77,6 +84,12 @@ def test_the_same_seed_gives_the_same_ends_whatever_the_blocks(monkeypatch: pyte
 def test_a_statistic_without_a_value_has_no_interval() -> None:
     low, high = over_groups(np.ones((3, 1)), lambda sums: np.full((len(sums), 1), np.nan), replicates=10)
     assert np.isnan([low[0], high[0]]).all()
+
+
+def test_a_single_person_says_nothing_of_others() -> None:
+    low, high = over_groups(np.array([[3.0, 4.0]]), mean_of, replicates=10)
+    assert as_ends(low[0], high[0]) is None
+    assert as_ends(0.25, 0.5) == {"low": 0.25, "high": 0.5}
 
 
 @given(st.lists(st.tuples(st.integers(-100, 100), st.integers(-100, 100)), min_size=2, max_size=40))
