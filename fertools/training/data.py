@@ -140,8 +140,28 @@ def select_faces(
             )
     held_out = _held_out(table, test_fold)
     _refuse_leaks(table, held_out)
+    faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    _refuse_one_sided(faces, needs_emotion=needs_emotion)
+    return faces
+
+
+def arrange_faces(
+    table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
+) -> Faces:
+    """Return rows of a manifest as faces to train and test on.
+
+    Args:
+        table: the rows, with the labels that are learned in `emotion`, `valence` and `arousal`.
+        held_out: which of them are the test side.
+        classes: expressions to tell apart.
+        val_share: share of the other faces to keep for validation, by person; 0 for none.
+        seed: breaks ties in choosing these people.
+
+    Raises:
+        InputError: too few people for a validation part.
+    """
     emotions = _class_numbers(table, classes)
-    faces = Faces(
+    return Faces(
         table=table,
         held_out=held_out,
         validating=_validating(table, emotions, held_out, len(classes), val_share, seed),
@@ -152,8 +172,6 @@ def select_faces(
         ),
         shares=np.full((len(table), len(classes)), np.nan, np.float32),
     )
-    _refuse_one_sided(faces, needs_emotion=needs_emotion)
-    return faces
 
 
 def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:

@@ -1,4 +1,4 @@
-"""`evaluate`: every figure of one or several runs, from what they have predicted."""
+"""`evaluate`: every figure of one or several runs, from what they have predicted or made."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
+from fertools.training.assessment.scores import score_translations
+from fertools.training.assessment.translations import TRANSLATIONS_NAME
 from fertools.training.found import find_run, name_run
 from fertools.training.measures.intervals import REPLICATES
 from fertools.training.predictions import PREDICTIONS_NAME, read_predictions
@@ -26,12 +28,13 @@ def evaluate_runs(
         seed: of these draws.
 
     Returns:
-        `runs`, what `fertools.training.scoring.score` gives by name, and `comparisons`, what
+        `runs`, by name what `fertools.training.scoring.score` gives, or for one that makes faces `translation` with
+        what `fertools.training.assessment.scores.score_translations` gives; and `comparisons`, what
         `fertools.training.rivals.compare_all` gives.
 
     Raises:
         InputError: no such run, a run named twice, no truth to compare with, or runs that share no face.
-        SchemaError: a file that is no table of predictions.
+        SchemaError: a file that is no table of predictions or of translated faces.
 
     Example:
         >>> found = evaluate_runs(Workspace.at("my-dataset"), ["classifier/cpu"])  # doctest: +SKIP
@@ -41,8 +44,36 @@ def evaluate_runs(
     folders = {name_run(workspace, folder): folder for folder in (find_run(workspace, name) for name in names)}
     if len(folders) < len(names):
         raise InputError(f"a run is named twice among {', '.join(names)}; name each once")
-    predictions = {name: read_predictions(folder / PREDICTIONS_NAME) for name, folder in folders.items()}
-    runs = {name: score(entry, replicates=replicates, seed=seed) for name, entry in predictions.items()}
-    classifying = {name: predictions[name] for name in runs if "classification" in runs[name]}
+    runs, predictions = {}, {}
+    for name, folder in folders.items():
+        if (folder / TRANSLATIONS_NAME).is_file():
+            runs[name] = {"translation": score_translations(folder, replicates=replicates, seed=seed)}
+            continue
+        predictions[name] = read_predictions(folder / PREDICTIONS_NAME)
+        runs[name] = score(predictions[name], replicates=replicates, seed=seed)
+    classifying = {name: entry for name, entry in predictions.items() if "classification" in runs[name]}
     comparisons = compare_all(classifying, replicates=replicates, seed=seed) if len(classifying) > 1 else []
     return {"runs": runs, "comparisons": comparisons}
+
+
+def assess_runs(workspace: Workspace, names: Sequence[str], **options: Any) -> None:
+    """Let networks read what runs have made, those among some that make faces.
+
+    Args:
+        workspace: whose runs.
+        names: as `fertools.training.found.find_run` takes them.
+        options: as `fertools.training.assessment.assess.assess` takes them.
+
+    Raises:
+        InputError: none of these runs makes faces; and see `assess`.
+    """
+    from fertools.training.assessment.assess import assess
+
+    folders = [find_run(workspace, name) for name in names]
+    making = [name_run(workspace, folder) for folder in folders if (folder / TRANSLATIONS_NAME).is_file()]
+    if not making:
+        raise InputError(
+            f"{', '.join(names)} makes no faces that another network could read; name a run of a system such as stargan"
+        )
+    for name in making:
+        assess(workspace, name, **options)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fertools.core import locking
 from fertools.core.device import choose_device
-from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.errors import InputError
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.assessment.translations import (
@@ -22,18 +22,18 @@ from fertools.training.assessment.translations import (
     list_translations,
     read_translations,
 )
-from fertools.training.data import Faces, select_faces
+from fertools.training.data import Faces
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.checkpoint import below, list_checkpoints, load_checkpoint
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.precision import Precision, usable
 from fertools.training.evaluation import Translator, pieces, to_pixels
+from fertools.training.finished import Finished, reopen_translator
 from fertools.training.folder import RunFolder
 from fertools.training.generated import list_generated, made_id, picture_path, write_pictures
 from fertools.training.job import build_system
 from fertools.training.pixels import load_pixels
-from fertools.training.recipe import Origin, Resolved, nearest
-from fertools.training.record import Record
+from fertools.training.recipe import nearest
 from fertools.training.systems.base import Target, TranslatingSystem
 from fertools.training.systems.stargan_recipe import StarganRecipe
 from fertools.training.translating import spread
@@ -95,21 +95,9 @@ def generate(
         >>> result = generate(Workspace.at("my-dataset"), "stargan/cpu", emotions=["fear"])  # doctest: +SKIP
     """
     report = report or Silent()
-    folder, record = _finished(workspace, name)
-    recipe = StarganRecipe(**{key: entry["value"] for key, entry in record["recipe"].items()})
-    faces = select_faces(
-        workspace,
-        modality=recipe.modality,
-        test_fold=recipe.test_fold,
-        needs_emotion=recipe.needs_emotion,
-        needs_va=recipe.needs_va,
-    )
-    if faces.fingerprint() != record["data"]["fingerprint"]:
-        raise ResumeRefused(
-            f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "
-            "train it again"
-        )
-    system = _trained(folder, record, recipe)
+    run = reopen_translator(workspace, name)
+    folder, record, recipe, faces = run.folder, run.record, run.recipe, run.faces
+    system = _trained(run)
     targets = _wanted(system.targets(torch.from_numpy(faces.prototypes())), emotions, name)
     rows = spread(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
     with locking.exclusive(folder.lock_path, "training"):
@@ -131,31 +119,13 @@ def generate(
     return GenerateResult(manifest, folder.generated, len(rows), len(rows) * len(targets), made)
 
 
-def _finished(workspace: Workspace, name: str) -> tuple[RunFolder, Record]:
-    """Return the folder and the record of a finished run of a translating system."""
-    folder = RunFolder(workspace.root / "training" / name)
-    record = folder.read()
-    if record is None:
-        root = workspace.root / "training"
-        known = sorted(path.parent.relative_to(root).as_posix() for path in root.glob("*/*/run.json"))
-        listed = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; train one first")
-        raise InputError(f"there is no run '{name}' in {workspace.root}{listed}")
-    if record["kind"] != "translator":
-        raise InputError(f"{name} makes no faces, it reads them; give a run of a system such as stargan")
-    if not record["finished"]:
-        raise InputError(f"the run {name} is not finished; train it to the end first, by the command that began it")
-    return folder, record
-
-
-def _trained(folder: RunFolder, record: Record, recipe: StarganRecipe) -> TranslatingSystem:
+def _trained(run: Finished[StarganRecipe]) -> TranslatingSystem:
     """Return the system with its trained generator in place: the moving average if there is one."""
-    origins = {key: Origin(entry["origin"], entry["note"]) for key, entry in record["recipe"].items()}
-    resolved = Resolved(record["system"], record["preset"], recipe, origins)
-    system = cast(TranslatingSystem, build_system(resolved))
-    if not (saved := list_checkpoints(folder.checkpoints)):
-        raise InputError(f"{folder.checkpoints} has no checkpoint; train the run again with --no-resume")
+    system = cast(TranslatingSystem, build_system(run.resolved))
+    if not (saved := list_checkpoints(run.folder.checkpoints)):
+        raise InputError(f"{run.folder.checkpoints} has no checkpoint; train the run again with --no-resume")
     tensors, used = load_checkpoint(saved[-1]).tensors, system.averaged[0]
-    prefix = "averages" if recipe.ema else "networks"
+    prefix = "averages" if run.recipe.ema else "networks"
     system.networks[used].load_state_dict(below(f"{prefix}/{used}/", tensors))
     return system
 

@@ -84,6 +84,11 @@ def read_crop(path: Path, size_px: int) -> Pixels:
     bgr = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
     if bgr is None:
         raise InputError(f"the crop {path} is not a picture; ingest with --overwrite")
-    shrinks = min(bgr.shape[:2]) >= size_px
-    resized = cv2.resize(bgr, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return np.ascontiguousarray(resized[..., ::-1], np.uint8)
+    return np.ascontiguousarray(resize(np.asarray(bgr, np.uint8), size_px)[..., ::-1])
+
+
+def resize(picture: Pixels, size_px: int) -> Pixels:
+    """Return an HxWx3 picture as SxSx3: by area averaging, or by cubic interpolation where it is smaller."""
+    shrinks = min(picture.shape[:2]) >= size_px
+    resized = cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(resized, np.uint8)

@@ -11,6 +11,7 @@ from typing import Any
 from fertools.core import files
 from fertools.core.progress import describe_duration
 from fertools.core.vocabulary import EMOTIONS
+from fertools.training.assessment.chapter import translation_chapter
 from fertools.training.charts import line_chart
 from fertools.training.engine.journal import Entry, read_journal
 from fertools.training.folder import RunFolder
@@ -30,16 +31,20 @@ def write_report(folder: RunFolder, record: Record) -> None:
         folder: of the run; its journal and sample grids are read.
         record: the content of `run.json`, with results.
     """
-    files.write_text(folder.report_path, render_report(record, read_journal(folder.journal_path), _grids(folder)))
+    made = translation_chapter(folder.root)
+    files.write_text(folder.report_path, render_report(record, read_journal(folder.journal_path), _grids(folder), made))
 
 
-def render_report(record: Record, journal: Sequence[Entry], grids: Sequence[tuple[int, bytes]]) -> str:
+def render_report(
+    record: Record, journal: Sequence[Entry], grids: Sequence[tuple[int, bytes]], made: Iterable[str] = ()
+) -> str:
     """Return the page as HTML.
 
     Args:
         record: the content of `run.json`.
         journal: the logged losses.
         grids: iteration and PNG of sample grids, oldest first; the last one is shown large.
+        made: what `translation_chapter` gives of a run that makes faces.
     """
     title = f"{record['title']}, run {record['run']}"
     body = [
@@ -47,6 +52,7 @@ def render_report(record: Record, journal: Sequence[Entry], grids: Sequence[tupl
         *_summary(record),
         *_samples(record, grids),
         *_results(record),
+        *made,
         *_losses(record, journal),
         *_networks(record),
         *_data(record),

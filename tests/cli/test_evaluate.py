@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from fertools.training.predictions import write_predictions
 from tests.cli.conftest import Run
+from tests.training.assessment.made import train_both
 from tests.training.guesses import invent
 
 
@@ -74,3 +76,54 @@ def test_where_nothing_was_trained_that_comes_first(fertools: Run) -> None:
     done = fertools("evaluate", "classifier/first")
     assert done.code == 2
     assert "train something" in done.err
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_both(tmp_path_factory.mktemp("made")).root
+
+
+@pytest.fixture
+def translator(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.mark.usefixtures("translator")
+def test_a_run_that_makes_faces_is_judged_and_stays_so(fertools: Run) -> None:
+    done = fertools("evaluate", "stargan/smoke", "--replicates", 100)
+    assert done.code == 0
+    assert "stargan/smoke: Reconstruction" in done.out
+    assert "fertools evaluate stargan/smoke --features inception-fid" in done.out
+    done = fertools("evaluate", "stargan/smoke", "--judge", "classifier/smoke", "--device", "cpu", "--replicates", 100)
+    assert done.code == 0
+    assert "Expressions as classifier/smoke sees them" in done.out
+    again = fertools("evaluate", "stargan/smoke", "--replicates", 100)
+    assert again.out == done.out, "what the judge said was kept"
+    both = fertools("evaluate", "stargan/smoke", "classifier/smoke", "--json", "--replicates", 100)
+    found = json.loads(both.out)["runs"]
+    judged = found["stargan/smoke"]["translation"]["judges"]["classifier/smoke"]
+    assert judged["made"]["classification"]["faces"] == 28
+    assert found["classifier/smoke"]["classification"]["faces"] == 14
+
+
+@pytest.mark.usefixtures("translator")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stargan/smok"], "did you mean 'stargan/smoke'"),
+        (["classifier/smoke", "--judge", "classifier/smoke"], "makes no faces that another network could read"),
+        (["stargan/smoke", "--judge", "classifier/none"], "there is no run 'classifier/none'"),
+        (["stargan/smoke", "--judge", "stargan/smoke"], "is no classifying network"),
+        (["stargan/smoke", "--features", "nothing.pth"], "`fertools weights` lists the names"),
+        (["stargan/smoke", "--identity", "facenet-vggface2"], "are not on this machine; download"),
+        (["stargan/smoke", "--gan-train"], "name one with --judge"),
+    ],
+)
+def test_networks_that_are_missing_are_named(
+    fertools: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
+    done = fertools("evaluate", *arguments)
+    assert done.code == 2
+    assert words in done.err
+    assert "Traceback" not in done.err
