@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +19,8 @@ from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.sampler import Position, Sampler
 from fertools.training.systems.base import Batch, Labels
 
+FeedState = tuple[dict[str, Tensor], dict[str, int]]
+"""Tensors and numbers that say which batch comes next."""
 _DEVICE_SHARE = 4
 """One part in so many of a GPU's free memory may hold the pixels; more stays on the disk."""
 
@@ -26,14 +32,19 @@ class Order:
     Attributes:
         rows: N positions among all faces.
         changes: what `Augmentation.draw` gave.
+        reading: their pixels, perhaps of more faces, where they are being read already.
+        start: of the first of these faces in what is being read.
     """
 
     rows: Tensor
     changes: Tensor
+    reading: Future[Tensor] | None = None
+    start: int = 0
 
     def part(self, rows: slice) -> Order:
         """Return some of it."""
-        return Order(self.rows[rows], self.changes[rows])
+        first = rows.indices(len(self.rows))[0]
+        return Order(self.rows[rows], self.changes[rows], self.reading, self.start + first)
 
 
 class Feed:
@@ -73,16 +84,35 @@ class Feed:
         self._sampler = Sampler(len(self._rows), batch_size, seed, chances)
         self._draws = torch.Generator().manual_seed(seed + 1)
         self._resident = _resident(pixels, device)
+        self._share, self._reader = slice(0), ThreadPoolExecutor(1, "pixels")
+        self._ahead: tuple[Order, FeedState] | None = None
 
     @property
     def size_px(self) -> int:
         """Side of the faces."""
         return int(self._pixels.shape[1])
 
+    def read_ahead(self, share: slice) -> None:
+        """From now on read the next batch while one is worked on, unless all pixels are on the device.
+
+        So what is read from the disk, because memory cannot hold all pixels, is there when it is asked for.
+
+        Args:
+            share: the faces of a batch that this process works on.
+        """
+        self._share = share if self._resident is None else slice(0)
+
     def next(self) -> Order:
         """Return which faces the next batch has."""
-        rows = self._rows[self._sampler.next()]
-        return Order(rows, self._augmentation.draw(len(rows), self._draws))
+        order = self._ahead[0] if self._ahead is not None else self._draw()
+        self._ahead = None
+        if self._share.stop:
+            # What is drawn ahead is not yet part of the feed's state: a run that is resumed draws it again.
+            state = self.state()
+            following = self._draw()
+            reading = self._reader.submit(self._read, following.rows[self._share])
+            self._ahead = replace(following, reading=reading, start=-self._share.start), state
+        return order
 
     def labels(self, rows: Tensor) -> Labels:
         """Return what is known of the faces at some positions, on the CPU."""
@@ -90,29 +120,50 @@ class Feed:
 
     def load(self, order: Order) -> Batch:
         """Return the faces of an order on the device, changed as it says."""
-        batch = self.batch(order.rows)
+        coded = None
+        if order.reading is not None:
+            coded = order.reading.result()[order.start : order.start + len(order.rows)]
+        batch = self._batch(order.rows, coded)
         return replace(batch, images=self._augmentation.apply(batch.images, order.changes.to(self._device)))
 
     def batch(self, rows: Tensor | NDArray[np.int64]) -> Batch:
         """Return the faces at some positions as they are."""
-        rows = torch.as_tensor(rows)
+        return self._batch(torch.as_tensor(rows), None)
+
+    def _batch(self, rows: Tensor, coded: Tensor | None) -> Batch:
+        """Return faces of which the pixels may have been read already."""
         if self._resident is not None:
             coded = self._resident[rows.to(self._device)]
-        else:
-            coded = torch.from_numpy(self._pixels[rows.numpy()]).to(self._device)
+        elif coded is None:
+            coded = self._read(rows)
+        coded = coded.to(self._device, non_blocking=True)
         # Turned while a value is a byte, which is a quarter of what there is to move after.
         images = coded.permute(0, 3, 1, 2).contiguous().float().div_(127.5).sub_(1)
         known = self.labels(rows)
         sent = {field.name: getattr(known, field.name).to(self._device) for field in fields(Labels)}
         return Batch(images=images, **sent)
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
+    def _read(self, rows: Tensor) -> Tensor:
+        """Return NxSxSx3 bytes; on a machine with a GPU, from where they can be copied while it works."""
+        _ask_for(self._pixels, rows)
+        # Unlike an index in brackets, this lets other threads run while it waits for the disk.
+        coded = torch.from_numpy(np.take(self._pixels, rows.numpy(), axis=0))
+        return coded.pin_memory() if self._device.startswith("cuda") else coded
+
+    def _draw(self) -> Order:
+        rows = self._rows[self._sampler.next()]
+        return Order(rows, self._augmentation.draw(len(rows), self._draws))
+
+    def state(self) -> FeedState:
         """Return tensors and numbers from which `restore` goes on with the same batches."""
+        if self._ahead is not None:
+            return self._ahead[1]
         position = self._sampler.position
         return {"order": position.state, "changes": self._draws.get_state()}, {"offset": position.offset}
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, int]) -> None:
         """Go on from where a feed of the same faces stood."""
+        self._ahead = None
         self._sampler.move_to(Position(numbers["offset"], tensors["order"]))
         self._draws.set_state(tensors["changes"])
 
@@ -123,3 +174,14 @@ def _resident(pixels: Pixels, device: str) -> Tensor | None:
         return None
     free_bytes, _ = torch.cuda.mem_get_info(device)
     return torch.from_numpy(np.array(pixels)).to(device) if pixels.nbytes * _DEVICE_SHARE <= free_bytes else None
+
+
+def _ask_for(pixels: Pixels, rows: Tensor) -> None:
+    """Ask the system to bring some pixels into memory, all at once: one after another, each would wait for the disk."""
+    if not isinstance(pixels, np.memmap) or not hasattr(os, "posix_fadvise") or pixels.filename is None:
+        return
+    length = pixels.strides[0]
+    # The file may be gone already, while its pixels are still to be had.
+    with contextlib.suppress(OSError), Path(str(pixels.filename)).open("rb") as stream:
+        for row in rows.tolist():
+            os.posix_fadvise(stream.fileno(), pixels.offset + row * length, length, os.POSIX_FADV_WILLNEED)
