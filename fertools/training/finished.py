@@ -12,7 +12,6 @@ from fertools.training.data import Faces, select_faces
 from fertools.training.folder import RunFolder
 from fertools.training.recipe import Origin, Recipe, Resolved, nearest
 from fertools.training.record import Record
-from fertools.training.systems import Kind
 from fertools.training.systems.classifier_recipe import ClassifierRecipe
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
@@ -76,13 +75,6 @@ def reopen_classifier(workspace: Workspace, name: str) -> Finished[ClassifierRec
     if record["system"] != "classifier":
         raise InputError(f"{name} is no classifying network; give a run of `fertools train classifier`")
     return _reopen(workspace, name, record, ClassifierRecipe)
-
-
-def kind_of(workspace: Workspace, name: str) -> Kind | None:
-    """Return what a run does with faces, or None where a name is that of no run."""
-    record = RunFolder(workspace.root / "training" / name).read()
-    kind: Kind | None = record["kind"] if record else None
-    return kind
 
 
 def _read(workspace: Workspace, name: str) -> Record:

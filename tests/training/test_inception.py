@@ -12,6 +12,21 @@ from fertools.training.networks.inception import Inception, build_inception
 from fertools.training.networks.readers import read_pictures
 
 
+def drawn_weights(outputs: int) -> dict[str, torch.Tensor]:
+    """Return weights that depend on numpy's generator and the names of layers alone, with a last layer of a size."""
+    rng, weights = np.random.default_rng(0), {}
+    with torch.device("meta"):
+        shapes = {name: tuple(value.shape) for name, value in sorted(Inception().state_dict().items())}
+    for name, shape in shapes.items():
+        values: np.ndarray = rng.standard_normal(shape, np.float32)
+        if name.endswith("conv.weight"):
+            values *= (2 / np.prod(shape[1:])) ** 0.5
+        elif name.endswith(("running_var", "bn.weight")):
+            values = 1 + 0.2 * np.tanh(values)
+        weights[name] = torch.from_numpy(np.asarray(0.1 * values if name.endswith(("bias", "mean")) else values))
+    return weights | {"fc.weight": torch.zeros(outputs, 2048)}
+
+
 @pytest.fixture(scope="module")
 def network() -> Inception:
     with torch.random.fork_rng():
@@ -91,3 +106,21 @@ def test_torchvision_s_weights_are_told_by_their_classes_and_keep_their_poolings
     handle.remove()
     # A corner: four ones and five zeros that were padded.
     assert pooled[0][0, 0, 0, 0] == pytest.approx(4 / 9)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "mean", "sd", "some"),
+    [
+        (1008, 0.71611696, 0.9452682, (0.00851143, 0.00522333, 0.4302672, 0.00201665, 1.466848)),
+        (1000, 0.66677344, 0.863062, (0.02107473, 0.00588762, 0.5354883, 0.00694317, 1.395905)),
+    ],
+    ids=["pytorch-fid 0.3.0", "torchvision 0.29.1"],
+)
+def test_features_are_those_that_the_projects_themselves_gave_with_these_weights(
+    outputs: int, mean: float, sd: float, some: tuple[float, ...]
+) -> None:
+    """Both packages need a torchvision that works, so what they gave for these pictures is written down here."""
+    pictures = (np.arange(2 * 20 * 20 * 3).reshape(2, 20, 20, 3) * 37 % 256).astype(np.uint8)
+    found = read_pictures(build_inception(drawn_weights(outputs), "drawn"), pictures)
+    assert (found.mean(), found.std()) == pytest.approx((mean, sd), rel=1e-4)
+    assert found[0, :2000:400] == pytest.approx(some, rel=1e-3)

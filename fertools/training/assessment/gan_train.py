@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core import locking
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
@@ -81,20 +82,19 @@ def train_on_made(
     )
     folder = gan_train_folder(translator.folder.root, judge.name)
     resolved = Resolved(judge.resolved.system, judge.resolved.preset, recipe, judge.resolved.origins)
-    record = describe_run(resolved, faces, count_drawn(workspace, faces.table), folder.root.name)
-    if (old := folder.read()) is not None:
-        if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
-            raise ResumeRefused(
-                f"{folder.root} was begun with other made faces or another recipe; remove that folder to train anew"
-            )
-        record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-    if record["finished"]:
-        return
-    report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
-    job = Job(workspace, Choice(resolved, device), faces, record, folder, Team(device), report)
-    train_classifier(job)
-    record["finished"] = True
-    job.write()
+    with locking.exclusive(folder.lock_path, "training"):
+        record = describe_run(resolved, faces, count_drawn(workspace, faces.table), folder.root.name)
+        if (old := folder.read()) is not None:
+            if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
+                raise ResumeRefused(
+                    f"{folder.root} was begun with other made faces or another recipe; remove that folder to train anew"
+                )
+            record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
+        if not record["finished"]:
+            report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
+            train_classifier(Job(workspace, Choice(resolved, device), faces, record, folder, Team(device), report))
+            record["finished"] = True
+            folder.write(record)
 
 
 def _size_px(judge: ClassifierRecipe, translator: StarganRecipe) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -26,7 +27,7 @@ from fertools.training.networks.inception import build_inception
 from fertools.training.networks.readers import Reading, read_pictures
 from fertools.training.pixels import resize
 from fertools.training.predictions import describe_trained
-from fertools.training.published_weights import find_weights
+from fertools.training.published_weights import find_weights, list_weights
 from fertools.training.systems.base import ClassifyingSystem
 from fertools.training.systems.classifier import NETWORK
 from fertools.training.systems.classifier_recipe import ClassifierRecipe
@@ -83,10 +84,9 @@ def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:
     Raises:
         InputError: the weights are missing or of something else.
     """
-    path = find_weights(wanted, workspace)
+    name, path = _named(workspace, wanted)
     network = build_inception(read_weights(path), str(path)).to(device)
-    name = path.name if (workspace.root / wanted).is_file() else wanted
-    return _published("features", name, hash_file(path), network, {"published": network.first_release})
+    return _published("features", name, path, network, {"published": network.first_release})
 
 
 def open_identity(workspace: Workspace, wanted: str, device: str) -> Reader:
@@ -100,13 +100,18 @@ def open_identity(workspace: Workspace, wanted: str, device: str) -> Reader:
     Raises:
         InputError: the weights are missing or of something else.
     """
+    name, path = _named(workspace, wanted)
+    return _published("identity", name, path, build_facenet(read_weights(path), str(path)).to(device), {})
+
+
+def _named(workspace: Workspace, wanted: str) -> tuple[str, Path]:
+    """Return what weights are called in tables, and their file."""
     path = find_weights(wanted, workspace)
-    network = build_facenet(read_weights(path), str(path)).to(device)
-    name = path.name if (workspace.root / wanted).is_file() else wanted
-    return _published("identity", name, hash_file(path), network, {})
+    return wanted if wanted in {entry.name for entry in list_weights(workspace)} else path.name, path
 
 
-def _published(kind: str, name: str, digest: str, network: Reading, about: Mapping[str, object]) -> Reader:
+def _published(kind: str, name: str, path: Path, network: Reading, about: Mapping[str, object]) -> Reader:
+    digest = hash_file(path)
     return Reader(kind, name, digest, about, network.width, lambda pictures: read_pictures(network, pictures))
 
 

@@ -128,7 +128,7 @@ def complete_readings(root: Path, reader: Reader, albums: Sequence[Album], repor
     names, blocks = list(old.names if old else ()), [old.values] if old else []
     known = set(names)
     left = [[row for row, name in enumerate(album.names) if name not in known] for album in albums]
-    report.start(total := sum(map(len, left)))
+    report.start(sum(map(len, left)))
     done, waiting = 0, 0
     for album, rows in zip(albums, left, strict=True):
         for start in range(0, len(rows), _PIECE):
@@ -140,7 +140,7 @@ def complete_readings(root: Path, reader: Reader, albums: Sequence[Album], repor
             if waiting >= _BLOCK:
                 _write(path, reader, names, blocks)
                 waiting = 0
-    if waiting or (total == 0 and old is None):
+    if waiting:
         _write(path, reader, names, blocks)
 
 
@@ -176,7 +176,7 @@ def _write(path: Path, reader: Reader, names: Sequence[str], blocks: Sequence[ND
         "about": dict(reader.about),
         "width": reader.width,
     }
-    values = np.concatenate(blocks) if blocks else np.empty((0, reader.width), np.float32)
+    values = np.concatenate(blocks)
     if values.shape != (len(names), reader.width) or not np.isfinite(values).all():
         raise InputError(f"{reader.name} gives numbers that are not finite, so nothing can be computed from them")
     lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), reader.width)
