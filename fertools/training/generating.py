@@ -24,7 +24,7 @@ from fertools.training.assessment.translations import (
 )
 from fertools.training.data import Faces
 from fertools.training.engine.augment import Augmentation
-from fertools.training.engine.checkpoint import below, list_checkpoints, load_checkpoint
+from fertools.training.engine.checkpoint import below, best_path, list_checkpoints, load_checkpoint
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.precision import Precision, usable
 from fertools.training.evaluation import Translator, pieces, to_pixels
@@ -120,11 +120,12 @@ def generate(
 
 
 def _trained(run: Finished[StarganRecipe]) -> TranslatingSystem:
-    """Return the system with its trained generator in place: the moving average if there is one."""
+    """Return the system with its trained generator in place: the best if there was a judge, averaged if it was."""
     system = cast(TranslatingSystem, build_system(run.resolved))
     if not (saved := list_checkpoints(run.folder.checkpoints)):
         raise InputError(f"{run.folder.checkpoints} has no checkpoint; train the run again with --no-resume")
-    tensors, used = load_checkpoint(saved[-1]).tensors, system.averaged[0]
+    path = best_path(run.folder.checkpoints) if run.recipe.judge else saved[-1]
+    tensors, used = load_checkpoint(path).tensors, system.averaged[0]
     prefix = "averages" if run.recipe.ema else "networks"
     system.networks[used].load_state_dict(below(f"{prefix}/{used}/", tensors))
     return system

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.training.assessment.translations import add_translations, list_translations
+from fertools.training.choosing import open_chooser
 from fertools.training.data import Faces, pick_examples
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.grids import draw_grid
@@ -19,6 +21,9 @@ from fertools.training.generated import list_generated
 from fertools.training.job import Job, build_system, make_feed, make_loop, run_loop
 from fertools.training.systems.base import TranslatingSystem
 from fertools.training.systems.stargan_recipe import StarganRecipe
+
+_VALIDATED = 128
+"""Faces of validation people that are translated to every target, each time that the best state is looked for."""
 
 
 def train_translator(job: Job) -> int:
@@ -38,7 +43,12 @@ def train_translator(job: Job) -> int:
     def sample(iteration: int) -> None:
         files.write_bytes(job.folder.sample_path(iteration), draw_grid(headings, labels, translator.grid(examples)))
 
-    run_loop(job, loop, Hooks(sample, recipe.sample_every))
+    hooks = Hooks(sample, recipe.sample_every)
+    if recipe.judge:
+        validation = spread(job.faces.rows("val"), _VALIDATED)
+        hooks = replace(hooks, validate=open_chooser(job, translator, validation, recipe.judge))
+    run_loop(job, loop, hooks)
+    job.record["used_iteration"] = loop.take_best()
     if job.team.is_first:
         _conclude(job, translator, recipe)
     return loop.iteration - begun

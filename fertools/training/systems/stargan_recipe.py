@@ -35,6 +35,8 @@ class StarganRecipe(EngineRecipe):
     lambda_gp: float = bounded(0)
     gp: Literal["wgan-gp", "r1", "none"]
     gp_impl: Literal["closed_form", "autograd"]
+    val_share: float = bounded(0, 0.5)
+    judge: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,14 +47,25 @@ class StarganRecipe(EngineRecipe):
                 f"multiple of {step}; give {max(1, round(self.image_size / step)) * step}"
             )
 
+        if bool(self.judge) != bool(self.val_share):
+            raise RecipeError(
+                f"judge is '{self.judge}' and val_share is {self.val_share:g}, and neither is of use alone; set both, "
+                "such as judge=classifier/cpu and val_share=0.1, or none"
+            )
+
+    @property
+    def inner_validation(self) -> float:
+        """Share of the training people on whom the best state is chosen."""
+        return self.val_share
+
     @property
     def parts(self) -> tuple[str, ...]:
         """The two networks and the gradient penalty."""
         return ("generator", "discriminator", "penalty")
 
     def course(self, faces: int) -> Course:
-        """Return the recipe's number of iterations; there is no measure yet that would tell a best generator."""
-        return Course(self.iterations)
+        """Return the recipe's number of iterations, with a validation after each sample where there is a judge."""
+        return Course(self.iterations, self.sample_every if self.judge else 0)
 
     @property
     def needs_emotion(self) -> bool:
