@@ -51,6 +51,7 @@ def command(
     """
     from fertools.core.progress import Progress
     from fertools.training.assessment.sheets import translation_sheets
+    from fertools.training.assessment.side_by_side import beside_sheets
     from fertools.training.evaluating import assess_runs, evaluate_runs
     from fertools.training.sheets import comparison_sheets, detail_sheets, result_sheets
     from fertools.training.writing import write_sheet
@@ -67,6 +68,7 @@ def command(
     sheets = result_sheets(found["runs"])
     if len(runs) == 1:
         sheets += detail_sheets(next(iter(found["runs"].values())))
+    sheets += beside_sheets(found["translators"])
     for name, scores in found["runs"].items():
         if "translation" in scores:
             sheets += translation_sheets(name, scores["translation"])

@@ -8,6 +8,7 @@ from typing import Any
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.training.assessment.scores import score_translations
+from fertools.training.assessment.side_by_side import set_side_by_side
 from fertools.training.assessment.translations import TRANSLATIONS_NAME
 from fertools.training.found import find_run, name_run
 from fertools.training.measures.intervals import REPLICATES
@@ -29,8 +30,9 @@ def evaluate_runs(
 
     Returns:
         `runs`, by name what `fertools.training.scoring.score` gives, or for one that makes faces `translation` with
-        what `fertools.training.assessment.scores.score_translations` gives; and `comparisons`, what
-        `fertools.training.rivals.compare_all` gives.
+        what `fertools.training.assessment.scores.score_translations` gives; `comparisons`, what
+        `fertools.training.rivals.compare_all` gives; and `translators`, what
+        `fertools.training.assessment.side_by_side.set_side_by_side` gives, None with fewer than two.
 
     Raises:
         InputError: no such run, a run named twice, no truth to compare with, or runs that share no face.
@@ -53,7 +55,9 @@ def evaluate_runs(
         runs[name] = score(predictions[name], replicates=replicates, seed=seed)
     classifying = {name: entry for name, entry in predictions.items() if "classification" in runs[name]}
     comparisons = compare_all(classifying, replicates=replicates, seed=seed) if len(classifying) > 1 else []
-    return {"runs": runs, "comparisons": comparisons}
+    making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}
+    beside = set_side_by_side(making) if len(making) > 1 else None
+    return {"runs": runs, "comparisons": comparisons, "translators": beside}
 
 
 def assess_runs(workspace: Workspace, names: Sequence[str], **options: Any) -> None:

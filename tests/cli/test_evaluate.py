@@ -100,6 +100,7 @@ def test_a_run_that_makes_faces_is_judged_and_stays_so(fertools: Run) -> None:
     again = fertools("evaluate", "stargan/smoke", "--replicates", 100)
     assert again.out == done.out, "what the judge said was kept"
     both = fertools("evaluate", "stargan/smoke", "classifier/smoke", "--json", "--replicates", 100)
+    assert json.loads(both.out)["translators"] is None
     found = json.loads(both.out)["runs"]
     judged = found["stargan/smoke"]["translation"]["judges"]["classifier/smoke"]
     assert judged["made"]["classification"]["faces"] == 28

@@ -67,6 +67,7 @@ def open_judge(workspace: Workspace, name: str, translator: Finished[StarganReci
         "classes": list(classes),
         "reads_va": recipe.reads_va,
         "size_px": recipe.image_size,
+        "chose": translator.record.get("judge", {}).get("run") == name,
         "trained": asdict(describe_trained(trained)),
     }
     width = len(classes) + 2 * recipe.reads_va

@@ -33,9 +33,9 @@ def score_translations(root: Path, *, replicates: int = REPLICATES, seed: int = 
         seed: of these draws, and of the subsets of the kernel distance.
 
     Returns:
-        `faces`, `made`, `subjects`, `targets`; `reconstruction`; and, by the name of the network, as far as networks
-        have read the pictures, `judges`, `features`, `identity` and `gan_train`; `waiting` names those that have not
-        read all of them. See docs/how-to/evaluate.md.
+        `faces`, `made`, `subjects`, `folds`, `targets`; `reconstruction`; and, by the name of the network, as far as
+        networks have read the pictures, `judges`, `features`, `identity` and `gan_train`; `waiting` names those that
+        have not read all of them. See docs/how-to/evaluate.md.
 
     Raises:
         InputError: nothing has been translated.
@@ -49,6 +49,7 @@ def score_translations(root: Path, *, replicates: int = REPLICATES, seed: int = 
         "faces": len(set(parents)),
         "made": len(table),
         "subjects": len(set(table["subject_id"].to_pylist()) - {None}),
+        "folds": sorted(set(table["fold"].to_pylist())),
         "targets": list(dict.fromkeys(table.sort_by("target")["target"].to_pylist())),
         "reconstruction": _reconstruction(table, **draws),
         "judges": {found.name: _judged(root, table, found, **draws) for found in ready if found.kind == "judge"},
@@ -114,7 +115,8 @@ def _judged(root: Path, table: pa.Table, judge: Readings, *, replicates: int, se
         "unchanged": _predictions(wanted, judge, table["parent_id"].to_pylist()),
         "real": _predictions(real, judge, real["face_id"].to_pylist()),
     }
-    return {"digest": judge.digest, **{name: score(found, **draws) for name, found in told.items() if _told(found)}}
+    known = {"digest": judge.digest, "chose": judge.about["chose"]}
+    return {**known, **{name: score(found, **draws) for name, found in told.items() if _told(found)}}
 
 
 def _told(found: Predictions) -> bool:

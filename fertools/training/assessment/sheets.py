@@ -83,9 +83,14 @@ def _judged(judge: str, scores: Scores) -> Iterator[Sheet]:
             (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in _DECISIONS))
             for key, entry in told.items()
         ]
+        apart = (
+            "which chose the best state of this run and so is not independent of it"
+            if scores["chose"]
+            else ("which had no part in training")
+        )
         note = (
-            f"How often {judge}, which had no part in training, sees what was asked for (expression consistency; "
-            "GAN-test, since it learned from real faces alone). A translator that changes nothing comes to the second "
+            f"How often {judge}, {apart}, sees what was asked for (expression consistency; GAN-test, since it learned "
+            "from real faces alone). A translator that changes nothing comes to the second "
             f"row; the judge itself, on real faces, to the third. {_PEOPLE}"
         )
         head = ("", "faces", *(MEASURES[name] for name in _DECISIONS))

@@ -1,7 +1,8 @@
 """What a translator made of held-out faces: a row per made face, in `translations.parquet` of the run's folder.
 
-Beside whom a face was made of and what was asked for, a row has what came of translating it back. The pictures
-themselves lie where `path` says. Every figure about a translator begins with this table.
+Beside whom a face was made of (`fold` is 0 where a hold-out was tested) and what was asked for, a row has what came of
+translating it back. The pictures themselves lie where `path` says. Every figure about a translator begins with this
+table.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _SCHEMA = pa.schema(
         pa.field("face_id", _TEXT, nullable=False),
         pa.field("parent_id", _TEXT, nullable=False),
         pa.field("subject_id", _TEXT),
+        pa.field("fold", pa.int32(), nullable=False),
         pa.field("emotion", _TEXT),
         pa.field("valence", _F32),
         pa.field("arousal", _F32),
@@ -79,6 +81,7 @@ def list_translations(
         columns = {
             "face_id": [made_id(name, run, target.words) for name in names],
             "parent_id": names,
+            "fold": pc.fill_null(parents["fold"], 0).combine_chunks(),
             **{name: parents[name].combine_chunks() for name in _CARRIED},
             "target": [target.words] * count,
             "target_emotion": pa.array([target.emotion] * count, _TEXT),

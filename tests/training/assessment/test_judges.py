@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,13 @@ def test_it_says_of_real_faces_what_it_said_when_it_was_trained(workspace: Works
     assert found == pytest.approx(said.probabilities()[order], abs=1e-5)
     assert judge.about["classes"] == list(faces.classes)
     assert judge.about["trained"]["faces"] == 7 * 3, "one of four training people was kept for validation"
+
+
+def test_one_that_chose_the_best_state_of_the_translator_is_marked(workspace: Workspace) -> None:
+    translator = reopen_translator(workspace, TRANSLATOR)
+    assert not open_judge(workspace, JUDGE, translator, "cpu").about["chose"]
+    chosen = dataclasses.replace(translator, record=translator.record | {"judge": {"run": JUDGE, "digest": "d"}})
+    assert open_judge(workspace, JUDGE, chosen, "cpu").about["chose"]
 
 
 def test_pictures_of_another_size_are_brought_to_its_own(workspace: Workspace) -> None:

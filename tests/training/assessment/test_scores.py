@@ -66,7 +66,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
 def test_reconstruction_is_the_mean_of_the_table(setting: Setting) -> None:
     found = score_translations(setting.root, replicates=200)
     assert (found["faces"], found["made"], found["subjects"]) == (6, 42, 2)
-    assert found["targets"] == list(EMOTIONS)
+    assert (found["targets"], found["folds"]) == (list(EMOTIONS), [0])
     measures = found["reconstruction"]["measures"]
     for name in ("l1", "psnr", "ssim"):
         values = setting.made[name].to_numpy()
@@ -85,7 +85,9 @@ def test_reconstruction_is_the_mean_of_the_table(setting: Setting) -> None:
 
 
 def test_a_judge_is_asked_of_made_unchanged_and_real_faces(setting: Setting) -> None:
-    setting.invent("judge", 7, {"classes": list(EMOTIONS), "reads_va": False, "trained": TRAINED}, classes=7)
+    setting.invent(
+        "judge", 7, {"classes": list(EMOTIONS), "reads_va": False, "chose": False, "trained": TRAINED}, classes=7
+    )
     found = score_translations(setting.root, replicates=100)["judges"]["some/one"]
 
     def decided(names: Any) -> list[str]:
@@ -111,7 +113,7 @@ def test_a_judge_is_asked_of_made_unchanged_and_real_faces(setting: Setting) -> 
 
 def test_points_are_compared_with_those_that_were_asked_for(tmp_path: Path) -> None:
     setting = Setting(tmp_path, "condition=va2")
-    setting.invent("judge", 2, {"classes": [], "reads_va": True, "trained": TRAINED})
+    setting.invent("judge", 2, {"classes": [], "reads_va": True, "chose": False, "trained": TRAINED})
     found = score_translations(setting.root, replicates=100)["judges"]["some/one"]
     for axis, name in enumerate(("valence", "arousal")):
         wanted = setting.made[f"target_{name}"].to_numpy().astype(float)

@@ -24,11 +24,13 @@ def figures() -> dict[str, Any]:
         "faces": 1,
         "made": 7,
         "subjects": 1,
+        "folds": [0],
         "targets": ["fear"],
         "reconstruction": {"measures": parts, "by_target": [{"target": "fear", "measures": parts}]},
         "judges": {
             "classifier/x": {
                 "digest": "d",
+                "chose": False,
                 "made": score(invent(skill=1, va=True), replicates=100),
                 "unchanged": score(invent(skill=0, seed=2, va=True), replicates=100),
                 "real": real,
@@ -90,6 +92,14 @@ def test_few_pictures_and_unpublished_features_are_said() -> None:
     found["features"]["net"]["published"] = False
     assert "mostly its bias" not in text(found)
     assert "not the features of published distances" in text(found)
+
+
+def test_a_judge_that_chose_the_best_state_is_no_independent_one() -> None:
+    found = figures()
+    assert "which had no part in training" in text(found)
+    found["judges"]["classifier/x"]["chose"] = True
+    assert "which had no part in training" not in text(found)
+    assert "is not independent of it" in text(found)
 
 
 @pytest.mark.parametrize(

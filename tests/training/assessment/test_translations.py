@@ -30,7 +30,7 @@ def test_training_lists_what_it_made_and_generate_adds_held_out_faces_alone(tmp_
     parents = {row["face_id"]: row for row in store.read_faces(workspace).to_pylist()}
     for row in first.to_pylist():
         parent = parents[row["parent_id"]]
-        assert all(row[name] == parent[name] for name in ("subject_id", "emotion", "valence", "arousal"))
+        assert all(row[name] == parent[name] for name in ("subject_id", "fold", "emotion", "valence", "arousal"))
         assert row["target"] == row["target_emotion"] == Path(row["path"]).parent.name
         assert row["target_valence"] is row["target_arousal"] is None
         assert (workspace.root / row["path"]).is_file()
