@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
 from fertools.core.errors import InputError, ResumeRefused
@@ -52,7 +52,8 @@ def reopen_translator(workspace: Workspace, name: str) -> Finished[StarganRecipe
 
     Raises:
         InputError: there is no such run, it is not finished, or it makes no faces.
-        ResumeRefused: the faces, labels or folds are not those that it was trained on.
+        ResumeRefused: the faces, labels or folds are not those that it was trained on, or it is of a version of
+            fertools with other keys.
     """
     record = _read(workspace, name)
     if record["kind"] != "translator":
@@ -69,7 +70,8 @@ def reopen_classifier(workspace: Workspace, name: str) -> Finished[ClassifierRec
 
     Raises:
         InputError: there is no such run, it is not finished, or it is no network that reads faces.
-        ResumeRefused: the faces, labels or folds are not those that it was trained on.
+        ResumeRefused: the faces, labels or folds are not those that it was trained on, or it is of a version of
+            fertools with other keys.
     """
     record = _read(workspace, name)
     if record["system"] != "classifier":
@@ -90,6 +92,11 @@ def _read(workspace: Workspace, name: str) -> Record:
 def _reopen(workspace: Workspace, name: str, record: Record, kind: type[Kept]) -> Finished[Kept]:
     if not record["finished"]:
         raise InputError(f"the run {name} is not finished; train it to the end first, by the command that began it")
+    if differing := {field.name for field in fields(kind)} ^ set(record["recipe"]):
+        raise ResumeRefused(
+            f"{name} was trained by another version of fertools, whose recipe differs in the key {min(differing)}; "
+            "train it again"
+        )
     recipe = kind(**{key: entry["value"] for key, entry in record["recipe"].items()})
     faces = select_faces(
         workspace,

@@ -87,6 +87,16 @@ def test_runs_that_cannot_make_faces_are_refused(tmp_path: Path) -> None:
             generate(workspace, "stargan/plane")
 
 
+def test_a_run_of_a_version_with_other_keys_is_refused(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path)
+    path = train_tiny(workspace).folder / "run.json"
+    record = json.loads(path.read_text())
+    del record["recipe"]["flip"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(ResumeRefused, match="another version of fertools, whose recipe differs in the key flip"):
+        generate(workspace, "stargan/smoke")
+
+
 def test_faces_that_changed_since_are_refused(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     train_tiny(workspace)
