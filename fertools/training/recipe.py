@@ -99,6 +99,7 @@ class EngineRecipe(Recipe):
     precision: Literal["float32", "bf16", "fp16"]
     precision_parts: str
     ema: float = bounded(0, 0.999999)
+    compile: bool
     deterministic: bool
     log_every: int = bounded(1)
     checkpoint_every: int = bounded(1)

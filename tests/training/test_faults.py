@@ -26,6 +26,11 @@ from tests.training.test_loop import make_loop, weights
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), RecipeError, "accumulate=2"),
         (MemoryError(), RecipeError, "smaller batch_size"),
         (RuntimeError("CUDA error: unspecified launch failure\nmore"), DeviceError, "unspecified launch failure"),
+        (
+            RuntimeError("InductorError: InvalidCxxCompiler: No working C++ compiler\nmore"),
+            RecipeError,
+            "compile=false",
+        ),
     ],
 )
 def test_what_the_device_says_becomes_one_sentence(error: Exception, kind: type[FertoolsError], words: str) -> None:
@@ -74,6 +79,44 @@ def test_deterministic_mode_is_for_the_run_alone(faces: Faces, tmp_path: Path) -
     assert not torch.are_deterministic_algorithms_enabled()
     with repeatable(False):
         assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_only_a_run_that_may_vary_tries_for_the_fastest(faces: Faces, tmp_path: Path) -> None:
+    before = torch.backends.cudnn.benchmark
+    seen = {}
+    for wanted in ("true", "false"):
+        loop, system = make_loop(faces, tmp_path / wanted, f"deterministic={wanted}")
+        system.before = lambda iteration, wanted=wanted: seen.update({wanted: torch.backends.cudnn.benchmark})
+        loop.run(Silent())
+    assert seen == {"true": False, "false": True}
+    assert torch.backends.cudnn.benchmark == before
+
+
+def test_networks_are_compiled_where_that_is_wanted(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda network: compiled.append(network))
+    make_loop(faces, tmp_path / "plain")
+    assert not compiled
+    loop, system = make_loop(faces, tmp_path / "compiled", "compile=true", "ema=0.9")
+    assert compiled == list(system.networks.values())
+    assert all(loop.network(name) not in compiled for name in system.averaged), "averages work as they are"
+
+
+# The compiler's own parts warn of each other.
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
+def test_compiled_networks_come_to_the_same(faces: Faces, tmp_path: Path) -> None:
+    # The condition's planes have gradients of rounding alone where it is concatenated; see test_team.py.
+    plain, expected = make_loop(faces, tmp_path / "plain", "conditioning=cin", "iterations=3")
+    plain.run(Silent())
+    compiled, found = make_loop(faces, tmp_path / "compiled", "conditioning=cin", "iterations=3", "compile=true")
+    compiled.run(Silent())
+    for name, value in weights(expected).items():
+        torch.testing.assert_close(weights(found)[name], value, rtol=0, atol=1e-4)
+    again, _ = make_loop(faces, tmp_path / "compiled", "conditioning=cin", "iterations=3", "compile=true")
+    assert again.iteration == 3
 
 
 def test_parts_of_a_step_have_their_own_precision() -> None:

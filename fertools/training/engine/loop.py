@@ -90,6 +90,10 @@ class Loop:
         self._optimisers = {name: build_optimiser(plan, system.networks) for name, plan in system.optimisers.items()}
         averaged = system.averaged if recipe.ema else ()
         self._average = MovingAverage({name: system.networks[name] for name in averaged}, recipe.ema)
+        if recipe.compile:
+            # In place, so that weights keep their names; after the averages, which are copies.
+            for network in system.networks.values():
+                network.compile()
         self._draws = torch.Generator().manual_seed(recipe.seed + 2)
         parts = {
             name: usable(value, self.device)
