@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_HELD = 5000
+"""Pictures per side of which all kernels are held at a time."""
 Floats = NDArray[np.float64]
 
 
@@ -84,11 +86,20 @@ def kernel_distance(
     """
     one, two = _features(real, made)
     size = min(size, len(one), len(two))
+    # Of pictures that are few enough, all kernels are computed once, and subsets picked out of them.
+    whole = max(len(one), len(two)) <= _HELD
+    kernels = (_cubic(one, one), _cubic(two, two), _cubic(one, two)) if whole else None
     values = []
     for _ in range(subsets):
-        x, y = (side[rng.choice(len(side), size, replace=False)] for side in (one, two))
-        within = sum((kernel.sum() - np.trace(kernel)) / (size * (size - 1)) for kernel in (_cubic(x, x), _cubic(y, y)))
-        values.append(within - 2 * _cubic(x, y).mean())
+        left, right = (rng.choice(len(side), size, replace=False) for side in (one, two))
+        if kernels is not None:
+            pairs = ((left, left), (right, right), (left, right))
+            parts = [kernel[np.ix_(*rows)] for kernel, rows in zip(kernels, pairs, strict=True)]
+        else:
+            x, y = one[left], two[right]
+            parts = [_cubic(x, x), _cubic(y, y), _cubic(x, y)]
+        within = sum((kernel.sum() - np.trace(kernel)) / (size * (size - 1)) for kernel in parts[:2])
+        values.append(within - 2 * parts[2].mean())
     return KernelDistance(float(np.mean(values)), float(np.std(values)), size)
 
 

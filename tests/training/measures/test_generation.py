@@ -68,6 +68,15 @@ def test_the_same_generator_gives_the_same_subsets() -> None:
     assert (first.size, first.sd > 0) == (20, True)
 
 
+def test_kernels_of_all_pictures_and_of_each_subset_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    one, two = rng.normal(size=(60, 4)), rng.normal(size=(50, 4))
+    whole = kernel_distance(one, two, np.random.default_rng(3), size=20, subsets=5)
+    monkeypatch.setattr("fertools.training.measures.generation._HELD", 55)
+    parts = kernel_distance(one, two, np.random.default_rng(3), size=20, subsets=5)
+    assert (parts.mean, parts.sd) == pytest.approx((whole.mean, whole.sd))
+
+
 @pytest.mark.parametrize(("one", "two"), [((1, 3), (5, 3)), ((5, 3), (5, 4)), ((5,), (5, 3))])
 def test_features_that_do_not_fit_are_refused(one: tuple[int, ...], two: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="two or more rows"):
