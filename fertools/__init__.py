@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
+    from fertools.training.evaluating import assess_runs as assess_runs
+    from fertools.training.evaluating import evaluate_runs as evaluate_runs
     from fertools.training.generating import generate as generate
     from fertools.training.run import train as train
 
@@ -42,6 +44,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Workspace": "fertools.core.workspace",
+    "assess_runs": "fertools.training.evaluating",
+    "evaluate_runs": "fertools.training.evaluating",
     "IngestOptions": "fertools.ingest.options",
     "RecropOptions": "fertools.ingest.recrop",
     "SampleOptions": "fertools.samples.dataset",

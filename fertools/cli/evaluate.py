@@ -59,7 +59,7 @@ def command(
     workspace = open_workspace(folder)
     if judges or features or identity or gan_train:
         networks = {"judges": judges, "features": features, "identity": identity, "gan_train": gan_train}
-        with Progress("evaluate", "faces") as report:
+        with Progress("evaluate", "steps") as report:
             assess_runs(workspace, runs, **networks, device=device, report=report)
     found = evaluate_runs(workspace, runs, replicates=replicates, seed=seed)
     if as_json:
