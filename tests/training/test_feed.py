@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from fertools.training.data import Faces, select_faces
 from fertools.training.engine.augment import Augmentation
@@ -127,69 +124,17 @@ def test_a_feed_goes_on_with_the_same_batches(faces: Faces) -> None:
         assert torch.equal(following(resumed).images, following(unbroken).images)
 
 
-class Watched:
-    """Pixels that note who reads them, and which."""
-
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self._pixels, self.shape, self.nbytes = pixels, pixels.shape, pixels.nbytes
-        self.read: list[tuple[bool, list[int]]] = []
-        self.done = threading.Semaphore(0)
-
-    def take(self, rows: NDArray[np.int64], axis: int, **options: Any) -> NDArray[np.uint8]:
-        self.read.append((threading.current_thread() is threading.main_thread(), rows.tolist()))
-        self.done.release()
-        return self._pixels.take(rows, axis)
-
-
-@pytest.mark.parametrize("share", [slice(0, 5), slice(2, 4)])
-def test_a_batch_is_read_while_the_one_before_is_worked_on(faces: Faces, share: slice) -> None:
-    plain, watched = feed(faces, flip=True), Watched(pixels_of(faces))
-    ahead = Feed(
-        faces,
-        cast(Any, watched),
-        batch_size=5,
-        augmentation=Augmentation(flip=True),
-        seed=0,
-        device="cpu",
-    )
-    ahead.read_ahead(share)
-    for number in range(6):
-        expected, order = plain.next(), ahead.next()
-        # The first batch nobody could read before; of all others the reading began with the batch before.
-        assert watched.done.acquire(timeout=60)
-        assert len(watched.read) == number + 1
-        assert torch.equal(order.rows, expected.rows)
-        middle = share.start + 1
-        for piece in (slice(share.start, middle), slice(middle, share.stop)):
-            one, other = ahead.load(order.part(piece)), plain.load(expected.part(piece))
-            assert torch.equal(one.images, other.images)
-            assert torch.equal(one.emotions, other.emotions)
-        if number == 0:
-            watched.read = [entry for entry in watched.read if not entry[0]]
-            for _ in range(2):
-                assert watched.done.acquire(timeout=60)
-        assert watched.read[-1] == (False, plain_rows(plain, share))
-
-
-def plain_rows(source: Feed, share: slice) -> list[int]:
-    """Return which faces of the next batch a share has, without taking the batch."""
-    state = source.state()
-    rows = source.next().rows[share].tolist()
-    source.restore(*state)
-    return rows
-
-
-def test_what_is_read_ahead_is_not_yet_behind(faces: Faces) -> None:
-    """The batches that come after a state are the same, whether the next was being read or not."""
+def test_what_is_asked_for_ahead_is_not_yet_behind(faces: Faces) -> None:
+    """The batches that come after a state are the same, whether the next is drawn already or not."""
     plain, ahead = feed(faces, flip=True), feed(faces, flip=True)
-    ahead.read_ahead(slice(0, 5))
+    ahead.ask_ahead(slice(0, 5))
     for _ in range(9):
         tensors, numbers = plain.state()
         assert numbers == ahead.state()[1]
         assert all(torch.equal(value, ahead.state()[0][name]) for name, value in tensors.items())
         assert torch.equal(following(plain).images, following(ahead).images)
     resumed = feed(faces, flip=True, seed=9)
-    resumed.read_ahead(slice(0, 5))
+    resumed.ask_ahead(slice(0, 5))
     resumed.next()
     resumed.restore(*ahead.state())
     for _ in range(9):
@@ -207,21 +152,29 @@ def test_batches_come_from_the_cache_on_the_disk_too(tmp_path: Path, faces: Face
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system is asked by a call that it has not")
-def test_the_system_is_asked_for_all_faces_of_a_batch_at_once(
+def test_the_system_is_asked_for_a_batch_while_the_one_before_is_worked_on(
     tmp_path: Path, faces: Faces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fertools.core.workspace import Workspace
 
     pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
     assert isinstance(pixels, np.memmap)
-    file, asked = Path(str(pixels.filename)), []
-    content = file.read_bytes()
+    file = Path(str(pixels.filename))
+    content, asked = file.read_bytes(), []
     monkeypatch.setattr("os.posix_fadvise", lambda number, *asked_for: asked.append(asked_for))
     source = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu")
-    source.batch(np.array([3, 1]))
-    parts = [content[offset : offset + length] for offset, length, _ in asked]
-    assert parts == [pixels[row].tobytes() for row in (3, 1)]
-    assert {advice for _, _, advice in asked} == {os.POSIX_FADV_WILLNEED}
-    expected = source.batch(np.array([3, 1])).images
+    source.next()
+    assert not asked
+    source.ask_ahead(slice(1, 3))
+    for _ in range(5):
+        asked.clear()
+        source.next()
+        parts = [content[offset : offset + length] for offset, length, _ in asked]
+        assert {advice for _, _, advice in asked} == {os.POSIX_FADV_WILLNEED}
+        asked.clear()
+        following = source.next()
+        assert parts == [pixels[row].tobytes() for row in following.rows[1:3].tolist()]
     file.unlink()
-    assert torch.equal(source.batch(np.array([3, 1])).images, expected), "a file that is removed stays readable"
+    asked.clear()
+    source.load(source.next())
+    assert not asked, "a file that is removed stays readable, and nothing is asked of it"

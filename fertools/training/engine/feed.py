@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -32,19 +31,14 @@ class Order:
     Attributes:
         rows: N positions among all faces.
         changes: what `Augmentation.draw` gave.
-        reading: their pixels, perhaps of more faces, where they are being read already.
-        start: of the first of these faces in what is being read.
     """
 
     rows: Tensor
     changes: Tensor
-    reading: Future[Tensor] | None = None
-    start: int = 0
 
     def part(self, rows: slice) -> Order:
         """Return some of it."""
-        first = rows.indices(len(self.rows))[0]
-        return Order(self.rows[rows], self.changes[rows], self.reading, self.start + first)
+        return Order(self.rows[rows], self.changes[rows])
 
 
 class Feed:
@@ -84,7 +78,7 @@ class Feed:
         self._sampler = Sampler(len(self._rows), batch_size, seed, chances)
         self._draws = torch.Generator().manual_seed(seed + 1)
         self._resident = _resident(pixels, device)
-        self._share, self._reader = slice(0), ThreadPoolExecutor(1, "pixels")
+        self._share = slice(0)
         self._ahead: tuple[Order, FeedState] | None = None
 
     @property
@@ -92,10 +86,10 @@ class Feed:
         """Side of the faces."""
         return int(self._pixels.shape[1])
 
-    def read_ahead(self, share: slice) -> None:
-        """From now on read the next batch while one is worked on, unless all pixels are on the device.
+    def ask_ahead(self, share: slice) -> None:
+        """From now on ask the system for the next batch while one is worked on, unless all pixels are on the device.
 
-        So what is read from the disk, because memory cannot hold all pixels, is there when it is asked for.
+        So what has to come from the disk, because memory cannot hold all pixels, is there when it is wanted.
 
         Args:
             share: the faces of a batch that this process works on.
@@ -109,9 +103,8 @@ class Feed:
         if self._share.stop:
             # What is drawn ahead is not yet part of the feed's state: a run that is resumed draws it again.
             state = self.state()
-            following = self._draw()
-            reading = self._reader.submit(self._read, following.rows[self._share])
-            self._ahead = replace(following, reading=reading, start=-self._share.start), state
+            self._ahead = self._draw(), state
+            _ask_for(self._pixels, self._ahead[0].rows[self._share])
         return order
 
     def labels(self, rows: Tensor) -> Labels:
@@ -120,35 +113,21 @@ class Feed:
 
     def load(self, order: Order) -> Batch:
         """Return the faces of an order on the device, changed as it says."""
-        coded = None
-        if order.reading is not None:
-            coded = order.reading.result()[order.start : order.start + len(order.rows)]
-        batch = self._batch(order.rows, coded)
+        batch = self.batch(order.rows)
         return replace(batch, images=self._augmentation.apply(batch.images, order.changes.to(self._device)))
 
     def batch(self, rows: Tensor | NDArray[np.int64]) -> Batch:
         """Return the faces at some positions as they are."""
-        return self._batch(torch.as_tensor(rows), None)
-
-    def _batch(self, rows: Tensor, coded: Tensor | None) -> Batch:
-        """Return faces of which the pixels may have been read already."""
+        rows = torch.as_tensor(rows)
         if self._resident is not None:
             coded = self._resident[rows.to(self._device)]
-        elif coded is None:
-            coded = self._read(rows)
-        coded = coded.to(self._device, non_blocking=True)
+        else:
+            coded = torch.from_numpy(self._pixels[rows.numpy()]).to(self._device)
         # Turned while a value is a byte, which is a quarter of what there is to move after.
         images = coded.permute(0, 3, 1, 2).contiguous().float().div_(127.5).sub_(1)
         known = self.labels(rows)
         sent = {field.name: getattr(known, field.name).to(self._device) for field in fields(Labels)}
         return Batch(images=images, **sent)
-
-    def _read(self, rows: Tensor) -> Tensor:
-        """Return NxSxSx3 bytes; on a machine with a GPU, from where they can be copied while it works."""
-        _ask_for(self._pixels, rows)
-        # Unlike an index in brackets, this lets other threads run while it waits for the disk.
-        coded = torch.from_numpy(np.take(self._pixels, rows.numpy(), axis=0))
-        return coded.pin_memory() if self._device.startswith("cuda") else coded
 
     def _draw(self) -> Order:
         rows = self._rows[self._sampler.next()]
@@ -177,8 +156,12 @@ def _resident(pixels: Pixels, device: str) -> Tensor | None:
 
 
 def _ask_for(pixels: Pixels, rows: Tensor) -> None:
-    """Ask the system to bring some pixels into memory, all at once: one after another, each would wait for the disk."""
-    if not isinstance(pixels, np.memmap) or not hasattr(os, "posix_fadvise") or pixels.filename is None:
+    """Ask the system to bring some pixels into memory while it does other things.
+
+    It brings all of them at once, where reading would wait for one after another; and it needs no thread, which would
+    cost more than reading does where the pixels are in memory already.
+    """
+    if not isinstance(pixels, np.memmap) or not hasattr(os, "posix_fadvise"):
         return
     length = pixels.strides[0]
     # The file may be gone already, while its pixels are still to be had.

@@ -101,7 +101,7 @@ class Loop:
         }
         self._precision = Precision(usable(recipe.precision, self.device), parts, self.device)
         self._pieces = team.share(recipe.batch_size, recipe.accumulate)
-        feed.read_ahead(slice(self._pieces[0].start, self._pieces[-1].stop))
+        feed.ask_ahead(slice(self._pieces[0].start, self._pieces[-1].stop))
         self._state = RunState(
             system,
             self._optimisers,
