@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.errors import InputError, Interrupted, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.assessment.assess import assess
@@ -19,6 +19,7 @@ from fertools.training.assessment.readings import list_readings
 from fertools.training.assessment.scores import score_translations
 from fertools.training.finished import reopen_classifier, reopen_translator
 from fertools.training.generating import generate
+from fertools.training.job import Job
 from fertools.training.networks.facenet import Facenet
 from fertools.training.networks.inception import Inception
 from fertools.training.predictions import read_predictions
@@ -77,7 +78,9 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     assert score_translations(root, replicates=100)["waiting"] == ["inception.pth", "facenet.pt"]
 
 
-def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(workspace: Workspace) -> None:
+def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = workspace.root / "training" / TRANSLATOR
     with pytest.raises(InputError, match="run `fertools generate stargan/smoke --of train` first"):
         assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
@@ -90,8 +93,18 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(workspace
     assert not set(learned["subject_id"].to_pylist()) & {"p00", "p03"}
     assert pc.all(pc.is_null(faces.table.take(np.flatnonzero(faces.held_out))["parent_id"])).as_py()
 
-    assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
+    def stop(job: Job) -> None:
+        job.write()
+        raise Interrupted("stopped")
+
     folder = gan_train_folder(root, JUDGE)
+    with monkeypatch.context() as patch:
+        patch.setattr("fertools.training.assessment.gan_train.train_classifier", stop)
+        with pytest.raises(Interrupted):
+            assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
+    assert not read_record(folder.root)["finished"]
+    assert score_translations(root, replicates=100)["gan_train"] == {}
+    assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     said = read_predictions(folder.predictions_path())
     held_out = store.read_faces(workspace)
     held_out = held_out.filter(pc.equal(held_out["fold"], 0))
