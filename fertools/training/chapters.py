@@ -69,8 +69,10 @@ def _classification(found: Scores, scores: Scores) -> Iterator[str]:
         yield sheet_table(fold_sheet)
     yield "<h2>For whom, and in which pictures</h2>"
     yield from _people(found)
+    # The paragraph has said it.
+    sheets.pop("Accuracy by person")
     parts = "".join(f"<div>{sheet_table(sheet)}</div>" for sheet in sheets.values())
-    yield f'<div class="charts">{parts}</div>'
+    yield f'<div class="charts tables">{parts}</div>'
 
 
 def _people(found: Scores) -> Iterator[str]:
@@ -79,8 +81,8 @@ def _people(found: Scores) -> Iterator[str]:
         return
     yield (
         f"<p>Of {entry['subjects']:,} people, each counting once, {number(entry['mean'])} of the decisions are right "
-        f"in the mean; a quarter of the people are below {number(entry['quarter'])}, half below "
-        f"{number(entry['median'])}.</p>"
+        f"in the mean; for a quarter of the people no more than {number(entry['quarter'])}, for half no more than "
+        f"{number(entry['median'])}; from {number(entry['worst'])} to {number(entry['best'])}.</p>"
     )
     several = [person for person in entry["each"] if person["faces"] > 1][:_WORST]
     if several:

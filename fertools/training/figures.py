@@ -63,9 +63,12 @@ def confusion_table(classes: Sequence[str], counts: Sequence[Sequence[int]], sha
     head = "".join(f"<th class=n>{html.escape(name)}</th>" for name in classes)
     rows = []
     for name, line, part in zip(classes, counts, shares, strict=True):
+        if part is None:
+            rows.append(f"<tr><th>{html.escape(name)}</th><td colspan={len(classes)}>no face</td></tr>")
+            continue
         cells = "".join(
             f'<td class=n style="--share:{share:.3f}">{share:.0%}<small>{count:,}</small></td>'
-            for count, share in zip(line, part or [0.0] * len(line), strict=True)
+            for count, share in zip(line, part, strict=True)
         )
         rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
     return (

@@ -7,8 +7,10 @@ from typing import Any
 
 from fertools import __version__
 from fertools.training.measures.intervals import REPLICATES
+from fertools.training.training_words import TRAINING_REFERENCES, describe_training
 
 REFERENCES = {
+    **TRAINING_REFERENCES,
     "bootstrap": "Efron, B. (1979). Bootstrap methods: another look at the jackknife. Annals of Statistics 7, 1-26.",
     "calibration": "Guo, C., Pleiss, G., Sun, Y., Weinberger, K. (2017). On calibration of modern neural networks. "
     "ICML.",
@@ -23,16 +25,36 @@ REFERENCES = {
 
 
 def write_methods(
-    runs: Mapping[str, Mapping[str, Any]], *, protocol: str | None = None, leaky: str = "", compared: bool = False
+    runs: Mapping[str, Mapping[str, Any]],
+    *,
+    trained: Mapping[str, Mapping[str, Any]] | None = None,
+    protocol: str | None = None,
+    leaky: str = "",
+    compared: bool = False,
 ) -> tuple[str, list[str]]:
     """Return the paragraph and the references that it needs.
 
     Args:
-        runs: scores by name, of the same faces.
+        runs: scores by name, of the same faces; may be empty.
+        trained: records of runs, by what was trained, to say how; see `describe_training`.
         protocol: `k-fold`, `leave-one-subject-out` or `hold-out`; None to tell it from the folds.
         leaky: why test faces take part in training; empty where they do not.
         compared: whether tests between runs are reported.
     """
+    sentences, cited = describe_training(trained or {})
+    if runs:
+        more, others = _evaluation(runs, protocol, leaky, compared)
+        sentences, cited = [*sentences, *more], [*cited, *others]
+    sentences.append(
+        f"All figures were computed with fertools {__version__}{' from predictions per face' * bool(runs)}."
+    )
+    return " ".join(sentences), [REFERENCES[key] for key in dict.fromkeys(cited)]
+
+
+def _evaluation(
+    runs: Mapping[str, Mapping[str, Any]], protocol: str | None, leaky: str, compared: bool
+) -> tuple[list[str], list[str]]:
+    """Return sentences on how predictions were parted, measured and compared, and the keys of their references."""
     scores = next(iter(runs.values()))
     sentences = [_parting(scores, protocol)]
     cited = ["bootstrap"]
@@ -64,8 +86,7 @@ def write_methods(
             "Methods are compared by McNemar's exact test (McNemar, 1947) and the corrected resampled t test over "
             "folds (Nadeau and Bengio, 2003), p-values adjusted after Holm (1979)."
         )
-    sentences.append(f"All figures were computed with fertools {__version__} from predictions per face.")
-    return " ".join(sentences), [REFERENCES[key] for key in cited]
+    return sentences, cited
 
 
 def _parting(scores: Mapping[str, Any], protocol: str | None) -> str:

@@ -18,6 +18,7 @@ _STYLE = """
 body { margin: 0 auto; max-width: 68rem; padding: 2.5rem 1.5rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; }
+h1, p { overflow-wrap: anywhere; } td code { white-space: nowrap; }
 h2 { font-size: 1.3rem; margin: 3rem 0 .6rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
 h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 p { max-width: 46rem; margin: .5rem 0 .9rem; }
@@ -29,6 +30,7 @@ figure img { max-width: 100%; height: auto; border: 1px solid var(--rule); }
 figcaption, small, .note { font-size: .88rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 1.6rem; }
 .charts.small { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
+.charts.tables { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
 .charts h3 { margin: 0; } .charts > div { min-width: 0; }
 .charts p { font-size: .88rem; margin: .2rem 0 0; color: var(--quiet); }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; margin: 1.5rem 0; }
@@ -50,6 +52,7 @@ table { border-collapse: collapse; font-size: .92rem; }
 caption { text-align: left; padding-bottom: .3rem; }
 th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--faint); vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; }
+table.sheet td:first-child { min-width: 9rem; }
 table.shaded td, table.shaded th { padding: .4rem .7rem; }
 table.shaded td.n { background: color-mix(in srgb, var(--shade) calc(var(--share) * 70%), transparent);
   min-width: 4.4rem; }
@@ -77,6 +80,7 @@ def table(
     *,
     numbers: Iterable[int] = (),
     code: Iterable[int] = (),
+    kind: str = "",
 ) -> str:
     """Return a table, which scrolls by itself where it is too wide.
 
@@ -85,6 +89,7 @@ def table(
         rows: text per cell.
         numbers: columns set flush right.
         code: columns set as code.
+        kind: class of the table for the style.
     """
     numeric, coded = set(numbers), set(code)
 
@@ -94,14 +99,28 @@ def table(
 
     lines = [f"<tr>{''.join(cell('th', index, text) for index, text in enumerate(head))}</tr>"]
     lines += [f"<tr>{''.join(cell('td', index, text) for index, text in enumerate(row))}</tr>" for row in rows]
-    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+    opening = f'<table class="{kind}">' if kind else "<table>"
+    return f'<div class="wide">{opening}{"".join(lines)}</table></div>'
 
 
 def sheet_table(sheet: Sheet) -> str:
     """Return a table of results with its title over it and its note under it."""
-    body = table(sheet.head, sheet.rows, numbers=range(1, len(sheet.head)))
+    body = table(sheet.head, sheet.rows, numbers=range(1, len(sheet.head)), kind="sheet")
     note = f'<p class="note quiet">{escape(sheet.note)}</p>' if sheet.note else ""
     return f"<h3>{escape(sheet.title)}</h3>{body}{note}"
+
+
+def fact_boxes(facts: Iterable[tuple[str, str]]) -> str:
+    """Return a few numbers in boxes, from pairs of what it is and its value."""
+    boxes = "".join(f"<div><b>{escape(value)}</b>{escape(words)}</div>" for words, value in facts)
+    return f'<div class="facts">{boxes}</div>'
+
+
+def folded(summary: str, body: Iterable[str]) -> Iterable[str]:
+    """Yield a part of a page that opens when its summary is clicked, and is open in print."""
+    yield f"<details><summary>{escape(summary)}</summary>"
+    yield from body
+    yield "</details>"
 
 
 def figure(png: bytes, caption: str) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.training.experiment_report import read_figures, render_run, write_experiment_report
 from fertools.training.experiments.run import experiment_folder
 from fertools.training.folder import RunFolder
 from fertools.training.found import find_run, name_run
 from fertools.training.predictions import PREDICTIONS_NAME, read_predictions
-from fertools.training.report import write_report
+from fertools.training.report import write_experiment_report, write_predictions_report, write_report
 from fertools.training.scoring import score
 
 
@@ -28,7 +27,8 @@ def report_on(workspace: Workspace, name: str) -> Path:
     """
     experiment = experiment_folder(workspace, name.removeprefix("experiments/"))
     if (experiment / "evaluation.json").is_file():
-        return write_experiment_report(experiment, read_figures(experiment))
+        figures = json.loads((experiment / "evaluation.json").read_text(encoding="utf-8"))
+        return write_experiment_report(experiment, figures)
     run = RunFolder(workspace.root / "training" / name)
     if (record := run.read()) is not None:
         if not record["finished"]:
@@ -36,7 +36,5 @@ def report_on(workspace: Workspace, name: str) -> Path:
         write_report(run, record)
         return run.report_path
     folder = find_run(workspace, name)
-    path = folder / "report.html"
     scores = score(read_predictions(folder / PREDICTIONS_NAME))
-    files.write_text(path, render_run(name_run(workspace, folder), scores))
-    return path
+    return write_predictions_report(folder, name_run(workspace, folder), scores)

@@ -78,9 +78,14 @@ def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> Sheet:
 
     rows = [(name, *cells(scores["measures"])) for name, scores in runs.items()]
     for guess, words in BASELINES.items():
-        # Runs on the same faces have the same guesses.
-        same = dict.fromkeys(cells(scores["baselines"][guess]) for scores in runs.values())
-        rows += [(words, *found) for found in same]
+        # Runs on the same faces have the same guesses, unless they learned from different parts of the training people.
+        same: dict[tuple[str, ...], list[str]] = {}
+        for name, scores in runs.items():
+            same.setdefault(cells(scores["baselines"][guess]), []).append(name)
+        rows += [
+            (words if len(same) == 1 else f"{words}, beside {' and '.join(names)}", *found)
+            for found, names in same.items()
+        ]
     counts = sorted({scores["faces"] for scores in runs.values()})
     faces = " or ".join(f"{count:,}" for count in counts)
     title = "Mean over folds ± half of the 95 % interval of Student's t" if over_folds else "All test faces pooled"

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from fertools.training.chapters import method_rows, run_chapters
-from fertools.training.experiment_report import render_experiment, render_run
 from fertools.training.methods import REFERENCES, write_methods
 from fertools.training.predictions import Predictions
+from fertools.training.report import render_experiment, render_predictions
+from fertools.training.resolve import resolve_recipe
 from fertools.training.rivals import compare_all
 from fertools.training.scoring import score
+from fertools.training.sheets import result_sheets
+from fertools.training.systems import SYSTEMS
 from tests.training.guesses import invent
+
+
+def made_up_record(system: str, *overrides: str) -> dict[str, Any]:
+    """Return what an experiment keeps of a run of a system with its preset `smoke`."""
+    recipe = resolve_recipe(system, SYSTEMS[system].recipe_class(), "smoke", overrides)
+    versions = {"fertools": "9.9", "torch": "8.8"}
+    return {
+        "system": system,
+        "source": "A Source",
+        "recipe": recipe.record(),
+        "iterations": 1234,
+        "sessions": [{"versions": versions}],
+    }
 
 
 def figures(leaky: str = "") -> dict[str, object]:
@@ -31,6 +48,7 @@ def figures(leaky: str = "") -> dict[str, object]:
                 "settings": {"flip": True},
                 "tested": True,
                 "runs": ["a", "b"],
+                "trained": made_up_record("classifier"),
             }
         ],
         "runs": {name: score(run, replicates=100) for name, run in runs.items()},
@@ -68,7 +86,7 @@ def test_faces_of_nobody_known_are_a_warning() -> None:
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_has_both_colour_schemes() -> None:
-    for page in (render_run("r", score(invent(va=True), replicates=100)), render_experiment(figures())):
+    for page in (render_predictions("r", score(invent(va=True), replicates=100)), render_experiment(figures())):
         assert not re.findall(r"(?:src|href)=\"(?!data:)|url\(|<script|@import", page)
         assert "prefers-color-scheme: dark" in page
         assert page.count("<details>") == page.count("</details>")
@@ -109,9 +127,58 @@ def test_the_paragraph_says_what_was_done_and_cites_it() -> None:
     text, references = write_methods(runs, compared=True)
     assert "subject-independent 4-fold cross-validation" in text
     assert "168 faces of 12 subjects" in text
-    assert references == list(REFERENCES.values())
+    assert references == [
+        REFERENCES[key] for key in ("bootstrap", "calibration", "ccc", "mcnemar", "corrected", "holm")
+    ]
     assert "leave one subject out" in write_methods(runs, protocol="leave-one-subject-out")[0]
     single, fewer = write_methods({"a": score(invent(folds=1), replicates=100)})
     assert "cross-validation" not in single
     assert "Student" not in single
     assert len(fewer) == 2
+
+
+@pytest.mark.parametrize(
+    ("system", "overrides", "words", "cited"),
+    [
+        ("classifier", (), "M is resnet18, its channels multiplied by 0.125, trained from random weights", ["resnet"]),
+        ("classifier", (), "chosen on 30% of the training subjects", ["resnet"]),
+        (
+            "classifier",
+            ("network=vgg19", "width=1.0", "pretrained=a.pth"),
+            "M is vgg19, trained beginning with",
+            ["vgg"],
+        ),
+        ("svm", (), "C = 0.01) on histograms of oriented gradients (Dalal", ["hog", "platt"]),
+        ("svm", ("features=lbp",), "on local binary patterns by region (Shan", ["lbp", "platt"]),
+        ("stargan", (), "1,234 iterations of 4 faces: 2 updates of the discriminator", ["stargan", "wgan-gp"]),
+        ("stargan", ("gp=r1",), "with penalty r1, to one of the generator", ["stargan"]),
+        ("stargan", ("condition=va2",), "to valence and arousal, for", ["stargan", "wgan-gp"]),
+    ],
+)
+def test_the_paragraph_says_how_a_model_was_trained(
+    system: str, overrides: tuple[str, ...], words: str, cited: list[str]
+) -> None:
+    text, references = write_methods({}, trained={"M": made_up_record(system, *overrides)})
+    assert words in text
+    assert "Training used fertools 9.9 and PyTorch 8.8." in text
+    assert references == [REFERENCES[key] for key in cited]
+
+
+def test_a_system_without_words_of_its_own_is_told_by_its_source() -> None:
+    record = made_up_record("svm") | {"system": "new"}
+    assert "M was trained for 1,234 iterations, after: A Source." in write_methods({}, trained={"M": record})[0]
+
+
+def test_choices_of_each_step_are_in_an_experiments_page() -> None:
+    page = render_experiment(figures())
+    assert "Ours &lt;1&gt;: choices not fixed by the paper" in page
+    assert "share of the face&#x27;s" in page or "share of the face's" in page
+    assert "Ours &lt;1&gt; is resnet18" in page
+
+
+def test_guesses_that_learned_from_different_parts_are_told_apart() -> None:
+    runs = {name: score(invent(), replicates=100) for name in ("a", "b", "c")}
+    assert [row[0] for row in result_sheets(runs)[1].rows[3:]] == ["always the majority", "guessing by frequency"]
+    runs["c"]["classification"]["baselines"]["prior"]["accuracy"]["pooled"] += 0.01
+    names = [row[0] for row in result_sheets(runs)[1].rows[4:]]
+    assert names == ["guessing by frequency, beside a and b", "guessing by frequency, beside c"]

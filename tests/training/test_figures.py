@@ -50,7 +50,8 @@ def test_a_confusion_matrix_has_counts_and_shares_and_survives_an_empty_row() ->
     markup = confusion_table(("a<b", "c"), [[3, 1], [0, 0]], [[0.75, 0.25], None])
     assert "a&lt;b" in markup
     assert "75%<small>3</small>" in markup
-    assert "0%<small>0</small>" in markup
+    assert "<th>c</th><td colspan=2>no face</td>" in markup
+    assert "0%<small>0</small>" not in markup
 
 
 def test_in_the_plane_each_face_is_a_ring_and_a_dot_and_too_many_are_thinned() -> None:

@@ -12,9 +12,9 @@ from fertools.core import files
 from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, StorageError
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
-from fertools.training.experiment_report import write_experiment_report
 from fertools.training.experiments.graph import Task, audit, find_folds, list_tasks, needed_by
 from fertools.training.experiments.plan import Experiment, read_experiment
+from fertools.training.folder import RunFolder
 from fertools.training.measures.intervals import REPLICATES
 from fertools.training.predictions import (
     PREDICTIONS_NAME,
@@ -24,6 +24,7 @@ from fertools.training.predictions import (
     write_predictions,
 )
 from fertools.training.recipe import nearest
+from fertools.training.report import write_experiment_report
 from fertools.training.rivals import compare_all
 from fertools.training.scoring import score
 
@@ -246,6 +247,7 @@ def _figures(
                 "settings": dict(step.settings),
                 "tested": step.tested,
                 "runs": [task.run for task in tasks if task.step is step],
+                "trained": _how_trained(workspace, [task for task in tasks if task.step is step]),
             }
             for step in experiment.steps.values()
         ],
@@ -259,3 +261,12 @@ def _figures(
     files.write_json(folder / "evaluation.json", figures)
     write_experiment_report(folder, figures)
     return figures
+
+
+def _how_trained(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, Any] | None:
+    """Return what a report tells of how a step was trained: the first run's record, less what differs by fold."""
+    first = tasks[0]
+    record = RunFolder(workspace.runs(first.step.system) / first.run).read()
+    if record is None:
+        return None
+    return {key: record[key] for key in ("system", "source", "recipe", "iterations", "sessions")}
