@@ -20,7 +20,7 @@ from fertools.training.fitting import train_baseline
 from fertools.training.folder import RunFolder, check_run_name, refuse_another_run
 from fertools.training.generated import generated_path
 from fertools.training.job import Job
-from fertools.training.recipe import EngineRecipe, Recipe
+from fertools.training.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.record import Record, describe_run
 from fertools.training.report import write_report
 from fertools.training.systems import Kind, find_system
@@ -137,6 +137,8 @@ def train(
             if team.is_first:
                 files.remove_unfinished(folder.root)
             report.note(_announce(record, recipe, choice.device, found=device == "auto"))
+            if not record["sessions"]:
+                report.note(describe_origins(record))
             done = _carry_out(job)
         team.leave()
         return _result(record, folder, team, new_iterations=done)
@@ -173,6 +175,19 @@ def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> st
         f"{side}; trained on {' and held out '.join(sides)}; a longer run says after its first iterations how long it "
         "will take"
     )
+
+
+def describe_origins(record: Record) -> str:
+    """Return how many of a recipe's values come from where, and which of them the paper does not fix."""
+    by_tag: dict[str, list[str]] = {tag: [] for tag in ORIGINS}
+    for name, entry in record["recipe"].items():
+        by_tag[entry["origin"]].append(name)
+    words = {"P": "the paper's", "R": "a reference's", "C": "our choice", "X": "where the paper errs"}
+    words |= {"ours": "changed from the paper or of the engine", "set": "set by you"}
+    parts = [f"{len(names)} {words[tag]} ({tag})" for tag, names in by_tag.items() if names]
+    told = f"of {len(record['recipe'])} values {', '.join(parts)}"
+    chosen = by_tag["C"] + by_tag["X"]
+    return f"{told}; not fixed by the paper: {', '.join(chosen)}; --explain says more" if chosen else told
 
 
 def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: int) -> TrainResult:
