@@ -12,8 +12,8 @@ numbers, so that their losses can be compared.
 
 The two take turns, a block of iterations each, so that a change of the machine's pace touches both; blocks of the
 first epoch are left out. Printed are the median times of an iteration, the median of the ratios block by block with
-the quartiles, the largest difference of a loss in the first iterations, and the share of the engine's time that passes
-before a batch with all its random numbers lies on the device.
+the quartiles, the median ratio of processor time, the share of the engine's time that passes before a batch with all
+its random numbers lies on the device, and the largest difference of a loss in the first iterations.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -265,23 +266,40 @@ def differ(pair: Pair) -> float:
     return max(apart)
 
 
-def time_both(pair: Pair, block: int, device: str) -> tuple[list[float], list[float], list[float]]:
-    """Let both run to the end in turns; return, for each block, seconds of ours, of the plain loop, and of waiting."""
-    blocks: tuple[list[float], list[float], list[float]] = [], [], []
-    begun_s, waited_s = _now_s(device), 0.0
+@dataclass(frozen=True)
+class Block:
+    """What some iterations took in either loop, in seconds.
+
+    Attributes:
+        ours_s: of the engine.
+        plain_s: of the plain loop.
+        waited_s: of the engine, before batches lay on the device.
+        ours_cpu_s: processor time of the engine, which work of others on the machine does not change.
+        plain_cpu_s: of the plain loop.
+    """
+
+    ours_s: float
+    plain_s: float
+    waited_s: float
+    ours_cpu_s: float
+    plain_cpu_s: float
+
+
+def time_both(pair: Pair, block: int, device: str) -> list[Block]:
+    """Let both run to the end in turns."""
+    blocks = []
+    begun, waited_s = _now_s(device), 0.0
 
     def turn(iteration: int) -> None:
-        nonlocal begun_s, waited_s
-        now_s = _now_s(device)
+        nonlocal begun, waited_s
+        now = _now_s(device)
         pair.plain.run(pair.batches, pair.turns[pair.plain.done : iteration])
-        after_s = _now_s(device)
+        after = _now_s(device)
         # The first epoch reads pixels from the disk, and the first block of all warms up.
         if iteration - block >= max(block, pair.epoch):
-            for figures, value in zip(
-                blocks, (now_s - begun_s, after_s - now_s, pair.loop.waited_s - waited_s), strict=True
-            ):
-                figures.append(value / block)
-        begun_s, waited_s = _now_s(device), pair.loop.waited_s
+            ours, plain = now - begun, after - now
+            blocks.append(Block(ours[0], plain[0], pair.loop.waited_s - waited_s, ours[1], plain[1]))
+        begun, waited_s = _now_s(device), pair.loop.waited_s
 
     pair.loop.run(Silent(), Hooks(turn, block))
     return blocks
@@ -312,10 +330,25 @@ def _batches(
         yield images[order.rows.to(arguments.device)]
 
 
-def _now_s(device: str) -> float:
+def _now_s(device: str) -> NDArray[np.float64]:
+    """Return the time and this process's time on processors."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
-    return time.perf_counter()
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def describe(blocks: list[Block], block: int) -> str:
+    """Return the medians of the blocks as text."""
+    ratios = [one.plain_s / one.ours_s for one in blocks]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    ours = statistics.median(one.ours_s for one in blocks) / block
+    plain = statistics.median(one.plain_s for one in blocks) / block
+    return (
+        f"{ours * 1e3:.1f} ms an iteration, plain {plain * 1e3:.1f} ms, "
+        f"ratio {middle:.2f} ({low:.2f} to {high:.2f}, {len(blocks)} blocks), of processor time "
+        f"{statistics.median(one.plain_cpu_s / one.ours_cpu_s for one in blocks):.2f}; waiting for data "
+        f"{sum(one.waited_s for one in blocks) / sum(one.ours_s for one in blocks):.2%}"
+    )
 
 
 def main() -> None:
@@ -341,16 +374,13 @@ def main() -> None:
         for system in arguments.systems:
             apart = differ(begin(system, workspace, arguments, Path(name) / system / "first", "log_every=1"))
             pair = begin(system, workspace, arguments, Path(name) / system / "timed")
-            ours, plain, waits = time_both(pair, block, arguments.device)
-            if len(ours) < 2:
+            blocks = time_both(pair, block, arguments.device)
+            if len(blocks) < 2:
                 parser.error("there is no second block after the first epoch; give more --iterations or fewer --faces")
-            ratios = [theirs / own for theirs, own in zip(plain, ours, strict=True)]
-            low, middle, high = statistics.quantiles(ratios, n=4)
             print(
                 f"{system}, preset {arguments.preset}, {arguments.device}, {torch.get_num_threads()} threads: "
-                f"{statistics.median(ours) * 1e3:.1f} ms an iteration, plain {statistics.median(plain) * 1e3:.1f} ms, "
-                f"ratio {middle:.2f} ({low:.2f} to {high:.2f}, {len(ratios)} blocks); "
-                f"waiting for data {sum(waits) / sum(ours):.2%}; losses within {apart:.1e}"
+                f"{describe(blocks, block)}; losses within {apart:.1e}",
+                flush=True,
             )
 
 
