@@ -132,6 +132,11 @@ def train(
         done = 0
         if record["finished"]:
             report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
+            if tensorboard and team.is_first:
+                from fertools.training.engine.board import Board
+
+                with Board(folder.board, folder.journal_path, folder.samples, record["iterations"]):
+                    report.note(f"{folder.board} shows it")
         else:
             team.wait()
             if team.is_first:

@@ -105,6 +105,18 @@ def test_a_board_shows_what_the_folder_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_finished_run_can_be_shown_afterwards(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    workspace = write_blobs(tmp_path)
+    train_tiny(workspace)
+    result = train_tiny(workspace, tensorboard=True)
+    assert result.new_iterations == 0
+    numbers, grids = shown(result.folder / "tensorboard")
+    assert grids == [3, 6]
+    assert [step for step, _ in numbers["D/loss_real"]] == [2, 4, 6]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_board_leaves_out_what_is_undone(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     (tmp_path / "metrics.jsonl").write_text('{"iteration": 1, "a": 0.5}\n{"iteration": 2, "a": 0.25}\n')
