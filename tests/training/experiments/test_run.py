@@ -113,3 +113,34 @@ def test_every_table_of_a_leaky_protocol_says_so(workspace: Workspace) -> None:
     sheets = experiment_sheets(result.figures)
     assert all(sheet.title.startswith("LEAKY PROTOCOL: ") for sheet in sheets)
     assert all("trained once" in sheet.note for sheet in sheets)
+
+
+BASELINE = """
+title = "One baseline"
+
+[protocol]
+kind = "k-fold"
+
+[steps.svm]
+title = "A machine"
+system = "svm"
+preset = "smoke"
+test = true
+"""
+
+
+def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) -> None:
+    write_experiment(workspace.root, BASELINE, "baseline")
+    result = run_experiment(workspace, "baseline", device="cpu", replicates=100)
+    (step,) = result.figures["steps"]
+    assert step["trained"]["recipe"]["features"] == {
+        "value": "hog",
+        "origin": "R",
+        "note": "hog: histograms of oriented gradients; lbp: local binary patterns by region",
+    }
+    # Folds differ in what was held out, so that no fold's own faces stand for all.
+    assert "data" not in step["trained"]
+    assert "test_fold" not in step["trained"]["recipe"]
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "A machine is a linear support vector machine (C = 0.01)" in page
+    assert "A machine: choices not fixed by the paper" in page
