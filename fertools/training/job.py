@@ -89,7 +89,7 @@ def make_feed(
             how often a face comes, if the recipe uses them.
     """
     if job.team.is_first:
-        load_pixels(job.workspace, job.faces, recipe.image_size, job.workspace.pixels)
+        load_pixels(job.workspace, job.faces, recipe.image_size, job.workspace.pixels, job.report)
     job.team.wait()
     return Feed(
         job.faces,

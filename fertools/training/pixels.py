@@ -17,11 +17,14 @@ import numpy as np
 from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
+from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.training.data import Faces, Pixels
 
 
-def load_pixels(workspace: Workspace, faces: Faces, size_px: int, cache: Path) -> Pixels:
+def load_pixels(
+    workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
+) -> Pixels:
     """Return the crops of `faces`, NxSxSx3 RGB, read once and kept in `cache` for other runs and starts.
 
     Args:
@@ -29,6 +32,7 @@ def load_pixels(workspace: Workspace, faces: Faces, size_px: int, cache: Path) -
         faces: which.
         size_px: S; crops are brought to it by area averaging, or by cubic interpolation where they are smaller.
         cache: folder for the files of pixels.
+        report: told if crops have to be read, which takes minutes where there are very many.
 
     Raises:
         InputError: a crop is missing or cannot be read.
@@ -36,6 +40,8 @@ def load_pixels(workspace: Workspace, faces: Faces, size_px: int, cache: Path) -
     """
     path = cache / f"faces-{_digest(workspace, faces)[:16]}-{size_px}.npy"
     if not path.is_file():
+        if report is not None:
+            report.note(f"reading {len(faces.table):,} crops at {size_px} x {size_px}, once for all runs")
         with files.replacing(path) as temporary:
             shape = (len(faces.table), size_px, size_px, 3)
             # Plain writes, since a full disk kills a process that writes through a memory map.

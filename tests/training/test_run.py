@@ -59,6 +59,10 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace) -> None:
         assert grid.width > 8 * 96
     assert len(list((result.folder / "generated/fear").iterdir())) == 2
     assert len(list(workspace.pixels.iterdir())) == 1, "the crops are there for the next run"
+    assert "reading 28 crops at 16 x 16, once for all runs" in notes.said
+    again = Notes()
+    train_tiny(workspace, run="again", report=again)
+    assert not any("crops" in said for said in again.said)
     assert "preset smoke on the CPU: 6 iterations of 4 faces at 16 x 16" in notes.said[0]
     assert "21 faces of 3 subjects and held out 7 faces of 1 subject" in notes.said[0]
     told = re.fullmatch(r"of (\d+) values (.*); not fixed by the paper: (.*); --explain says more", notes.said[1])
