@@ -56,15 +56,27 @@ class Augmentation:
             images: as they are; they are not written to.
             draws: N rows that `draw` gave, on the images' device.
         """
-        if self.rotate_deg or self.shift or self.scale:
+        return self.change(self.mirror(images, draws), draws)
+
+    def mirror(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Return NxCxHxW images of any type, mirrored where that is all that moves them; the first half of `apply`."""
+        if not self.flip or self._moves:
+            return images
+        return torch.where(_mirrored(draws).view(-1, 1, 1, 1), images.flip(3), images)
+
+    def change(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Return images in [-1, 1] that `mirror` gave with all other changes made."""
+        if self._moves:
             images = self._moved(images, draws)
-        elif self.flip:
-            images = torch.where(_mirrored(draws).view(-1, 1, 1, 1), images.flip(3), images)
         if self.brightness or self.contrast:
             images = self._relit(images, draws)
         if self.erase:
             images = self._erased(images, draws)
         return images
+
+    @property
+    def _moves(self) -> bool:
+        return bool(self.rotate_deg or self.shift or self.scale)
 
     def _moved(self, images: Tensor, draws: Tensor) -> Tensor:
         """Return images turned, moved, scaled and mirrored, which all go into where a pixel is looked up."""

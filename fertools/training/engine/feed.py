@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -113,18 +113,25 @@ class Feed:
 
     def load(self, order: Order) -> Batch:
         """Return the faces of an order on the device, changed as it says."""
-        batch = self.batch(order.rows)
-        return replace(batch, images=self._augmentation.apply(batch.images, order.changes.to(self._device)))
+        changes = order.changes.to(self._device)
+        # Mirrored while a value is a byte, which is a quarter of what there is to move after.
+        images = _scaled(self._augmentation.mirror(self._coded(order.rows), changes))
+        return self._labelled(order.rows, self._augmentation.change(images, changes))
 
     def batch(self, rows: Tensor | NDArray[np.int64]) -> Batch:
         """Return the faces at some positions as they are."""
         rows = torch.as_tensor(rows)
+        return self._labelled(rows, _scaled(self._coded(rows)))
+
+    def _coded(self, rows: Tensor) -> Tensor:
+        """Return Nx3xSxS bytes on the device."""
         if self._resident is not None:
             coded = self._resident[rows.to(self._device)]
         else:
             coded = torch.from_numpy(self._pixels[rows.numpy()]).to(self._device)
-        # Turned while a value is a byte, which is a quarter of what there is to move after.
-        images = coded.permute(0, 3, 1, 2).contiguous().float().div_(127.5).sub_(1)
+        return coded.permute(0, 3, 1, 2).contiguous()
+
+    def _labelled(self, rows: Tensor, images: Tensor) -> Batch:
         known = self.labels(rows)
         sent = {field.name: getattr(known, field.name).to(self._device) for field in fields(Labels)}
         return Batch(images=images, **sent)
@@ -145,6 +152,11 @@ class Feed:
         self._ahead = None
         self._sampler.move_to(Position(numbers["offset"], tensors["order"]))
         self._draws.set_state(tensors["changes"])
+
+
+def _scaled(coded: Tensor) -> Tensor:
+    """Return bytes as numbers in [-1, 1]."""
+    return coded.float().div_(127.5).sub_(1)
 
 
 def _resident(pixels: Pixels, device: str) -> Tensor | None:
