@@ -56,7 +56,8 @@ class Augmentation:
             images: as they are; they are not written to.
             draws: N rows that `draw` gave, on the images' device.
         """
-        return self.change(self.mirror(images, draws), draws)
+        mirrored = self.mirror(images, draws)
+        return self.change(mirrored.clone() if mirrored is images else mirrored, draws)
 
     def mirror(self, images: Tensor, draws: Tensor) -> Tensor:
         """Return NxCxHxW images of any type, mirrored where that is all that moves them; the first half of `apply`."""
@@ -65,7 +66,7 @@ class Augmentation:
         return torch.where(_mirrored(draws).view(-1, 1, 1, 1), images.flip(3), images)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Return images in [-1, 1] that `mirror` gave with all other changes made."""
+        """Return images in [-1, 1] that `mirror` gave with all other changes made; they may be written to."""
         if self._moves:
             images = self._moved(images, draws)
         if self.brightness or self.contrast:
@@ -100,8 +101,8 @@ class Augmentation:
         light = ((draws[:, 5] * 2 - 1) * 2 * self.brightness).view(-1, 1, 1, 1)
         factor = (1 + (draws[:, 6] * 2 - 1) * self.contrast).view(-1, 1, 1, 1)
         means = images.mean(dim=(1, 2, 3), keepdim=True)
-        # (images - means) * factor + means + light, in one pass.
-        return torch.addcmul(means * (1 - factor) + light, images, factor).clamp_(-1, 1)
+        # (images - means) * factor + means + light, where they lie: new memory costs more than the arithmetic.
+        return images.mul_(factor).add_(means * (1 - factor) + light).clamp_(-1, 1)
 
     def _erased(self, images: Tensor, draws: Tensor) -> Tensor:
         side = images.shape[-1]
