@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
@@ -88,6 +89,8 @@ class FrameReader:
     def __iter__(self) -> Iterator[Frame]:
         self.decoded = 0
         picker = Picker(self.sampling)
+        # One for all frames: making one takes longer than turning a frame of 1080p into RGB with it.
+        reformatter = VideoReformatter()
         try:
             with av.open(str(self.path)) as container:
                 if not container.streams.video:
@@ -105,7 +108,7 @@ class FrameReader:
                         self.decoded = index + 1
                         break
                     wanted = picker.wants(index, time_s)
-                    picture = Frame(index, frame.time, _upright(frame)) if wanted else None
+                    picture = Frame(index, frame.time, _upright(frame, reformatter)) if wanted else None
                     self.decoded = index + 1
                     if picture is not None:
                         yield picture
@@ -139,8 +142,9 @@ def _time_s(frame: av.VideoFrame) -> Fraction | None:
     return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
 
 
-def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    rgb = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+def _upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
+    # On one thread: another's stay behind, and workers have as many threads as they were given.
+    rgb = np.asarray(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
     # FFmpeg states the counter-clockwise turn that makes the picture upright, as numpy's rot90 counts.
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
