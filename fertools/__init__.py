@@ -35,12 +35,17 @@ if TYPE_CHECKING:
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
+    from fertools.training.evaluating import assess_runs as assess_runs
+    from fertools.training.evaluating import evaluate_runs as evaluate_runs
+    from fertools.training.generating import generate as generate
     from fertools.training.run import train as train
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Workspace": "fertools.core.workspace",
+    "assess_runs": "fertools.training.evaluating",
+    "evaluate_runs": "fertools.training.evaluating",
     "IngestOptions": "fertools.ingest.options",
     "RecropOptions": "fertools.ingest.recrop",
     "SampleOptions": "fertools.samples.dataset",
@@ -50,6 +55,7 @@ _HOMES = {
     "fill_prior": "fertools.annotations.prior",
     "import_annotations": "fertools.annotations.exchange",
     "import_labels": "fertools.annotations.labels",
+    "generate": "fertools.training.generating",
     "ingest": "fertools.ingest.run",
     "measure_agreement": "fertools.annotations.agreement",
     "merge": "fertools.ingest.merge",

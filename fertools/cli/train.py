@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 @click.option(
     "--resume/--no-resume", default=True, show_default=True, help="Go on with the run of that name, or remove it."
 )
+@click.option(
+    "--tensorboard", is_flag=True, help="Write losses and samples for TensorBoard into the run's folder, too."
+)
 @click.option("--list", "listing", is_flag=True, help="Show what can be trained, with the presets, and stop.")
 @click.option("--explain", is_flag=True, help="Show every key with its value and where that comes from, and stop.")
 @json_option
@@ -41,6 +44,7 @@ def command(
     device: str,
     run: str | None,
     resume: bool,
+    tensorboard: bool,
     listing: bool,
     explain: bool,
     as_json: bool,
@@ -77,9 +81,12 @@ def command(
             device=device,
             run=run,
             resume=resume,
+            tensorboard=tensorboard,
             report=report,
         )
-    print_result(_described(result), as_json)
+    # Of several processes that train together, one speaks.
+    if result.first_process:
+        print_result(_described(result), as_json)
     return 0
 
 
@@ -93,7 +100,11 @@ def _described(result: TrainResult) -> dict[str, Any]:
         "iterations": result.iterations,
         "of these now": result.new_iterations,
         "held-out faces": result.results["faces"],
-        "reconstruction L1": round(result.results["reconstruction_l1"], 4),
+        **{
+            name.replace("_", " "): round(value, 4)
+            for name, value in result.results.items()
+            if name != "faces" and isinstance(value, float)
+        },
     }
 
 

@@ -23,6 +23,9 @@ class Reporter(Protocol):
     def advance(self, done: int, **counts: int) -> None:
         """Say that `done` items are finished, with running totals such as `frames=120`."""
 
+    def beside(self, words: str) -> None:
+        """Say what stands beside the progress from now on, such as a loss, until other words take its place."""
+
     def note(self, message: str) -> None:
         """Say one sentence that stays on screen."""
 
@@ -34,6 +37,9 @@ class Silent:
         """Do nothing."""
 
     def advance(self, done: int, **counts: int) -> None:
+        """Do nothing."""
+
+    def beside(self, words: str) -> None:
         """Do nothing."""
 
     def note(self, message: str) -> None:
@@ -56,6 +62,7 @@ class Progress:
         self._interval_s = interval_s
         self._live = self._stream.isatty()
         self._total = 0
+        self._beside = ""
         self._begun_s = self._said_s = time.monotonic()
         self._bar: _Bar | None = None
 
@@ -79,13 +86,17 @@ class Progress:
         """Say that `done` items are finished, with running totals such as `frames=120`."""
         now_s = time.monotonic()
         if self._bar is not None:
-            self._bar.show(done, describe_counts(counts) + describe_rate(counts, now_s - self._begun_s))
+            self._bar.show(done, describe_counts(counts) + describe_rate(counts, now_s - self._begun_s) + self._beside)
             return
         if now_s - self._said_s >= self._interval_s and not self._live:
             self._said_s = now_s
             left = describe_left(done, self._total, now_s - self._begun_s)
-            told = describe_counts(counts) + describe_rate(counts, now_s - self._begun_s)
+            told = describe_counts(counts) + describe_rate(counts, now_s - self._begun_s) + self._beside
             self._say(f"{self._title}: {done} of {self._total} {self._unit}{told}{left}")
+
+    def beside(self, words: str) -> None:
+        """Say what stands beside the progress from now on, such as a loss, until other words take its place."""
+        self._beside = f", {words}" if words else ""
 
     def note(self, message: str) -> None:
         """Say one sentence that stays on screen."""
@@ -106,13 +117,16 @@ class _Bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
+        from rich.table import Column
 
+        # Where the line is too long, the words after the numbers go on below.
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(unit + "{task.fields[counts]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn(unit, table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[counts]}", table_column=Column()),
         )
         self._console = Console(file=stream)
         self._progress = RichProgress(*columns, console=self._console)
@@ -120,7 +134,7 @@ class _Bar:
         self._task = self._progress.add_task(title, total=total, counts="")
 
     def show(self, done: int, counts: str) -> None:
-        self._progress.update(self._task, completed=done, counts=counts)
+        self._progress.update(self._task, completed=done, counts=counts.removeprefix(", "))
 
     def say(self, message: str) -> None:
         self._console.print(message, markup=False, highlight=False, soft_wrap=True)

@@ -136,6 +136,16 @@ class Workspace:
         """`training/<system>/`: one folder per training run."""
         return self.root / "training" / system
 
+    @property
+    def pixels(self) -> Path:
+        """`training/pixels/`: crops as training reads them, shared by all runs; may be deleted at any time."""
+        return self.root / "training" / "pixels"
+
+    @property
+    def weights(self) -> Path:
+        """`training/weights/`: weights that were trained elsewhere, put there by the user."""
+        return self.root / "training" / "weights"
+
     def name_of(self, path: Path) -> str:
         r"""Return `path` as this workspace writes it down: relative to the root if below it, else absolute.
 

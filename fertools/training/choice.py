@@ -12,11 +12,11 @@ from pathlib import Path
 
 from fertools.core.device import choose_device
 from fertools.training.recipe import Recipe, Resolved
-from fertools.training.resolve import check_overrides, resolve_recipe
+from fertools.training.resolve import check_overrides, describe_presets, resolve_recipe
 from fertools.training.systems import find_system
 
 GPU_PRESET, CPU_PRESET = "recommended", "cpu"
-"""What is taken where no preset is named, by the device."""
+"""What is taken where no preset is named, by the device; the first, where a system has no second."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def choose_recipe(
     resolved = resolve_recipe(system, kind, preset, overrides, workspace) if preset is not None else None
     name = choose_device(device)
     if resolved is None:
-        chosen = CPU_PRESET if name == "cpu" else GPU_PRESET
+        small = name == "cpu" and CPU_PRESET in describe_presets(system, workspace)
+        chosen = CPU_PRESET if small else GPU_PRESET
         resolved = resolve_recipe(system, kind, chosen, overrides, workspace)
     return Choice(resolved, name)

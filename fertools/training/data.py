@@ -1,38 +1,37 @@
-"""Faces for training: which rows of the manifest take part, on which side, and their pixels in memory.
+"""Faces for training: which rows of the manifest take part, and on which side.
 
 A face is on the held-out side if its fold is the test fold, or, where the manifest was split by a hold-out, if its
 split is `test`; one that is in neither takes no part. No person is on both sides: that is looked up again here,
-whoever made the split.
+whoever made the split. Of the others, some people may be kept for validation: on them the best state of a model is
+chosen, so that the test fold chooses nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fertools.core import files
 from fertools.core.errors import CheckFailed, InputError
+from fertools.core.hashing import hash_bytes
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.manifests.folds import assign_groups
+from fertools.manifests.groups import group_faces
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
 
-Side = Literal["train", "test"]
+Side = Literal["train", "val", "test"]
 Pixels = NDArray[np.uint8]
 
-_PIXEL_COLUMNS = ("face_id", "path")
-_MEANING = (*_PIXEL_COLUMNS, "emotion", "valence", "arousal", "subject_id", "fold", "split")
+_MEANING = ("face_id", "path", "emotion", "valence", "arousal", "subject_id", "fold", "split", "weight")
 """What a run depends on: a change in one of these makes it another run."""
 
 
@@ -42,58 +41,89 @@ class Faces:
 
     Attributes:
         table: the rows with all columns of the manifest.
-        held_out: which of them are never trained on.
-        emotions: index into EMOTIONS; -1 where unknown.
+        held_out: which of them are the test side: never trained on, and nothing is chosen by them.
+        validating: which of the others are kept for validation.
+        classes: the expressions that are told apart.
+        emotions: position among `classes`; -1 where unknown.
         valence_arousal: Nx2 float32; NaN where unknown.
+        shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
     """
 
     table: pa.Table
     held_out: NDArray[np.bool_]
+    validating: NDArray[np.bool_]
+    classes: tuple[str, ...]
     emotions: NDArray[np.int64]
     valence_arousal: NDArray[np.float32]
+    shares: NDArray[np.float32]
 
     def fingerprint(self) -> str:
         """Return a digest of everything about these rows that training depends on."""
-        return store.fingerprint(self.table, _MEANING)
+        digest = store.fingerprint(self.table, _MEANING)
+        return digest if np.isnan(self.shares).all() else hash_bytes(digest.encode(), self.shares.tobytes())
 
     def rows(self, side: Side) -> NDArray[np.int64]:
         """Return the positions of one side's rows."""
-        return np.flatnonzero(self.held_out if side == "test" else ~self.held_out)
+        sides = {
+            "train": ~(self.held_out | self.validating),
+            "val": self.validating,
+            "test": self.held_out,
+        }
+        return np.flatnonzero(sides[side])
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether the held-out side is a fold, and not the test part of a hold-out."""
+        return bool(self.table["fold"].null_count < len(self.table))
 
     def counts(self, side: Side) -> dict[str, int]:
-        """Return faces per expression of one side, all seven named, in order."""
+        """Return faces per expression of one side, all of `classes` named, in order."""
         found = Counter(self.emotions[self.rows(side)].tolist())
-        return {emotion: found[index] for index, emotion in enumerate(EMOTIONS)}
+        return {emotion: found[index] for index, emotion in enumerate(self.classes)}
 
     def subjects(self, side: Side) -> int:
         """Return the number of people on one side."""
         return len(set(self.table["subject_id"].take(pa.array(self.rows(side))).to_pylist()) - {None})
 
     def prototypes(self) -> NDArray[np.float32]:
-        """Return 7x2 mean valence and arousal of each expression in the training part; 0 where none is known."""
-        means = np.zeros((len(EMOTIONS), 2), np.float32)
-        known = ~self.held_out & ~np.isnan(self.valence_arousal).any(axis=1)
-        for index in range(len(EMOTIONS)):
+        """Return Cx2 mean valence and arousal of each expression in the training part; 0 where none is known."""
+        means = np.zeros((len(self.classes), 2), np.float32)
+        known = ~(self.held_out | self.validating) & ~np.isnan(self.valence_arousal).any(axis=1)
+        for index in range(len(self.classes)):
             if (members := known & (self.emotions == index)).any():
                 means[index] = self.valence_arousal[members].mean(axis=0)
         return means
 
 
-def select_faces(workspace: Workspace, *, modality: str, test_fold: int, needs_emotion: bool, needs_va: bool) -> Faces:
+def select_faces(
+    workspace: Workspace,
+    *,
+    modality: str,
+    test_fold: int,
+    needs_emotion: bool,
+    needs_va: bool,
+    classes: Sequence[str] = EMOTIONS,
+    val_share: float = 0.0,
+    seed: int = 0,
+) -> Faces:
     """Return the faces that a system can be trained and tested on.
 
     Args:
         workspace: whose manifest.
         modality: which pictures.
         test_fold: the fold to hold out, where the manifest has folds.
-        needs_emotion: leave out faces without one of the seven expressions.
+        needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
+        classes: expressions to tell apart, two or more.
+        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
+        seed: breaks ties in choosing these people.
 
     Raises:
-        InputError: no manifest, no faces, no split, no labels, a single class, or an empty side; the message says
-            which command comes first.
+        InputError: no manifest, no faces, no split, no labels, a single class, an empty side, or too few people
+            for a validation part; the message says what to do.
         CheckFailed: a person is on both sides.
     """
+    classes = tuple(classes)
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
     table = table.filter(pc.and_(real, pc.and_(pc.equal(table["modality"], modality), pc.is_valid(table["path"]))))
@@ -101,25 +131,47 @@ def select_faces(workspace: Workspace, *, modality: str, test_fold: int, needs_e
         raise InputError(f"{workspace.manifest} has no kept {modality} faces with crops; ingest some first")
     table = _with_a_side(workspace, table)
     if needs_emotion:
-        table = _with_emotion(table)
+        table = _with_emotion(table, classes)
     if needs_va:
         table = table.filter(pc.and_(pc.is_valid(table["valence"]), pc.is_valid(table["arousal"])))
         if not len(table):
             raise InputError(
-                "no face has valence and arousal, which this condition needs; rate them with `fertools annotate --va`"
+                "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
     held_out = _held_out(table, test_fold)
     _refuse_leaks(table, held_out)
-    faces = Faces(
+    faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    _refuse_one_sided(faces, needs_emotion=needs_emotion)
+    return faces
+
+
+def arrange_faces(
+    table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
+) -> Faces:
+    """Return rows of a manifest as faces to train and test on.
+
+    Args:
+        table: the rows, with the labels that are learned in `emotion`, `valence` and `arousal`.
+        held_out: which of them are the test side.
+        classes: expressions to tell apart.
+        val_share: share of the other faces to keep for validation, by person; 0 for none.
+        seed: breaks ties in choosing these people.
+
+    Raises:
+        InputError: too few people for a validation part.
+    """
+    emotions = _class_numbers(table, classes)
+    return Faces(
         table=table,
         held_out=held_out,
-        emotions=_emotion_indices(table),
+        validating=_validating(table, emotions, held_out, len(classes), val_share, seed),
+        classes=classes,
+        emotions=emotions,
         valence_arousal=np.stack(
             [np.asarray(table[name].to_numpy(), np.float32) for name in ("valence", "arousal")], axis=1
         ),
+        shares=np.full((len(table), len(classes)), np.nan, np.float32),
     )
-    _refuse_one_sided(faces, needs_emotion=needs_emotion)
-    return faces
 
 
 def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
@@ -137,17 +189,18 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
     return table
 
 
-def _with_emotion(table: pa.Table) -> pa.Table:
-    labelled = table.filter(pc.is_in(table["emotion"], value_set=pa.array(EMOTIONS)))
+def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
+    labelled = table.filter(pc.is_in(table["emotion"], value_set=pa.array(classes)))
     present = pc.unique(labelled["emotion"]).to_pylist()
     if not present:
+        named = "the seven expressions" if classes == EMOTIONS else f"the expressions {', '.join(classes)}"
         raise InputError(
-            "no face has one of the seven expressions as its label; put videos into folders named by emotion and "
-            "ingest them, or label them with `fertools annotate --emotion`"
+            f"no face has one of {named} as its label; put videos into folders named by emotion and ingest them, or "
+            "label them with `fertools annotate --emotion`"
         )
     if len(present) == 1:
         raise InputError(
-            f"every labelled face is {present[0]}, so there is nothing to translate to; add faces of another emotion"
+            f"every labelled face is {present[0]}, so there is nothing to tell it from; add faces of another emotion"
         )
     return labelled
 
@@ -175,9 +228,35 @@ def _refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
         )
 
 
-def _emotion_indices(table: pa.Table) -> NDArray[np.int64]:
-    indices = pc.index_in(table["emotion"], value_set=pa.array(EMOTIONS))
+def _class_numbers(table: pa.Table, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    indices = pc.index_in(table["emotion"], value_set=pa.array(classes))
     return np.asarray(pc.fill_null(indices, -1).to_numpy(), np.int64)
+
+
+def _validating(
+    table: pa.Table,
+    emotions: NDArray[np.int64],
+    held_out: NDArray[np.bool_],
+    class_count: int,
+    share: float,
+    seed: int,
+) -> NDArray[np.bool_]:
+    """Return which faces are kept for validation: some people of the training side, alike in classes to the rest."""
+    chosen = np.zeros(len(table), bool)
+    training = np.flatnonzero(~held_out)
+    if not share or not len(training):
+        return chosen
+    groups, names = group_faces(table.take(pa.array(training)))
+    if len(names) < 2:
+        raise InputError(
+            f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "
+            "people, or set val_share=0"
+        )
+    counts = np.zeros((len(names), class_count + 1), np.int64)
+    np.add.at(counts, (groups, emotions[training]), 1)
+    parts = assign_groups(counts, np.array([1 - share, share]), np.random.default_rng(seed))
+    chosen[training] = parts[groups] == 1
+    return chosen
 
 
 def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:
@@ -188,61 +267,8 @@ def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if needs_emotion and len(present) == 1:
         raise InputError(
-            f"every training face is {present[0]}, so there is nothing to translate to; choose another test_fold"
+            f"every training face is {present[0]}, so there is nothing to tell it from; choose another test_fold"
         )
-
-
-def load_pixels(workspace: Workspace, faces: Faces, size_px: int, cache: Path) -> Pixels:
-    """Return the crops of `faces`, NxSxSx3 RGB, read once and kept in `cache` for the next start.
-
-    Args:
-        workspace: what the paths of the crops are relative to.
-        faces: which.
-        size_px: S; crops are brought to it by area averaging, or by cubic interpolation where they are smaller.
-        cache: folder for the file of pixels, whose name tells which faces and size it is of.
-
-    Raises:
-        InputError: a crop is missing or cannot be read.
-        StorageError: the disk is full.
-    """
-    path = cache / f"faces-{store.fingerprint(faces.table, _PIXEL_COLUMNS)[:16]}-{size_px}.npy"
-    if not path.is_file():
-        with files.replacing(path) as temporary:
-            shape = (len(faces.table), size_px, size_px, 3)
-            # Plain writes, since a full disk kills a process that writes through a memory map.
-            with temporary.open("wb") as stream:
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(stream, header)
-                for pixels in _read_crops(workspace, faces, size_px):
-                    stream.write(pixels.tobytes())
-    mapped: Pixels = np.load(path, mmap_mode="r")
-    return mapped
-
-
-def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[Pixels]:
-    names = faces.table["path"].to_pylist()
-    with ThreadPoolExecutor() as pool:
-        # In pieces, so that no more than these wait in memory for the disk.
-        for start in range(0, len(names), 1024):
-            yield from pool.map(lambda name: read_crop(workspace.root / name, size_px), names[start : start + 1024])
-
-
-def read_crop(path: Path, size_px: int) -> Pixels:
-    """Return the picture at `path` as SxSx3 RGB.
-
-    Raises:
-        InputError: it is missing or cannot be read.
-    """
-    try:
-        coded = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise InputError(f"the crop {path} cannot be read ({error.strerror}); ingest with --overwrite") from error
-    bgr = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
-    if bgr is None:
-        raise InputError(f"the crop {path} is not a picture; ingest with --overwrite")
-    shrinks = min(bgr.shape[:2]) >= size_px
-    resized = cv2.resize(bgr, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return np.ascontiguousarray(resized[..., ::-1], np.uint8)
 
 
 def pick_examples(faces: Faces, count: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What a finished generator does to held-out faces: pictures with their manifest, and first measures.
+"""What a finished generator does to held-out faces: pictures, and first measures.
 
 The measures here need no other network. The discriminator's own head has been trained against the generator, so
 that its opinion on made faces says how far the two agree, not whether people or an independent classifier would.
@@ -6,46 +6,26 @@ that its opinion on made faces says how far the two agree, not whether people or
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fertools.core import files
-from fertools.core.hashing import hash_bytes
 from fertools.core.vocabulary import EMOTIONS
-from fertools.core.workspace import Workspace
-from fertools.manifests import store
-from fertools.manifests.schema import FACES
 from fertools.training.data import Faces, Pixels
 from fertools.training.engine.feed import Feed
+from fertools.training.generated import write_pictures
+from fertools.training.measures.reconstruction import reconstruction
 from fertools.training.metrics import concordance, correlation, root_mean_square_error, sign_agreement
-from fertools.training.systems.base import System, Target
+from fertools.training.systems.base import Batch, Target, TranslatingSystem
 
 _BATCH = 32
-_CARRIED = (
-    "source_id",
-    "dataset",
-    "modality",
-    "licence",
-    "template",
-    "status",
-    "subject_id",
-    "subject_origin",
-    "subject_confidence",
-    "fold",
-    "split",
-)
-"""What a made face has from its parent."""
 Autocast = Callable[[], AbstractContextManager[object]]
 
 
@@ -61,7 +41,7 @@ class Translator:
         autocast: the precision that networks run in.
     """
 
-    system: System
+    system: TranslatingSystem
     generator: nn.Module
     feed: Feed
     targets: list[Target]
@@ -73,6 +53,23 @@ class Translator:
         condition = target.condition.to(images.device).expand(len(images), -1)
         with self.autocast():
             return self.system.translate(self.generator, images, condition).float()
+
+    @torch.no_grad()
+    def there_and_back(self, batch: Batch, target: Target) -> tuple[Tensor, NDArray[np.float64]]:
+        """Return faces translated to one target, and N x 3 measures of what comes of translating them back.
+
+        Args:
+            batch: faces with their own labels, which they are translated back to.
+            target: what they are translated to.
+
+        Returns:
+            Images as `translate` gives them, and the measures of `reconstruction`.
+        """
+        made = self.translate(batch.images, target)
+        origin = self.system.condition(batch.emotions, batch.valence_arousal)
+        with self.autocast():
+            back = self.system.translate(self.generator, made, origin).float()
+        return made, reconstruction(batch.images, back).cpu().double().numpy()
 
     @torch.no_grad()
     def grid(self, rows: NDArray[np.int64]) -> list[list[Pixels]]:
@@ -90,7 +87,9 @@ def to_pixels(images: Tensor) -> Pixels:
 
 
 @torch.no_grad()
-def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path) -> dict[str, Any]:
+def evaluate(
+    translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path
+) -> tuple[dict[str, Any], list[NDArray[np.float64]]]:
     """Translate held-out faces to every target, write the pictures, and return measures.
 
     Args:
@@ -102,28 +101,28 @@ def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], fold
     Returns:
         `faces`, how many; `reconstruction_l1`, mean |x - G(G(x, t), c)| over faces and targets on the scale [-1, 1];
         with classes, `own_head` with accuracies on real faces and on translations by target; with valence and
-        arousal, `own_head_va` with CCC, PCC, RMSE and SAGR on real faces.
+        arousal, `own_head_va` with CCC, PCC, RMSE and SAGR on real faces. And, for each target, N x 3 measures of
+        `reconstruction` by face.
     """
-    errors: list[float] = []
+    parts: list[list[NDArray[np.float64]]] = [[] for _ in translator.targets]
     real_logits, real_points = [], []
     right = dict.fromkeys((target.words for target in translator.targets), 0)
-    for part in _pieces(rows):
+    for part in pieces(rows):
         batch = translator.feed.batch(part)
         with translator.autocast():
             logits, points = translator.system.read(batch.images)
         real_logits.append(logits.cpu())
         real_points.append(points.cpu())
-        origin = translator.system.condition(batch.emotions, batch.valence_arousal)
-        for target in translator.targets:
-            made = translator.translate(batch.images, target)
+        for target, found in zip(translator.targets, parts, strict=True):
+            made, measures = translator.there_and_back(batch, target)
             with translator.autocast():
-                back = translator.system.translate(translator.generator, made, origin).float()
                 read = translator.system.read(made)[0]
-            errors += (back - batch.images).abs().mean(dim=(1, 2, 3)).tolist()
+            found.append(measures)
             if target.emotion is not None:
                 right[target.words] += int((read.argmax(dim=1) == EMOTIONS.index(target.emotion)).sum())
-            _write_pictures(folder / slug(target.words), faces, part, to_pixels(made))
-    results: dict[str, Any] = {"faces": len(rows), "reconstruction_l1": float(np.mean(errors))}
+            write_pictures(folder, target, faces, part, to_pixels(made))
+    qualities = [np.concatenate(found) for found in parts]
+    results: dict[str, Any] = {"faces": len(rows), "reconstruction_l1": float(np.mean(np.stack(qualities)[..., 0]))}
     logits, points = torch.cat(real_logits), torch.cat(real_points)
     if logits.shape[1]:
         hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
@@ -134,7 +133,7 @@ def evaluate(translator: Translator, faces: Faces, rows: NDArray[np.int64], fold
             name: measure_va(points[:, axis].numpy(), faces.valence_arousal[rows, axis])
             for axis, name in enumerate(("valence", "arousal"))
         }
-    return results
+    return results, qualities
 
 
 def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> dict[str, float]:
@@ -145,90 +144,7 @@ def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> d
     }
 
 
-def write_generated(
-    workspace: Workspace,
-    translator: Translator,
-    faces: Faces,
-    rows: NDArray[np.int64],
-    folder: Path,
-    system: str,
-    run: str,
-) -> Path | None:
-    """Write the manifest of the pictures that `evaluate` made; each row names its parent and its target.
-
-    What a made face shows is not known, so `emotion` stays null; what it was asked to show is `target_emotion`.
-
-    Args:
-        workspace: whose manifest.
-        translator: for the targets.
-        faces: all rows.
-        rows: which were translated.
-        folder: where the pictures are.
-        system: name of the system.
-        run: name of the run.
-
-    Returns:
-        The manifest's path, or None where targets are no expressions, which the schema has no column for.
-    """
-    targets = [target for target in translator.targets if target.emotion is not None]
-    if not targets:
-        return None
-    name, size_px = f"{system}/{run}", translator.feed.size_px
-    made: list[dict[str, Any]] = []
-    for parent in faces.table.take(rows).to_pylist():
-        for target in targets:
-            path = folder / slug(target.words) / f"{parent['face_id']}.png"
-            made.append(
-                {column: parent[column] for column in _CARRIED}
-                | {
-                    "face_id": hash_bytes(parent["face_id"].encode(), name.encode(), target.words.encode()),
-                    "interpolated": False,
-                    "path": workspace.name_of(path),
-                    "size_px": size_px,
-                    "matrix": _scaled(parent["matrix"], parent["size_px"], size_px),
-                    "parent_id": parent["face_id"],
-                    "generator_run": name,
-                    "generator_fold": parent["fold"],
-                    "target_emotion": target.emotion,
-                }
-            )
-    # The pictures are on the disk before a table says so.
-    os.sync()
-    path = generated_path(workspace, system, run)
-    store.write_table(path, FACES, FACES.table(made))
-    return path
-
-
-def generated_path(workspace: Workspace, system: str, run: str) -> Path:
-    """Return where the manifest of a run's pictures lies."""
-    return workspace.generated / f"{system}-{run}.parquet"
-
-
-def slug(words: str) -> str:
-    """Return words as a file name.
-
-    Example:
-        >>> slug("v -0.8 a +0.0")
-        'v-0.8_a+0.0'
-    """
-    return re.sub(r"[^A-Za-z0-9.+_-]+", "_", re.sub(r" (?=[+-])", "", words))
-
-
-def _pieces(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def pieces(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield rows, so many at a time as are translated together."""
     for start in range(0, len(rows), _BATCH):
         yield rows[start : start + _BATCH]
-
-
-def _write_pictures(folder: Path, faces: Faces, rows: NDArray[np.int64], pixels: Pixels) -> None:
-    names = faces.table["face_id"]
-    for row, picture in zip(rows.tolist(), pixels, strict=True):
-        coded = cv2.imencode(".png", picture[..., ::-1])[1]
-        files.write_bytes(folder / f"{names[row].as_py()}.png", coded.tobytes(), flush=False)
-
-
-def _scaled(matrix: list[list[float]] | None, was_px: int | None, now_px: int) -> list[list[float]] | None:
-    """Return the source-to-crop transform of a resized crop; pixel centres are at whole numbers."""
-    if matrix is None or was_px is None:
-        return None
-    factor = now_px / was_px
-    return [[factor * a, factor * b, factor * c + (factor - 1) / 2] for a, b, c in matrix]

@@ -12,6 +12,8 @@ import tomli_w
 
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.training.data import Side
+from fertools.training.predictions import PREDICTIONS_NAME
 from fertools.training.record import Record
 
 
@@ -46,11 +48,6 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
-    def cache(self) -> Path:
-        """`cache/`: the pixels, while the run lasts."""
-        return self.root / "cache"
-
-    @property
     def samples(self) -> Path:
         """`samples/`: a grid per interval."""
         return self.root / "samples"
@@ -59,6 +56,20 @@ class RunFolder:
     def generated(self) -> Path:
         """`generated/`: held-out faces translated to every target."""
         return self.root / "generated"
+
+    @property
+    def weights_path(self) -> Path:
+        """`model.safetensors`: the weights that a classifier's predictions are made with, as a state dict."""
+        return self.root / "model.safetensors"
+
+    def predictions_path(self, side: Side = "test") -> Path:
+        """Return where a classifier's predictions lie: `predictions.parquet`, and `predictions-val.parquet`."""
+        return self.root / (PREDICTIONS_NAME if side == "test" else f"predictions-{side}.parquet")
+
+    @property
+    def board(self) -> Path:
+        """`tensorboard/`: losses and samples for TensorBoard, where that was asked for."""
+        return self.root / "tensorboard"
 
     @property
     def report_path(self) -> Path:

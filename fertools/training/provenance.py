@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import torch
 
-_PACKAGES = ("torch", "numpy", "opencv-python", "pyarrow", "safetensors")
+_PACKAGES = ("torch", "accelerate", "numpy", "opencv-python", "pyarrow", "safetensors")
+_OPTIONAL = ("scikit-learn", "scikit-image", "timm")
+"""Named where they are installed."""
 
 
 def versions() -> dict[str, str]:
@@ -23,6 +26,9 @@ def versions() -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
+    for name in _OPTIONAL:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
     return found
 
 

@@ -15,6 +15,12 @@ TERMS = {
     "G/loss_rec": "Mean absolute difference between a face and its translation there and back, on the scale -1 to 1.",
     "G/loss_cls": "Cross-entropy of the discriminator's head on made faces for the expression asked for.",
     "G/loss_va": "Squared error of the discriminator's reading of made faces for the valence and arousal asked for.",
+    "loss": "What is minimised.",
+    "loss_emotion": "Cross-entropy of the expressions; guessing among seven gives 1.946.",
+    "loss_va": "Loss of valence and arousal: 1 - CCC of the batch, or the squared error.",
+    "val/uar_and_ccc": "Mean of the next two, which chooses the best state.",
+    "val/uar": "Unweighted mean of the classes' recalls, of people kept for validation.",
+    "val/ccc": "Mean CCC of valence and arousal, of people kept for validation.",
 }
 """What a reader is told of each term of a loss, in the order of the charts."""
 

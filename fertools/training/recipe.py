@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from fertools.core.errors import RecipeError
+from fertools.core.vocabulary import EMOTIONS
 
 ORIGINS = {
     "P": "the paper states it",
@@ -22,6 +23,10 @@ ORIGINS = {
     "set": "changed by the workspace's own recipe or on the command line",
 }
 """What each origin tag means."""
+
+
+PRECISIONS = ("float32", "bf16", "fp16")
+"""What networks can run in."""
 
 
 def bounded(least: float | None = None, most: float | None = None) -> Any:
@@ -38,34 +43,112 @@ class Recipe:
     """
 
     image_size: int = bounded(4, 1024)
-    iterations: int = bounded(1)
-    batch_size: int = bounded(2)
-    lr: float = bounded(0, 1)
-    beta1: float = bounded(0, 0.9999)
-    beta2: float = bounded(0, 0.999999)
-    lr_schedule: Literal["constant", "linear"]
-    flip: bool
     modality: Literal["visible", "thermal", "nir", "animated"]
     test_fold: int = bounded(0)
-    precision: Literal["float32", "bf16"]
-    ema: float = bounded(0, 0.999999)
     seed: int = bounded(0, 2**63 - 1)
-    log_every: int = bounded(1)
-    sample_every: int = bounded(1)
-    sample_faces: int = bounded(1, 64)
-    checkpoint_every: int = bounded(1)
-    keep_checkpoints: int = bounded(1)
-    translate_faces: int = bounded(0)
 
     @property
     def needs_emotion(self) -> bool:
-        """Whether a face without one of the seven expressions is of no use."""
+        """Whether a face without one of the expressions is of no use."""
         return True
 
     @property
     def needs_va(self) -> bool:
         """Whether a face without valence and arousal is of no use."""
         return False
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The expressions that are told apart, in the order of their numbers."""
+        return EMOTIONS
+
+    @property
+    def inner_validation(self) -> float:
+        """Share of the training people on whom the best state is chosen; 0 for none."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long a run is.
+
+    Attributes:
+        iterations: in all.
+        validate_every: iterations between two validations; 0 for none.
+        patience: validations without a new best after which the run ends early; 0 for never.
+    """
+
+    iterations: int
+    validate_every: int = 0
+    patience: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRecipe(Recipe):
+    """What the recipe of a system that the engine trains has."""
+
+    batch_size: int = bounded(2)
+    accumulate: int = bounded(1)
+    clip_norm: float = bounded(0)
+    lr: float = bounded(0, 1)
+    lr_schedule: Literal["constant", "linear", "cosine"]
+    warmup: int = bounded(0)
+    sampler: Literal["shuffled", "balanced", "groups"]
+    use_weight: bool
+    flip: bool
+    precision: Literal["float32", "bf16", "fp16"]
+    precision_parts: str
+    ema: float = bounded(0, 0.999999)
+    compile: bool
+    deterministic: bool
+    log_every: int = bounded(1)
+    checkpoint_every: int = bounded(1)
+    keep_checkpoints: int = bounded(1)
+
+    def __post_init__(self) -> None:
+        if self.accumulate > self.batch_size:
+            raise RecipeError(
+                f"accumulate is {self.accumulate}, and a batch of {self.batch_size} faces has no more parts than that; "
+                f"give {self.batch_size} or less"
+            )
+        read_precisions(self.precision_parts, self.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of a step that may have a precision of their own."""
+        return ()
+
+    def course(self, faces: int) -> Course:
+        """Return how long a run over so many training faces is."""
+        raise NotImplementedError
+
+
+def read_precisions(text: str, parts: Iterable[str]) -> dict[str, str]:
+    """Return precision by part, from text such as `penalty=float32,discriminator=fp16`.
+
+    Args:
+        text: as in the key `precision_parts`; empty for none.
+        parts: names that there are.
+
+    Raises:
+        RecipeError: an unknown part or precision.
+
+    Example:
+        >>> read_precisions("penalty=float32", ("generator", "penalty"))
+        {'penalty': 'float32'}
+    """
+    found: dict[str, str] = {}
+    known = tuple(parts)
+    for item in filter(None, (item.strip() for item in text.split(","))):
+        name, _, precision = (part.strip() for part in item.partition("="))
+        if name not in known:
+            raise RecipeError(
+                f"precision_parts names the part '{name}'{nearest(name, known)}; there are {', '.join(known) or 'none'}"
+            )
+        if precision not in PRECISIONS:
+            raise RecipeError(f"precision_parts gives {name} '{precision}'; choose one of {', '.join(PRECISIONS)}")
+        found[name] = precision
+    return found
 
 
 R = TypeVar("R", bound=Recipe)
@@ -138,6 +221,8 @@ def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> 
     if type(value) is not hint:
         kinds = {int: "a whole number", float: "a number", str: "text"}
         raise RecipeError(f"{name} in {where} is {value!r}; give {kinds[hint]}")
+    if hint is str:
+        return value
     limits = next(item.metadata for item in dataclasses.fields(kind) if item.name == name)
     least, most = limits.get("least"), limits.get("most")
     # Written so that NaN, which compares false to everything, is refused.

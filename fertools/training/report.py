@@ -1,23 +1,38 @@
-"""The report of a run: one HTML page with everything in it, readable without a network.
+"""The report: one HTML page about a run, an experiment or predictions, readable without a network.
 
-The page is made from what is in the run's folder: the record, the journal and the sample grids.
+All pages are put together here from the same parts, in one order: of whom and by which protocol, results, how training
+went, every choice, and the paragraph for a paper's section on methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from fertools.core import files
-from fertools.core.progress import describe_duration
-from fertools.core.vocabulary import EMOTIONS
-from fertools.training.charts import line_chart
+from fertools.core.errors import InputError
+from fertools.training.assessment.chapter import translation_chapter
+from fertools.training.chapters import run_chapters
 from fertools.training.engine.journal import Entry, read_journal
+from fertools.training.experiment_chapters import protocol_chapter, results_chapter, steps_chapter
 from fertools.training.folder import RunFolder
-from fertools.training.page import escape, figure, render_page, table
-from fertools.training.published import PAPERS, TERMS
-from fertools.training.recipe import ORIGINS, write_value
+from fertools.training.methods import write_methods
+from fertools.training.page import escape, render_page
+from fertools.training.predictions import read_predictions
 from fertools.training.record import Record
+from fertools.training.run_chapters import (
+    choices_chapter,
+    data_chapter,
+    losses_chapter,
+    machine_chapter,
+    networks_chapter,
+    own_head_chapter,
+    samples_chapter,
+    summary_chapter,
+)
+from fertools.training.scoring import Scores, score
 
 _OLDER_GRIDS = 4
 """Sample grids shown beside the last one."""
@@ -27,202 +42,122 @@ def write_report(folder: RunFolder, record: Record) -> None:
     """Write the page about a run.
 
     Args:
-        folder: of the run; its journal and sample grids are read.
+        folder: of the run; its journal, sample grids, predictions and translations are read.
         record: the content of `run.json`, with results.
     """
-    files.write_text(folder.report_path, render_report(record, read_journal(folder.journal_path), _grids(folder)))
+    page = render_run(
+        record,
+        read_journal(folder.journal_path),
+        _grids(folder),
+        made=translation_chapter(folder.root),
+        scores=_scores(folder),
+    )
+    files.write_text(folder.report_path, page)
 
 
-def render_report(record: Record, journal: Sequence[Entry], grids: Sequence[tuple[int, bytes]]) -> str:
-    """Return the page as HTML.
+def write_experiment_report(folder: Path, figures: Mapping[str, Any]) -> Path:
+    """Write the page about an experiment beside its figures and return its path.
+
+    Args:
+        folder: of the experiment.
+        figures: the content of its `evaluation.json`.
+    """
+    path = folder / "report.html"
+    files.write_text(path, render_experiment(figures))
+    return path
+
+
+def write_predictions_report(folder: Path, name: str, scores: Scores) -> Path:
+    """Write the page about predictions of which nothing but themselves is known, beside them, and return its path."""
+    path = folder / "report.html"
+    files.write_text(path, render_predictions(name, scores))
+    return path
+
+
+def render_run(
+    record: Record,
+    journal: Sequence[Entry],
+    grids: Sequence[tuple[int, bytes]],
+    *,
+    made: Iterable[str] = (),
+    scores: Scores | None = None,
+) -> str:
+    """Return the page about a run as HTML.
 
     Args:
         record: the content of `run.json`.
         journal: the logged losses.
         grids: iteration and PNG of sample grids, oldest first; the last one is shown large.
+        made: what `translation_chapter` gives of a run that makes faces.
+        scores: what `fertools.training.scoring.score` gives of a run that predicts.
     """
-    title = f"{record['title']}, run {record['run']}"
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        *_summary(record),
-        *_samples(record, grids),
-        *_results(record),
-        *_losses(record, journal),
-        *_networks(record),
-        *_data(record),
-        *_choices(record),
-        *_machine(record),
-    ]
-    return render_page(title, body)
-
-
-def _summary(record: Record) -> Iterable[str]:
-    data, last = record["data"], record["sessions"][-1]
-    seconds = sum(session["seconds"] for session in record["sessions"])
-    train, test = data["train"], data["test"]
-    yield (
-        f'<p class="lead">Trained with preset <code>{escape(record["preset"])}</code> on {train["faces"]:,} faces of '
-        f"{_people(train['subjects'])}. Every picture and measure below is of other people, whom the networks have "
-        f"never seen: {_people(test['subjects'])} with {test['faces']:,} faces.</p>"
+    runs = {} if scores is None else {"this run": scores}
+    return _page(
+        f"{record['title']}, run {record['run']}",
+        summary_chapter(record),
+        samples_chapter(record, grids),
+        chain.from_iterable(run_chapters(name, entry) for name, entry in runs.items()),
+        made,
+        own_head_chapter(record["results"]),
+        losses_chapter(record, journal),
+        networks_chapter(record),
+        data_chapter(record),
+        ["<h2>Choices not fixed by the paper</h2>"],
+        choices_chapter(record["recipe"]),
+        machine_chapter(record),
+        methods_chapter(runs, trained={"The model": record}),
     )
-    if drawn := data["drawn"]:
-        total = train["faces"] + test["faces"]
-        whose = "These people are" if drawn == total else f"{drawn:,} of these {total:,} faces are"
-        yield (
-            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
-            "It shows that the machinery works, and no number here says anything about people.</p>"
-        )
-    if "prior" in data["va_origins"] and record["recipe"]["condition"]["value"] != "class7":
-        yield (
-            '<p class="warn">Some valence and arousal values are priors, one point per expression, and no rating '
-            "of the face itself.</p>"
-        )
-    if missing := [emotion for emotion, count in train["emotions"].items() if not count]:
-        yield (
-            f'<p class="warn">No training face shows {escape(", ".join(missing))}. What the generator makes where that '
-            "is asked for has been learned from nothing.</p>"
-        )
-    facts = [
-        ("iterations", f"{record['recipe']['iterations']['value']:,}"),
-        ("faces per iteration", f"{record['recipe']['batch_size']['value']:,}"),
-        ("face size", f"{record['recipe']['image_size']['value']} × {record['recipe']['image_size']['value']} px"),
-        ("training time", describe_duration(seconds)),
-        ("ran on", "CPU" if last["device"] == "cpu" else last["device_name"]),
-    ]
-    yield '<div class="facts">' + "".join(f"<div><b>{escape(b)}</b>{escape(a)}</div>" for a, b in facts) + "</div>"
-    yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
 
 
-def _samples(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
-    yield "<h2>What the generator makes of held-out faces</h2>"
-    if not grids:
-        yield "<p>No sample grid was drawn.</p>"
-        return
-    average = " They are made with the moving average of its weights." if record["recipe"]["ema"]["value"] else ""
-    yield (
-        "<p>Each row is one held-out face: first as it is, with its subject and what it shows written beside it, then "
-        f"as the generator turns it to what stands over the column.{average}</p>"
+def render_experiment(figures: Mapping[str, Any]) -> str:
+    """Return the page about an experiment as HTML.
+
+    Args:
+        figures: what `evaluation.json` of an experiment holds.
+    """
+    protocol = figures["protocol"]
+    trained = {step["title"]: step["trained"] for step in figures["steps"] if step["trained"]}
+    return _page(
+        f"{'LEAKY PROTOCOL: ' if protocol['leaky'] else ''}{figures['title']}",
+        protocol_chapter(figures),
+        results_chapter(figures),
+        steps_chapter(figures),
+        methods_chapter(
+            figures["runs"],
+            protocol=protocol["kind"],
+            leaky=protocol["leaky"],
+            compared=bool(figures["comparisons"]),
+            trained=trained,
+        ),
     )
-    iteration, png = grids[-1]
-    yield figure(png, f"After {iteration:,} iterations, the end of the run.")
-    older = _spread(list(grids[:-1]), _OLDER_GRIDS)
-    if older:
-        yield "<details><summary>The same faces earlier in the run</summary>"
-        for iteration, png in older:
-            yield figure(png, f"After {iteration:,} iterations.")
-        yield "</details>"
 
 
-def _results(record: Record) -> Iterable[str]:
-    results = record["results"]
-    yield "<h2>Measures on held-out faces</h2>"
-    yield (
-        f"<p>Over {results['faces']:,} held-out faces. Reconstruction: a face is translated to each target and back, "
-        f"and differs from itself by <b>{results['reconstruction_l1']:.4f}</b> on average (mean absolute difference "
-        "on the scale -1 to 1; 0 is perfect).</p>"
-    )
-    if own := results.get("own_head"):
-        yield (
-            "<p>Expressions as read <b>by the discriminator's own head, not by an independent classifier</b>. On real "
-            f"faces it is right in {own['real']:.1%} (guessing: {1 / len(EMOTIONS):.1%}). On made faces "
-            "it only says how far generator and discriminator agree; the two were trained together.</p>"
-        )
-        shares = [(words, f"{share:.1%}") for words, share in own["translated"].items()]
-        yield table(("asked for", "read as asked for"), shares, numbers=(1,))
-    if va := results.get("own_head_va"):
-        yield "<p>Valence and arousal of real held-out faces as read by the discriminator's own head.</p>"
-        rows = [
-            (name, *(f"{values[key]:.3f}" for key in ("ccc", "pcc", "rmse", "sagr"))) for name, values in va.items()
-        ]
-        yield table(("", "CCC", "PCC", "RMSE", "SAGR"), rows, numbers=(1, 2, 3, 4))
+def render_predictions(name: str, scores: Scores) -> str:
+    """Return the page about predictions alone as HTML."""
+    return _page(name, run_chapters(name, scores), methods_chapter({name: scores}))
 
 
-def _losses(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
-    published = PAPERS.get(record["system"])
-    yield "<h2>Losses</h2>"
-    yield (
-        "<p>Under the paper's names. D is the discriminator, G the generator. Where a curve has many points they are "
-        "averaged, and the pale band goes from the smallest to the largest.</p>"
-    )
-    charts = []
-    for name in (name for name in TERMS if any(name in entry for entry in journal)):
-        points = [(entry["iteration"], entry[name]) for entry in journal if name in entry]
-        note = f"Last: {points[-1][1]:.4g}."
-        if published and name in published.losses:
-            note += f" Paper, at {published.iterations:,}: {published.losses[name]:g}."
-        xs, ys = zip(*points, strict=True)
-        charts.append(
-            f"<div><h3><code>{name}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
-            f"<p>{escape(TERMS[name])} {note}</p></div>"
-        )
-    yield '<div class="charts">' + "".join(charts) + "</div>"
-    if published:
-        yield "<p class='quiet'>The paper's numbers give names and order of magnitude; they are no target.</p>"
+def methods_chapter(runs: Mapping[str, Scores], **known: Any) -> Iterator[str]:
+    """Yield the paragraph for a paper's section on methods, with its references; see `write_methods`."""
+    text, references = write_methods(runs, **known)
+    yield "<h2>For the section on methods</h2>"
+    yield f"<p>{escape(text)}</p>"
+    yield "<ul>" + "".join(f"<li class='note'>{escape(reference)}</li>" for reference in references) + "</ul>"
 
 
-def _networks(record: Record) -> Iterable[str]:
-    published = PAPERS.get(record["system"])
-    yield "<h2>Networks</h2>"
-    rows = []
-    for name, count in record["parameters"].items():
-        wanted = published.parameters.get(name) if published else None
-        verdict = "" if wanted is None else "the same" if wanted == count else "differs: other sizes or options"
-        rows.append((name, f"{count:,}", f"{wanted:,}" if wanted else "", verdict))
-    yield table(("network", "parameters", "in the paper", ""), rows, numbers=(1, 2))
+def _page(title: str, *chapters: Iterable[str]) -> str:
+    return render_page(title, [f"<h1>{escape(title)}</h1>", *chain(*chapters)])
 
 
-def _data(record: Record) -> Iterable[str]:
-    data = record["data"]
-    yield "<h2>Data</h2>"
-    sets, templates = ", ".join(data["datasets"]) or "without a name", ", ".join(data["templates"]) or "not known"
-    yield (
-        f"<p>Dataset: {escape(sets)}. Alignment of the crops: {escape(templates)}. Nobody is on both sides; this was "
-        "checked before the first iteration.</p>"
-    )
-    sides = (("trained on", data["train"]), ("held out", data["test"]))
-    rows = [
-        (words, f"{side['faces']:,}", f"{side['subjects']:,}", *(f"{side['emotions'][name]:,}" for name in EMOTIONS))
-        for words, side in sides
-    ]
-    yield table(("", "faces", "people", *EMOTIONS), rows, numbers=range(1, 3 + len(EMOTIONS)))
-
-
-def _choices(record: Record) -> Iterable[str]:
-    yield "<h2>Choices not fixed by the paper</h2>"
-    yield "<p>Whoever compares with the paper should know these. C, X and so on say where a value comes from:</p>"
-    yield table(("origin", "meaning"), ORIGINS.items())
-    keys = [
-        (name, write_value(entry["value"]), entry["origin"], entry["note"]) for name, entry in record["recipe"].items()
-    ]
-    order = [tag for tag in ORIGINS if tag not in ("P", "R")]
-    chosen = sorted((key for key in keys if key[2] in order), key=lambda key: order.index(key[2]))
-    yield table(("key", "value", "origin", "note"), chosen, code=(0, 1))
-    fixed = [key for key in keys if key[2] not in order]
-    yield "<details><summary>Keys that the paper or its reference implementation fixes</summary>"
-    yield table(("key", "value", "origin", "note"), fixed, code=(0, 1)) + "</details>"
-
-
-def _machine(record: Record) -> Iterable[str]:
-    yield "<h2>Where and with what it ran</h2>"
-    rows = [
-        (
-            session["began"],
-            f"{session['from_iteration']:,}",
-            f"{session['iterations']:,}",
-            session["device_name"],
-            session["precision"],
-        )
-        for session in record["sessions"]
-    ]
-    yield table(("began (UTC)", "from iteration", "iterations kept", "device", "precision"), rows, numbers=(1, 2))
-    last = record["sessions"][-1]
-    used = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
-    code = f" Code at commit {last['code']}." if last["code"] else ""
-    yield f"<p class='quiet'>{escape(used)}.{escape(code)} Manifest {escape(record['data']['fingerprint'])}.</p>"
-
-
-def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
+def _scores(folder: RunFolder) -> Scores | None:
+    path = folder.predictions_path()
+    if not path.is_file():
+        return None
+    try:
+        return score(read_predictions(path))
+    except InputError:
+        # Held-out faces that nobody has labelled: there is nothing to compare with, and the run is none the worse.
+        return None
 
 
 def _grids(folder: RunFolder) -> list[tuple[int, bytes]]:
@@ -231,7 +166,7 @@ def _grids(folder: RunFolder) -> list[tuple[int, bytes]]:
     return [(int(path.stem), path.read_bytes()) for path in shown]
 
 
-def _spread(items: Sequence[Any], count: int) -> list[Any]:
+def _spread(items: Sequence[Path], count: int) -> list[Path]:
     """Return at most `count` items at even distances, the first among them."""
     if len(items) <= count:
         return list(items)

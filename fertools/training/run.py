@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
-
 from fertools.core import files, locking
 from fertools.core.progress import Reporter, Silent
-from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.training.choice import Choice, choose_recipe
-from fertools.training.data import Faces, load_pixels, pick_examples, select_faces
+from fertools.training.choice import choose_recipe
+from fertools.training.classifying import train_classifier, with_distributions
+from fertools.training.data import select_faces
 from fertools.training.drawn import count_drawn
-from fertools.training.engine.feed import Feed
-from fertools.training.engine.grids import draw_grid
-from fertools.training.engine.loop import Loop, Places, uses_bf16
-from fertools.training.evaluation import Translator, evaluate, generated_path, write_generated
+from fertools.training.engine.team import Team
+from fertools.training.fitting import train_baseline
 from fertools.training.folder import RunFolder, check_run_name, refuse_another_run
-from fertools.training.recipe import Recipe, Resolved
-from fertools.training.record import Record, describe_run, describe_session
+from fertools.training.generated import generated_path
+from fertools.training.job import Job
+from fertools.training.recipe import ORIGINS, EngineRecipe, Recipe
+from fertools.training.record import Record, describe_run
 from fertools.training.report import write_report
-from fertools.training.systems import find_system
-from fertools.training.systems.base import System
+from fertools.training.systems import Kind, find_system
+from fertools.training.systems.classifier_recipe import ClassifierRecipe
+from fertools.training.translating import train_translator
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,9 @@ class TrainResult:
         iterations: done in all.
         new_iterations: done by this call; 0 if the run was finished before.
         device: what this call ran on.
-        results: measures on held-out faces; see `fertools.training.evaluation.evaluate`.
+        first_process: whether this process is the one that writes and speaks for all that trained together.
+        results: measures on held-out faces; see `fertools.training.evaluation.evaluate` for translators and
+            `fertools.training.classifying.measure` for classifiers.
     """
 
     system: str
@@ -57,6 +54,7 @@ class TrainResult:
     iterations: int
     new_iterations: int
     device: str
+    first_process: bool
     results: dict[str, Any]
 
 
@@ -69,6 +67,7 @@ def train(
     device: str = "auto",
     run: str | None = None,
     resume: bool = True,
+    tensorboard: bool = False,
     report: Reporter | None = None,
 ) -> TrainResult:
     """Train a system to the end, going on where an earlier call of the same run stopped.
@@ -81,12 +80,14 @@ def train(
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
+        tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
         report: told of the device, the expected time and progress.
 
     Raises:
         RecipeError: an unknown system, preset or key, or a value out of range.
         DeviceError: the device is unknown or not there.
-        InputError: the manifest is missing, not split, or without the labels that are needed.
+        InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
+            set and the package is not installed.
         CheckFailed: a person is on both sides of the split, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe or other faces.
         Interrupted: stopped by a signal; the state is saved.
@@ -97,8 +98,11 @@ def train(
         >>> result.report.name  # doctest: +SKIP
         'report.html'
     """
-    report = report or Silent()
     choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)
+    if tensorboard:
+        from fertools.training.engine.board import check_tensorboard
+
+        check_tensorboard()
     recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
     faces = select_faces(
         workspace,
@@ -106,90 +110,60 @@ def train(
         test_fold=recipe.test_fold,
         needs_emotion=recipe.needs_emotion,
         needs_va=recipe.needs_va,
+        classes=recipe.class_names,
+        val_share=recipe.inner_validation,
+        seed=recipe.seed,
     )
-    folder = RunFolder(workspace.runs(system) / run)
-    with locking.exclusive(folder.lock_path, "training"):
-        if not resume:
+    if isinstance(recipe, ClassifierRecipe):
+        faces = with_distributions(faces, workspace.root, recipe)
+    folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
+    report = (report or Silent()) if team.is_first else Silent()
+    # One process writes; the others follow what it finds.
+    with locking.exclusive(folder.lock_path, "training") if team.is_first else contextlib.nullcontext():
+        if team.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()
+        team.wait()
         record = describe_run(choice.resolved, faces, count_drawn(workspace, faces.table), run)
         if (old := folder.read()) is not None:
             refuse_another_run(old, record)
-            record |= {key: old[key] for key in ("parameters", "sessions", "finished", "results", "generated")}
+            record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
+        job = Job(workspace, choice, faces, record, folder, team, report, tensorboard)
+        done = 0
         if record["finished"]:
             report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
-            return _result(record, folder, choice.device, new_iterations=0)
-        report.note(_announce(record, recipe, choice.device, found=device == "auto"))
-        _warn_of_missing(faces, report)
-        return _carry_out(workspace, choice, faces, record, folder, report)
+            if tensorboard and team.is_first:
+                from fertools.training.engine.board import Board
+
+                with Board(folder.board, folder.journal_path, folder.samples, record["iterations"]):
+                    report.note(f"{folder.board} shows it")
+        else:
+            team.wait()
+            if team.is_first:
+                files.remove_unfinished(folder.root)
+            report.note(_announce(record, recipe, choice.device, found=device == "auto"))
+            if not record["sessions"]:
+                report.note(describe_origins(record))
+            done = _carry_out(job)
+        team.leave()
+        return _result(record, folder, team, new_iterations=done)
 
 
-def build_system(resolved: Resolved[Recipe]) -> System:
-    """Return the system with initial weights that depend on the recipe's seed alone.
-
-    torch initialises from its global random state, which is put back as it was.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(resolved.recipe.seed)
-        system: System = find_system(resolved.system).system_class()(resolved.recipe)
-    return system
-
-
-def _carry_out(
-    workspace: Workspace, choice: Choice, faces: Faces, record: Record, folder: RunFolder, report: Reporter
-) -> TrainResult:
-    recipe, device = choice.resolved.recipe, choice.device
-    files.remove_unfinished(folder.root)
-    pixels = load_pixels(workspace, faces, recipe.image_size, folder.cache)
-    feed = Feed(faces, pixels, batch_size=recipe.batch_size, flip=recipe.flip, seed=recipe.seed, device=device)
-    system = build_system(choice.resolved)
-    record["parameters"] = {name: _count(network) for name, network in system.networks.items()}
-    loop = Loop(system, recipe, feed, device, Places(folder.checkpoints, folder.journal_path))
-    if begun := loop.iteration:
-        report.note(f"going on from iteration {begun} of {recipe.iterations}")
-    targets = system.targets(torch.from_numpy(faces.prototypes()))
-    translator = Translator(system, loop.network(system.averaged[0]), feed, targets, loop.autocast)
-    _train(loop, translator, faces, record, folder, report)
-    _conclude(workspace, translator, faces, record, folder, report)
-    return _result(record, folder, device, new_iterations=loop.iteration - begun)
+def _carry_out(job: Job) -> int:
+    """Train to the end and write all that a finished run has; return the iterations done by this call."""
+    resolved = job.choice.resolved
+    if not isinstance(resolved.recipe, EngineRecipe):
+        done = train_baseline(job)
+    else:
+        done = _TASKS[find_system(resolved.system).kind](job)
+    if job.team.is_first:
+        write_report(job.folder, job.record)
+        job.record["finished"] = True
+        job.write()
+    return done
 
 
-def _train(
-    loop: Loop, translator: Translator, faces: Faces, record: Record, folder: RunFolder, report: Reporter
-) -> None:
-    """Run the loop to its end, drawing sample grids and writing down how far this session has come."""
-    recipe, begun, started_s = loop.recipe, loop.iteration, time.monotonic()
-    session = describe_session(loop.device, "bf16" if uses_bf16(recipe, loop.device) else "float32", begun)
-    record["sessions"].append(session)
-    examples = pick_examples(faces, recipe.sample_faces)
-    headings = ["input", *(target.words for target in translator.targets)]
-    labels = [_label(faces, row) for row in examples.tolist()]
-
-    def sample(iteration: int) -> None:
-        files.write_bytes(folder.sample_path(iteration), draw_grid(headings, labels, translator.grid(examples)))
-
-    def saved(iteration: int) -> None:
-        session["iterations"] = iteration - begun
-        session["seconds"] = round(time.monotonic() - started_s, 1)
-        folder.write(record)
-
-    saved(begun)
-    loop.run(report, sample, saved)
-
-
-def _conclude(
-    workspace: Workspace, translator: Translator, faces: Faces, record: Record, folder: RunFolder, report: Reporter
-) -> None:
-    """Translate held-out faces, measure, write the report, and mark the run as finished."""
-    rows = spread(faces.rows("test"), record["recipe"]["translate_faces"]["value"])
-    report.note(f"translating {len(rows)} held-out faces to {len(translator.targets)} targets")
-    record["results"] = evaluate(translator, faces, rows, folder.generated)
-    made = write_generated(workspace, translator, faces, rows, folder.generated, record["system"], record["run"])
-    record["generated"] = workspace.name_of(made) if made else None
-    write_report(folder, record)
-    shutil.rmtree(folder.cache, ignore_errors=True)
-    record["finished"] = True
-    folder.write(record)
+_TASKS: dict[Kind, Callable[[Job], int]] = {"translator": train_translator, "classifier": train_classifier}
 
 
 def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> str:
@@ -198,52 +172,39 @@ def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> st
         f"{side['faces']} faces of {side['subjects']} subject{'s' if side['subjects'] != 1 else ''}"
         for side in (record["data"]["train"], record["data"]["test"])
     )
+    side = f"{recipe.image_size} x {recipe.image_size}"
+    if not isinstance(recipe, EngineRecipe):
+        return f"preset {record['preset']} on faces of {side}; fitted to {' and held out '.join(sides)}"
     return (
-        f"preset {record['preset']} on {where}: {recipe.iterations} iterations of {recipe.batch_size} faces at "
-        f"{recipe.image_size} x {recipe.image_size}; trained on {' and held out '.join(sides)}; "
-        "a longer run says after its first iterations how long it will take"
+        f"preset {record['preset']} on {where}: {record['iterations']} iterations of {recipe.batch_size} faces at "
+        f"{side}; trained on {' and held out '.join(sides)}; a longer run says after its first iterations how long it "
+        "will take"
     )
 
 
-def _warn_of_missing(faces: Faces, report: Reporter) -> None:
-    missing = [emotion for emotion, count in faces.counts("train").items() if not count]
-    if missing and len(missing) < len(EMOTIONS):
-        report.note(f"no training face shows {', '.join(missing)}, so the model cannot learn what that looks like")
+def describe_origins(record: Record) -> str:
+    """Return how many of a recipe's values come from where, and which of them the paper does not fix."""
+    by_tag: dict[str, list[str]] = {tag: [] for tag in ORIGINS}
+    for name, entry in record["recipe"].items():
+        by_tag[entry["origin"]].append(name)
+    words = {"P": "the paper's", "R": "a reference's", "C": "our choice", "X": "where the paper errs"}
+    words |= {"ours": "changed from the paper or of the engine", "set": "set by you"}
+    parts = [f"{len(names)} {words[tag]} ({tag})" for tag, names in by_tag.items() if names]
+    told = f"of {len(record['recipe'])} values {', '.join(parts)}"
+    chosen = by_tag["C"] + by_tag["X"]
+    return f"{told}; not fixed by the paper: {', '.join(chosen)}; --explain says more" if chosen else told
 
 
-def _label(faces: Faces, row: int) -> str:
-    """Return whom a face shows and how, as two lines beside a row of a sample grid."""
-    subject = str(faces.table["subject_id"][row].as_py() or "unknown")
-    valence, arousal = faces.valence_arousal[row].tolist()
-    index = int(faces.emotions[row])
-    return f"{subject}\n{EMOTIONS[index] if index >= 0 else f'v {valence:+.1f} a {arousal:+.1f}'}"
-
-
-def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return `count` of `rows` at even distances, or all of them if `count` is 0 or more than there are.
-
-    Example:
-        >>> spread(np.arange(7), 3).tolist()
-        [0, 3, 6]
-    """
-    if not count or count >= len(rows):
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]
-
-
-def _count(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _result(record: Record, folder: RunFolder, device: str, *, new_iterations: int) -> TrainResult:
+def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: int) -> TrainResult:
     return TrainResult(
         system=record["system"],
         run=record["run"],
         preset=record["preset"],
         folder=folder.root,
         report=folder.report_path,
-        iterations=record["recipe"]["iterations"]["value"],
+        iterations=record["iterations"],
         new_iterations=new_iterations,
-        device=device,
+        device=team.device,
+        first_process=team.is_first,
         results=record["results"],
     )

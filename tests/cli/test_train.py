@@ -152,3 +152,29 @@ def test_the_report_names_all_expressions(fertools: Run, tmp_path: Path) -> None
     fertools("train", "stargan", *TINY)
     page = (tmp_path / "training/stargan/smoke/report.html").read_text(encoding="utf-8")
     assert all(emotion in page for emotion in EMOTIONS)
+
+
+def test_a_classifier_and_made_faces_from_the_command_line(fertools: Run, tmp_path: Path) -> None:
+    make_workspace(tmp_path)
+    fertools("split", "--folds", "4")
+    small = ("--set", "width=0.0625", "--set", "epochs=0.2", "--device", "cpu")
+    ended = fertools("train", "classifier", "--preset", "smoke", *small, "--json")
+    assert ended.code == 0, ended.err
+    assert {"uar", "accuracy", "macro f1"} <= set(json.loads(ended.out))
+    assert fertools("generate", "classifier/smoke").err.startswith("fertools: classifier/smoke makes no faces")
+    assert fertools("train", "stargan", *TINY).code == 0
+    made = json.loads(fertools("generate", "stargan/smoke", "--to", "fear", "--device", "cpu", "--json").out)
+    assert made["made faces"] == made["translated"] == 14
+    assert Path(made["manifest"]).is_file()
+    assert fertools("generate", "stargan/smoke", "--to", "fear", "--of", "nobody").code == 2
+
+
+def test_weights_are_listed_with_licence_and_whether_they_are_here(fertools: Run, tmp_path: Path) -> None:
+    listed = json.loads(fertools("weights", "--json").out)
+    assert listed["resnet18-imagenet"]["network"] == "resnet18"
+    (tmp_path / "training/weights").mkdir(parents=True)
+    (tmp_path / "training/weights" / listed["resnet18-imagenet"]["file"]).write_bytes(b"x")
+    ended = fertools("weights")
+    assert ended.code == 0
+    assert "resnet18-imagenet  here: " in ended.out
+    assert "licence: BSD-3-Clause" in ended.out

@@ -70,9 +70,35 @@ def test_off_a_terminal_a_plain_line_comes_once_per_interval(monkeypatch: pytest
     assert "\x1b" not in stream.getvalue()
 
 
+def test_words_stand_beside_the_progress_until_others_do() -> None:
+    stream = io.StringIO()
+    with Progress("train", "iterations", stream=stream, interval_s=0) as report:
+        report.start(3)
+        for done, words in enumerate(("loss 0.5", "loss 0.4", ""), 1):
+            report.beside(words)
+            report.advance(done)
+    lines = stream.getvalue().splitlines()
+    assert [line.split(", about")[0] for line in lines] == [
+        "train: 1 of 3 iterations, loss 0.5",
+        "train: 2 of 3 iterations, loss 0.4",
+        "train: 3 of 3 iterations",
+    ]
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_words_stand_in_the_live_line() -> None:
+    stream = _Terminal()
+    with Progress("train", "iterations", stream=stream) as report:
+        report.start(2)
+        report.beside("loss 0.5")
+        report.advance(2)
+    assert "2/2" in stream.getvalue()
+    assert "iterations" in stream.getvalue()
+    assert "loss 0.5" in stream.getvalue()
 
 
 def test_on_a_terminal_a_live_line_is_drawn_and_notes_stay() -> None:
@@ -92,5 +118,6 @@ def test_a_silent_reporter_says_nothing(capsys: pytest.CaptureFixture[str]) -> N
     report: Reporter = Silent()
     report.start(3)
     report.advance(1, faces=1)
+    report.beside("hidden")
     report.note("hidden")
     assert capsys.readouterr() == ("", "")

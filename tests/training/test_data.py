@@ -14,7 +14,8 @@ from PIL import Image
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.training.data import Faces, load_pixels, pick_examples, read_crop, select_faces
+from fertools.training.data import Faces, pick_examples, select_faces
+from fertools.training.pixels import load_pixels, read_crop
 from tests.training.blobs import blob_rows, write_blobs
 
 Row = dict[str, Any]
@@ -175,7 +176,7 @@ def test_prototypes_are_means_over_training_faces_alone(tmp_path: Path) -> None:
     assert prototypes[EMOTIONS.index("anger")].tolist() == [0, 0]
 
 
-def test_pixels_are_the_crops_in_row_order_and_read_once(tmp_path: Path) -> None:
+def test_pixels_are_the_crops_in_row_order_and_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = write_blobs(tmp_path)
     faces = select(workspace)
     pixels = load_pixels(workspace, faces, 24, tmp_path / "cache")
@@ -183,12 +184,52 @@ def test_pixels_are_the_crops_in_row_order_and_read_once(tmp_path: Path) -> None
     for row in (0, 13, 27):
         expected = read_crop(tmp_path / faces.table["path"][row].as_py(), 24)
         np.testing.assert_array_equal(pixels[row], expected)
-    for path in workspace.faces.rglob("*.png"):
-        path.unlink()
-    np.testing.assert_array_equal(load_pixels(workspace, faces, 24, tmp_path / "cache"), pixels)
-    with pytest.raises(InputError, match="cannot be read"):
+    with monkeypatch.context() as patch:
+        patch.setattr("fertools.training.pixels.read_crop", lambda path, size_px: pytest.fail(f"{path} is read again"))
+        np.testing.assert_array_equal(load_pixels(workspace, faces, 24, tmp_path / "cache"), pixels)
+    (tmp_path / faces.table["path"][3].as_py()).write_bytes(b"no picture")
+    with pytest.raises(InputError, match="is not a picture"):
         load_pixels(workspace, faces, 16, tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 1, "another size has a file of its own, whole or not at all"
+
+
+def test_a_crop_that_was_made_anew_is_read_anew(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path)
+    faces = select(workspace)
+    before = load_pixels(workspace, faces, 24, tmp_path / "cache")
+    path = tmp_path / faces.table["path"][3].as_py()
+    cv2.imwrite(str(path), np.zeros((50, 50, 3), np.uint8))
+    after = load_pixels(workspace, faces, 24, tmp_path / "cache")
+    assert after[3].max() == 0 < before[3].max()
+    path.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        load_pixels(workspace, faces, 24, tmp_path / "cache")
+
+
+def test_people_are_kept_for_validation_and_none_of_them_is_trained_on(tmp_path: Path) -> None:
+    faces = select(write_blobs(tmp_path, blob_rows(9)), val_share=0.25)
+    sides = {
+        side: set(faces.table["subject_id"].take(faces.rows(side)).to_pylist()) for side in ("train", "val", "test")
+    }
+    assert {side: len(people) for side, people in sides.items()} == {"train": 6, "val": 2, "test": 1}
+    assert len(set.union(*sides.values())) == 9
+    assert sorted(np.concatenate([faces.rows(side) for side in ("train", "val", "test")]).tolist()) == list(range(63))
+    one = select(write_blobs(tmp_path / "few", blob_rows(2)))
+    assert not len(one.rows("val"))
+    with pytest.raises(InputError, match="nobody is left to validate on"):
+        select(write_blobs(tmp_path / "few", blob_rows(2)), val_share=0.25)
+
+
+def test_other_classes_than_the_seven(tmp_path: Path) -> None:
+    rows = blob_rows(3)
+    for row in rows:
+        if row["emotion"] == "neutral":
+            row["emotion"] = "contempt"
+    faces = select(write_blobs(tmp_path, rows), classes=("contempt", "fear"))
+    assert faces.counts("train") == {"contempt": 2, "fear": 2}
+    assert faces.emotions.tolist() == [0 if name == "contempt" else 1 for name in faces.table["emotion"].to_pylist()]
+    with pytest.raises(InputError, match="one of the expressions pain, boredom"):
+        select(write_blobs(tmp_path, rows), classes=("pain", "boredom"))
 
 
 def test_a_crop_is_rgb_and_shrinks_by_averaging(tmp_path: Path) -> None:

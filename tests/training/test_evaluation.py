@@ -18,9 +18,12 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
-from fertools.training.data import Faces, load_pixels, select_faces
+from fertools.training.data import Faces, select_faces
+from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.feed import Feed
-from fertools.training.evaluation import Translator, evaluate, slug, to_pixels, write_generated
+from fertools.training.evaluation import Translator, evaluate, to_pixels
+from fertools.training.generated import list_generated, slug
+from fertools.training.pixels import load_pixels
 from fertools.training.systems.stargan import G, Stargan
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import tiny_recipe
@@ -45,12 +48,27 @@ def make_setting(root: Path, *overrides: str) -> Setting:
     workspace = write_blobs(root, rows)
     recipe = tiny_recipe(*overrides)
     faces = select_faces(workspace, modality="visible", test_fold=1, needs_emotion=True, needs_va=recipe.needs_va)
-    feed = Feed(faces, load_pixels(workspace, faces, 16, root / "cache"), batch_size=4, flip=True, seed=0, device="cpu")
+    pixels = load_pixels(workspace, faces, 16, root / "cache")
+    feed = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(flip=True), seed=0, device="cpu")
     torch.manual_seed(0)
     system = Stargan(recipe)
     targets = system.targets(torch.from_numpy(faces.prototypes()))
     translator = Translator(system, system.networks[G], feed, targets, contextlib.nullcontext)
     return Setting(workspace, faces, system, translator, faces.rows("test"))
+
+
+def listed(setting: Setting, folder: Path) -> Path | None:
+    return list_generated(
+        setting.workspace,
+        setting.faces,
+        setting.rows,
+        setting.translator.targets,
+        folder=folder,
+        system="stargan",
+        run="x",
+        size_px=16,
+        generator_fold=1,
+    )
 
 
 @pytest.fixture
@@ -65,7 +83,7 @@ def test_pixels_are_rounded_and_clipped() -> None:
 
 
 def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) -> None:
-    results = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
+    results, qualities = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
     generator, discriminator = setting.system.networks.values()
     errors, right, real = [], dict.fromkeys(EMOTIONS, 0), 0
     with torch.no_grad():
@@ -80,6 +98,7 @@ def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) ->
                 right[emotion] += int(discriminator(made)[1].argmax()) == index
     assert results["faces"] == len(setting.rows) == 7
     assert results["reconstruction_l1"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert np.stack(qualities, axis=1)[..., 0].ravel() == pytest.approx(errors, rel=1e-4)
     assert results["own_head"]["real"] == pytest.approx(real / 7)
     assert results["own_head"]["translated"] == {emotion: count / 7 for emotion, count in right.items()}
     assert "own_head_va" not in results
@@ -87,7 +106,7 @@ def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) ->
 
 def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
     setting = make_setting(tmp_path, "condition=va2")
-    results = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
+    results, _ = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
     with torch.no_grad():
         images: Tensor = setting.translator.feed.batch(setting.rows).images
         read = setting.system.networks["discriminator"](images)[1].numpy()
@@ -98,19 +117,14 @@ def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
         assert measures["rmse"] == pytest.approx(np.sqrt(np.mean((read[:, axis] - truths[:, axis]) ** 2)), rel=1e-5)
         assert set(measures) == {"ccc", "pcc", "rmse", "sagr"}
     assert "own_head" not in results
-    assert (
-        write_generated(
-            setting.workspace, setting.translator, setting.faces, setting.rows, tmp_path / "made", "stargan", "x"
-        )
-        is None
-    ), "the schema has no column for such targets"
+    assert listed(setting, tmp_path / "made") is None, "the schema has no column for such targets"
     assert len(list((tmp_path / "made").iterdir())) == 7
 
 
 def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) -> None:
     folder = setting.workspace.root / "training/stargan/x/generated"
     evaluate(setting.translator, setting.faces, setting.rows, folder)
-    path = write_generated(setting.workspace, setting.translator, setting.faces, setting.rows, folder, "stargan", "x")
+    path = listed(setting, folder)
     assert path == setting.workspace.root / "manifests/generated/stargan-x.parquet"
     made = store.read_table(path, FACES).to_pylist()
     assert len(made) == 7 * 7
@@ -134,7 +148,7 @@ def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) ->
 def test_the_transform_of_a_resized_crop_maps_the_same_points(setting: Setting) -> None:
     folder = setting.workspace.root / "made"
     evaluate(setting.translator, setting.faces, setting.rows, folder)
-    path = write_generated(setting.workspace, setting.translator, setting.faces, setting.rows, folder, "stargan", "x")
+    path = listed(setting, folder)
     assert path is not None
     row: dict[str, Any] = store.read_table(path, FACES).to_pylist()[0]
     before = np.array([[1.5, -0.5, 3.0], [0.5, 1.5, -7.0]]) @ (10, 20, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertools.training.data import Faces, load_pixels, select_faces
+from fertools.training.data import Faces, select_faces
+from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.sampler import Sampler
+from fertools.training.pixels import load_pixels
+from fertools.training.systems.base import Batch
 from tests.training.blobs import write_blobs
 
 
@@ -58,7 +62,18 @@ def pixels_of(faces: Faces) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def feed(faces: Faces, *, flip: bool = False, seed: int = 0, batch_size: int = 5) -> Feed:
-    return Feed(faces, pixels_of(faces), batch_size=batch_size, flip=flip, seed=seed, device="cpu")
+    return Feed(
+        faces,
+        pixels_of(faces),
+        batch_size=batch_size,
+        augmentation=Augmentation(flip=flip),
+        seed=seed,
+        device="cpu",
+    )
+
+
+def following(source: Feed) -> Batch:
+    return source.load(source.next())
 
 
 def rows_of(images: torch.Tensor) -> list[int]:
@@ -71,7 +86,7 @@ def test_only_training_faces_are_fed_with_their_labels(faces: Faces) -> None:
     source = feed(faces)
     seen: set[int] = set()
     for _ in range(10):
-        batch = source.next()
+        batch = following(source)
         rows = rows_of(batch.images)
         seen |= set(rows)
         assert batch.emotions.tolist() == faces.emotions[rows].tolist()
@@ -91,7 +106,7 @@ def test_about_half_the_faces_are_mirrored_and_nothing_else_changes(faces: Faces
     plain, flipped = feed(faces), feed(faces, flip=True)
     mirrored = []
     for _ in range(40):
-        one, other = plain.next(), flipped.next()
+        one, other = following(plain), following(flipped)
         assert rows_of(one.images) == rows_of(other.images)
         for before, after in zip(one.images, other.images, strict=True):
             mirrored.append(bool(after[0, 0, 0] == 1))
@@ -106,14 +121,60 @@ def test_a_feed_goes_on_with_the_same_batches(faces: Faces) -> None:
     resumed = feed(faces, flip=True, seed=9)
     resumed.restore(*unbroken.state())
     for _ in range(7):
-        assert torch.equal(resumed.next().images, unbroken.next().images)
+        assert torch.equal(following(resumed).images, following(unbroken).images)
+
+
+def test_what_is_asked_for_ahead_is_not_yet_behind(faces: Faces) -> None:
+    """The batches that come after a state are the same, whether the next is drawn already or not."""
+    plain, ahead = feed(faces, flip=True), feed(faces, flip=True)
+    ahead.ask_ahead(slice(0, 5))
+    for _ in range(9):
+        tensors, numbers = plain.state()
+        assert numbers == ahead.state()[1]
+        assert all(torch.equal(value, ahead.state()[0][name]) for name, value in tensors.items())
+        assert torch.equal(following(plain).images, following(ahead).images)
+    resumed = feed(faces, flip=True, seed=9)
+    resumed.ask_ahead(slice(0, 5))
+    resumed.next()
+    resumed.restore(*ahead.state())
+    for _ in range(9):
+        assert torch.equal(following(resumed).images, following(plain).images)
 
 
 def test_batches_come_from_the_cache_on_the_disk_too(tmp_path: Path, faces: Faces) -> None:
     from fertools.core.workspace import Workspace
 
     pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
-    source = Feed(faces, pixels, batch_size=4, flip=False, seed=0, device="cpu")
+    source = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu")
     assert source.size_px == 16
     expected = torch.from_numpy(np.array(pixels[[3, 1]])).permute(0, 3, 1, 2) / 127.5 - 1
     torch.testing.assert_close(source.batch(np.array([3, 1])).images, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system is asked by a call that it has not")
+def test_the_system_is_asked_for_a_batch_while_the_one_before_is_worked_on(
+    tmp_path: Path, faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fertools.core.workspace import Workspace
+
+    pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
+    assert isinstance(pixels, np.memmap)
+    file = Path(str(pixels.filename))
+    content, asked = file.read_bytes(), []
+    monkeypatch.setattr("os.posix_fadvise", lambda number, *asked_for: asked.append(asked_for))
+    source = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu")
+    source.next()
+    assert not asked
+    source.ask_ahead(slice(1, 3))
+    for _ in range(5):
+        asked.clear()
+        source.next()
+        parts = [content[offset : offset + length] for offset, length, _ in asked]
+        assert {advice for _, _, advice in asked} == {os.POSIX_FADV_WILLNEED}
+        asked.clear()
+        following = source.next()
+        assert parts == [pixels[row].tobytes() for row in following.rows[1:3].tolist()]
+    file.unlink()
+    asked.clear()
+    source.load(source.next())
+    assert not asked, "a file that is removed stays readable, and nothing is asked of it"

@@ -15,12 +15,17 @@ from torch import Tensor
 from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.progress import Silent
 from fertools.training.data import Faces, select_faces
+from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.journal import read_journal
-from fertools.training.engine.loop import Loop, Places, rate_factor, uses_bf16
+from fertools.training.engine.loop import Hooks, Loop
 from fertools.training.engine.pace import Pace
-from fertools.training.systems.base import Batch, Draws, Step
+from fertools.training.engine.precision import usable
+from fertools.training.engine.schedules import Schedule, rate_factor
+from fertools.training.engine.state import Places
+from fertools.training.engine.team import Team
+from fertools.training.systems.base import Batch, Cast, Draws, Step, full_precision
 from fertools.training.systems.stargan import D, G, Stargan
 from tests.training.blobs import write_blobs
 from tests.training.tiny import tiny_recipe
@@ -32,12 +37,12 @@ class Watched(Stargan):
     before: Callable[[int], None] | None = None
     spoiled_at: int | None = None
 
-    def iterate(self, iteration: int, batch: Batch, draws: Draws) -> Iterator[Step]:
+    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
         if self.before is not None:
             self.before(iteration)
-        for step in super().iterate(iteration, batch, draws):
+        for step in super().iterate(iteration, batch, draws, cast):
             factor = float("nan") if iteration == self.spoiled_at else 1.0
-            yield Step(step.network, step.loss * factor, {name: value * factor for name, value in step.terms.items()})
+            yield Step(step.optimiser, step.loss * factor, {name: value * factor for name, value in step.terms.items()})
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +51,22 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Faces:
     return select_faces(workspace, modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
 
 
-def make_loop(faces: Faces, folder: Path, *overrides: str, seed: int = 0) -> tuple[Loop, Watched]:
+def make_loop(
+    faces: Faces,
+    folder: Path,
+    *overrides: str,
+    seed: int = 0,
+    kind: type[Watched] = Watched,
+    team: Team | None = None,
+) -> tuple[Loop, Watched]:
     recipe = tiny_recipe("checkpoint_every=3", "iterations=7", "log_every=2", *overrides)
     torch.manual_seed(seed)
-    system = Watched(recipe)
+    system = kind(recipe)
     pixels = np.random.default_rng(0).integers(0, 256, (len(faces.table), 16, 16, 3), dtype=np.uint8)
-    feed = Feed(faces, pixels, batch_size=recipe.batch_size, flip=True, seed=recipe.seed, device="cpu")
-    return Loop(system, recipe, feed, "cpu", Places(folder / "checkpoints", folder / "metrics.jsonl")), system
+    augmentation = Augmentation(flip=True)
+    feed = Feed(faces, pixels, batch_size=recipe.batch_size, augmentation=augmentation, seed=recipe.seed, device="cpu")
+    places = Places(folder / "checkpoints", folder / "metrics.jsonl")
+    return Loop(system, recipe, recipe.course(21), feed, team or Team("cpu"), places), system
 
 
 def weights(system: Stargan) -> dict[str, Tensor]:
@@ -69,10 +83,10 @@ def assert_same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
 
 
 def test_what_is_due_happens_when_it_is_due_and_at_the_end(faces: Faces, tmp_path: Path) -> None:
-    loop, _ = make_loop(faces, tmp_path, "sample_every=4")
+    loop, _ = make_loop(faces, tmp_path)
     sampled: list[int] = []
     saved: list[int] = []
-    loop.run(Silent(), sampled.append, saved.append)
+    loop.run(Silent(), Hooks(sampled.append, 4, saved=saved.append))
     assert loop.iteration == 7
     assert sampled == [4, 7]
     assert saved == [3, 6, 7]
@@ -169,12 +183,17 @@ def test_nothing_is_drawn_from_global_random_state(faces: Faces, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [("constant", [1, 1, 1, 1, 1, 1]), ("linear", [1, 1, 1, 1, 2 / 3, 1 / 3])],
+    ("schedule", "warmup", "expected"),
+    [
+        ("constant", 0, [1, 1, 1, 1, 1, 1]),
+        ("linear", 0, [1, 1, 1, 1, 2 / 3, 1 / 3]),
+        ("constant", 2, [1 / 3, 2 / 3, 1, 1, 1, 1]),
+        ("cosine", 0, [1, 0.9330127, 0.75, 0.5, 0.25, 0.0669873]),
+        ("cosine", 2, [1 / 3, 2 / 3, 1, 0.8535534, 0.5, 0.1464466]),
+    ],
 )
-def test_the_learning_rate_of_each_iteration(schedule: str, expected: list[float]) -> None:
-    recipe = tiny_recipe(f"lr_schedule={schedule}", "iterations=6")
-    assert [rate_factor(recipe, iteration) for iteration in range(6)] == pytest.approx(expected)
+def test_the_learning_rate_of_each_iteration(schedule: Schedule, warmup: int, expected: list[float]) -> None:
+    assert [rate_factor(schedule, warmup, iteration, 6) for iteration in range(6)] == pytest.approx(expected)
 
 
 def test_the_learning_rate_reaches_the_optimiser(faces: Faces, tmp_path: Path) -> None:
@@ -201,8 +220,7 @@ def test_a_falling_rate_shortens_the_step(faces: Faces, tmp_path: Path) -> None:
 
 
 def test_bf16_is_for_gpus() -> None:
-    assert not uses_bf16(tiny_recipe("precision=bf16"), "cpu")
-    assert not uses_bf16(tiny_recipe(), "cuda")
+    assert usable("bf16", "cpu") == usable("fp16", "cpu") == usable("float32", "cuda") == "float32"
 
 
 class Notes(Silent):

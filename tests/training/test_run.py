@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 import tomllib
 from pathlib import Path
 
@@ -15,12 +17,13 @@ from fertools.core.progress import Silent
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.training.folder import RunFolder
+from fertools.training.job import build_system
 from fertools.training.recipe import ORIGINS
 from fertools.training.resolve import resolve_recipe
-from fertools.training.run import build_system, spread
 from fertools.training.systems.stargan_recipe import StarganRecipe
+from fertools.training.translating import spread
 from tests.training.blobs import blob_rows, write_blobs
-from tests.training.tiny import lasting, read_record, tiny_recipe, train_tiny
+from tests.training.tiny import TINY, lasting, read_record, tiny_recipe, train_tiny
 
 
 class Notes(Silent):
@@ -55,9 +58,19 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace) -> None:
     with Image.open(result.folder / "samples/000006.png") as grid:
         assert grid.width > 8 * 96
     assert len(list((result.folder / "generated/fear").iterdir())) == 2
-    assert not (result.folder / "cache").exists()
+    assert len(list(workspace.pixels.iterdir())) == 1, "the crops are there for the next run"
+    assert "reading 28 crops at 16 x 16, once for all runs" in notes.said
+    again = Notes()
+    train_tiny(workspace, run="again", report=again)
+    assert not any("crops" in said for said in again.said)
     assert "preset smoke on the CPU: 6 iterations of 4 faces at 16 x 16" in notes.said[0]
     assert "21 faces of 3 subjects and held out 7 faces of 1 subject" in notes.said[0]
+    told = re.fullmatch(r"of (\d+) values (.*); not fixed by the paper: (.*); --explain says more", notes.said[1])
+    assert told is not None
+    recipe = read_record(result.folder)["recipe"]
+    assert int(told[1]) == sum(int(part.split()[0]) for part in told[2].split(", ")) == len(recipe)
+    assert f"{len(TINY)} set by you (set)" in told[2]
+    assert set(told[3].split(", ")) == {name for name, entry in recipe.items() if entry["origin"] in ("C", "X")}
 
 
 def test_the_recipe_that_a_run_writes_gives_the_same_run(workspace: Workspace, tmp_path: Path) -> None:
@@ -154,7 +167,7 @@ def test_expressions_that_nobody_shows_are_named(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path, [row for row in blob_rows() if row["emotion"] not in ("fear", "disgust")])
     notes = Notes()
     train_tiny(workspace, report=notes)
-    assert notes.said[1].startswith("no training face shows disgust, fear")
+    assert notes.said[2].startswith("no training face shows disgust, fear")
 
 
 @pytest.mark.parametrize("condition", ["va2", "class7+va2"])
@@ -184,3 +197,10 @@ def test_initial_weights_depend_on_the_seed_alone() -> None:
 )
 def test_faces_are_taken_at_even_distances(count: int, expected: list[int]) -> None:
     assert spread(np.arange(10), count).tolist() == expected
+
+
+def test_what_a_result_depends_on_is_written_down(workspace: Workspace) -> None:
+    session = read_record(train_tiny(workspace).folder)["sessions"][0]
+    for name in ("torch", "numpy", "accelerate", "scikit-learn"):
+        assert session["versions"][name] == importlib.metadata.version(name)
+    assert session["code"] is None or re.fullmatch(r"[0-9a-f]{40}(\+changes)?", session["code"])

@@ -35,9 +35,11 @@ def batches(count: int, size: int = 4) -> list[tuple[Batch, Draws]]:
         images = torch.rand(size, 3, 64, 64, generator=generator, dtype=torch.float64) * 2 - 1
         emotions = torch.randint(7, (size,), generator=generator)
         points = torch.rand(size, 2, generator=generator, dtype=torch.float64) * 2 - 1
-        permutation = torch.randperm(size, generator=generator)
+        order = torch.randperm(size, generator=generator)
         alpha = torch.rand(size, 1, 1, 1, generator=generator, dtype=torch.float64)
-        result.append((Batch(images, emotions, points), {"permutation": permutation, "alpha": alpha}))
+        batch = Batch(emotions, points, torch.ones(size), torch.full((size, 7), torch.nan), images)
+        draws = {"emotions": emotions[order], "valence_arousal": points[order], "alpha": alpha}
+        result.append((batch, draws))
     return result
 
 
@@ -53,9 +55,9 @@ def run(built: Stargan, data: list[tuple[Batch, Draws]]) -> list[dict[str, float
     for iteration, (batch, draws) in enumerate(data):
         log: dict[str, float] = {}
         for step in built.iterate(iteration, batch, draws):
-            adam[step.network].zero_grad()
+            adam[step.optimiser].zero_grad()
             step.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
-            adam[step.network].step()
+            adam[step.optimiser].step()
             log |= {name: value.item() for name, value in step.terms.items()}
         logs.append(log)
     return logs
@@ -90,9 +92,9 @@ def run_literally(
 
     for iteration, (batch, draws) in enumerate(data):
         x, labels, points = batch.images, batch.emotions, batch.valence_arousal
-        order = draws["permutation"]
+        wanted_labels, wanted_points = draws["emotions"], draws["valence_arousal"]
         original = condition_of(settings.condition, labels, points)
-        wanted = condition_of(settings.condition, labels[order], points[order])
+        wanted = condition_of(settings.condition, wanted_labels, wanted_points)
 
         real_map, real_heads = discriminator(x)
         fake = generator(x, wanted).detach()
@@ -113,7 +115,7 @@ def run_literally(
             fake_map, heads = discriminator(fake)
             reconstructed = generator(fake, original)
             rec = (x - reconstructed).abs().mean()
-            losses = label_losses(heads, labels[order], points[order], "G")
+            losses = label_losses(heads, wanted_labels, wanted_points, "G")
             total = -fake_map.mean() + settings.lambda_rec * rec + weigh(losses)
             for optimiser in adam.values():
                 optimiser.zero_grad()
@@ -194,10 +196,13 @@ def test_untrained_expression_loss_is_that_of_guessing() -> None:
 
 def test_draws_come_from_the_generator_alone() -> None:
     built = system()
-    first, again, other = (built.draw(8, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    labels = batches(1, 8)[0][0]
+    first, again, other = (built.draw(labels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["alpha"], other["alpha"])
-    assert sorted(first["permutation"].tolist()) == list(range(8))
+    pairs = zip(labels.emotions.tolist(), labels.valence_arousal.tolist(), strict=True)
+    drawn = zip(first["emotions"].tolist(), first["valence_arousal"].tolist(), strict=True)
+    assert sorted(pairs) == sorted(drawn), "the batch's own labels, in another order"
 
 
 @pytest.mark.parametrize(("condition", "dim", "words"), [("class7", 7, "anger"), ("class7+va2", 9, "anger")])

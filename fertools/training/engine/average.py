@@ -1,4 +1,4 @@
-"""Moving averages of weights, which make smoother pictures than the weights of any one iteration."""
+"""Moving averages of weights, which are better to use than the weights of any one iteration."""
 
 from __future__ import annotations
 
@@ -34,3 +34,7 @@ class MovingAverage:
         pairs = zip(self.networks[name].parameters(), self._originals[name].parameters(), strict=True)
         for average, current in pairs:
             average.lerp_(current, 1 - self._decay)
+        # Running statistics are averages already; those of the averaged network are taken over as they are.
+        buffers = zip(self.networks[name].buffers(), self._originals[name].buffers(), strict=True)
+        for kept, statistic in buffers:
+            kept.copy_(statistic)

@@ -45,6 +45,22 @@ def checkpoint_path(folder: Path, iteration: int) -> Path:
     return folder / f"{iteration:08d}.safetensors"
 
 
+def best_path(folder: Path) -> Path:
+    """Return where the best state by validation lies."""
+    return folder / "best.safetensors"
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically.
+
+    Raises:
+        StorageError: the disk is full; what was there before is intact.
+    """
+    record = json.dumps({"iteration": checkpoint.iteration, **checkpoint.record})
+    # Not the library's own writer: it says as text that a disk is full, and makes a file that only its owner can read.
+    files.write_bytes(path, save(dict(checkpoint.tensors), metadata={_RECORD: record}))
+
+
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write a checkpoint atomically, then remove all but the newest `keep`.
 
@@ -52,9 +68,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         StorageError: the disk is full; older checkpoints are intact.
     """
     path = checkpoint_path(folder, checkpoint.iteration)
-    record = json.dumps({"iteration": checkpoint.iteration, **checkpoint.record})
-    # Not the library's own writer: it says as text that a disk is full, and makes a file that only its owner can read.
-    files.write_bytes(path, save(dict(checkpoint.tensors), metadata={_RECORD: record}))
+    write_checkpoint(path, checkpoint)
     for old in list_checkpoints(folder)[:-keep]:
         old.unlink(missing_ok=True)
     return path
@@ -94,7 +108,7 @@ def pack_networks(prefix: str, networks: Mapping[str, nn.Module]) -> dict[str, T
 def unpack_networks(prefix: str, networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
     """Put weights that `pack_networks` took back into networks of the same shape."""
     for name, network in networks.items():
-        network.load_state_dict(_below(f"{prefix}/{name}/", tensors))
+        network.load_state_dict(below(f"{prefix}/{name}/", tensors))
 
 
 def pack_optimisers(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
@@ -114,11 +128,12 @@ def unpack_optimisers(optimisers: Mapping[str, Optimizer], tensors: Mapping[str,
     """Put state that `pack_optimisers` took back into optimisers of the same parameters."""
     for name, optimiser in optimisers.items():
         states: dict[int, dict[str, Tensor]] = {}
-        for path, value in _below(f"optimisers/{name}/", tensors).items():
+        for path, value in below(f"optimisers/{name}/", tensors).items():
             number, key = path.split("/")
             states.setdefault(int(number), {})[key] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": states})
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,52 +1,60 @@
-"""The loop: iterations of a system on a device, with a journal, samples, checkpoints and an orderly stop.
+"""The loop: iterations of a system on a device, with a journal, samples, validation, checkpoints and an orderly stop.
 
 An interrupted and resumed run is the unbroken run: on the CPU bit for bit, since everything that an iteration depends
-on is in the checkpoint and nothing is drawn from global random state.
+on is in the checkpoint, and what torch draws by itself (dropout) comes from a state that the iteration's number gives.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.progress import Reporter
 from fertools.training.engine.average import MovingAverage
-from fertools.training.engine.checkpoint import (
-    Checkpoint,
-    list_checkpoints,
-    load_checkpoint,
-    pack_networks,
-    pack_optimisers,
-    save_checkpoint,
-    unpack_networks,
-    unpack_optimisers,
-)
+from fertools.training.engine.checkpoint import list_checkpoints, load_checkpoint
+from fertools.training.engine.display import Display
+from fertools.training.engine.faults import faults_told, repeatable
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.journal import Journal
+from fertools.training.engine.optimisers import build_optimiser
 from fertools.training.engine.pace import Pace
+from fertools.training.engine.precision import Precision, usable
+from fertools.training.engine.schedules import rate_factor
+from fertools.training.engine.state import Best, Places, RunState
 from fertools.training.engine.stopping import StopRequest
-from fertools.training.recipe import Recipe
-from fertools.training.systems.base import System
+from fertools.training.engine.team import Team
+from fertools.training.recipe import Course, EngineRecipe, read_precisions
+from fertools.training.systems.base import Step, System
+
+Measures = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a run keeps its state.
+class Hooks:
+    """What else happens in a run.
 
     Attributes:
-        checkpoints: folder.
-        journal: file.
+        sample: called with the iterations done every `sample_every` iterations and at the end, in the first process.
+        sample_every: see above.
+        validate: returns measures of the validation part; the first is what the best state is chosen by, and more is
+            better. Called in the first process.
+        saved: called with the iterations done after each checkpoint, in the first process.
+        logged: called with the iterations done and what the journal was given, in the first process.
     """
 
-    checkpoints: Path
-    journal: Path
+    sample: Callable[[int], None] | None = None
+    sample_every: int = 1
+    validate: Callable[[], Measures] | None = None
+    saved: Callable[[int], None] | None = None
+    logged: Callable[[int, Measures], None] | None = None
 
 
 class Loop:
@@ -55,106 +63,221 @@ class Loop:
     Args:
         system: what is trained; its networks are moved to the device.
         recipe: how.
+        course: how long.
         feed: the training faces.
-        device: torch's name of it.
+        team: the processes that train together.
         places: where state goes.
 
     Attributes:
         recipe: as given.
-        device: as given.
+        course: as given.
+        device: torch's name of what this process works on.
         iteration: iterations done.
+        best: the best validation so far.
+        waited_s: how long this call has waited for data.
+
+    Raises:
+        RecipeError: a batch cannot be dealt out evenly to processes and parts.
     """
 
-    def __init__(self, system: System, recipe: Recipe, feed: Feed, device: str, places: Places) -> None:
-        self._system, self.recipe, self._feed, self.device, self._places = system, recipe, feed, device, places
-        for network in system.networks.values():
-            network.to(device)
-        self._optimisers = {
-            name: torch.optim.Adam(network.parameters(), lr=recipe.lr, betas=(recipe.beta1, recipe.beta2))
-            for name, network in system.networks.items()
-        }
+    def __init__(
+        self, system: System, recipe: EngineRecipe, course: Course, feed: Feed, team: Team, places: Places
+    ) -> None:
+        self._system, self.recipe, self.course, self._feed, self._team = system, recipe, course, feed, team
+        self.device, self._places = team.device, places
+        for network in (*system.networks.values(), *system.memory.values()):
+            network.to(self.device)
+        self._optimisers = {name: build_optimiser(plan, system.networks) for name, plan in system.optimisers.items()}
         averaged = system.averaged if recipe.ema else ()
         self._average = MovingAverage({name: system.networks[name] for name in averaged}, recipe.ema)
+        if recipe.compile:
+            # In place, so that weights keep their names; after the averages, which are copies.
+            for network in system.networks.values():
+                network.compile()
         self._draws = torch.Generator().manual_seed(recipe.seed + 2)
-        self.iteration = 0
+        parts = {
+            name: usable(value, self.device)
+            for name, value in read_precisions(recipe.precision_parts, recipe.parts).items()
+        }
+        self._precision = Precision(usable(recipe.precision, self.device), parts, self.device)
+        self._pieces = team.share(recipe.batch_size, recipe.accumulate)
+        feed.ask_ahead(slice(self._pieces[0].start, self._pieces[-1].stop))
+        self._state = RunState(
+            system,
+            self._optimisers,
+            self._average,
+            self._precision,
+            feed,
+            self._draws,
+            places,
+            recipe.keep_checkpoints,
+            team,
+        )
+        self.iteration, self.best, self.waited_s = 0, Best(), 0.0
         if saved := list_checkpoints(places.checkpoints):
-            self._restore(load_checkpoint(saved[-1]))
+            self.iteration, self.best = self._state.restore(load_checkpoint(saved[-1]))
         self._kept = self.iteration
+        self._losses: dict[str, Tensor] = {}
 
     def network(self, name: str) -> nn.Module:
-        """Return the network that samples are drawn with: its moving average if the recipe keeps one."""
+        """Return the network that is used in the end: its moving average if the recipe keeps one."""
         return self._average.networks.get(name, self._system.networks[name])
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return a context in which networks run in the recipe's precision, as far as the device has it."""
-        return torch.autocast("cuda", torch.bfloat16) if uses_bf16(self.recipe, self.device) else _float32()
+        return self._precision.cast("")
 
-    def run(
-        self, report: Reporter, sample: Callable[[int], None] | None = None, saved: Callable[[int], None] | None = None
-    ) -> None:
-        """Go on until the recipe's number of iterations is done.
+    def take_best(self) -> int:
+        """Put the weights that were best in validation, if there was one, into the networks; return their iteration."""
+        if self.best.iteration:
+            self._state.restore_best()
+        return self.best.iteration or self.iteration
+
+    @property
+    def over(self) -> bool:
+        """Whether the run is at its end: all iterations done, or no better validation for long enough."""
+        patience = self.course.patience
+        return self.iteration >= self.course.iterations or (0 < patience <= self.best.stale)
+
+    def run(self, report: Reporter, hooks: Hooks | None = None) -> None:
+        """Go on until the run is over.
 
         Args:
             report: told of progress and of the expected time.
-            sample: called with the iterations done whenever a sample grid is due.
-            saved: called with the iterations done after each checkpoint.
+            hooks: what else happens.
 
         Raises:
             Interrupted: SIGINT or SIGTERM came; the state is saved.
             CheckFailed: a loss is no longer a number; the last checkpoint is from before.
             StorageError: the disk is full; the last checkpoint is intact.
+            RecipeError: there is too little memory; the last checkpoint is intact.
+            DeviceError: the GPU has failed; the last checkpoint is intact.
         """
-        recipe, begun = self.recipe, self.iteration
-        report.start(recipe.iterations - begun)
-        pace = Pace(report, recipe.iterations, self.device)
+        hooks, begun, total = hooks or Hooks(), self.iteration, self.course.iterations
+        report.start(total - begun)
+        pace = Pace(report, total, self.device)
+        display = Display(report, self.recipe.batch_size, self.device, begun)
         terms: dict[str, Tensor] = {}
-        with Journal(self._places.journal, begun) as journal, StopRequest() as stop:
-            while self.iteration < recipe.iterations and stop.signal is None:
+        with (
+            contextlib.ExitStack() as stack,
+            StopRequest() as stop,
+            repeatable(self.recipe.deterministic),
+            faults_told(begun) as saved,
+        ):
+            journal = stack.enter_context(Journal(self._places.journal, begun)) if self._team.is_first else None
+            stopped = False
+            while not self.over and not stopped:
                 terms = self._iterate()
                 self.iteration += 1
-                if self._due(recipe.log_every):
-                    journal.add(self.iteration, self._checked(terms))
-                if self._due(recipe.sample_every) and sample is not None:
-                    sample(self.iteration)
-                if self._due(recipe.checkpoint_every):
-                    self._keep(terms, journal, saved)
+                self._look_after(terms, journal, hooks)
+                if journal is not None and self._due(self.recipe.log_every):
+                    display.show(self.iteration, {name: float(loss) for name, loss in self._losses.items()})
+                saved.append(self._kept)
                 pace.note(self.iteration)
                 report.advance(self.iteration - begun)
-            if stop.signal is not None:
+                stopped = self._team.any(stop.signal is not None)
+            if stopped:
                 if self._kept != self.iteration:
-                    self._keep(terms, journal, saved)
+                    self._keep(terms, journal, hooks)
                 raise Interrupted(
-                    f"stopped after iteration {self.iteration} of {recipe.iterations}, state saved; run the same "
-                    "command to go on",
+                    f"stopped after iteration {self.iteration} of {total}, state saved; run the same command to go on",
                     exit_code=stop.exit_code,
                 )
 
+    def _look_after(self, terms: Mapping[str, Tensor], journal: Journal | None, hooks: Hooks) -> None:
+        """Do what is due after an iteration: a line in the journal, samples, validation, a checkpoint."""
+        if self._due(self.recipe.log_every):
+            values = self._checked(terms)
+            self._log(journal, hooks, values)
+        if hooks.sample is not None and self._due(hooks.sample_every) and self._team.is_first:
+            hooks.sample(self.iteration)
+        validates = hooks.validate is not None and self.course.validate_every > 0
+        if validates and self._due(self.course.validate_every):
+            # No state that has diverged may become the best.
+            self._checked(terms)
+            self._validate(journal, hooks)
+            self._keep(terms, journal, hooks)
+        elif self._due(self.recipe.checkpoint_every):
+            self._keep(terms, journal, hooks)
+
     def _due(self, every: int) -> bool:
-        return self.iteration % every == 0 or self.iteration == self.recipe.iterations
+        return self.iteration % every == 0 or self.iteration == self.course.iterations
 
     def _iterate(self) -> dict[str, Tensor]:
-        batch = self._feed.next()
-        draws = self._system.draw(len(batch.images), self._draws)
-        draws = {name: values.to(self.device) for name, values in draws.items()}
-        rate = self.recipe.lr * rate_factor(self.recipe, self.iteration)
-        steps = self._system.iterate(self.iteration, batch, draws)
+        began_s = time.monotonic()
+        order = self._feed.next()
+        draws = self._system.draw(self._feed.labels(order.rows), self._draws)
+        pieces = [
+            self._system.iterate(
+                self.iteration,
+                self._feed.load(order.part(piece)),
+                {name: values[piece].to(self.device) for name, values in draws.items()},
+                self._precision.cast,
+            )
+            for piece in self._pieces
+        ]
+        self.waited_s += time.monotonic() - began_s
         terms: dict[str, Tensor] = {}
-        while True:
-            with self.autocast():
-                step = next(steps, None)
-            if step is None:
-                return terms
-            optimiser = self._optimisers[step.network]
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            optimiser.zero_grad()
-            torch.autograd.backward(step.loss)
-            optimiser.step()
-            self._average.update(step.network)
-            terms |= step.terms
+        with self._own_randomness():
+            while steps := self._differentiated(pieces):
+                terms |= self._applied(steps)
+        # Each process has seen other faces; those who save and those who go on must agree.
+        self._team.average(
+            buffer
+            for network in self._system.networks.values()
+            for buffer in network.buffers()
+            if buffer.is_floating_point()
+        )
+        return terms
+
+    def _differentiated(self, pieces: Sequence[Iterator[Step]]) -> list[Step]:
+        """Return the next step of each piece of a batch, their gradients summed; none when the iteration is over."""
+        steps: list[Step] = []
+        for piece in pieces:
+            if (step := next(piece, None)) is None:
+                break
+            if not steps:
+                self._optimisers[step.optimiser].zero_grad()
+            torch.autograd.backward(self._precision.scaler.scale(step.loss / len(pieces)))
+            # The loss itself would keep what the graph holds in memory.
+            steps.append(replace(step, loss=step.loss.detach()))
+        return steps
+
+    def _applied(self, steps: Sequence[Step]) -> dict[str, Tensor]:
+        """Take an optimiser's step by the gradients that are there, and return the means of the terms."""
+        name = steps[0].optimiser
+        optimiser, plan, scaler = self._optimisers[name], self._system.optimisers[name], self._precision.scaler
+        weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+        self._team.average(weight.grad for weight in weights if weight.grad is not None)
+        scaler.unscale_(optimiser)
+        if self.recipe.clip_norm:
+            nn.utils.clip_grad_norm_(weights, self.recipe.clip_norm)
+        rate = plan.lr * rate_factor(plan.schedule, plan.warmup, self.iteration, self.course.iterations)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        scaler.step(optimiser)
+        scaler.update()
+        for network in plan.networks:
+            self._average.update(network)
+        self._losses[name] = torch.stack([step.loss for step in steps]).mean()
+        if len(steps) == 1:
+            return steps[0].terms
+        return {term: torch.stack([step.terms[term] for step in steps]).mean(dim=0) for term in steps[0].terms}
+
+    @contextlib.contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Let what torch draws by itself depend on the run's seed, the iteration and the process alone."""
+        devices = [self.device] if self.device.startswith("cuda") else []
+        with torch.random.fork_rng(devices=devices):
+            mixed = np.random.SeedSequence([self.recipe.seed, self.iteration, self._team.rank])
+            torch.manual_seed(int(mixed.generate_state(1, np.uint64)[0] >> 1))
+            yield
 
     def _checked(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
-        values = {name: float(value) for name, value in terms.items()}
+        """Return the terms as numbers, their means over all processes, if they are numbers."""
+        together = torch.stack([value.float() for value in terms.values()])
+        self._team.average([together])
+        values = dict(zip(terms, together.tolist(), strict=True))
         for name, value in values.items():
             if not math.isfinite(value):
                 raise CheckFailed(
@@ -163,52 +286,28 @@ class Loop:
                 )
         return values
 
-    def _keep(self, terms: Mapping[str, Tensor], journal: Journal, saved: Callable[[int], None] | None) -> None:
+    def _validate(self, journal: Journal | None, hooks: Hooks) -> None:
+        """Measure the validation part, and keep this state apart if it is the best so far."""
+        measures = hooks.validate() if hooks.validate is not None and journal is not None else {}
+        value = self._team.told_by_first(next(iter(measures.values()), 0.0))
+        better = not self.best.iteration or value > self.best.value
+        self.best = Best(self.iteration, value, 0) if better else replace(self.best, stale=self.best.stale + 1)
+        self._log(journal, hooks, {f"val/{name}": number for name, number in measures.items()})
+        if better and journal is not None:
+            self._state.save_best(self.iteration, self.best)
+
+    def _log(self, journal: Journal | None, hooks: Hooks, values: Measures) -> None:
+        if journal is not None:
+            journal.add(self.iteration, values)
+            if hooks.logged is not None:
+                hooks.logged(self.iteration, values)
+
+    def _keep(self, terms: Mapping[str, Tensor], journal: Journal | None, hooks: Hooks) -> None:
         # No checkpoint may hold a state that has diverged, whether this iteration is logged or not.
         self._checked(terms)
-        self._save(journal)
+        if journal is not None:
+            journal.secure()
+        self._state.save(self.iteration, self.best)
         self._kept = self.iteration
-        if saved is not None:
-            saved(self.iteration)
-
-    def _save(self, journal: Journal) -> None:
-        journal.secure()
-        feed_tensors, feed_numbers = self._feed.state()
-        tensors = {
-            **pack_networks("networks", self._system.networks),
-            **pack_networks("averages", self._average.networks),
-            **pack_optimisers(self._optimisers),
-            **{f"feed/{name}": value for name, value in feed_tensors.items()},
-            "draws": self._draws.get_state(),
-        }
-        checkpoint = Checkpoint(self.iteration, tensors, {"feed": feed_numbers})
-        save_checkpoint(self._places.checkpoints, checkpoint, self.recipe.keep_checkpoints)
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        self.iteration = checkpoint.iteration
-        unpack_networks("networks", self._system.networks, checkpoint.tensors)
-        unpack_networks("averages", self._average.networks, checkpoint.tensors)
-        unpack_optimisers(self._optimisers, checkpoint.tensors)
-        feed = {name: checkpoint.tensors[f"feed/{name}"] for name in self._feed.state()[0]}
-        self._feed.restore(feed, checkpoint.record["feed"])
-        self._draws.set_state(checkpoint.tensors["draws"])
-
-
-def rate_factor(recipe: Recipe, iteration: int) -> float:
-    """Return what the learning rate is multiplied by at iteration number `iteration`, from 0.
-
-    `linear` is 1 over the first half and falls to 0, which it would reach one iteration after the last.
-    """
-    if recipe.lr_schedule == "constant":
-        return 1.0
-    half = recipe.iterations / 2
-    return min(1.0, (recipe.iterations - iteration) / half)
-
-
-def uses_bf16(recipe: Recipe, device: str) -> bool:
-    """Return whether networks run in bfloat16: only where the recipe wants it and a CUDA GPU has it."""
-    return recipe.precision == "bf16" and device.startswith("cuda") and torch.cuda.is_bf16_supported()
-
-
-def _float32() -> contextlib.AbstractContextManager[object]:
-    return contextlib.nullcontext()
+        if hooks.saved is not None and journal is not None:
+            hooks.saved(self.iteration)

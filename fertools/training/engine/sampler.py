@@ -1,10 +1,16 @@
-"""The order in which training faces are seen: shuffled epochs, one after another, with a position that can be saved."""
+"""The order in which training faces are seen: epochs one after another, with a position that can be saved.
+
+An epoch has every face once, shuffled; or, with chances, as many draws as there are faces, so that some come more than
+once and others not at all.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -22,7 +28,7 @@ class Position:
 
 
 class Sampler:
-    """Hands out batches of positions; each epoch has every item once, in its own random order.
+    """Hands out batches of positions; each epoch has its own random order.
 
     A batch may reach from one epoch into the next, so that every batch is full and no item is left out.
 
@@ -30,6 +36,7 @@ class Sampler:
         length: number of items, 1 or more.
         batch_size: items per batch; it may be larger than `length`.
         seed: of the orders.
+        chances: for each item how often it shall come, in any unit; None for every item once an epoch.
 
     Example:
         >>> sampler = Sampler(length=3, batch_size=3, seed=0)
@@ -37,8 +44,9 @@ class Sampler:
         [0, 1, 2]
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int) -> None:
+    def __init__(self, length: int, batch_size: int, seed: int, chances: NDArray[np.float64] | None = None) -> None:
         self._length, self._batch_size = length, batch_size
+        self._edges = None if chances is None else torch.from_numpy(np.cumsum(chances / chances.sum()))
         self._generator = torch.Generator().manual_seed(seed)
         self._begin_epoch()
 
@@ -67,5 +75,28 @@ class Sampler:
 
     def _begin_epoch(self) -> None:
         self._state = self._generator.get_state()
-        self._order = torch.randperm(self._length, generator=self._generator)
+        if self._edges is None:
+            self._order = torch.randperm(self._length, generator=self._generator)
+        else:
+            draws = torch.rand(self._length, generator=self._generator, dtype=torch.float64)
+            # The sum of all chances may fall short of 1 by rounding.
+            self._order = torch.searchsorted(self._edges, draws, right=True).clamp_(max=self._length - 1)
         self._offset = 0
+
+
+def chances_of(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each item the chance that makes every one of its groups come equally often.
+
+    Args:
+        members: the group of each item, any whole numbers.
+        weights: how often an item comes beside the others of its group, 0 or more. A group of which all are 0 never
+            comes.
+
+    Example:
+        >>> chances_of(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 1.0, 3.0])).tolist()
+        [0.25, 0.25, 0.125, 0.375]
+    """
+    _, numbers = np.unique(members, return_inverse=True)
+    sums = np.bincount(numbers, weights)
+    coming = sums > 0
+    return np.asarray(weights / np.where(coming, sums, 1)[numbers] / coming.sum(), np.float64)

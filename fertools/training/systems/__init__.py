@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fertools.core.errors import RecipeError
+
+Kind = Literal["translator", "classifier"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Entry:
         name: its class.
         recipe_module: where its recipe class is, a module that does not import torch.
         recipe_name: its recipe class.
+        kind: what it does with a face: `translator` makes another of it, `classifier` says what it shows.
         title: the system's name in prose.
         source: the paper it reproduces.
     """
@@ -26,6 +29,7 @@ class Entry:
     name: str
     recipe_module: str
     recipe_name: str
+    kind: Kind
     title: str
     source: str
 
@@ -44,9 +48,29 @@ SYSTEMS = {
         name="Stargan",
         recipe_module="fertools.training.systems.stargan_recipe",
         recipe_name="StarganRecipe",
+        kind="translator",
         title="StarGAN",
         source="Banerjee, Emotion Generation and Recognition: A StarGAN Approach (Imperial College London, 2019)",
-    )
+    ),
+    "classifier": Entry(
+        module="fertools.training.systems.classifier",
+        name="Classifier",
+        recipe_module="fertools.training.systems.classifier_recipe",
+        recipe_name="ClassifierRecipe",
+        kind="classifier",
+        title="Classifier",
+        source="Pons, El Ali, Cesar, ET-CycleGAN (ICMI 2020), the classifier; networks of He (2016), Simonyan (2015), "
+        "Krizhevsky (2014)",
+    ),
+    "svm": Entry(
+        module="fertools.training.systems.svm",
+        name="SupportVectorMachine",
+        recipe_module="fertools.training.systems.svm_recipe",
+        recipe_name="SvmRecipe",
+        kind="classifier",
+        title="Support vector machine",
+        source="HOG of Dalal and Triggs (2005) or LBP of Shan et al. (2009), with a linear support vector machine",
+    ),
 }
 
 

@@ -6,17 +6,20 @@ the order of updates from yunjey/stargan. `docs/explanation/stargan.md` says wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fertools.core.vocabulary import EMOTIONS
+from fertools.training.engine.optimisers import OptimiserPlan
 from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
 from fertools.training.losses.precision import widened
 from fertools.training.networks.stargan import SLOPE, Discriminator, Generator
-from fertools.training.systems.base import Batch, Draws, Step, Target
+from fertools.training.systems.base import Batch, Cast, Draws, Labels, Step, Target, full_precision
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
 G, D = "generator", "discriminator"
@@ -33,9 +36,12 @@ class Stargan:
     Attributes:
         networks: `generator` and `discriminator`.
         averaged: the generator.
+        optimisers: one Adam for each.
+        memory: nothing.
     """
 
     averaged = (G,)
+    memory: Mapping[str, nn.Module] = MappingProxyType({})
 
     def __init__(self, recipe: StarganRecipe) -> None:
         self.recipe = recipe
@@ -45,6 +51,7 @@ class Stargan:
         self._generator = Generator(dim, recipe.conv_dim, recipe.generator_blocks, recipe.conditioning)
         self._discriminator = Discriminator(recipe.image_size, dim, recipe.conv_dim, recipe.discriminator_layers)
         self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
+        self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
     def condition(self, emotions: Tensor, valence_arousal: Tensor) -> Tensor:
         """Return Nxn_c conditions: one-hot classes, then (valence, arousal), as far as the recipe asks for them."""
@@ -55,28 +62,31 @@ class Stargan:
             parts.append(valence_arousal)
         return torch.cat(parts, dim=1)
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
-        """Return the permutation that makes target labels of labels, and the mixing shares of the penalty."""
+    def draw(self, labels: Labels, generator: torch.Generator) -> Draws:
+        """Return target labels, which are the batch's own in a random order, and the mixing shares of the penalty."""
+        count = len(labels.emotions)
+        order = torch.randperm(count, generator=generator)
         return {
-            "permutation": torch.randperm(batch_size, generator=generator),
-            "alpha": torch.rand(batch_size, 1, 1, 1, generator=generator),
+            "emotions": labels.emotions[order],
+            "valence_arousal": labels.valence_arousal[order],
+            "alpha": torch.rand(count, 1, 1, 1, generator=generator),
         }
 
-    def iterate(self, iteration: int, batch: Batch, draws: Draws) -> Iterator[Step]:
+    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
         """Yield the discriminator's step, and on every `n_critic`-th iteration the generator's on the same batch.
 
         The generator does not change in between, so its picture for the discriminator's step is the one that its own
         step needs: it is computed once, with a graph only if that step comes.
         """
         with_generator = (iteration + 1) % self.recipe.n_critic == 0
-        target = self._permuted(batch, draws["permutation"])
-        with torch.set_grad_enabled(with_generator):
+        target = replace(batch, emotions=draws["emotions"], valence_arousal=draws["valence_arousal"])
+        with torch.set_grad_enabled(with_generator), cast(G):
             fake = self._generator(batch.images, self.condition(target.emotions, target.valence_arousal))
-        yield self.d_step(batch, fake.detach(), draws["alpha"])
+        yield self.d_step(batch, fake.detach(), draws["alpha"], cast)
         if with_generator:
-            yield self.g_step(batch, target, fake)
+            yield self.g_step(batch, target, fake, cast)
 
-    def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor) -> Step:
+    def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor, cast: Cast = full_precision) -> Step:
         """Return the discriminator's loss.
 
         -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP, with the regression term
@@ -86,22 +96,25 @@ class Stargan:
             batch: real faces x with their own labels c.
             fake: G(x, c'), detached.
             alpha: Nx1x1x1 shares of x in the pictures that the penalty is taken at.
+            cast: the precision of the discriminator and of the penalty.
         """
         recipe = self.recipe
         # Without normalisation a sample's output does not depend on the batch, so real and fake go through together.
-        critic, heads = self._discriminator(torch.cat([batch.images, fake]))
+        with cast(D):
+            critic, heads = self._discriminator(torch.cat([batch.images, fake]))
         real_critic, fake_critic = widened(critic).chunk(2)
         terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
         loss = terms["D/loss_real"] + terms["D/loss_fake"]
         loss = loss + self._label_loss("D", heads.chunk(2)[0], batch, terms)
         if recipe.gp != "none":
             points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
-            gradient = input_gradient(self._discriminator.critic, points, SLOPE, recipe.gp_impl)
+            with cast("penalty"):
+                gradient = input_gradient(self._discriminator.critic, points, SLOPE, recipe.gp_impl)
             terms["D/loss_gp"] = gradient_penalty(gradient, recipe.gp)
             loss = loss + recipe.lambda_gp * terms["D/loss_gp"]
         return _step(D, loss, terms)
 
-    def g_step(self, batch: Batch, target: Batch, fake: Tensor) -> Step:
+    def g_step(self, batch: Batch, target: Batch, fake: Tensor, cast: Cast = full_precision) -> Step:
         """Return the generator's loss.
 
         -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c'), with the
@@ -111,15 +124,18 @@ class Stargan:
             batch: real faces x with their own labels c.
             target: the labels c'.
             fake: G(x, c') with its graph.
+            cast: the precision of both networks.
         """
         # Nobody asks for the discriminator's weight gradients here, and they are a third of its backward pass.
         self._discriminator.requires_grad_(False)
-        critic, heads = self._discriminator(fake)
+        with cast(D):
+            critic, heads = self._discriminator(fake)
         self._discriminator.requires_grad_(True)
         terms = {"G/loss_fake": -widened(critic).mean()}
         loss = terms["G/loss_fake"]
         if self.recipe.lambda_rec:
-            back = self._generator(fake, self.condition(batch.emotions, batch.valence_arousal))
+            with cast(G):
+                back = self._generator(fake, self.condition(batch.emotions, batch.valence_arousal))
             terms["G/loss_rec"] = (batch.images - back).abs().mean()
             loss = loss + self.recipe.lambda_rec * terms["G/loss_rec"]
         return _step(G, loss + self._label_loss("G", heads, target, terms), terms)
@@ -127,9 +143,10 @@ class Stargan:
     def targets(self, prototypes: Tensor) -> list[Target]:
         """Return the seven expressions, or points around the plane of valence and arousal."""
         if not self.classes:
-            return [Target(f"v {v:+.1f} a {a:+.1f}", None, torch.tensor([v, a])) for v, a in CIRCLE]
+            return [Target(f"v {v:+.1f} a {a:+.1f}", None, torch.tensor([v, a]), (v, a)) for v, a in CIRCLE]
         rows = self.condition(torch.arange(self.classes), prototypes)
-        return [Target(word, word, row) for word, row in zip(EMOTIONS, rows, strict=True)]
+        points = [(v, a) if self.regressions else None for v, a in prototypes.tolist()]
+        return [Target(word, word, *told) for word, *told in zip(EMOTIONS, rows, points, strict=True)]
 
     def translate(self, generator: nn.Module, images: Tensor, condition: Tensor) -> Tensor:
         """Return G(images, condition)."""
@@ -140,10 +157,6 @@ class Stargan:
         """Return what the discriminator's own head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
         heads = widened(self._discriminator(images)[1])
         return heads[:, : self.classes], heads[:, self.classes :]
-
-    def _permuted(self, batch: Batch, permutation: Tensor) -> Batch:
-        order = permutation.to(batch.images.device)
-        return Batch(batch.images, batch.emotions[order], batch.valence_arousal[order])
 
     def _label_loss(self, network: str, heads: Tensor, wanted: Batch, terms: dict[str, Tensor]) -> Tensor:
         """Return the weighted expression loss of a network, and add its parts to `terms`."""
@@ -160,3 +173,14 @@ class Stargan:
 
 def _step(network: str, loss: Tensor, terms: dict[str, Tensor]) -> Step:
     return Step(network, loss, {name: value.detach() for name, value in terms.items()})
+
+
+def _plan(network: str, recipe: StarganRecipe) -> OptimiserPlan:
+    return OptimiserPlan(
+        networks=(network,),
+        lr=recipe.lr,
+        schedule=recipe.lr_schedule,
+        warmup=recipe.warmup,
+        beta1=recipe.beta1,
+        beta2=recipe.beta2,
+    )

@@ -1,0 +1,77 @@
+"""`fertools evaluate RUN...`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, workspace_option
+
+if TYPE_CHECKING:
+    from fertools.training.writing import Form
+
+_FORMS = ("text", "markdown", "latex")
+
+
+@click.command("evaluate")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@workspace_option
+@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True, help="Of the tables.")
+@click.option("--replicates", type=click.IntRange(100), default=2000, show_default=True, help="Draws of people anew.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these draws.")
+@click.option("--judge", "judges", multiple=True, metavar="RUN", help="Classifier that reads made faces.")
+@click.option("--features", default="", metavar="WEIGHTS", help="Of Inception, for FID and KID: name or path.")
+@click.option("--identity", default="", metavar="WEIGHTS", help="Of facenet, for whom made faces show: name or path.")
+@click.option("--gan-train", is_flag=True, help="Train a classifier by each judge's recipe on made faces alone.")
+@click.option("--device", default="auto", show_default=True, help="For these: auto, cpu, cuda, cuda:1 or mps.")
+@json_option
+def command(
+    runs: tuple[str, ...],
+    folder: Path,
+    form: Form,
+    replicates: int,
+    seed: int,
+    judges: tuple[str, ...],
+    features: str,
+    identity: str,
+    gan_train: bool,
+    device: str,
+    as_json: bool,
+) -> int:
+    """Compute every figure of runs from their predictions, with intervals, beside guesses that look at no face.
+
+    RUN is SYSTEM/RUN, another folder below training/, or a path to one. Several runs are set side by side, and every
+    two are tested for a difference on the faces that both have classified.
+
+    Of a run that makes faces, such as stargan/cpu, figures are of what it made of held-out faces: how well they come
+    back, and what other networks see in them. Name these networks once; what they say is kept.
+    """
+    from fertools.core.progress import Progress
+    from fertools.training.assessment.sheets import translation_sheets
+    from fertools.training.assessment.side_by_side import beside_sheets
+    from fertools.training.evaluating import assess_runs, evaluate_runs
+    from fertools.training.sheets import comparison_sheets, detail_sheets, result_sheets
+    from fertools.training.writing import write_sheet
+
+    workspace = open_workspace(folder)
+    if judges or features or identity or gan_train:
+        networks = {"judges": judges, "features": features, "identity": identity, "gan_train": gan_train}
+        with Progress("evaluate", "steps") as report:
+            assess_runs(workspace, runs, **networks, device=device, report=report)
+    found = evaluate_runs(workspace, runs, replicates=replicates, seed=seed)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+        return 0
+    sheets = result_sheets(found["runs"])
+    if len(runs) == 1:
+        sheets += detail_sheets(next(iter(found["runs"].values())))
+    sheets += beside_sheets(found["translators"])
+    for name, scores in found["runs"].items():
+        if "translation" in scores:
+            sheets += translation_sheets(name, scores["translation"])
+    sheets += comparison_sheets(found["comparisons"])
+    click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))
+    return 0

@@ -1,0 +1,129 @@
+"""`fertools experiment NAME`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, workspace_option
+
+if TYPE_CHECKING:
+    from fertools.core.workspace import Workspace
+    from fertools.training.experiments.plan import Experiment
+    from fertools.training.writing import Form
+
+
+@click.command("experiment")
+@click.argument("name", required=False, metavar="NAME")
+@workspace_option
+@click.option("--fold", type=click.IntRange(0), default=None, help="This fold's runs alone, for a job array.")
+@click.option("--step", default=None, help="This step's runs alone.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where it runs."
+)
+@click.option(
+    "--ray-address", default=None, help="Of the Ray cluster: auto, HOST:PORT.  [default: one on this machine]"
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "latex"]),
+    default="text",
+    show_default=True,
+    help="Of the tables.",
+)
+@click.option("--list", "listing", is_flag=True, help="Show which experiments there are, and stop.")
+@click.option("--dry-run", is_flag=True, help="Check the experiment, show its runs, and stop.")
+@json_option
+def command(
+    name: str | None,
+    folder: Path,
+    fold: int | None,
+    step: str | None,
+    device: str,
+    engine: str,
+    ray_address: str | None,
+    form: Form,
+    listing: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Carry out a paper's whole protocol, fold by fold, and set its numbers beside the paper's.
+
+    Stop it as you like; the same command goes on where it was, and does nothing where all is done. Runs go into
+    training/SYSTEM/, figures and the report into training/experiments/NAME/.
+    """
+    workspace = open_workspace(folder)
+    from fertools.training.experiments.plan import list_experiments, read_experiment
+
+    if listing:
+        listed = list_experiments(workspace.root)
+        width = max(map(len, listed), default=0)
+        click.echo(
+            json.dumps(listed, indent=2, ensure_ascii=False)
+            if as_json
+            else "\n".join(f"{key:<{width}}  {title}" for key, title in listed.items())
+        )
+        return 0
+    if name is None:
+        raise click.UsageError("say which experiment; --list shows them", click.get_current_context())
+    experiment = read_experiment(name, workspace.root)
+    if dry_run:
+        _print_plan(workspace, experiment, as_json)
+        return 0
+    from fertools.core.progress import Progress
+    from fertools.training.experiments.run import run_experiment
+
+    with Progress("experiment", "iterations") as report:
+        result = run_experiment(
+            workspace,
+            name,
+            fold=fold,
+            step=step,
+            device=device,
+            engine="ray" if engine == "ray" else "local",
+            ray_address=ray_address,
+            report=report,
+        )
+    if as_json:
+        told = {
+            "folder": str(result.folder),
+            "finished": result.finished,
+            "runs": result.runs,
+            "done": result.done,
+            **result.figures,
+        }
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
+    elif result.finished:
+        from fertools.training.sheets import experiment_sheets
+        from fertools.training.writing import write_sheet
+
+        sheets = experiment_sheets(result.figures)
+        click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))
+    else:
+        click.echo(f"{result.done} of {result.runs} tested runs are done; the figures come with the last")
+    return 0
+
+
+def _print_plan(workspace: Workspace, experiment: Experiment, as_json: bool) -> None:
+    """Show every run of an experiment, and what leaks in it."""
+    from fertools.training.experiments.graph import audit, find_folds, list_tasks
+
+    folds = find_folds(workspace, experiment)
+    tasks = list_tasks(workspace, experiment, folds)
+    leaks = audit(workspace, experiment, folds, tasks)
+    if as_json:
+        runs = [
+            {"run": f"{task.step.system}/{task.run}", "preset": task.step.preset, "set": list(task.overrides)}
+            for task in tasks
+        ]
+        click.echo(json.dumps({"runs": runs, "leaks": leaks}, indent=2, ensure_ascii=False))
+        return
+    for task in tasks:
+        click.echo(f"{task.step.system}/{task.run}  {' '.join(task.overrides)}")
+    for leak in leaks:
+        click.echo(f"leak: {leak}")

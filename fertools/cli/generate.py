@@ -1,0 +1,52 @@
+"""`fertools generate RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+
+if TYPE_CHECKING:
+    from fertools.training.generating import Which
+
+
+@click.command("generate")
+@click.argument("run", metavar="RUN")
+@workspace_option
+@click.option(
+    "--of",
+    "which",
+    type=click.Choice(["test", "train", "all"]),
+    default="test",
+    show_default=True,
+    help="Faces to translate: of people never seen in training, of those seen, or all.",
+)
+@click.option("--to", "emotions", multiple=True, metavar="EMOTION", help="Expression to ask for.  [default: all seven]")
+@click.option("--limit", type=click.IntRange(0), default=0, help="Translate so many faces.  [default: all]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
+@json_option
+def command(
+    run: str, folder: Path, which: Which, emotions: tuple[str, ...], limit: int, device: str, as_json: bool
+) -> int:
+    """Make faces by a trained system, as a manifest in which each names the face that it was made of.
+
+    RUN is SYSTEM/RUN, such as stargan/cpu. What is there already is not made again.
+    """
+    from fertools.core.progress import Progress
+    from fertools.training.generating import generate
+
+    workspace = open_workspace(folder)
+    with Progress("generate", "faces") as report:
+        result = generate(workspace, run, which=which, emotions=emotions, limit=limit, device=device, report=report)
+    described = {
+        "manifest": str(result.manifest),
+        "pictures": str(result.folder),
+        "translated": result.parents,
+        "made faces": result.faces,
+        "of these now": result.new_faces,
+    }
+    print_result(described, as_json)
+    return 0

@@ -1,0 +1,99 @@
+"""The parts of an experiment's report: its protocol, its methods side by side, and what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from fertools.training.chapters import method_rows, run_chapters
+from fertools.training.figures import interval_chart
+from fertools.training.page import escape, fact_boxes, folded, sheet_table, table
+from fertools.training.recipe import write_value
+from fertools.training.run_chapters import choices_chapter
+from fertools.training.scoring import MEASURES
+from fertools.training.sheets import experiment_sheets
+
+_CHARTED = ("accuracy", "balanced_accuracy", "macro_f1")
+
+
+def protocol_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an experiment asks, on whom and by which protocol, and whether that leaks.
+
+    Args:
+        figures: what `evaluation.json` of an experiment holds.
+    """
+    protocol, scores = figures["protocol"], next(iter(figures["runs"].values()))
+    if figures["about"]:
+        yield f'<p class="lead">{escape(figures["about"])}</p>'
+    if protocol["leaky"]:
+        leaks = "".join(f"<li>{escape(leak)}</li>" for leak in protocol["leaks"][:10])
+        yield (
+            f'<div class="warn"><b>Test faces have a part in training: {escape(protocol["leaky"])}</b> These numbers '
+            f"say nothing about people whom a model has never seen.<ul>{leaks}</ul></div>"
+        )
+    facts = [
+        ("protocol", protocol["kind"]),
+        ("folds", f"{len(protocol['folds'])}"),
+        ("faces", f"{scores['faces']:,}"),
+        ("people", f"{scores['subjects']:,}"),
+        ("methods", f"{len(figures['runs'])}"),
+    ]
+    yield fact_boxes(facts)
+    if figures["source"]:
+        yield f'<p class="quiet">After: {escape(figures["source"])}.</p>'
+
+
+def results_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every method beside the others and the paper's numbers: charts, tables, tests, and each in full."""
+    yield from _side_by_side(figures)
+    yield from (sheet_table(sheet) for sheet in experiment_sheets(figures))
+    for name, scores in figures["runs"].items():
+        yield from folded(f"{name} in full", run_chapters(name, scores))
+
+
+def _side_by_side(figures: Mapping[str, Any]) -> Iterator[str]:
+    charts = [(measure, method_rows(figures, measure)) for measure in _CHARTED]
+    if not any(rows for _, rows in charts):
+        return
+    yield "<h2>Methods side by side</h2>"
+    papers = " Diamonds are the paper's numbers, with its interval where it gives one." if figures["reported"] else ""
+    yield (
+        "<p>Large dots and lines are means over folds with their 95 % intervals, small dots the folds. The dashed line "
+        f"is always deciding for the majority.{papers}</p>"
+    )
+    guess = next(
+        (
+            scores["classification"]["baselines"]["majority"]
+            for scores in figures["runs"].values()
+            if "classification" in scores
+        ),
+        None,
+    )
+    for measure, rows in charts:
+        if rows:
+            chance = guess[measure]["folds"]["mean"] if guess else None
+            yield f"<h3>{escape(MEASURES[measure])}</h3>{interval_chart(rows, MEASURES[measure], chance=chance)}"
+
+
+def steps_chapter(figures: Mapping[str, Any]) -> Iterable[str]:
+    """Yield which runs there were, and every choice in their recipes."""
+    yield "<h2>What was run</h2>"
+    rows = [
+        (
+            step["title"],
+            step["system"],
+            step["preset"] or "suits the device",
+            ", ".join(f"{key}={write_value(value)}" for key, value in step["settings"].items()) or "as the preset",
+            f"{len(step['runs'])}",
+            "yes" if step["tested"] else "no",
+        )
+        for step in figures["steps"]
+    ]
+    yield table(("step", "system", "preset", "changed keys", "runs", "a result"), rows, numbers=(4,))
+    yield (
+        "<p class='quiet'>Each run has a folder below <code>training/</code> with its recipe, where every value comes "
+        "from, its losses and its own report.</p>"
+    )
+    for step in figures["steps"]:
+        if trained := step["trained"]:
+            yield from folded(f"{step['title']}: choices not fixed by the paper", choices_chapter(trained["recipe"]))

@@ -1,0 +1,122 @@
+"""Runs of an experiment over a Ray cluster whose machines see the workspace by one path.
+
+A run is one task of the cluster, begun once those that it needs are done. What it makes are files in the workspace, so
+only its error travels back.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from fertools.core.errors import FertoolsError, InputError
+from fertools.core.progress import Reporter, Silent
+from fertools.training.experiments.graph import Task, needed_by
+
+Work = Callable[..., FertoolsError | None]
+
+
+def work(
+    tasks: Sequence[Task], carry_out: Work, device: str, address: str | None, report: Reporter
+) -> Iterator[tuple[Task, FertoolsError | None]]:
+    """Yield each run as it ends, with its error.
+
+    Args:
+        tasks: each after those that it needs.
+        carry_out: does one, given the task and `report`; it is sent to the cluster.
+        device: a GPU is asked for unless this is `cpu` or the cluster has none.
+        address: of the cluster; None for one on this machine.
+        report: told of each run's end.
+
+    Raises:
+        InputError: there is no cluster at the address.
+    """
+    with _connected(address):
+        gpus = 1 if device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1 else 0
+        remote = ray.remote(_carry_out).options(num_cpus=1, num_gpus=gpus, max_retries=2)
+        waiting = list(tasks)
+        lost: set[str] = set()
+        done: set[str] = set()
+        under_way: dict[Any, Task] = {}
+        here = {task.run for task in tasks}
+        while waiting or under_way:
+            for task in list(waiting):
+                needed = [other for other in needed_by(task, tasks) if other.run in here]
+                if cause := next((other for other in needed if other.run in lost), None):
+                    waiting.remove(task)
+                    lost.add(task.run)
+                    yield task, InputError(f"it needs {cause.words}, which failed")
+                elif all(other.run in done for other in needed):
+                    waiting.remove(task)
+                    under_way[remote.remote(carry_out, task)] = task
+            if not under_way:
+                continue
+            ended = _wait(list(under_way))
+            task = under_way.pop(ended[0])
+            error = _result(ended[0])
+            (lost if error else done).add(task.run)
+            report.note(
+                f"{len(done) + len(lost)} of {len(tasks)} runs: {task.words} {'failed' if error else 'is done'}"
+            )
+            yield task, error
+
+
+def _carry_out(carry_out: Work, task: Task) -> FertoolsError | None:
+    return carry_out(task, report=Silent())
+
+
+def _wait(answers: list[Any]) -> list[Any]:
+    """Return one of the tasks that have ended, once there is one."""
+    try:
+        ended: list[Any] = ray.wait(answers, num_returns=1)[0]
+    except SystemError as error:
+        # What a handler of a signal raises while Ray waits comes out as the cause of this.
+        if error.__cause__ is None:
+            raise
+        raise error.__cause__ from None
+    return ended
+
+
+def _result(answer: Any) -> FertoolsError | None:
+    try:
+        error: FertoolsError | None = ray.get(answer)
+    except RayTaskError as failed:
+        # Told as it was there, without the lines that Ray puts around it.
+        raise failed.cause from failed
+    except RayError as failed:
+        return InputError(f"its worker died ({_first_line(failed)}); look into Ray's logs of it for the reason")
+    return error
+
+
+@contextmanager
+def _connected(address: str | None) -> Iterator[None]:
+    """Use the cluster at `address`, or the one that the caller is connected to already."""
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    before = signal.getsignal(signal.SIGTERM)
+    own = {} if address else {"include_dashboard": False}
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
+        raise InputError(f"there is no Ray cluster at --ray-address {address} ({_first_line(error)})") from error
+    finally:
+        # Ray sets one of its own, and the exit code would no longer say that what was done is kept.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

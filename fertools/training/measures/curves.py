@@ -1,0 +1,58 @@
+"""Receiver operating characteristics and the area below them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def roc_curve(truths: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+    """Return the false and the true positive rates at every threshold, from (0, 0) to (1, 1).
+
+    Faces of one score are passed together, so that their order does not matter.
+
+    Args:
+        truths: N, at least one True and one False.
+        scores: N numbers, larger for what is more likely True.
+    """
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(truths[order])[last]
+    misses = last + 1 - hits
+    return np.append(0.0, misses / misses[-1]), np.append(0.0, hits / hits[-1])
+
+
+def area(across: Floats, up: Floats) -> float:
+    """Return the area below a curve by trapezia."""
+    return float(np.trapezoid(up, across))
+
+
+def one_against_rest(labels: NDArray[np.int64], probabilities: Floats) -> dict[int, tuple[Floats, Floats]]:
+    """Return the curve of each class that has faces and is not all of them, by its position.
+
+    Args:
+        labels: N true classes.
+        probabilities: N x C.
+    """
+    truths = labels[:, None] == np.arange(probabilities.shape[1])
+    possible = [index for index in range(truths.shape[1]) if 0 < truths[:, index].sum() < len(labels)]
+    return {index: roc_curve(truths[:, index], probabilities[:, index]) for index in possible}
+
+
+def micro_curve(labels: NDArray[np.int64], probabilities: Floats) -> tuple[Floats, Floats]:
+    """Return the curve of all pairs of a face and a class taken together."""
+    truths = labels[:, None] == np.arange(probabilities.shape[1])
+    return roc_curve(truths.ravel(), probabilities.ravel())
+
+
+def thinned(across: Floats, up: Floats, points: int = 200) -> tuple[Floats, Floats]:
+    """Return a curve of at most `points` points that a picture of it cannot be told from."""
+    if len(across) <= points:
+        return across, up
+    # Along the length of the curve, since steep parts have as much to show as flat ones.
+    length = np.append(0.0, np.cumsum(np.hypot(np.diff(across), np.diff(up))))
+    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)).clip(0, len(across) - 1))
+    kept = np.union1d(kept, [0, len(across) - 1])
+    return across[kept], up[kept]

@@ -1,0 +1,139 @@
+"""Classification networks by name, and weights that were trained elsewhere put into them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from fertools.core.errors import InputError, RecipeError
+from fertools.core.progress import on_one_line
+from fertools.training.networks.names import BACKBONES, TIMM
+from fertools.training.networks.plain import AlexNet, Vgg19
+from fertools.training.networks.resnet import ResNet
+from fertools.training.recipe import nearest
+
+_STATE_KEYS = ("state_dict", "model")
+"""Where training programs put a network's weights beside other things."""
+
+
+def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float = 0.0, size_px: int = 224) -> nn.Module:
+    """Return a network with new weights.
+
+    Args:
+        name: one of BACKBONES, or `timm:` and the name of a model of the timm package.
+        outputs: numbers that its head gives.
+        width: of a ResNet, see there.
+        dropout: of a ResNet, see there.
+        size_px: side of the faces, which some models of timm are built for.
+
+    Raises:
+        RecipeError: timm is not installed, has no such model, or none for faces of this size.
+    """
+    if name.startswith(TIMM):
+        return _build_timm(name.removeprefix(TIMM), outputs, size_px)
+    if name == "alexnet":
+        return AlexNet(outputs)
+    if name == "vgg19":
+        return Vgg19(outputs)
+    return ResNet(int(name.removeprefix("resnet")), outputs, width, dropout)
+
+
+def head_name(network: nn.Module) -> str:
+    """Return the name of a network's last linear layer.
+
+    Example:
+        >>> head_name(ResNet(18, 7))
+        'fc'
+    """
+    names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    return names[-1]
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file; nothing in it is executed.
+
+    Args:
+        path: `.safetensors`, or what torch saves (read with `weights_only`), alone or under `state_dict` or `model`.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds something else.
+    """
+    if not path.is_file():
+        raise InputError(f"there are no weights at {path}; give a file, or a name that `fertools weights` lists")
+    try:
+        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path} cannot be read as weights alone ({reason}); save a state_dict of tensors") from error
+    for key in _STATE_KEYS:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise InputError(f"{path} holds no state_dict of tensors; save one")
+    # Written by networks that were wrapped for several GPUs.
+    return {str(name).removeprefix("module."): value for name, value in found.items()}
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> bool:
+    """Put weights into a network, all but those of a head of another size.
+
+    Args:
+        network: of the layout that the weights have.
+        weights: by name.
+        where: they come from, for the message.
+
+    Returns:
+        Whether the head's were taken too.
+
+    Raises:
+        InputError: a layer is missing, or another than the head differs in shape.
+    """
+    own, head = network.state_dict(), head_name(network)
+    counters = {name for name in own if name.endswith("num_batches_tracked")}
+    taken: dict[str, Tensor] = {}
+    with_head = all(
+        name in weights and weights[name].shape == own[name].shape for name in (f"{head}.weight", f"{head}.bias")
+    )
+    for name, value in own.items():
+        if name in counters and name not in weights:
+            continue
+        if name.rpartition(".")[0] == head and not with_head:
+            continue
+        if name not in weights:
+            raise InputError(f"{where} has no {name}; these are weights of another network")
+        if weights[name].shape != value.shape:
+            shapes = f"{tuple(weights[name].shape)}, not {tuple(value.shape)}"
+            raise InputError(f"{name} in {where} has the shape {shapes}; these are weights of another network")
+        taken[name] = weights[name]
+    network.load_state_dict(taken, strict=False)
+    return with_head
+
+
+def _build_timm(name: str, outputs: int, size_px: int) -> nn.Module:
+    try:
+        import timm
+    except (ImportError, RuntimeError) as error:
+        # A torchvision of another build than torch, which timm imports, fails with a RuntimeError.
+        raise RecipeError(
+            f"network is timm:{name}, and timm cannot be imported ({error}); install it, or choose one of "
+            f"{', '.join(BACKBONES)}"
+        ) from error
+    if name not in (known := timm.list_models()):
+        raise RecipeError(f"timm has no model '{name}'{nearest(name, known)}; `timm.list_models()` names them all")
+    sized = {"img_size": size_px} if timm.get_pretrained_cfg(name).fixed_input_size else {}
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs, **sized)
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, 3, size_px, size_px))
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise RecipeError(
+            f"timm:{name} does not take faces of {size_px} pixels ({on_one_line(str(error))}); set another image_size, "
+            "such as 224"
+        ) from error
+    return network.train()

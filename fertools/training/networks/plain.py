@@ -1,0 +1,98 @@
+"""Networks without skips: AlexNet and VGG-19, their layers named as in torchvision (`features.0`, `classifier.6`).
+
+Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), which is the AlexNet of
+one tower; Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), table 1, column E, without batch norm.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+_VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+"""Channels and number of the convolutions before each pooling."""
+
+
+class AlexNet(nn.Module):
+    """Five convolutions and three linear layers, with dropout before the first two of these.
+
+    Args:
+        outputs: numbers that the head gives.
+
+    Example:
+        >>> sum(weight.numel() for weight in AlexNet(1000).parameters())
+        61100840
+    """
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 64, 11, 4, 2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(64, 192, 5, 1, 2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(192, 384, 3, 1, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(384, 256, 3, 1, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(256, 256, 3, 1, 1),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2),
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(6)
+        self.classifier = nn.Sequential(
+            nn.Dropout(0.5),
+            nn.Linear(256 * 6 * 6, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
+            nn.Linear(4096, outputs),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return Nxoutputs numbers of Nx3xHxW pictures, of 63 pixels or more, normalised as the weights ask for."""
+        outputs: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
+        return outputs
+
+
+class Vgg19(nn.Module):
+    """Sixteen convolutions and three linear layers, with dropout after the first two of these.
+
+    Args:
+        outputs: numbers that the head gives.
+    """
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 3
+        for width, count in _VGG19:
+            for _ in range(count):
+                layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU(inplace=True)]
+                inputs = width
+            layers.append(nn.MaxPool2d(2, 2))
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(7)
+        self.classifier = nn.Sequential(
+            nn.Linear(512 * 7 * 7, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(4096, outputs),
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # every convolution here has one
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, 0.0, 0.01)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return Nxoutputs numbers of Nx3xHxW pictures, of 32 pixels or more, normalised as the weights ask for."""
+        outputs: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
+        return outputs

@@ -1,0 +1,40 @@
+"""`report`: the page about a run or an experiment, made anew from what lies in its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.training.experiments.run import experiment_folder
+from fertools.training.folder import RunFolder
+from fertools.training.found import find_run, name_run
+from fertools.training.predictions import PREDICTIONS_NAME, read_predictions
+from fertools.training.report import write_experiment_report, write_predictions_report, write_report
+from fertools.training.scoring import score
+
+
+def report_on(workspace: Workspace, name: str) -> Path:
+    """Write the page about a run or an experiment and return its path.
+
+    Args:
+        workspace: whose.
+        name: of an experiment, `SYSTEM/RUN`, or a path to a folder with predictions.
+
+    Raises:
+        InputError: there is no such run or experiment, or it has nothing to show yet.
+    """
+    experiment = experiment_folder(workspace, name.removeprefix("experiments/"))
+    if (experiment / "evaluation.json").is_file():
+        figures = json.loads((experiment / "evaluation.json").read_text(encoding="utf-8"))
+        return write_experiment_report(experiment, figures)
+    run = RunFolder(workspace.root / "training" / name)
+    if (record := run.read()) is not None:
+        if not record["finished"]:
+            raise InputError(f"the run '{name}' is not finished; go on with it by the command that began it")
+        write_report(run, record)
+        return run.report_path
+    folder = find_run(workspace, name)
+    scores = score(read_predictions(folder / PREDICTIONS_NAME))
+    return write_predictions_report(folder, name_run(workspace, folder), scores)

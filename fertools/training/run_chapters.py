@@ -1,0 +1,218 @@
+"""The parts of a report that show a training run: on what, how it went, and every choice.
+
+They are made from what is in the run's folder: the record, the journal and the sample grids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fertools.core.progress import describe_duration
+from fertools.core.vocabulary import EMOTIONS
+from fertools.training.charts import line_chart
+from fertools.training.engine.journal import Entry
+from fertools.training.page import escape, fact_boxes, figure, table
+from fertools.training.published import PAPERS, TERMS
+from fertools.training.recipe import ORIGINS, write_value
+from fertools.training.record import Record
+
+
+def summary_chapter(record: Record) -> Iterable[str]:
+    """Yield on whom a run was trained, what a reader has to know of them, and the run in a few numbers."""
+    data, last = record["data"], record["sessions"][-1]
+    seconds = sum(session["seconds"] for session in record["sessions"])
+    train, test = data["train"], data["test"]
+    yield (
+        f'<p class="lead">Trained with preset <code>{escape(record["preset"])}</code> on {train["faces"]:,} faces of '
+        f"{_people(train['subjects'])}. Every picture and measure below is of other people, whom the networks have "
+        f"never seen: {_people(test['subjects'])} with {test['faces']:,} faces.</p>"
+    )
+    if drawn := data["drawn"]:
+        total = train["faces"] + test["faces"]
+        whose = "These people are" if drawn == total else f"{drawn:,} of these {total:,} faces are"
+        yield (
+            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
+            "It shows that the machinery works, and no number here says anything about people.</p>"
+        )
+    if "prior" in data["va_origins"] and _uses_va(record["recipe"]):
+        yield (
+            '<p class="warn">Some valence and arousal values are priors, one point per expression, and no rating '
+            "of the face itself.</p>"
+        )
+    if missing := [emotion for emotion, count in train["emotions"].items() if not count]:
+        yield (
+            f'<p class="warn">No training face shows {escape(", ".join(missing))}. What the model makes of that has '
+            "been learned from nothing.</p>"
+        )
+    facts = []
+    if record["iterations"]:
+        facts.append(("iterations", f"{record['iterations']:,}"))
+        facts.append(("faces per iteration", f"{record['recipe']['batch_size']['value']:,}"))
+    facts += [
+        ("face size", f"{record['recipe']['image_size']['value']} × {record['recipe']['image_size']['value']} px"),
+        ("training time", describe_duration(seconds)),
+        ("ran on", "CPU" if last["device"] == "cpu" else last["device_name"]),
+    ]
+    yield fact_boxes(facts)
+    yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
+
+
+def samples_chapter(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
+    """Yield what a translator made of held-out faces, at the end and earlier; nothing of a run that makes no faces.
+
+    Args:
+        record: the content of `run.json`.
+        grids: iteration and PNG, oldest first; the last one is shown large.
+    """
+    if record["kind"] != "translator":
+        return
+    yield "<h2>What the generator makes of held-out faces</h2>"
+    if not grids:
+        yield "<p>No sample grid was drawn.</p>"
+        return
+    average = " They are made with the moving average of its weights." if record["recipe"]["ema"]["value"] else ""
+    yield (
+        "<p>Each row is one held-out face: first as it is, with its subject and what it shows written beside it, then "
+        f"as the generator turns it to what stands over the column.{average}</p>"
+    )
+    iteration, png = grids[-1]
+    yield figure(png, f"After {iteration:,} iterations, the end of the run.")
+    if older := grids[:-1]:
+        yield "<details><summary>The same faces earlier in the run</summary>"
+        for iteration, png in older:
+            yield figure(png, f"After {iteration:,} iterations.")
+        yield "</details>"
+
+
+def own_head_chapter(results: Mapping[str, Any]) -> Iterable[str]:
+    """Yield how a discriminator's own head reads faces, where the run has one."""
+    if own := results.get("own_head"):
+        yield "<h3>As read by the discriminator's own head, not by an independent classifier</h3>"
+        yield (
+            f"<p>On real faces it is right in {own['real']:.1%} (guessing: {1 / len(EMOTIONS):.1%}). On made faces it "
+            "only says how far generator and discriminator agree; the two were trained together.</p>"
+        )
+        shares = [(words, f"{share:.1%}") for words, share in own["translated"].items()]
+        yield table(("asked for", "read as asked for"), shares, numbers=(1,))
+    if va := results.get("own_head_va"):
+        yield "<p>Valence and arousal of real held-out faces as read by the discriminator's own head.</p>"
+        rows = [
+            (name, *(f"{values[key]:.3f}" for key in ("ccc", "pcc", "rmse", "sagr"))) for name, values in va.items()
+        ]
+        yield table(("", "CCC", "PCC", "RMSE", "SAGR"), rows, numbers=(1, 2, 3, 4))
+
+
+def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+    """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
+    if not journal:
+        return
+    published = PAPERS.get(record["system"])
+    yield "<h2>Losses</h2>"
+    names = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
+    yield (
+        f"<p>{names}Where a curve has many points they are averaged, and the pale band goes from the smallest to the "
+        "largest.</p>"
+    )
+    charts = []
+    curves = {name: [(entry["iteration"], entry[name]) for entry in journal if name in entry] for name in TERMS}
+    # With a single term, the loss is that term.
+    alone = curves["loss"] in [curve for name, curve in curves.items() if name != "loss"]
+    for name, points in curves.items():
+        if not points or (name == "loss" and alone):
+            continue
+        note = f"Last: {points[-1][1]:.4g}."
+        if published and name in published.losses:
+            note += f" Paper, at {published.iterations:,}: {published.losses[name]:g}."
+        xs, ys = zip(*points, strict=True)
+        charts.append(
+            f"<div><h3><code>{name}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
+            f"<p>{escape(TERMS[name])} {note}</p></div>"
+        )
+    yield '<div class="charts">' + "".join(charts) + "</div>"
+    if published:
+        yield "<p class='quiet'>The paper's numbers give names and order of magnitude; they are no target.</p>"
+
+
+def networks_chapter(record: Record) -> Iterable[str]:
+    """Yield how many parameters the networks have, beside the paper's counts."""
+    if not record["parameters"]:
+        return
+    yield "<h2>Networks</h2>"
+    counts = record["parameters"]
+    published = PAPERS.get(record["system"])
+    if published is None:
+        yield table(("", "parameters"), [(name, f"{count:,}") for name, count in counts.items()], numbers=(1,))
+        return
+    rows = []
+    for name, count in counts.items():
+        wanted = published.parameters.get(name)
+        verdict = "" if wanted is None else "the same" if wanted == count else "differs: other sizes or options"
+        rows.append((name, f"{count:,}", f"{wanted:,}" if wanted else "", verdict))
+    yield table(("", "parameters", "in the paper", ""), rows, numbers=(1, 2))
+
+
+def data_chapter(record: Record) -> Iterable[str]:
+    """Yield how many faces and people there were on each side, by expression."""
+    data = record["data"]
+    yield "<h2>Data</h2>"
+    sets, templates = ", ".join(data["datasets"]) or "without a name", ", ".join(data["templates"]) or "not known"
+    yield (
+        f"<p>Dataset: {escape(sets)}. Alignment of the crops: {escape(templates)}. Nobody is on both sides; this was "
+        "checked before the first iteration.</p>"
+    )
+    words = {"train": "trained on", "val": "best state chosen on", "test": "held out"}
+    classes = data["classes"]
+    rows = []
+    for side in (side for side in words if side in data):
+        counts = (f"{data[side]['emotions'][name]:,}" for name in classes)
+        rows.append((words[side], f"{data[side]['faces']:,}", f"{data[side]['subjects']:,}", *counts))
+    yield table(("", "faces", "people", *classes), rows, numbers=range(1, 3 + len(classes)))
+
+
+def choices_chapter(recipe: Mapping[str, Any]) -> Iterable[str]:
+    """Yield every key of a recipe with its value, and where that comes from; what no paper fixes comes first.
+
+    The caller writes the heading.
+
+    Args:
+        recipe: `value`, `origin` and `note` by key, as in `run.json`.
+    """
+    yield "<p>Whoever compares with the paper should know these. C, X and so on say where a value comes from:</p>"
+    yield table(("origin", "meaning"), ORIGINS.items())
+    keys = [(name, write_value(entry["value"]), entry["origin"], entry["note"]) for name, entry in recipe.items()]
+    order = [tag for tag in ORIGINS if tag not in ("P", "R")]
+    chosen = sorted((key for key in keys if key[2] in order), key=lambda key: order.index(key[2]))
+    yield table(("key", "value", "origin", "note"), chosen, code=(0, 1))
+    fixed = [key for key in keys if key[2] not in order]
+    yield "<details><summary>Keys that the paper or its reference implementation fixes</summary>"
+    yield table(("key", "value", "origin", "note"), fixed, code=(0, 1)) + "</details>"
+
+
+def machine_chapter(record: Record) -> Iterable[str]:
+    """Yield when, on what and by which versions a run was worked on."""
+    yield "<h2>Where and with what it ran</h2>"
+    rows = [
+        (
+            session["began"],
+            f"{session['from_iteration']:,}",
+            f"{session['iterations']:,}",
+            session["device_name"],
+            session["precision"],
+        )
+        for session in record["sessions"]
+    ]
+    yield table(("began (UTC)", "from iteration", "iterations kept", "device", "precision"), rows, numbers=(1, 2))
+    last = record["sessions"][-1]
+    used = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
+    code = f" Code at commit {last['code']}." if last["code"] else ""
+    yield f"<p class='quiet'>{escape(used)}.{escape(code)} Manifest {escape(record['data']['fingerprint'])}.</p>"
+
+
+def _uses_va(recipe: Record) -> bool:
+    """Return whether a run learned from valence and arousal."""
+    return any("va" in str(recipe.get(key, {}).get("value", "")) for key in ("condition", "task"))
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"

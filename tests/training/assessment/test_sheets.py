@@ -1,0 +1,122 @@
+"""What the tables about made faces say, and what they warn of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fertools.training.assessment.sheets import measured_sheets, missing_measures, translation_sheets
+from fertools.training.scoring import score
+from fertools.training.writing import write_sheet
+from tests.training.guesses import invent
+
+
+def measured(value: float) -> dict[str, Any]:
+    return {"pooled": value, "people": {"low": value - 0.1, "high": value + 0.1}}
+
+
+def figures() -> dict[str, Any]:
+    parts = {"l1": measured(0.5), "psnr": measured(20), "ssim": measured(0.75)}
+    far = {"real": 30, "made": 70, "fid": 12.5, "kid": 0.25, "kid_sd": 0.01, "kid_size": 15}
+    real = score(invent(skill=3, va=True), replicates=100)
+    return {
+        "faces": 1,
+        "made": 7,
+        "subjects": 1,
+        "folds": [0],
+        "targets": ["fear"],
+        "reconstruction": {"measures": parts, "by_target": [{"target": "fear", "measures": parts}]},
+        "judges": {
+            "classifier/x": {
+                "digest": "d",
+                "chose": False,
+                "made": score(invent(skill=1, va=True), replicates=100),
+                "unchanged": score(invent(skill=0, seed=2, va=True), replicates=100),
+                "real": real,
+            }
+        },
+        "features": {
+            "net": {
+                "digest": "d",
+                "dimensions": 2048,
+                "published": True,
+                "all": far,
+                "floor": None,
+                "by_target": [{"target": "fear", "distance": None}],
+            }
+        },
+        "identity": {
+            "who": {
+                "digest": "d",
+                "cosine": measured(0.6),
+                "by_target": [{"target": "fear", "cosine": measured(0.6)}],
+                "same_person": 0.9,
+                "other_people": None,
+            }
+        },
+        "gan_train": {"classifier_x": score(invent(skill=2), replicates=100)},
+        "waiting": [],
+    }
+
+
+def text(found: dict[str, Any]) -> str:
+    return "\n\n".join(write_sheet(sheet, "text") for sheet in measured_sheets(found))
+
+
+def test_every_measure_has_its_table_with_what_to_compare_it_with() -> None:
+    told = text(figures())
+    for words in (
+        "7 made faces, of 1 face of 1 person, each translated back",
+        "0.500 [0.400, 0.600]",
+        "the same faces, unchanged",
+        "real faces, by their own label",
+        "Share of made faces that classifier/x calls what was asked for",
+        "Asked for (down) and seen by classifier/x (across)",
+        "Valence as classifier/x sees it",
+        "Arousal as classifier/x sees it",
+        "12.50  0.2500 ± 0.0100",
+        "two real faces of one person",
+        "GAN-train: learned from made faces",
+        "the judge: learned from real faces",
+    ):
+        assert words in told, words
+    assert "\nfear" in told
+
+
+def test_few_pictures_and_unpublished_features_are_said() -> None:
+    found = figures()
+    assert "mostly its bias" in text(found)
+    assert "not the features of published distances" not in text(found)
+    found["features"]["net"]["all"] |= {"real": 5000, "made": 5000}
+    found["features"]["net"]["published"] = False
+    assert "mostly its bias" not in text(found)
+    assert "not the features of published distances" in text(found)
+
+
+def test_a_judge_that_chose_the_best_state_is_no_independent_one() -> None:
+    found = figures()
+    assert "which had no part in training" in text(found)
+    found["judges"]["classifier/x"]["chose"] = True
+    assert "which had no part in training" not in text(found)
+    assert "is not independent of it" in text(found)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("judges", "expression consistency, GAN-test"),
+        ("features", "FID, KID"),
+        ("identity", "identity preservation"),
+        ("gan_train", "GAN-train"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_command(part: str, words: str) -> None:
+    found = figures()
+    assert list(missing_measures("stargan/x", found)) == []
+    ((what, command),) = missing_measures("stargan/x", found | {part: {}})
+    assert what == words
+    assert command.startswith("fertools evaluate stargan/x --")
+    sheets = translation_sheets("stargan/x", found | {part: {}, "waiting": ["net"]})
+    assert sheets[-1].title == "stargan/x: not measured"
+    assert sheets[-1].rows[0] == ("faces made since net read them", "fertools evaluate stargan/x, and name net again")

@@ -1,0 +1,94 @@
+"""Experiments and a stand-in for training that predicts in no time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+
+from fertools.core.errors import FertoolsError, InputError
+from fertools.core.progress import Reporter
+from fertools.core.vocabulary import EMOTIONS
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.training.predictions import PREDICTIONS_NAME, make_predictions, write_predictions
+
+TWO_STEPS = """
+title = "Two methods"
+source = "Somebody (2020), table 1"
+
+[protocol]
+kind = "k-fold"
+folds = 4
+
+[steps.plain]
+title = "Plain"
+system = "classifier"
+preset = "smoke"
+test = true
+
+[steps.source]
+system = "classifier"
+
+[steps.tuned]
+title = "Tuned"
+system = "classifier"
+test = true
+set = { pretrained = "{source}/model.safetensors", lr = 0.001, flip = false }
+
+[[reported]]
+method = "Theirs"
+step = "tuned"
+accuracy = [0.4, 0.03]
+macro_f1 = 0.38
+
+[[reported]]
+method = "Another"
+accuracy = 0.5
+"""
+
+
+def write_experiment(root: Path, text: str = TWO_STEPS, name: str = "two") -> str:
+    """Write an experiment into a workspace and return its name."""
+    path = root / "training" / "experiments" / f"{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return name
+
+
+class Guesser:
+    """Stands in for `fertools.train`: writes random predictions of the fold that is held out, once per run."""
+
+    def __init__(self, fails: Iterable[str] = (), error: FertoolsError | None = None) -> None:
+        self.fails = set(fails)
+        self.error = error or InputError("something is wrong")
+        self.trained: list[str] = []
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def __call__(
+        self,
+        workspace: Workspace,
+        system: str,
+        *,
+        preset: str | None,
+        overrides: Iterable[str],
+        device: str,
+        run: str,
+        report: Reporter,
+    ) -> None:
+        overrides = tuple(overrides)
+        self.asked.append((run, overrides))
+        path = workspace.runs(system) / run / PREDICTIONS_NAME
+        if path.is_file():
+            return
+        if run in self.fails:
+            raise self.error
+        self.trained.append(run)
+        fold = int(next(text.partition("=")[2] for text in overrides if text.startswith("test_fold=")))
+        table = store.read_faces(workspace)
+        tested = table.filter(pc.equal(table["fold"], fold))
+        shares = np.random.default_rng(len(run) + fold).dirichlet(np.ones(len(EMOTIONS)), len(tested))
+        others = table.filter(pc.not_equal(table["fold"], fold))
+        write_predictions(path, make_predictions(tested, others, fold=fold, classes=EMOTIONS, probabilities=shares))

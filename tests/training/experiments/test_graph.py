@@ -1,0 +1,109 @@
+"""Which runs an experiment has, what each has seen, and protocols that leak."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fertools.core.errors import CheckFailed, InputError
+from fertools.core.workspace import Workspace
+from fertools.training.experiments.graph import audit, find_folds, list_tasks, needed_by
+from fertools.training.experiments.plan import read_experiment
+from tests.training.blobs import blob_rows, write_blobs
+from tests.training.experiments.protocols import TWO_STEPS, write_experiment
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return write_blobs(tmp_path)
+
+
+def test_every_fold_has_its_runs_in_order(workspace: Workspace) -> None:
+    experiment = read_experiment(write_experiment(workspace.root), workspace.root)
+    folds = find_folds(workspace, experiment)
+    tasks = list_tasks(workspace, experiment, folds)
+    assert folds == (0, 1, 2, 3)
+    assert len({task.run for task in tasks}) == 12
+    task = next(task for task in tasks if task.run == "two.tuned.fold-2")
+    assert task.overrides == (
+        'pretrained="training/classifier/two.source.fold-2/model.safetensors"',
+        "lr=0.001",
+        "flip=false",
+        "test_fold=2",
+    )
+    assert [other.run for other in needed_by(task, tasks)] == ["two.source.fold-2"]
+    assert audit(workspace, experiment, folds, tasks) == []
+
+
+SHARED = TWO_STEPS.replace("[steps.source]", '[steps.source]\nover = "once"')
+
+
+def test_building_upon_one_run_that_saw_the_test_fold_is_refused(workspace: Workspace) -> None:
+    experiment = read_experiment(write_experiment(workspace.root, SHARED), workspace.root)
+    folds = find_folds(workspace, experiment)
+    tasks = list_tasks(workspace, experiment, folds)
+    with pytest.raises(CheckFailed, match=r"tuned, fold 1 builds upon source, trained with faces of fold 1; 2 more"):
+        audit(workspace, experiment, folds, tasks)
+
+
+def test_what_a_run_was_built_upon_counts_however_far_back(workspace: Workspace) -> None:
+    text = (
+        SHARED.replace("{source}", "{middle}")
+        + '\n[steps.middle]\nsystem = "classifier"\nset = { pretrained = "{source}/x" }\n'
+    )
+    experiment = read_experiment(write_experiment(workspace.root, text), workspace.root)
+    folds = find_folds(workspace, experiment)
+    with pytest.raises(CheckFailed, match="builds upon middle, fold 1"):
+        audit(workspace, experiment, folds, list_tasks(workspace, experiment, folds))
+
+
+def test_a_protocol_that_says_that_it_leaks_may(workspace: Workspace) -> None:
+    text = SHARED.replace("folds = 4", 'folds = 4\nleaky = "the source is trained once"')
+    experiment = read_experiment(write_experiment(workspace.root, text), workspace.root)
+    folds = find_folds(workspace, experiment)
+    assert len(audit(workspace, experiment, folds, list_tasks(workspace, experiment, folds))) == 3
+
+
+def test_a_person_in_two_folds_is_a_leak(tmp_path: Path) -> None:
+    rows = blob_rows()
+    rows[0]["fold"] = 1
+    workspace = write_blobs(tmp_path, rows)
+    experiment = read_experiment(write_experiment(tmp_path), tmp_path)
+    folds = find_folds(workspace, experiment)
+    with pytest.raises(CheckFailed, match="in the manifest, subject p00 is in fold 0 and fold 1"):
+        audit(workspace, experiment, folds, list_tasks(workspace, experiment, folds))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "columns", "words"),
+    [
+        ("folds = 5", {}, "goes over 5 folds, and .* has 4; run `fertools split --folds 5"),
+        ("folds = 4", {"fold": None}, "has none"),
+        ('kind = "leave-one-subject-out"', {"subject_id": None}, None),
+        ('kind = "leave-one-subject-out"', {"fold": 0}, "split --loso"),
+        ('kind = "hold-out"', {"fold": None}, "split --holdout"),
+    ],
+)
+def test_a_manifest_that_is_split_otherwise(
+    tmp_path: Path, protocol: str, columns: dict[str, Any], words: str | None
+) -> None:
+    text = TWO_STEPS.replace('kind = "k-fold"\nfolds = 4', protocol)
+    workspace = write_blobs(tmp_path, blob_rows(**columns))
+    experiment = read_experiment(write_experiment(tmp_path, text), tmp_path)
+    if words is None:
+        assert find_folds(workspace, experiment) == (0, 1, 2, 3)
+        return
+    with pytest.raises(InputError, match=words):
+        find_folds(workspace, experiment)
+
+
+def test_a_hold_out_is_one_fold(tmp_path: Path) -> None:
+    text = TWO_STEPS.replace('kind = "k-fold"\nfolds = 4', 'kind = "hold-out"')
+    workspace = write_blobs(tmp_path, blob_rows(fold=None, split="test"))
+    experiment = read_experiment(write_experiment(tmp_path, text), tmp_path)
+    folds = find_folds(workspace, experiment)
+    tasks = list_tasks(workspace, experiment, folds)
+    assert [task.run for task in tasks] == ["two.plain.fold-0", "two.source.fold-0", "two.tuned.fold-0"]
+    assert audit(workspace, experiment, folds, tasks) == []

@@ -1,0 +1,90 @@
+"""Reading experiments: what a file says, and every way in which it can be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fertools.core import knowledge
+from fertools.core.errors import InputError, RecipeError
+from fertools.training.experiments.plan import list_experiments, read_experiment
+from fertools.training.resolve import describe_presets, resolve_recipe
+from fertools.training.systems import SYSTEMS
+from tests.training.experiments.protocols import TWO_STEPS, write_experiment
+
+SHIPPED = sorted(path.stem for path in (knowledge.shipped_folder("training") / "experiments").glob("*.toml"))
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    found = read_experiment(write_experiment(tmp_path), tmp_path)
+    assert list(found.steps) == ["plain", "source", "tuned"]
+    assert found.steps["tuned"].needs == ("source",)
+    assert [step.title for step in found.tested] == ["Plain", "Tuned"]
+    assert found.reported[0].values == {"accuracy": (0.4, 0.03), "macro_f1": (0.38, None)}
+    assert (found.folds, found.leaky) == (4, "")
+
+
+def test_steps_come_after_those_that_they_need(tmp_path: Path) -> None:
+    text = """
+    title = "x"
+    [steps.last]
+    system = "classifier"
+    test = true
+    set = { pretrained = "{middle}/a" }
+    [steps.middle]
+    system = "classifier"
+    set = { pretrained = "{first}/a" }
+    [steps.first]
+    system = "classifier"
+    over = "once"
+    """
+    assert list(read_experiment(write_experiment(tmp_path, text), tmp_path).steps) == ["first", "middle", "last"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('title = "Two methods"', "", "no title"),
+        ("folds = 4", "folds = 1", "whole number from 2"),
+        ('kind = "k-fold"', 'kind = "k-folds"', "choose one of k-fold"),
+        ("test = true", "", "no step of"),
+        ("{source}", "{sauce}", "did you mean 'source'"),
+        ("[steps.source]", '[steps.source]\nset = { pretrained = "{tuned}/x" }', "need each other"),
+        ("[steps.source]", '[steps.source]\nover = "always"', "choose one of fold, once"),
+        ("lr = 0.001", "test_fold = 1", "the experiment sets it"),
+        ('step = "tuned"', 'step = "tuns"', "did you mean 'tuned'"),
+        ("accuracy = [0.4, 0.03]", "acuracy = 0.4", "did you mean 'accuracy'"),
+        ("accuracy = [0.4, 0.03]", 'accuracy = "high"', "write the mean"),
+        ("[steps.plain]", "[steps.Plain]", "small letters"),
+        ("test = true", 'test = "yes"', "true or false"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in TWO_STEPS
+    name = write_experiment(tmp_path, TWO_STEPS.replace(old, new))
+    with pytest.raises(RecipeError, match=words):
+        read_experiment(name, tmp_path)
+
+
+def test_one_run_for_all_folds_cannot_build_upon_many(tmp_path: Path) -> None:
+    text = TWO_STEPS.replace("[steps.tuned]", '[steps.tuned]\nover = "once"')
+    with pytest.raises(RecipeError, match="runs once and needs source"):
+        read_experiment(write_experiment(tmp_path, text), tmp_path)
+
+
+def test_an_unknown_experiment_is_named_with_the_nearest(tmp_path: Path) -> None:
+    write_experiment(tmp_path)
+    with pytest.raises(InputError, match="did you mean 'two'"):
+        read_experiment("tow", tmp_path)
+    assert list_experiments(tmp_path)["two"] == "Two methods"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_recipes_of_shipped_experiments_can_be_resolved(name: str) -> None:
+    experiment = read_experiment(name)
+    for step in experiment.steps.values():
+        kind = SYSTEMS[step.system].recipe_class()
+        overrides = [f"{key}={value}" for key, value in step.settings.items()]
+        for preset in [step.preset] if step.preset else describe_presets(step.system):
+            resolve_recipe(step.system, kind, preset, [text.replace("True", "true") for text in overrides])

@@ -1,0 +1,61 @@
+"""Experiments over a Ray cluster of this machine: `pip install ray`, then `pytest -m slow` of this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fertools.core.errors import InputError, ItemsFailed
+from fertools.training.experiments.run import run_experiment
+from tests.training.blobs import write_blobs
+from tests.training.experiments.protocols import Guesser, write_experiment
+
+pytestmark = [
+    pytest.mark.slow,
+    # Ray leaves pipes and sockets of its servers to the end of the process.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:.*Ray.*:FutureWarning"),
+]
+ray = pytest.importorskip("ray", reason="ray is not installed: pip install ray")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A cluster of two processors whose workers find the tests' own modules."""
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def test_it_gives_the_figures_of_one_machine(
+    cluster: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    workspace, other = write_blobs(tmp_path), write_blobs(tmp_path_factory.mktemp("other"))
+    for root in (workspace.root, other.root):
+        write_experiment(root)
+    over = run_experiment(workspace, "two", engine="ray", trainer=Guesser(), replicates=100, device="cpu")
+    alone = run_experiment(other, "two", trainer=Guesser(), replicates=100)
+    assert over.finished
+    assert over.figures == alone.figures
+
+
+def test_a_run_that_fails_ends_only_what_builds_upon_it(cluster: None, tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path)
+    write_experiment(tmp_path)
+    trainer = Guesser(fails={"two.source.fold-1"})
+    with pytest.raises(ItemsFailed, match="2 of 12 runs"):
+        run_experiment(workspace, "two", engine="ray", trainer=trainer, replicates=100, device="cpu")
+    assert len(list((workspace.root / "training" / "classifier").iterdir())) == 10
+    assert run_experiment(workspace, "two", engine="ray", trainer=Guesser(), replicates=100, device="cpu").finished
+
+
+def test_without_a_cluster_at_the_address_that_is_said(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path)
+    write_experiment(tmp_path)
+    if ray.is_initialized():
+        ray.shutdown()
+    with pytest.raises(InputError, match="there is no Ray cluster at --ray-address auto"):
+        run_experiment(workspace, "two", engine="ray", ray_address="auto", trainer=Guesser(), device="cpu")

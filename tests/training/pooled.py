@@ -1,0 +1,70 @@
+"""A StarGAN that remembers pictures, and as a script a run of it that stops and goes on; see `test_pool.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from fertools.core.progress import Silent
+from fertools.core.workspace import Workspace
+from fertools.training.data import select_faces
+from fertools.training.engine.pool import ImagePool
+from fertools.training.engine.team import Team
+from fertools.training.systems.base import Batch, Cast, Draws, Labels, Step, full_precision
+from fertools.training.systems.stargan_recipe import StarganRecipe
+from tests.training.test_loop import Watched, make_loop
+
+
+class Remembering(Watched):
+    """A StarGAN whose batches are faces of earlier ones, as far as a pool of five has them."""
+
+    def __init__(self, recipe: StarganRecipe) -> None:
+        super().__init__(recipe)
+        self.pool = ImagePool(5, (3, 16, 16))
+        self.memory = {"pool": self.pool}
+
+    def draw(self, labels: Labels, generator: torch.Generator) -> Draws:
+        return super().draw(labels, generator) | {"pool": ImagePool.draw(len(labels.emotions), generator)}
+
+    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
+        images = self.pool.exchange(batch.images, draws["pool"])
+        yield from super().iterate(iteration, replace(batch, images=images), draws, cast)
+
+
+class Stopped(Exception):
+    """The run is left as if it had been killed."""
+
+
+def run(root: Path) -> None:
+    """Train unbroken and interrupted; print whether the pool of this process and the weights are the same."""
+    team = Team("cpu")
+    faces = select_faces(Workspace.at(root), modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
+    states = []
+    for name, stops in (("unbroken", ()), ("broken", (5, 0))):
+        for number, stop in enumerate(stops or (0,)):
+            loop, system = make_loop(faces, root / name, seed=number, kind=Remembering, team=team)
+
+            def before(iteration: int, stop: int = stop) -> None:
+                if stop and iteration == stop:
+                    raise Stopped
+
+            system.before = before
+            try:
+                loop.run(Silent())
+            except Stopped:
+                team.wait()
+        assert isinstance(system, Remembering)
+        states.append([system.pool.images, *system.networks["discriminator"].parameters()])
+    mine, others = states[0][0], team.collect({"pool": states[0][0]})
+    differ = sum(not torch.equal(mine, other["pool"]) for other in others)
+    same = all(torch.equal(one, other) for one, other in zip(*states, strict=True))
+    Path(root / f"said-{team.rank}").write_text(f"same {same}, other pools {differ}")
+    team.leave()
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))
