@@ -20,6 +20,10 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from tests.browser import browser
+
+__all__ = ["browser"]
+
 # In CI the examples are the same each time, so that a red run can be repeated; on a desk they go on searching.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("searching", deadline=None)

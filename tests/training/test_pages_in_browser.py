@@ -11,11 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from fertools.training.report import render_experiment, render_predictions
 from fertools.training.scoring import score
-from tests.annotations.app.conftest import browser
 from tests.training.guesses import invent
 from tests.training.test_chapters import figures
-
-__all__ = ["browser"]
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = true)"
 CONTRASTS = """() => {

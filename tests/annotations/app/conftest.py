@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
 from starlette.testclient import TestClient
 
 from fertools.annotations.app.desk import Desk, Settings
@@ -26,18 +24,6 @@ from tests.annotations.acts import rating_workspace
 
 PAGE_HEADERS = {"x-fertools": "page", "host": "127.0.0.1:8350"}
 HOSTS = frozenset({"127.0.0.1:8350"})
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP rating.test 127.0.0.1",
-)
-"""A browser that looks for nothing outside this machine, and takes this machine for `rating.test` too."""
 
 
 @pytest.fixture(scope="session")
@@ -144,15 +130,3 @@ def serve() -> Iterator[Callable[..., str]]:
     for server, thread in running:
         server.should_exit = True
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Return a headless Chromium; skip where none is installed."""
-    path = os.environ.get("FERTOOLS_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if path is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium, or name one in FERTOOLS_CHROMIUM)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(QUIET))
-        yield chromium
-        chromium.close()
