@@ -71,3 +71,9 @@ class Interrupted(FertoolsError):
     def __init__(self, message: str, *, exit_code: int = 130) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type where it says nothing."""
+    words = str(error).strip()
+    return words.splitlines()[0] if words else type(error).__name__

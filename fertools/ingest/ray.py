@@ -8,18 +8,17 @@ What is committed is a file in the workspace, so no result travels over the netw
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 
+from fertools.core.cluster import connected
 from fertools.core.errors import DeviceError, InputError
 from fertools.core.workspace import Workspace
 from fertools.ingest.engine import (
@@ -60,7 +59,7 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
     """
     if not items:
         return
-    with _connected(options.ray_address):
+    with connected(options.ray_address):
         resources = ray.cluster_resources()
         device = _choose_device(device, resources)
         there = int(resources.get("GPU" if device == "cuda" else "CPU", 1))
@@ -74,30 +73,6 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
             raise error.__cause__ from None
         finally:
             crew.dismiss()
-
-
-@contextmanager
-def _connected(address: str | None) -> Iterator[None]:
-    """Use the cluster at `address`, or the one that the caller is connected to already."""
-    if ray.is_initialized():
-        yield
-        return
-    # What a dataset of faces is worked on with is nobody else's business.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    before = signal.getsignal(signal.SIGTERM)
-    own = {} if address else {"include_dashboard": False}
-    try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
-    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        raise InputError(f"there is no Ray cluster at --ray-address {address} ({_first_line(error)})") from error
-    finally:
-        # Ray sets one of its own, and the exit code would no longer say that the state was saved.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _choose_device(wanted: str, resources: dict[str, float]) -> str:
@@ -261,7 +236,3 @@ class _Crew:
                 ray.kill(hand.actor)
         frames, faces = (self._before[place] + sum(hand.state[place] for hand in hands) for place in (0, 1))
         self._watch(frames, faces)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

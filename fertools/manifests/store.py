@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.core.errors import InputError, SchemaError
+from fertools.core.errors import InputError, SchemaError, first_line
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
@@ -87,7 +87,7 @@ def _said_of(path: Path) -> Iterator[None]:
         yield
     except pa.ArrowInvalid as error:
         raise SchemaError(
-            f"{path} cannot be read as Parquet ({_first_line(error)}); restore it or ingest again"
+            f"{path} cannot be read as Parquet ({first_line(error)}); restore it or ingest again"
         ) from error
 
 
@@ -248,7 +248,3 @@ def _with_layers_of(old: pa.Table, faces: pa.Table) -> pa.Table:
         carried = pc.if_else(known, pc.take(old[name], position), faces[name])
         faces = faces.set_column(faces.schema.get_field_index(name), faces.schema.field(name), carried)
     return faces
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

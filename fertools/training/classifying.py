@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from torch import nn
 
 from fertools.core import files
 from fertools.core.hashing import hash_file
-from fertools.training.balance import read_shares, weigh_faces
+from fertools.training.balance import weigh_faces
 from fertools.training.data import Faces, Side
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.feed import Feed
@@ -104,22 +103,6 @@ def train_classifier(job: Job) -> int:
     if job.team.is_first:
         _conclude(job, reader)
     return loop.iteration - begun
-
-
-def with_distributions(faces: Faces, root: Path, recipe: ClassifierRecipe) -> Faces:
-    """Return the faces with what raters said of them, where the recipe names a file of that.
-
-    Args:
-        faces: without.
-        root: folder that a relative path begins in.
-        recipe: with the path.
-
-    Raises:
-        InputError: see `read_shares`.
-    """
-    if not recipe.distributions:
-        return faces
-    return dataclasses.replace(faces, shares=read_shares(root / recipe.distributions, faces))
 
 
 def predict_side(job: Job, side: Side, path: Path, shares: Floats, points: Floats) -> None:

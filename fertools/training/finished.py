@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace
-from fertools.training.classifying import with_distributions
-from fertools.training.data import Faces, select_faces
+from fertools.training.data import Faces
+from fertools.training.faces_of import faces_of
 from fertools.training.folder import RunFolder
 from fertools.training.recipe import Origin, Recipe, Resolved, nearest
 from fertools.training.record import Record
@@ -98,18 +98,7 @@ def _reopen(workspace: Workspace, name: str, record: Record, kind: type[Kept]) -
             "train it again"
         )
     recipe = kind(**{key: entry["value"] for key, entry in record["recipe"].items()})
-    faces = select_faces(
-        workspace,
-        modality=recipe.modality,
-        test_fold=recipe.test_fold,
-        needs_emotion=recipe.needs_emotion,
-        needs_va=recipe.needs_va,
-        classes=recipe.class_names,
-        val_share=recipe.inner_validation,
-        seed=recipe.seed,
-    )
-    if isinstance(recipe, ClassifierRecipe):
-        faces = with_distributions(faces, workspace.root, recipe)
+    faces = faces_of(workspace, recipe)
     if faces.fingerprint() != record["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "

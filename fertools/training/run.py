@@ -12,10 +12,10 @@ from fertools.core import files, locking
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.choice import choose_recipe
-from fertools.training.classifying import train_classifier, with_distributions
-from fertools.training.data import select_faces
+from fertools.training.classifying import train_classifier
 from fertools.training.drawn import count_drawn
 from fertools.training.engine.team import Team
+from fertools.training.faces_of import faces_of
 from fertools.training.fitting import train_baseline
 from fertools.training.folder import RunFolder, check_run_name, refuse_another_run
 from fertools.training.generated import generated_path
@@ -24,7 +24,6 @@ from fertools.training.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.record import Record, describe_run
 from fertools.training.report import write_report
 from fertools.training.systems import Kind, find_system
-from fertools.training.systems.classifier_recipe import ClassifierRecipe
 from fertools.training.translating import train_translator
 
 
@@ -104,18 +103,7 @@ def train(
 
         check_tensorboard()
     recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
-    faces = select_faces(
-        workspace,
-        modality=recipe.modality,
-        test_fold=recipe.test_fold,
-        needs_emotion=recipe.needs_emotion,
-        needs_va=recipe.needs_va,
-        classes=recipe.class_names,
-        val_share=recipe.inner_validation,
-        seed=recipe.seed,
-    )
-    if isinstance(recipe, ClassifierRecipe):
-        faces = with_distributions(faces, workspace.root, recipe)
+    faces = faces_of(workspace, recipe)
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.

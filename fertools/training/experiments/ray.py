@@ -6,17 +6,14 @@ only its error travels back.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from fertools.core.errors import FertoolsError, InputError
+from fertools.core.cluster import connected
+from fertools.core.errors import FertoolsError, InputError, first_line
 from fertools.core.progress import Reporter, Silent
 from fertools.training.experiments.graph import Task, needed_by
 
@@ -38,7 +35,7 @@ def work(
     Raises:
         InputError: there is no cluster at the address.
     """
-    with _connected(address):
+    with connected(address):
         gpus = 1 if device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1 else 0
         remote = ray.remote(_carry_out).options(num_cpus=1, num_gpus=gpus, max_retries=2)
         waiting = list(tasks)
@@ -91,32 +88,5 @@ def _result(answer: Any) -> FertoolsError | None:
         # Told as it was there, without the lines that Ray puts around it.
         raise failed.cause from failed
     except RayError as failed:
-        return InputError(f"its worker died ({_first_line(failed)}); look into Ray's logs of it for the reason")
+        return InputError(f"its worker died ({first_line(failed)}); look into Ray's logs of it for the reason")
     return error
-
-
-@contextmanager
-def _connected(address: str | None) -> Iterator[None]:
-    """Use the cluster at `address`, or the one that the caller is connected to already."""
-    if ray.is_initialized():
-        yield
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    before = signal.getsignal(signal.SIGTERM)
-    own = {} if address else {"include_dashboard": False}
-    try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
-    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        raise InputError(f"there is no Ray cluster at --ray-address {address} ({_first_line(error)})") from error
-    finally:
-        # Ray sets one of its own, and the exit code would no longer say that what was done is kept.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
