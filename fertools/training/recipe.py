@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
@@ -84,7 +85,7 @@ class Course:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineRecipe(Recipe):
+class EngineRecipe(Recipe, ABC):
     """What the recipe of a system that the engine trains has."""
 
     batch_size: int = bounded(2)
@@ -118,9 +119,9 @@ class EngineRecipe(Recipe):
         """Names of the parts of a step that may have a precision of their own."""
         return ()
 
+    @abstractmethod
     def course(self, faces: int) -> Course:
         """Return how long a run over so many training faces is."""
-        raise NotImplementedError
 
 
 def read_precisions(text: str, parts: Iterable[str]) -> dict[str, str]:
