@@ -79,6 +79,32 @@ class AreaTable:
         means = bins.to(torch.float32).mul_(columns.repeat_interleave(3)).mul_(_reciprocal(bottom - top)[:, None])
         return means.sub_(centre / span).view(*means.shape[:2], width, 3)
 
+    def tiles(
+        self, height: int, width: int, corners: Tensor, size_px: int, *, centre: float = 0.0, span: float = 1.0
+    ) -> Tensor:
+        """Return squares out of what `shrink` returns of the first picture.
+
+        Args:
+            height: rows of the whole result of `shrink`.
+            width: its columns.
+            corners: (n, 2) int64 row and column where each square begins; beyond the last rows and columns the last
+                ones go on.
+            size_px: side of the squares.
+            centre: as for `shrink`.
+            span: likewise.
+
+        Returns:
+            float32 of shape (n, size_px, size_px, 3).
+        """
+        steps = torch.arange(size_px, device=self.sums.device)
+        rows, columns = (
+            edges_of(torch.tensor(length, device=steps.device), count, (first[:, None] + steps).clamp_max(count - 1))
+            for length, count, first in ((self.height, height, corners[:, 0]), (self.width, width, corners[:, 1]))
+        )
+        start = torch.zeros_like(corners[:, 0])
+        means = bin_means(self.sums[0].view(-1, 3), start, start + self.width + 1, rows, columns, span)
+        return means.sub_(centre / span)
+
     def crop(self, picture: Tensor, boxes: Tensor, size_px: int, *, centre: float = 0.0, span: float = 1.0) -> Tensor:
         """Return boxes of the pictures, each resized to `size_px` x `size_px`.
 

@@ -3,9 +3,9 @@
 P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
 left at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
 same settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
-In the mode `fast` O-Net is spared windows that show it the same as another one does, a fifth of all: the faces are the
-same, and where another of a face's windows wins, its box and points lie near those of the reference (see
-`docs/benchmarks.md` for how near).
+In the mode `fast` P-Net is spared places where the level above is sure that there is no face (see `descent`), and O-Net
+windows that show it the same as another one does, a fifth of all. The faces are the same, and where another of a
+face's windows wins, its box and points lie near those of the reference (see `docs/benchmarks.md` for how near).
 
 Kept from the reference because the results depend on it: windows rounded down to whole pixels, crops truncated to
 whole pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box
@@ -28,6 +28,7 @@ from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
 from fertools.faces.area import AreaTable
 from fertools.faces.candidates import Candidates, finished, suppress
+from fertools.faces.descent import LEAST_FACTOR, descend
 from fertools.faces.detections import Detections, Survey, nothing
 from fertools.faces.min_face import MinFace
 from fertools.faces.networks import ONet, PNet, RNet
@@ -198,8 +199,10 @@ class Detector:
 
     def _propose(self, table: AreaTable) -> Candidates:
         """First stage: windows of P-Net."""
-        strip_px = STRIP_PX if self.device.type == "cpu" else None
         scales = self._scales(table)
+        if self.mode == "fast" and self.device.type == "cpu" and self.factor >= LEAST_FACTOR:
+            return _proposed(descend(self._pnet, table, scales, self.thresholds[0], STRIP_PX))
+        strip_px = STRIP_PX if self.device.type == "cpu" else None
         return _proposed([propose(self._pnet, table, scale, self.thresholds[0], strip_px) for scale in scales])
 
     def _scales(self, table: Table) -> list[float]:

@@ -63,6 +63,36 @@ def pyramid(height: int, width: int, min_face_px: float, factor: float) -> Itera
         short *= factor
 
 
+@dataclass(frozen=True)
+class Level:
+    """One level of the pyramid.
+
+    Attributes:
+        scale: its size in that of the picture.
+        height: in pixels.
+        width: likewise.
+    """
+
+    scale: float
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, table: AreaTable, scale: float) -> Level:
+        """Return the level of a scale."""
+        return cls(scale, int(table.height * scale + 1), int(table.width * scale + 1))
+
+    @property
+    def rows(self) -> int:
+        """Steps of P-Net from top to bottom."""
+        return -(-self.height // 2) - 5
+
+    @property
+    def columns(self) -> int:
+        """Steps of P-Net from left to right."""
+        return -(-self.width // 2) - 5
+
+
 def propose(network: PNet, table: AreaTable, scale: float, threshold: float, strip_px: int | None) -> Proposals:
     """Return the windows of one pyramid level whose face probability reaches `threshold`.
 
@@ -73,28 +103,47 @@ def propose(network: PNet, table: AreaTable, scale: float, threshold: float, str
         threshold: least probability, between 0 and 1.
         strip_px: pixels of the level to work on at a time, about; None takes the level whole.
     """
-    height, width = int(table.height * scale + 1), int(table.width * scale + 1)
-    least = least_evidence(threshold)
-    feature_rows = -(-height // 2) - 5
-    step = feature_rows if strip_px is None else max(8, strip_px // (2 * width))
-    places: list[Tensor] = []
-    features: list[Tensor] = []
-    for first in range(0, feature_rows, step):
-        last = min(first + step, feature_rows)
-        rows = slice(2 * first, min(2 * last + PNet.WINDOW_PX - PNet.STRIDE_PX, height))
-        level = table.shrink(height, width, rows, centre=CENTRE, span=SPAN)
-        found = network(level.permute(0, 3, 1, 2))
-        place = (network.evidence(found) >= least).nonzero()
-        if len(place):
-            features.append(found[tuple(place.unbind(1))])
-            place[:, 1] += first
-            places.append(place)
-    if not places:
-        return _none()
-    scores, offsets = network.judge(torch.cat(features))
+    place, features, _ = scan(network, table, Level.of(table, scale), least_evidence(threshold), strip_px)
+    return judged(network, place, features, threshold, scale)
+
+
+def scan(
+    network: PNet, table: AreaTable, level: Level, least: float, strip_px: int | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Look at a whole level.
+
+    Args:
+        network: P-Net, on the device of `table`.
+        table: the pictures.
+        level: where to look.
+        least: log-odds from which a window is of interest.
+        strip_px: as for `propose`.
+
+    Returns:
+        Of the windows of interest: where each is (n, 3), its picture, row and column in steps of P-Net; its features
+        (n, 32); and its log-odds (n,).
+    """
+    step = level.rows if strip_px is None else max(8, strip_px // (2 * level.width))
+    places, features, odds = [], [], []
+    for first in range(0, level.rows, step):
+        last = min(first + step, level.rows)
+        rows = slice(2 * first, min(2 * last + PNet.WINDOW_PX - PNet.STRIDE_PX, level.height))
+        pixels = table.shrink(level.height, level.width, rows, centre=CENTRE, span=SPAN)
+        found = network(pixels.permute(0, 3, 1, 2))
+        evidence = network.evidence(found)
+        place = (evidence >= least).nonzero()
+        features.append(found[tuple(place.unbind(1))])
+        odds.append(evidence[tuple(place.unbind(1))])
+        place[:, 1] += first
+        places.append(place)
+    return torch.cat(places), torch.cat(features), torch.cat(odds)
+
+
+def judged(network: PNet, place: Tensor, features: Tensor, threshold: float, scale: float) -> Proposals:
+    """Return the windows at places (n, 3) of a level, with features (n, 32), whose probability reaches a threshold."""
+    scores, offsets = network.judge(features)
     keep = scores >= threshold
-    place = torch.cat(places)[keep]
-    return _in_reading_order(place.cpu().numpy(), scores[keep].cpu().numpy(), offsets[keep].cpu().numpy(), scale)
+    return _in_reading_order(place[keep].cpu().numpy(), scores[keep].cpu().numpy(), offsets[keep].cpu().numpy(), scale)
 
 
 def _in_reading_order(
@@ -117,8 +166,3 @@ def windows_at(steps: NDArray[np.int64], scale: float) -> NDArray[np.float32]:
 def least_evidence(threshold: float) -> float:
     """Return the log-odds from which a window is worth judging against a threshold of its probability."""
     return float(np.log(threshold / (1 - threshold))) - _SLACK
-
-
-def _none() -> Proposals:
-    four = np.zeros((0, 4), np.float32)
-    return Proposals(np.zeros(0, np.int64), four, np.zeros(0, np.float32), four)
