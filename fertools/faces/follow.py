@@ -5,9 +5,9 @@ so of all windows only those around it need be looked at (`Detector.detect_near`
 search for a few hundredths of its cost. `search_between` does that in a block of frames whose first and last were
 searched in full:
 
-1. A face that is in both is expected on the straight line between, one that is in the first or the last only where it
-   was; so is what the full search doubts, for a face that comes and goes with the detector's doubts is in neither. All
-   frames are looked at in one go, which keeps the networks' batches long.
+1. A face that is in both is expected on the straight line between, one that is in the first or the last only where its
+   picture moves to. What the full search doubts is expected where it was, for a face that comes and goes with the
+   detector's doubts is in neither. All frames are looked at in one go, which keeps the networks' batches long.
 2. Where a face is missing it is followed, forward from the first and backward from the last, to where its picture
    moved. A face that appears or leaves in the middle is so found from the end that has it.
 3. Where a sure face was lost on the way and one in about the same place was lost on the way back, with frames between
@@ -45,6 +45,9 @@ _FASTEST = 0.6
 _PATIENCE = 3
 """Frames in a row that a face may not be found in before it is no longer expected."""
 
+_SEEN = 0.75
+"""Intersection over union of a place with one that was looked at, from which there is nothing new to find there."""
+
 PATCH_PX = 24
 _LIKE = 0.5
 """Least correlation of a patch with the place that it is said to have moved to."""
@@ -64,12 +67,11 @@ def search_between(detector: Detector, frames: Frames, first: Survey, last: Surv
     """
     if len(frames) == 2:
         return []
-    starts, ends = (np.concatenate([survey.faces.boxes, survey.doubtful]) for survey in (first, last))
-    inner = detector.detect_near(frames[1:-1], _expected(starts, ends, len(frames)))
-    found = [first.faces, *inner, last.faces]
-    lost = _chase(detector, frames, found, range(len(frames)))
+    seen = _expected(frames, first, last)
+    found = [first.faces, *detector.detect_near(frames[1:-1], seen[1:-1]), last.faces]
+    lost = _chase(detector, frames, found, seen, range(len(frames)))
     # A face that the way forward arrived with needs no way back.
-    unmet = [chase for chase in _chase(detector, frames, found, range(len(frames) - 1, -1, -1)) if chase.sure]
+    unmet = [chase for chase in _chase(detector, frames, found, seen, range(len(frames) - 1, -1, -1)) if chase.sure]
     if _is_broken([chase for chase in lost if chase.sure], unmet):
         middle = len(frames) // 2
         (again,) = detector.survey([frames[middle]])
@@ -78,15 +80,29 @@ def search_between(detector: Detector, frames: Frames, first: Survey, last: Surv
     return found[1:-1]
 
 
-def _expected(first: NDArray[np.float32], last: NDArray[np.float32], count: int) -> list[NDArray[np.float32]]:
-    """Return where faces (n, 4) and (m, 4) of the first and last of `count` frames are expected in those between."""
-    pairs = _paired(first, last)
-    ways = [(first[one], last[other]) for one, other in pairs]
-    # Of one end only: it stays where it is seen.
-    ways += [(box, box) for place, box in enumerate(first) if place not in [one for one, _ in pairs]]
-    ways += [(box, box) for place, box in enumerate(last) if place not in [other for _, other in pairs]]
-    starts, ends = (np.array([way[end] for way in ways], np.float32).reshape(-1, 4) for end in (0, 1))
-    return [starts + (ends - starts) * np.float32(step / (count - 1)) for step in range(1, count - 1)]
+def _expected(frames: Frames, first: Survey, last: Survey) -> list[NDArray[np.float32]]:
+    """Return where faces are expected in each of the frames, (n, 4) boxes, first and last included."""
+    starts, ends = (np.concatenate([survey.faces.boxes, survey.doubtful]) for survey in (first, last))
+    pairs = _paired(starts, ends)
+    share = np.linspace(0, 1, len(frames), dtype=np.float32)[:, None]
+    ways = [starts[one] + (ends[other] - starts[one]) * share for one, other in pairs]
+    count = len(frames)
+    for survey, boxes, met, order in (
+        (first, starts, {one for one, _ in pairs}, range(count)),
+        (last, ends, {other for _, other in pairs}, range(count - 1, -1, -1)),
+    ):
+        for place in sorted(set(range(len(boxes))) - met):
+            sure = place < len(survey.faces) and survey.faces.scores[place] >= SURE
+            ways.append(_drift(frames, boxes[place], order) if sure else np.tile(boxes[place], (count, 1)))
+    return list(np.array(ways, np.float32).reshape(len(ways), count, 4).transpose(1, 0, 2))
+
+
+def _drift(frames: Frames, box: Box, order: range) -> NDArray[np.float32]:
+    """Return where (frames, 4) the picture in a box of the first frame of `order` moves to."""
+    way = np.tile(box, (len(frames), 1))
+    for before, here in pairwise(order):
+        way[here] = way[before] + np.tile(step_between(frames[before], frames[here], way[before]), 2)
+    return way
 
 
 def _paired(first: NDArray[np.float32], last: NDArray[np.float32]) -> list[tuple[int, int]]:
@@ -121,10 +137,12 @@ class _Chase:
     lost: int = field(default=0)
 
 
-def _chase(detector: Detector, frames: Frames, found: list[Detections], order: range) -> list[_Chase]:
+def _chase(
+    detector: Detector, frames: Frames, found: list[Detections], seen: list[NDArray[np.float32]], order: range
+) -> list[_Chase]:
     """Follow the faces of the first frame of `order` through the others; return those that do not arrive.
 
-    What is met on the way and was not found before is added to `found`.
+    What is met on the way and was not found before is added to `found`, and where it was looked for to `seen`.
     """
     start = found[order[0]]
     chases = [_Chase(box, order[0], bool(score >= SURE)) for box, score in zip(start.boxes, start.scores, strict=True)]
@@ -133,14 +151,16 @@ def _chase(detector: Detector, frames: Frames, found: list[Detections], order: r
         missing = _meet(alive, found[here], here)
         # The last frame was searched in full.
         if missing and here != order[-1]:
-            guesses = [_guess(chase, frames[before], frames[here]) for chase in missing]
-            (more,) = detector.detect_near([frames[here]], [np.array(guesses, np.float32)])
-            new = _apart(more, found[here])
-            if len(new):
-                found[here] = join([found[here], new])
-            for chase, guess in zip(missing, guesses, strict=True):
-                chase.box = guess
-            missing = _meet(missing, more, here)
+            for chase in missing:
+                chase.box = _guess(chase, frames[before], frames[here])
+            guesses = np.array([chase.box for chase in missing])
+            # Where one was looked for already there is nothing that is not found yet.
+            unseen = guesses[overlaps(guesses, seen[here]).max(axis=1, initial=0) < _SEEN]
+            if len(unseen):
+                (more,) = detector.detect_near([frames[here]], [unseen])
+                seen[here] = np.concatenate([seen[here], unseen])
+                found[here] = join([found[here], _apart(more, found[here])])
+            missing = _meet(missing, found[here], here)
         for chase in missing:
             chase.lost += 1
     return [chase for chase in chases if chase.met != order[-1]]
@@ -193,9 +213,11 @@ def step_between(before: NDArray[np.uint8], after: NDArray[np.uint8], box: NDArr
 
 
 def _shrunk(part: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-    size = max(2, round(grey.shape[1] * scale)), max(2, round(grey.shape[0] * scale))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    size = max(2, round(part.shape[1] * scale)), max(2, round(part.shape[0] * scale))
+    # Of much that is averaged, every n-th pixel says the same.
+    step = max(1, int(1 / (3 * scale)))
+    small = cv2.resize(part[::step, ::step], size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _is_broken(forward: list[_Chase], backward: list[_Chase]) -> bool:

@@ -90,6 +90,30 @@ def test_one_face(
     assert calls == searched
 
 
+def test_a_face_of_one_end_is_expected_where_its_picture_moves_to(
+    detector: Detector, portrait: NDArray[np.uint8]
+) -> None:
+    """Walking through the picture until it is gone, it is met in the one look at all frames."""
+    frames = _scene(portrait, lambda index: (10 + 30 * index, 30) if index < 9 else None)
+    full = detector.survey(frames)
+    met: list[int] = []
+
+    class Noting(Detector):
+        def __init__(self) -> None:
+            self.__dict__.update(detector.__dict__)
+
+        def detect_near(
+            self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+        ) -> list[Detections]:
+            found = detector.detect_near(frames, boxes)
+            met.append(sum(map(len, found)))
+            return found
+
+    search_between(Noting(), frames, full[0], full[-1])
+    assert met[0] == 8
+    assert not any(met[1:])
+
+
 def test_a_face_that_is_hidden_for_long_is_searched_for_in_between(
     detector: Detector, portrait: NDArray[np.uint8]
 ) -> None:
