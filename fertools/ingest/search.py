@@ -12,12 +12,11 @@ the same for every number of threads and after every stop.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fertools.core.errors import Interrupted
@@ -25,14 +24,13 @@ from fertools.faces.cascade import Detector
 from fertools.faces.detections import Detections, Survey
 from fertools.faces.follow import search_between
 from fertools.ingest.findings import Findings
+from fertools.ingest.threads import Threads
 from fertools.sources.videos import BrokenVideoError, Frame
 
 _Found = Future[list[Detections]]
 _Surveyed = Future[list[Survey]]
 _Unit = tuple[list[Frame], _Found]
 """Frames, and what will be found in each of them."""
-
-_Result = TypeVar("_Result")
 
 LONGEST_BLOCK, SHORTEST_BLOCK = 16, 4
 """Two thirds of a second, so that nobody who is worth a face comes and goes unseen; and the least that saves much."""
@@ -56,15 +54,11 @@ class Search:
         on_cpu = detector.device.type == "cpu"
         self._batch_size = 1 if on_cpu else batch_size
         self._threads = threads if on_cpu else 1
-        self._pool: ThreadPoolExecutor | None = None
-        if self._threads > 1:
-            # torch counts its own threads per thread that calls it; with one each, ours do not fight over the cores.
-            self._pool = ThreadPoolExecutor(self._threads, "search", torch.set_num_threads, (1,))
+        self._pool = Threads(self._threads)
 
     def close(self) -> None:
         """Let the threads go; frames that none has begun are dropped."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
 
     def run(self, frames: Iterable[Frame], findings: Findings) -> Generator[tuple[Frame, Detections], None, None]:
         """Yield each frame with its faces.
@@ -92,7 +86,7 @@ class Search:
                 if not ahead:
                     break
                 # One unit more than there are threads waits, so that no thread ever does.
-                if unit is None or len(ahead) > (self._threads if self._pool else 0):
+                if unit is None or len(ahead) > (self._threads if self._threads > 1 else 0):
                     searched, future = ahead.popleft()
                     for found in future.result():
                         # Out of the list, so that a frame is gone when its caller is through with it.
@@ -112,7 +106,7 @@ class Search:
         """Yield frames, each searched in full."""
         for batch in _lists(frames, self._batch_size):
             known = _known(batch, findings)
-            yield batch, self._submit(self.detector.detect, [frame.rgb for frame in batch]) if known is None else known
+            yield batch, known or self._pool.submit(self.detector.detect, [frame.rgb for frame in batch])
 
     def _blocks(self, frames: Iterable[Frame], findings: Findings) -> Iterator[_Unit]:
         """Yield blocks of frames that are followed through from both sides."""
@@ -133,8 +127,7 @@ class Search:
             yield unit
             block = block[-1:]
         if block:
-            known = _known(block, findings)
-            yield block, known or self._submit(_faces_of, begin or self._survey(block[0]))
+            yield block, _known(block, findings) or self._pool.after([begin or self._survey(block[0])], _faces_of)
         if trouble is not None:
             raise trouble
 
@@ -148,30 +141,20 @@ class Search:
         if (known := _known(block[:-1], findings)) is not None:
             return (block[:-1], known), None
         first, last = begin or self._survey(block[0]), self._survey(block[-1])
-        found = self._submit(_follow, self.detector, [frame.rgb for frame in block], first, last)
-        return (block[:-1], found), last
+        follow = partial(_follow, self.detector, [frame.rgb for frame in block])
+        return (block[:-1], self._pool.after([first, last], follow)), last
 
     def _survey(self, frame: Frame) -> _Surveyed:
-        return self._submit(self.detector.survey, [frame.rgb])
-
-    def _submit(self, work: Callable[..., list[_Result]], *arguments: object) -> Future[list[_Result]]:
-        if self._pool is not None:
-            return self._pool.submit(work, *arguments)
-        done: Future[list[_Result]] = Future()
-        done.set_result(work(*arguments))
-        return done
+        return self._pool.submit(self.detector.survey, [frame.rgb])
 
 
-def _follow(
-    detector: Detector, pictures: list[NDArray[np.uint8]], begin: _Surveyed, end: _Surveyed
-) -> list[Detections]:
-    # Both searches were given to the threads before this, and threads take work in order: waiting cannot deadlock.
-    (first,), (last,) = begin.result(), end.result()
+def _follow(detector: Detector, pictures: list[NDArray[np.uint8]], surveys: list[list[Survey]]) -> list[Detections]:
+    (first,), (last,) = surveys
     return [first.faces, *search_between(detector, pictures, first, last)]
 
 
-def _faces_of(surveyed: _Surveyed) -> list[Detections]:
-    return [survey.faces for survey in surveyed.result()]
+def _faces_of(surveys: list[list[Survey]]) -> list[Detections]:
+    return [survey.faces for (survey,) in surveys]
 
 
 def _known(frames: list[Frame], findings: Findings) -> _Found | None:
