@@ -46,7 +46,9 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """
     temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # Asked first: making a folder that is there takes as long as the whole of a small file.
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if flush:
             _flush(temporary)
