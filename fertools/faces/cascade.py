@@ -45,7 +45,7 @@ _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 
 # Tables of this many pixels, around places in several frames, are held at a time: memory that the allocator keeps and
 # uses again. Larger ones it takes from the system anew, which costs more than all that is done with them.
-_PATCH_PIXELS = 3_000_000
+_PATCH_PIXELS = 6_000_000
 
 MODES = ("fast", "exact")
 

@@ -188,13 +188,18 @@ def measure(video: Path, name: str, runs: int, options: Sequence[str], reference
         loops = statistics.median(run.loop_s for run in program)
         starts = statistics.median(run.start_s for run in program)
         peak_mb = statistics.median(run.peak_mb for run in program)
-        print(f"  {label}  {frames / loops:7.1f} frames/s after {starts:.2f} s to start; {peak_mb:.0f} MB at most")
+        pace = f"{frames / loops:7.1f} frames/s" if loops > 0 else "no time at all"
+        print(f"  {label}  {pace} after {starts:.2f} s to start; {peak_mb:.0f} MB at most")
     pairs = list(zip(peers, ours, strict=True))
     whole = statistics.median((peer.start_s + peer.loop_s) / (our.start_s + our.loop_s) for peer, our in pairs)
     steady = statistics.median(peer.loop_s / our.loop_s for peer, our in pairs)
     share = statistics.median(seconds / run.loop_s for seconds, run in zip(decoding, ours, strict=True))
-    print(f"  ratio            {whole:7.2f} of whole processes, {steady:.2f} without their starts")
-    print(f"  decoding alone   {frames / statistics.median(decoding):7.1f} frames/s, of which ours is {share:.1%}")
+    if min(run.loop_s for run in ours) <= 0:
+        # A short clip takes less than a machine's pace changes between the start that is measured and the run.
+        print(f"  ratio            {whole:7.2f} of whole processes; too short to take the starts off, try --frames")
+    else:
+        print(f"  ratio            {whole:7.2f} of whole processes, {steady:.2f} without their starts")
+        print(f"  decoding alone   {frames / statistics.median(decoding):7.1f} frames/s, of which ours is {share:.1%}")
     print(f"  its faces that we have {compare(peers[-1].faces, ours[-1].faces)}")
     print(f"  our faces that it has  {compare(ours[-1].faces, peers[-1].faces)}")
     if reference:

@@ -52,8 +52,8 @@ def test_with_every_place_in_doubt_it_is_the_whole_pyramid(
     network: PNet, faces: Picture, monkeypatch: pytest.MonkeyPatch, chunk_px: int, size: tuple[int, int]
 ) -> None:
     """Tiles that cover a level see what strips of it see, between tiles and where tiles reach beyond the level."""
-    monkeypatch.setattr(descent, "_WHOLE_STEPS", 0)
-    monkeypatch.setattr(descent, "DOUBT", 1e-12)
+    for name, value in (("_WHOLE_STEPS", 0), ("_GATED", 99), ("_WORTH", np.inf), ("DOUBT", 1e-12)):
+        monkeypatch.setattr(descent, name, value)
     table = AreaTable.of([faces[: size[0], : size[1]]])
     scales = list(pyramid(*size, MIN_FACE_PX, FACTOR))
     ours = descend(network, table, scales, 0.6, chunk_px)
@@ -77,14 +77,28 @@ def _within(level: Level, windows: Proposals) -> NDArray[np.bool_]:
     return np.asarray((windows.boxes[:, 2:] <= last).all(axis=1))
 
 
-def test_what_it_passes_over_is_what_the_level_above_is_sure_about(network: PNet, faces: Picture) -> None:
+def test_what_it_passes_over_is_what_the_level_above_is_sure_about(
+    network: PNet, faces: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(descent, "_WORTH", np.inf)
     ours, whole = _both(network, faces)
     for one, other in zip(ours, whole, strict=True):
         windows = {tuple(box) for box in one.boxes.tolist()}
         assert windows <= {tuple(box) for box in other.boxes.tolist()}
-    # The smallest level is looked at whole, and something is saved somewhere.
-    assert len(ours[-1].scores) == len(whole[-1].scores)
+    # Only the three finest levels are passed over in part, and something is saved somewhere.
+    assert [len(level.scores) for level in ours[3:]] == [len(level.scores) for level in whole[3:]]
     assert sum(len(level.scores) for level in ours) < sum(len(level.scores) for level in whole)
+
+
+def test_a_level_most_of_which_is_in_doubt_is_read_in_rows(
+    network: PNet, portrait: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles share pixels: so many that all of them would be two and a half times the level."""
+    monkeypatch.setattr(descent, "DOUBT", 1e-12)
+    monkeypatch.setattr(AreaTable, "tiles", lambda *_, **__: pytest.fail("tiles were read"))
+    ours, whole = _both(network, portrait)
+    for one, other in zip(ours, whole, strict=True):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
 
 
 def test_most_of_a_picture_with_few_faces_is_passed_over(
@@ -131,7 +145,7 @@ def test_a_place_leads_to_the_same_place_of_the_next_level() -> None:
 
 
 def test_a_low_threshold_doubts_more(network: PNet, faces: Picture) -> None:
-    """What is asked for from 0.1 up must not be passed over for a doubt of 0.15."""
+    """What is asked for from 0.1 up must not be passed over for a doubt of 0.2."""
     table = AreaTable.of([faces])
     scales = list(pyramid(table.height, table.width, MIN_FACE_PX, FACTOR))
     low = descend(network, table, scales, 0.1, STRIP_PX)
