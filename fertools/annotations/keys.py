@@ -76,7 +76,7 @@ def match_rows(workspace: Workspace, faces: pa.Table, table: LabelTable, key: Ke
     """
     if key == "face_id":
         return _by_face(faces, table.columns["face_id"], report)
-    sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded"])
+    sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded", "status"])
     source = find_sources(workspace, sources, table.columns["source"], report)
     source_of_face = _numbers(pc.index_in(faces["source_id"], value_set=sources["source_id"].combine_chunks()))
     if key == "source":
@@ -110,6 +110,13 @@ def find_sources(workspace: Workspace, sources: pa.Table, names: Sequence[str], 
         else:
             report(row, answer)
     return numbers
+
+
+def count_rows_of_copies(workspace: Workspace, names: Sequence[str]) -> int:
+    """Return how many of the names mean a source that is a copy of another: its faces stand under that one alone."""
+    sources = store.read_sources(workspace, ["source_id", "path", "status"])
+    numbers = find_sources(workspace, sources, names, lambda _row, _problem: None)
+    return int(_copies(sources)[numbers[numbers >= 0]].sum())
 
 
 class SourceFinder:
@@ -171,7 +178,8 @@ class SourceFinder:
 
 
 def _find_frames(sources: pa.Table, source: Integers, texts: Sequence[str], report: Report) -> Integers:
-    decoded = _numbers(sources["frames_decoded"])
+    # A copy was never decoded: how many frames it has is known of the file that it is a copy of.
+    decoded = np.where(_copies(sources), _FRAMES, _numbers(sources["frames_decoded"]))
     paths = sources["path"]
     frames = np.full(len(texts), -1, np.int64)
     for row, text in enumerate(texts):
@@ -183,6 +191,10 @@ def _find_frames(sources: pa.Table, source: Integers, texts: Sequence[str], repo
         else:
             frames[row] = int(text) if source[row] >= 0 else -1
     return frames
+
+
+def _copies(sources: pa.Table) -> npt.NDArray[np.bool_]:
+    return np.array([status == "duplicate" for status in sources["status"].to_pylist()], bool)
 
 
 def _numbers(array: pa.Array | pa.ChunkedArray) -> Integers:

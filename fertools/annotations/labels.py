@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from fertools.annotations.formats.plain import read_plain_csv
 from fertools.annotations.formats.table import LabelTable, ReadOptions
-from fertools.annotations.keys import KEY_COLUMNS, Key, Rows, find_key, match_rows
+from fertools.annotations.keys import KEY_COLUMNS, Key, Rows, count_rows_of_copies, find_key, match_rows
 from fertools.annotations.moments import place_in_time
 from fertools.annotations.prior import without_priors
 from fertools.core.errors import InputError
@@ -46,6 +46,8 @@ class ImportSummary:
         labelled: per label column of the file, faces that got or had the file's value.
         changed: faces whose row in the manifest is other than before; 0 the second time.
         priors_dropped: faces whose prior valence and arousal went, because it belonged to another emotion.
+        rows_of_copies: rows that label nothing because they name a file that is a copy of another, whose faces stand
+            under that one; `manifests/sources.parquet` says which.
         ignored: columns of the file that mean nothing here.
     """
 
@@ -55,6 +57,7 @@ class ImportSummary:
     labelled: dict[str, int]
     changed: int
     priors_dropped: int
+    rows_of_copies: int
     ignored: tuple[str, ...]
 
 
@@ -98,6 +101,7 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
     with changing(workspace, "importing labels") as faces:
         problems = _Problems()
         rows_read, names = len(table), tuple(table.columns)
+        named = list(table.columns.get("source", ()))
         by_time = not {"face_id", "frame_index"} & set(names) and {"source", "pts_s"} <= set(names)
         if by_time:
             table = place_in_time(workspace, faces, table, LABEL_COLUMNS, problems.add)
@@ -118,7 +122,8 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         after, summary = _applied(faces, table, rows, values, chosen)
         known = {*LABEL_COLUMNS, *KEY_COLUMNS[chosen], *(("source", "pts_s", "end_s") if by_time else ())}
         ignored = tuple(name for name in names if name not in known)
-        summary = replace(summary, rows=rows_read, ignored=ignored)
+        copies = count_rows_of_copies(workspace, named) if chosen != "face_id" or by_time else 0
+        summary = replace(summary, rows=rows_read, rows_of_copies=copies, ignored=ignored)
         if summary.changed:
             store.write_table(workspace.manifest, FACES, after)
     return summary
@@ -238,6 +243,7 @@ def _applied(
         labelled=labelled,
         changed=int(differs(faces, after, LAYERS).sum()),
         priors_dropped=int(dropped.sum()),
+        rows_of_copies=0,
         ignored=(),
     )
     return after, summary

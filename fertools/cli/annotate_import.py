@@ -37,7 +37,5 @@ def command(
     order = [name.strip() for name in classes.split(",")] if classes is not None else None
     summary = import_annotations(open_workspace(folder), format_name, paths, source=source, axis=axis, classes=order)
     result: dict[str, Any] = {name.replace("_", " "): value for name, value in vars(summary).items()}
-    if not as_json:
-        result |= {name: ", ".join(value) or "none" for name, value in result.items() if isinstance(value, tuple)}
     print_result(result, as_json)
     return 0

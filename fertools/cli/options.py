@@ -70,9 +70,11 @@ def describe_summary(workspace: Workspace, summary: IngestSummary, as_json: bool
 
 
 def describe(value: Any) -> str:
-    """Return a value as words: counts of a table as `3 done, 1 failed`, none as `none`."""
+    """Return a value as words: counts of a table as `3 done, 1 failed`, names parted by commas, nothing as `none`."""
     if isinstance(value, dict):
         return ", ".join(f"{count:,} {name}" for name, count in value.items()) or "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)

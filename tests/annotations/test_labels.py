@@ -43,6 +43,16 @@ def _cells(workspace: Workspace, *names: str) -> dict[str, tuple[Any, ...]]:
     return {key: tuple(row[name] for name in names) for key, row in faces_of(workspace).items()}
 
 
+@pytest.mark.parametrize("columns", ["source,emotion\n{},anger", "source,frame_index,emotion\n{},0,anger"])
+def test_a_row_about_a_copy_of_another_file_is_counted(tmp_path: Path, columns: str) -> None:
+    """Its faces stand under the file it is a copy of; a label that reaches nobody must not look as if it did."""
+    copy = source("x/copy.mp4", status="duplicate", reason="same content as x/clip.mp4", frames_decoded=None)
+    sources = [source("x/clip.mp4"), copy]
+    workspace = build(tmp_path / "w", [face("a", "x/clip.mp4", 0)], sources, crops=True)
+    assert _import(workspace, columns.format("copy.mp4")).rows_of_copies == 1
+    assert _import(workspace, columns.format("clip.mp4")).rows_of_copies == 0
+
+
 def test_labels_by_face_reach_that_face_with_their_origin(workspace: Workspace) -> None:
     summary = _import(
         workspace, f"face_id,emotion,valence,arousal,intensity,subject_id\n{A},Joyful,0.5,-0.25,0.75,x1\n"
@@ -54,6 +64,7 @@ def test_labels_by_face_reach_that_face_with_their_origin(workspace: Workspace) 
         labelled={"emotion": 1, "valence": 1, "arousal": 1, "intensity": 1, "subject_id": 1},
         changed=1,
         priors_dropped=0,
+        rows_of_copies=0,
         ignored=(),
     )
     row = faces_of(workspace)[A]
