@@ -65,7 +65,8 @@ def _effective_subjects(face_ids: list[str], subject_ids: list[str | None], pare
     ]
     if missing := subjects.count(None):
         raise InputError(
-            f"{missing} of {len(subjects)} kept faces have no subject, so nothing can keep a person on one side; "
+            f"{missing} of {len(subjects)} kept faces have no subject ({face_ids[subjects.index(None)]} is the first), "
+            "so nothing can keep a person on one side; "
             "give subjects with --subject-from at ingest, or import a table with a subject_id column"
         )
     return [subject for subject in subjects if subject is not None]

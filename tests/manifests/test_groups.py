@@ -86,9 +86,9 @@ def test_a_generated_face_goes_with_its_parent() -> None:
     assert _grouped(_table(rows, parent_id=parents)) == {frozenset({"f0", "f1", "f2", "f3"}), frozenset({"f4"})}
 
 
-def test_faces_without_a_subject_are_refused_with_their_number() -> None:
-    with pytest.raises(InputError, match="1 of 2 kept faces have no subject"):
-        group_faces(_table([("a", 0, None, "folder"), ("a", 1, "x", "folder")]))
+def test_faces_without_a_subject_are_refused_with_their_number_and_the_first() -> None:
+    with pytest.raises(InputError, match=r"1 of 2 kept faces have no subject \(f1 is the first\)"):
+        group_faces(_table([("a", 0, "x", "folder"), ("a", 1, None, "folder")]))
 
 
 @given(
