@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import fields_of, json_option, open_workspace, print_result, workspace_option
 
 SUBCOMMANDS: dict[str, str] = {
     "agreement": "Say how far raters agree.",
@@ -94,11 +94,11 @@ def command(
     if labels is not None:
         from fertools.annotations.labels import import_labels
 
-        result |= _words(import_labels(workspace, labels))
+        result |= fields_of(import_labels(workspace, labels))
     if prior:
         from fertools.annotations.prior import fill_prior
 
-        result |= _words(fill_prior(workspace, overwrite=overwrite))
+        result |= fields_of(fill_prior(workspace, overwrite=overwrite))
     print_result(result, as_json)
     return 0
 
@@ -134,8 +134,3 @@ def _serve(
     place = Place(host, port, token)
     serve(workspace, Settings(tasks, plan, raters, ghosts), place, browser=not no_browser, announce=announce)
     return 0
-
-
-def _words(summary: object) -> dict[str, Any]:
-    """Return the fields of a summary under names to be read."""
-    return {name.replace("_", " "): value for name, value in vars(summary).items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import fields_of, json_option, open_workspace, print_result, workspace_option
 
 
 @click.command("import")
@@ -36,6 +36,6 @@ def command(
 
     order = [name.strip() for name in classes.split(",")] if classes is not None else None
     summary = import_annotations(open_workspace(folder), format_name, paths, source=source, axis=axis, classes=order)
-    result: dict[str, Any] = {name.replace("_", " "): value for name, value in vars(summary).items()}
+    result: dict[str, Any] = fields_of(summary)
     print_result(result, as_json)
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import fields_of, json_option, open_workspace, print_result, workspace_option
 
 
 @click.command("publish")
@@ -34,7 +34,7 @@ def command(folder: Path, method: Any, lag_s: float, raters: tuple[str, ...], ov
     from fertools.annotations.publish import publish
 
     summary = publish(open_workspace(folder), method=method, lag_s=lag_s, raters=raters, overwrite=overwrite)
-    result: dict[str, Any] = {name.replace("_", " "): value for name, value in vars(summary).items()}
+    result: dict[str, Any] = fields_of(summary)
     if not as_json:
         result["raters"] = ", ".join(summary.raters)
         result["weights"] = "; ".join(

@@ -49,6 +49,11 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {describe(value)}")
 
 
+def fields_of(summary: object) -> dict[str, Any]:
+    """Return the fields of a summary under names to be read."""
+    return {name.replace("_", " "): value for name, value in vars(summary).items()}
+
+
 def describe_summary(workspace: Workspace, summary: IngestSummary, as_json: bool) -> dict[str, Any]:
     """Return what an ingest or a merge prints: the totals of `workspace`, and as JSON each source that failed."""
     result: dict[str, Any] = {
