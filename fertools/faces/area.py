@@ -79,57 +79,45 @@ class AreaTable:
         means = bins.to(torch.float32).mul_(columns.repeat_interleave(3)).mul_(_reciprocal(bottom - top)[:, None])
         return means.sub_(centre / span).view(*means.shape[:2], width, 3)
 
-    def tiles(
-        self, height: int, width: int, corners: Tensor, size_px: int, *, centre: float = 0.0, span: float = 1.0
-    ) -> Tensor:
-        """Return squares out of what `shrink` returns of the first picture.
+    def windows(self, picture: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where boxes of the pictures are in the tables, for `crop`.
 
         Args:
-            height: rows of the whole result of `shrink`.
-            width: its columns.
-            corners: (n, 2) int64 row and column where each square begins; beyond the last rows and columns the last
-                ones go on.
-            size_px: side of the squares.
-            centre: as for `shrink`.
-            span: likewise.
+            picture: (n,) which picture each box is of.
+            boxes: (n, 4) x1, y1, x2, y2, all pixels from (x1, y1) to (x2 - 1, y2 - 1), inside the picture.
 
         Returns:
-            float32 of shape (n, size_px, size_px, 3).
+            (n, 4): the entry of `sums`, seen as one list, that holds the upper left corner; entries to a row; width
+            and height of the box.
         """
-        steps = torch.arange(size_px, device=self.sums.device)
-        rows, columns = (
-            edges_of(torch.tensor(length, device=steps.device), count, (first[:, None] + steps).clamp_max(count - 1))
-            for length, count, first in ((self.height, height, corners[:, 0]), (self.width, width, corners[:, 1]))
-        )
-        start = torch.zeros_like(corners[:, 0])
-        means = bin_means(self.sums[0].view(-1, 3), start, start + self.width + 1, rows, columns, span)
-        return means.sub_(centre / span)
-
-    def crop(self, picture: Tensor, boxes: Tensor, size_px: int, *, centre: float = 0.0, span: float = 1.0) -> Tensor:
-        """Return boxes of the pictures, each resized to `size_px` x `size_px`.
-
-        Args:
-            picture: (n,) int64, which picture each box is of.
-            boxes: (n, 4) int64 x1, y1, x2, y2, all pixels from (x1, y1) to (x2 - 1, y2 - 1), inside the picture.
-            size_px: side of the results; may be larger than a box.
-            centre: subtracted from each average.
-            span: what the difference is divided by.
-
-        Returns:
-            float32 of shape (n, size_px, size_px, 3).
-        """
-        x1, y1, x2, y2 = boxes.unbind(1)
-        steps = torch.arange(size_px, device=self.sums.device)
         across = self.width + 1
-        start = (picture * (self.height + 1) + y1) * across + x1
-        rows, columns = edges_of((y2 - y1)[:, None], size_px, steps), edges_of((x2 - x1)[:, None], size_px, steps)
-        means = bin_means(self.sums.reshape(-1, 3), start, torch.full_like(start, across), rows, columns, span)
-        return means.sub_(centre / span)
+        start = (picture * (self.height + 1) + boxes[:, 1]) * across + boxes[:, 0]
+        sides = boxes[:, 2:] - boxes[:, :2]
+        return np.column_stack([start, np.full_like(start, across), sides])
 
     def _edges(self, length: int, bins: int) -> tuple[Tensor, Tensor]:
         return edges_of(
             torch.tensor(length, device=self.sums.device), bins, torch.arange(bins, device=self.sums.device)
         )
+
+
+def crop(sums: Tensor, windows: NDArray[np.int64], size_px: int, *, centre: float = 0.0, span: float = 1.0) -> Tensor:
+    """Return windows of pictures, each resized to `size_px` x `size_px`.
+
+    Args:
+        sums: (..., 3) int32, the tables.
+        windows: (n, 4) as the tables' `windows` gives them.
+        size_px: side of the results; may be larger than a window.
+        centre: subtracted from each average.
+        span: what the difference is divided by.
+
+    Returns:
+        float32 of shape (n, size_px, size_px, 3).
+    """
+    start, across, width, height = torch.from_numpy(windows).to(sums.device).unbind(1)
+    steps = torch.arange(size_px, device=sums.device)
+    rows, columns = (edges_of(side[:, None], size_px, steps) for side in (height, width))
+    return bin_means(sums.reshape(-1, 3), start, across, rows, columns, span).sub_(centre / span)
 
 
 def edges_of(length: Tensor, count: int, index: Tensor) -> Edges:

@@ -3,9 +3,10 @@
 P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
 left at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
 same settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
-In the mode `fast` P-Net is spared places where the level above is sure that there is no face (see `descent`), and O-Net
-windows that show it the same as another one does, a fifth of all. The faces are the same, and where another of a
-face's windows wins, its box and points lie near those of the reference (see `docs/benchmarks.md` for how near).
+In the mode `fast` on a CPU the networks are machine code (see `engines`), P-Net is spared places where the level above
+is sure that there is no face (see `descent`), and O-Net windows that show it the same as another one does, a fifth of
+all. The faces are the same, and where another of a face's windows wins, its box and points lie near those of the
+reference (see `docs/benchmarks.md` for how near).
 
 Kept from the reference because the results depend on it: windows rounded down to whole pixels, crops truncated to
 whole pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box
@@ -16,25 +17,26 @@ precision from the second picture on), box numbers held in 16 bits, and a crash 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
 from fertools.faces.area import AreaTable
 from fertools.faces.candidates import Candidates, finished, suppress
-from fertools.faces.descent import LEAST_FACTOR, descend
+from fertools.faces.compiled.library import library
+from fertools.faces.compiled_engine import CompiledEngine
 from fertools.faces.detections import Detections, Survey, nothing
+from fertools.faces.engines import Engine, Table
 from fertools.faces.min_face import MinFace
-from fertools.faces.networks import ONet, PNet, RNet
 from fertools.faces.patches import Patches
-from fertools.faces.proposals import CENTRE, SPAN, STRIP_PX, Proposals, propose, pyramid
-from fertools.faces.vicinity import REACH, propose_near
+from fertools.faces.proposals import Proposals, pyramid
+from fertools.faces.torch_engine import TorchEngine
+from fertools.faces.vicinity import REACH
 from fertools.faces.weights import CascadeWeights, load_weights
 
 # Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: a table takes 12
@@ -54,13 +56,6 @@ _SAME_WINDOW = 0.9
 
 _DOUBTFUL = 0.1
 """Least face probability of what `Survey.doubtful` holds."""
-
-# Crops per call of R-Net and O-Net, likewise.
-_CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
-
-
-Table = AreaTable | Patches
-"""What windows of pictures are read from: all of each picture, or parts."""
 
 
 class Detector:
@@ -106,14 +101,7 @@ class Detector:
         self.mode = mode
         self.device = torch.device(device)
         self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
-        self._pnet, self._rnet, self._onet = PNet(), RNet(), ONet()
-        for network, state in (
-            (self._pnet, self.weights.pnet),
-            (self._rnet, self.weights.rnet),
-            (self._onet, self.weights.onet),
-        ):
-            _load(network, state, self.weights.name)
-            network.eval().requires_grad_(False).to(self.device)
+        self._engine = self._choose_engine()
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return the faces of each frame.
@@ -133,10 +121,9 @@ class Detector:
         """Return the faces of each frame as `detect` does, and where there may be one that is not sure enough."""
         _check(frames)
         found: dict[int, Survey] = {}
-        with torch.inference_mode():
-            for numbers in self._stacks([frame.shape[:2] for frame in frames]):
-                stack = [np.ascontiguousarray(frames[number]) for number in numbers]
-                found.update(zip(numbers, self._survey_stack(stack), strict=True))
+        for numbers in self._stacks([frame.shape[:2] for frame in frames]):
+            stack = [np.ascontiguousarray(frames[number]) for number in numbers]
+            found.update(zip(numbers, self._survey_stack(stack), strict=True))
         return [found[number] for number in range(len(frames))]
 
     def detect_near(
@@ -156,9 +143,8 @@ class Detector:
         """
         _check(frames)
         out: list[Detections] = []
-        with torch.inference_mode():
-            for first, last in _runs(boxes):
-                out += self._detect_near(frames[first:last], boxes[first:last])
+        for first, last in _runs(boxes):
+            out += self._detect_near(frames[first:last], boxes[first:last])
         return out
 
     def _detect_near(
@@ -173,8 +159,8 @@ class Detector:
             return [nothing() for _ in frames]
         patches = Patches.around(frames, owner, squares, REACH, self.device)
         scales = self._scales(patches)
-        levels = propose_near(self._pnet, patches, squares, scales, self.thresholds[0], STRIP_PX)
-        candidates = self._refine(patches, _proposed([level for _, level in levels]))
+        levels = self._engine.propose_near(patches, squares, scales, self.thresholds[0])
+        candidates = self._refine(patches, _proposed(levels))
         return _by_picture(*self._finish(patches, candidates, self.thresholds[2]), len(frames))
 
     def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
@@ -190,20 +176,13 @@ class Detector:
         if 0 in frames[0].shape:
             return [Survey(nothing(), nothing().boxes) for _ in frames]
         table = AreaTable.of(frames, self.device)
-        candidates, landmarks = self._finish(table, self._refine(table, self._propose(table)), _DOUBTFUL)
+        proposed = _proposed(self._engine.propose(table, self._scales(table), self.thresholds[0]))
+        candidates, landmarks = self._finish(table, self._refine(table, proposed), _DOUBTFUL)
         surveys = []
         for seen in _by_picture(candidates, landmarks, len(frames)):
             sure = seen.scores > self.thresholds[2]
             surveys.append(Survey(seen.take(sure), seen.boxes[~sure]))
         return surveys
-
-    def _propose(self, table: AreaTable) -> Candidates:
-        """First stage: windows of P-Net."""
-        scales = self._scales(table)
-        if self.mode == "fast" and self.device.type == "cpu" and self.factor >= LEAST_FACTOR:
-            return _proposed(descend(self._pnet, table, scales, self.thresholds[0], STRIP_PX))
-        strip_px = STRIP_PX if self.device.type == "cpu" else None
-        return _proposed([propose(self._pnet, table, scale, self.thresholds[0], strip_px) for scale in scales])
 
     def _scales(self, table: Table) -> list[float]:
         min_face_px = self.min_face.in_picture(table.height, table.width)
@@ -211,7 +190,8 @@ class Detector:
 
     def _refine(self, table: Table, candidates: Candidates) -> Candidates:
         """Second stage: R-Net judges each proposal and moves its box."""
-        candidates, (scores, offsets) = self._look(self._rnet, 0, RNet.INPUT_PX, table, candidates)
+        candidates, windows = _seen(table, candidates)
+        scores, offsets = self._engine.refine(table, windows)
         passed = scores > self.thresholds[1]
         candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
         kept = suppress(candidates, 0.7)
@@ -222,30 +202,19 @@ class Detector:
 
     def _finish(self, table: Table, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
         """Third stage: O-Net judges again, moves the box a last time and places the points."""
-        candidates, (scores, offsets, points) = self._look(self._onet, 1, ONet.INPUT_PX, table, candidates)
+        candidates, windows = _seen(table, candidates)
+        scores, offsets, points = self._engine.place(table, windows)
         passed = scores > threshold
         candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
         candidates, landmarks = finished(candidates, offsets[passed], points[passed])
         kept = suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
-    def _look(
-        self, network: nn.Module, stage: int, size_px: int, table: Table, candidates: Candidates
-    ) -> tuple[Candidates, list[NDArray[np.float32]]]:
-        """Return the candidates that touch their picture, and what a network says of each."""
-        pixels = boxwork.clip(candidates.boxes, table.height, table.width)
-        inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
-        candidates, pixels = candidates.take(inside), pixels[inside]
-        picture = torch.from_numpy(candidates.picture).to(self.device)
-        boxes = torch.from_numpy(pixels).to(self.device)
-        size = _CROPS.get(self.device.type, _CROPS["cpu"])[stage]
-        answers: list[tuple[Tensor, ...]] = []
-        # Once even when there is nothing to look at, for answers of the right shapes.
-        for first in range(0, max(1, len(pixels)), size):
-            some = slice(first, first + size)
-            crops = table.crop(picture[some], boxes[some], size_px, centre=CENTRE, span=SPAN)
-            answers.append(network(crops.permute(0, 3, 1, 2)))
-        return candidates, [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
+    def _choose_engine(self) -> Engine:
+        compiled = library()
+        if self.mode == "fast" and self.device.type == "cpu" and compiled:
+            return CompiledEngine(compiled, self.weights)
+        return TorchEngine(self.weights, self.device)
 
 
 def _check(frames: Sequence[NDArray[np.uint8]]) -> None:
@@ -297,10 +266,9 @@ def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: i
     return out
 
 
-def _load(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise InputError(
-            f"the weights in {name} do not fit {type(network).__name__}; give the files of facenet-pytorch"
-        ) from error
+def _seen(table: Table, candidates: Candidates) -> tuple[Candidates, NDArray[np.int64]]:
+    """Return the candidates that touch their picture, and where a network finds what it sees of each."""
+    pixels = boxwork.clip(candidates.boxes, table.height, table.width)
+    inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
+    candidates = candidates.take(inside)
+    return candidates, table.windows(candidates.picture, pixels[inside])

@@ -11,17 +11,13 @@ point of 2,270 in photographs and clips came out as when all is (`docs/decisions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
-from fertools.faces.area import AreaTable
 from fertools.faces.networks import PNet
-from fertools.faces.proposals import CENTRE, SPAN, Level, Proposals, judged, least_evidence, scan
+from fertools.faces.proposals import Level, Proposals, in_reading_order, least_evidence, probability
 
 DOUBT = 0.2
 """Face probability of P-Net from which the next finer level is looked at there, and near it; less where the threshold
@@ -36,84 +32,82 @@ _NEAR_STEPS = 2
 TILE = 8
 """Steps to a side of a tile. Smaller ones follow what is in doubt more closely, but share more of their pixels."""
 
-_TILE_PX = PNet.STRIDE_PX * TILE + PNet.WINDOW_PX - PNet.STRIDE_PX
+_SHARED = 4
+"""Steps that a region costs to a side beyond its own: P-Net's window is twelve pixels, and a step two."""
 
 _WHOLE_STEPS = 2000
 """Levels of up to this many steps are looked at whole: there is nothing to save."""
 
-_WORTH = 0.7
-"""A level is looked at whole where tiles would be more than this share of its pixels. They overlap, and reading them
-takes longer than reading rows."""
+_WORTH = 0.8
+"""A level is looked at whole where regions would be more than this share of it."""
 
 _GATED = 3
 """Levels, from the finest on, that may be passed over in part: seven eighths of all steps. If all might be, a face
 would have to raise a doubt on every level coarser than its own, which blurred ones do not."""
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
-def descend(
-    network: PNet, table: AreaTable, scales: Sequence[float], threshold: float, chunk_px: int
-) -> list[Proposals]:
+Look = Callable[[Level, Ints, float], tuple[Ints, Floats, Floats]]
+"""Looks at regions of a level, (n, 4): the first steps to the right and down, and the ends of both. Returns where the
+log-odds of a face are at least the last argument, (m, 2) steps to the right and down; the log-odds; and the offsets."""
+
+
+def descend(levels: Sequence[Level], threshold: float, look: Look) -> list[Proposals]:
     """Return the windows of each level of the pyramid whose face probability reaches `threshold`.
 
     Args:
-        network: P-Net, on the device of `table`.
-        table: one picture.
-        scales: of the levels, largest first.
+        levels: of one picture, largest first.
         threshold: least probability, between 0 and 1.
-        chunk_px: pixels to work on at a time, about.
+        look: P-Net.
 
     Returns:
-        What `propose` returns of each level, but for windows that the next coarser level has no doubt about.
+        Those of each level, but for windows that the next coarser level has no doubt about.
     """
     doubt = least_evidence(min(DOUBT, threshold / 3))
-    levels: list[Proposals] = []
-    above: tuple[Level, NDArray[np.int64]] | None = None
-    for number, scale in reversed(list(enumerate(scales))):
-        level = Level.of(table, scale)
-        tiles = None
-        if above is not None and number < _GATED and level.rows * level.columns > _WHOLE_STEPS:
-            tiles = _tiles(*above, level)
-        if tiles is None or len(tiles) * _TILE_PX**2 > _WORTH * level.height * level.width:
-            place, features, odds = scan(network, table, level, doubt, chunk_px)
-        else:
-            place, features, odds = _scan_tiles(network, table, level, tiles, doubt, chunk_px)
-        above = level, place[:, 1:].cpu().numpy()
-        hit = odds >= least_evidence(threshold)
-        levels.append(judged(network, place[hit], features[hit], threshold, scale))
-    return levels[::-1]
+    found: list[Proposals] = []
+    above: tuple[Level, Ints] | None = None
+    for number, level in reversed(list(enumerate(levels))):
+        regions = np.array([[0, 0, level.columns, level.rows]])
+        near = above is not None and above[0].scale >= level.scale * LEAST_FACTOR
+        if above is not None and near and number < _GATED and level.rows * level.columns > _WHOLE_STEPS:
+            parts = _regions(_tiles(*above, level), level)
+            cost = (parts[:, 2:] - parts[:, :2] + _SHARED).prod(axis=1).sum()
+            regions = parts if cost < _WORTH * level.rows * level.columns else regions
+        steps, odds, offsets = look(level, regions, doubt)
+        above = level, steps
+        scores = probability(odds)
+        hit = scores >= threshold
+        found.append(
+            in_reading_order(np.zeros(int(hit.sum()), np.int64), steps[hit], scores[hit], offsets[hit], level.scale)
+        )
+    return found[::-1]
 
 
-def _tiles(above: Level, doubtful: NDArray[np.int64], level: Level) -> NDArray[np.int64]:
-    """Return the tiles (n, 2), row and column counted in tiles, of a level that places of the level above lead to."""
+def _tiles(above: Level, doubtful: Ints, level: Level) -> NDArray[np.bool_]:
+    """Return which tiles of a level (rows, columns of tiles) places of the level above lead to."""
     half = PNet.WINDOW_PX / 2
     here = ((doubtful * PNet.STRIDE_PX + half) * (level.scale / above.scale) - half) / PNet.STRIDE_PX
-    last = np.array([level.rows, level.columns]) - 1
-    wanted = np.zeros(last // TILE + 1, bool)
-    for down in (-_NEAR_STEPS, _NEAR_STEPS):
-        for right in (-_NEAR_STEPS, _NEAR_STEPS):
-            step = np.round(here).astype(np.int64) + np.array([down, right])
-            row, column = (step.clip(0, last) // TILE).T
+    last = np.array([level.columns, level.rows]) - 1
+    wanted = np.zeros((last // TILE + 1)[::-1], bool)
+    for right in (-_NEAR_STEPS, _NEAR_STEPS):
+        for down in (-_NEAR_STEPS, _NEAR_STEPS):
+            step = np.round(here).astype(np.int64) + np.array([right, down])
+            column, row = (step.clip(0, last) // TILE).T
             wanted[row, column] = True
-    return np.argwhere(wanted)
+    return wanted
 
 
-def _scan_tiles(
-    network: PNet, table: AreaTable, level: Level, tiles: NDArray[np.int64], least: float, chunk_px: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `scan` does, of some tiles of a level."""
-    places, features, odds = [], [], []
-    corners = torch.from_numpy(tiles * TILE)
-    # Once even where there is no tile, for an answer of the right shapes.
-    for some in torch.split(corners, max(1, chunk_px // _TILE_PX**2)):
-        pixels = table.tiles(level.height, level.width, some * PNet.STRIDE_PX, _TILE_PX, centre=CENTRE, span=SPAN)
-        found = network(pixels.permute(0, 3, 1, 2))
-        evidence = network.evidence(found)
-        hit = (evidence >= least).nonzero()
-        at = hit[:, 1:] + some[hit[:, 0]]
-        # Beyond the last windows of the level its edge goes on.
-        inside = (at < torch.tensor([level.rows, level.columns])).all(dim=1)
-        hit, at = hit[inside], at[inside]
-        places.append(F.pad(at, (1, 0)))
-        features.append(found[tuple(hit.unbind(1))])
-        odds.append(evidence[tuple(hit.unbind(1))])
-    return torch.cat(places), torch.cat(features), torch.cat(odds)
+def _regions(wanted: NDArray[np.bool_], level: Level) -> Ints:
+    """Return tiles as regions (n, 4) of steps: runs of tiles in a row, and equal runs of rows below one another."""
+    edges = np.diff(np.pad(wanted, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    row, first = np.nonzero(edges == 1)
+    last = np.nonzero(edges == -1)[1]
+    # Of equal runs in successive rows, the first stands for all.
+    order = np.lexsort((row, last, first))
+    row, first, last = row[order], first[order], last[order]
+    goes_on = (np.diff(first) == 0) & (np.diff(last) == 0) & (np.diff(row) == 1)
+    begins = np.flatnonzero(np.concatenate([[True], ~goes_on])[: len(row)])
+    ends = np.concatenate([begins[1:], [len(row)]])[: len(begins)] - 1
+    tiles = np.column_stack([first[begins], row[begins], last[begins], row[ends] + 1])
+    return np.asarray(np.minimum(tiles * TILE, [level.columns, level.rows] * 2), np.int64)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fertools.faces.area import Edges, bin_means, edges_of
+from fertools.faces.area import Edges, bin_means
 
 Ints = NDArray[np.int64]
 
@@ -72,24 +72,22 @@ class Patches:
             cv2.integral(part, sum=table, sdepth=cv2.CV_32S)
         return cls(height, width, torch.from_numpy(sums).to(device), last - entries, frame, edges)
 
-    def crop(self, picture: Tensor, boxes: Tensor, size_px: int, *, centre: float = 0.0, span: float = 1.0) -> Tensor:
-        """Return boxes of the frames as `AreaTable.crop` does, each cut off where the part ends that holds it best.
+    def windows(self, picture: Ints, boxes: Ints) -> Ints:
+        """Return where boxes of the frames are, as `AreaTable.windows` does, each cut off at the edge of a part.
 
-        Arguments are those of `AreaTable.crop`, `picture` being the number of the frame, which must have a part.
+        It is the part that holds most of the box. `picture` is the number of the frame, which must have a part.
         """
-        places, frame = boxes.cpu().numpy(), picture.cpu().numpy()
-        corner = np.maximum(places[:, None, :2], self.edges[:, :2])
-        end = np.minimum(places[:, None, 2:], self.edges[:, 2:])
+        corner = np.maximum(boxes[:, None, :2], self.edges[:, :2])
+        end = np.minimum(boxes[:, None, 2:], self.edges[:, 2:])
         held = (end - corner).clip(0).prod(axis=2)
-        part = np.where(frame[:, None] == self.frame, held, -1).argmax(axis=1)
+        part = np.where(picture[:, None] == self.frame, held, -1).argmax(axis=1)
         edges = self.edges[part]
         # A box outside of every part shows nothing; a pixel stands for it and is judged no face.
-        x1, y1 = (places[:, axis].clip(edges[:, axis], edges[:, axis + 2] - 1) for axis in (0, 1))
-        x2, y2 = places[:, 2].clip(x1 + 1, edges[:, 2]), places[:, 3].clip(y1 + 1, edges[:, 3])
-        steps = torch.arange(size_px, device=self.sums.device)
-        tall, wide = (self._on_device(side)[:, None] for side in (y2 - y1, x2 - x1))
-        rows, columns = edges_of(tall, size_px, steps), edges_of(wide, size_px, steps)
-        return self._means(part, x1 - edges[:, 0], y1 - edges[:, 1], rows, columns, centre, span)
+        corner = boxes[:, :2].clip(edges[:, :2], edges[:, 2:] - 1)
+        end = boxes[:, 2:].clip(corner + 1, edges[:, 2:])
+        x, y = (corner - edges[:, :2]).T
+        across = self.across[part]
+        return np.column_stack([self.first[part] + y * across + x, across, end - corner])
 
     def shrink(
         self, part: Ints, levels: Ints, corners: Ints, size_px: int, *, centre: float = 0.0, span: float = 1.0
@@ -117,15 +115,13 @@ class Patches:
             first = (index * length // count).clip(low, high - 1)
             last = (-(-(index + 1) * length // count)).clip(first + 1, high)
             sides.append((self._on_device(first - low), self._on_device(last - low)))
-        nowhere = np.zeros_like(part)
-        return self._means(part, nowhere, nowhere, sides[0], sides[1], centre, span)
+        first, across = self._on_device(self.first[part]), self._on_device(self.across[part])
+        return bin_means(self.sums, first, across, sides[0], sides[1], span).sub_(centre / span)
 
-    def _means(self, part: Ints, x: Ints, y: Ints, rows: Edges, columns: Edges, centre: float, span: float) -> Tensor:
-        """Return averages over bins that are counted from pixel (x, y) of parts."""
-        across = self.edges[part, 2] - self.edges[part, 0] + 1
-        start = self.first[part] + y * across + x
-        means = bin_means(self.sums, self._on_device(start), self._on_device(across), rows, columns, span)
-        return means.sub_(centre / span)
+    @property
+    def across(self) -> Ints:
+        """Entries to a row of each table, (n,)."""
+        return self.edges[:, 2] - self.edges[:, 0] + 1
 
     def _on_device(self, numbers: Ints) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(numbers, dtype=np.int64)).to(self.sums.device)

@@ -7,15 +7,14 @@ whole frame is searched. The proposals are then the same ones, at a thousandth o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fertools.faces.networks import PNet
-from fertools.faces.patches import Patches
-from fertools.faces.proposals import CENTRE, SPAN, Proposals, least_evidence, windows_at
+from fertools.faces.proposals import Proposals, in_reading_order
 
 SMALLEST, LARGEST = 0.55, 2.0
 """Sides of a face, in those of P-Net's window, from and up to which it is looked for.
@@ -29,92 +28,92 @@ MARGIN = 0.35
 REACH = 1.0
 """How far what a network sees of a face can go beyond it, in sides of it."""
 
-_SIZES_PX = (18, 22, 30, 42)
-"""Sides of the squares that go through P-Net, a few only, so that squares of many faces go together."""
+_SIDES_PX = (18, 22, 30, 42)
+"""Sides of the squares, a few only, so that squares of many faces can go through P-Net together."""
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Square:
-    """A square of one level of the pyramid: which place it is for, the number of the level and its scale."""
+class Squares:
+    """Squares of levels of the pyramid.
 
-    place: int
-    level: int
-    scale: float
+    Attributes:
+        place: (n,) number of the place that each is around.
+        level: (n,) number of the level.
+        scale: (n,) of the level.
+        level_px: (n, 2) width and height of the level.
+        corner: (n, 2) x and y in the level, even numbers. A square may reach beyond the level.
+        side_px: (n,).
+    """
+
+    place: Ints
+    level: Ints
+    scale: NDArray[np.float64]
+    level_px: Ints
+    corner: Ints
+    side_px: Ints
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    @property
+    def steps(self) -> Ints:
+        """Steps of P-Net from the left and from the top of the level to where each square ends, (n, 2)."""
+        within = self.corner // PNet.STRIDE_PX + (self.side_px // 2 - 5)[:, None]
+        return np.asarray(np.minimum(within, -(-self.level_px // 2) - 5), np.int64)
 
 
-def propose_near(
-    network: PNet, patches: Patches, squares: NDArray[np.float32], scales: Sequence[float], threshold: float, chunk: int
-) -> Iterator[tuple[int, Proposals]]:
-    """Yield the number of a level of the pyramid, and the windows of it whose face probability reaches `threshold`.
-
-    Windows that are near two places come once.
+def squares_around(boxes: NDArray[np.float32], scales: Sequence[float], height: int, width: int) -> Squares:
+    """Return where to look for faces in the pyramid.
 
     Args:
-        network: P-Net, on the device of `patches`.
-        patches: a part around each of `squares`, in the same order.
-        squares: (n, 4) float32, where faces are expected.
+        boxes: (n, 4) squares in a picture, where faces are expected.
         scales: of the pyramid's levels, largest first.
-        threshold: least probability, between 0 and 1.
-        chunk: pixels to work on at a time, about.
+        height: of the picture, in pixels.
+        width: likewise.
     """
-    found: dict[int, list[Proposals]] = {}
-    for size_px, wanted in _wanted(squares, scales).items():
-        step = max(1, chunk // size_px**2)
-        for begin in range(0, len(wanted), step):
-            some = wanted[begin : begin + step]
-            for level, windows in _look(network, patches, squares, some, size_px, threshold):
-                found.setdefault(level, []).append(windows)
-    for level in sorted(found):
-        yield level, _once(found[level])
-
-
-def _wanted(squares: NDArray[np.float32], scales: Sequence[float]) -> dict[int, list[_Square]]:
-    """Return the squares of levels to look at, by their side in pixels."""
-    wanted: dict[int, list[_Square]] = {}
-    for place, side in enumerate((squares[:, 2] - squares[:, 0]).tolist()):
-        for level, scale in enumerate(scales):
-            times = side * scale / PNet.WINDOW_PX
-            # A face smaller than all that are looked for can still be found as one of the smallest.
-            if SMALLEST <= times < LARGEST or (level == 0 and times < SMALLEST):
-                need_px = PNet.WINDOW_PX * (max(times, 1.0) + 2 * MARGIN * times)
-                size_px = next((size for size in _SIZES_PX if size >= need_px), _SIZES_PX[-1])
-                wanted.setdefault(size_px, []).append(_Square(place, level, scale))
-    return wanted
-
-
-def _look(
-    network: PNet,
-    patches: Patches,
-    squares: NDArray[np.float32],
-    wanted: list[_Square],
-    size_px: int,
-    threshold: float,
-) -> Iterator[tuple[int, Proposals]]:
-    place, number = (np.array([getattr(one, name) for one in wanted]) for name in ("place", "level"))
-    scale = np.array([one.scale for one in wanted])[:, None]
-    frame_px = np.array([patches.width, patches.height])
-    level_px = (frame_px * scale + 1).astype(np.int64)
-    middle = (squares[place, :2] + squares[place, 2:]) / 2 * level_px / frame_px
+    side = (boxes[:, 2] - boxes[:, 0]).astype(np.float64)
+    times = side[:, None] * np.asarray(scales, np.float64) / PNet.WINDOW_PX
+    wanted = (times >= SMALLEST) & (times < LARGEST)
+    # A face smaller than all that are looked for can still be found as one of the smallest.
+    wanted[:, :1] |= times[:, :1] < SMALLEST
+    place, level = np.nonzero(wanted)
+    times, scale = times[place, level], np.asarray(scales, np.float64)[level]
+    need_px = PNet.WINDOW_PX * (np.maximum(times, 1.0) + 2 * MARGIN * times)
+    side_px = np.array(_SIDES_PX)[np.searchsorted(_SIDES_PX, need_px).clip(max=len(_SIDES_PX) - 1)]
+    picture_px = np.array([width, height])
+    level_px = (picture_px * scale[:, None] + 1).astype(np.int64)
+    middle = (boxes[place, :2] + boxes[place, 2:]) / 2 * level_px / picture_px
     # P-Net steps by two pixels from the level's corner on, and so must its squares; none begins beyond the last window.
-    corner = ((middle - size_px / 2) // 2 * 2).clip(0, ((level_px - size_px + 1) // 2 * 2).clip(0)).astype(np.int64)
-    pixels = patches.shrink(place, level_px, corner, size_px, centre=CENTRE, span=SPAN)
-    features = network(pixels.permute(0, 3, 1, 2))
-    hit = (network.evidence(features) >= least_evidence(threshold)).nonzero()
-    scores, offsets = (answer.cpu().numpy() for answer in network.judge(features[tuple(hit.unbind(1))]))
-    square, at = hit[:, 0].cpu().numpy(), hit[:, [2, 1]].cpu().numpy() + corner[hit[:, 0].cpu().numpy()] // 2
-    # Where the square goes on beyond the level there are no windows.
-    passed = (scores >= threshold) & (at <= -(-level_px[square] // 2) - 6).all(axis=1)
-    for level in np.unique(number[square[passed]]).tolist():
-        here = passed & (number[square] == level)
-        boxes = windows_at(at[here], wanted[int(square[here][0])].scale)
-        yield level, Proposals(patches.frame[place[square[here]]], boxes, scores[here], offsets[here])
+    last = ((level_px - side_px[:, None] + 1) // 2 * 2).clip(0)
+    corner = ((middle - side_px[:, None] / 2) // 2 * 2).clip(0, last).astype(np.int64)
+    return Squares(place, level, scale, level_px, corner, side_px)
 
 
-def _once(parts: list[Proposals]) -> Proposals:
-    """Return all windows of one level, each once, in reading order, as suppression breaks ties by order."""
-    frame = np.concatenate([part.picture for part in parts])
-    boxes = np.concatenate([part.boxes for part in parts])
-    _, first = np.unique(np.column_stack([frame, boxes[:, 1], boxes[:, 0]]), axis=0, return_index=True)
-    scores = np.concatenate([part.scores for part in parts])
-    offsets = np.concatenate([part.offsets for part in parts])
-    return Proposals(frame[first], boxes[first], scores[first], offsets[first])
+def gathered(
+    squares: Squares,
+    which: Ints,
+    frame: Ints,
+    steps: Ints,
+    scores: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+) -> list[Proposals]:
+    """Return what was found in squares by the levels that it is on, each window once even if two squares show it.
+
+    Args:
+        squares: where was looked.
+        which: (n,) square that each window is in.
+        frame: (n,) frame of each window.
+        steps: (n, 2) of P-Net, to the right and down.
+        scores: (n,) face probabilities.
+        offsets: (n, 4).
+    """
+    found = []
+    for number in np.unique(squares.level[which]):
+        here = np.flatnonzero(squares.level[which] == number)
+        _, first = np.unique(np.column_stack([frame[here], steps[here]]), axis=0, return_index=True)
+        here = here[first]
+        scale = float(squares.scale[which[here[0]]])
+        found.append(in_reading_order(frame[here], steps[here], scores[here], offsets[here], scale))
+    return found

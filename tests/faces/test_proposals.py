@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fertools.faces.area import AreaTable
 from fertools.faces.networks import PNet
-from fertools.faces.proposals import STRIP_PX, propose, pyramid
+from fertools.faces.proposals import probability, pyramid
+from fertools.faces.torch_engine import STRIP_PX, propose
 from fertools.faces.weights import load_weights
 from tests.faces import oracle
 from tests.faces.scenes import Picture, scene
@@ -79,3 +80,10 @@ def test_nothing_is_proposed_where_nothing_is() -> None:
         none = propose(NETWORK, table, 0.6, 0.6, None)
     assert none.boxes.shape == none.offsets.shape == (0, 4)
     assert len(none.picture) == len(none.scores) == 0
+
+
+def test_a_probability_is_that_of_the_softmax() -> None:
+    logits = np.random.default_rng(0).normal(0, 30, (1000, 2)).astype(np.float32)
+    wanted = torch.from_numpy(logits).softmax(1)[:, 1]
+    np.testing.assert_allclose(probability(logits[:, 1] - logits[:, 0]), wanted, rtol=1e-5, atol=1e-30)
+    assert probability(np.array([-1000.0, 1000.0], np.float32)).tolist() == [0.0, 1.0]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
 from fertools.faces import vicinity
-from fertools.faces.area import AreaTable
+from fertools.faces.area import AreaTable, crop
 from fertools.faces.cascade import Detector
 from fertools.faces.patches import Patches
 from fertools.faces.tracks import overlaps
@@ -35,9 +35,9 @@ def test_patches_show_what_whole_frames_show(frames: list[NDArray[np.uint8]], da
     whole = AreaTable.of(frames)
     left, top, right, bottom = patches.edges[0].tolist()
     x1, y1 = data.draw(st.integers(left, right - 1)), data.draw(st.integers(top, bottom - 1))
-    box = torch.tensor([[x1, y1, data.draw(st.integers(x1 + 1, right)), data.draw(st.integers(y1 + 1, bottom))]])
-    picture = torch.tensor([frame])
-    assert torch.equal(patches.crop(picture, box, 24, centre=127.5), whole.crop(picture, box, 24, centre=127.5))
+    box = np.array([[x1, y1, data.draw(st.integers(x1 + 1, right)), data.draw(st.integers(y1 + 1, bottom))]])
+    part, all_of_it = (crop(table.sums, table.windows(np.array([frame]), box), 24) for table in (patches, whole))
+    assert torch.equal(part, all_of_it)
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (4, 6), (20, 12)])
@@ -53,8 +53,8 @@ def test_patches_shrink_as_whole_frames_do(frames: list[NDArray[np.uint8]], corn
 
 def test_a_box_outside_of_every_patch_is_a_pixel(frames: list[NDArray[np.uint8]]) -> None:
     patches = Patches.around(frames, np.array([0]), np.array([[10, 10, 20, 20]], np.float32), 0.1, CPU)
-    crop = patches.crop(torch.tensor([0]), torch.tensor([[100, 60, 120, 80]]), 24)
-    assert (crop == crop[:, :1, :1]).all()
+    shown = crop(patches.sums, patches.windows(np.array([0]), np.array([[100, 60, 120, 80]])), 24)
+    assert (shown == shown[:, :1, :1]).all()
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.2])
@@ -72,7 +72,7 @@ def test_the_faces_are_those_of_the_full_search(
     assert overlaps(near.boxes, full.boxes).max(axis=0).min() > 0.9
     # Windows much smaller than a face seldom lead to it; with these too the answers are equal.
     monkeypatch.setattr(vicinity, "LARGEST", 2.9)
-    monkeypatch.setattr(vicinity, "_SIZES_PX", (18, 22, 30, 42, 60))
+    monkeypatch.setattr(vicinity, "_SIDES_PX", (18, 22, 30, 42, 60))
     (near,) = detector.detect_near([picture], [moved])
     np.testing.assert_allclose(near.boxes, full.boxes, atol=0.01)
     np.testing.assert_allclose(near.landmarks, full.landmarks, atol=0.01)

@@ -1,0 +1,121 @@
+"""The compiled networks, called on arrays of NumPy.
+
+All functions run without Python's lock, so threads that call them do not wait for one another, and give the same
+numbers to the last bit whatever they are called with beside.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fertools.faces.compiled.build import levels, library_path
+
+REGION = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            *("start", "across", "left", "top", "right", "bottom"),
+            *("picture_width", "picture_height", "level_width", "level_height"),
+            *("first_row", "last_row", "first_column", "last_column"),
+        )
+    ]
+)
+"""Steps of P-Net on a level of the pyramid; see `Region` in `propose.cpp`."""
+
+FOUND = np.dtype(
+    [("region", np.int32), ("row", np.int32), ("column", np.int32), ("odds", np.float32), ("offsets", np.float32, 4)]
+)
+"""A step of P-Net that may show a face: its place, the log-odds and the offsets of the box."""
+
+R_ANSWERS, O_ANSWERS = 8, 16
+"""Numbers that a network gives for a window: two log-likelihoods, four offsets, and ten of points or two of nothing."""
+
+_ROOM = 4096
+
+
+@dataclass(frozen=True)
+class Library:
+    """The functions of one compiled file.
+
+    Attributes:
+        level: the instruction set that they are compiled for.
+    """
+
+    level: str
+    _loaded: ctypes.CDLL
+
+    def pnet(
+        self, sums: NDArray[np.int32], regions: NDArray[np.void], weights: NDArray[np.float32], least: float
+    ) -> NDArray[np.void]:
+        """Return what P-Net finds.
+
+        Args:
+            sums: tables of sums, three numbers an entry.
+            regions: where to look, `REGION`.
+            weights: as `packing.pack_pnet` gives them.
+            least: log-odds from which a step is of interest.
+
+        Returns:
+            The steps of interest as `FOUND`, region by region in reading order.
+        """
+        room = _ROOM
+        while True:
+            found = np.empty(room, FOUND)
+            count = self._loaded.fertools_pnet(
+                *(_address(array) for array in (sums, regions)),
+                *(ctypes.c_int64(len(regions)), _address(weights), ctypes.c_float(least)),
+                *(_address(found), ctypes.c_int64(room)),
+            )
+            if count <= room:
+                return found[:count]
+            room = count
+
+    def rnet(
+        self, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return what R-Net says, (n, R_ANSWERS), of windows (n, 4) as the tables' `windows` give them."""
+        return self._look("fertools_rnet", R_ANSWERS, sums, windows, weights)
+
+    def onet(
+        self, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return what O-Net says, (n, O_ANSWERS), of windows (n, 4) as the tables' `windows` give them."""
+        return self._look("fertools_onet", O_ANSWERS, sums, windows, weights)
+
+    def _look(
+        self, name: str, answers: int, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        said = np.empty((len(windows), answers), np.float32)
+        self._loaded[name](
+            *(_address(sums), _address(windows), ctypes.c_int64(len(windows)), _address(weights), _address(said))
+        )
+        return said
+
+
+@cache
+def library() -> Library | None:
+    """Return the networks compiled for the best instruction set that this processor has; None if there are none."""
+    for level in levels():
+        path = library_path(level)
+        if _runs_here(level) and path.exists():
+            loaded = ctypes.CDLL(str(path))
+            loaded.fertools_pnet.restype = ctypes.c_int64
+            return Library(level, loaded)
+    return None
+
+
+def _runs_here(level: str) -> bool:
+    able = torch.backends.cpu.get_cpu_capability()
+    return {"x86-64-v4": able == "AVX512", "x86-64-v3": able in {"AVX2", "AVX512"}}.get(level, True)
+
+
+def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
+    if not array.flags.c_contiguous:
+        raise ValueError("the compiled networks read arrays that lie in one piece")
+    return ctypes.c_void_p(array.ctypes.data)

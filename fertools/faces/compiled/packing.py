@@ -1,0 +1,71 @@
+"""The weights of the networks in the order in which the compiled ones read them.
+
+A layer is its kernel, its biases and the slopes of its PReLU, all in one array. P-Net's kernels keep the order of
+torch. Those of R-Net and O-Net are cut into blocks of output channels, and within a block lie by column and row of the
+kernel, input channel, and channel of the block, which is the order of the inner loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+State = Mapping[str, Tensor]
+Floats = NDArray[np.float32]
+
+_CHANNELS, _DENSE_CHANNELS = 4, 8
+"""Channels of a block, of a convolution and of a dense layer; `CHANNELS` and `DENSE_CHANNELS` in `refine.cpp`."""
+
+
+def pack_pnet(state: State) -> Floats:
+    """Return the weights of P-Net. Of its two answers, face and no face, only the difference is asked for."""
+    trunk = [_array(state, f"{layer}{number}.{kind}") for number in (1, 2, 3) for layer, kind in _KINDS]
+    face, bias = _array(state, "conv4_1.weight").reshape(2, -1), _array(state, "conv4_1.bias")
+    head = [face[1] - face[0], bias[1:] - bias[:1], _array(state, "conv4_2.weight"), _array(state, "conv4_2.bias")]
+    return _joined([*trunk, *head])
+
+
+def pack_rnet(state: State) -> Floats:
+    """Return the weights of R-Net."""
+    return _joined(
+        [*_convolutions(state, 3), *_dense(state, ["dense4"], "prelu4"), *_dense(state, ["dense5_1", "dense5_2"])]
+    )
+
+
+def pack_onet(state: State) -> Floats:
+    """Return the weights of O-Net."""
+    heads = ["dense6_1", "dense6_2", "dense6_3"]
+    return _joined([*_convolutions(state, 4), *_dense(state, ["dense5"], "prelu5"), *_dense(state, heads)])
+
+
+_KINDS = (("conv", "weight"), ("conv", "bias"), ("prelu", "weight"))
+
+
+def _convolutions(state: State, count: int) -> list[Floats]:
+    parts = []
+    for number in range(1, count + 1):
+        kernel, bias, slopes = (_array(state, f"{layer}{number}.{kind}") for layer, kind in _KINDS)
+        blocks = kernel.reshape(-1, _CHANNELS, *kernel.shape[1:])
+        parts += [blocks.transpose(0, 4, 3, 2, 1), bias, slopes]
+    return parts
+
+
+def _dense(state: State, names: list[str], slopes: str | None = None) -> list[Floats]:
+    """Return a dense layer, or several that see the same as one, filled up to whole blocks with what answers zero."""
+    weight = np.concatenate([_array(state, f"{name}.weight") for name in names])
+    bias = np.concatenate([_array(state, f"{name}.bias") for name in names])
+    more = -len(bias) % _DENSE_CHANNELS
+    blocks = np.pad(weight, ((0, more), (0, 0))).reshape(-1, _DENSE_CHANNELS, weight.shape[1])
+    bent = [] if slopes is None else [_array(state, f"{slopes}.weight")]
+    return [blocks.transpose(0, 2, 1), np.pad(bias, (0, more)), *bent]
+
+
+def _array(state: State, name: str) -> Floats:
+    return np.asarray(state[name].detach().cpu().numpy(), np.float32)
+
+
+def _joined(parts: list[Floats]) -> Floats:
+    return np.concatenate([part.ravel() for part in parts])

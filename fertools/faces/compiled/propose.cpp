@@ -1,0 +1,230 @@
+// P-Net, slid over regions of levels of the pyramid.
+//
+// Steps that lie side by side are looked at together, one to a lane, and a region row by row: of each layer only as
+// many rows are held as the next one needs, so that all of it stays in the cache. The first layer's results are taken
+// two by two at once, which is why columns with even and odd numbers lie apart.
+
+#include <algorithm>
+
+#include "areas.hpp"
+#include "lanes.hpp"
+
+namespace {
+
+constexpr int FIRST = 10, SECOND = 16, THIRD = 32, OFFSETS = 4;
+
+// Where P-Net looks: steps of a level of the pyramid, whose pixels are averages of those of a part of a picture.
+// Beyond the part its edge goes on.
+struct Region {
+    std::int64_t start, across;            // where in the tables the part begins, and entries to a row there
+    std::int64_t left, top, right, bottom; // of the part, in pixels of the picture
+    std::int64_t picture_width, picture_height, level_width, level_height;
+    std::int64_t first_row, last_row, first_column, last_column; // steps, half-open
+};
+
+struct Found {
+    std::int32_t region, row, column;
+    float odds, offsets[OFFSETS];
+};
+
+// The networks's weights in the order of its layers: kernels, biases, slopes.
+struct Weights {
+    const float *first, *second, *third, *odds, *offsets;
+    explicit Weights(const float *all)
+        : first(all), second(first + FIRST * (27 + 2)), third(second + SECOND * (FIRST * 9 + 2)),
+          odds(third + THIRD * (SECOND * 9 + 2)), offsets(odds + THIRD + 1) {}
+};
+
+// Pixel rows and columns of a part that a row or column of the level averages.
+struct Bin {
+    std::int64_t first, last;
+    Bin(std::int64_t index, std::int64_t count, std::int64_t length, std::int64_t low, std::int64_t high) {
+        index = std::min(index, count - 1);
+        first = std::clamp(index * length / count, low, high - 1) - low;
+        last = std::clamp(((index + 1) * length + count - 1) / count, low + first + 1, high) - low;
+    }
+};
+
+// A layer's results, of which the last HELD rows are kept: (row, channel, column).
+template <int CHANNELS, int HELD> struct Rows {
+    float *memory;
+    std::int64_t stride;
+    float *at(std::int64_t row, int channel) const { return memory + (row % HELD * CHANNELS + channel) * stride; }
+};
+
+// Of the pixels, columns with even numbers and those with odd ones are channels of their own.
+using Pixels = Rows<6, 4>;
+
+void read_pixels(const std::int32_t *sums, const Region &region, const std::int64_t *left, const std::int64_t *right,
+                 const float *wide, std::int64_t columns, std::int64_t row, const Pixels &pixels) {
+    const Bin bin(2 * region.first_row + row, region.level_height, region.picture_height, region.top, region.bottom);
+    const std::int32_t *top = sums + (region.start + bin.first * region.across) * 3;
+    const std::int32_t *bottom = sums + (region.start + bin.last * region.across) * 3;
+    const float tall = 1.0f / static_cast<float>(bin.last - bin.first);
+    float *to[6];
+    for (int channel = 0; channel < 6; channel++) to[channel] = pixels.at(row, channel);
+    for (std::int64_t column = 0; column < columns; column++)
+        for (int odd = 0; odd < 2; odd++) {
+            const std::int64_t from = left[2 * column + odd], until = right[2 * column + odd];
+            const float share = wide[2 * column + odd];
+            for (int colour = 0; colour < 3; colour++)
+                to[2 * colour + odd][column] =
+                    sum(bottom[until + colour], top[until + colour], bottom[from + colour], top[from + colour]) *
+                        share * tall - CENTRE / SPAN;
+        }
+}
+
+// One row of the first layer after its maximum, from four rows of pixels.
+void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, std::int64_t columns,
+                 std::int64_t columns_in_pairs, bool rows_in_pairs, const Rows<FIRST, 3> &out) {
+    constexpr int CHANNELS = REGISTERS < 32 ? 2 : 5;
+    const float *bias = weights + FIRST * 27, *slopes = bias + FIRST;
+    Flags number;
+    for (int lane = 0; lane < LANES; lane++) number[lane] = lane;
+    for (int first = 0; first < FIRST; first += CHANNELS)
+        for (std::int64_t x = 0; x < columns; x += LANES) {
+            Lanes sum[2][2][CHANNELS];
+            for (int channel = 0; channel < CHANNELS; channel++)
+                sum[0][0][channel] = sum[0][1][channel] = sum[1][0][channel] = sum[1][1][channel] =
+                    all(bias[first + channel]);
+            const float *weight = weights + first * 27;
+#pragma GCC unroll 1
+            for (int colour = 0; colour < 3; colour++)
+#pragma GCC unroll 1
+                for (int down = 0; down < 3; down++, weight += 3) {
+                    const float *upper = pixels.at(2 * row + down, 2 * colour) + x;
+                    const float *lower = pixels.at(2 * row + down + 1, 2 * colour) + x;
+                    for (int right = 0; right < 3; right++)
+                        for (int channel = 0; channel < CHANNELS; channel++) {
+                            const Lanes times = all(weight[channel * 27 + right]);
+                            for (int odd = 0; odd < 2; odd++) {
+                                const std::int64_t at = (odd + right) % 2 * pixels.stride + (odd + right) / 2;
+                                sum[0][odd][channel] += times * load(upper + at);
+                                sum[1][odd][channel] += times * load(lower + at);
+                            }
+                        }
+                }
+            // A last column or row with an even number stands alone.
+            const Flags alone = number + static_cast<std::int32_t>(x) >= static_cast<std::int32_t>(columns_in_pairs);
+            for (int channel = 0; channel < CHANNELS; channel++) {
+                const Lanes slope = all(slopes[first + channel]);
+                Lanes most[2];
+                for (int lower = 0; lower < 2; lower++) {
+                    const Lanes even = bend(sum[lower][0][channel], slope), odd = bend(sum[lower][1][channel], slope);
+                    most[lower] = alone ? even : larger(even, odd);
+                }
+                store(out.at(row, first + channel) + x, rows_in_pairs ? larger(most[0], most[1]) : most[0]);
+            }
+        }
+}
+
+// COUNT registers of places and CHANNELS channels of one row of a layer with a kernel of 3 x 3.
+template <int IN, int COUNT, int CHANNELS, typename From>
+static INLINE void places(const From &from, std::int64_t row, const float *weights, const float *bias,
+                          const float *slopes, std::int64_t x, float *to, std::int64_t stride) {
+    Lanes sum[CHANNELS][COUNT];
+    for (int channel = 0; channel < CHANNELS; channel++)
+        for (int place = 0; place < COUNT; place++) sum[channel][place] = all(bias[channel]);
+#pragma GCC unroll 1
+    for (int down = 0; down < 3; down++, weights += 3) {
+        const float *here = from.at(row + down, 0) + x;
+        const float *weight = weights;
+#pragma GCC unroll 1
+        for (int in = 0; in < IN; in++, weight += 9, here += from.stride)
+            for (int right = 0; right < 3; right++)
+                for (int channel = 0; channel < CHANNELS; channel++) {
+                    const Lanes times = all(weight[channel * IN * 9 + right]);
+                    for (int place = 0; place < COUNT; place++)
+                        sum[channel][place] += times * load(here + place * LANES + right);
+                }
+    }
+    for (int channel = 0; channel < CHANNELS; channel++)
+        for (int place = 0; place < COUNT; place++)
+            store(to + channel * stride + x + place * LANES, bend(sum[channel][place], all(slopes[channel])));
+}
+
+template <int IN, int OUT, typename From, typename To>
+void layer(const From &from, std::int64_t row, const float *weights, std::int64_t columns, const To &to) {
+    const float *bias = weights + OUT * IN * 9, *slopes = bias + OUT;
+    constexpr int WIDE = 3, FEW = REGISTERS < 32 ? 4 : 8, MANY = 8;
+    std::int64_t x = 0;
+    for (; columns - x > 2 * LANES; x += WIDE * LANES)
+        for (int first = 0; first < OUT; first += FEW)
+            places<IN, WIDE, FEW>(from, row, weights + first * IN * 9, bias + first, slopes + first, x, to.at(row, first), to.stride);
+    for (; columns - x > LANES; x += 2 * LANES)
+        for (int first = 0; first < OUT; first += FEW)
+            places<IN, 2, FEW>(from, row, weights + first * IN * 9, bias + first, slopes + first, x, to.at(row, first), to.stride);
+    for (; x < columns; x += LANES)
+        for (int first = 0; first < OUT; first += MANY)
+            places<IN, 1, MANY>(from, row, weights + first * IN * 9, bias + first, slopes + first, x, to.at(row, first), to.stride);
+}
+
+// Look at one region; write what is at least `least` from `found` on as far as there is room, and return how many.
+std::int64_t look(const std::int32_t *sums, const Region &region, std::int32_t number, const Weights &weights,
+                  float least, Found *found, std::int64_t room) {
+    const std::int64_t rows = region.last_row - region.first_row, columns = region.last_column - region.first_column;
+    if (rows <= 0 || columns <= 0) return 0;
+    const std::int64_t halves = columns + 4, pairs = halves + 1;
+    // Whole registers are read and written, up to three beyond what is wanted.
+    const std::int64_t stride = (pairs / LANES + 4) * LANES;
+    float *memory = scratch<3>((6 * 4 + FIRST * 3 + SECOND * 3 + THIRD + 1 + 2) * stride);
+    const Pixels pixels{memory, stride};
+    const Rows<FIRST, 3> first{pixels.memory + 6 * 4 * stride, stride};
+    const Rows<SECOND, 3> second{first.memory + FIRST * 3 * stride, stride};
+    const Rows<THIRD, 1> third{second.memory + SECOND * 3 * stride, stride};
+    float *odds = third.memory + THIRD * stride, *wide = odds + stride;
+    std::int64_t *left = reinterpret_cast<std::int64_t *>(scratch<4>(8 * stride)), *right = left + 2 * stride;
+    for (std::int64_t column = 0; column < 2 * pairs; column++) {
+        const Bin bin(2 * region.first_column + column, region.level_width, region.picture_width, region.left, region.right);
+        left[column] = bin.first * 3, right[column] = bin.last * 3;
+        wide[column] = 1.0f / static_cast<float>(bin.last - bin.first) / SPAN;
+    }
+    // Places of the first layer with even numbers that have a neighbour with an odd one.
+    const std::int64_t columns_in_pairs = (region.level_width - 2) / 2 - region.first_column;
+    const std::int64_t rows_in_pairs = (region.level_height - 2) / 2 - region.first_row;
+    std::int64_t read = 0, count = 0;
+    for (std::int64_t half = 0; half < rows + 4; half++) {
+        for (; read < 2 * half + 4; read++) read_pixels(sums, region, left, right, wide, pairs, read, pixels);
+        first_layer(pixels, half, weights.first, halves, columns_in_pairs, half < rows_in_pairs, first);
+        if (half < 2) continue;
+        layer<FIRST, SECOND>(first, half - 2, weights.second, columns + 2, second);
+        if (half < 4) continue;
+        const std::int64_t row = half - 4;
+        layer<SECOND, THIRD>(second, row, weights.third, columns, third);
+        for (std::int64_t x = 0; x < columns; x += LANES) {
+            Lanes sum = all(weights.odds[THIRD]);
+            for (int channel = 0; channel < THIRD; channel++)
+                sum += all(weights.odds[channel]) * load(third.at(0, channel) + x);
+            store(odds + x, sum);
+        }
+        for (std::int64_t x = 0; x < columns; x++) {
+            if (!(odds[x] >= least)) continue;
+            if (count < room) {
+                Found &here = found[count];
+                here = {number, static_cast<std::int32_t>(region.first_row + row),
+                        static_cast<std::int32_t>(region.first_column + x), odds[x], {}};
+                for (int offset = 0; offset < OFFSETS; offset++) {
+                    here.offsets[offset] = weights.offsets[OFFSETS * THIRD + offset];
+                    for (int channel = 0; channel < THIRD; channel++)
+                        here.offsets[offset] += weights.offsets[offset * THIRD + channel] * third.at(0, channel)[x];
+                }
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+} // namespace
+
+// Look at regions; write at most `room` of the steps whose log-odds of a face are at least `least`, region by region
+// in reading order, and return how many there are.
+extern "C" std::int64_t fertools_pnet(const std::int32_t *sums, const Region *regions, std::int64_t count,
+                                      const float *weights, float least, Found *found, std::int64_t room) {
+    const Weights all(weights);
+    std::int64_t total = 0;
+    for (std::int64_t number = 0; number < count; number++)
+        total += look(sums, regions[number], static_cast<std::int32_t>(number), all, least, found + std::min(total, room),
+                      std::max<std::int64_t>(room - total, 0));
+    return total;
+}

@@ -1,0 +1,179 @@
+// R-Net and O-Net: as many windows at a time as there are lanes, a window to a lane.
+//
+// All that is between two layers lies in the order column, row, channel, lane. So every layer, whatever its size, is
+// the same few instructions on whole registers, and what a network says of a window is the same to the last bit
+// whatever other windows it is looked at with.
+
+#include "areas.hpp"
+#include "lanes.hpp"
+
+namespace {
+
+// Sums of so many channels, of a few places each, are kept in registers. The weights of a layer lie in this order:
+// block of channels, place of the kernel (column, row), input channel, channel of the block (see packing.py).
+constexpr int CHANNELS = 4;
+constexpr int DENSE_CHANNELS = 8;
+
+// A convolution without padding, its PReLU, and its maximum over REACH x REACH places in steps of two, unless REACH is
+// one. Windows of the maximum that go beyond the last place are cut off there.
+template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
+    static constexpr int PLACES = SIDE - KERNEL + 1;
+    static constexpr int STEP = REACH == 1 ? 1 : 2;
+    static constexpr int RESULT = (PLACES - REACH + STEP - 1) / STEP + 1;
+    static constexpr int SIZE = RESULT * RESULT * OUT;
+    static constexpr int TAPS = KERNEL * KERNEL * IN;
+    static constexpr int WEIGHTS = OUT * TAPS + 2 * OUT;
+    static constexpr int GROUPS = (PLACES * (CHANNELS + 1) - 1) / (REGISTERS - 1) + 1;
+    static constexpr int ROWS = (PLACES - 1) / GROUPS + 1;
+
+    // The results of ROWS places, one below the other, in a block of channels.
+    static INLINE void rows(const Lanes *from, const float *weights, const float *bias, const float *slopes, Lanes *to) {
+        Lanes sum[ROWS][CHANNELS];
+        for (int row = 0; row < ROWS; row++)
+            for (int channel = 0; channel < CHANNELS; channel++) sum[row][channel] = all(bias[channel]);
+        for (int column = 0; column < KERNEL; column++, from += SIDE * IN)
+#pragma GCC unroll 1
+            for (int tap = 0; tap < KERNEL * IN; tap++, weights += CHANNELS)
+                for (int channel = 0; channel < CHANNELS; channel++)
+                    for (int row = 0; row < ROWS; row++)
+                        sum[row][channel] += all(weights[channel]) * from[row * IN + tap];
+        for (int row = 0; row < ROWS; row++)
+            for (int channel = 0; channel < CHANNELS; channel++)
+                to[row * CHANNELS + channel] = bend(sum[row][channel], all(slopes[channel]));
+    }
+
+    static void apply(const Lanes *in, const float *weights, Lanes *out) {
+        const float *bias = weights + OUT * TAPS, *slopes = bias + OUT;
+        Lanes column[PLACES * CHANNELS];
+        for (int first = 0; first < OUT; first += CHANNELS, weights += TAPS * CHANNELS)
+            for (int x = 0; x < PLACES; x++) {
+                const Lanes *from = in + x * SIDE * IN;
+                for (int group = 0; group < GROUPS; group++) {
+                    // The last group may go over places of the one before again.
+                    const int y = group * ROWS < PLACES - ROWS ? group * ROWS : PLACES - ROWS;
+                    rows(from + y * IN, weights, bias + first, slopes + first, column + y * CHANNELS);
+                }
+                pool(column, x, out + first);
+            }
+    }
+
+    // Let column x of the places into those columns of the result that it is part of: it begins one or goes on with
+    // it, and with a reach of three also ends the one before.
+    static INLINE void pool(const Lanes *column, int x, Lanes *out) {
+        const int at = x / STEP;
+        for (int row = 0; row < RESULT; row++)
+            for (int channel = 0; channel < CHANNELS; channel++) {
+                Lanes most = column[row * STEP * CHANNELS + channel];
+                for (int down = 1; down < REACH && row * STEP + down < PLACES; down++)
+                    most = larger(most, column[(row * STEP + down) * CHANNELS + channel]);
+                if (at < RESULT) {
+                    Lanes &here = out[(at * RESULT + row) * OUT + channel];
+                    here = x % STEP ? larger(here, most) : most;
+                }
+                if (REACH == 3 && x % 2 == 0 && x > 0) {
+                    Lanes &before = out[((at - 1) * RESULT + row) * OUT + channel];
+                    before = larger(before, most);
+                }
+            }
+    }
+};
+
+// A dense layer, with its PReLU if it has one.
+template <int IN, int OUT, bool BENT> struct Dense {
+    static constexpr int WEIGHTS = IN * OUT + OUT + (BENT ? OUT : 0);
+
+    static void apply(const Lanes *in, const float *weights, Lanes *out) {
+        const float *bias = weights + IN * OUT, *slopes = bias + OUT;
+        for (int first = 0; first < OUT; first += DENSE_CHANNELS) {
+            Lanes sum[DENSE_CHANNELS];
+            for (int channel = 0; channel < DENSE_CHANNELS; channel++) sum[channel] = all(bias[first + channel]);
+            for (int place = 0; place < IN; place++, weights += DENSE_CHANNELS)
+                for (int channel = 0; channel < DENSE_CHANNELS; channel++)
+                    sum[channel] += all(weights[channel]) * in[place];
+            for (int channel = 0; channel < DENSE_CHANNELS; channel++)
+                out[first + channel] = BENT ? bend(sum[channel], all(slopes[first + channel])) : sum[channel];
+        }
+    }
+};
+
+struct RNet {
+    static constexpr int SIDE = 24, ANSWERS = 8;
+    using First = Convolution<24, 3, 28, 3, 3>;
+    using Second = Convolution<First::RESULT, 28, 48, 3, 3>;
+    using Third = Convolution<Second::RESULT, 48, 64, 2, 1>;
+    using Fourth = Dense<Third::SIZE, 128, true>;
+    using Fifth = Dense<128, 8, false>;
+    static constexpr int FLOATS = (First::SIZE + Second::SIZE + Third::SIZE + 128) * LANES;
+
+    static void apply(const Lanes *crops, const float *weights, Lanes *answers) {
+        Lanes *first = reinterpret_cast<Lanes *>(scratch<1>(FLOATS));
+        Lanes *second = first + First::SIZE, *third = second + Second::SIZE, *fourth = third + Third::SIZE;
+        First::apply(crops, weights, first);
+        weights += First::WEIGHTS;
+        Second::apply(first, weights, second);
+        weights += Second::WEIGHTS;
+        Third::apply(second, weights, third);
+        weights += Third::WEIGHTS;
+        Fourth::apply(third, weights, fourth);
+        weights += Fourth::WEIGHTS;
+        Fifth::apply(fourth, weights, answers);
+    }
+};
+
+struct ONet {
+    static constexpr int SIDE = 48, ANSWERS = 16;
+    using First = Convolution<48, 3, 32, 3, 3>;
+    using Second = Convolution<First::RESULT, 32, 64, 3, 3>;
+    using Third = Convolution<Second::RESULT, 64, 64, 3, 2>;
+    using Fourth = Convolution<Third::RESULT, 64, 128, 2, 1>;
+    using Fifth = Dense<Fourth::SIZE, 256, true>;
+    using Sixth = Dense<256, 16, false>;
+    static constexpr int FLOATS = (First::SIZE + Second::SIZE + Third::SIZE + Fourth::SIZE + 256) * LANES;
+
+    static void apply(const Lanes *crops, const float *weights, Lanes *answers) {
+        Lanes *first = reinterpret_cast<Lanes *>(scratch<2>(FLOATS));
+        Lanes *second = first + First::SIZE, *third = second + Second::SIZE, *fourth = third + Third::SIZE;
+        Lanes *fifth = fourth + Fourth::SIZE;
+        First::apply(crops, weights, first);
+        weights += First::WEIGHTS;
+        Second::apply(first, weights, second);
+        weights += Second::WEIGHTS;
+        Third::apply(second, weights, third);
+        weights += Third::WEIGHTS;
+        Fourth::apply(third, weights, fourth);
+        weights += Fourth::WEIGHTS;
+        Fifth::apply(fourth, weights, fifth);
+        weights += Fifth::WEIGHTS;
+        Sixth::apply(fifth, weights, answers);
+    }
+};
+
+// What a network says of windows: (count, ANSWERS).
+template <typename Network>
+void look(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
+    float *crops = scratch<0>(Network::SIDE * Network::SIDE * 3 * LANES);
+    Lanes said[Network::ANSWERS];
+    for (std::int64_t first = 0; first < count; first += LANES) {
+        const int some = count - first < LANES ? static_cast<int>(count - first) : LANES;
+        // Lanes that are left over see what the last window shows.
+        for (int lane = 0; lane < LANES; lane++)
+            crop<Network::SIDE, LANES>(sums, windows[first + (lane < some ? lane : some - 1)], crops + lane);
+        Network::apply(reinterpret_cast<const Lanes *>(crops), weights, said);
+        for (int lane = 0; lane < some; lane++)
+            for (int answer = 0; answer < Network::ANSWERS; answer++)
+                answers[(first + lane) * Network::ANSWERS + answer] = said[answer][lane];
+    }
+}
+
+} // namespace
+
+extern "C" {
+
+void fertools_rnet(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
+    look<RNet>(sums, windows, count, weights, answers);
+}
+
+void fertools_onet(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
+    look<ONet>(sums, windows, count, weights, answers);
+}
+}

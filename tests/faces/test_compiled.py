@@ -1,0 +1,256 @@
+"""The compiled networks say what torch's say, of whatever they are shown."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+from fertools.faces import descent
+from fertools.faces.area import AreaTable
+from fertools.faces.cascade import Detector
+from fertools.faces.compiled import build as building
+from fertools.faces.compiled import library as loading
+from fertools.faces.compiled.build import BuildError, build, levels, library_path
+from fertools.faces.compiled.library import REGION, Library, library
+from fertools.faces.compiled.packing import pack_pnet
+from fertools.faces.compiled_engine import CompiledEngine
+from fertools.faces.detections import Detections
+from fertools.faces.engines import Table
+from fertools.faces.patches import Patches
+from fertools.faces.proposals import pyramid
+from fertools.faces.torch_engine import TorchEngine
+from fertools.faces.weights import CascadeWeights, load_weights
+from tests.faces.scenes import Picture, scene
+from tests.faces.test_cascade import SCENES
+
+CPU = torch.device("cpu")
+WEIGHTS = load_weights()
+
+
+def _library() -> Library:
+    found = library()
+    if found is None:
+        pytest.skip("the networks are not compiled here: python -m fertools.faces.compiled.build")
+    return found
+
+
+@pytest.fixture(scope="module")
+def engine() -> CompiledEngine:
+    return CompiledEngine(_library(), WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def reference() -> TorchEngine:
+    return TorchEngine(WEIGHTS, CPU)
+
+
+def test_there_are_compiled_networks_where_there_is_a_compiler() -> None:
+    """So that the tests of this file are not skipped where they could run."""
+    if shutil.which("c++") and torch.backends.cpu.get_cpu_capability() in {"AVX2", "AVX512"}:
+        assert library() is not None
+
+
+@pytest.mark.parametrize("size", [(60, 90), (61, 90), (60, 91), (61, 91), (20, 200), (200, 20), (37, 333)])
+@pytest.mark.parametrize("min_face_px", [12.0, 20.0])
+def test_proposals_of_whole_levels(
+    engine: CompiledEngine,
+    reference: TorchEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    min_face_px: float,
+) -> None:
+    """Down to a threshold that all but a few windows of noise reach; odd sides end in half a step."""
+    monkeypatch.setattr(descent, "_GATED", 0)
+    picture = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    table = AreaTable.of([picture])
+    scales = list(pyramid(*size, min_face_px, 0.709))
+    count = 0
+    ours, theirs = (one.propose(table, scales, 1e-6) for one in (engine, reference))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+        np.testing.assert_array_equal(one.picture, other.picture)
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+        np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-5)
+        count += len(one.scores)
+    assert count > 0
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_region_shows_what_the_level_shows_there(engine: CompiledEngine, data: st.DataObject) -> None:
+    """To the bit, wherever it begins and ends."""
+    height, width = data.draw(st.integers(12, 60)), data.draw(st.integers(12, 120))
+    picture = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 256, (90, 140, 3), dtype=np.uint8)
+    rows, columns = -(-height // 2) - 5, -(-width // 2) - 5
+    top, left = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
+    bottom, right = data.draw(st.integers(top + 1, rows)), data.draw(st.integers(left + 1, columns))
+    regions = np.zeros(2, REGION)
+    edges = (0, 141, 0, 0, 140, 90, 140, 90, width, height)
+    regions[0], regions[1] = (*edges, 0, rows, 0, columns), (*edges, top, bottom, left, right)
+    found = _library().pnet(AreaTable.of([picture]).sums.numpy(), regions, pack_pnet(WEIGHTS.pnet), -1e9)
+    whole, part = found[found["region"] == 0], found[found["region"] == 1]
+    assert len(whole) == rows * columns
+    inside = (whole["row"] >= top) & (whole["row"] < bottom) & (whole["column"] >= left) & (whole["column"] < right)
+    for name in ("row", "column", "odds", "offsets"):
+        np.testing.assert_array_equal(part[name], whole[inside][name])
+
+
+def test_more_is_found_than_there_is_room_for_at_first(engine: CompiledEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = AreaTable.of([np.random.default_rng(1).integers(0, 256, (90, 140, 3), dtype=np.uint8)])
+    (much,) = engine.propose(table, [1.0], 1e-9)
+    monkeypatch.setattr(loading, "_ROOM", 7)
+    (again,) = engine.propose(table, [1.0], 1e-9)
+    assert len(much.scores) > 1000
+    assert much.boxes.tobytes() == again.boxes.tobytes()
+    assert much.scores.tobytes() == again.scores.tobytes()
+
+
+def test_proposals_near_places(engine: CompiledEngine, reference: TorchEngine, portrait: Picture) -> None:
+    frames = [scene(portrait, 240, 427, places) for places in ([(150, 10, 20), (100, 90, 200)], [(150, 30, 160)])]
+    boxes = np.array([[60, 60, 110, 110], [220, 100, 250, 130], [200, 40, 260, 100], [400, 210, 430, 240]], np.float32)
+    patches = Patches.around(frames, np.array([0, 0, 1, 1]), boxes, 1.0, CPU)
+    scales = list(pyramid(240, 427, 12, 0.709))
+    ours, theirs = (one.propose_near(patches, boxes, scales, 1e-4) for one in (engine, reference))
+    assert sum(len(one.scores) for one in ours) > 200
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        # A square of torch's ends in repeated pixels where the level ends, and its last steps there are off.
+        both = {(frame, *box) for frame, box in zip(one.picture.tolist(), one.boxes.tolist(), strict=True)}
+        its = {(frame, *box) for frame, box in zip(other.picture.tolist(), other.boxes.tolist(), strict=True)}
+        assert len(both & its) > 0.97 * len(both | its)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 16, 37])
+def test_windows(engine: CompiledEngine, reference: TorchEngine, count: int) -> None:
+    rng = np.random.default_rng(count)
+    table = AreaTable.of([rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)])
+    windows = table.windows(np.zeros(count, np.int64), _boxes(rng, count, 150, 200))
+    for ours, theirs in zip(engine.refine(table, windows), reference.refine(table, windows), strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    for ours, theirs in zip(engine.place(table, windows), reference.place(table, windows), strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_window_is_judged_by_itself(engine: CompiledEngine) -> None:
+    """To the bit the same in whatever company, and from parts of a picture as from all of it."""
+    rng = np.random.default_rng(5)
+    picture = rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    boxes = _boxes(rng, 41, 150, 200)
+    table: Table = AreaTable.of([picture])
+    parts: Table = Patches.around([picture], np.zeros(1, np.int64), np.array([[0, 0, 200, 200]], np.float32), 1.0, CPU)
+    none = np.zeros(len(boxes), np.int64)
+    for look in (engine.refine, engine.place):
+        together = look(table, table.windows(none, boxes))
+        some = look(table, table.windows(none[3:6], boxes[3:6]))
+        elsewhere = look(parts, parts.windows(none, boxes))
+        for one, other, third in zip(together, some, elsewhere, strict=True):
+            assert one[3:6].tobytes() == other.tobytes()
+            assert one.tobytes() == third.tobytes()
+
+
+def test_sums_may_wrap_around(engine: CompiledEngine) -> None:
+    rng = np.random.default_rng(6)
+    table = AreaTable.of([rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)])
+    wrapped = AreaTable((table.sums.long() + 2**31 - 1000).to(torch.int32))
+    windows = table.windows(np.zeros(9, np.int64), _boxes(rng, 9, 150, 200))
+    assert engine.refine(table, windows)[1].tobytes() == engine.refine(wrapped, windows)[1].tobytes()
+    (one,), (other,) = (engine.propose(some, [0.6], 0.01) for some in (table, wrapped))
+    assert len(one.scores)
+    assert one.scores.tobytes() == other.scores.tobytes()
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_detector_finds_the_same_with_and_without_them(
+    portrait: Picture, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    height, width, places, least = SCENES[name]
+    picture = scene(portrait, height, width, places)
+    _library()
+    compiled = Detector()
+    monkeypatch.setattr("fertools.faces.cascade.library", lambda: None)
+    plain = Detector()
+    assert [type(one._engine) for one in (compiled, plain)] == [CompiledEngine, TorchEngine]
+    assert len(compiled.detect([picture])[0]) >= least
+    _assert_same(compiled.detect([picture])[0], plain.detect([picture])[0])
+    boxes = [plain.detect([picture])[0].boxes]
+    _assert_same(compiled.detect_near([picture], boxes)[0], plain.detect_near([picture], boxes)[0])
+
+
+def test_the_exact_mode_is_torchs() -> None:
+    assert isinstance(Detector(mode="exact")._engine, TorchEngine)
+
+
+def test_weights_that_do_not_fit_are_refused_before_they_are_read() -> None:
+    _library()
+    short = CascadeWeights("short", "", WEIGHTS.pnet, {**WEIGHTS.rnet, "dense4.bias": torch.zeros(5)}, WEIGHTS.onet)
+    with pytest.raises(InputError, match="the weights in short do not fit RNet"):
+        Detector(weights=short)
+
+
+def test_arrays_in_pieces_are_refused(engine: CompiledEngine) -> None:
+    sums = AreaTable.of([np.zeros((40, 40, 3), np.uint8)]).sums.numpy()
+    with pytest.raises(ValueError, match="in one piece"):
+        _library().rnet(sums, np.zeros((3, 8), np.int64)[:, ::2], np.zeros(1, np.float32))
+
+
+def test_building_again_compiles_nothing_and_clears_what_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for level in levels():
+        library_path(level, tmp_path).touch()
+    (tmp_path / "networks.x86-64-v3.0123456789ab.so").touch()
+    monkeypatch.setattr(building, "_compile", lambda *_: pytest.fail("it compiled"))
+    assert build(tmp_path) == sorted(tmp_path.iterdir(), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "words"),
+    [("no-such-compiler", "there is no C.. compiler .no-such-compiler.; install one"), ("false", "does not compile")],
+)
+def test_without_a_compiler_building_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: str, words: str
+) -> None:
+    monkeypatch.setenv("CXX", compiler)
+    with pytest.raises(BuildError, match=words):
+        build(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_by_hand_a_failure_is_one_sentence(tmp_path: Path) -> None:
+    shutil.copytree(building.HERE, tmp_path / "sources", ignore=shutil.ignore_patterns("*.so"))
+    run = [sys.executable, str(tmp_path / "sources" / "build.py")]
+    environment = {**os.environ, "CXX": "no-such-compiler"}
+    done = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert done.stderr == "Error: there is no C++ compiler (no-such-compiler); install one, such as Debian's g++\n"
+
+
+def test_a_processor_that_cannot_run_them_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    monkeypatch.setattr(loading, "levels", lambda: ("x86-64-v4", "x86-64-v3"))
+    assert library.__wrapped__() is None
+
+
+def _boxes(rng: np.random.Generator, count: int, height: int, width: int) -> NDArray[np.int64]:
+    corner = rng.integers(0, [width, height], (count, 2))
+    return np.concatenate([corner, rng.integers(corner + 1, np.array([width, height]) + 1)], axis=1)
+
+
+def _assert_same(one: Detections, other: Detections) -> None:
+    assert len(one) == len(other)
+    np.testing.assert_allclose(one.boxes, other.boxes, atol=0.01)
+    np.testing.assert_allclose(one.landmarks, other.landmarks, atol=0.01)
+    np.testing.assert_allclose(one.scores, other.scores, atol=1e-4)
