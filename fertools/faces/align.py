@@ -114,6 +114,18 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     return _enlarged(frame, matrix, size_px)
 
 
+def shown(
+    frame: Picture, matrix: NDArray[np.float64], size_px: int, margin_px: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the part of a frame that a crop shows, with a margin: x, y of its first pixel, and past its last one."""
+    corners = np.array([(-0.5, -0.5), (size_px - 0.5, -0.5), (-0.5, size_px - 0.5), (size_px - 0.5, size_px - 0.5)])
+    places = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    last = np.array([frame.shape[1], frame.shape[0]])
+    first = (np.floor(places.min(axis=0)).astype(np.int64) - margin_px).clip(0, last - 1)
+    end = (np.ceil(places.max(axis=0)).astype(np.int64) + margin_px + 1).clip(first + 1, last)
+    return first, end
+
+
 def _shrunk(frame: Picture, matrix: NDArray[np.float64], size_px: int, fine: int) -> Picture:
     """Sample at least once per source pixel, then average: the mean over each crop pixel's own turned square."""
     finer = matrix * fine
@@ -128,12 +140,8 @@ def _enlarged(frame: Picture, matrix: NDArray[np.float64], size_px: int) -> Pict
     OpenCV turns bicubically at a third of the speed. Between points a third of a pixel apart a straight line is as
     good: against a picture of more detail the error is 1 to 4 % larger, that of straight lines alone 15 to 35 %.
     """
-    corners = np.array([(-0.5, -0.5), (size_px - 0.5, -0.5), (-0.5, size_px - 0.5), (size_px - 0.5, size_px - 0.5)])
-    shown = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    last = np.array([frame.shape[1], frame.shape[0]])
     # Bicubic interpolation reads two pixels to either side.
-    first = (np.floor(shown.min(axis=0)).astype(np.int64) - 3).clip(0, last - 1)
-    end = (np.ceil(shown.max(axis=0)).astype(np.int64) + 4).clip(first + 1, last)
+    first, end = shown(frame, matrix, size_px, margin_px=3)
     part = frame[first[1] : end[1], first[0] : end[0]]
     part = np.asarray(cv2.resize(part, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_CUBIC), np.uint8)
     linear = matrix[:, :2] / _FINER

@@ -6,6 +6,7 @@ ten degrees on real faces, because noses differ in length and points in place.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -108,15 +109,15 @@ def measure(crop: NDArray[np.uint8], box: NDArray[np.floating], landmarks: NDArr
         box: (4,) x1, y1, x2, y2 in source pixels.
         landmarks: (5, 2) x, y in source pixels; None if they are unknown.
     """
-    x1, y1, x2, y2 = (float(edge) for edge in box)
+    x1, y1, x2, y2 = box.tolist()
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     smooth = cv2.INTER_AREA if grey.shape[0] > BLUR_SIDE_PX else cv2.INTER_LINEAR
     same_size = cv2.resize(grey, (BLUR_SIDE_PX, BLUR_SIDE_PX), interpolation=smooth)
     yaw_deg, pitch_deg, roll_deg = (None, None, None) if landmarks is None else head_pose(landmarks)
     return Quality(
-        face_px=float(np.sqrt(max(0.0, x2 - x1) * max(0.0, y2 - y1))),
-        blur=float(cv2.Laplacian(same_size, cv2.CV_64F).var()),
-        brightness=float(grey.mean()) / 255,
+        face_px=math.sqrt(max(0.0, x2 - x1) * max(0.0, y2 - y1)),
+        blur=float(cv2.meanStdDev(cv2.Laplacian(same_size, cv2.CV_16S))[1][0, 0]) ** 2,
+        brightness=cv2.mean(grey)[0] / 255,
         yaw_deg=yaw_deg,
         pitch_deg=pitch_deg,
         roll_deg=roll_deg,
@@ -137,17 +138,23 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     and Full Perspective", IJCV 22(2), 1997, section 2 (the camera model).
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    shadow = _SHADOW @ (points - points.mean(axis=0))
-    left, sizes, right = np.linalg.svd(shadow.T, full_matrices=False)
-    if sizes[1] < 1e-9:
+    (a, b), (c, d), (e, f) = (_SHADOW @ (points - points.mean(axis=0))).tolist()
+    # The nearest map with orthonormal rows is (S S^T)^(-1/2) S; of a matrix of 2 x 2 the root has a closed form.
+    first, both, second = a * a + c * c + e * e, a * b + c * d + e * f, b * b + d * d + f * f
+    area = math.sqrt(max(0.0, first * second - both * both))
+    if area <= 1e-9 * math.sqrt(first + second):
         return 0.0, 0.0, 0.0
-    rows = left @ right
-    towards_camera = np.cross(rows[0], rows[1])[2]
+    size = math.sqrt(first + second + 2 * area) * area
+    one, mixed, other = (second + area) / size, -both / size, (first + area) / size
+    # The rows of the rotation, of which the third is their product.
+    right = one * a + mixed * b, one * c + mixed * d, one * e + mixed * f
+    down = mixed * a + other * b, mixed * c + other * d, mixed * e + other * f
+    towards_camera = right[0] * down[1] - right[1] * down[0]
     # The face looks along -z of its own frame; in the camera's, that is minus the last column of the rotation.
-    yaw = np.arctan2(-rows[0, 2], towards_camera)
-    pitch = np.arcsin(np.clip(rows[1, 2], -1, 1))
-    across, down = points[1] - points[0]
-    return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(np.arctan2(down, across)))
+    yaw = math.atan2(-right[2], towards_camera)
+    pitch = math.asin(min(1.0, max(-1.0, down[2])))
+    (x1, y1), (x2, y2) = points[:2].tolist()
+    return math.degrees(yaw), math.degrees(pitch), math.degrees(math.atan2(y2 - y1, x2 - x1))
 
 
 def judge(

@@ -58,12 +58,12 @@ def smooth(
     values = np.asarray(points, np.float64)[near]
     flat = values.reshape(len(values), -1)
     closeness = (1 - np.abs(distance) ** 3) ** 3
-    powers = np.vander(distance, min(_DEGREE + 1, len(distance)), increasing=True)
-    trust = np.ones(len(distance))
+    powers = np.stack([np.ones_like(distance), distance, distance**2][: len(distance)], axis=1)
     fitted = _fit(powers, flat, closeness)
     for _ in range(_ROUNDS):
-        away = np.linalg.norm(flat - powers @ fitted, axis=1)
-        usual = float(np.median(away))
+        rest = flat - powers @ fitted
+        away = np.sqrt((rest * rest).sum(axis=1))
+        usual = _median(away)
         # A parabola through so few moments fits all of them, and so says nothing about any.
         if usual <= 1e-9 * (1 + float(np.abs(flat).max())):
             break
@@ -75,10 +75,17 @@ def smooth(
 def _fit(powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the coefficients of weighted least squares, (powers, columns of `flat`)."""
     counted = weights > 1e-6 * weights.max()
-    if len(np.unique(powers[counted, min(1, powers.shape[1] - 1)])) < powers.shape[1]:
+    if len(set(powers[counted, min(1, powers.shape[1] - 1)].tolist())) < powers.shape[1]:
         # Too few different moments are left for a parabola; the least of those that fit them best.
         root = np.sqrt(weights)[:, None]
         return np.asarray(np.linalg.lstsq(powers * root, flat * root, rcond=None)[0], np.float64)
     # The normal equations of three unknowns, whose powers lie within -1 and 1: several times as fast.
     weighted = powers.T * weights
     return np.asarray(np.linalg.solve(weighted @ powers, weighted @ flat), np.float64)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Return the median; NumPy's own takes longer than a fit of so few numbers."""
+    ordered = sorted(values.tolist())
+    middle = len(ordered) // 2
+    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,16 @@ from fertools.ingest.plan import Source
 from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
 from fertools.ingest.settling import settle_picture, settle_video
+from fertools.ingest.threads import Behind
 from fertools.manifests.schema import FACES
 from fertools.manifests.spool import Spool
 from fertools.sources.images import read_image
 from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
 from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+
+_FRAMES_BEHIND = 4
+"""Frames whose crops may wait to be written, each held meanwhile."""
 
 SMALLEST_PX = 12
 """Side of the smallest window that the detector (its first network, P-Net) looks at, in pixels."""
@@ -124,33 +129,38 @@ class Extractor:
         """
         tracker, cuts, shot = Tracker(), CutDetector(), 0
         lookahead = Lookahead(self.options.smoothing_s)
+        # Crops take about as long as following, so another thread cuts and writes them where there is one to spare.
+        crops: Behind[list[dict[str, Any]]] = Behind(_FRAMES_BEHIND if self.threads > 1 else 0)
         reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
-        try:
-            with closing(self._searched(reader, Findings(self.workspace.parts, source.source_id))) as searched:
-                for frame, found in searched:
-                    if cuts.is_cut(frame.rgb):
-                        spool.add(self._rows(source, lookahead.flush()))
-                        shot += 1
-                        tracker.cut()
-                    if found is None:
-                        spool.add([self._given(source, frame, shot)])
-                    else:
-                        seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
-                        spool.add(self._rows(source, lookahead.push(seen)))
-                    self.tick(1, 1 if found is None else len(found))
-                    first_s = frame.pts_s if first_s is None else first_s
-                    height, width = frame.rgb.shape[:2]
-                    measured["frames_searched"] += 1
-                    measured.update(width_px=width, height_px=height)
-                    if first_s is not None and frame.pts_s is not None:
-                        measured["duration_s"] = max(0.0, frame.pts_s - first_s)
-        except BrokenVideoError:
-            spool.add(self._rows(source, lookahead.flush()))
-            raise
-        finally:
-            measured["frames_decoded"] = reader.decoded
-        spool.add(self._rows(source, lookahead.flush()))
+        with closing(crops):
+            try:
+                with closing(self._searched(reader, Findings(self.workspace.parts, source.source_id))) as searched:
+                    for frame, found in searched:
+                        if cuts.is_cut(frame.rgb):
+                            self._add(spool, crops, source, lookahead.flush())
+                            shot += 1
+                            tracker.cut()
+                        if found is None:
+                            spool.add([self._given(source, frame, shot)])
+                        else:
+                            seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
+                            self._add(spool, crops, source, lookahead.push(seen))
+                        self.tick(1, 1 if found is None else len(found))
+                        first_s = frame.pts_s if first_s is None else first_s
+                        height, width = frame.rgb.shape[:2]
+                        measured["frames_searched"] += 1
+                        measured.update(width_px=width, height_px=height)
+                        if first_s is not None and frame.pts_s is not None:
+                            measured["duration_s"] = max(0.0, frame.pts_s - first_s)
+            except BrokenVideoError:
+                self._add(spool, crops, source, lookahead.flush())
+                spool.add(chain.from_iterable(crops.flush()))
+                raise
+            finally:
+                measured["frames_decoded"] = reader.decoded
+            self._add(spool, crops, source, lookahead.flush())
+            spool.add(chain.from_iterable(crops.flush()))
 
     def _searched(
         self, reader: FrameReader, findings: Findings
@@ -161,11 +171,15 @@ class Extractor:
         else:
             yield from self.search.run(reader, findings)
 
-    def _rows(self, source: Source, frames: Iterator[Seen]) -> Iterator[dict[str, Any]]:
-        """Yield the rows of the faces of frames, their crops written."""
+    def _add(self, spool: Spool, crops: Behind[list[dict[str, Any]]], source: Source, frames: Iterator[Seen]) -> None:
+        """Have the crops of frames written, and add the rows of those that are."""
         for seen in frames:
-            for face in seen.faces:
-                yield self._row(source, seen.frame, seen.shot, face)
+            for rows in crops.push(self._rows, source, seen):
+                spool.add(rows)
+
+    def _rows(self, source: Source, seen: Seen) -> list[dict[str, Any]]:
+        """Return the rows of the faces of a frame, their crops written."""
+        return [self._row(source, seen.frame, seen.shot, face) for face in seen.faces]
 
     def _row(self, source: Source, frame: Frame, shot: int | None, face: Face) -> dict[str, Any]:
         row = Cropper(self.workspace, self.options).found(frame.rgb, face)

@@ -1,11 +1,12 @@
-"""Threads that search frames, and work that begins when other work is done, without a thread that waits for it."""
+"""Threads that search frames, work that begins when other work is done, and a thread that comes behind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 
@@ -83,3 +84,35 @@ class _Countdown:
         with self._lock:
             self._left -= 1
             return not self._left
+
+
+class Behind(Generic[_Result]):
+    """Has one thread do pieces of work, and gives what comes of them in the order in which they were begun.
+
+    Args:
+        waiting: how many pieces may wait to be done; with 0 the caller's own thread does each at once.
+    """
+
+    def __init__(self, waiting: int) -> None:
+        self._waiting = waiting
+        self._pool = ThreadPoolExecutor(1, "behind") if waiting else None
+        self._begun: deque[Future[_Result]] = deque()
+
+    def push(self, work: Callable[..., _Result], *arguments: object) -> Iterator[_Result]:
+        """Have some work done, and yield what is done; what went wrong in a piece is raised in its place."""
+        if self._pool is None:
+            yield work(*arguments)
+            return
+        self._begun.append(self._pool.submit(work, *arguments))
+        while self._begun and (len(self._begun) > self._waiting or self._begun[0].done()):
+            yield self._begun.popleft().result()
+
+    def flush(self) -> Iterator[_Result]:
+        """Wait for all that was begun, and yield it."""
+        while self._begun:
+            yield self._begun.popleft().result()
+
+    def close(self) -> None:
+        """Let the thread go; what it has not begun is dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)

@@ -1,13 +1,17 @@
 """Time `fertools ingest` of a video beside a plain facenet-pytorch program that does the same.
 
     .venv/bin/python tests/benchmarks/bench_ingest.py VIDEO... [--frames 300] [--heights 0 1080 2160] [--runs 3]
-        [--pass=--exhaustive] [--reference mtcnn_reference.json]
+        [--copies 8] [--pass=--exhaustive] [--reference mtcnn_reference.json]
 
 Both are processes of their own and may use all processors, decode every frame, find faces of 20 pixels and more with
 the published thresholds, follow, align, and write crops and a table; `peer.py` is the other one. They run in turn, so
 that a change of the machine's pace touches both. Two ratios: of whole processes, and without what each needs before its
 first frame (of ours: an ingest of a picture of 16 x 16 px). `--frames` lengthens a clip by playing it forth and back,
 for a video of usual length hides the start; `--heights` resizes it.
+
+`--copies` gives ours so many copies of each clip in one command, which is what a folder of videos is: a worker takes a
+video, and no two threads work on one. The other program goes through its videos one by one, so its pace is that of one
+clip; and, as its second form, one of it runs on each processor, with one thread.
 
 Beside them stands the speed of decoding alone, and the quality: which share of the program's faces is a row of our
 manifest with a box that overlaps it by half (IoU), which share of ours it has, and how far the five points of those
@@ -44,7 +48,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.tracks import overlaps
 from fertools.manifests import store
 from fertools.sources.videos import FrameReader
-from tests.benchmarks.clips import lengthened
+from tests.benchmarks.clips import copy_videos, lengthened
 
 Faces = dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Boxes (n, 4) and points (n, 5, 2) by frame."""
@@ -82,18 +86,28 @@ class Run:
     peak_mb: float
     faces: Faces
 
+    @property
+    def frame_s(self) -> float:
+        """Seconds a frame, without the start."""
+        return self.loop_s / self.frames
 
-def run_ours(video: Path, start_s: float, options: Sequence[str]) -> Run:
-    """Ingest `video` in a process of its own."""
+
+def run_ours(video: Path, copies: int, start_s: float, options: Sequence[str]) -> Run:
+    """Ingest so many copies of `video` in one command; the faces are those of the first."""
     with tempfile.TemporaryDirectory() as folder:
-        elapsed_s, peak_mb = _ingest(video, Path(folder), options)
-        workspace = Workspace.at(folder)
+        given = Path(folder) / "given"
+        copy_videos([video], copies, given)
+        elapsed_s, peak_mb = _ingest(given, Path(folder) / "w", options)
+        workspace = Workspace.at(Path(folder) / "w")
+        sources = store.read_sources(workspace, ("source_id", "path", "frames_searched")).to_pylist()
+        first = min(sources, key=lambda source: source["path"])
         columns = ("frame_index", "box", "landmarks")
         # Rows between two detections have no landmarks, and are nothing that a detector found.
-        rows = store.read_faces(workspace, columns, [("interpolated", "=", False)]).to_pylist()
-        (source,) = store.read_sources(workspace, ("frames_searched",)).to_pylist()
+        wanted = [("interpolated", "=", False), ("source_id", "=", first["source_id"])]
+        rows = store.read_faces(workspace, columns, wanted).to_pylist()
     faces = _by_frame([(row["frame_index"], row["box"], row["landmarks"]) for row in rows])
-    return Run(source["frames_searched"], start_s, elapsed_s - start_s, peak_mb, faces)
+    frames = sum(source["frames_searched"] for source in sources)
+    return Run(frames, start_s, elapsed_s - start_s, peak_mb, faces)
 
 
 def time_our_start(options: Sequence[str]) -> float:
@@ -118,18 +132,24 @@ def _ingest(given: Path, workspace: Path, options: Sequence[str]) -> tuple[float
     return elapsed_s, usage.ru_maxrss / 1024
 
 
-def run_peer(video: Path) -> Run:
-    """Let the other program work on `video`."""
+def run_peer(video: Path, beside: int = 1) -> Run:
+    """Let the other program work on `video`; or so many of it at once, each on that video and with one thread."""
     with tempfile.TemporaryDirectory() as folder:
         begun_s = time.perf_counter()
-        command = [sys.executable, "-W", "ignore", str(PEER), str(video), folder]
-        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+        environment = {**os.environ, **({"OMP_NUM_THREADS": "1"} if beside > 1 else {})}
+        running = []
+        for number in range(beside):
+            (own := Path(folder) / str(number)).mkdir()
+            command = [sys.executable, "-W", "ignore", str(PEER), str(video), str(own)]
+            running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
+        told = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
         elapsed_s = time.perf_counter() - begun_s
-        told = json.loads(ended.stdout.splitlines()[-1])
-        with np.load(Path(folder) / "faces.npz") as held:
+        with np.load(Path(folder) / "0" / "faces.npz") as held:
             rows = zip(held["frames"].tolist(), held["boxes"], held["points"], strict=True)
             faces = _by_frame(list(rows))
-    return Run(told["frames"], elapsed_s - told["loop_s"], told["loop_s"], told["peak_mb"], faces)
+    loop_s = max(one["loop_s"] for one in told)
+    frames, peak_mb = sum(one["frames"] for one in told), max(one["peak_mb"] for one in told)
+    return Run(frames, elapsed_s - loop_s, loop_s, peak_mb, faces)
 
 
 def time_decoding(video: Path) -> float:
@@ -175,31 +195,39 @@ def _by_frame(rows: Sequence[tuple[int, Sequence[float], Sequence[Sequence[float
     }
 
 
-def measure(video: Path, name: str, runs: int, options: Sequence[str], reference: Path | None) -> None:
+def measure(video: Path, name: str, runs: int, copies: int, options: Sequence[str], reference: Path | None) -> None:
     """Print the medians of one clip, their ratios, and how far the answers differ."""
-    ours, peers, decoding = [], [], []
+    processors = len(os.sched_getaffinity(0)) if copies > 1 else 1
+    ours, peers, beside, decoding = [], [], [], []
     for _ in range(runs):
-        ours.append(run_ours(video, time_our_start(options), options))
+        ours.append(run_ours(video, copies, time_our_start(options), options))
         peers.append(run_peer(video))
-        decoding.append(time_decoding(video))
-    frames = peers[0].frames
-    print(f"{name}: {frames} frames, {runs} runs")
-    for label, program in (("facenet-pytorch", peers), ("fertools ingest", ours)):
-        loops = statistics.median(run.loop_s for run in program)
-        starts = statistics.median(run.start_s for run in program)
-        peak_mb = statistics.median(run.peak_mb for run in program)
-        pace = f"{frames / loops:7.1f} frames/s" if loops > 0 else "no time at all"
-        print(f"  {label}  {pace} after {starts:.2f} s to start; {peak_mb:.0f} MB at most")
-    pairs = list(zip(peers, ours, strict=True))
-    whole = statistics.median((peer.start_s + peer.loop_s) / (our.start_s + our.loop_s) for peer, our in pairs)
-    steady = statistics.median(peer.loop_s / our.loop_s for peer, our in pairs)
-    share = statistics.median(seconds / run.loop_s for seconds, run in zip(decoding, ours, strict=True))
-    if min(run.loop_s for run in ours) <= 0:
-        # A short clip takes less than a machine's pace changes between the start that is measured and the run.
-        print(f"  ratio            {whole:7.2f} of whole processes; too short to take the starts off, try --frames")
-    else:
-        print(f"  ratio            {whole:7.2f} of whole processes, {steady:.2f} without their starts")
-        print(f"  decoding alone   {frames / statistics.median(decoding):7.1f} frames/s, of which ours is {share:.1%}")
+        if processors > 1:
+            beside.append(run_peer(video, processors))
+        decoding.append(time_decoding(video) / peers[-1].frames)
+    print(f"{name}: {peers[0].frames} frames, {copies} copies, {runs} runs")
+    programs = {"facenet-pytorch": peers, f"{processors} of it at once": beside, "fertools ingest": ours}
+    for label, program in programs.items():
+        if program:
+            pace = 1 / statistics.median(run.frame_s for run in program)
+            starts = statistics.median(run.start_s for run in program)
+            peak_mb = statistics.median(run.peak_mb for run in program)
+            print(f"  {label:16} {pace:7.1f} frames/s after {starts:.2f} s to start; {peak_mb:.0f} MB at most")
+    for label, program in list(programs.items())[:2]:
+        pairs = list(zip(program, ours, strict=False))
+        if not pairs:
+            continue
+        whole = statistics.median(
+            (peer.start_s + peer.frame_s * our.frames) / (our.start_s + our.loop_s) for peer, our in pairs
+        )
+        steady = statistics.median(peer.frame_s / our.frame_s for peer, our in pairs)
+        if min(our.loop_s for our in ours) <= 0:
+            # A short clip takes less than a machine's pace changes between the start that is measured and the run.
+            print(f"  {whole:.2f} times {label}, whole; too short to take the starts off, try --frames")
+        else:
+            print(f"  {whole:.2f} times {label}, whole; {steady:.2f} without the starts")
+    share = statistics.median(seconds / run.frame_s for seconds, run in zip(decoding, ours, strict=True))
+    print(f"  decoding alone   {1 / statistics.median(decoding):7.1f} frames/s, of which ours is {share:.1%}")
     print(f"  its faces that we have {compare(peers[-1].faces, ours[-1].faces)}")
     print(f"  our faces that it has  {compare(ours[-1].faces, peers[-1].faces)}")
     if reference:
@@ -218,6 +246,7 @@ def main() -> None:
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--frames", type=int, default=0, help="play each clip forth and back to so many; 0: as it is")
     parser.add_argument("--heights", type=int, nargs="*", default=[0], help="frame heights; 0 is as it is")
+    parser.add_argument("--copies", type=int, default=1, help="of each clip, for ours in one command")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--pass", dest="options", default="", help="options for fertools ingest, in one text")
     parser.add_argument("--reference", type=Path, help="stored detections to compare with too, of clips as they are")
@@ -227,12 +256,13 @@ def main() -> None:
     for video in arguments.videos:
         for height in arguments.heights:
             if not (height or arguments.frames):
-                measure(video, video.name, arguments.runs, options, arguments.reference)
+                measure(video, video.name, arguments.runs, arguments.copies, options, arguments.reference)
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 clip = Path(folder) / f"{video.stem}.mp4"
                 _lengthened_elsewhere(video, clip, arguments.frames or 300, height)
-                measure(clip, f"{video.stem}, {height or 'own'} lines", arguments.runs, options, None)
+                name = f"{video.stem}, {height or 'own'} lines"
+                measure(clip, name, arguments.runs, arguments.copies, options, None)
 
 
 if __name__ == "__main__":

@@ -30,20 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from tests.benchmarks.clips import copy_videos
 
 FERTOOLS = [sys.executable, "-c", "from fertools.cli.main import main; main()"]
-
-
-def copy_videos(videos: Sequence[Path], copies: int, folder: Path) -> int:
-    """Write each video so many times into a folder, no two files alike, and return how many files that are."""
-    folder.mkdir()
-    for place, video in enumerate(videos):
-        content = video.read_bytes()
-        for number in range(copies):
-            # A box that every reader of MP4 and MOV skips; other formats end before what follows them.
-            ending = (16).to_bytes(4, "big") + b"free" + (place * copies + number).to_bytes(8, "big")
-            (folder / f"{place}-{number}{video.suffix}").write_bytes(content + ending)
-    return len(videos) * copies
 
 
 def run(given: Path, workspace: Path, cores: Sequence[int], options: Sequence[str]) -> float:

@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future
 
 import pytest
 
-from fertools.ingest.threads import Threads
+from fertools.ingest.threads import Behind, Threads
 
 WAIT_S = 30.0
 
@@ -107,3 +107,43 @@ def test_closing_cancels_what_waits() -> None:
         go_on.set()
         closing.join()
     assert all(one.done() for one in running)
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 3])
+def test_what_comes_behind_comes_in_order(waiting: int) -> None:
+    behind: Behind[int] = Behind(waiting)
+    come = [number for given in range(20) for number in behind.push(lambda given: given * 2, given)]
+    # No more than may wait are still out.
+    assert len(come) >= 20 - waiting
+    come += behind.flush()
+    assert come == [2 * given for given in range(20)]
+    assert list(behind.flush()) == []
+    behind.close()
+
+
+def test_what_goes_wrong_behind_is_raised_in_its_place() -> None:
+    behind: Behind[float] = Behind(5)
+    come = []
+    with pytest.raises(ZeroDivisionError):
+        for divisor in (1, 2, 0, 4):
+            come += behind.push(lambda divisor: 1 / divisor, divisor)
+        for one in behind.flush():
+            come.append(one)  # noqa: PERF402: what came before the error is asked for below
+    assert come == [1.0, 0.5]
+    behind.close()
+
+
+def test_closing_drops_what_was_not_begun() -> None:
+    behind: Behind[None] = Behind(5)
+    begun, go, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        go.wait(WAIT_S)
+
+    list(behind.push(work))
+    list(behind.push(lambda: done.append(1)))
+    begun.wait(WAIT_S)
+    threading.Timer(0.05, go.set).start()
+    behind.close()
+    assert not done
