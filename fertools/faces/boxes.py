@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.faces.compiled.library import library
+
 Floats = NDArray[np.float32]
 
 _PAIRS = 1 << 17
@@ -59,12 +61,16 @@ def _greedy(
     """Suppress boxes of all groups at once; `order` names them, best first.
 
     The rule is that of one box after another: the best is kept and drops what it covers, then the best of those left
-    is, and so on. Here all pairs that cover one another are found first. Then in each round every box that is covered
-    by no better one is kept, and what it covers falls out together with its pairs. That makes a handful of rounds.
+    is, and so on. Compiled it is done like that. In NumPy all pairs that cover one another are found first. Then in
+    each round every box that is covered by no better one is kept, and what it covers falls out together with its pairs.
+    That makes a handful of rounds.
     """
     if group is not None:
         order = order[np.argsort(group[order], kind="stable")]
         group = group[order]
+    if (compiled := library()) is not None:
+        groups = np.zeros(len(order), np.int64) if group is None else group
+        return order[compiled.suppress(boxes[order], groups, threshold, smaller=over == "min", extra=inclusive)]
     better, worse = _covering(boxes[order], group, np.float32(threshold), over, np.float32(inclusive))
     kept = np.ones(len(order), dtype=bool)
     while better.size:

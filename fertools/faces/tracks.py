@@ -41,7 +41,8 @@ class _Track:
 
     def boxes_at(self, time_s: float) -> NDArray[np.float64]:
         """Return where the box was, and where it should be now, (2, 4)."""
-        return np.stack([self.box, self.box + np.tile(self.speed * (time_s - self.seen_s), 2)])
+        step = self.speed * (time_s - self.seen_s)
+        return np.array([self.box, self.box + np.concatenate([step, step])])
 
     def follow(self, box: NDArray[np.float64], time_s: float) -> None:
         passed_s = time_s - self.seen_s
@@ -121,8 +122,8 @@ class Tracker:
         # The tolerance is for times such as 0.1 + 0.2, not for another frame.
         longest_s = max(self.max_gap_s, self.max_hidden_s if looks is not None else 0.0) + 1e-6
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= longest_s]
-        overlap = np.array([overlaps(track.boxes_at(time_s), boxes).max(axis=0) for track in self._tracks])
-        overlap = overlap.reshape(len(self._tracks), len(boxes))
+        places = np.array([track.boxes_at(time_s) for track in self._tracks]).reshape(-1, 4)
+        overlap = overlaps(places, boxes).reshape(len(self._tracks), 2, len(boxes)).max(axis=1, initial=0)
         for place, track in enumerate(self._tracks):
             if time_s - track.seen_s > self.max_gap_s + 1e-6:
                 overlap[place] = 0
@@ -192,10 +193,13 @@ def time_of(frame_index: int, pts_s: float | None) -> float:
 
 def overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the intersection over union of every box of `a` (n, 4) with every box of `b` (m, 4), (n, m)."""
-    one, other = np.asarray(a, dtype=np.float64)[:, None], np.asarray(b, dtype=np.float64)[None]
-    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    shared = sides.clip(0).prod(axis=-1)
-    areas = [(boxes[..., 2:] - boxes[..., :2]).clip(0).prod(axis=-1) for boxes in (one, other)]
-    union = areas[0] + areas[1] - shared
+    one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    x1, y1, x2, y2 = one.T[:, :, None]
+    u1, v1, u2, v2 = other.T[:, None]
+    width = np.minimum(x2, u2) - np.maximum(x1, u1)
+    height = np.minimum(y2, v2) - np.maximum(y1, v1)
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    areas = [np.maximum(right - left, 0) * np.maximum(end - top, 0) for left, top, right, end in (one.T, other.T)]
+    union = areas[0][:, None] + areas[1] - shared
     overlap: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return overlap

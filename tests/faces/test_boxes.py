@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fertools.faces import boxes as boxwork
+from fertools.faces.compiled.library import library
 from tests.faces import oracle
 
 Floats = NDArray[np.float32]
@@ -53,6 +55,17 @@ def _slow(boxes: Floats, order: list[int], threshold: float, nested: bool) -> li
     return kept
 
 
+@pytest.fixture(scope="module", params=["compiled", "NumPy"], autouse=True)
+def _ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All that is tested here holds for both."""
+    if request.param == "compiled" and library() is None:
+        pytest.skip("suppression is not compiled here: python -m fertools.faces.compiled.build")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "NumPy":
+            patch.setattr(boxwork, "library", lambda: None)
+        yield
+
+
 @given(seeds, st.sampled_from([0, 1, 5, 63, 64, 65, 150]), st.sampled_from([0.31, 0.52, 0.71]))
 @settings(deadline=None, max_examples=50)
 def test_suppression_is_the_slow_one(seed: int, count: int, threshold: float) -> None:
@@ -87,6 +100,17 @@ def test_pictures_together_are_pictures_alone(
         patch.setattr(boxwork, "_PAIRS", pairs)
         together = rule(boxes, scores, threshold, group)
     assert together.tolist() == np.concatenate(alone).tolist()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_both_ways_decide_alike_to_the_last_bit(monkeypatch: pytest.MonkeyPatch, nested: bool) -> None:
+    """Overlaps that are all but the threshold, as thousands of pairs have some."""
+    rule = boxwork.suppress_nested if nested else boxwork.suppress
+    boxes, scores = _boxes(3, 4000)
+    one = rule(boxes, scores, 0.5)
+    monkeypatch.setattr(boxwork, "library", lambda: None)
+    assert rule(boxes, scores, 0.5).tolist() == one.tolist()
+    assert 50 < len(one) < 3000
 
 
 def test_a_chain_in_which_each_box_covers_the_next_keeps_every_other() -> None:

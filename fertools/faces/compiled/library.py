@@ -88,6 +88,17 @@ class Library:
         """Return what O-Net says, (n, O_ANSWERS), of windows (n, 4) as the tables' `windows` give them."""
         return self._look("fertools_onet", O_ANSWERS, sums, windows, weights)
 
+    def suppress(
+        self, boxes: NDArray[np.float32], groups: NDArray[np.int64], threshold: float, *, smaller: bool, extra: float
+    ) -> NDArray[np.bool_]:
+        """Return which boxes (n, 4) are kept, given group by group and the best first; see `boxes`."""
+        kept = np.empty(len(boxes), np.bool_)
+        self._loaded.fertools_suppress(
+            *(_address(boxes), _address(groups), ctypes.c_int64(len(boxes)), ctypes.c_float(threshold)),
+            *(ctypes.c_int32(smaller), ctypes.c_float(extra), _address(kept)),
+        )
+        return kept
+
     def _look(
         self, name: str, answers: int, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
