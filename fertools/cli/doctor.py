@@ -16,6 +16,7 @@ def command(folder: Path, as_json: bool) -> int:
     """Say what this machine can do and what is missing; exit 4 if something is."""
     from fertools.core.errors import CheckFailed, InputError
     from fertools.core.machine import Finding, survey
+    from fertools.faces.compiled.library import MISSING, library
     from fertools.faces.weights import load_weights
 
     workspace = open_workspace(folder)
@@ -25,6 +26,8 @@ def command(folder: Path, as_json: bool) -> int:
         findings.append(Finding("MTCNN weights", f"from {weights.name}, digest {weights.digest[:12]}"))
     except InputError as error:
         findings.append(Finding("MTCNN weights", "not found", str(error)))
+    compiled = library()
+    findings.append(Finding("MTCNN networks", f"compiled for {compiled.level}" if compiled else MISSING))
     print_result({finding.name: finding.detail for finding in findings}, as_json)
     if missing := [finding for finding in findings if finding.remedy]:
         raise CheckFailed("; ".join(f"{finding.name}: {finding.remedy}" for finding in missing))

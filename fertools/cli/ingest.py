@@ -114,8 +114,10 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     Folders are searched to any depth. A folder's name gives the emotion (joyful/ is happiness); a video is a subject
     of its own unless a folder or a pattern says who it shows. Run the same command again to go on after any stop.
     """
+    from fertools.core.device import choose_device
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress
+    from fertools.faces.compiled.library import MISSING, library
     from fertools.ingest.options import IngestOptions
     from fertools.ingest.run import ingest
     from fertools.ingest.shards import Shard
@@ -123,6 +125,9 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     workspace = open_workspace(folder)
     options = IngestOptions(template=templates[0], more_templates=templates[1:], **values)
     shard = Shard.parse(options.shard) if options.shard else None
+    here = options.engine == "local" and not options.crops and options.mode == "fast"
+    if here and library() is None and choose_device(options.device) == "cpu":
+        click.echo(f"Note: the detector is {MISSING}", err=True)
     with Progress("ingest", "files") as report:
         summary = ingest(workspace, sources, options, report)
     result = describe_summary(shard.place(workspace) if shard else workspace, summary, as_json)

@@ -62,7 +62,21 @@ def test_doctor_finds_what_is_needed(fertools: Run) -> None:
     found = json.loads(ended.out)
     assert ended.code == 0, ended.err
     assert "digest" in found["MTCNN weights"]
+    assert "compiled for" in found["MTCNN networks"]
     assert found["torch"]
+
+
+@pytest.mark.parametrize(("options", "told"), [((), True), (("--crops",), False), (("--mode", "exact"), False)])
+def test_ingest_says_if_it_is_slow_here(
+    fertools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: bool
+) -> None:
+    monkeypatch.setattr("fertools.faces.compiled.library.library", lambda: None)
+    monkeypatch.setattr("fertools.core.device.choose_device", lambda _: "cpu")
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    ended = fertools("ingest", str(tmp_path / "a.png"), *options)
+    assert ended.code == 0, ended.err
+    assert ("Note: the detector is not compiled for this processor" in ended.err) == told
+    assert "not compiled" in fertools("doctor", "--json").out
 
 
 def test_shares_are_ingested_and_merged(fertools: Run, tmp_path: Path) -> None:

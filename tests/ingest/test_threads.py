@@ -123,11 +123,15 @@ def test_what_comes_behind_comes_in_order(waiting: int) -> None:
 
 def test_what_goes_wrong_behind_is_raised_in_its_place() -> None:
     behind: Behind[float] = Behind(5)
-    come = []
-    with pytest.raises(ZeroDivisionError):
+    come: list[float] = []
+
+    def divide() -> None:
         for divisor in (1, 2, 0, 4):
-            come += behind.push(lambda divisor: 1 / divisor, divisor)
-        come += behind.flush()
+            come.extend(behind.push(lambda divisor: 1 / divisor, divisor))
+        come.extend(behind.flush())
+
+    with pytest.raises(ZeroDivisionError):
+        divide()
     assert come == [1.0, 0.5]
     behind.close()
 
