@@ -34,8 +34,8 @@ _Unit = tuple[list[Frame], _Found]
 
 LONGEST_BLOCK, SHORTEST_BLOCK = 16, 4
 """Two thirds of a second, so that nobody who is worth a face comes and goes unseen; and the least that saves much."""
-_BLOCK_PIXELS = 130_000_000
-"""390 MB of pictures: 15 frames of 4K."""
+_BLOCK_PIXELS = 100_000_000
+"""300 MB of pictures: 12 frames of 4K."""
 
 
 class Search:

@@ -1,7 +1,6 @@
 // As many float32 as one instruction of the processor holds, and what the networks do with them.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
