@@ -80,6 +80,7 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
 
 // A dense layer, with its PReLU if it has one.
 template <int IN, int OUT, bool BENT> struct Dense {
+    static constexpr int SIZE = OUT;
     static constexpr int WEIGHTS = IN * OUT + OUT + (BENT ? OUT : 0);
 
     static void apply(const Lanes *in, const float *weights, Lanes *out) {
@@ -96,72 +97,37 @@ template <int IN, int OUT, bool BENT> struct Dense {
     }
 };
 
-struct RNet {
-    static constexpr int SIDE = 24, ANSWERS = 8;
-    using First = Convolution<24, 3, 28, 3, 3>;
-    using Second = Convolution<First::RESULT, 28, 48, 3, 3>;
-    using Third = Convolution<Second::RESULT, 48, 64, 2, 1>;
-    using Fourth = Dense<Third::SIZE, 128, true>;
-    using Fifth = Dense<128, 8, false>;
-    static constexpr int FLOATS = (First::SIZE + Second::SIZE + Third::SIZE + 128) * LANES;
+// Layers one after the other, whose weights lie one after the other too.
+template <int INPUT, typename... Layers> struct Network {
+    static constexpr int SIDE = INPUT;
+    static constexpr int NUMBERS = (Layers::SIZE + ...);
 
-    static void apply(const Lanes *crops, const float *weights, Lanes *answers) {
-        Lanes *first = reinterpret_cast<Lanes *>(scratch<1>(FLOATS));
-        Lanes *second = first + First::SIZE, *third = second + Second::SIZE, *fourth = third + Third::SIZE;
-        First::apply(crops, weights, first);
-        weights += First::WEIGHTS;
-        Second::apply(first, weights, second);
-        weights += Second::WEIGHTS;
-        Third::apply(second, weights, third);
-        weights += Third::WEIGHTS;
-        Fourth::apply(third, weights, fourth);
-        weights += Fourth::WEIGHTS;
-        Fifth::apply(fourth, weights, answers);
+    // What the last layer says of crops.
+    static const Lanes *apply(const Lanes *in, const float *weights) {
+        Lanes *out = reinterpret_cast<Lanes *>(scratch<1>(NUMBERS * LANES));
+        ((Layers::apply(in, weights, out), in = out, out += Layers::SIZE, weights += Layers::WEIGHTS), ...);
+        return in;
     }
 };
 
-struct ONet {
-    static constexpr int SIDE = 48, ANSWERS = 16;
-    using First = Convolution<48, 3, 32, 3, 3>;
-    using Second = Convolution<First::RESULT, 32, 64, 3, 3>;
-    using Third = Convolution<Second::RESULT, 64, 64, 3, 2>;
-    using Fourth = Convolution<Third::RESULT, 64, 128, 2, 1>;
-    using Fifth = Dense<Fourth::SIZE, 256, true>;
-    using Sixth = Dense<256, 16, false>;
-    static constexpr int FLOATS = (First::SIZE + Second::SIZE + Third::SIZE + Fourth::SIZE + 256) * LANES;
+using RNet = Network<24, Convolution<24, 3, 28, 3, 3>, Convolution<11, 28, 48, 3, 3>, Convolution<4, 48, 64, 2, 1>,
+                     Dense<576, 128, true>, Dense<128, 8, false>>;
+using ONet = Network<48, Convolution<48, 3, 32, 3, 3>, Convolution<23, 32, 64, 3, 3>, Convolution<10, 64, 64, 3, 2>,
+                     Convolution<4, 64, 128, 2, 1>, Dense<1152, 256, true>, Dense<256, 16, false>>;
 
-    static void apply(const Lanes *crops, const float *weights, Lanes *answers) {
-        Lanes *first = reinterpret_cast<Lanes *>(scratch<2>(FLOATS));
-        Lanes *second = first + First::SIZE, *third = second + Second::SIZE, *fourth = third + Third::SIZE;
-        Lanes *fifth = fourth + Fourth::SIZE;
-        First::apply(crops, weights, first);
-        weights += First::WEIGHTS;
-        Second::apply(first, weights, second);
-        weights += Second::WEIGHTS;
-        Third::apply(second, weights, third);
-        weights += Third::WEIGHTS;
-        Fourth::apply(third, weights, fourth);
-        weights += Fourth::WEIGHTS;
-        Fifth::apply(fourth, weights, fifth);
-        weights += Fifth::WEIGHTS;
-        Sixth::apply(fifth, weights, answers);
-    }
-};
-
-// What a network says of windows: (count, ANSWERS).
-template <typename Network>
+// Write what a network says of windows, (count, ANSWERS).
+template <typename Network, int ANSWERS>
 void look(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
     float *crops = scratch<0>(Network::SIDE * Network::SIDE * 3 * LANES);
-    Lanes said[Network::ANSWERS];
     for (std::int64_t first = 0; first < count; first += LANES) {
         const int some = count - first < LANES ? static_cast<int>(count - first) : LANES;
         // Lanes that are left over see what the last window shows.
         for (int lane = 0; lane < LANES; lane++)
             crop<Network::SIDE, LANES>(sums, windows[first + (lane < some ? lane : some - 1)], crops + lane);
-        Network::apply(reinterpret_cast<const Lanes *>(crops), weights, said);
+        const Lanes *said = Network::apply(reinterpret_cast<const Lanes *>(crops), weights);
         for (int lane = 0; lane < some; lane++)
-            for (int answer = 0; answer < Network::ANSWERS; answer++)
-                answers[(first + lane) * Network::ANSWERS + answer] = said[answer][lane];
+            for (int answer = 0; answer < ANSWERS; answer++)
+                answers[(first + lane) * ANSWERS + answer] = said[answer][lane];
     }
 }
 
@@ -170,10 +136,10 @@ void look(const std::int32_t *sums, const Window *windows, std::int64_t count, c
 extern "C" {
 
 void fertools_rnet(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
-    look<RNet>(sums, windows, count, weights, answers);
+    look<RNet, 8>(sums, windows, count, weights, answers);
 }
 
 void fertools_onet(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
-    look<ONet>(sums, windows, count, weights, answers);
+    look<ONet, 16>(sums, windows, count, weights, answers);
 }
 }
