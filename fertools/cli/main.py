@@ -92,8 +92,8 @@ def main() -> NoReturn:
     # Threads that wait for one another sleep instead of spinning. Beside other work on two cores, spinning made
     # training ten times slower; alone it gains little. It has to be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # A million objects come with torch and stay. Looking through them for garbage whenever 700 are new takes a tenth of
-    # the start.
+    # The objects that come with torch stay. Looking through them for garbage whenever 700 are new takes a tenth of the
+    # start.
     gc.set_threshold(10_000)
     # Wherever it stands: one adds it at the end of the line that failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]

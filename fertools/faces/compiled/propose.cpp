@@ -27,7 +27,7 @@ struct Found {
     float odds, offsets[OFFSETS];
 };
 
-// The networks's weights in the order of its layers: kernels, biases, slopes.
+// The network's weights in the order of its layers: kernels, biases, slopes.
 struct Weights {
     const float *first, *second, *third, *odds, *offsets;
     explicit Weights(const float *all)
