@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from fertools.core.device import device_type
 from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
 from fertools.faces.area import AreaTable
@@ -35,7 +35,6 @@ from fertools.faces.engines import Engine, Table
 from fertools.faces.min_face import MinFace
 from fertools.faces.patches import Patches
 from fertools.faces.proposals import Proposals, pyramid
-from fertools.faces.torch_engine import TorchEngine
 from fertools.faces.vicinity import REACH
 from fertools.faces.weights import CascadeWeights, load_weights
 
@@ -66,7 +65,7 @@ class Detector:
         thresholds: least face probability after each of the three networks.
         factor: from each scale of the pyramid to the next.
         weights: see `load_weights`; or weights that are already loaded.
-        device: a torch device.
+        device: the name of a torch device.
         mode: `fast` or `exact`, see above.
 
     Raises:
@@ -86,7 +85,7 @@ class Detector:
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
         factor: float = 0.709,
         weights: str | Path | CascadeWeights = "auto",
-        device: str | torch.device = "cpu",
+        device: str = "cpu",
         mode: str = "fast",
     ) -> None:
         if mode not in MODES:
@@ -99,7 +98,7 @@ class Detector:
         self.thresholds = thresholds
         self.factor = factor
         self.mode = mode
-        self.device = torch.device(device)
+        self.device = device
         self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
         self._engine = self._choose_engine()
 
@@ -157,7 +156,7 @@ class Detector:
         owner, squares = owner[inside], squares[inside]
         if not len(owner):
             return [nothing() for _ in frames]
-        patches = Patches.around(frames, owner, squares, REACH, self.device)
+        patches = Patches.around(frames, owner, squares, REACH)
         scales = self._scales(patches)
         levels = self._engine.propose_near(patches, squares, scales, self.thresholds[0])
         candidates = self._refine(patches, _proposed(levels))
@@ -165,7 +164,7 @@ class Detector:
 
     def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
         """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
-        budget = _STACK_PIXELS.get(self.device.type, _STACK_PIXELS["cpu"])
+        budget = _STACK_PIXELS.get(device_type(self.device), _STACK_PIXELS["cpu"])
         for size in dict.fromkeys(sizes):
             numbers = [number for number, other in enumerate(sizes) if other == size]
             count = max(1, budget // max(1, size[0] * size[1]))
@@ -175,7 +174,7 @@ class Detector:
     def _survey_stack(self, frames: list[NDArray[np.uint8]]) -> list[Survey]:
         if 0 in frames[0].shape:
             return [Survey(nothing(), nothing().boxes) for _ in frames]
-        table = AreaTable.of(frames, self.device)
+        table = AreaTable.of(frames)
         proposed = _proposed(self._engine.propose(table, self._scales(table), self.thresholds[0]))
         candidates, landmarks = self._finish(table, self._refine(table, proposed), _DOUBTFUL)
         surveys = []
@@ -212,9 +211,14 @@ class Detector:
 
     def _choose_engine(self) -> Engine:
         compiled = library()
-        if self.mode == "fast" and self.device.type == "cpu" and compiled:
+        if self.mode == "fast" and device_type(self.device) == "cpu" and compiled:
             return CompiledEngine(compiled, self.weights)
-        return TorchEngine(self.weights, self.device)
+        # Not at the top: the compiled networks do without the seconds and the memory that torch takes.
+        import torch
+
+        from fertools.faces.torch_engine import TorchEngine
+
+        return TorchEngine(self.weights, torch.device(self.device))
 
 
 def _check(frames: Sequence[NDArray[np.uint8]]) -> None:

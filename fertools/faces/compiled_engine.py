@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fertools.faces.area import AreaTable
@@ -15,7 +14,6 @@ from fertools.faces.descent import descend
 from fertools.faces.engines import Floats, Table
 from fertools.faces.patches import Patches
 from fertools.faces.proposals import Level, Proposals, least_evidence, probability
-from fertools.faces.torch_engine import TorchEngine
 from fertools.faces.vicinity import gathered, squares_around
 from fertools.faces.weights import CascadeWeights
 
@@ -28,14 +26,9 @@ class CompiledEngine:
     Args:
         library: the networks.
         weights: of the three.
-
-    Raises:
-        InputError: the weights do not fit.
     """
 
     def __init__(self, library: Library, weights: CascadeWeights) -> None:
-        # Torch's modules say what is wrong with weights; the compiled networks would read whatever is there.
-        TorchEngine(weights, torch.device("cpu"))
         self._library = library
         self._pnet, self._rnet, self._onet = pack_pnet(weights.pnet), pack_rnet(weights.rnet), pack_onet(weights.onet)
 
@@ -48,7 +41,7 @@ class CompiledEngine:
             _fill(regions, picture_width=table.width, picture_height=table.height)
             _fill(regions, level_width=level.width, level_height=level.height)
             _fill_steps(regions, steps[:, :2], steps[:, 2:])
-            found = self._library.pnet(table.sums.numpy(), regions, self._pnet, least)
+            found = self._library.pnet(table.sums, regions, self._pnet, least)
             return _steps_of(found), found["odds"], found["offsets"]
 
         levels = [Level.of(table.height, table.width, scale) for scale in scales]
@@ -67,7 +60,7 @@ class CompiledEngine:
         _fill(regions, picture_width=patches.width, picture_height=patches.height)
         _fill(regions, level_width=squares.level_px[:, 0], level_height=squares.level_px[:, 1])
         _fill_steps(regions, squares.corner // 2, squares.steps)
-        found = self._library.pnet(patches.sums.numpy(), regions, self._pnet, least_evidence(threshold))
+        found = self._library.pnet(patches.sums, regions, self._pnet, least_evidence(threshold))
         scores = probability(found["odds"])
         found, scores = found[scores >= threshold], scores[scores >= threshold]
         which = found["region"].astype(np.int64)
@@ -75,12 +68,12 @@ class CompiledEngine:
 
     def refine(self, table: Table, windows: Ints) -> tuple[Floats, Floats]:
         """See `Engine`."""
-        said = self._library.rnet(table.sums.numpy(), windows, self._rnet)
+        said = self._library.rnet(table.sums, windows, self._rnet)
         return probability(said[:, 1] - said[:, 0]), said[:, 2:6]
 
     def place(self, table: Table, windows: Ints) -> tuple[Floats, Floats, Floats]:
         """See `Engine`."""
-        said = self._library.onet(table.sums.numpy(), windows, self._onet)
+        said = self._library.onet(table.sums, windows, self._onet)
         return probability(said[:, 1] - said[:, 0]), said[:, 2:6], said[:, 6:].reshape(-1, 2, 5)
 
 

@@ -16,8 +16,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.networks import PNet
-from fertools.faces.proposals import Level, Proposals, in_reading_order, least_evidence, probability
+from fertools.faces.proposals import (
+    STRIDE_PX,
+    WINDOW_PX,
+    Level,
+    Proposals,
+    in_reading_order,
+    least_evidence,
+    probability,
+)
 
 DOUBT = 0.2
 """Face probability of P-Net from which the next finer level is looked at there, and near it; less where the threshold
@@ -86,8 +93,8 @@ def descend(levels: Sequence[Level], threshold: float, look: Look) -> list[Propo
 
 def _tiles(above: Level, doubtful: Ints, level: Level) -> NDArray[np.bool_]:
     """Return which tiles of a level (rows, columns of tiles) places of the level above lead to."""
-    half = PNet.WINDOW_PX / 2
-    here = ((doubtful * PNet.STRIDE_PX + half) * (level.scale / above.scale) - half) / PNet.STRIDE_PX
+    half = WINDOW_PX / 2
+    here = ((doubtful * STRIDE_PX + half) * (level.scale / above.scale) - half) / STRIDE_PX
     last = np.array([level.columns, level.rows]) - 1
     wanted = np.zeros((last // TILE + 1)[::-1], bool)
     for right in (-_NEAR_STEPS, _NEAR_STEPS):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fertools.core.errors import InputError
-from fertools.faces.networks import PNet
+from fertools.faces.proposals import WINDOW_PX
 
-SMALLEST_FACE_PX = PNet.WINDOW_PX
+SMALLEST_FACE_PX = WINDOW_PX
 """Faces smaller than P-Net's window would have to be enlarged, which shows it nothing that is in the picture."""
 
 

@@ -24,9 +24,6 @@ class PNet(nn.Module):
     Feature (row, column) sees the pixels from (2 row, 2 column) to (2 row + 11, 2 column + 11).
     """
 
-    WINDOW_PX = 12
-    STRIDE_PX = 2
-
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 10, 3)

@@ -11,16 +11,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-
-from fertools.faces.area import Edges, bin_means
 
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Patches:
     """The tables of sums of parts of frames, of which all are of one size.
 
@@ -37,7 +33,7 @@ class Patches:
 
     height: int
     width: int
-    sums: Tensor
+    sums: NDArray[np.int32]
     first: Ints
     frame: Ints
     edges: Ints
@@ -49,7 +45,6 @@ class Patches:
         frame: Ints,
         squares: NDArray[np.float32],
         reach: float,
-        device: torch.device,
     ) -> Patches:
         """Take parts around squares.
 
@@ -58,7 +53,6 @@ class Patches:
             frame: (n,) which of them each square is in; n is 1 or more.
             squares: (n, 4), each with a pixel inside its frame.
             reach: how far a part goes beyond its square, in sides of it.
-            device: where the tables are put.
         """
         height, width = frames[0].shape[:2]
         margin = (reach * (squares[:, 2:] - squares[:, :2])).repeat(2, axis=1) * (-1, -1, 1, 1) + (-2, -2, 2, 2)
@@ -70,7 +64,7 @@ class Patches:
             table = sums[end - count : end].reshape(bottom - top + 1, right - left + 1, 3)
             part = np.ascontiguousarray(frames[number][top:bottom, left:right])
             cv2.integral(part, sum=table, sdepth=cv2.CV_32S)
-        return cls(height, width, torch.from_numpy(sums).to(device), last - entries, frame, edges)
+        return cls(height, width, sums, last - entries, frame, edges)
 
     def windows(self, picture: Ints, boxes: Ints) -> Ints:
         """Return where boxes of the frames are, as `AreaTable.windows` does, each cut off at the edge of a part.
@@ -89,39 +83,7 @@ class Patches:
         across = self.across[part]
         return np.column_stack([self.first[part] + y * across + x, across, end - corner])
 
-    def shrink(
-        self, part: Ints, levels: Ints, corners: Ints, size_px: int, *, centre: float = 0.0, span: float = 1.0
-    ) -> Tensor:
-        """Return squares of the frames as `AreaTable.shrink` would resize them, out of the middle of its results.
-
-        Args:
-            part: (n,) which part each square is read from; beyond its edges, its edge goes on.
-            levels: (n, 2) width and height that the frame is resized to.
-            corners: (n, 2) x and y of the square in the resized frame.
-            size_px: side of the squares.
-            centre: subtracted from each average.
-            span: what the difference is divided by.
-
-        Returns:
-            float32 of shape (n, size_px, size_px, 3).
-        """
-        edges = self.edges[part]
-        steps = np.arange(size_px)
-        sides: list[Edges] = []
-        for axis, length in ((1, self.height), (0, self.width)):
-            count = levels[:, axis, None]
-            low, high = edges[:, axis, None], edges[:, axis + 2, None]
-            index = np.minimum(corners[:, axis, None] + steps, count - 1)
-            first = (index * length // count).clip(low, high - 1)
-            last = (-(-(index + 1) * length // count)).clip(first + 1, high)
-            sides.append((self._on_device(first - low), self._on_device(last - low)))
-        first, across = self._on_device(self.first[part]), self._on_device(self.across[part])
-        return bin_means(self.sums, first, across, sides[0], sides[1], span).sub_(centre / span)
-
     @property
     def across(self) -> Ints:
         """Entries to a row of each table, (n,)."""
         return self.edges[:, 2] - self.edges[:, 0] + 1
-
-    def _on_device(self, numbers: Ints) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(numbers, dtype=np.int64)).to(self.sums.device)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.networks import PNet
+WINDOW_PX, STRIDE_PX = 12, 2
+"""Side of the window that P-Net judges, and the steps in which it slides."""
 
 CENTRE, SPAN = 127.5, 128.0
 """Pixels go into all three networks as (value - CENTRE) / SPAN."""
@@ -44,9 +45,9 @@ def pyramid(height: int, width: int, min_face_px: float, factor: float) -> Itera
         min_face_px: side of the smallest face.
         factor: from each scale to the next, below 1.
     """
-    scale = PNet.WINDOW_PX / min_face_px
+    scale = WINDOW_PX / min_face_px
     short = min(height, width) * scale
-    while short >= PNet.WINDOW_PX:
+    while short >= WINDOW_PX:
         yield scale
         scale *= factor
         short *= factor
@@ -84,9 +85,9 @@ class Level:
 
 def windows_at(steps: NDArray[np.int64], scale: float) -> NDArray[np.float32]:
     """Return P-Net's windows (n, 4) in source pixels, `steps` (n, 2) of it to the right and down on a level."""
-    corner = steps.astype(np.float32) * np.float32(PNet.STRIDE_PX)
+    corner = steps.astype(np.float32) * np.float32(STRIDE_PX)
     first = np.floor((corner + np.float32(1)) / np.float32(scale))
-    last = np.floor((corner + np.float32(PNet.WINDOW_PX)) / np.float32(scale))
+    last = np.floor((corner + np.float32(WINDOW_PX)) / np.float32(scale))
     return np.concatenate([first, last], axis=1)
 
 

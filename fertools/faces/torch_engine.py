@@ -9,18 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fertools.core.errors import InputError
-from fertools.faces.area import AreaTable, crop
+from fertools.faces.area import AreaTable
 from fertools.faces.engines import Floats, Table
 from fertools.faces.networks import ONet, PNet, RNet
 from fertools.faces.patches import Patches
-from fertools.faces.proposals import CENTRE, SPAN, Level, Proposals, in_reading_order, least_evidence
+from fertools.faces.pooling import crop, shrink, shrink_squares
+from fertools.faces.proposals import (
+    CENTRE,
+    SPAN,
+    STRIDE_PX,
+    WINDOW_PX,
+    Level,
+    Proposals,
+    in_reading_order,
+    least_evidence,
+)
 from fertools.faces.vicinity import gathered, squares_around
 from fertools.faces.weights import CascadeWeights
 
@@ -39,23 +49,23 @@ class TorchEngine:
     Args:
         weights: of the three networks.
         device: where they run.
-
-    Raises:
-        InputError: the weights do not fit.
     """
 
     def __init__(self, weights: CascadeWeights, device: torch.device) -> None:
         self._device = device
-        self._pnet = _loaded(PNet(), weights.pnet, weights.name, device)
-        self._rnet = _loaded(RNet(), weights.rnet, weights.name, device)
-        self._onet = _loaded(ONet(), weights.onet, weights.name, device)
+        self._pnet = loaded(PNet(), weights.pnet, device)
+        self._rnet = loaded(RNet(), weights.rnet, device)
+        self._onet = loaded(ONet(), weights.onet, device)
         self._strip_px = STRIP_PX if device.type == "cpu" else None
         self._crops = _CROPS.get(device.type, _CROPS["cpu"])
+        # All three networks read from a table, which should go to a GPU once.
+        self._moved: WeakKeyDictionary[Table, Tensor] = WeakKeyDictionary()
 
     def propose(self, table: AreaTable, scales: Sequence[float], threshold: float) -> list[Proposals]:
         """See `Engine`."""
         with torch.inference_mode():
-            return [propose(self._pnet, table, scale, threshold, self._strip_px) for scale in scales]
+            sums = self._sums(table)
+            return [propose(self._pnet, sums, scale, threshold, self._strip_px) for scale in scales]
 
     def propose_near(
         self, patches: Patches, boxes: Floats, scales: Sequence[float], threshold: float
@@ -64,15 +74,15 @@ class TorchEngine:
         squares = squares_around(boxes, scales, patches.height, patches.width)
         parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]] = []
         with torch.inference_mode():
+            sums = self._sums(patches)
             for side_px in np.unique(squares.side_px).tolist():
                 numbers = np.flatnonzero(squares.side_px == side_px)
                 count = max(1, STRIP_PX // side_px**2)
                 for first in range(0, len(numbers), count):
                     some = numbers[first : first + count]
                     corner = squares.corner[some]
-                    pixels = patches.shrink(
-                        squares.place[some], squares.level_px[some], corner, side_px, centre=CENTRE, span=SPAN
-                    )
+                    part, level_px = squares.place[some], squares.level_px[some]
+                    pixels = shrink_squares(sums, patches, part, level_px, corner, side_px, centre=CENTRE, span=SPAN)
                     at, scores, offsets = _passed(self._pnet, pixels, threshold)
                     steps = at[:, :0:-1] + corner[at[:, 0]] // 2
                     # Where the square goes on beyond the level there are no windows.
@@ -100,28 +110,36 @@ class TorchEngine:
         with torch.inference_mode():
             # Once even when there is nothing to look at, for answers of the right shapes.
             for first in range(0, max(1, len(windows)), count):
-                crops = crop(table.sums, windows[first : first + count], size_px, centre=CENTRE, span=SPAN)
+                crops = crop(self._sums(table), windows[first : first + count], size_px, centre=CENTRE, span=SPAN)
                 answers.append(network(crops.permute(0, 3, 1, 2)))
         return [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
 
+    def _sums(self, table: Table) -> Tensor:
+        """Return the sums of a table on the device."""
+        if self._device.type == "cpu":
+            return torch.from_numpy(table.sums)
+        if table not in self._moved:
+            self._moved[table] = torch.from_numpy(table.sums).to(self._device)
+        return self._moved[table]
 
-def propose(network: PNet, table: AreaTable, scale: float, threshold: float, strip_px: int | None) -> Proposals:
+
+def propose(network: PNet, sums: Tensor, scale: float, threshold: float, strip_px: int | None) -> Proposals:
     """Return the windows of one pyramid level whose face probability reaches `threshold`.
 
     Args:
-        network: P-Net, on the device of `table`.
-        table: the pictures.
+        network: P-Net, on the device of `sums`.
+        sums: those of an `AreaTable`.
         scale: of the level.
         threshold: least probability, between 0 and 1.
         strip_px: pixels of the level to work on at a time, about; None takes the level whole.
     """
-    level = Level.of(table.height, table.width, scale)
+    level = Level.of(sums.shape[1] - 1, sums.shape[2] - 1, scale)
     step = level.rows if strip_px is None else max(8, strip_px // (2 * level.width))
     parts = []
     for first in range(0, level.rows, step):
         last = min(first + step, level.rows)
-        rows = slice(2 * first, min(2 * last + PNet.WINDOW_PX - PNet.STRIDE_PX, level.height))
-        pixels = table.shrink(level.height, level.width, rows, centre=CENTRE, span=SPAN)
+        rows = slice(2 * first, min(2 * last + WINDOW_PX - STRIDE_PX, level.height))
+        pixels = shrink(sums, level.height, level.width, rows, centre=CENTRE, span=SPAN)
         at, scores, offsets = _passed(network, pixels, threshold)
         at[:, 1] += first
         parts.append((at, scores, offsets))
@@ -142,11 +160,7 @@ def _passed(network: PNet, pixels: Tensor, threshold: float) -> tuple[NDArray[np
     return place[keep].cpu().numpy(), scores[keep].cpu().numpy(), offsets[keep].cpu().numpy()
 
 
-def _loaded(network: Module, state: Mapping[str, Tensor], name: str, device: torch.device) -> Module:
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise InputError(
-            f"the weights in {name} do not fit {type(network).__name__}; give the files of facenet-pytorch"
-        ) from error
+def loaded(network: Module, state: Mapping[str, Floats], device: torch.device) -> Module:
+    """Return a network with its weights, on a device, to be applied only."""
+    network.load_state_dict({name: torch.tensor(values) for name, values in state.items()})
     return network.eval().requires_grad_(False).to(device)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.networks import PNet
-from fertools.faces.proposals import Proposals, in_reading_order
+from fertools.faces.proposals import STRIDE_PX, WINDOW_PX, Proposals, in_reading_order
 
 SMALLEST, LARGEST = 0.55, 2.0
 """Sides of a face, in those of P-Net's window, from and up to which it is looked for.
@@ -60,7 +59,7 @@ class Squares:
     @property
     def steps(self) -> Ints:
         """Steps of P-Net from the left and from the top of the level to where each square ends, (n, 2)."""
-        within = self.corner // PNet.STRIDE_PX + (self.side_px // 2 - 5)[:, None]
+        within = self.corner // STRIDE_PX + (self.side_px // 2 - 5)[:, None]
         return np.asarray(np.minimum(within, -(-self.level_px // 2) - 5), np.int64)
 
 
@@ -74,13 +73,13 @@ def squares_around(boxes: NDArray[np.float32], scales: Sequence[float], height: 
         width: likewise.
     """
     side = (boxes[:, 2] - boxes[:, 0]).astype(np.float64)
-    times = side[:, None] * np.asarray(scales, np.float64) / PNet.WINDOW_PX
+    times = side[:, None] * np.asarray(scales, np.float64) / WINDOW_PX
     wanted = (times >= SMALLEST) & (times < LARGEST)
     # A face smaller than all that are looked for can still be found as one of the smallest.
     wanted[:, :1] |= times[:, :1] < SMALLEST
     place, level = np.nonzero(wanted)
     times, scale = times[place, level], np.asarray(scales, np.float64)[level]
-    need_px = PNet.WINDOW_PX * (np.maximum(times, 1.0) + 2 * MARGIN * times)
+    need_px = WINDOW_PX * (np.maximum(times, 1.0) + 2 * MARGIN * times)
     side_px = np.array(_SIDES_PX)[np.searchsorted(_SIDES_PX, need_px).clip(max=len(_SIDES_PX) - 1)]
     picture_px = np.array([width, height])
     level_px = (picture_px * scale[:, None] + 1).astype(np.int64)

@@ -1,7 +1,8 @@
 """The published MTCNN weights, read from the packages that carry them without importing those packages, or from files.
 
-`facenet-pytorch` and `mtcnn` carry the same 495,850 numbers in two file formats. Importing either would pull in
-torchvision or TensorFlow, so the files are found through the import system's specs and read directly.
+`mtcnn` and `facenet-pytorch` carry the same 495,850 numbers in two file formats. Importing either would pull in
+TensorFlow or torchvision, so the files are found through the import system's specs and read directly. Those of `mtcnn`
+are asked for first: they are read without torch, whose import takes longer than that of all else together.
 
 A file of one's own holds all three networks: `.safetensors`, or `.npz` of NumPy, with an array for each parameter,
 named by its network and its name there: `pnet.conv1.weight`, `rnet.dense5_1.bias`. Neither format can hold code.
@@ -19,10 +20,9 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors import torch as safetensors
-from torch import Tensor
+from safetensors import numpy as safetensors
 
 from fertools.core import files
 from fertools.core.errors import InputError
@@ -44,6 +44,34 @@ _HEADS = {
 }
 
 
+Floats = NDArray[np.float32]
+
+_SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
+    "pnet": {
+        **{"conv1": (10, 3, 3, 3), "prelu1": (10,)},
+        **{"conv2": (16, 10, 3, 3), "prelu2": (16,)},
+        **{"conv3": (32, 16, 3, 3), "prelu3": (32,)},
+        **{"conv4_1": (2, 32, 1, 1), "conv4_2": (4, 32, 1, 1)},
+    },
+    "rnet": {
+        **{"conv1": (28, 3, 3, 3), "prelu1": (28,)},
+        **{"conv2": (48, 28, 3, 3), "prelu2": (48,)},
+        **{"conv3": (64, 48, 2, 2), "prelu3": (64,)},
+        **{"dense4": (128, 576), "prelu4": (128,)},
+        **{"dense5_1": (2, 128), "dense5_2": (4, 128)},
+    },
+    "onet": {
+        **{"conv1": (32, 3, 3, 3), "prelu1": (32,)},
+        **{"conv2": (64, 32, 3, 3), "prelu2": (64,)},
+        **{"conv3": (64, 64, 3, 3), "prelu3": (64,)},
+        **{"conv4": (128, 64, 2, 2), "prelu4": (128,)},
+        **{"dense5": (256, 1152), "prelu5": (256,)},
+        **{"dense6_1": (2, 256), "dense6_2": (4, 256), "dense6_3": (10, 256)},
+    },
+}
+"""Shape of each layer's weight; all but the slopes of PReLU also have a bias, as long as the first side."""
+
+
 @dataclass(frozen=True)
 class CascadeWeights:
     """The parameters of the three networks.
@@ -51,23 +79,41 @@ class CascadeWeights:
     Attributes:
         name: where they come from, for reports: the name of a package, folder or file.
         digest: hash of the numbers alone; the same whichever of those they were read from.
-        pnet: state dict of the proposal network.
-        rnet: state dict of the refinement network.
-        onet: state dict of the output network.
+        pnet: float32 arrays of the proposal network, by the names and in the axis order of torch's state dicts.
+        rnet: likewise of the refinement network.
+        onet: likewise of the output network.
+
+    Raises:
+        InputError: a network's parameters are not those of its layers.
     """
 
     name: str
     digest: str
-    pnet: Mapping[str, Tensor]
-    rnet: Mapping[str, Tensor]
-    onet: Mapping[str, Tensor]
+    pnet: Mapping[str, Floats]
+    rnet: Mapping[str, Floats]
+    onet: Mapping[str, Floats]
+
+    def __post_init__(self) -> None:
+        for network in NETWORKS:
+            given = {key: value.shape for key, value in getattr(self, network).items()}
+            if given != parameter_shapes(network):
+                name = {"pnet": "P-Net", "rnet": "R-Net", "onet": "O-Net"}[network]
+                raise InputError(f"the weights in {self.name} do not fit {name}; give the files of facenet-pytorch")
+
+
+def parameter_shapes(network: str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every parameter of `pnet`, `rnet` or `onet`, by its name."""
+    weights = {f"{layer}.weight": shape for layer, shape in _SHAPES[network].items()}
+    return weights | {
+        f"{layer}.bias": shape[:1] for layer, shape in _SHAPES[network].items() if not layer.startswith("prelu")
+    }
 
 
 def load_weights(source: str | Path = "auto") -> CascadeWeights:
     """Read the weights of the cascade.
 
     Args:
-        source: `facenet-pytorch`, `mtcnn`, `auto` (the first of the two that is installed), a folder that holds
+        source: `mtcnn`, `facenet-pytorch`, `auto` (the first of the two that is installed), a folder that holds
             `pnet.pt`, `rnet.pt` and `onet.pt` as facenet-pytorch lays them out, or a `.safetensors` or `.npz` file as
             `save_weights` writes it.
 
@@ -78,7 +124,7 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
         >>> load_weights("mtcnn").digest == load_weights("facenet-pytorch").digest
         True
     """
-    readers: dict[str, Callable[[], CascadeWeights | None]] = {"facenet-pytorch": _facenet, "mtcnn": _mtcnn}
+    readers: dict[str, Callable[[], CascadeWeights | None]] = {"mtcnn": _mtcnn, "facenet-pytorch": _facenet}
     if isinstance(source, Path) or source not in {"auto", *readers}:
         path = Path(source)
         return _file(path) if path.suffix in _FILES else _folder(path, str(source))
@@ -86,8 +132,8 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
         found = readers[name]()
         if found is not None:
             return found
-    wanted = "facenet-pytorch or mtcnn" if source == "auto" else source
-    package = "facenet-pytorch" if source == "auto" else source
+    wanted = "mtcnn or facenet-pytorch" if source == "auto" else source
+    package = "mtcnn" if source == "auto" else source
     raise InputError(f"the detector's weights come with {wanted}, which is not installed; run: pip install {package}")
 
 
@@ -107,16 +153,16 @@ def save_weights(path: Path, weights: CascadeWeights) -> None:
     """
     if path.suffix not in _FILES:
         raise InputError(f"{path} ends in neither {' nor '.join(_FILES)}; weights are written in these two forms")
-    tensors = {
-        f"{network}.{key}": value.contiguous()
+    arrays = {
+        f"{network}.{key}": np.ascontiguousarray(value)
         for network in NETWORKS
         for key, value in getattr(weights, network).items()
     }
     if path.suffix == ".safetensors":
-        files.write_bytes(path, safetensors.save(tensors))
+        files.write_bytes(path, safetensors.save(arrays))
     else:
         with files.replacing(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **{key: value.numpy() for key, value in tensors.items()})
+            np.savez(stream, allow_pickle=False, **arrays)
 
 
 def _facenet() -> CascadeWeights | None:
@@ -141,27 +187,27 @@ def _file(path: Path) -> CascadeWeights:
     if not path.is_file():
         raise InputError(f"there is no file of weights {path}")
     try:
-        tensors = _FILES[path.suffix](path)
-    except (SafetensorError, OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        arrays = _FILES[path.suffix](path)
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as weights; see save_weights for what it should hold") from error
-    networks: dict[str, dict[str, Tensor]] = {network: {} for network in NETWORKS}
-    for name, value in tensors.items():
+    networks: dict[str, dict[str, Floats]] = {network: {} for network in NETWORKS}
+    for name, value in arrays.items():
         network, _, key = name.partition(".")
         if network not in networks:
             raise InputError(f"{path} holds '{name}'; name parameters by network: {', '.join(NETWORKS)}")
-        networks[network][key] = value.float()
+        networks[network][key] = value.astype(np.float32)
     return _weights(str(path), networks)
 
 
-def _read_npz(path: Path) -> dict[str, Tensor]:
+def _read_npz(path: Path) -> dict[str, Floats]:
     if not zipfile.is_zipfile(path):
         raise zipfile.BadZipFile
     # No pickles, because they run code and this file may be anyone's.
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-        return {name: torch.from_numpy(held[name].astype(np.float32)) for name in held.files}
+        return {name: held[name].astype(np.float32) for name in held.files}
 
 
-_FILES: dict[str, Callable[[Path], dict[str, Tensor]]] = {".safetensors": safetensors.load_file, ".npz": _read_npz}
+_FILES: dict[str, Callable[[Path], dict[str, Floats]]] = {".safetensors": safetensors.load_file, ".npz": _read_npz}
 """What reads a file of weights, by its ending."""
 
 
@@ -172,49 +218,52 @@ def _package_folder(module: str) -> Path | None:
     return Path(spec.submodule_search_locations[0])
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def _read_state(path: Path) -> dict[str, Floats]:
     if not path.is_file():
         raise InputError(
             f"{path} is not there; weights are {', '.join(f'{name}.pt' for name in NETWORKS)} in a folder, "
             f"or a {' or '.join(_FILES)} file"
         )
+    # Not at the top: who takes the weights from elsewhere does without the seconds that torch takes to import.
+    import torch
+
     try:
         # weights_only, because a pickle may otherwise run code and this folder may be anyone's.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise InputError(f"{path} holds no weights that torch can read; give the files of facenet-pytorch") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path} holds something other than named tensors; give the files of facenet-pytorch")
-    return {str(key): value.float() for key, value in state.items()}
+    return {str(key): value.float().numpy() for key, value in state.items()}
 
 
-def _read_layers(path: Path, network: str) -> dict[str, Tensor]:
+def _read_layers(path: Path, network: str) -> dict[str, Floats]:
     """Return one network of mtcnn 1.0 under the names and in the axis order of torch."""
     # joblib unpickles, which runs code; the file is one of an installed package, whose code runs anyway.
     arrays = iter(joblib.load(path))
-    state: dict[str, Tensor] = {}
+    state: dict[str, Floats] = {}
     for layer in _TRUNKS[network]:
         weighted, slope = layer.split()
         state |= _layer(weighted, next(arrays), next(arrays))
-        state[f"{slope}.weight"] = torch.from_numpy(np.ravel(next(arrays)).copy())
+        state[f"{slope}.weight"] = np.ravel(next(arrays)).astype(np.float32)
     for head in _HEADS[network]:
         state |= _layer(head, next(arrays), next(arrays))
     return state
 
 
-def _layer(name: str, kernel: np.ndarray, bias: np.ndarray) -> dict[str, Tensor]:
+def _layer(name: str, kernel: np.ndarray, bias: np.ndarray) -> dict[str, Floats]:
     # TensorFlow keeps kernels as (height, width, in, out) and dense matrices as (in, out).
     axes = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
-    weight = np.ascontiguousarray(kernel.transpose(axes))
-    return {f"{name}.weight": torch.from_numpy(weight), f"{name}.bias": torch.from_numpy(bias.copy())}
+    weight = np.ascontiguousarray(kernel.transpose(axes), np.float32)
+    return {f"{name}.weight": weight, f"{name}.bias": bias.astype(np.float32)}
 
 
-def _weights(name: str, networks: dict[str, dict[str, Tensor]]) -> CascadeWeights:
+def _weights(name: str, networks: dict[str, dict[str, Floats]]) -> CascadeWeights:
     parts = []
     for network in NETWORKS:
         for key, value in sorted(networks[network].items()):
-            if not torch.isfinite(value).all():
+            if not np.isfinite(value).all():
                 raise InputError(f"the weights in {name} hold numbers in {network}.{key} that are not finite")
-            little_endian = value.contiguous().numpy().astype("<f4")
-            parts += [f"{network}.{key} {tuple(value.shape)}".encode(), little_endian.tobytes()]
+            little_endian = np.ascontiguousarray(value, "<f4")
+            parts += [f"{network}.{key} {value.shape}".encode(), little_endian.tobytes()]
     return CascadeWeights(name, hash_bytes(*parts), **networks)

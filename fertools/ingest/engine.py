@@ -15,8 +15,8 @@ from typing import Protocol, cast
 
 import cv2
 import pyarrow as pa
-import torch
 
+from fertools.core.device import set_torch_threads
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detector
@@ -88,9 +88,6 @@ def make_extractor(
     pulse: Callable[[], None] = lambda: None,
 ) -> Extractor:
     """Return what takes faces out of sources, its networks loaded; for the arguments see `Extractor`."""
-    # Threads are spent on frames side by side (see `search`), not within one.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     detector = Detector(
         options.min_face,
         thresholds=parse_thresholds(options.thresholds),
@@ -99,6 +96,10 @@ def make_extractor(
         device=device,
         mode=options.mode,
     )
+    # Threads are spent on frames side by side (see `search`), not within one. The detector has imported torch if it
+    # works with it.
+    set_torch_threads(1)
+    cv2.setNumThreads(1)
     search = Search(detector, threads, options.batch_size, follow=not options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
     return Extractor(workspace, options, search, threads, points, tick, pulse)

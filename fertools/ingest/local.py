@@ -19,9 +19,8 @@ from contextlib import suppress
 from typing import Any
 
 import cv2
-import torch
 
-from fertools.core.device import spread
+from fertools.core.device import set_torch_threads, spread
 from fertools.core.workspace import Workspace
 from fertools.ingest.board import Board
 from fertools.ingest.engine import (
@@ -73,14 +72,14 @@ def _in_this_process(
         watch(*totals)
 
     # The caller may go on to train in this process, with all the threads it had.
-    before = torch.get_num_threads(), cv2.getNumThreads()
+    before = set_torch_threads(1), cv2.getNumThreads()
     try:
         _begin(workspace, options, device, threads, tick)
         for item in items:
             yield _do(item)
     finally:
         _end()
-        torch.set_num_threads(before[0])
+        set_torch_threads(before[0])
         cv2.setNumThreads(before[1])
 
 

@@ -19,6 +19,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.device import device_type
 from fertools.core.errors import Interrupted
 from fertools.faces.cascade import Detector
 from fertools.faces.detections import Detections, Survey
@@ -51,7 +52,7 @@ class Search:
     def __init__(self, detector: Detector, threads: int = 1, batch_size: int = 1, *, follow: bool = False) -> None:
         self.detector = detector
         self._follow = follow
-        on_cpu = detector.device.type == "cpu"
+        on_cpu = device_type(detector.device) == "cpu"
         self._batch_size = 1 if on_cpu else batch_size
         self._threads = threads if on_cpu else 1
         self._pool = Threads(self._threads)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Generic, TypeVar
 
-import torch
+from fertools.core.device import set_torch_threads
 
 _Given = TypeVar("_Given")
 _Result = TypeVar("_Result")
@@ -23,7 +23,7 @@ class Threads:
 
     def __init__(self, count: int) -> None:
         # torch counts its own threads per thread that calls it; with one each, ours do not fight over the cores.
-        self._pool = ThreadPoolExecutor(count, "search", torch.set_num_threads, (1,)) if count > 1 else None
+        self._pool = ThreadPoolExecutor(count, "search", set_torch_threads, (1,)) if count > 1 else None
 
     def close(self) -> None:
         """Let the threads go; work that none has begun is dropped."""

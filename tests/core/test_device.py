@@ -3,12 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from fertools.core import device
 from fertools.core.device import choose_device, spread
 from fertools.core.errors import DeviceError
 
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_may_have_gpu", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
 

@@ -11,8 +11,9 @@ from fertools.faces import descent
 from fertools.faces.area import AreaTable
 from fertools.faces.descent import TILE, descend
 from fertools.faces.networks import PNet
-from fertools.faces.proposals import CENTRE, SPAN, Level, Proposals, pyramid
-from fertools.faces.torch_engine import propose
+from fertools.faces.pooling import shrink
+from fertools.faces.proposals import CENTRE, SPAN, STRIDE_PX, WINDOW_PX, Level, Proposals, pyramid
+from fertools.faces.torch_engine import loaded, propose
 from fertools.faces.weights import load_weights
 from tests.faces.scenes import Picture, scene
 
@@ -24,9 +25,7 @@ Floats = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def network() -> PNet:
-    network = PNet()
-    network.load_state_dict(load_weights().pnet)
-    return network.eval().requires_grad_(False)
+    return loaded(PNet(), load_weights().pnet, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -39,15 +38,16 @@ class Looking:
 
     def __init__(self, network: PNet, picture: Picture) -> None:
         self.network = network
-        self.table = AreaTable.of([picture])
-        self.scales = list(pyramid(self.table.height, self.table.width, MIN_FACE_PX, FACTOR))
-        self.levels = [Level.of(self.table.height, self.table.width, scale) for scale in self.scales]
+        table = AreaTable.of([picture])
+        self.sums = torch.from_numpy(table.sums)
+        self.scales = list(pyramid(table.height, table.width, MIN_FACE_PX, FACTOR))
+        self.levels = [Level.of(table.height, table.width, scale) for scale in self.scales]
         self.regions: list[Ints] = []
 
     def __call__(self, level: Level, regions: Ints, least: float) -> tuple[Ints, Floats, Floats]:
         self.regions.insert(0, regions)
         with torch.inference_mode():
-            pixels = self.table.shrink(level.height, level.width, centre=CENTRE, span=SPAN)
+            pixels = shrink(self.sums, level.height, level.width, centre=CENTRE, span=SPAN)
             features = self.network(pixels.permute(0, 3, 1, 2))[0]
             odds = self.network.evidence(features).numpy()
         assert odds.shape == (level.rows, level.columns)
@@ -66,7 +66,7 @@ class Looking:
 
     def whole(self) -> list[Proposals]:
         with torch.inference_mode():
-            return [propose(self.network, self.table, scale, 0.6, None) for scale in self.scales]
+            return [propose(self.network, self.sums, scale, 0.6, None) for scale in self.scales]
 
     def shares(self) -> list[float]:
         """Return which share of each level was asked for."""
@@ -139,8 +139,8 @@ def test_a_place_leads_to_the_same_place_of_the_next_level() -> None:
     above, level = Level(0.25, 101, 151), Level(0.5, 201, 301)
     steps = np.array([[0, 0], [30, 20], [above.columns - 1, above.rows - 1]])
     tiles = {tuple(tile) for tile in np.argwhere(descent._tiles(above, steps, level)).tolist()}
-    centre_px = (steps * PNet.STRIDE_PX + PNet.WINDOW_PX / 2) * 2
-    at = np.clip((centre_px - PNet.WINDOW_PX / 2) // PNet.STRIDE_PX, 0, [level.columns - 1, level.rows - 1])
+    centre_px = (steps * STRIDE_PX + WINDOW_PX / 2) * 2
+    at = np.clip((centre_px - WINDOW_PX / 2) // STRIDE_PX, 0, [level.columns - 1, level.rows - 1])
     assert {tuple(tile) for tile in (at // TILE).astype(int)[:, ::-1].tolist()} <= tiles
     assert len(tiles) <= 4 * len(steps)
     assert not descent._tiles(above, np.zeros((0, 2), np.int64), level).any()

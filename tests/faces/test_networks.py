@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from fertools.faces import networks
 from fertools.faces.networks import ONet, PNet, RNet
+from fertools.faces.torch_engine import loaded
 from fertools.faces.weights import load_weights
 from tests.faces.oracle import facenet_mtcnn
+
+CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("network", "count"), [(PNet, 6_632), (RNet, 100_178), (ONet, 389_040)])
@@ -19,8 +22,7 @@ def test_parameter_counts(network: type[torch.nn.Module], count: int) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(12, 12), (13, 13), (40, 57), (57, 40)])
 def test_pnet_answers_as_the_oracle(height: int, width: int) -> None:
-    network = PNet()
-    network.load_state_dict(load_weights().pnet)
+    network = loaded(PNet(), load_weights().pnet, CPU)
     pictures = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
         offsets, probability = facenet_mtcnn().pnet(pictures)
@@ -35,9 +37,7 @@ def test_pnet_answers_as_the_oracle(height: int, width: int) -> None:
 
 def test_rnet_and_onet_answer_as_the_oracle() -> None:
     weights, oracle = load_weights(), facenet_mtcnn()
-    refine, finish = RNet(), ONet()
-    refine.load_state_dict(weights.rnet)
-    finish.load_state_dict(weights.onet)
+    refine, finish = loaded(RNet(), weights.rnet, CPU), loaded(ONet(), weights.onet, CPU)
     generator = torch.Generator().manual_seed(2)
     with torch.inference_mode():
         crops = torch.rand(5, 3, 24, 24, generator=generator) * 2 - 1

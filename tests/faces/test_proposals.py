@@ -12,17 +12,15 @@ from hypothesis import strategies as st
 
 from fertools.faces.area import AreaTable
 from fertools.faces.networks import PNet
-from fertools.faces.proposals import probability, pyramid
-from fertools.faces.torch_engine import STRIP_PX, propose
+from fertools.faces.proposals import WINDOW_PX, probability, pyramid
+from fertools.faces.torch_engine import STRIP_PX, loaded, propose
 from fertools.faces.weights import load_weights
 from tests.faces import oracle
 from tests.faces.scenes import Picture, scene
 
 
 def _network() -> PNet:
-    network = PNet()
-    network.load_state_dict(load_weights().pnet)
-    return network.eval().requires_grad_(False)
+    return loaded(PNet(), load_weights().pnet, torch.device("cpu"))
 
 
 def _reference() -> Any:
@@ -44,7 +42,7 @@ def test_the_pyramid_goes_from_the_smallest_face_to_the_largest(
     if short < min_face_px * (1 - 1e-9):
         assert not scales
         return
-    faces_px = [PNet.WINDOW_PX / scale for scale in scales]
+    faces_px = [WINDOW_PX / scale for scale in scales]
     assert faces_px == sorted(faces_px)
     assert all(px <= short * (1 + 1e-9) for px in faces_px)
     if scales:
@@ -59,7 +57,7 @@ def test_the_pyramid_goes_from_the_smallest_face_to_the_largest(
 def test_windows_are_the_oracles(portrait: Picture, scale: float, strip_px: int | None) -> None:
     pictures = [portrait, scene(portrait, 512, 512, [(200, 30, 200), (260, 240, 10)])]
     with torch.inference_mode():
-        ours = propose(NETWORK, AreaTable.of(pictures), scale, 0.6, strip_px)
+        ours = propose(NETWORK, torch.from_numpy(AreaTable.of(pictures).sums), scale, 0.6, strip_px)
         stack = torch.stack([torch.from_numpy(picture).permute(2, 0, 1).float() for picture in pictures])
         side = int(512 * scale + 1)
         level = (F.interpolate(stack, size=(side, side), mode="area") - 127.5) * 0.0078125
@@ -75,9 +73,9 @@ def test_windows_are_the_oracles(portrait: Picture, scale: float, strip_px: int 
 
 
 def test_nothing_is_proposed_where_nothing_is() -> None:
-    table = AreaTable.of([np.full((60, 80, 3), 128, dtype=np.uint8)])
+    sums = torch.from_numpy(AreaTable.of([np.full((60, 80, 3), 128, dtype=np.uint8)]).sums)
     with torch.inference_mode():
-        none = propose(NETWORK, table, 0.6, 0.6, None)
+        none = propose(NETWORK, sums, 0.6, 0.6, None)
     assert none.boxes.shape == none.offsets.shape == (0, 4)
     assert len(none.picture) == len(none.scores) == 0
 

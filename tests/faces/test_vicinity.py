@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
 from fertools.faces import vicinity
-from fertools.faces.area import AreaTable, crop
+from fertools.faces.area import AreaTable
 from fertools.faces.cascade import Detector
 from fertools.faces.patches import Patches
+from fertools.faces.pooling import crop, shrink, shrink_squares
 from fertools.faces.tracks import overlaps
 from tests.faces.scenes import scene
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -31,29 +30,34 @@ def test_patches_show_what_whole_frames_show(frames: list[NDArray[np.uint8]], da
     x, y = data.draw(st.integers(-8, 100)), data.draw(st.integers(-8, 60))
     square = np.array([[x, y, x + 20, y + 20]], np.float32)
     frame = data.draw(st.integers(0, 1))
-    patches = Patches.around(frames, np.array([frame]), square, 1.0, CPU)
+    patches = Patches.around(frames, np.array([frame]), square, 1.0)
     whole = AreaTable.of(frames)
     left, top, right, bottom = patches.edges[0].tolist()
     x1, y1 = data.draw(st.integers(left, right - 1)), data.draw(st.integers(top, bottom - 1))
     box = np.array([[x1, y1, data.draw(st.integers(x1 + 1, right)), data.draw(st.integers(y1 + 1, bottom))]])
-    part, all_of_it = (crop(table.sums, table.windows(np.array([frame]), box), 24) for table in (patches, whole))
+    part, all_of_it = (
+        crop(torch.from_numpy(table.sums), table.windows(np.array([frame]), box), 24) for table in (patches, whole)
+    )
     assert torch.equal(part, all_of_it)
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (4, 6), (20, 12)])
 def test_patches_shrink_as_whole_frames_do(frames: list[NDArray[np.uint8]], corner: tuple[int, int]) -> None:
     height, width = 43, 67
-    patches = Patches.around(frames, np.array([1]), np.array([[0, 0, 140, 140]], np.float32), 1.0, CPU)
-    level = AreaTable.of(frames).shrink(height, width, centre=127.5, span=128.0)
+    patches = Patches.around(frames, np.array([1]), np.array([[0, 0, 140, 140]], np.float32), 1.0)
+    level = shrink(torch.from_numpy(AreaTable.of(frames).sums), height, width, centre=127.5, span=128.0)
     x, y = corner
     size = np.array([[width, height]])
-    square = patches.shrink(np.zeros(1, np.int64), size, np.array([corner]), 22, centre=127.5, span=128.0)
+    sums = torch.from_numpy(patches.sums)
+    square = shrink_squares(
+        sums, patches, np.zeros(1, np.int64), size, np.array([corner]), 22, centre=127.5, span=128.0
+    )
     assert torch.equal(square[0], level[1, y : y + 22, x : x + 22])
 
 
 def test_a_box_outside_of_every_patch_is_a_pixel(frames: list[NDArray[np.uint8]]) -> None:
-    patches = Patches.around(frames, np.array([0]), np.array([[10, 10, 20, 20]], np.float32), 0.1, CPU)
-    shown = crop(patches.sums, patches.windows(np.array([0]), np.array([[100, 60, 120, 80]])), 24)
+    patches = Patches.around(frames, np.array([0]), np.array([[10, 10, 20, 20]], np.float32), 0.1)
+    shown = crop(torch.from_numpy(patches.sums), patches.windows(np.array([0]), np.array([[100, 60, 120, 80]])), 24)
     assert (shown == shown[:, :1, :1]).all()
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import safetensors.torch
+import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
 from fertools.faces.cascade import Detector
-from fertools.faces.weights import NETWORKS, load_weights, save_weights
+from fertools.faces.networks import ONet, PNet, RNet
+from fertools.faces.weights import NETWORKS, load_weights, parameter_shapes, save_weights
 from tests.faces.oracle import facenet_detect, facenet_mtcnn
 
 
@@ -32,7 +33,12 @@ def test_both_packages_carry_the_same_numbers() -> None:
     for network in NETWORKS:
         a, b = getattr(one, network), getattr(other, network)
         assert a.keys() == b.keys()
-        assert all(torch.equal(a[key], b[key]) for key in a)
+        assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize(("name", "network"), [("pnet", PNet), ("rnet", RNet), ("onet", ONet)])
+def test_the_shapes_are_those_of_torchs_modules(name: str, network: type[torch.nn.Module]) -> None:
+    assert parameter_shapes(name) == {key: tuple(value.shape) for key, value in network().state_dict().items()}
 
 
 def test_neither_package_is_imported() -> None:
@@ -86,19 +92,25 @@ def test_weights_are_written_in_two_forms_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"conv1.weight": torch.zeros(2)}, "holds 'conv1.weight'; name parameters by network: pnet, rnet, onet"),
-        ({"pnet.conv1.bias": torch.full((10,), torch.nan)}, r"hold numbers in pnet\.conv1\.bias that are not finite"),
-        ({"pnet.conv1.bias": torch.zeros(11)}, "do not fit PNet"),
-        ({"pnet.conv9.bias": torch.zeros(11)}, "do not fit PNet"),
+        (
+            {"conv1.weight": np.zeros(2, np.float32)},
+            "holds 'conv1.weight'; name parameters by network: pnet, rnet, onet",
+        ),
+        (
+            {"pnet.conv1.bias": np.full(10, np.nan, np.float32)},
+            r"hold numbers in pnet\.conv1\.bias that are not finite",
+        ),
+        ({"pnet.conv1.bias": np.zeros(11, np.float32)}, "do not fit P-Net"),
+        ({"pnet.conv9.bias": np.zeros(11, np.float32)}, "do not fit P-Net"),
     ],
     ids=["unnamed", "not finite", "shape", "unknown"],
 )
 def test_a_file_of_other_numbers_is_one_clear_sentence(
-    tmp_path: Path, changes: dict[str, torch.Tensor], message: str
+    tmp_path: Path, changes: dict[str, NDArray[np.float32]], message: str
 ) -> None:
     path = tmp_path / "weights.safetensors"
     save_weights(path, load_weights())
-    safetensors.torch.save_file(safetensors.torch.load_file(path) | changes, path)
+    safetensors.numpy.save_file(safetensors.numpy.load_file(path) | changes, path)
     with pytest.raises(InputError, match=message):
         Detector(weights=path)
 
@@ -149,7 +161,7 @@ def test_a_list_is_no_state_dict(tmp_path: Path) -> None:
 def test_weights_of_another_network(tmp_path: Path) -> None:
     for network in NETWORKS:
         shutil.copy(_facenet_files() / "pnet.pt", tmp_path / f"{network}.pt")
-    with pytest.raises(InputError, match="do not fit RNet"):
+    with pytest.raises(InputError, match="do not fit R-Net"):
         Detector(weights=tmp_path)
 
 
@@ -165,5 +177,5 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch,
 
 def test_auto_takes_the_second_source_without_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "facenet_pytorch" else real(name))
-    assert load_weights().name == "mtcnn"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mtcnn" else real(name))
+    assert load_weights().name == "facenet-pytorch"

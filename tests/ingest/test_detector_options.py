@@ -39,7 +39,7 @@ def given(tmp_path: Path, picture: NDArray[np.uint8]) -> Path:
 def other_weights(tmp_path: Path) -> Path:
     """The published numbers with O-Net placing every point a tenth of the box further down."""
     weights = load_weights()
-    onet = {key: value.clone() for key, value in weights.onet.items()}
+    onet = {key: value.copy() for key, value in weights.onet.items()}
     onet["dense6_3.bias"][5:] += 0.1
     save_weights(tmp_path / "other.npz", replace(weights, onet=onet))
     return tmp_path / "other.npz"

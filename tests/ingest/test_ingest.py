@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import FertoolsError, InputError, ResumeRefused, StorageError
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
+from fertools.faces.compiled.library import library
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.run import IngestSummary, ingest, summarise
 from fertools.manifests import store
@@ -267,6 +270,20 @@ def test_the_caller_keeps_its_threads(videos: Path, tmp_path: Path) -> None:
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_with_compiled_networks_torch_is_not_imported(videos: Path, tmp_path: Path) -> None:
+    """It takes seconds and a quarter of a gigabyte, in each worker."""
+    if library() is None:
+        pytest.skip("the networks are not compiled here")
+    program = (
+        f"import sys\nsys.argv = ['fertools', 'ingest', {str(videos / 'joyful')!r}, '-w', {str(tmp_path)!r}, "
+        "'--device', 'cpu', '--workers', '1']\nfrom fertools.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end\n"
+        "sys.exit('it is' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_without_faces_gives_an_empty_manifest(videos: Path, tmp_path: Path) -> None:

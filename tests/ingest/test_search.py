@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from fertools.faces.cascade import Detector
@@ -23,7 +22,7 @@ class Slow(Detector):
     """Finds in a picture as many faces as its first pixel says, the sooner the later the picture."""
 
     def __init__(self, device: str = "cpu") -> None:
-        self.device = torch.device(device)
+        self.device = device
         self.calls: list[int] = []
         self.threads: set[str] = set()
 
@@ -115,7 +114,7 @@ class Walking(Detector):
     """Finds one face that walks to the right: anywhere in full, and where it is expected."""
 
     def __init__(self) -> None:
-        self.device = torch.device("cpu")
+        self.device = "cpu"
         self.searched: list[int] = []
 
     def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:

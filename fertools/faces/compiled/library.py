@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fertools.faces.compiled.build import levels, library_path
@@ -120,16 +119,10 @@ def library() -> Library | None:
     """Return the networks compiled for the best instruction set that this processor has; None if there are none."""
     for level in levels():
         path = library_path(level)
-        if _runs_here(level) and path.exists():
-            loaded = ctypes.CDLL(str(path))
+        if path.exists() and (loaded := ctypes.CDLL(str(path))).fertools_runs_here():
             loaded.fertools_pnet.restype = ctypes.c_int64
             return Library(level, loaded)
     return None
-
-
-def _runs_here(level: str) -> bool:
-    able = torch.backends.cpu.get_cpu_capability()
-    return {"x86-64-v4": able == "AVX512", "x86-64-v3": able in {"AVX2", "AVX512"}}.get(level, True)
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-State = Mapping[str, Tensor]
 Floats = NDArray[np.float32]
+State = Mapping[str, Floats]
 
 _CHANNELS, _DENSE_CHANNELS = 4, 8
 """Channels of a block, of a convolution and of a dense layer; `CHANNELS` and `DENSE_CHANNELS` in `refine.cpp`."""
@@ -22,9 +21,9 @@ _CHANNELS, _DENSE_CHANNELS = 4, 8
 
 def pack_pnet(state: State) -> Floats:
     """Return the weights of P-Net. Of its two answers, face and no face, only the difference is asked for."""
-    trunk = [_array(state, f"{layer}{number}.{kind}") for number in (1, 2, 3) for layer, kind in _KINDS]
-    face, bias = _array(state, "conv4_1.weight").reshape(2, -1), _array(state, "conv4_1.bias")
-    head = [face[1] - face[0], bias[1:] - bias[:1], _array(state, "conv4_2.weight"), _array(state, "conv4_2.bias")]
+    trunk = [state[f"{layer}{number}.{kind}"] for number in (1, 2, 3) for layer, kind in _KINDS]
+    face, bias = state["conv4_1.weight"].reshape(2, -1), state["conv4_1.bias"]
+    head = [face[1] - face[0], bias[1:] - bias[:1], state["conv4_2.weight"], state["conv4_2.bias"]]
     return _joined([*trunk, *head])
 
 
@@ -47,7 +46,7 @@ _KINDS = (("conv", "weight"), ("conv", "bias"), ("prelu", "weight"))
 def _convolutions(state: State, count: int) -> list[Floats]:
     parts = []
     for number in range(1, count + 1):
-        kernel, bias, slopes = (_array(state, f"{layer}{number}.{kind}") for layer, kind in _KINDS)
+        kernel, bias, slopes = (state[f"{layer}{number}.{kind}"] for layer, kind in _KINDS)
         blocks = kernel.reshape(-1, _CHANNELS, *kernel.shape[1:])
         parts += [blocks.transpose(0, 4, 3, 2, 1), bias, slopes]
     return parts
@@ -55,16 +54,12 @@ def _convolutions(state: State, count: int) -> list[Floats]:
 
 def _dense(state: State, names: list[str], slopes: str | None = None) -> list[Floats]:
     """Return a dense layer, or several that see the same as one, filled up to whole blocks with what answers zero."""
-    weight = np.concatenate([_array(state, f"{name}.weight") for name in names])
-    bias = np.concatenate([_array(state, f"{name}.bias") for name in names])
+    weight = np.concatenate([state[f"{name}.weight"] for name in names])
+    bias = np.concatenate([state[f"{name}.bias"] for name in names])
     more = -len(bias) % _DENSE_CHANNELS
     blocks = np.pad(weight, ((0, more), (0, 0))).reshape(-1, _DENSE_CHANNELS, weight.shape[1])
-    bent = [] if slopes is None else [_array(state, f"{slopes}.weight")]
+    bent = [] if slopes is None else [state[f"{slopes}.weight"]]
     return [blocks.transpose(0, 2, 1), np.pad(bias, (0, more)), *bent]
-
-
-def _array(state: State, name: str) -> Floats:
-    return np.asarray(state[name].detach().cpu().numpy(), np.float32)
 
 
 def _joined(parts: list[Floats]) -> Floats:
