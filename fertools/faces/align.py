@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
+from fertools.faces.compiled.library import library
 from fertools.faces.templates import template
 
 Picture = NDArray[np.uint8]
@@ -109,6 +110,8 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 1 - 1e-6:
         return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
+    if (compiled := library()) is not None:
+        return compiled.warp(frame, _inverse(matrix), size_px)
     if matrix[0, 1] == 0 == matrix[1, 0]:
         return _sampled(frame, matrix, size_px, cv2.INTER_CUBIC)
     return _enlarged(frame, matrix, size_px)
@@ -147,6 +150,15 @@ def _enlarged(frame: Picture, matrix: NDArray[np.float64], size_px: int) -> Pict
     linear = matrix[:, :2] / _FINER
     offset = matrix[:, 2] + matrix[:, :2] @ (0.5 / _FINER - 0.5 + first)
     return _sampled(part, np.column_stack([linear, offset]), size_px, cv2.INTER_LINEAR)
+
+
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the similarity from crop to source pixels."""
+    a, b, right = matrix[0].tolist()
+    down = float(matrix[1, 2])
+    square = a * a + b * b
+    a, b = a / square, b / square
+    return np.array([[a, -b, b * down - a * right], [b, a, -b * right - a * down]])
 
 
 def _sampled(frame: Picture, matrix: NDArray[np.float64], size_px: int, smooth: int) -> Picture:

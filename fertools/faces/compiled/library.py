@@ -104,6 +104,26 @@ class Library:
         )
         return kept
 
+    def warp(
+        self, picture: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int
+    ) -> NDArray[np.uint8]:
+        """Return a crop (size_px, size_px, 3) of a picture, interpolated by cubic convolution; see `align`.
+
+        Args:
+            picture: (height, width, 3), whose rows may lie apart.
+            matrix: (2, 3) leads from pixels of the crop to pixels of the picture.
+            size_px: side of the crop.
+        """
+        if picture.strides[1:] != (3, 1):
+            picture = np.ascontiguousarray(picture)
+        crop = np.empty((size_px, size_px, 3), np.uint8)
+        self._loaded.fertools_warp(
+            ctypes.c_void_p(picture.ctypes.data),
+            *(ctypes.c_int64(number) for number in (*picture.shape[:2], picture.strides[0])),
+            *(_address(matrix), ctypes.c_int64(size_px), _address(crop)),
+        )
+        return crop
+
     def _look(
         self, name: str, answers: int, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
