@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.align import shown, similarity, warp
+from fertools.faces.align import similarity, warp
 
 SIDE_PX = 16
-_FINER = 4
 _BINS = (6, 8, 8)
 """Of lightness and of the two axes of colour of CIE L*a*b*, in 8 bits."""
 _RANGES = (0, 256, 96, 160, 96, 160)
@@ -31,7 +30,7 @@ def look_of(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArra
     Raises:
         InputError: the landmarks cannot be aligned.
     """
-    small = _thumbnail(frame, similarity(landmarks, "loose", SIDE_PX))
+    small = warp(frame, similarity(landmarks, "loose", SIDE_PX), SIDE_PX)
     pixels = small.astype(np.float32).ravel()
     pixels -= pixels.mean()
     colours = cv2.calcHist([cv2.cvtColor(small, cv2.COLOR_RGB2LAB)], [0, 1, 2], None, _BINS, _RANGES).ravel()
@@ -40,20 +39,3 @@ def look_of(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArra
     return np.concatenate([pixels / max(float(np.linalg.norm(pixels)), 1e-6), shares]).astype(np.float32) / np.float32(
         np.sqrt(2)
     )
-
-
-def _thumbnail(frame: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the crop of `warp`, of a large face by way of an upright one of a quarter of a pixel's size or so.
-
-    Turning what is to be averaged away takes ten times as long as the average.
-    """
-    times = int(1 / (_FINER * float(np.hypot(*matrix[:, 0]))))
-    if times < 2:
-        return warp(frame, matrix, SIDE_PX)
-    first, end = shown(frame, matrix, SIDE_PX, margin_px=2 * times)
-    size = np.maximum((end - first) // times, 1)
-    part = frame[first[1] : first[1] + size[1] * times, first[0] : first[0] + size[0] * times]
-    part = np.asarray(cv2.resize(part, size.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
-    # Pixel 0 of the smaller part stands for the middle of its `times` pixels.
-    offset = matrix[:, 2] + matrix[:, :2] @ (first + (times - 1) / 2)
-    return warp(part, np.column_stack([matrix[:, :2] * times, offset]), SIDE_PX)

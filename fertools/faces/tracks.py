@@ -194,12 +194,12 @@ def time_of(frame_index: int, pts_s: float | None) -> float:
 def overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the intersection over union of every box of `a` (n, 4) with every box of `b` (m, 4), (n, m)."""
     one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    x1, y1, x2, y2 = one.T[:, :, None]
-    u1, v1, u2, v2 = other.T[:, None]
-    width = np.minimum(x2, u2) - np.maximum(x1, u1)
-    height = np.minimum(y2, v2) - np.maximum(y1, v1)
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
-    areas = [np.maximum(right - left, 0) * np.maximum(end - top, 0) for left, top, right, end in (one.T, other.T)]
-    union = areas[0][:, None] + areas[1] - shared
-    overlap: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return overlap
+    corner, end = np.maximum(one[:, None, :2], other[:, :2]), np.minimum(one[:, None, 2:], other[:, 2:])
+    shared = _area(np.maximum(end - corner, 0))
+    union = _area(np.maximum(one[:, 2:] - one[:, :2], 0))[:, None] + _area(np.maximum(other[:, 2:] - other[:, :2], 0))
+    # Boxes without area share nothing.
+    return np.asarray(shared / np.maximum(union - shared, np.finfo(np.float64).tiny), np.float64)
+
+
+def _area(sides: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)

@@ -27,7 +27,7 @@ class CutDetector:
         """Return whether `rgb` (H, W, 3) begins a new shot; the first frame never does."""
         # Of a large frame every so many pixels are enough for averages over thousands of them.
         height, width = rgb.shape[:2]
-        step = max(1, min(height // 180, width // 320))
+        step = max(1, min(height // 90, width // 160))
         some = cv2.resize(rgb, (width // step, height // step), interpolation=cv2.INTER_NEAREST)
         small = cv2.resize(some, (32, 18), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

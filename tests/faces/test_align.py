@@ -26,6 +26,14 @@ def _moved(
     return np.asarray(scale * points @ rotation.T + np.array(shift))
 
 
+@pytest.fixture(params=["compiled", "OpenCV"])
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "OpenCV":
+        monkeypatch.setattr("fertools.faces.align.library", lambda: None)
+    elif library() is None:
+        pytest.skip("nothing is compiled here")
+
+
 @given(seeds, st.sampled_from(NAMES), st.integers(16, 512))
 @settings(deadline=None, max_examples=100)
 def test_similarity_is_that_of_a_second_implementation(seed: int, name: str, size_px: int) -> None:
@@ -91,6 +99,7 @@ def test_points_that_are_no_face_are_refused(points: NDArray[np.float64]) -> Non
         similarity(points, "arcface", 112)
 
 
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("scale", [1, 2, 3, 8])
 def test_shrinking_averages_every_source_pixel(scale: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (40 * scale, 40 * scale, 3)).astype(np.uint8)
@@ -100,6 +109,7 @@ def test_shrinking_averages_every_source_pixel(scale: int) -> None:
     assert np.abs(warp(picture, matrix, 40).astype(int) - expected).max() <= 1
 
 
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("turn_deg", [0, 17, 45, 90])
 def test_a_fine_pattern_does_not_alias(turn_deg: float) -> None:
     board = (np.indices((600, 600)).sum(axis=0) % 2 * 255).astype(np.uint8)
@@ -114,21 +124,13 @@ def test_a_fine_pattern_does_not_alias(turn_deg: float) -> None:
     assert crop.mean() == pytest.approx(127.5, abs=2)
 
 
-@pytest.fixture(params=["compiled", "OpenCV"])
-def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "OpenCV":
-        monkeypatch.setattr("fertools.faces.align.library", lambda: None)
-    elif library() is None:
-        pytest.skip("nothing is compiled here")
-
-
 @given(seeds, st.integers(1, 40), st.integers(1, 40), st.floats(1, 5), st.floats(-180, 180))
 @settings(deadline=None, max_examples=50)
 def test_enlarging_is_cubic_convolution(seed: int, height: int, width: int, scale: float, turn_deg: float) -> None:
     """Wherever the crop is, and whatever the picture lies within."""
     rng = np.random.default_rng(seed)
     picture = rng.integers(0, 256, (height + 2, width + 5, 3), dtype=np.uint8)[1:-1, 2:-3]
-    matrix = cv2.getRotationMatrix2D(tuple(rng.uniform(-5, 45, 2)), turn_deg, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D(tuple(rng.uniform(-5, 45, 2)), turn_deg, scale), np.float64)
     if library() is None:
         pytest.skip("nothing is compiled here")
     away = np.abs(warp(picture, matrix, 8).astype(int) - _convolved(picture, matrix, 8))
@@ -155,13 +157,16 @@ def _convolved(picture: NDArray[np.uint8], matrix: NDArray[np.float64], size_px:
     return np.floor(crop.clip(0, 255) + 0.5)
 
 
-def test_enlarging_both_ways_gives_much_the_same(portrait: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scale", [3.0, 1.2, 1.0, 0.9, 0.6, 0.35, 0.2])
+def test_both_ways_give_much_the_same(
+    portrait: NDArray[np.uint8], scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if library() is None:
         pytest.skip("nothing is compiled here")
-    matrix = cv2.getRotationMatrix2D((224, 117), 12, 2.1)
+    matrix = np.asarray(cv2.getRotationMatrix2D((224, 117), 12, scale), np.float64)
     crop = warp(portrait, matrix, 256).astype(int)
     monkeypatch.setattr("fertools.faces.align.library", lambda: None)
-    assert np.abs(crop - warp(portrait, matrix, 256)).mean() < 0.5
+    assert np.abs(crop - warp(portrait, matrix, 256)).mean() < 1
 
 
 @pytest.mark.usefixtures("each_way")

@@ -104,14 +104,12 @@ class Library:
         )
         return kept
 
-    def warp(
-        self, picture: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int
-    ) -> NDArray[np.uint8]:
-        """Return a crop (size_px, size_px, 3) of a picture, interpolated by cubic convolution; see `align`.
+    def warp(self, picture: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
+        """Return a crop (size_px, size_px, 3) of a picture; see `align.warp`.
 
         Args:
             picture: (height, width, 3), whose rows may lie apart.
-            matrix: (2, 3) leads from pixels of the crop to pixels of the picture.
+            matrix: (2, 3) similarity from pixels of the crop to pixels of the picture.
             size_px: side of the crop.
         """
         if picture.strides[1:] != (3, 1):

@@ -1,4 +1,8 @@
-// Crops that enlarge, turned at the same time, by cubic convolution: see align.py.
+// Crops of pictures, turned and scaled: see align.py.
+//
+// A pixel of a crop is a weighted sum of a square of pixels, whose weights are those of its row times those of its
+// column. Crops that enlarge take cubic convolution; crops that shrink take each pixel for as much of it as lies below
+// a square of the size of the crop's own.
 //
 // Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE TASSP 29(6), 1981, with the slope
 // of -0.75 that OpenCV takes.
@@ -7,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -25,34 +30,54 @@ typedef std::uint8_t Bytes __attribute__((vector_size(16)));
 // Positions are counted in 2^-32 of a pixel, and read to the nearest 128th.
 constexpr int FRACTION_BITS = 32, STEP_BITS = 7, STEPS = 1 << STEP_BITS;
 
-// Of each row four pixels are read, which are twelve bytes, as two times eight from the first and the third on.
-constexpr int TAPS = 4, PAIR_BYTES = 6, BYTES = 14;
+constexpr int PAIR_BYTES = 6, CUBIC = 4;
 
 struct Picture {
     const std::uint8_t *pixels;
     std::int64_t height, width, row_bytes;
 };
 
-// How much each of four pixels in a row counts for a position between the two in the middle.
-struct Weights {
-    float down[STEPS][TAPS];
-    Two across[STEPS][2] = {};
+// The weights of the pixels around a position, by where it is within a pixel.
+struct Kernel {
+    int taps, pairs;
+    // From a position to where the first pixel's is counted from.
+    double offset;
+    std::vector<float> down;
+    std::vector<Two> across;
 
-    Weights() {
-        for (int step = 0; step < STEPS; step++)
-            for (int tap = 0; tap < TAPS; tap++) {
-                down[step][tap] = static_cast<float>(of(std::abs(tap - 1 - step / double(STEPS))));
-                for (int colour = 0; colour < 3; colour++)
-                    across[step][tap / 2][tap % 2 * 3 + colour] = down[step][tap];
-            }
-    }
+    Kernel(int count, double from) : taps(count), pairs((count + 1) / 2), offset(from), down(STEPS * count),
+                                     across(STEPS * pairs) {}
 
-    static double of(double x) {
-        constexpr double slope = -0.75;
-        if (x <= 1) return ((slope + 2) * x - (slope + 3)) * x * x + 1;
-        return ((slope * x - 5 * slope) * x + 8 * slope) * x - 4 * slope;
+    void set(int step, int tap, double weight) {
+        down[step * taps + tap] = static_cast<float>(weight);
+        for (int colour = 0; colour < 3; colour++)
+            across[step * pairs + tap / 2][tap % 2 * 3 + colour] = static_cast<float>(weight);
     }
 };
+
+double convolved(double x) {
+    constexpr double slope = -0.75;
+    if (x <= 1) return ((slope + 2) * x - (slope + 3)) * x * x + 1;
+    return ((slope * x - 5 * slope) * x + 8 * slope) * x - 4 * slope;
+}
+
+Kernel enlarging() {
+    Kernel kernel(CUBIC, -1);
+    for (int step = 0; step < STEPS; step++)
+        for (int tap = 0; tap < CUBIC; tap++) kernel.set(step, tap, convolved(std::abs(tap - 1 - step / double(STEPS))));
+    return kernel;
+}
+
+// SPAN is the side of a crop's pixel in those of the picture.
+Kernel shrinking(double span) {
+    Kernel kernel(static_cast<int>(std::ceil(span)) + 1, 0.5 - span / 2);
+    for (int step = 0; step < STEPS; step++) {
+        const double begin = step / double(STEPS), end = begin + span;
+        for (int tap = 0; tap < kernel.taps; tap++)
+            kernel.set(step, tap, std::max(0.0, std::min(tap + 1.0, end) - std::max(double(tap), begin)) / span);
+    }
+    return kernel;
+}
 
 // Return the two pixels that begin at a byte, which is followed by seven others.
 INLINE Two pixels(const std::uint8_t *from) {
@@ -68,13 +93,13 @@ INLINE Two pixels(const std::uint8_t *from) {
 }
 
 // Copy what a picture shows around a place near its edge or beyond, where its outermost pixels go on.
-__attribute__((noinline)) void copy(const Picture &picture, std::int64_t left, std::int64_t top,
-                                    std::uint8_t (&copies)[TAPS][BYTES + 2]) {
-    for (int down = 0; down < TAPS; down++) {
+__attribute__((noinline)) void copy(const Picture &picture, std::int64_t left, std::int64_t top, int taps,
+                                    std::int64_t row_bytes, std::uint8_t *copies) {
+    for (int down = 0; down < taps; down++) {
         const std::int64_t y = std::clamp<std::int64_t>(top + down, 0, picture.height - 1);
-        for (int right = 0; right < TAPS; right++) {
+        for (int right = 0; right < taps; right++) {
             const std::int64_t x = std::clamp<std::int64_t>(left + right, 0, picture.width - 1);
-            std::memcpy(copies[down] + right * 3, picture.pixels + y * picture.row_bytes + x * 3, 3);
+            std::memcpy(copies + down * row_bytes + right * 3, picture.pixels + y * picture.row_bytes + x * 3, 3);
         }
     }
 }
@@ -88,41 +113,59 @@ INLINE int step_of(std::int64_t position) {
     return static_cast<int>(position >> (FRACTION_BITS - STEP_BITS)) & (STEPS - 1);
 }
 
-} // namespace
-
-// Write the crop (side, side, 3) of a picture. MATRIX (2, 3) leads from pixels of the crop to pixels of the picture.
-extern "C" void fertools_warp(const std::uint8_t *pixels_of_it, std::int64_t height, std::int64_t width,
-                              std::int64_t row_bytes, const double *matrix, std::int64_t side, std::uint8_t *out) {
-    static const Weights weights;
-    const Picture picture = {pixels_of_it, height, width, row_bytes};
-    const std::int64_t half_a_step = std::int64_t(1) << (FRACTION_BITS - STEP_BITS - 1);
+// TAPS is how many the kernel has, or 0 if that is known to it alone.
+template <int TAPS>
+void warp(const Picture picture, const Kernel &kernel, const double *matrix, std::int64_t side, std::uint8_t *out) {
+    const float *all_down = kernel.down.data();
+    const Two *all_across = kernel.across.data();
+    const int taps = TAPS ? TAPS : kernel.taps, pairs = TAPS ? (TAPS + 1) / 2 : kernel.pairs;
+    const std::int64_t bytes = pairs * PAIR_BYTES + 2, within = picture.width * 3 - bytes;
     const std::int64_t right_x = fixed(matrix[0]), right_y = fixed(matrix[3]);
-    std::uint8_t copies[TAPS][BYTES + 2] = {};
+    const std::int64_t half_a_step = std::int64_t(1) << (FRACTION_BITS - STEP_BITS - 1);
+    std::vector<std::uint8_t> copies(taps * bytes);
     for (std::int64_t row = 0; row < side; row++) {
-        std::int64_t x = fixed(matrix[2] + matrix[1] * static_cast<double>(row)) + half_a_step;
-        std::int64_t y = fixed(matrix[5] + matrix[4] * static_cast<double>(row)) + half_a_step;
+        std::int64_t x = fixed(matrix[2] + matrix[1] * static_cast<double>(row) + kernel.offset) + half_a_step;
+        std::int64_t y = fixed(matrix[5] + matrix[4] * static_cast<double>(row) + kernel.offset) + half_a_step;
         for (std::int64_t column = 0; column < side; column++, x += right_x, y += right_y, out += 3) {
-            const std::int64_t left = (x >> FRACTION_BITS) - 1, top = (y >> FRACTION_BITS) - 1;
-            const std::uint8_t *from = pixels_of_it + top * row_bytes + left * 3;
-            std::int64_t next = row_bytes;
-            if (left < 0 || left * 3 + BYTES > width * 3 || top < 0 || top + TAPS > height) {
-                copy(picture, left, top, copies);
-                from = copies[0], next = sizeof copies[0];
+            const std::int64_t left = x >> FRACTION_BITS, top = y >> FRACTION_BITS;
+            const std::uint8_t *from = picture.pixels + top * picture.row_bytes + left * 3;
+            std::int64_t next = picture.row_bytes;
+            if (left < 0 || left * 3 > within || top < 0 || top + taps > picture.height) {
+                copy(picture, left, top, taps, bytes, copies.data());
+                from = copies.data(), next = bytes;
             }
-            const float *down = weights.down[step_of(y)];
-            const Two *across = weights.across[step_of(x)];
-            Two first = pixels(from) * down[0], second = pixels(from + PAIR_BYTES) * down[0];
-            for (int tap = 1; tap < TAPS; tap++) {
-                first += pixels(from + tap * next) * down[tap];
-                second += pixels(from + tap * next + PAIR_BYTES) * down[tap];
+            const float *down = all_down + step_of(y) * taps;
+            const Two *across = all_across + step_of(x) * pairs;
+            Two sums = {};
+            for (int pair = 0; pair < pairs; pair++, from += PAIR_BYTES) {
+                Two column_sums = pixels(from) * down[0];
+                for (int tap = 1; tap < taps; tap++) column_sums += pixels(from + tap * next) * down[tap];
+                sums += column_sums * across[pair];
             }
-            const Two sums = first * across[0] + second * across[1];
             One colours = __builtin_shufflevector(sums, sums, 0, 1, 2, 2) +
                           __builtin_shufflevector(sums, sums, 3, 4, 5, 5) + 0.5f;
             colours = colours < 0.0f ? One{} : colours;
             colours = colours > 255.0f ? One{} + 255.0f : colours;
-            const Bytes bytes = reinterpret_cast<Bytes>(__builtin_convertvector(colours, Whole));
-            out[0] = bytes[0], out[1] = bytes[4], out[2] = bytes[8];
+            const Bytes numbers = reinterpret_cast<Bytes>(__builtin_convertvector(colours, Whole));
+            out[0] = numbers[0], out[1] = numbers[4], out[2] = numbers[8];
         }
     }
+}
+
+} // namespace
+
+// Write the crop (side, side, 3) of a picture. MATRIX (2, 3) is the similarity from pixels of the crop to pixels of the
+// picture.
+extern "C" void fertools_warp(const std::uint8_t *pixels_of_it, std::int64_t height, std::int64_t width,
+                              std::int64_t row_bytes, const double *matrix, std::int64_t side, std::uint8_t *out) {
+    static const Kernel cubic = enlarging();
+    const Picture picture = {pixels_of_it, height, width, row_bytes};
+    const double span = std::hypot(matrix[0], matrix[3]);
+    // Rounding must not make a shrunk crop of one that has the picture's own size.
+    if (span <= 1 + 1e-6) return warp<CUBIC>(picture, cubic, matrix, side, out);
+    const Kernel kernel = shrinking(span);
+    // Those of crops that are not much smaller than the face.
+    if (kernel.taps == 3) return warp<3>(picture, kernel, matrix, side, out);
+    if (kernel.taps == 4) return warp<4>(picture, kernel, matrix, side, out);
+    warp<0>(picture, kernel, matrix, side, out);
 }
