@@ -20,7 +20,7 @@ class CutDetector:
     """Tells, frame by frame, whether a new shot has begun."""
 
     def __init__(self) -> None:
-        self._thumbnail: NDArray[np.float64] | None = None
+        self._thumbnail: NDArray[np.uint8] | None = None
         self._histogram: NDArray[np.float64] | None = None
 
     def is_cut(self, rgb: NDArray[np.uint8]) -> bool:
@@ -30,13 +30,12 @@ class CutDetector:
         step = max(1, min(height // 90, width // 160))
         some = cv2.resize(rgb, (width // step, height // step), interpolation=cv2.INTER_NEAREST)
         small = cv2.resize(some, (32, 18), interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        thumbnail = grey.astype(np.float64) / 255
-        histogram = np.bincount(grey.ravel() // 8, minlength=32) / grey.size
-        before, self._thumbnail = self._thumbnail, thumbnail
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        histogram = np.bincount(grey.ravel(), minlength=256).reshape(32, 8).sum(axis=1) / grey.size
+        before, self._thumbnail = self._thumbnail, grey
         shares, self._histogram = self._histogram, histogram
         if before is None or shares is None:
             return False
-        layout = float(np.abs(thumbnail - before).mean())
+        layout = cv2.norm(grey, before, cv2.NORM_L1) / (255 * grey.size)
         colours = float(np.abs(histogram - shares).sum() / 2)
         return layout > LAYOUT_CHANGE and colours > HISTOGRAM_CHANGE

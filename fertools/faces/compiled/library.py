@@ -1,7 +1,7 @@
 """The compiled networks, called on arrays of NumPy.
 
-All functions run without Python's lock, so threads that call them do not wait for one another, and give the same
-numbers to the last bit whatever they are called with beside.
+They run without Python's lock, but for short work, so threads that call them do not wait for one another, and give the
+same numbers to the last bit whatever they are called with beside.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ MISSING = (
 """What a person is told where there is no library."""
 
 _ROOM = 4096
+_FEW = 200
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Library:
 
     level: str
     _loaded: ctypes.CDLL
+    _locked: ctypes.PyDLL
 
     def pnet(
         self, sums: NDArray[np.int32], regions: NDArray[np.void], weights: NDArray[np.float32], least: float
@@ -98,7 +100,9 @@ class Library:
     ) -> NDArray[np.bool_]:
         """Return which boxes (n, 4) are kept, given group by group and the best first; see `boxes`."""
         kept = np.empty(len(boxes), np.bool_)
-        self._loaded.fertools_suppress(
+        # With few it takes longer to get Python's lock back than to do it.
+        loaded = self._locked if len(boxes) < _FEW else self._loaded
+        loaded.fertools_suppress(
             *(_address(boxes), _address(groups), ctypes.c_int64(len(boxes)), ctypes.c_float(threshold)),
             *(ctypes.c_int32(smaller), ctypes.c_float(extra), _address(kept)),
         )
@@ -139,7 +143,7 @@ def library() -> Library | None:
         path = library_path(level)
         if path.exists() and (loaded := ctypes.CDLL(str(path))).fertools_runs_here():
             loaded.fertools_pnet.restype = ctypes.c_int64
-            return Library(level, loaded)
+            return Library(level, loaded, ctypes.PyDLL(str(path)))
     return None
 
 
