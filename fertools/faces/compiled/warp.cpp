@@ -95,12 +95,16 @@ INLINE Two pixels(const std::uint8_t *from) {
 // Copy what a picture shows around a place near its edge or beyond, where its outermost pixels go on.
 __attribute__((noinline)) void copy(const Picture &picture, std::int64_t left, std::int64_t top, int taps,
                                     std::int64_t row_bytes, std::uint8_t *copies) {
-    for (int down = 0; down < taps; down++) {
-        const std::int64_t y = std::clamp<std::int64_t>(top + down, 0, picture.height - 1);
-        for (int right = 0; right < taps; right++) {
-            const std::int64_t x = std::clamp<std::int64_t>(left + right, 0, picture.width - 1);
-            std::memcpy(copies + down * row_bytes + right * 3, picture.pixels + y * picture.row_bytes + x * 3, 3);
+    const bool above_or_below = left >= 0 && left * 3 + row_bytes <= picture.width * 3;
+    for (int down = 0; down < taps; down++, copies += row_bytes) {
+        const std::uint8_t *row =
+            picture.pixels + std::clamp<std::int64_t>(top + down, 0, picture.height - 1) * picture.row_bytes;
+        if (above_or_below) {
+            std::memcpy(copies, row + left * 3, row_bytes);
+            continue;
         }
+        for (int right = 0; right < taps; right++)
+            std::memcpy(copies + right * 3, row + std::clamp<std::int64_t>(left + right, 0, picture.width - 1) * 3, 3);
     }
 }
 
