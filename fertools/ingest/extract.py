@@ -19,6 +19,7 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.faces.detections import Detections
 from fertools.faces.looks import look_of
+from fertools.faces.min_face import SMALLEST_FACE_PX
 from fertools.faces.quality import STANDARDS
 from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
@@ -38,9 +39,6 @@ from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
 
 _FRAMES_BEHIND = 4
 """Frames whose crops may wait to be written, each held meanwhile."""
-
-SMALLEST_PX = 12
-"""Side of the smallest window that the detector (its first network, P-Net) looks at, in pixels."""
 
 
 @dataclass
@@ -263,8 +261,8 @@ def flush_crops() -> None:
 
 def _too_small(measured: dict[str, Any]) -> str | None:
     """Return that no face can be in a picture, if it is smaller than all that the detector looks at."""
-    width, height = measured.get("width_px", SMALLEST_PX), measured.get("height_px", SMALLEST_PX)
-    return f"it is {width} x {height} px, too small for a face" if min(width, height) < SMALLEST_PX else None
+    width, height = measured.get("width_px", SMALLEST_FACE_PX), measured.get("height_px", SMALLEST_FACE_PX)
+    return f"it is {width} x {height} px, too small for a face" if min(width, height) < SMALLEST_FACE_PX else None
 
 
 def _reason(error: InputError, source: Source) -> str:
