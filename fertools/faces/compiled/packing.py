@@ -1,8 +1,8 @@
 """The weights of the networks in the order in which the compiled ones read them.
 
 A layer is its kernel, its biases and the slopes of its PReLU, all in one array. P-Net's kernels keep the order of
-torch. Those of R-Net and O-Net are cut into blocks of output channels, and within a block lie by column and row of the
-kernel, input channel, and channel of the block, which is the order of the inner loops.
+torch. Those of R-Net and O-Net are cut into blocks of output channels, and lie in the order of the inner loops; the
+convolutions of three by three behind the first are changed for Winograd's points, as `refine.cpp` works them out.
 """
 
 from __future__ import annotations
@@ -47,9 +47,20 @@ def _convolutions(state: State, count: int) -> list[Floats]:
     parts = []
     for number in range(1, count + 1):
         kernel, bias, slopes = (state[f"{layer}{number}.{kind}"] for layer, kind in _KINDS)
-        blocks = kernel.reshape(-1, _CHANNELS, *kernel.shape[1:])
-        parts += [blocks.transpose(0, 4, 3, 2, 1), bias, slopes]
+        parts += [_direct(kernel) if number == 1 or kernel.shape[-1] != 3 else _at_points(kernel), bias, slopes]
     return parts
+
+
+def _direct(kernel: Floats) -> Floats:
+    """Return a kernel by block of channels, column, row, input channel and channel of the block."""
+    return kernel.reshape(-1, _CHANNELS, *kernel.shape[1:]).transpose(0, 4, 3, 2, 1)
+
+
+def _at_points(kernel: Floats) -> Floats:
+    """Return a kernel at Winograd's points: by block of channels, point, input channel and channel of the block."""
+    ways = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+    points = np.einsum("xi,yj,ocji->xyoc", ways, ways, kernel.astype(np.float64)).astype(np.float32)
+    return points.reshape(16, -1, _CHANNELS, kernel.shape[1]).transpose(1, 0, 3, 2)
 
 
 def _dense(state: State, names: list[str], slopes: str | None = None) -> list[Floats]:

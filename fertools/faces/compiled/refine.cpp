@@ -78,6 +78,95 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
     }
 };
 
+// What Convolution does with a kernel of three, by fewer than half as many products: Winograd's F(2 x 2, 3 x 3). Two by
+// two places are worked out from four by four together. Both are changed for sixteen points, at each of which a place
+// is one product per pair of channels; so are the weights (see packing.py).
+//
+// Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1.
+template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SIDE, IN, OUT, 3, REACH> {
+    using Plain = Convolution<SIDE, IN, OUT, 3, REACH>;
+    static constexpr int PLACES = Plain::PLACES;
+    static constexpr int TILES = (PLACES + 1) / 2;
+    static constexpr int POINTS = 16;
+    static constexpr int WEIGHTS = POINTS * IN * OUT + 2 * OUT;
+    static constexpr int GROUPS = (TILES * (CHANNELS + 1) - 1) / (REGISTERS - 1) + 1;
+    static constexpr int ROWS = (TILES - 1) / GROUPS + 1;
+
+    // The first place of a tile. Of an odd number of places the last tile has one that the tile before it has too.
+    static INLINE int place(int tile) { return tile * 2 < PLACES - 2 ? tile * 2 : PLACES - 2; }
+
+    static INLINE void points(const Lanes *from, int step, Lanes (&to)[4]) {
+        to[0] = from[0] - from[2 * step], to[1] = from[step] + from[2 * step];
+        to[2] = from[2 * step] - from[step], to[3] = from[step] - from[3 * step];
+    }
+
+    // The points of the tiles that begin in a column, in the order point, tile, channel.
+    static void points_of(const Lanes *column, Lanes *out) {
+        for (int tile = 0; tile < TILES; tile++)
+            for (int channel = 0; channel < IN; channel++, out++) {
+                const Lanes *from = column + place(tile) * IN + channel;
+                Lanes across[4][4], down[4];
+                for (int row = 0; row < 4; row++) points(from + row * IN, SIDE * IN, across[row]);
+                for (int x = 0; x < 4; x++) {
+                    points(&across[0][x], 4, down);
+                    for (int y = 0; y < 4; y++) out[(x * 4 + y) * TILES * IN] = down[y];
+                }
+            }
+    }
+
+    // ROWS tiles at one point, in a block of channels.
+    static INLINE void multiply(const Lanes *from, const float *weights, Lanes (&sum)[ROWS][CHANNELS]) {
+        for (int row = 0; row < ROWS; row++)
+            for (int channel = 0; channel < CHANNELS; channel++) sum[row][channel] = Lanes{};
+#pragma GCC unroll 1
+        for (int tap = 0; tap < IN; tap++, weights += CHANNELS)
+            for (int channel = 0; channel < CHANNELS; channel++)
+                for (int row = 0; row < ROWS; row++) sum[row][channel] += all(weights[channel]) * from[row * IN + tap];
+    }
+
+    // The places of a tile from its sixteen points: column, row.
+    static INLINE void places(const Lanes (&points)[POINTS][ROWS][CHANNELS], int row, int channel, Lanes (&to)[2][2]) {
+        Lanes half[2][4];
+        for (int y = 0; y < 4; y++) {
+            const Lanes one = points[y][row][channel], two = points[4 + y][row][channel];
+            const Lanes three = points[8 + y][row][channel], four = points[12 + y][row][channel];
+            half[0][y] = one + two + three, half[1][y] = two - three - four;
+        }
+        for (int x = 0; x < 2; x++) {
+            to[x][0] = half[x][0] + half[x][1] + half[x][2];
+            to[x][1] = half[x][1] - half[x][2] - half[x][3];
+        }
+    }
+
+    static void apply(const Lanes *in, const float *weights, Lanes *out) {
+        const float *bias = weights + POINTS * IN * OUT, *slopes = bias + OUT;
+        Lanes *seen = reinterpret_cast<Lanes *>(scratch<2>(POINTS * TILES * IN * LANES));
+        for (int right = 0; right < TILES; right++) {
+            points_of(in + place(right) * SIDE * IN, seen);
+            for (int first = 0; first < OUT; first += CHANNELS) {
+                const float *block = weights + first * POINTS * IN;
+                Lanes columns[2][PLACES * CHANNELS], sums[POINTS][ROWS][CHANNELS], four[2][2];
+                for (int group = 0; group < GROUPS; group++) {
+                    const int top = group * ROWS < TILES - ROWS ? group * ROWS : TILES - ROWS;
+                    for (int point = 0; point < POINTS; point++)
+                        multiply(seen + (point * TILES + top) * IN, block + point * IN * CHANNELS, sums[point]);
+                    for (int row = 0; row < ROWS; row++)
+                        for (int channel = 0; channel < CHANNELS; channel++) {
+                            places(sums, row, channel, four);
+                            for (int x = 0; x < 2; x++)
+                                for (int y = 0; y < 2; y++)
+                                    columns[x][(place(top + row) + y) * CHANNELS + channel] =
+                                        bend(four[x][y] + bias[first + channel], all(slopes[first + channel]));
+                        }
+                }
+                // The tile before had the first column of the last one.
+                if (place(right) == right * 2) Plain::pool(columns[0], place(right), out + first);
+                Plain::pool(columns[1], place(right) + 1, out + first);
+            }
+        }
+    }
+};
+
 // A dense layer, with its PReLU if it has one.
 template <int IN, int OUT, bool BENT> struct Dense {
     static constexpr int SIZE = OUT;
@@ -110,9 +199,9 @@ template <int INPUT, typename... Layers> struct Network {
     }
 };
 
-using RNet = Network<24, Convolution<24, 3, 28, 3, 3>, Convolution<11, 28, 48, 3, 3>, Convolution<4, 48, 64, 2, 1>,
+using RNet = Network<24, Convolution<24, 3, 28, 3, 3>, Winograd<11, 28, 48, 3>, Convolution<4, 48, 64, 2, 1>,
                      Dense<576, 128, true>, Dense<128, 8, false>>;
-using ONet = Network<48, Convolution<48, 3, 32, 3, 3>, Convolution<23, 32, 64, 3, 3>, Convolution<10, 64, 64, 3, 2>,
+using ONet = Network<48, Convolution<48, 3, 32, 3, 3>, Winograd<23, 32, 64, 3>, Winograd<10, 64, 64, 2>,
                      Convolution<4, 64, 128, 2, 1>, Dense<1152, 256, true>, Dense<256, 16, false>>;
 
 // Write what a network says of windows, (count, ANSWERS).
