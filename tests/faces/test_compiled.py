@@ -188,6 +188,15 @@ def test_the_detector_finds_the_same_with_and_without_them(
     _assert_same(compiled.detect_near([picture], boxes)[0], plain.detect_near([picture], boxes)[0])
 
 
+def test_a_table_goes_to_a_device_once(reference: TorchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = AreaTable.of([np.zeros((40, 40, 3), np.uint8)])
+    assert reference._sums(table).data_ptr() == table.sums.ctypes.data
+    monkeypatch.setattr(reference, "_device", torch.device("meta"))
+    assert reference._sums(table) is reference._sums(table)
+    del table
+    assert not reference._moved
+
+
 def test_the_exact_mode_is_torchs() -> None:
     assert isinstance(Detector(mode="exact")._engine, TorchEngine)
 
