@@ -59,7 +59,7 @@ def _direct(kernel: Floats) -> Floats:
 def _at_points(kernel: Floats) -> Floats:
     """Return a kernel at Winograd's points: by block of channels, point, input channel and channel of the block."""
     ways = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-    points = np.einsum("xi,yj,ocji->xyoc", ways, ways, kernel.astype(np.float64)).astype(np.float32)
+    points: Floats = np.einsum("xi,yj,ocji->xyoc", ways, ways, kernel.astype(np.float64)).astype(np.float32)
     return points.reshape(16, -1, _CHANNELS, kernel.shape[1]).transpose(1, 0, 3, 2)
 
 
