@@ -21,6 +21,10 @@ Picture = NDArray[np.uint8]
 _FINER = 3
 """How many times a part is enlarged before it is turned."""
 
+_WIDEST = 8
+"""Longest sides of a picture that a crop may show; one of a face shows up to three. Landmarks from a table may be any
+numbers, and the work grows with the square of what a pixel of the crop shows."""
+
 
 def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int) -> NDArray[np.float64]:
     """Return the similarity transform that moves five points closest to a template's, in the least-squares sense.
@@ -111,10 +115,15 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
         frame: (height, width, 3) uint8.
         matrix: (2, 3) similarity from source to crop pixels.
         size_px: side of the crop.
+
+    Raises:
+        InputError: the crop would show far more than the picture.
     """
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if size_px > _WIDEST * scale * max(frame.shape[:2]):
+        raise InputError("the landmarks lie too far apart to be in this picture; give those of this one")
     if (compiled := library()) is not None:
         return compiled.warp(frame, _inverse(matrix), size_px)
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 1 - 1e-6:
         return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
     if matrix[0, 1] == 0 == matrix[1, 0]:

@@ -170,6 +170,14 @@ def test_both_ways_give_much_the_same(
 
 
 @pytest.mark.usefixtures("each_way")
+def test_landmarks_of_another_picture_are_one_sentence() -> None:
+    """Averaging what a pixel would show of nothing could take hours."""
+    points = template("loose") * 1e6
+    with pytest.raises(InputError, match="too far apart to be in this picture"):
+        align(np.zeros((40, 60, 3), np.uint8), points, "loose", 256)
+
+
+@pytest.mark.usefixtures("each_way")
 def test_enlarging_keeps_the_pixels_that_it_passes_through() -> None:
     smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (30, 30, 3)).astype(np.uint8), (0, 0), 2)
     crop = warp(np.asarray(smooth, np.uint8), np.array([[3.0, 0, 0], [0, 3.0, 0]]), 88)

@@ -1,4 +1,4 @@
-"""The compiled networks, called on arrays of NumPy.
+"""What is compiled, called on arrays of NumPy.
 
 They run without Python's lock, but for short work, so threads that call them do not wait for one another, and give the
 same numbers to the last bit whatever they are called with beside.
@@ -51,6 +51,8 @@ class Library:
 
     Attributes:
         level: the instruction set that they are compiled for.
+        _loaded: called without Python's lock.
+        _locked: the same, called with it.
     """
 
     level: str
