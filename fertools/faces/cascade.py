@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,27 +27,21 @@ from numpy.typing import NDArray
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
 from fertools.faces import boxes as boxwork
-from fertools.faces.area import AreaTable
 from fertools.faces.candidates import Candidates, finished, suppress
 from fertools.faces.compiled.library import library
 from fertools.faces.compiled_engine import CompiledEngine
 from fertools.faces.detections import Detections, Survey, nothing
-from fertools.faces.engines import Engine, Table
+from fertools.faces.engines import Engine, View
 from fertools.faces.min_face import MinFace
-from fertools.faces.patches import Patches
 from fertools.faces.proposals import Proposals, pyramid
 from fertools.faces.vicinity import REACH
 from fertools.faces.weights import CascadeWeights, load_weights
 
-# Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: a table takes 12
-# bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about 640 x 360
-# up, and the last bits of a matrix product depend on how many rows it has, so alone is the only way that the same
-# picture gives the same numbers whatever it is given together with.
+# Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: torch's tables take
+# 12 bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about
+# 640 x 360 up, and the last bits of torch's matrix products depend on how many rows they have, so alone is the only way
+# that the same picture gives the same numbers whatever it is given together with.
 _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
-
-# Tables of this many pixels, around places in several frames, are held at a time: memory that the allocator keeps and
-# uses again. Larger ones it takes from the system anew, which costs more than all that is done with them.
-_PATCH_PIXELS = 6_000_000
 
 MODES = ("fast", "exact")
 
@@ -142,7 +137,7 @@ class Detector:
         """
         _check(frames)
         out: list[Detections] = []
-        for first, last in _runs(boxes):
+        for first, last in _runs(boxes, self._engine.near_px):
             out += self._detect_near(frames[first:last], boxes[first:last])
         return out
 
@@ -156,11 +151,10 @@ class Detector:
         owner, squares = owner[inside], squares[inside]
         if not len(owner):
             return [nothing() for _ in frames]
-        patches = Patches.around(frames, owner, squares, REACH)
-        scales = self._scales(patches)
-        levels = self._engine.propose_near(patches, squares, scales, self.thresholds[0])
-        candidates = self._refine(patches, _proposed(levels))
-        return _by_picture(*self._finish(patches, candidates, self.thresholds[2]), len(frames))
+        view = self._engine.view_near(frames, owner, squares)
+        levels = self._engine.propose_near(view, owner, squares, self._scales(view), self.thresholds[0])
+        candidates = self._refine(view, _proposed(levels))
+        return _by_picture(*self._finish(view, candidates, self.thresholds[2]), len(frames))
 
     def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
         """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
@@ -174,23 +168,23 @@ class Detector:
     def _survey_stack(self, frames: list[NDArray[np.uint8]]) -> list[Survey]:
         if 0 in frames[0].shape:
             return [Survey(nothing(), nothing().boxes) for _ in frames]
-        table = AreaTable.of(frames)
-        proposed = _proposed(self._engine.propose(table, self._scales(table), self.thresholds[0]))
-        candidates, landmarks = self._finish(table, self._refine(table, proposed), _DOUBTFUL)
+        view = self._engine.view(frames)
+        proposed = _proposed(self._engine.propose(view, self._scales(view), self.thresholds[0]))
+        candidates, landmarks = self._finish(view, self._refine(view, proposed), _DOUBTFUL)
         surveys = []
         for seen in _by_picture(candidates, landmarks, len(frames)):
             sure = seen.scores > self.thresholds[2]
             surveys.append(Survey(seen.take(sure), seen.boxes[~sure]))
         return surveys
 
-    def _scales(self, table: Table) -> list[float]:
-        min_face_px = self.min_face.in_picture(table.height, table.width)
-        return list(pyramid(table.height, table.width, min_face_px, self.factor))
+    def _scales(self, view: View) -> list[float]:
+        min_face_px = self.min_face.in_picture(view.height, view.width)
+        return list(pyramid(view.height, view.width, min_face_px, self.factor))
 
-    def _refine(self, table: Table, candidates: Candidates) -> Candidates:
+    def _refine(self, view: View, candidates: Candidates) -> Candidates:
         """Second stage: R-Net judges each proposal and moves its box."""
-        candidates, windows = _seen(table, candidates)
-        scores, offsets = self._engine.refine(table, windows)
+        candidates, windows = _seen(view, candidates)
+        scores, offsets = self._engine.refine(view, windows)
         passed = scores > self.thresholds[1]
         candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
         kept = suppress(candidates, 0.7)
@@ -199,17 +193,17 @@ class Detector:
         candidates = Candidates(candidates.picture, moved, candidates.scores)
         return candidates if self.mode == "exact" else candidates.take(suppress(candidates, _SAME_WINDOW))
 
-    def _finish(self, table: Table, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
+    def _finish(self, view: View, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
         """Third stage: O-Net judges again, moves the box a last time and places the points."""
-        candidates, windows = _seen(table, candidates)
-        scores, offsets, points = self._engine.place(table, windows)
+        candidates, windows = _seen(view, candidates)
+        scores, offsets, points = self._engine.place(view, windows)
         passed = scores > threshold
         candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
         candidates, landmarks = finished(candidates, offsets[passed], points[passed])
         kept = suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
-    def _choose_engine(self) -> Engine:
+    def _choose_engine(self) -> Engine[Any, Any]:
         compiled = library()
         if self.mode == "fast" and device_type(self.device) == "cpu" and compiled:
             return CompiledEngine(compiled, self.weights)
@@ -230,12 +224,12 @@ def _check(frames: Sequence[NDArray[np.uint8]]) -> None:
             )
 
 
-def _runs(boxes: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, int]]:
+def _runs(boxes: Sequence[NDArray[np.float32]], budget_px: float) -> Iterator[tuple[int, int]]:
     """Yield runs of frames to work on together: as many as their parts stay within a budget, one at least."""
     first, held = 0, 0.0
     for number, some in enumerate(boxes):
         pixels = float((((1 + 2 * REACH) * (some[:, 2:] - some[:, :2]).max(axis=1)) ** 2).sum()) if len(some) else 0.0
-        if number > first and held + pixels > _PATCH_PIXELS:
+        if number > first and held + pixels > budget_px:
             yield first, number
             first, held = number, 0.0
         held += pixels
@@ -270,9 +264,9 @@ def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: i
     return out
 
 
-def _seen(table: Table, candidates: Candidates) -> tuple[Candidates, NDArray[np.int64]]:
+def _seen(view: View, candidates: Candidates) -> tuple[Candidates, NDArray[np.int64]]:
     """Return the candidates that touch their picture, and where a network finds what it sees of each."""
-    pixels = boxwork.clip(candidates.boxes, table.height, table.width)
+    pixels = boxwork.clip(candidates.boxes, view.height, view.width)
     inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
     candidates = candidates.take(inside)
-    return candidates, table.windows(candidates.picture, pixels[inside])
+    return candidates, view.windows(candidates.picture, pixels[inside])

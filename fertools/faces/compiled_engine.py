@@ -7,17 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.area import AreaTable
-from fertools.faces.compiled.library import REGION, Library
+from fertools.faces.compiled.library import REGION, Library, Pictures
 from fertools.faces.compiled.packing import pack_onet, pack_pnet, pack_rnet
 from fertools.faces.descent import descend
-from fertools.faces.engines import Floats, Table
-from fertools.faces.patches import Patches
+from fertools.faces.engines import Floats, Ints
 from fertools.faces.proposals import Level, Proposals, least_evidence, probability
 from fertools.faces.vicinity import gathered, squares_around
 from fertools.faces.weights import CascadeWeights
-
-Ints = NDArray[np.int64]
 
 
 class CompiledEngine:
@@ -28,52 +24,57 @@ class CompiledEngine:
         weights: of the three.
     """
 
+    near_px = float("inf")
+
     def __init__(self, library: Library, weights: CascadeWeights) -> None:
         self._library = library
         self._pnet, self._rnet, self._onet = pack_pnet(weights.pnet), pack_rnet(weights.rnet), pack_onet(weights.onet)
 
-    def propose(self, table: AreaTable, scales: Sequence[float], threshold: float) -> list[Proposals]:
+    def view(self, frames: Sequence[NDArray[np.uint8]]) -> Pictures:
+        """See `Engine`."""
+        return Pictures(frames)
+
+    def view_near(self, frames: Sequence[NDArray[np.uint8]], frame: Ints, boxes: Floats) -> Pictures:
+        """See `Engine`: all of the pictures, for only what is looked at costs anything."""
+        return Pictures(frames)
+
+    def propose(self, view: Pictures, scales: Sequence[float], threshold: float) -> list[Proposals]:
         """See `Engine`; of one picture."""
 
         def look(level: Level, steps: Ints, least: float) -> tuple[Ints, Floats, Floats]:
             regions = np.zeros(len(steps), REGION)
-            _fill(regions, across=table.width + 1, right=table.width, bottom=table.height)
-            _fill(regions, picture_width=table.width, picture_height=table.height)
+            _fill(regions, picture_width=view.width, picture_height=view.height)
             _fill(regions, level_width=level.width, level_height=level.height)
             _fill_steps(regions, steps[:, :2], steps[:, 2:])
-            found = self._library.pnet(table.sums, regions, self._pnet, least)
+            found = self._library.pnet(view, regions, self._pnet, least)
             return _steps_of(found), found["odds"], found["offsets"]
 
-        levels = [Level.of(table.height, table.width, scale) for scale in scales]
+        levels = [Level.of(view.height, view.width, scale) for scale in scales]
         return descend(levels, threshold, look)
 
     def propose_near(
-        self, patches: Patches, boxes: Floats, scales: Sequence[float], threshold: float
+        self, view: Pictures, frame: Ints, boxes: Floats, scales: Sequence[float], threshold: float
     ) -> list[Proposals]:
         """See `Engine`."""
-        squares = squares_around(boxes, scales, patches.height, patches.width)
+        squares = squares_around(boxes, scales, view.height, view.width)
         regions = np.zeros(len(squares), REGION)
-        part = squares.place
-        _fill(regions, start=patches.first[part], across=patches.across[part])
-        for number, name in enumerate(("left", "top", "right", "bottom")):
-            regions[name] = patches.edges[part, number]
-        _fill(regions, picture_width=patches.width, picture_height=patches.height)
+        _fill(regions, picture=frame[squares.place], picture_width=view.width, picture_height=view.height)
         _fill(regions, level_width=squares.level_px[:, 0], level_height=squares.level_px[:, 1])
         _fill_steps(regions, squares.corner // 2, squares.steps)
-        found = self._library.pnet(patches.sums, regions, self._pnet, least_evidence(threshold))
+        found = self._library.pnet(view, regions, self._pnet, least_evidence(threshold))
         scores = probability(found["odds"])
         found, scores = found[scores >= threshold], scores[scores >= threshold]
         which = found["region"].astype(np.int64)
-        return gathered(squares, which, patches.frame[part[which]], _steps_of(found), scores, found["offsets"])
+        return gathered(squares, which, frame[squares.place[which]], _steps_of(found), scores, found["offsets"])
 
-    def refine(self, table: Table, windows: Ints) -> tuple[Floats, Floats]:
+    def refine(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats]:
         """See `Engine`."""
-        said = self._library.rnet(table.sums, windows, self._rnet)
+        said = self._library.rnet(view, windows, self._rnet)
         return probability(said[:, 1] - said[:, 0]), said[:, 2:6]
 
-    def place(self, table: Table, windows: Ints) -> tuple[Floats, Floats, Floats]:
+    def place(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats, Floats]:
         """See `Engine`."""
-        said = self._library.onet(table.sums, windows, self._onet)
+        said = self._library.onet(view, windows, self._onet)
         return probability(said[:, 1] - said[:, 0]), said[:, 2:6], said[:, 6:].reshape(-1, 2, 5)
 
 

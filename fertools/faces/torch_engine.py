@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fertools.faces.area import AreaTable
-from fertools.faces.engines import Floats, Table
+from fertools.faces.engines import Floats, Ints
 from fertools.faces.networks import ONet, PNet, RNet
 from fertools.faces.patches import Patches
 from fertools.faces.pooling import crop, shrink, shrink_squares
@@ -31,10 +31,13 @@ from fertools.faces.proposals import (
     in_reading_order,
     least_evidence,
 )
-from fertools.faces.vicinity import gathered, squares_around
+from fertools.faces.vicinity import REACH, gathered, squares_around
 from fertools.faces.weights import CascadeWeights
 
 Module = TypeVar("Module", bound=nn.Module)
+
+Table = AreaTable | Patches
+"""What the networks see pictures by."""
 
 STRIP_PX = 80_000
 """Pixels of a level that go through P-Net at once on a CPU."""
@@ -51,6 +54,10 @@ class TorchEngine:
         device: where they run.
     """
 
+    # Tables of this many pixels are held at a time: memory that the allocator keeps and uses again. Larger ones it
+    # takes from the system anew, which costs more than all that is done with them.
+    near_px: float = 6_000_000
+
     def __init__(self, weights: CascadeWeights, device: torch.device) -> None:
         self._device = device
         self._pnet = loaded(PNet(), weights.pnet, device)
@@ -61,20 +68,28 @@ class TorchEngine:
         # All three networks read from a table, which should go to a GPU once.
         self._moved: WeakKeyDictionary[Table, Tensor] = WeakKeyDictionary()
 
-    def propose(self, table: AreaTable, scales: Sequence[float], threshold: float) -> list[Proposals]:
+    def view(self, frames: Sequence[NDArray[np.uint8]]) -> AreaTable:
+        """See `Engine`."""
+        return AreaTable.of(frames)
+
+    def view_near(self, frames: Sequence[NDArray[np.uint8]], frame: Ints, boxes: Floats) -> Patches:
+        """See `Engine`."""
+        return Patches.around(frames, frame, boxes, REACH)
+
+    def propose(self, view: AreaTable, scales: Sequence[float], threshold: float) -> list[Proposals]:
         """See `Engine`."""
         with torch.inference_mode():
-            sums = self._sums(table)
+            sums = self._sums(view)
             return [propose(self._pnet, sums, scale, threshold, self._strip_px) for scale in scales]
 
     def propose_near(
-        self, patches: Patches, boxes: Floats, scales: Sequence[float], threshold: float
+        self, view: Patches, frame: Ints, boxes: Floats, scales: Sequence[float], threshold: float
     ) -> list[Proposals]:
         """See `Engine`."""
-        squares = squares_around(boxes, scales, patches.height, patches.width)
-        parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]] = []
+        squares = squares_around(boxes, scales, view.height, view.width)
+        parts: list[tuple[Ints, Ints, Floats, Floats]] = []
         with torch.inference_mode():
-            sums = self._sums(patches)
+            sums = self._sums(view)
             for side_px in np.unique(squares.side_px).tolist():
                 numbers = np.flatnonzero(squares.side_px == side_px)
                 count = max(1, STRIP_PX // side_px**2)
@@ -82,7 +97,7 @@ class TorchEngine:
                     some = numbers[first : first + count]
                     corner = squares.corner[some]
                     part, level_px = squares.place[some], squares.level_px[some]
-                    pixels = shrink_squares(sums, patches, part, level_px, corner, side_px, centre=CENTRE, span=SPAN)
+                    pixels = shrink_squares(sums, view, part, level_px, corner, side_px, centre=CENTRE, span=SPAN)
                     at, scores, offsets = _passed(self._pnet, pixels, threshold)
                     steps = at[:, :0:-1] + corner[at[:, 0]] // 2
                     # Where the square goes on beyond the level there are no windows.
@@ -91,21 +106,19 @@ class TorchEngine:
         if not parts:
             return []
         which, steps, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return gathered(squares, which, patches.frame[squares.place[which]], steps, scores, offsets)
+        return gathered(squares, which, frame[squares.place[which]], steps, scores, offsets)
 
-    def refine(self, table: Table, windows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def refine(self, view: Table, windows: Ints) -> tuple[Floats, Floats]:
         """See `Engine`."""
-        scores, offsets = self._look(self._rnet, self._crops[0], RNet.INPUT_PX, table, windows)
+        scores, offsets = self._look(self._rnet, self._crops[0], RNet.INPUT_PX, view, windows)
         return scores, offsets
 
-    def place(self, table: Table, windows: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    def place(self, view: Table, windows: Ints) -> tuple[Floats, Floats, Floats]:
         """See `Engine`."""
-        scores, offsets, points = self._look(self._onet, self._crops[1], ONet.INPUT_PX, table, windows)
+        scores, offsets, points = self._look(self._onet, self._crops[1], ONet.INPUT_PX, view, windows)
         return scores, offsets, points
 
-    def _look(
-        self, network: nn.Module, count: int, size_px: int, table: Table, windows: NDArray[np.int64]
-    ) -> list[Floats]:
+    def _look(self, network: nn.Module, count: int, size_px: int, table: Table, windows: Ints) -> list[Floats]:
         answers: list[tuple[Tensor, ...]] = []
         with torch.inference_mode():
             # Once even when there is nothing to look at, for answers of the right shapes.
@@ -147,7 +160,7 @@ def propose(network: PNet, sums: Tensor, scale: float, threshold: float, strip_p
     return in_reading_order(at[:, 0], at[:, :0:-1], scores, offsets, scale)
 
 
-def _passed(network: PNet, pixels: Tensor, threshold: float) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _passed(network: PNet, pixels: Tensor, threshold: float) -> tuple[Ints, Floats, Floats]:
     """Return the windows of pictures (n, height, width, 3) whose probability reaches a threshold.
 
     Returns:

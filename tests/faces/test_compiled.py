@@ -22,12 +22,10 @@ from fertools.faces.cascade import Detector
 from fertools.faces.compiled import build as building
 from fertools.faces.compiled import library as loading
 from fertools.faces.compiled.build import BuildError, build, levels, library_path
-from fertools.faces.compiled.library import REGION, Library, library
+from fertools.faces.compiled.library import REGION, Library, Pictures, library
 from fertools.faces.compiled.packing import pack_pnet
 from fertools.faces.compiled_engine import CompiledEngine
 from fertools.faces.detections import Detections
-from fertools.faces.engines import Table
-from fertools.faces.patches import Patches
 from fertools.faces.proposals import pyramid
 from fertools.faces.torch_engine import TorchEngine
 from fertools.faces.weights import load_weights
@@ -72,10 +70,10 @@ def test_proposals_of_whole_levels(
     """Down to a threshold that all but a few windows of noise reach; odd sides end in half a step."""
     monkeypatch.setattr(descent, "_GATED", 0)
     picture = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
-    table = AreaTable.of([picture])
     scales = list(pyramid(*size, min_face_px, 0.709))
     count = 0
-    ours, theirs = (one.propose(table, scales, 1e-6) for one in (engine, reference))
+    ours = engine.propose(engine.view([picture]), scales, 1e-6)
+    theirs = reference.propose(reference.view([picture]), scales, 1e-6)
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one.boxes, other.boxes)
         np.testing.assert_array_equal(one.picture, other.picture)
@@ -95,9 +93,9 @@ def test_a_region_shows_what_the_level_shows_there(engine: CompiledEngine, data:
     top, left = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
     bottom, right = data.draw(st.integers(top + 1, rows)), data.draw(st.integers(left + 1, columns))
     regions = np.zeros(2, REGION)
-    edges = (0, 141, 0, 0, 140, 90, 140, 90, width, height)
-    regions[0], regions[1] = (*edges, 0, rows, 0, columns), (*edges, top, bottom, left, right)
-    found = _library().pnet(AreaTable.of([picture]).sums, regions, pack_pnet(WEIGHTS.pnet), -1e9)
+    sizes = (0, 140, 90, width, height)
+    regions[0], regions[1] = (*sizes, 0, rows, 0, columns), (*sizes, top, bottom, left, right)
+    found = _library().pnet(Pictures([picture]), regions, pack_pnet(WEIGHTS.pnet), -1e9)
     whole, part = found[found["region"] == 0], found[found["region"] == 1]
     assert len(whole) == rows * columns
     inside = (whole["row"] >= top) & (whole["row"] < bottom) & (whole["column"] >= left) & (whole["column"] < right)
@@ -106,10 +104,10 @@ def test_a_region_shows_what_the_level_shows_there(engine: CompiledEngine, data:
 
 
 def test_more_is_found_than_there_is_room_for_at_first(engine: CompiledEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = AreaTable.of([np.random.default_rng(1).integers(0, 256, (90, 140, 3), dtype=np.uint8)])
-    (much,) = engine.propose(table, [1.0], 1e-9)
+    view = engine.view([np.random.default_rng(1).integers(0, 256, (90, 140, 3), dtype=np.uint8)])
+    (much,) = engine.propose(view, [1.0], 1e-9)
     monkeypatch.setattr(loading, "_ROOM", 7)
-    (again,) = engine.propose(table, [1.0], 1e-9)
+    (again,) = engine.propose(view, [1.0], 1e-9)
     assert len(much.scores) > 1000
     assert much.boxes.tobytes() == again.boxes.tobytes()
     assert much.scores.tobytes() == again.scores.tobytes()
@@ -118,9 +116,9 @@ def test_more_is_found_than_there_is_room_for_at_first(engine: CompiledEngine, m
 def test_proposals_near_places(engine: CompiledEngine, reference: TorchEngine, portrait: Picture) -> None:
     frames = [scene(portrait, 240, 427, places) for places in ([(150, 10, 20), (100, 90, 200)], [(150, 30, 160)])]
     boxes = np.array([[60, 60, 110, 110], [220, 100, 250, 130], [200, 40, 260, 100], [400, 210, 430, 240]], np.float32)
-    patches = Patches.around(frames, np.array([0, 0, 1, 1]), boxes, 1.0)
-    scales = list(pyramid(240, 427, 12, 0.709))
-    ours, theirs = (one.propose_near(patches, boxes, scales, 1e-4) for one in (engine, reference))
+    owner, scales = np.array([0, 0, 1, 1]), list(pyramid(240, 427, 12, 0.709))
+    ours = engine.propose_near(engine.view_near(frames, owner, boxes), owner, boxes, scales, 1e-4)
+    theirs = reference.propose_near(reference.view_near(frames, owner, boxes), owner, boxes, scales, 1e-4)
     assert sum(len(one.scores) for one in ours) > 200
     assert len(ours) == len(theirs)
     for one, other in zip(ours, theirs, strict=True):
@@ -132,43 +130,43 @@ def test_proposals_near_places(engine: CompiledEngine, reference: TorchEngine, p
 
 @pytest.mark.parametrize("count", [0, 1, 7, 16, 37])
 def test_windows(engine: CompiledEngine, reference: TorchEngine, count: int) -> None:
+    """Of all sizes and shapes, from one pixel on; what torch averages by a table is added up pixel by pixel here."""
     rng = np.random.default_rng(count)
-    table = AreaTable.of([rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)])
-    windows = table.windows(np.zeros(count, np.int64), _boxes(rng, count, 150, 200))
-    for ours, theirs in zip(engine.refine(table, windows), reference.refine(table, windows), strict=True):
-        assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    for ours, theirs in zip(engine.place(table, windows), reference.place(table, windows), strict=True):
-        assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    frames = [rng.integers(0, 256, (150, 200, 3), dtype=np.uint8) for _ in range(2)]
+    mine, its = engine.view(frames), reference.view(frames)
+    owner, boxes = rng.integers(0, 2, count), _boxes(rng, count, 150, 200)
+    for look, other_look in ((engine.refine, reference.refine), (engine.place, reference.place)):
+        said, expected = look(mine, mine.windows(owner, boxes)), other_look(its, its.windows(owner, boxes))
+        for ours, theirs in zip(said, expected, strict=True):
+            assert ours.shape == theirs.shape
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_window_as_high_as_sixteen_bits_cannot_sum(engine: CompiledEngine, reference: TorchEngine) -> None:
+    """A bin of it has more than 257 bright rows."""
+    frame = np.random.default_rng(0).integers(200, 256, (14_000, 30, 3), dtype=np.uint8)
+    boxes = np.array([[0, 0, 30, 14_000], [3, 1, 8, 13_999]])
+    mine, its = engine.view([frame]), reference.view([frame])
+    none = np.zeros(2, np.int64)
+    ours, theirs = engine.refine(mine, mine.windows(none, boxes)), reference.refine(its, its.windows(none, boxes))
+    np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)
 
 
 def test_a_window_is_judged_by_itself(engine: CompiledEngine) -> None:
-    """To the bit the same in whatever company, and from parts of a picture as from all of it."""
+    """To the bit the same in whatever company, and from a picture whose rows lie apart."""
     rng = np.random.default_rng(5)
-    picture = rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)
-    boxes = _boxes(rng, 41, 150, 200)
-    table: Table = AreaTable.of([picture])
-    parts: Table = Patches.around([picture], np.zeros(1, np.int64), np.array([[0, 0, 200, 200]], np.float32), 1.0)
-    none = np.zeros(len(boxes), np.int64)
-    for look in (engine.refine, engine.place):
-        together = look(table, table.windows(none, boxes))
-        some = look(table, table.windows(none[3:6], boxes[3:6]))
-        elsewhere = look(parts, parts.windows(none, boxes))
-        for one, other, third in zip(together, some, elsewhere, strict=True):
-            assert one[3:6].tobytes() == other.tobytes()
-            assert one.tobytes() == third.tobytes()
-
-
-def test_sums_may_wrap_around(engine: CompiledEngine) -> None:
-    rng = np.random.default_rng(6)
-    table = AreaTable.of([rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)])
-    wrapped = AreaTable((table.sums.astype(np.int64) + 2**31 - 1000).astype(np.int32))
-    windows = table.windows(np.zeros(9, np.int64), _boxes(rng, 9, 150, 200))
-    assert engine.refine(table, windows)[1].tobytes() == engine.refine(wrapped, windows)[1].tobytes()
-    (one,), (other,) = (engine.propose(some, [0.6], 0.01) for some in (table, wrapped))
-    assert len(one.scores)
-    assert one.scores.tobytes() == other.scores.tobytes()
+    wide = rng.integers(0, 256, (150, 230, 3), dtype=np.uint8)
+    parts = wide[:, 10:210], wide[::-1, 10:210], np.ascontiguousarray(wide[:, 10:210])[:, :, ::-1]
+    boxes, none = _boxes(rng, 41, 150, 200), np.zeros(41, np.int64)
+    for part in parts:
+        apart, whole = engine.view([part]), engine.view([np.ascontiguousarray(part)])
+        for look in (engine.refine, engine.place):
+            together = look(whole, whole.windows(none, boxes))
+            some = look(whole, whole.windows(none[3:6], boxes[3:6]))
+            elsewhere = look(apart, apart.windows(none, boxes))
+            for one, other, third in zip(together, some, elsewhere, strict=True):
+                assert one[3:6].tobytes() == other.tobytes()
+                assert one.tobytes() == third.tobytes()
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -202,9 +200,9 @@ def test_the_exact_mode_is_torchs() -> None:
 
 
 def test_arrays_in_pieces_are_refused(engine: CompiledEngine) -> None:
-    sums = AreaTable.of([np.zeros((40, 40, 3), np.uint8)]).sums
+    pictures = Pictures([np.zeros((40, 40, 3), np.uint8)])
     with pytest.raises(ValueError, match="in one piece"):
-        _library().rnet(sums, np.zeros((3, 8), np.int64)[:, ::2], np.zeros(1, np.float32))
+        _library().rnet(pictures, np.zeros((3, 10), np.int64)[:, ::2], np.zeros(1, np.float32))
 
 
 def test_building_again_compiles_nothing_and_clears_what_is_old(

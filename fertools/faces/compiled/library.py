@@ -7,6 +7,7 @@ same numbers to the last bit whatever they are called with beside.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 
 from fertools.faces.compiled.build import levels, library_path
 
+PICTURE = np.dtype([("pixels", np.int64), ("row_bytes", np.int64)])
+"""Where a picture is in memory; see `Picture` in `areas.hpp`."""
+
 REGION = np.dtype(
     [
         (name, np.int64)
         for name in (
-            *("start", "across", "left", "top", "right", "bottom"),
-            *("picture_width", "picture_height", "level_width", "level_height"),
+            *("picture", "picture_width", "picture_height", "level_width", "level_height"),
             *("first_row", "last_row", "first_column", "last_column"),
         )
     ]
@@ -45,6 +48,34 @@ _ROOM = 4096
 _FEW = 200
 
 
+class Pictures:
+    """Pictures of one size that the networks look at.
+
+    Args:
+        frames: (height, width, 3) uint8, one at least.
+
+    Attributes:
+        height: in pixels.
+        width: likewise.
+        places: `PICTURE` of each.
+    """
+
+    def __init__(self, frames: Sequence[NDArray[np.uint8]]) -> None:
+        self.height, self.width = map(int, frames[0].shape[:2])
+        # Held, so that they are where `places` says.
+        self._frames = [_in_rows(frame) for frame in frames]
+        self.places = np.array([(frame.ctypes.data, frame.strides[0]) for frame in self._frames], PICTURE)
+
+    def windows(self, picture: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return boxes as the networks take them, (n, 5): number of the picture, corner, width and height.
+
+        Args:
+            picture: (n,) which picture each box is of.
+            boxes: (n, 4) x1, y1, x2, y2, all pixels from (x1, y1) to (x2 - 1, y2 - 1), inside the picture.
+        """
+        return np.column_stack([picture, boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+
+
 @dataclass(frozen=True)
 class Library:
     """The functions of one compiled file.
@@ -60,13 +91,13 @@ class Library:
     _locked: ctypes.PyDLL
 
     def pnet(
-        self, sums: NDArray[np.int32], regions: NDArray[np.void], weights: NDArray[np.float32], least: float
+        self, pictures: Pictures, regions: NDArray[np.void], weights: NDArray[np.float32], least: float
     ) -> NDArray[np.void]:
         """Return what P-Net finds.
 
         Args:
-            sums: tables of sums, three numbers an entry.
-            regions: where to look, `REGION`.
+            pictures: what to look at.
+            regions: where, `REGION`.
             weights: as `packing.pack_pnet` gives them.
             least: log-odds from which a step is of interest.
 
@@ -77,7 +108,7 @@ class Library:
         while True:
             found = np.empty(room, FOUND)
             count = self._loaded.fertools_pnet(
-                *(_address(array) for array in (sums, regions)),
+                *(_address(array) for array in (pictures.places, regions)),
                 *(ctypes.c_int64(len(regions)), _address(weights), ctypes.c_float(least)),
                 *(_address(found), ctypes.c_int64(room)),
             )
@@ -85,17 +116,13 @@ class Library:
                 return found[:count]
             room = count
 
-    def rnet(
-        self, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return what R-Net says, (n, R_ANSWERS), of windows (n, 4) as the tables' `windows` give them."""
-        return self._look("fertools_rnet", R_ANSWERS, sums, windows, weights)
+    def rnet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what R-Net says, (n, R_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
+        return self._look("fertools_rnet", R_ANSWERS, pictures, windows, weights)
 
-    def onet(
-        self, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return what O-Net says, (n, O_ANSWERS), of windows (n, 4) as the tables' `windows` give them."""
-        return self._look("fertools_onet", O_ANSWERS, sums, windows, weights)
+    def onet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what O-Net says, (n, O_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
+        return self._look("fertools_onet", O_ANSWERS, pictures, windows, weights)
 
     def suppress(
         self, boxes: NDArray[np.float32], groups: NDArray[np.int64], threshold: float, *, smaller: bool, extra: float
@@ -118,8 +145,7 @@ class Library:
             matrix: (2, 3) similarity from pixels of the crop to pixels of the picture.
             size_px: side of the crop.
         """
-        if picture.strides[1:] != (3, 1):
-            picture = np.ascontiguousarray(picture)
+        picture = _in_rows(picture)
         crop = np.empty((size_px, size_px, 3), np.uint8)
         self._loaded.fertools_warp(
             ctypes.c_void_p(picture.ctypes.data),
@@ -129,11 +155,12 @@ class Library:
         return crop
 
     def _look(
-        self, name: str, answers: int, sums: NDArray[np.int32], windows: NDArray[np.int64], weights: NDArray[np.float32]
+        self, name: str, answers: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         said = np.empty((len(windows), answers), np.float32)
         self._loaded[name](
-            *(_address(sums), _address(windows), ctypes.c_int64(len(windows)), _address(weights), _address(said))
+            *(_address(pictures.places), _address(windows), ctypes.c_int64(len(windows))),
+            *(_address(weights), _address(said)),
         )
         return said
 
@@ -147,6 +174,11 @@ def library() -> Library | None:
             loaded.fertools_pnet.restype = ctypes.c_int64
             return Library(level, loaded, ctypes.PyDLL(str(path)))
     return None
+
+
+def _in_rows(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture of which each row lies in one piece."""
+    return picture if picture.strides[1:] == (3, 1) else np.ascontiguousarray(picture)
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:

@@ -5,6 +5,7 @@
 // two by two at once, which is why columns with even and odd numbers lie apart.
 
 #include <algorithm>
+#include <vector>
 
 #include "areas.hpp"
 #include "lanes.hpp"
@@ -13,12 +14,10 @@ namespace {
 
 constexpr int FIRST = 10, SECOND = 16, THIRD = 32, OFFSETS = 4;
 
-// Where P-Net looks: steps of a level of the pyramid, whose pixels are averages of those of a part of a picture.
-// Beyond the part its edge goes on.
+// Where P-Net looks: steps of a level of the pyramid, whose pixels are averages of those of a picture. Beyond the level
+// its edge goes on.
 struct Region {
-    std::int64_t start, across;            // where in the tables the part begins, and entries to a row there
-    std::int64_t left, top, right, bottom; // of the part, in pixels of the picture
-    std::int64_t picture_width, picture_height, level_width, level_height;
+    std::int64_t picture, picture_width, picture_height, level_width, level_height;
     std::int64_t first_row, last_row, first_column, last_column; // steps, half-open
 };
 
@@ -35,13 +34,12 @@ struct Weights {
           odds(third + THIRD * (SECOND * 9 + 2)), offsets(odds + THIRD + 1) {}
 };
 
-// Pixel rows and columns of a part that a row or column of the level averages.
+// Rows or columns of a picture of which a row or column of the level is the average.
 struct Bin {
     std::int64_t first, last;
-    Bin(std::int64_t index, std::int64_t count, std::int64_t length, std::int64_t low, std::int64_t high) {
+    Bin(std::int64_t index, std::int64_t count, std::int64_t length) {
         index = std::min(index, count - 1);
-        first = std::clamp(index * length / count, low, high - 1) - low;
-        last = std::clamp(((index + 1) * length + count - 1) / count, low + first + 1, high) - low;
+        first = index * length / count, last = ((index + 1) * length + count - 1) / count;
     }
 };
 
@@ -55,23 +53,20 @@ template <int CHANNELS, int HELD> struct Rows {
 // Of the pixels, columns with even numbers and those with odd ones are channels of their own.
 using Pixels = Rows<6, 4>;
 
-void read_pixels(const std::int32_t *sums, const Region &region, const std::int64_t *left, const std::int64_t *right,
-                 const float *wide, std::int64_t columns, std::int64_t row, const Pixels &pixels) {
-    const Bin bin(2 * region.first_row + row, region.level_height, region.picture_height, region.top, region.bottom);
-    const std::int32_t *top = sums + (region.start + bin.first * region.across) * 3;
-    const std::int32_t *bottom = sums + (region.start + bin.last * region.across) * 3;
+void read_pixels(const Picture &picture, const Region &region, const std::vector<Bin> &bins, const float *wide,
+                 std::int64_t row, const Pixels &pixels) {
+    const Bin bin(2 * region.first_row + row, region.level_height, region.picture_height);
+    const std::int64_t begin = bins.front().first, width = bins.back().last - begin;
+    const std::uint8_t *from = picture.pixels + bin.first * picture.row_bytes + begin * 3;
+    std::int32_t *sums = sums_of(width);
+    add_rows(from, picture.row_bytes, bin.last - bin.first, width * 3, sums);
     const float tall = 1.0f / static_cast<float>(bin.last - bin.first);
     float *to[6];
     for (int channel = 0; channel < 6; channel++) to[channel] = pixels.at(row, channel);
-    for (std::int64_t column = 0; column < columns; column++)
-        for (int odd = 0; odd < 2; odd++) {
-            const std::int64_t from = left[2 * column + odd], until = right[2 * column + odd];
-            const float share = wide[2 * column + odd];
-            for (int colour = 0; colour < 3; colour++)
-                to[2 * colour + odd][column] =
-                    sum(bottom[until + colour], top[until + colour], bottom[from + colour], top[from + colour]) *
-                        share * tall - CENTRE / SPAN;
-        }
+    for (std::size_t column = 0; column < bins.size(); column++) {
+        const Means means = mean(sums, bins[column].first - begin, bins[column].last - begin, wide[column], tall);
+        for (int colour = 0; colour < 3; colour++) to[2 * colour + column % 2][column / 2] = means[colour];
+    }
 }
 
 // One row of the first layer after its maximum, from four rows of pixels.
@@ -160,7 +155,7 @@ void layer(const From &from, std::int64_t row, const float *weights, std::int64_
 }
 
 // Look at one region; write what is at least `least` from `found` on as far as there is room, and return how many.
-std::int64_t look(const std::int32_t *sums, const Region &region, std::int32_t number, const Weights &weights,
+std::int64_t look(const Picture *pictures, const Region &region, std::int32_t number, const Weights &weights,
                   float least, Found *found, std::int64_t room) {
     const std::int64_t rows = region.last_row - region.first_row, columns = region.last_column - region.first_column;
     if (rows <= 0 || columns <= 0) return 0;
@@ -173,18 +168,18 @@ std::int64_t look(const std::int32_t *sums, const Region &region, std::int32_t n
     const Rows<SECOND, 3> second{first.memory + FIRST * 3 * stride, stride};
     const Rows<THIRD, 1> third{second.memory + SECOND * 3 * stride, stride};
     float *odds = third.memory + THIRD * stride, *wide = odds + stride;
-    std::int64_t *left = reinterpret_cast<std::int64_t *>(scratch<4>(8 * stride)), *right = left + 2 * stride;
+    thread_local std::vector<Bin> bins;
+    bins.clear();
     for (std::int64_t column = 0; column < 2 * pairs; column++) {
-        const Bin bin(2 * region.first_column + column, region.level_width, region.picture_width, region.left, region.right);
-        left[column] = bin.first * 3, right[column] = bin.last * 3;
-        wide[column] = 1.0f / static_cast<float>(bin.last - bin.first) / SPAN;
+        bins.emplace_back(2 * region.first_column + column, region.level_width, region.picture_width);
+        wide[column] = 1.0f / static_cast<float>(bins.back().last - bins.back().first) / SPAN;
     }
     // Places of the first layer with even numbers that have a neighbour with an odd one.
     const std::int64_t columns_in_pairs = (region.level_width - 2) / 2 - region.first_column;
     const std::int64_t rows_in_pairs = (region.level_height - 2) / 2 - region.first_row;
     std::int64_t read = 0, count = 0;
     for (std::int64_t half = 0; half < rows + 4; half++) {
-        for (; read < 2 * half + 4; read++) read_pixels(sums, region, left, right, wide, pairs, read, pixels);
+        for (; read < 2 * half + 4; read++) read_pixels(pictures[region.picture], region, bins, wide, read, pixels);
         first_layer(pixels, half, weights.first, halves, columns_in_pairs, half < rows_in_pairs, first);
         if (half < 2) continue;
         layer<FIRST, SECOND>(first, half - 2, weights.second, columns + 2, second);
@@ -219,12 +214,12 @@ std::int64_t look(const std::int32_t *sums, const Region &region, std::int32_t n
 
 // Look at regions; write at most `room` of the steps whose log-odds of a face are at least `least`, region by region
 // in reading order, and return how many there are.
-extern "C" std::int64_t fertools_pnet(const std::int32_t *sums, const Region *regions, std::int64_t count,
+extern "C" std::int64_t fertools_pnet(const Picture *pictures, const Region *regions, std::int64_t count,
                                       const float *weights, float least, Found *found, std::int64_t room) {
     const Weights all(weights);
     std::int64_t total = 0;
     for (std::int64_t number = 0; number < count; number++)
-        total += look(sums, regions[number], static_cast<std::int32_t>(number), all, least, found + std::min(total, room),
+        total += look(pictures, regions[number], static_cast<std::int32_t>(number), all, least, found + std::min(total, room),
                       std::max<std::int64_t>(room - total, 0));
     return total;
 }

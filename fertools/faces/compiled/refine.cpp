@@ -206,13 +206,13 @@ using ONet = Network<48, Convolution<48, 3, 32, 3, 3>, Winograd<23, 32, 64, 3>, 
 
 // Write what a network says of windows, (count, ANSWERS).
 template <typename Network, int ANSWERS>
-void look(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
+void look(const Picture *pictures, const Window *windows, std::int64_t count, const float *weights, float *answers) {
     float *crops = scratch<0>(Network::SIDE * Network::SIDE * 3 * LANES);
     for (std::int64_t first = 0; first < count; first += LANES) {
         const int some = count - first < LANES ? static_cast<int>(count - first) : LANES;
         // Lanes that are left over see what the last window shows.
         for (int lane = 0; lane < LANES; lane++)
-            crop<Network::SIDE, LANES>(sums, windows[first + (lane < some ? lane : some - 1)], crops + lane);
+            crop<Network::SIDE, LANES>(pictures, windows[first + (lane < some ? lane : some - 1)], crops + lane);
         const Lanes *said = Network::apply(reinterpret_cast<const Lanes *>(crops), weights);
         for (int lane = 0; lane < some; lane++)
             for (int answer = 0; answer < ANSWERS; answer++)
@@ -224,11 +224,11 @@ void look(const std::int32_t *sums, const Window *windows, std::int64_t count, c
 
 extern "C" {
 
-void fertools_rnet(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
-    look<RNet, 8>(sums, windows, count, weights, answers);
+void fertools_rnet(const Picture *pictures, const Window *windows, std::int64_t count, const float *weights, float *answers) {
+    look<RNet, 8>(pictures, windows, count, weights, answers);
 }
 
-void fertools_onet(const std::int32_t *sums, const Window *windows, std::int64_t count, const float *weights, float *answers) {
-    look<ONet, 16>(sums, windows, count, weights, answers);
+void fertools_onet(const Picture *pictures, const Window *windows, std::int64_t count, const float *weights, float *answers) {
+    look<ONet, 16>(pictures, windows, count, weights, answers);
 }
 }
