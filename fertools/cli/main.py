@@ -92,9 +92,9 @@ def main() -> NoReturn:
     # Threads that wait for one another sleep instead of spinning. Beside other work on two cores, spinning made
     # training ten times slower; alone it gains little. It has to be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # The objects that come with torch stay. Looking through them for garbage whenever 700 are new takes a tenth of the
-    # start.
-    gc.set_threshold(10_000)
+    # The objects that come with modules stay. Looking through them for garbage whenever 700 are new takes a tenth of
+    # the start.
+    gc.set_threshold(50_000)
     # Wherever it stands: one adds it at the end of the line that failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1

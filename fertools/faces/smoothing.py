@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.faces.compiled.library import library
+
 _DEGREE = 2
 """A line would be steadier still, and cuts the turning points off a head that is shaken: at two turns a second it was
 further from the truth than no smoothing."""
@@ -52,6 +54,9 @@ def smooth(
         >>> bool(np.abs(smooth(times_s, steady, 0.0, 0.2)).max() < 1e-12)
         True
     """
+    compiled = library()
+    if compiled is not None and (fitted := compiled.smooth(times_s, points, at_s, half_width_s)) is not None:
+        return fitted
     distance = (np.asarray(times_s, np.float64) - at_s) / half_width_s
     near = np.abs(distance) < 1
     distance = distance[near]

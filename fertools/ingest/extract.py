@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -133,9 +133,10 @@ class Extractor:
         first_s: float | None = None
         with closing(crops):
             try:
-                with closing(self._searched(reader, Findings(self.workspace.parts, source.source_id))) as searched:
+                findings = Findings(self.workspace.parts, source.source_id)
+                with closing(self._searched(cuts.watch(reader), findings)) as searched:
                     for frame, found in searched:
-                        if cuts.is_cut(frame.rgb):
+                        if frame.index in cuts.cuts:
                             self._add(spool, crops, source, lookahead.flush())
                             shot += 1
                             tracker.cut()
@@ -161,13 +162,13 @@ class Extractor:
             spool.add(chain.from_iterable(crops.flush()))
 
     def _searched(
-        self, reader: FrameReader, findings: Findings
+        self, frames: Iterable[Frame], findings: Findings
     ) -> Generator[tuple[Frame, Detections | None], None, None]:
         """Yield each frame with its faces, or with None where each frame is one."""
         if self.options.crops:
-            yield from ((frame, None) for frame in reader)
+            yield from ((frame, None) for frame in frames)
         else:
-            yield from self.search.run(reader, findings)
+            yield from self.search.run(frames, findings)
 
     def _add(self, spool: Spool, crops: Behind[list[dict[str, Any]]], source: Source, frames: Iterator[Seen]) -> None:
         """Have the crops of frames written, and add the rows of those that are."""

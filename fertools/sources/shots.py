@@ -6,9 +6,13 @@ first; so both must change for a cut to be called.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from fertools.sources.videos import Frame
 
 HISTOGRAM_CHANGE = 0.35
 """Share of the pixels that changed their grey-level bin (half the L1 distance of two 32-bin histograms)."""
@@ -17,11 +21,23 @@ LAYOUT_CHANGE = 0.12
 
 
 class CutDetector:
-    """Tells, frame by frame, whether a new shot has begun."""
+    """Tells, frame by frame, whether a new shot has begun.
+
+    Attributes:
+        cuts: numbers of the frames of `watch` that began one.
+    """
 
     def __init__(self) -> None:
+        self.cuts: set[int] = set()
         self._thumbnail: NDArray[np.uint8] | None = None
         self._histogram: NDArray[np.float64] | None = None
+
+    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Yield the frames of a video, each looked at when it has just been decoded: then it is in the cache."""
+        for frame in frames:
+            if self.is_cut(frame.rgb):
+                self.cuts.add(frame.index)
+            yield frame
 
     def is_cut(self, rgb: NDArray[np.uint8]) -> bool:
         """Return whether `rgb` (H, W, 3) begins a new shot; the first frame never does."""

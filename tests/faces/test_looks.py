@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fertools.faces import looks
 from fertools.faces.looks import look_of
 from fertools.faces.tracks import LEAST_LIKENESS, Tracker
 from fertools.samples.moments import draw_clip
@@ -158,3 +160,11 @@ def test_looks_are_taken_now_and_then_only() -> None:
         tracker.update(index, index / 25, np.array([[0, 0, 48, 60]]), np.ones(1), [look])
     # Once when it came, and then five times a second.
     assert taken <= 11
+
+
+def test_colours_are_those_of_cie_lab() -> None:
+    """OpenCV's are rounded to steps of a table."""
+    rgb = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    expected = cv2.cvtColor((rgb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    assert np.abs(looks._lab(rgb) - expected).max() < 0.4
+    np.testing.assert_allclose(looks._lab(np.full((1, 1, 3), 255, np.uint8)), [[[100, 0, 0]]], atol=1e-3)

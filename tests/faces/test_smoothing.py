@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fertools.faces import smoothing
 from fertools.faces.cascade import Detector
+from fertools.faces.compiled.library import library
 from fertools.faces.smoothing import smooth
 from fertools.samples.moments import draw_clip
 from fertools.sources.videos import FrameReader
@@ -105,6 +106,30 @@ def test_a_single_jump_pulls_nothing_along() -> None:
     beside = sorted({place + step for place in jumps for step in range(-4, 5)})
     assert distance(smoothed(times_s, jumped)[beside], truth[beside]) < 1.2
     assert distance(smoothed(times_s, jumped)[jumps], truth[jumps]) < 3 < distance(jumped[jumps], truth[jumps])
+
+
+@given(st.integers(0, 2**31), st.integers(1, 14), st.sampled_from([0.0, 0.5, 40.0]), st.booleans())
+def test_compiled_code_fits_as_numpy_does(seed: int, count: int, jump: float, twice: bool) -> None:
+    """Few moments or many, some of them at one time, and some of whose points have jumped."""
+    compiled = library()
+    if compiled is None:
+        pytest.skip("nothing is compiled here")
+    rng = np.random.default_rng(seed)
+    times_s = uneven(count, 25, seed)
+    if twice:
+        times_s = times_s[rng.integers(0, count, count)]
+    points = FACE + 40 * times_s[:, None, None] + rng.normal(0, 1, (count, 5, 2))
+    points[rng.random(count) < 0.3] += jump
+    for time_s in times_s.tolist():
+        ours = compiled.smooth(times_s, points, time_s, 0.2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(smoothing, "library", lambda: None)
+            plain = smooth(times_s, points, time_s, 0.2)
+        # Where too few moments are left for a parabola, it leaves them to NumPy.
+        if ours is not None:
+            np.testing.assert_allclose(ours, plain, atol=1e-6)
+        np.testing.assert_allclose(smooth(times_s, points, time_s, 0.2), plain, atol=1e-6)
+    assert compiled.smooth(evenly(9, 0.04), points[:1].repeat(9, axis=0), 0.16, 0.2) is not None
 
 
 def test_frames_too_far_apart_stay_as_they_are() -> None:
