@@ -1,7 +1,7 @@
 """Time `fertools ingest` of a video beside a plain facenet-pytorch program that does the same.
 
     .venv/bin/python tests/benchmarks/bench_ingest.py VIDEO... [--frames 300] [--heights 0 1080 2160] [--runs 3]
-        [--copies 8] [--pass=--exhaustive] [--reference mtcnn_reference.json]
+        [--copies 8 | --together] [--pass=--exhaustive] [--reference mtcnn_reference.json]
 
 Both are processes of their own and may use all processors, decode every frame, find faces of 20 pixels and more with
 the published thresholds, follow, align, and write crops and a table; `peer.py` is the other one. They run in turn, so
@@ -11,7 +11,8 @@ for a video of usual length hides the start; `--heights` resizes it.
 
 `--copies` gives ours so many copies of each clip in one command, which is what a folder of videos is: a worker takes a
 video, and no two threads work on one. The other program goes through its videos one by one, so its pace is that of one
-clip; and, as its second form, one of it runs on each processor, with one thread.
+clip; and, as its second form, one of it runs on each processor, with one thread. `--together` gives ours all clips in
+one command, and goes through them one by one with the other program, whose start is then counted once.
 
 Beside them stands the speed of decoding alone, and the quality: which share of the program's faces is a row of our
 manifest with a box that overlaps it by half (IoU), which share of ours it has, and how far the five points of those
@@ -51,7 +52,9 @@ from fertools.sources.videos import FrameReader
 from tests.benchmarks.clips import copy_videos, lengthened
 
 Faces = dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Boxes (n, 4) and points (n, 5, 2) by frame."""
+"""Boxes (n, 4) and points (n, 5, 2) by frame; those of the n-th clip of several from n times `APART` on."""
+
+APART = 1_000_000
 
 PEER = Path(__file__).parent / "peer.py"
 
@@ -92,20 +95,21 @@ class Run:
         return self.loop_s / self.frames
 
 
-def run_ours(video: Path, copies: int, start_s: float, options: Sequence[str]) -> Run:
-    """Ingest so many copies of `video` in one command; the faces are those of the first."""
+def run_ours(videos: Sequence[Path], copies: int, start_s: float, options: Sequence[str]) -> Run:
+    """Ingest so many copies of each clip in one command; the faces are those of the first ones."""
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "given"
-        copy_videos([video], copies, given)
+        copy_videos(videos, copies, given)
         elapsed_s, peak_mb = _ingest(given, Path(folder) / "w", options)
         workspace = Workspace.at(Path(folder) / "w")
         sources = store.read_sources(workspace, ("source_id", "path", "frames_searched")).to_pylist()
-        first = min(sources, key=lambda source: source["path"])
-        columns = ("frame_index", "box", "landmarks")
+        # Copies are called after the place of their clip and their own number.
+        numbers = {source["source_id"]: Path(source["path"]).stem.split("-") for source in sources}
+        columns = ("source_id", "frame_index", "box", "landmarks")
         # Rows between two detections have no landmarks, and are nothing that a detector found.
-        wanted = [("interpolated", "=", False), ("source_id", "=", first["source_id"])]
-        rows = store.read_faces(workspace, columns, wanted).to_pylist()
-    faces = _by_frame([(row["frame_index"], row["box"], row["landmarks"]) for row in rows])
+        rows = store.read_faces(workspace, columns, [("interpolated", "=", False)]).to_pylist()
+    found = [(*numbers[row["source_id"]], row["frame_index"], row["box"], row["landmarks"]) for row in rows]
+    faces = _by_frame([(int(place) * APART + at, *face) for place, copy, at, *face in found if int(copy) == 0])
     frames = sum(source["frames_searched"] for source in sources)
     return Run(frames, start_s, elapsed_s - start_s, peak_mb, faces)
 
@@ -132,8 +136,18 @@ def _ingest(given: Path, workspace: Path, options: Sequence[str]) -> tuple[float
     return elapsed_s, usage.ru_maxrss / 1024
 
 
-def run_peer(video: Path, beside: int = 1) -> Run:
-    """Let the other program work on `video`; or so many of it at once, each on that video and with one thread."""
+def run_peer(videos: Sequence[Path], beside: int = 1) -> Run:
+    """Let the other program work on clips, one by one; only the start of the first counts.
+
+    With `beside`, so many of it run at once, each on that clip and with one thread.
+    """
+    runs = [_run_peer(video, beside) for video in videos]
+    faces = {place * APART + frame: found for place, run in enumerate(runs) for frame, found in run.faces.items()}
+    frames, loop_s = sum(run.frames for run in runs), sum(run.loop_s for run in runs)
+    return Run(frames, runs[0].start_s, loop_s, max(run.peak_mb for run in runs), faces)
+
+
+def _run_peer(video: Path, beside: int) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         begun_s = time.perf_counter()
         environment = {**os.environ, **({"OMP_NUM_THREADS": "1"} if beside > 1 else {})}
@@ -195,16 +209,18 @@ def _by_frame(rows: Sequence[tuple[int, Sequence[float], Sequence[Sequence[float
     }
 
 
-def measure(video: Path, name: str, runs: int, copies: int, options: Sequence[str], reference: Path | None) -> None:
-    """Print the medians of one clip, their ratios, and how far the answers differ."""
+def measure(
+    videos: Sequence[Path], name: str, runs: int, copies: int, options: Sequence[str], reference: Path | None
+) -> None:
+    """Print the medians of one clip, or of all together, their ratios, and how far the answers differ."""
     processors = len(os.sched_getaffinity(0)) if copies > 1 else 1
     ours, peers, beside, decoding = [], [], [], []
     for _ in range(runs):
-        ours.append(run_ours(video, copies, time_our_start(options), options))
-        peers.append(run_peer(video))
+        ours.append(run_ours(videos, copies, time_our_start(options), options))
+        peers.append(run_peer(videos))
         if processors > 1:
-            beside.append(run_peer(video, processors))
-        decoding.append(time_decoding(video) / peers[-1].frames)
+            beside.append(run_peer(videos, processors))
+        decoding.append(sum(map(time_decoding, videos)) / peers[-1].frames)
     print(f"{name}: {peers[0].frames} frames, {copies} copies, {runs} runs")
     programs = {"facenet-pytorch": peers, f"{processors} of it at once": beside, "fertools ingest": ours}
     for label, program in programs.items():
@@ -231,7 +247,7 @@ def measure(video: Path, name: str, runs: int, copies: int, options: Sequence[st
     print(f"  its faces that we have {compare(peers[-1].faces, ours[-1].faces)}")
     print(f"  our faces that it has  {compare(ours[-1].faces, peers[-1].faces)}")
     if reference:
-        print(f"  stored faces we have   {compare(stored(reference, video), ours[-1].faces)}")
+        print(f"  stored faces we have   {compare(stored(reference, videos[0]), ours[-1].faces)}")
 
 
 def _lengthened_elsewhere(video: Path, clip: Path, frames: int, height: int) -> None:
@@ -247,22 +263,26 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=0, help="play each clip forth and back to so many; 0: as it is")
     parser.add_argument("--heights", type=int, nargs="*", default=[0], help="frame heights; 0 is as it is")
     parser.add_argument("--copies", type=int, default=1, help="of each clip, for ours in one command")
+    parser.add_argument("--together", action="store_true", help="all clips in one command")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--pass", dest="options", default="", help="options for fertools ingest, in one text")
     parser.add_argument("--reference", type=Path, help="stored detections to compare with too, of clips as they are")
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {len(os.sched_getaffinity(0))} processors")
     options = shlex.split(arguments.options)
-    for video in arguments.videos:
+    groups = [arguments.videos] if arguments.together else [[video] for video in arguments.videos]
+    for videos in groups:
         for height in arguments.heights:
+            name = f"{len(videos)} clips" if arguments.together else videos[0].name
             if not (height or arguments.frames):
-                measure(video, video.name, arguments.runs, arguments.copies, options, arguments.reference)
+                reference = None if arguments.together else arguments.reference
+                measure(videos, name, arguments.runs, arguments.copies, options, reference)
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                clip = Path(folder) / f"{video.stem}.mp4"
-                _lengthened_elsewhere(video, clip, arguments.frames or 300, height)
-                name = f"{video.stem}, {height or 'own'} lines"
-                measure(clip, name, arguments.runs, arguments.copies, options, None)
+                clips = [Path(folder) / f"{video.stem}.mp4" for video in videos]
+                for video, clip in zip(videos, clips, strict=True):
+                    _lengthened_elsewhere(video, clip, arguments.frames or 300, height)
+                measure(clips, f"{name}, {height or 'own'} lines", arguments.runs, arguments.copies, options, None)
 
 
 if __name__ == "__main__":
