@@ -125,7 +125,7 @@ class Extractor:
         Raises:
             BrokenVideoError: decoding stopped in its middle.
         """
-        tracker, cuts, shot = Tracker(), CutDetector(), 0
+        tracker, shots, shot = Tracker(), CutDetector(), 0
         lookahead = Lookahead(self.options.smoothing_s)
         # Crops take about as long as following, so another thread cuts and writes them where there is one to spare.
         crops: Behind[list[dict[str, Any]]] = Behind(_FRAMES_BEHIND if self.threads > 1 else 0)
@@ -134,9 +134,9 @@ class Extractor:
         with closing(crops):
             try:
                 findings = Findings(self.workspace.parts, source.source_id)
-                with closing(self._searched(cuts.watch(reader), findings)) as searched:
+                with closing(self._searched(shots.watch(reader), findings)) as searched:
                     for frame, found in searched:
-                        if frame.index in cuts.cuts:
+                        if frame.index in shots.cuts:
                             self._add(spool, crops, source, lookahead.flush())
                             shot += 1
                             tracker.cut()

@@ -125,7 +125,7 @@ public:
 
 #if defined(__AVX2__)
 // Applies a kernel of up to four taps, which is nearly every one, in whole numbers: a row of four pixels to a register.
-// Sums down are in 64ths of a brightness, so colours are off by a 20th of one at most before they are rounded.
+// Sums down are in 64ths of a grey level, so colours are off by a fifth of one at the very most before they are rounded.
 class FourTaps {
     static constexpr int TAPS = 4, WEIGHT_BITS = 14, SUM_BITS = 6, PAIR = 2, HALF = 8;
 
