@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.align import rescaled, warp
 from fertools.faces.templates import template
 
 BLUR_SIDE_PX = 112
@@ -111,24 +110,18 @@ def measure(crop: NDArray[np.uint8], box: NDArray[np.floating], landmarks: NDArr
         landmarks: (5, 2) x, y in source pixels; None if they are unknown.
     """
     x1, y1, x2, y2 = box.tolist()
-    grey = cv2.cvtColor(_same_size(crop), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    smooth = cv2.INTER_AREA if grey.shape[0] > BLUR_SIDE_PX else cv2.INTER_LINEAR
+    same_size = cv2.resize(grey, (BLUR_SIDE_PX, BLUR_SIDE_PX), interpolation=smooth)
     yaw_deg, pitch_deg, roll_deg = (None, None, None) if landmarks is None else head_pose(landmarks)
     return Quality(
         face_px=math.sqrt(max(0.0, x2 - x1) * max(0.0, y2 - y1)),
-        blur=float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0]) ** 2,
+        blur=float(cv2.meanStdDev(cv2.Laplacian(same_size, cv2.CV_16S))[1][0, 0]) ** 2,
         brightness=cv2.mean(grey)[0] / 255,
         yaw_deg=yaw_deg,
         pitch_deg=pitch_deg,
         roll_deg=roll_deg,
     )
-
-
-def _same_size(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    side_px = crop.shape[0]
-    if side_px > BLUR_SIDE_PX:
-        # Averages, several times as fast as OpenCV's.
-        return warp(crop, rescaled(np.eye(2, 3), side_px, BLUR_SIDE_PX), BLUR_SIDE_PX)
-    return np.asarray(cv2.resize(crop, (BLUR_SIDE_PX, BLUR_SIDE_PX), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:

@@ -25,6 +25,12 @@ _ROUNDS, _CUT_OFF = 2, 3.0
 """How often moments are weighed by how far they lie from the fit, and from how many medians they count nothing. A face
 has ten numbers, whose common distance varies little, so three medians are far."""
 
+_COUNTED, _EXACT = 1e-6, 1e-9
+"""Share of the largest weight from which a moment counts, and distance, as a share of the numbers, that is none."""
+
+BOUNDS = np.array([_ROUNDS, _CUT_OFF, _COUNTED, _EXACT], np.float64)
+"""The same for compiled code."""
+
 
 def smooth(
     times_s: NDArray[np.floating], points: NDArray[np.floating], at_s: float, half_width_s: float
@@ -55,7 +61,7 @@ def smooth(
         True
     """
     compiled = library()
-    if compiled is not None and (fitted := compiled.smooth(times_s, points, at_s, half_width_s)) is not None:
+    if compiled is not None and (fitted := compiled.smooth(times_s, points, at_s, half_width_s, BOUNDS)) is not None:
         return fitted
     distance = (np.asarray(times_s, np.float64) - at_s) / half_width_s
     near = np.abs(distance) < 1
@@ -70,7 +76,7 @@ def smooth(
         away = np.sqrt((rest * rest).sum(axis=1))
         usual = _median(away)
         # A parabola through so few moments fits all of them, and so says nothing about any.
-        if usual <= 1e-9 * (1 + float(np.abs(flat).max())):
+        if usual <= _EXACT * (1 + float(np.abs(flat).max())):
             break
         trust = (1 - np.minimum(away / (_CUT_OFF * usual), 1) ** 2) ** 2
         fitted = _fit(powers, flat, closeness * trust)
@@ -79,7 +85,7 @@ def smooth(
 
 def _fit(powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the coefficients of weighted least squares, (powers, columns of `flat`)."""
-    counted = weights > 1e-6 * weights.max()
+    counted = weights > _COUNTED * weights.max()
     if len(set(powers[counted, min(1, powers.shape[1] - 1)].tolist())) < powers.shape[1]:
         # Too few different moments are left for a parabola; the least of those that fit them best.
         root = np.sqrt(weights)[:, None]

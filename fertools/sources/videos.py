@@ -98,12 +98,11 @@ class FrameReader:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = self.threads
-                timed, last = self.sampling.needs_times, None
+                end_s: Fraction | None = None
                 for index, frame in enumerate(container.decode(stream)):
                     self.pulse()
-                    # Exact, and so not at once: where nothing goes by times, that of the last frame is enough.
-                    time_s = _time_s(frame) if timed else None
-                    if index == 0 and time_s is None and timed:
+                    time_s = _time_s(frame)
+                    if index == 0 and time_s is None and self.sampling.needs_times:
                         raise InputError(f"{self.path} states no times for its frames; use --every instead")
                     if self.sampling.is_over(index, time_s):
                         self.decoded = index + 1
@@ -113,9 +112,9 @@ class FrameReader:
                     self.decoded = index + 1
                     if picture is not None:
                         yield picture
-                    last = frame.pts, frame.duration, frame.time_base
+                    end_s = None if time_s is None else time_s + (frame.duration or 0) * (frame.time_base or 0)
                 else:
-                    self._refuse_cut_off(stream, _end_s(*last) if last is not None else None)
+                    self._refuse_cut_off(stream, end_s)
         except av.error.FFmpegError as error:
             if isinstance(error, OSError) and not self.decoded:
                 raise InputError(f"cannot read {self.path}: {error.strerror}") from error
@@ -141,11 +140,6 @@ def _stated_end_s(stream: av.VideoStream) -> Fraction | None:
 
 def _time_s(frame: av.VideoFrame) -> Fraction | None:
     return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-
-
-def _end_s(pts: int | None, duration: int | None, time_base: Fraction | None) -> Fraction | None:
-    """Return when a frame is over."""
-    return None if pts is None or time_base is None else (pts + (duration or 0)) * time_base
 
 
 def _upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:

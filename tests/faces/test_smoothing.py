@@ -121,7 +121,7 @@ def test_compiled_code_fits_as_numpy_does(seed: int, count: int, jump: float, tw
     points = FACE + 40 * times_s[:, None, None] + rng.normal(0, 1, (count, 5, 2))
     points[rng.random(count) < 0.3] += jump
     for time_s in times_s.tolist():
-        ours = compiled.smooth(times_s, points, time_s, 0.2)
+        ours = compiled.smooth(times_s, points, time_s, 0.2, smoothing.BOUNDS)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(smoothing, "library", lambda: None)
             plain = smooth(times_s, points, time_s, 0.2)
@@ -129,7 +129,8 @@ def test_compiled_code_fits_as_numpy_does(seed: int, count: int, jump: float, tw
         if ours is not None:
             np.testing.assert_allclose(ours, plain, atol=1e-6)
         np.testing.assert_allclose(smooth(times_s, points, time_s, 0.2), plain, atol=1e-6)
-    assert compiled.smooth(evenly(9, 0.04), points[:1].repeat(9, axis=0), 0.16, 0.2) is not None
+    still = points[:1].repeat(9, axis=0)
+    assert compiled.smooth(evenly(9, 0.04), still, 0.16, 0.2, smoothing.BOUNDS) is not None
 
 
 def test_frames_too_far_apart_stay_as_they_are() -> None:

@@ -155,15 +155,28 @@ class Library:
         return crop
 
     def smooth(
-        self, times_s: NDArray[np.floating], points: NDArray[np.floating], at_s: float, half_width_s: float
+        self,
+        times_s: NDArray[np.floating],
+        points: NDArray[np.floating],
+        at_s: float,
+        half_width_s: float,
+        bounds: NDArray[np.float64],
     ) -> NDArray[np.float64] | None:
-        """Return where points were at a moment, as `smoothing.smooth` does; None where no parabola is determined."""
+        """Return where points were at a moment, as `smoothing.smooth` does; None where no parabola is determined.
+
+        Args:
+            times_s: see `smoothing.smooth`.
+            points: likewise.
+            at_s: likewise.
+            half_width_s: likewise.
+            bounds: `smoothing.BOUNDS`.
+        """
         times_s, points = (np.ascontiguousarray(some, np.float64) for some in (times_s, points))
         fitted = np.empty(points.shape[1:])
         # Done sooner than Python's lock is had back.
         done = self._locked.fertools_smooth(
             *(_address(times_s), _address(points), ctypes.c_int64(len(points)), ctypes.c_int64(fitted.size)),
-            *(ctypes.c_double(at_s), ctypes.c_double(half_width_s), _address(fitted)),
+            *(ctypes.c_double(at_s), ctypes.c_double(half_width_s), _address(bounds), _address(fitted)),
         )
         return fitted if done else None
 

@@ -7,8 +7,12 @@
 
 namespace {
 
-constexpr int MOST_POWERS = 3, ROUNDS = 2;
-constexpr double CUT_OFF = 3.0, COUNTED = 1e-6, EXACT = 1e-9;
+constexpr int MOST_POWERS = 3;
+
+// The bounds of smoothing.py.
+struct Bounds {
+    double rounds, cut_off, counted, exact;
+};
 
 struct Moments {
     std::vector<double> distances;
@@ -32,9 +36,9 @@ bool are_enough(const Moments &moments, const std::vector<double> &weights, doub
 }
 
 // Solve the normal equations; false if too few different moments count for a parabola.
-bool fit(const Moments &moments, const std::vector<double> &weights, Fit &fitted) {
+bool fit(const Moments &moments, const std::vector<double> &weights, double counted, Fit &fitted) {
     const int powers = moments.powers();
-    if (!are_enough(moments, weights, COUNTED * *std::max_element(weights.begin(), weights.end()))) return false;
+    if (!are_enough(moments, weights, counted * *std::max_element(weights.begin(), weights.end()))) return false;
     double sums[MOST_POWERS][MOST_POWERS] = {};
     std::fill(fitted.begin(), fitted.end(), 0.0);
     for (std::size_t moment = 0; moment < weights.size(); moment++) {
@@ -90,7 +94,8 @@ double median(std::vector<double> values) {
 // Write where points were at a moment, from so many NUMBERS at each of COUNT times; false, and nothing is written, if
 // their moments do not determine a parabola.
 extern "C" std::int32_t fertools_smooth(const double *times_s, const double *points, std::int64_t count,
-                                        std::int64_t numbers, double at_s, double half_width_s, double *out) {
+                                        std::int64_t numbers, double at_s, double half_width_s, const Bounds *bounds,
+                                        double *out) {
     Moments moments{{}, {}, numbers};
     std::vector<double> closeness;
     double largest = 0;
@@ -105,18 +110,18 @@ extern "C" std::int32_t fertools_smooth(const double *times_s, const double *poi
     }
     if (closeness.empty()) return false;
     Fit fitted(MOST_POWERS * numbers);
-    if (!fit(moments, closeness, fitted)) return false;
+    if (!fit(moments, closeness, bounds->counted, fitted)) return false;
     std::vector<double> away(closeness.size()), weights(closeness.size());
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bounds->rounds; round++) {
         for (std::size_t moment = 0; moment < away.size(); moment++) away[moment] = away_from(fitted, moments, moment);
         const double usual = median(away);
         // A parabola through so few moments fits all of them, and so says nothing about any.
-        if (usual <= EXACT * (1 + largest)) break;
+        if (usual <= bounds->exact * (1 + largest)) break;
         for (std::size_t moment = 0; moment < away.size(); moment++) {
-            const double share = std::min(away[moment] / (CUT_OFF * usual), 1.0), rest = 1 - share * share;
+            const double share = std::min(away[moment] / (bounds->cut_off * usual), 1.0), rest = 1 - share * share;
             weights[moment] = closeness[moment] * rest * rest;
         }
-        if (!fit(moments, weights, fitted)) return false;
+        if (!fit(moments, weights, bounds->counted, fitted)) return false;
     }
     std::copy_n(fitted.begin(), numbers, out);
     return true;

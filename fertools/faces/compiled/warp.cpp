@@ -158,7 +158,7 @@ public:
 
     INLINE std::uint32_t at(const std::uint8_t *from, std::int64_t next, int step_x, int step_y) const {
         // Each colour of the first two pixels side by side, then of the other two, in the upper half of sixteen bits.
-        const __m256i order = _mm256_setr_epi8(-1, 0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, //
+        const __m256i order = _mm256_setr_epi8(-1, 0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1,
                                                -1, 6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1);
         __m256i sums = _mm256_setzero_si256();
         for (int tap = 0; tap < TAPS; tap++, from += next) {
@@ -177,6 +177,10 @@ public:
         return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_packus_epi16(colours, colours)));
     }
 };
+
+using Quickest = FourTaps;
+#else
+using Quickest = Sampler;
 #endif
 
 // Copy what a picture shows around a place near its edge or beyond, where its outermost pixels go on.
@@ -255,12 +259,11 @@ extern "C" void fertools_warp(const std::uint8_t *pixels_of_it, std::int64_t hei
     const Picture picture = {pixels_of_it, height, width, row_bytes};
     const double span = std::hypot(matrix[0], matrix[3]);
     // Rounding must not make a shrunk crop of one that has the picture's own size.
-    const bool enlarges = span <= 1 + 1e-6;
-    const Kernel kernel = enlarges ? cubic : shrinking(span);
-#if defined(__AVX2__)
-    static const FourTaps cubic_taps(cubic);
-    if (enlarges) return warp(picture, cubic_taps, kernel.offset, matrix, side, out);
-    if (kernel.taps <= 4) return warp(picture, FourTaps(kernel), kernel.offset, matrix, side, out);
-#endif
+    if (span <= 1 + 1e-6) {
+        static const Quickest sampler(cubic);
+        return warp(picture, sampler, cubic.offset, matrix, side, out);
+    }
+    const Kernel kernel = shrinking(span);
+    if (kernel.taps <= cubic.taps) return warp(picture, Quickest(kernel), kernel.offset, matrix, side, out);
     warp(picture, Sampler(kernel), kernel.offset, matrix, side, out);
 }
