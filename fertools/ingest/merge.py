@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core import files, locking
+from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
@@ -26,7 +26,7 @@ from fertools.ingest.extract import flush_crops
 from fertools.ingest.run import IngestSummary, open_for_writing, summarise
 from fertools.ingest.shards import SECTION, Shard, shard_folders
 from fertools.ingest.union import Entry, decide, read_entries
-from fertools.manifests import store
+from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
 
@@ -69,9 +69,8 @@ def merge(
         for one in (workspace, *others):
             # One that lies on a read-only disk is changed by nobody.
             if one is workspace or os.access(one.manifest.parent, os.W_OK):
-                held.enter_context(locking.exclusive(one.lock_path, "a merge"))
+                held.enter_context(one.locked("a merge"))
         files.remove_unfinished(workspace.faces)
-        files.remove_unfinished(workspace.manifest.parent)
         decided = decide(
             workspace, list(chain.from_iterable(read_entries(workspace, one) for one in (workspace, *others)))
         )
@@ -137,7 +136,7 @@ def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter,
     for (other, part), entries in parts.items():
         sources = SOURCES.table([entry.row for entry in entries])
         faces = store.read_table(part.with_name(part.name.replace(".sources.", ".faces.")), FACES)
-        faces = faces.filter(pc.is_in(faces["source_id"], value_set=sources["source_id"].combine_chunks()))
+        faces = nested.keep(faces, pc.is_in(faces["source_id"], value_set=sources["source_id"].combine_chunks()))
         for path in _crops(other, faces):
             _bring(other.root / path, workspace.root / path, copy=copy)
         flush_crops()

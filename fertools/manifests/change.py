@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.locking import exclusive
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 
@@ -30,7 +29,7 @@ def changing(workspace: Workspace, purpose: str) -> Iterator[pa.Table]:
     if not workspace.manifest.is_file():
         # Before the lock, which would make folders in what is not a workspace.
         store.read_faces(workspace)
-    with exclusive(workspace.lock_path, purpose):
+    with workspace.locked(purpose):
         yield store.read_faces(workspace)
 
 

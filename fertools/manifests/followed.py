@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
+from fertools.manifests import nested
 from fertools.manifests.evidence import Evidence, faces_of, is_among, is_true, names_of, valid
 from fertools.manifests.schema import FACES
 
@@ -52,7 +53,7 @@ def seen_between(evidence: Evidence) -> list[str]:
 
 def lost_between(evidence: Evidence) -> list[str]:
     """Find interpolated faces that do not lie between two detected ones of their track and shot."""
-    faces = evidence.faces.filter(pc.is_null(evidence.faces["parent_id"]))
+    faces = nested.keep(evidence.faces, pc.is_null(evidence.faces["parent_id"]))
     if not pc.any(faces["interpolated"]).as_py():
         return []
     columns = faces.select(["face_id", "source_id", "shot_id", "track_id", "frame_index", "interpolated"])

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.manifests import nested
 from fertools.manifests.evidence import Evidence, Mask, equals, faces_of, is_among, names_of, numbers_of, valid
 from fertools.manifests.followed import backward_times, lost_between, placeless_faces, seen_between, trackless_smoothing
 from fertools.manifests.leaks import find_leaks
@@ -185,7 +186,7 @@ def lost_sources(evidence: Evidence) -> list[str]:
 
 def wrong_counts(evidence: Evidence) -> list[str]:
     """Find sources whose numbers of kept, rejected and interpolated faces are not those of the manifest's real ones."""
-    real = evidence.faces.filter(pc.is_null(evidence.faces["parent_id"]))
+    real = nested.keep(evidence.faces, pc.is_null(evidence.faces["parent_id"]))
     wrong = np.zeros(len(evidence.sources), np.bool_)
     which = {status: pc.equal(real["status"], status) for status in ("kept", "rejected")}
     for name, mask in {**which, "interpolated": real["interpolated"]}.items():

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
+from fertools.manifests import nested, store
 from fertools.manifests.change import changing
 from fertools.manifests.folds import Floats, Integers, assign_groups, confined_classes, imbalance
 from fertools.manifests.groups import group_faces
@@ -94,7 +94,7 @@ def split(workspace: Workspace, options: SplitOptions, *, overwrite: bool = Fals
         CheckFailed: the finished split has a leak.
     """
     with changing(workspace, "a split") as faces:
-        kept = faces.filter(pc.equal(faces["status"], "kept"))
+        kept = nested.keep(faces, pc.equal(faces["status"], "kept"))
         _refuse_too_little(workspace, kept)
         record = options.record() | {"faces": len(kept), "membership": store.fingerprint(kept, _MEMBERSHIP)}
         done = _done_already(workspace, kept, record, overwrite=overwrite)

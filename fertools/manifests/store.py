@@ -17,6 +17,8 @@ from fertools.core import files
 from fertools.core.errors import InputError, SchemaError, first_line
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
+from fertools.manifests import nested
+from fertools.manifests.names import check_names, names_beside
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
 from fertools.manifests.spool import Spool
 
@@ -60,7 +62,8 @@ def read_table(
 
     Raises:
         InputError: a wanted column is not in the schema.
-        SchemaError: the file is not Parquet, of another schema version, or has other columns.
+        SchemaError: the file is not Parquet, of another schema version, has other columns, or holds an identifier or a
+            path that fertools does not write (see `fertools.manifests.names`).
     """
     wanted = list(columns) if columns is not None else list(schema.names)
     if unknown := [name for name in wanted if name not in schema.names]:
@@ -69,7 +72,20 @@ def read_table(
         )
     with _said_of(path):
         check_schema(path, schema, pq.read_schema(path))
-        return pq.read_table(path, columns=wanted, filters=filters or None, partitioning=None)
+        table = _read_rows(path, schema, list(dict.fromkeys([*wanted, *names_beside(schema, wanted)])), filters)
+    check_names(path, schema, table)
+    return table.select(wanted)
+
+
+def _read_rows(path: Path, schema: TableSchema, columns: list[str], filters: Filters | None) -> pa.Table:
+    if not filters or not any(nested.is_nested(schema.arrow.field(name).type) for name in columns):
+        return nested.unsliced(pq.read_table(path, columns=columns, filters=filters or None, partitioning=None))
+    # pyarrow may filter nested lists wrongly, so it filters the numbers of the rows.
+    conditions = list(dict.fromkeys(name for name, _, _ in filters))
+    flat = pq.read_table(path, columns=conditions, partitioning=None)
+    flat = flat.append_column("row", pa.array(np.arange(len(flat))))
+    rows = flat.filter(pq.filters_to_expression(filters))["row"].to_numpy()
+    return nested.take(pq.read_table(path, columns=columns, partitioning=None), np.sort(rows))
 
 
 def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
@@ -77,7 +93,9 @@ def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
     with _said_of(path), pq.ParquetFile(path) as file:
         check_schema(path, schema, file.schema_arrow)
         for number in range(file.num_row_groups):
-            yield file.read_row_group(number)
+            group = nested.unsliced(file.read_row_group(number))
+            check_names(path, schema, group)
+            yield group
 
 
 @contextmanager
@@ -129,7 +147,7 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     if pc.count_distinct(keys).as_py() != len(keys):
         raise SchemaError(f"cannot write {path}: {schema.key} is not unique")
     order = pc.sort_indices(keys).to_numpy()
-    batches = table.to_batches()
+    batches = nested.unsliced(pa.Table.from_batches(table.to_batches(), table.schema)).to_batches()
     ends = np.cumsum([len(batch) for batch in batches])
     with files.replacing(path) as temporary, pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
         for first in range(0, len(order), _GROUP_ROWS):
@@ -150,7 +168,7 @@ def _take(batches: list[pa.RecordBatch], ends: NDArray[np.int64], places: NDArra
     for owner in np.unique(owners).tolist():
         begin = int(ends[owner]) - len(batches[owner])
         taken.append(batches[owner].take(pa.array(places[owners == owner].astype(np.int64) - begin)))
-    return pa.Table.from_batches(taken).combine_chunks().take(pa.array(np.argsort(by_owner)))
+    return nested.take(pa.Table.from_batches(taken).combine_chunks(), np.argsort(by_owner))
 
 
 def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> tuple[pa.Table, pa.Table]:

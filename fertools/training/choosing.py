@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.hashing import hash_file
+from fertools.manifests import nested
 from fertools.training.data import Faces, Side
 from fertools.training.engine.loop import Measures
 from fertools.training.evaluation import Translator, pieces
@@ -112,6 +113,6 @@ def _refuse_acquainted(judge: Finished[ClassifierRecipe], faces: Faces) -> None:
 
 
 def _people(faces: Faces, side: Side) -> set[str]:
-    table = faces.table.take(faces.rows(side))
+    table = nested.take(faces.table, faces.rows(side))
     pairs = zip(table["subject_id"].to_pylist(), table["face_id"].to_pylist(), strict=True)
     return {subject if subject is not None else f"face {face}" for subject, face in pairs}

@@ -16,6 +16,7 @@ from torch import nn
 
 from fertools.core import files
 from fertools.core.hashing import hash_file
+from fertools.manifests import nested
 from fertools.training.balance import weigh_faces
 from fertools.training.data import Faces, Side
 from fertools.training.engine.augment import Augmentation
@@ -117,8 +118,8 @@ def predict_side(job: Job, side: Side, path: Path, shares: Floats, points: Float
     """
     faces = job.faces
     predictions = make_predictions(
-        faces.table.take(faces.rows(side)),
-        faces.table.take(faces.rows("train")),
+        nested.take(faces.table, faces.rows(side)),
+        nested.take(faces.table, faces.rows("train")),
         fold=job.choice.resolved.recipe.test_fold if faces.has_folds else 0,
         classes=faces.classes if shares.shape[1] else (),
         probabilities=shares if shares.shape[1] else None,

@@ -22,7 +22,7 @@ from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
+from fertools.manifests import nested, store
 from fertools.manifests.folds import assign_groups
 from fertools.manifests.groups import group_faces
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
@@ -126,14 +126,15 @@ def select_faces(
     classes = tuple(classes)
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
-    table = table.filter(pc.and_(real, pc.and_(pc.equal(table["modality"], modality), pc.is_valid(table["path"]))))
+    table = nested.keep(table, pc.and_(real, pc.equal(table["modality"], modality)))
+    table = nested.keep(table, pc.is_valid(table["path"]))
     if not len(table):
         raise InputError(f"{workspace.manifest} has no kept {modality} faces with crops; ingest some first")
     table = _with_a_side(workspace, table)
     if needs_emotion:
         table = _with_emotion(table, classes)
     if needs_va:
-        table = table.filter(pc.and_(pc.is_valid(table["valence"]), pc.is_valid(table["arousal"])))
+        table = nested.keep(table, pc.and_(pc.is_valid(table["valence"]), pc.is_valid(table["arousal"])))
         if not len(table):
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
@@ -181,7 +182,7 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
     """
     folds = pc.is_valid(table["fold"])
     parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
-    table = table.filter(folds if pc.any(folds).as_py() else parts)
+    table = nested.keep(table, folds if pc.any(folds).as_py() else parts)
     if not len(table):
         raise InputError(
             f"no face of {workspace.manifest} is in a fold or split; run `fertools split --folds 10` first"
@@ -190,7 +191,7 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
 
 
 def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
-    labelled = table.filter(pc.is_in(table["emotion"], value_set=pa.array(classes)))
+    labelled = nested.keep(table, pc.is_in(table["emotion"], value_set=pa.array(classes)))
     present = pc.unique(labelled["emotion"]).to_pylist()
     if not present:
         named = "the seven expressions" if classes == EMOTIONS else f"the expressions {', '.join(classes)}"
@@ -246,7 +247,7 @@ def _validating(
     training = np.flatnonzero(~held_out)
     if not share or not len(training):
         return chosen
-    groups, names = group_faces(table.take(pa.array(training)))
+    groups, names = group_faces(nested.take(table, training))
     if len(names) < 2:
         raise InputError(
             f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import tomli_w
 
-from fertools.core import files
+from fertools.core import files, locking
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.training.data import Side
 from fertools.training.predictions import PREDICTIONS_NAME
@@ -80,6 +82,18 @@ class RunFolder:
     def lock_path(self) -> Path:
         """The file whose lock says that this run is being worked on."""
         return self.checkpoints / ".lock"
+
+    @contextlib.contextmanager
+    def locked(self, purpose: str) -> Iterator[None]:
+        """Hold the lock on the run while the block runs; remove what killed commands left unfinished in its folder.
+
+        Raises:
+            InputError: another command holds the lock.
+            StorageError: the run was removed while the block ran, or its folder cannot be written.
+        """
+        with locking.exclusive(self.lock_path, purpose):
+            files.remove_unfinished(self.root)
+            yield
 
     def sample_path(self, iteration: int) -> Path:
         """Return where the grid after `iteration` iterations lies."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fertools.core import files
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
+from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 from fertools.training.data import Faces, Pixels
 from fertools.training.systems.base import Target
@@ -126,15 +126,15 @@ def list_generated(
             "target_emotion": target.emotion,
         }
 
-    made = [row_of(parent, target) for parent in faces.table.take(pa.array(rows)).to_pylist() for target in targets]
+    made = [row_of(parent, target) for parent in nested.take(faces.table, rows).to_pylist() for target in targets]
     path, table = generated_path(workspace, system, run), FACES.table(made)
     if path.is_file():
         kept = store.read_table(path, FACES)
-        kept = kept.filter(pc.invert(pc.is_in(kept["face_id"], value_set=table["face_id"].combine_chunks())))
+        kept = nested.keep(kept, pc.invert(pc.is_in(kept["face_id"], value_set=table["face_id"].combine_chunks())))
         table = pa.concat_tables([kept, table])
     # The pictures are on the disk before a table says so.
     os.sync()
-    store.write_table(path, FACES, table.sort_by("face_id"))
+    store.write_table(path, FACES, nested.in_order(table, "face_id"))
     return path
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fertools.core import locking
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter, Silent
@@ -100,7 +99,7 @@ def generate(
     system = _trained(run)
     targets = _wanted(system.targets(torch.from_numpy(faces.prototypes())), emotions, name)
     rows = spread(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
-    with locking.exclusive(folder.lock_path, "training"):
+    with folder.locked("training"):
         translator = _translator(workspace, system, faces, targets, recipe, choose_device(device))
         made = _make(workspace, translator, faces, rows, folder, name, report)
         manifest = list_generated(

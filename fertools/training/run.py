@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fertools.core import files, locking
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.choice import choose_recipe
@@ -107,7 +106,7 @@ def train(
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.
-    with locking.exclusive(folder.lock_path, "training") if team.is_first else contextlib.nullcontext():
+    with folder.locked("training") if team.is_first else contextlib.nullcontext():
         if team.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()
@@ -127,8 +126,6 @@ def train(
                     report.note(f"{folder.board} shows it")
         else:
             team.wait()
-            if team.is_first:
-                files.remove_unfinished(folder.root)
             report.note(_announce(record, recipe, choice.device, found=device == "auto"))
             if not record["sessions"]:
                 report.note(describe_origins(record))

@@ -178,7 +178,7 @@ def test_what_cannot_be_split_is_refused_and_nothing_is_written(
     tmp_path: Path, rows: list[Row], options: dict[str, Any], message: str
 ) -> None:
     if "anger" in message:
-        rows = [row | {"face_id": identify(f"{n}")} for n, row in enumerate(rows)]
+        rows = [row | {name: face(f"{n}")[name] for name in ("face_id", "path")} for n, row in enumerate(rows)]
     workspace = build(tmp_path, rows)
     before = workspace.manifest.read_bytes()
     with pytest.raises(InputError, match=message):

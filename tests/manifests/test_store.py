@@ -26,6 +26,8 @@ from tests.manifests.rows import build, face, faces_of, identify, source
 
 def _values(column: Column) -> st.SearchStrategy[Any]:
     """Return a strategy for the cells of a column, within its bounds, null where that is allowed."""
+    if column.name in ("face_id", "source_id", "parent_id"):
+        return st.text("0123456789abcdef", min_size=32, max_size=32)
     if column.choices is not None:
         cell: st.SearchStrategy[Any] = st.sampled_from(column.choices)
     elif column.type == pa.string():
@@ -48,7 +50,9 @@ def _numbers(type_: pa.DataType, bounds: tuple[float, float] | None) -> st.Searc
 
 
 ROWS = st.lists(
-    st.fixed_dictionaries({column.name: _values(column) for column in FACES.columns}),
+    st.fixed_dictionaries({column.name: _values(column) for column in FACES.columns}).map(
+        lambda row: row | {"path": f"faces/{row['face_id'][:2]}/{row['face_id']}.png"}
+    ),
     max_size=4,
     unique_by=lambda row: row["face_id"],
 )

@@ -148,7 +148,7 @@ def test_a_person_on_both_sides_is_refused_whoever_made_the_split(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("emotion", "fear"), ("valence", 0.5), ("subject_id", "p09"), ("fold", 3), ("path", "faces/x.png")],
+    [("emotion", "fear"), ("valence", 0.5), ("subject_id", "p09"), ("fold", 3), ("path", "faces/x.jpg")],
 )
 def test_the_fingerprint_depends_on_what_training_depends_on(tmp_path: Path, column: str, value: object) -> None:
     rows = blob_rows()

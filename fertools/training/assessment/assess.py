@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fertools.core import locking
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter, Silent
@@ -76,7 +75,7 @@ def assess(
     for judge in recipes:
         made_and_held_out(workspace, translator, judge)
     root = translator.folder.root
-    with locking.exclusive(translator.folder.lock_path, "an evaluation"):
+    with translator.folder.locked("an evaluation"):
         write_originals(root, translator.faces)
         for reader in readers:
             report.note(f"reading made and real faces with {reader.name}")

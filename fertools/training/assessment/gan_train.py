@@ -16,11 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core import locking
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
+from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 from fertools.training.choice import Choice
 from fertools.training.classifying import train_classifier
@@ -82,7 +81,7 @@ def train_on_made(
     )
     folder = gan_train_folder(translator.folder.root, judge.name)
     resolved = Resolved(judge.resolved.system, judge.resolved.preset, recipe, judge.resolved.origins)
-    with locking.exclusive(folder.lock_path, "training"):
+    with folder.locked("training"):
         record = describe_run(resolved, faces, count_drawn(workspace, faces.table), folder.root.name)
         if (old := folder.read()) is not None:
             if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
@@ -123,11 +122,12 @@ def made_and_held_out(
     real, classes = translator.faces, judge.faces.classes
     training = real.table["face_id"].take(pa.array(np.flatnonzero(~real.held_out)))
     made = store.read_table(path, FACES) if path.is_file() else FACES.table([])
-    made = made.filter(
+    made = nested.keep(
+        made,
         pc.and_(
             pc.is_in(made["parent_id"], value_set=training.combine_chunks()),
             pc.is_in(made["target_emotion"], value_set=pa.array(classes)),
-        )
+        ),
     )
     if not len(made):
         raise InputError(
@@ -135,7 +135,7 @@ def made_and_held_out(
             f"classifier on; run `fertools generate {translator.name} --of train` first"
         )
     made = store.replace_columns(made, {"emotion": made["target_emotion"].combine_chunks()})
-    tested = real.table.take(pa.array(real.rows("test")))
+    tested = nested.take(real.table, real.rows("test"))
     table = pa.concat_tables([made, tested])
     held_out = np.arange(len(table)) >= len(made)
     return arrange_faces(table, held_out, classes, val_share=judge.recipe.val_share, seed=judge.recipe.seed)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
+from fertools.manifests import nested
 from fertools.training.assessment.readings import Reader
 from fertools.training.data import Faces, Pixels
 from fertools.training.finished import Finished, reopen_classifier
@@ -62,7 +62,7 @@ def open_judge(workspace: Workspace, name: str, translator: Finished[StarganReci
     network.load_state_dict(load_file(path))
     recipe = judge.recipe
     classes = judge.faces.classes if recipe.reads_emotion else ()
-    trained = judge.faces.table.take(pa.array(judge.faces.rows("train")))
+    trained = nested.take(judge.faces.table, judge.faces.rows("train"))
     about = {
         "classes": list(classes),
         "reads_va": recipe.reads_va,
@@ -160,7 +160,7 @@ def _refuse_acquainted(judge: Finished[ClassifierRecipe], translator: Finished[S
 
 
 def _who(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
-    rows = faces.table.take(pa.array(np.flatnonzero(chosen)))
+    rows = nested.keep(faces.table, chosen)
     pairs: Iterable[tuple[str | None, str]] = zip(
         rows["subject_id"].to_pylist(), rows["face_id"].to_pylist(), strict=True
     )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fertools.core import files
 from fertools.core.errors import InputError, SchemaError
 from fertools.core.workspace import Workspace
+from fertools.manifests import nested
 from fertools.training.data import Faces
 from fertools.training.generated import made_id, picture_path
 from fertools.training.measures.reconstruction import MEASURES
@@ -74,7 +75,7 @@ def list_translations(
         run: `SYSTEM/RUN`.
         size_px: side of the pictures.
     """
-    parents = faces.table.take(pa.array(rows))
+    parents = nested.take(faces.table, rows)
     names, count, parts = parents["face_id"].to_pylist(), len(rows), []
     for target, quality in zip(targets, qualities, strict=True):
         valence, arousal = target.point or (None, None)

@@ -1,0 +1,75 @@
+"""Which identifiers and paths a manifest may hold: a table from elsewhere is data, and never says where to write.
+
+An identifier is 32 hex digits. The path of a crop follows from its `face_id`. The picture of a generated face may
+also be below `training/`, in a file named by its parent. The path of a source is absolute or below the workspace.
+Every table is checked when it is read, so code that uses a manifest may join its paths to the workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fertools.core.errors import SchemaError
+from fertools.manifests.schema import FACES, SOURCES, TableSchema
+
+_IDENTIFIERS = ("face_id", "source_id", "parent_id")
+_HEX = "^[0-9a-f]{32}$"
+_GENERATED = r"^training/.+/[^/\\]+\.png$"
+_UPWARDS = r"(^|[/\\])\.\.?([/\\]|$)"
+"""A component of one or two dots, which leads out of a folder."""
+
+
+def names_beside(schema: TableSchema, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that `check_names` needs beside the given ones."""
+    return ("face_id", "parent_id") if schema is FACES and "path" in columns else ()
+
+
+def check_names(path: Path, schema: TableSchema, table: pa.Table) -> None:
+    """Check the identifiers and paths of a table.
+
+    Args:
+        path: the file that it was read from.
+        schema: the table's.
+        table: some of its columns.
+
+    Raises:
+        SchemaError: an identifier is not 32 hex digits, or a path is not the one that follows from it.
+    """
+    for name in set(_IDENTIFIERS).intersection(table.column_names):
+        _refuse(path, table[name], pc.match_substring_regex(table[name], _HEX), f"{name} that is not 32 hex digits")
+    if "path" not in table.column_names:
+        return
+    if schema is FACES:
+        _refuse(path, table["path"], _follows(table), "path that does not follow from the face's identifier")
+    elif schema is SOURCES:
+        inside = pc.invert(pc.match_substring_regex(table["path"], _UPWARDS))
+        _refuse(path, table["path"], inside, "path that leads out of its folder")
+
+
+def _follows(table: pa.Table) -> Any:
+    """Return which paths are those of a crop or of a generated face; null where there is none."""
+    paths, faces, parents = table["path"], table["face_id"], table["parent_id"]
+    folders = pc.binary_join_element_wise("faces", pc.utf8_slice_codeunits(faces, 0, 2), faces, "/")
+    crop = pc.and_(pc.equal(pc.utf8_slice_codeunits(paths, 0, 41), folders), _ends(paths, 41, (".jpg", ".png")))
+    inside = pc.invert(pc.match_substring_regex(paths, _UPWARDS))
+    made = pc.and_(pc.match_substring_regex(paths, _GENERATED), inside)
+    named = pc.equal(pc.utf8_slice_codeunits(paths, -36, -4), parents)
+    return pc.or_(crop, pc.and_(made, pc.fill_null(named, False)))
+
+
+def _ends(paths: Any, start: int, endings: Sequence[str]) -> Any:
+    return pc.is_in(pc.utf8_slice_codeunits(paths, start), value_set=pa.array(endings))
+
+
+def _refuse(path: Path, values: Any, good: Any, what: str) -> None:
+    if pc.all(good, min_count=0).as_py():
+        return
+    first = pc.index(pc.fill_null(good, True), False).as_py()
+    raise SchemaError(
+        f"{path} holds a {what} ({values[first].as_py()!r}), so fertools did not write it; restore it or ingest again"
+    )
