@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from fertools.cli.options import fields_of, json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
 
 SUBCOMMANDS: dict[str, str] = {
     "agreement": "Say how far raters agree.",
@@ -41,6 +41,7 @@ class _Annotate(click.Command):
 @click.command("annotate", cls=_Annotate)
 @click.argument("labels", required=False, type=click.Path(path_type=Path), metavar="[LABELS.csv]")
 @workspace_option
+@wait_option
 @click.option("--va", is_flag=True, help="Valence and arousal.")
 @click.option("--emotion", is_flag=True, help="The expression.")
 @click.option("--prior", is_flag=True, help="Fill valence and arousal that nobody gave from the expression's name.")

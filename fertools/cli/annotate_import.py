@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from fertools.cli.options import fields_of, json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
 
 
 @click.command("import")
 @click.argument("format_name", metavar="FORMAT")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @workspace_option
+@wait_option
 @click.option("--source", default=None, help="The video the files are about.  [default: the one they are named like]")
 @click.option("--axis", default=None, metavar="valence|arousal", help="Of files that do not say which they hold.")
 @click.option("--classes", default=None, metavar="A,B,...", help="Expressions in the order of the format's numbers.")

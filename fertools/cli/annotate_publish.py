@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from fertools.cli.options import fields_of, json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
 
 
 @click.command("publish")
 @workspace_option
+@wait_option
 @click.option(
     "--method",
     type=click.Choice(["mean", "median", "ewe"]),

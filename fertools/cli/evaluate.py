@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, workspace_option
+from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
     from fertools.training.writing import Form
@@ -19,6 +19,7 @@ _FORMS = ("text", "markdown", "latex")
 @click.command("evaluate")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @workspace_option
+@wait_option
 @click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True, help="Of the tables.")
 @click.option("--replicates", type=click.IntRange(100), default=2000, show_default=True, help="Draws of people anew.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these draws.")

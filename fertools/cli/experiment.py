@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, workspace_option
+from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command("experiment")
 @click.argument("name", required=False, metavar="NAME")
 @workspace_option
+@wait_option
 @click.option("--fold", type=click.IntRange(0), default=None, help="This fold's runs alone, for a job array.")
 @click.option("--step", default=None, help="This step's runs alone.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")

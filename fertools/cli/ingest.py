@@ -7,12 +7,20 @@ from typing import Any
 
 import click
 
-from fertools.cli.options import describe_summary, json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import (
+    describe_summary,
+    json_option,
+    open_workspace,
+    print_result,
+    wait_option,
+    workspace_option,
+)
 
 
 @click.command("ingest")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
 @workspace_option
+@wait_option
 @click.option("--every", type=int, default=1, show_default=True, help="Search every n-th frame of a video.")
 @click.option("--fps", default=None, help="Search about so many frames per second, by the video's own times.")
 @click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds: 10-25.5.")

@@ -6,12 +6,20 @@ from pathlib import Path
 
 import click
 
-from fertools.cli.options import describe_summary, json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import (
+    describe_summary,
+    json_option,
+    open_workspace,
+    print_result,
+    wait_option,
+    workspace_option,
+)
 
 
 @click.command("merge")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR...]")
 @workspace_option
+@wait_option
 @click.option("--copy", is_flag=True, help="Copy crops even where both folders could share one file.")
 @json_option
 def command(folders: tuple[Path, ...], folder: Path, copy: bool, as_json: bool) -> int:

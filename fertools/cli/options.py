@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fertools.core.locking import waiting
 from fertools.core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,6 +27,22 @@ def workspace_option(function: Function) -> Function:
         type=click.Path(path_type=Path),
         default=Path(),
         help="Folder of the dataset.  [default: this folder]",
+    )(function)
+
+
+def wait_option(function: Function) -> Function:
+    """Add `--wait`: where another command changes the dataset, begin when it ends."""
+
+    def begin(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            context.with_resource(waiting())
+
+    return click.option(
+        "--wait",
+        is_flag=True,
+        expose_value=False,
+        callback=begin,
+        help="Wait while another command changes this dataset, instead of refusing.",
     )(function)
 
 

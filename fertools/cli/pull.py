@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 if TYPE_CHECKING:
     from fertools.ingest.sides import Side
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @click.command("pull")
 @click.argument("url", metavar="URL")
 @workspace_option
+@wait_option
 @click.option("--crops", is_flag=True, help="Bring the crops too.  [default: tables alone]")
 @click.option(
     "--prefer",

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 
 @click.command("push")
 @click.argument("url", metavar="URL")
 @workspace_option
+@wait_option
 @json_option
 def command(url: str, folder: Path, as_json: bool) -> int:
     """Copy the dataset to object storage, such as s3://bucket/name.

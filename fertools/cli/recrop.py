@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 
 @click.command("recrop")
 @workspace_option
+@wait_option
 @click.option("--template", default="loose", show_default=True, help="Landmark template, or centre for face crops.")
 @click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
 @click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, workspace_option
+from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
     from fertools.manifests.splits import SplitSummary
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("split")
 @workspace_option
+@wait_option
 @click.option("--folds", type=int, default=None, help="K folds for cross-validation.")
 @click.option("--loso", is_flag=True, help="Leave one subject out: one fold per subject.")
 @click.option("--holdout", type=float, default=None, help="Share of the faces to hold out for testing, such as 0.1.")

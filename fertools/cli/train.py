@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command("train")
 @click.argument("system", required=False, metavar="SYSTEM")
 @workspace_option
+@wait_option
 @click.option("--preset", default=None, help="Named recipe; --list shows them.  [default: one that suits the device]")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe: --set lr=2e-4."

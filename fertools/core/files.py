@@ -11,15 +11,20 @@ import errno
 import json
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from fertools.core.errors import StorageError
+from fertools.core.hashing import hash_bytes
 
 TEMPORARY_PREFIX = ".fertools-tmp-"
-"""How the name of an unfinished file begins; such a file may be deleted at any time."""
+"""How the name of an unfinished file begins. The machine and the process that write it follow."""
+_HOST = hash_bytes(os.uname().nodename.encode())[:8]
+_ABANDONED_S = 86_400
+"""Age at which an unfinished file of another machine counts as left behind: a day, since its process cannot be seen."""
 
 
 @contextlib.contextmanager
@@ -44,7 +49,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
         >>> target.read_text()
         'whole'
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{_HOST}-{os.getpid()}-{uuid.uuid4().hex}{path.suffix}"
     try:
         # Asked first: making a folder that is there takes as long as the whole of a small file.
         if not path.parent.is_dir():
@@ -59,7 +64,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _told(error, path) from error
+            raise storage_error(error, path) from error
         raise
 
 
@@ -95,7 +100,7 @@ def nameless(folder: Path) -> IO[bytes]:
         folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryFile(dir=folder, prefix=TEMPORARY_PREFIX)
     except OSError as error:
-        raise _told(error, folder) from error
+        raise storage_error(error, folder) from error
 
 
 def append(file: IO[bytes], content: Any, folder: Path, alignment: int) -> int:
@@ -117,23 +122,50 @@ def append(file: IO[bytes], content: Any, folder: Path, alignment: int) -> int:
         file.write(content)
         file.flush()
     except OSError as error:
-        raise _told(error, folder) from error
+        raise storage_error(error, folder) from error
     return start
 
 
-def _told(error: OSError, path: Path) -> OSError | StorageError:
+def storage_error(error: OSError, path: Path) -> OSError | StorageError:
     """Return the error to raise: one that says what is wrong with the place, or else `error` itself."""
     if (reason := storage_reason(error)) is None:
         return error
     return StorageError(f"cannot write {path}: {reason}; free or allow space there and run again")
 
 
-def remove_unfinished(folder: Path) -> int:
-    """Delete what a killed writer left in `folder` (and below); return how many files that was."""
-    leftovers = list(folder.rglob(f"{TEMPORARY_PREFIX}*")) if folder.is_dir() else []
+def remove_unfinished(folder: Path, *, below: bool = True) -> int:
+    """Delete what killed writers left in a folder, and return how many files that was.
+
+    What a process of this machine is still writing stays, and for a day what another machine began.
+
+    Args:
+        folder: where to look; it need not exist.
+        below: look into its subfolders too.
+    """
+    search = folder.rglob if below else folder.glob
+    leftovers = [path for path in search(f"{TEMPORARY_PREFIX}*") if _is_abandoned(path)] if folder.is_dir() else []
     for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            leftover.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def _is_abandoned(path: Path) -> bool:
+    host, _, rest = path.name.removeprefix(TEMPORARY_PREFIX).partition("-")
+    pid = rest.partition("-")[0]
+    if not pid.isdecimal():
+        return True
+    if host != _HOST:
+        with contextlib.suppress(FileNotFoundError):
+            return time.time() - path.stat().st_mtime > _ABANDONED_S
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 def storage_reason(error: OSError) -> str | None:

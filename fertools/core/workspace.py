@@ -6,16 +6,18 @@ path names of its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from fertools.core import files
+from fertools.core import files, locking
 from fertools.core.errors import InputError
 
 SETTINGS_HEADER = (
@@ -116,6 +118,25 @@ class Workspace:
     def lock_path(self) -> Path:
         """The file whose lock says that a command is changing the manifest."""
         return self.root / "manifests" / ".lock"
+
+    @contextlib.contextmanager
+    def locked(self, purpose: str) -> Iterator[None]:
+        """Hold the lock on the manifest while the block runs; remove what killed commands left unfinished.
+
+        Crops are not looked through, as there may be millions: the commands that write them do that.
+
+        Args:
+            purpose: what is being done, for the message to a second comer, such as `an ingest`.
+
+        Raises:
+            InputError: another command holds the lock (see `fertools.core.locking.exclusive`).
+            StorageError: the workspace was removed while the block ran, or cannot be written.
+        """
+        with locking.exclusive(self.lock_path, purpose):
+            files.remove_unfinished(self.root, below=False)
+            for folder in (self.manifest.parent, self.ratings.parent):
+                files.remove_unfinished(folder)
+            yield
 
     def crop_path(self, face_id: str, suffix: str) -> str:
         """Return where the crop of `face_id` lies, relative to the root with `/` on every system.

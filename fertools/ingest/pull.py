@@ -14,7 +14,7 @@ from typing import Any
 
 import tomli_w
 
-from fertools.core import files, locking
+from fertools.core import files
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
@@ -78,9 +78,8 @@ def pull(
             raise StorageError(
                 f"the dataset cannot be made in {one.root} ({error.strerror}); choose another place with --workspace"
             ) from error
-        with locking.exclusive(one.lock_path, "a pull"):
+        with one.locked("a pull"):
             files.remove_unfinished(one.faces)
-            files.remove_unfinished(one.manifest.parent)
             total += _Pull(one, there, report or Silent(), crops=crops, prefer=prefer).run()
     return total
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import tomli_w
 
-from fertools.core import locking
 from fertools.core.errors import FertoolsError, InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
@@ -60,7 +59,7 @@ def push(workspace: Workspace, url: str, report: Reporter | None = None) -> Copy
         raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
     total = CopySummary()
     for one, there in places:
-        with locking.exclusive(one.lock_path, "a push"):
+        with one.locked("a push"):
             total += _Push(one, there, report or Silent()).run()
     return total
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.core import files, locking
+from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
@@ -110,7 +110,7 @@ def recrop(workspace: Workspace, options: RecropOptions | None = None, report: R
     """
     options, report = options or RecropOptions(), report or Silent()
     suffix = CROP_SUFFIXES[options.crop_format]
-    with locking.exclusive(workspace.lock_path, "recrop"):
+    with workspace.locked("recrop"):
         files.remove_unfinished(workspace.faces)
         wanted: dict[str, list[_Wanted]] = {}
         before = unplaced = 0

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core import files, locking
+from fertools.core import files
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
@@ -105,12 +105,11 @@ def ingest(
     if shard is not None:
         workspace, found = shard.place(whole), shard.of(everything)
     open_for_writing(workspace)
-    with locking.exclusive(workspace.lock_path, "ingest"):
+    with workspace.locked("ingest"):
         if options.overwrite:
             _forget_everything(workspace)
         refuse_other_options(workspace, options, weights)
         files.remove_unfinished(workspace.faces)
-        files.remove_unfinished(workspace.manifest.parent)
         if options.retry_failed:
             store.forget_failed(workspace)
         plan = make_plan(workspace, found, rules, options)

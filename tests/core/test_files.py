@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,7 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
 
 WRITER = """
 import sys
+import time
 from pathlib import Path
 from fertools.core import files
 for number in range(10**9):
@@ -141,3 +143,29 @@ def test_a_nameless_file_leaves_nothing_and_begins_pieces_where_they_should(tmp_
     assert list((tmp_path / "made").iterdir()) == []
     file.close()
     assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_what_a_process_still_writes_is_not_removed(tmp_path: Path) -> None:
+    """A second command may clean the folder in which another writes: a `generate` beside a `split`."""
+    with replacing(tmp_path / "table.txt") as temporary:
+        temporary.write_text("half")
+        assert remove_unfinished(tmp_path) == 0
+    assert (tmp_path / "table.txt").read_text() == "half"
+
+
+@pytest.mark.parametrize(("age_s", "left"), [(0, 1), (2 * 86_400, 0)])
+def test_what_another_machine_began_stays_for_a_day(tmp_path: Path, age_s: float, left: int) -> None:
+    file = tmp_path / f"{TEMPORARY_PREFIX}0123abcd-{os.getpid()}-feed.parquet"
+    file.write_bytes(b"half")
+    os.utime(file, (time.time() - age_s,) * 2)
+    assert remove_unfinished(tmp_path) == 1 - left
+    assert file.exists() == bool(left)
+
+
+def test_subfolders_are_left_alone_where_that_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    inner, outer = (folder / f"{TEMPORARY_PREFIX}1.png" for folder in (tmp_path / "faces", tmp_path))
+    for file in (inner, outer):
+        file.write_bytes(b"half")
+    assert remove_unfinished(tmp_path, below=False) == 1
+    assert inner.exists()
