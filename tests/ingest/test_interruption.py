@@ -54,6 +54,17 @@ def _contents(workspace: Workspace) -> dict[str, bytes]:
 
 
 PROGRAM = "from fertools.cli.main import main; main()"
+KILLED_BEFORE_A_COMMIT = """
+import os, signal
+from fertools.manifests import store
+commit = store.commit_part
+def commit_or_die(workspace, *arguments):
+    if len(list(workspace.parts.glob("*.sources.parquet"))) >= int(os.environ["FERTOOLS_TEST_PARTS"]):
+        os.killpg(0, signal.SIGKILL)
+    commit(workspace, *arguments)
+store.commit_part = commit_or_die
+"""
+"""Every Python that starts, a worker too, imports this as `sitecustomize`."""
 
 
 def _command(workspace: Workspace, clips: Path, workers: int, program: str) -> list[str]:
@@ -87,12 +98,14 @@ def test_killed_and_continued_equals_unbroken(
     clips: Path, unbroken: Workspace, tmp_path: Path, parts: int, workers: int
 ) -> None:
     workspace = Workspace.at(tmp_path)
-
-    def ready() -> bool:
-        committed = len(list(workspace.parts.glob("*.sources.parquet")))
-        return committed >= parts and any(workspace.faces.rglob("*.jpg"))
-
-    assert _stop_when(workspace, clips, workers, ready, signal.SIGKILL) == -signal.SIGKILL
+    (tmp_path / "sitecustomize.py").write_text(KILLED_BEFORE_A_COMMIT)
+    changed = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}", "FERTOOLS_TEST_PARTS": str(parts)}
+    # A session of its own, so that the kill reaches every process.
+    command = _command(workspace, clips, workers, PROGRAM)
+    ended = subprocess.run(command, start_new_session=True, check=False, env=os.environ | changed)
+    assert ended.returncode == -signal.SIGKILL
+    assert parts <= len(list(workspace.parts.glob("*.sources.parquet"))) < 6
+    assert any(workspace.faces.rglob("*.jpg"))
     ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
     assert not list(workspace.root.rglob(f"{TEMPORARY_PREFIX}*"))
@@ -272,10 +285,16 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
     for name, copy in (("0.mp4", "a.mp4"), ("1.mp4", "b.mp4"), ("3.mp4", "hung.mp4")):
         shutil.copy(clips / name, folder / copy)
     monkeypatch.setattr(local, "_do", hanging)
-    begun_s = time.monotonic()
+    workspace, stalled = Workspace.at(tmp_path), local.Board.stalled
+
+    def stalled_at_the_end(board: local.Board, stall_s: float) -> list[int]:
+        # However slow this machine is, the sources that are well are not taken for hung ones.
+        well = len(list(workspace.parts.glob("*.sources.parquet"))) == 2
+        return stalled(board, stall_s) if well else []
+
+    monkeypatch.setattr(local.Board, "stalled", stalled_at_the_end)
     options = IngestOptions(workers=2, crop_px=64, min_face="24", stall_s=1.5)
-    summary = ingest(Workspace.at(tmp_path), [folder], options)
-    assert 3 < time.monotonic() - begun_s < 60
+    summary = ingest(workspace, [folder], options)
     assert summary.sources == {"done": 2, "failed": 1}
     ((name, reason),) = summary.failures
     assert Path(name).name == "hung.mp4"
