@@ -160,7 +160,7 @@ def concordance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
 
     Example:
         >>> round(concordance([0.0, 0.5, 1.0], [0.0, 0.5, 0.5]), 4)
-        0.7273
+        0.6667
     """
     a, b, _ = _centred(first, second)
     return float(concordance_of(pair_terms(a, b).sum(axis=0)))

@@ -149,7 +149,7 @@ def save_weights(path: Path, weights: CascadeWeights) -> None:
         StorageError: the disk is full or cannot be written.
 
     Example:
-        >>> save_weights(Path("mtcnn.safetensors"), load_weights())  # doctest: +SKIP
+        >>> save_weights(Path("mtcnn.safetensors"), load_weights())
     """
     if path.suffix not in _FILES:
         raise InputError(f"{path} ends in neither {' nor '.join(_FILES)}; weights are written in these two forms")

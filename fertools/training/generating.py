@@ -91,7 +91,7 @@ def generate(
             generator has seen.
 
     Example:
-        >>> result = generate(Workspace.at("my-dataset"), "stargan/cpu", emotions=["fear"])  # doctest: +SKIP
+        >>> result = generate(Workspace.at("my-dataset"), "stargan/cpu", emotions=["fear"])
     """
     report = report or Silent()
     run = reopen_translator(workspace, name)

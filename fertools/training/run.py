@@ -92,8 +92,8 @@ def train(
         StorageError: the disk is full; the last checkpoint is intact.
 
     Example:
-        >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")  # doctest: +SKIP
-        >>> result.report.name  # doctest: +SKIP
+        >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")
+        >>> result.report.name
         'report.html'
     """
     choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)

@@ -29,9 +29,9 @@ def test_a_store_writes_on_a_condition(url: str) -> None:
         remote.read(["x/b"])
 
 
+@pytest.mark.parametrize("url", ["s3"], indirect=True)
 def test_a_second_try_that_meets_what_the_first_wrote_has_succeeded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not url.startswith("s3:"):
-        pytest.skip("only S3 has conditions, and with them this trap")
+    # Only S3 has conditions, and with them this trap.
     remote = ObjectStore.at(url)
     real = remote._files.pipe_file
 

@@ -19,12 +19,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:.*Ray.*:FutureWarning"),
 ]
-ray = pytest.importorskip("ray", reason="ray is not installed: pip install ray")
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """A cluster of two processors whose workers find the tests' own modules."""
+    ray = pytest.importorskip("ray", reason="ray is not installed: pip install ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
@@ -55,6 +55,7 @@ def test_a_run_that_fails_ends_only_what_builds_upon_it(cluster: None, tmp_path:
 def test_without_a_cluster_at_the_address_that_is_said(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     write_experiment(tmp_path)
+    ray = pytest.importorskip("ray", reason="ray is not installed: pip install ray")
     if ray.is_initialized():
         ray.shutdown()
     with pytest.raises(InputError, match="there is no Ray cluster at --ray-address auto"):
