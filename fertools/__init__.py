@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
     from fertools.core.workspace import Workspace as Workspace
+    from fertools.ingest.filtering import FilterOptions as FilterOptions
+    from fertools.ingest.filtering import filter_faces as filter_faces
     from fertools.ingest.merge import merge as merge
     from fertools.ingest.options import IngestOptions as IngestOptions
     from fertools.ingest.pull import pull as pull
@@ -48,10 +50,12 @@ _HOMES = {
     "evaluate_runs": "fertools.training.evaluating",
     "IngestOptions": "fertools.ingest.options",
     "RecropOptions": "fertools.ingest.recrop",
+    "FilterOptions": "fertools.ingest.filtering",
     "SampleOptions": "fertools.samples.dataset",
     "SplitOptions": "fertools.manifests.splits",
     "draw_dataset": "fertools.samples.dataset",
     "export_annotations": "fertools.annotations.exchange",
+    "filter_faces": "fertools.ingest.filtering",
     "fill_prior": "fertools.annotations.prior",
     "import_annotations": "fertools.annotations.exchange",
     "import_labels": "fertools.annotations.labels",

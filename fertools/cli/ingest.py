@@ -24,7 +24,12 @@ from fertools.cli.options import (
 @click.option("--every", type=int, default=1, show_default=True, help="Search every n-th frame of a video.")
 @click.option("--fps", default=None, help="Search about so many frames per second, by the video's own times.")
 @click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds: 10-25.5.")
-@click.option("--min-face", default="20", show_default=True, help="Smallest face: pixels, or a share such as 10%.")
+@click.option(
+    "--min-face",
+    default="20",
+    show_default=True,
+    help="Smallest face to look for and keep: pixels, or a share such as 10%.",
+)
 @click.option(
     "--thresholds",
     default="0.6,0.7,0.7",
@@ -72,6 +77,9 @@ from fertools.cli.options import (
 )
 @click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
 @click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")
+@click.option(
+    "--fill", default="black", show_default=True, help="What crops show beyond the picture: black, grey or edge."
+)
 @click.option("--crops", is_flag=True, help="The sources are face crops already (thermal, drawn): nothing is searched.")
 @click.option(
     "--landmarks",

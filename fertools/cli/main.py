@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "Draw a dataset and go the whole way on it, command by command.",
     "sample": "Draw an invented dataset of people who do not exist.",
     "ingest": "Find, align and write down every face of videos and pictures.",
+    "filter": "Decide again which faces are kept, without detecting again.",
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",
     "pull": "Bring a dataset back from object storage, or what is new there.",

@@ -18,6 +18,9 @@ from fertools.faces.templates import template
 
 Picture = NDArray[np.uint8]
 
+FILLS = {"black": 0, "grey": 128, "edge": None}
+"""What crops show beyond the picture, as a grey level; `edge` repeats the outermost pixels."""
+
 _FINER = 3
 """How many times a part is enlarged before it is turned."""
 
@@ -75,8 +78,8 @@ def align(
     """Return the aligned crop of a face and the transform that made it.
 
     A crop that is smaller than the face in the frame averages the source pixels below each of its own, so nothing
-    aliases; one that is larger is interpolated bicubically. Beyond the frame its edge pixels are repeated. Crops that
-    compiled code makes differ from those of OpenCV, which does it where nothing is compiled, by a grey level or so.
+    aliases; one that is larger is interpolated bicubically. What lies beyond the frame is black. Crops that compiled
+    code makes differ from those of OpenCV, which does it where nothing is compiled, by a grey level or so.
 
     Args:
         frame: (height, width, 3) uint8.
@@ -91,7 +94,20 @@ def align(
         InputError: the landmarks cannot be aligned.
     """
     matrix = similarity(landmarks, template_name, size_px)
-    return warp(frame, matrix, size_px), matrix
+    return filled(warp(frame, matrix, size_px), beyond(matrix, size_px, frame.shape), FILLS["black"]), matrix
+
+
+def filled(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -> Picture:
+    """Return a crop with one grey level beyond the picture.
+
+    Args:
+        crop: of `warp`, which repeats the picture's edge there.
+        outside: of `beyond`.
+        grey: level, 0 to 255; None leaves the crop as it is.
+    """
+    if outside is None or grey is None:
+        return crop
+    return np.where(outside[..., None], np.uint8(grey), crop)
 
 
 def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[np.float64]:
@@ -109,7 +125,9 @@ def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[
 
 
 def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
-    """Return the crop that a known transform makes, as `align` does; needs no detector and no landmarks.
+    """Return the crop that a known transform makes; needs no detector and no landmarks.
+
+    Beyond the frame its edge pixels are repeated: see `filled`.
 
     Args:
         frame: (height, width, 3) uint8.
@@ -129,6 +147,32 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     if matrix[0, 1] == 0 == matrix[1, 0]:
         return _sampled(frame, matrix, size_px, cv2.INTER_CUBIC)
     return _enlarged(frame, matrix, size_px)
+
+
+def beyond(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return which pixels of a crop lie beyond the picture; None if none does.
+
+    Args:
+        matrix: (2, 3) similarity from source to crop pixels.
+        size_px: side of the crop.
+        shape: of the picture: height, width.
+
+    Returns:
+        (size_px, size_px) bool, by the centre of each pixel.
+    """
+    inverse = _inverse(matrix)
+    last = size_px - 1.0
+    corners = np.array([(0.0, 0.0, 1.0), (last, 0.0, 1.0), (0.0, last, 1.0), (last, last, 1.0)]) @ inverse.T
+    # A centre that lies on the edge of the picture is inside, whatever rounding says.
+    low, high = -0.5 - 1e-6, np.array([shape[1], shape[0]]) - 0.5 + 1e-6
+    if ((corners >= low) & (corners <= high)).all():
+        return None
+    along = np.arange(size_px)
+    outside = np.zeros((size_px, size_px), np.bool_)
+    for (right, down, start), end in zip(inverse, high, strict=True):
+        place = right * along + (down * along + start)[:, None]
+        outside |= (place < low) | (place > end)
+    return outside
 
 
 def _part_shown(

@@ -7,7 +7,9 @@ ten degrees on real faces, because noses differ in length and points in place.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,24 +70,26 @@ class Quality:
 class Standard:
     """What a face must reach to be kept; the defaults are the preset `standard`.
 
+    Size is not among them: `--min-face` says from which size faces are looked for and kept.
+
     Attributes:
-        face_px: least size in the source. Below 32 pixels an expression can hardly be told.
         det_score: least face probability. MTCNN's false alarms score mostly below 0.95, faces mostly above 0.99.
         darkest: least mean luma of the crop, 0 to 1.
         brightest: largest mean luma.
         blur: least sharpness, as `Quality.blur`.
         turn_deg: largest yaw and pitch, either way; a face without landmarks passes.
+        coverage: least share of the crop that is picture; the rest lies beyond its edge.
         lasting: whether a face of a single frame of a video, beside one that lasts, is rejected too.
         interpolated: whether a face that the detector missed, put between two others, may be kept. The detector gave it
             less than its last threshold (0.7 as published), which is below every `det_score` that is asked for.
     """
 
-    face_px: float = 32.0
     det_score: float = 0.9
     darkest: float = 0.0
     brightest: float = 1.0
     blur: float = 0.0
     turn_deg: float = 180.0
+    coverage: float = 0.6
     lasting: bool = True
     interpolated: bool = False
 
@@ -94,9 +98,9 @@ class Standard:
 # at the least and 181 in the median, and 22 in the median (above 25 in two of five) after a Gaussian blur of 2 / 112
 # of the face; luma lay between 0.16 and 0.80; one in seven had a yaw or pitch above 35 degrees.
 STANDARDS = {
-    "keep-all": Standard(face_px=0.0, det_score=0.0, lasting=False, interpolated=True),
+    "keep-all": Standard(det_score=0.0, coverage=0.0, lasting=False, interpolated=True),
     "standard": Standard(),
-    "strict": Standard(face_px=64.0, det_score=0.98, darkest=0.12, brightest=0.88, blur=25.0, turn_deg=35.0),
+    "strict": Standard(det_score=0.98, darkest=0.12, brightest=0.88, blur=25.0, turn_deg=35.0, coverage=0.9),
 }
 """The presets of `--quality`."""
 
@@ -157,33 +161,40 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     return math.degrees(yaw), math.degrees(pitch), math.degrees(math.atan2(y2 - y1, x2 - x1))
 
 
-def judge(
-    quality: Quality, det_score: float | None, standard: Standard | None = None, *, interpolated: bool = False
-) -> str | None:
-    """Return why a face is rejected, or None if it is kept.
+MEASURES = ("interpolated", "det_score", "face_px", "brightness", "blur", "yaw_deg", "pitch_deg", "crop_coverage")
+"""Columns of the manifest that `judge` looks at."""
 
-    The first that holds of `interpolated`, `low_score`, `too_small`, `too_dark`, `too_bright`, `too_blurred` and
-    `turned_away`.
+
+def judge(
+    faces: Mapping[str, NDArray[Any]], standard: Standard | None = None, least_px: float = 0.0
+) -> NDArray[np.object_]:
+    """Return why each face is rejected, None for those that are kept.
+
+    The first that holds of `interpolated`, `low_score`, `too_small`, `too_dark`, `too_bright`, `too_blurred`,
+    `turned_away` and `cut_off`. A measure that is unknown (nan) rejects nothing.
 
     Args:
-        quality: its measures.
-        det_score: the detector's face probability; None for a face that no detector saw.
-        standard: what it must reach; the default one if None.
-        interpolated: whether it was put between two others.
+        faces: MEASURES by name, (n,) each; see the manifest's columns.
+        standard: what they must reach; the default one if None.
+        least_px: least `face_px`, in pixels.
 
     Example:
-        >>> judge(Quality(20.0, 80.0, 0.5, 0.0, 0.0, 0.0), 0.99)
-        'too_small'
+        >>> measures = dict.fromkeys(MEASURES, np.array([1.0, 1.0])) | {"interpolated": np.array([False, False])}
+        >>> judge(measures | {"face_px": np.array([20.0, 80.0])}, least_px=40).tolist()
+        ['too_small', None]
     """
     bar = standard or Standard()
-    turns_deg = [abs(angle) for angle in (quality.yaw_deg, quality.pitch_deg) if angle is not None]
+    reasons = np.full(len(faces["face_px"]), None, np.object_)
     faults = {
-        "interpolated": interpolated and not bar.interpolated,
-        "low_score": det_score is not None and det_score < bar.det_score,
-        "too_small": quality.face_px < bar.face_px,
-        "too_dark": quality.brightness < bar.darkest,
-        "too_bright": quality.brightness > bar.brightest,
-        "too_blurred": quality.blur < bar.blur,
-        "turned_away": max(turns_deg, default=0.0) > bar.turn_deg,
+        "interpolated": faces["interpolated"].astype(np.bool_) & (not bar.interpolated),
+        "low_score": faces["det_score"] < bar.det_score,
+        "too_small": faces["face_px"] < least_px,
+        "too_dark": faces["brightness"] < bar.darkest,
+        "too_bright": faces["brightness"] > bar.brightest,
+        "too_blurred": faces["blur"] < bar.blur,
+        "turned_away": (np.abs(faces["yaw_deg"]) > bar.turn_deg) | (np.abs(faces["pitch_deg"]) > bar.turn_deg),
+        "cut_off": faces["crop_coverage"] < bar.coverage,
     }
-    return next((reason for reason, holds in faults.items() if holds), None)
+    for reason, holds in reversed(faults.items()):
+        reasons[holds] = reason
+    return reasons

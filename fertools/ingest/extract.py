@@ -20,7 +20,6 @@ from fertools.core.workspace import Workspace
 from fertools.faces.detections import Detections
 from fertools.faces.looks import look_of
 from fertools.faces.min_face import SMALLEST_FACE_PX
-from fertools.faces.quality import STANDARDS
 from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
 from fertools.ingest.lookahead import Face, Lookahead, Seen
@@ -28,7 +27,7 @@ from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Source
 from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
-from fertools.ingest.settling import settle_picture, settle_video
+from fertools.ingest.settling import kept_none, settle
 from fertools.ingest.threads import Behind
 from fertools.manifests.schema import FACES
 from fertools.manifests.spool import Spool
@@ -82,16 +81,10 @@ class Extractor:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
         except InputError as error:
             return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
-        if not len(faces) and (reason := _too_small(measured)):
+        faces = settle(source, faces, self.options.keeping, measured)
+        if reason := _too_small(measured) if not len(faces) else kept_none(faces):
             measured.setdefault("reason", reason)
-        kept = pc.sum(pc.equal(faces["status"], "kept")).as_py() or 0
-        outcome = {
-            "status": "done" if len(faces) else "empty",
-            "faces_kept": kept,
-            "faces_rejected": len(faces) - kept,
-            "faces_interpolated": pc.sum(faces["interpolated"]).as_py() or 0,
-        }
-        return Extracted({**row, **measured, **outcome}, faces)
+        return Extracted({**row, **measured, **outcome(faces)}, faces)
 
     def _images(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         rgb = read_image(source.path)
@@ -104,7 +97,7 @@ class Extractor:
         self.tick(1, len(rows))
         height, width = rgb.shape[:2]
         measured = {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
-        return settle_picture(source, FACES.table(rows), self.options.max_faces), measured
+        return FACES.table(rows), measured
 
     def _video(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         measured: dict[str, Any] = {"frames_searched": 0}
@@ -116,8 +109,7 @@ class Extractor:
             faces = spool.table()
         if not measured["frames_searched"] and "reason" not in measured:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
-        lasting = STANDARDS[self.options.quality].lasting
-        return settle_video(source, faces, self.options.max_faces, lasting=lasting), measured
+        return faces, measured
 
     def _follow(self, source: Source, spool: Spool, measured: dict[str, Any]) -> None:
         """Follow faces through a video; fill in its rows and measures, of what came before an error too.
@@ -232,6 +224,17 @@ def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, .
 
 def _face_id(source: Source, frame: Frame, place: int) -> str:
     return hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())
+
+
+def outcome(faces: pa.Table) -> dict[str, Any]:
+    """Return the columns of a `sources` row that count its faces."""
+    kept = pc.sum(pc.equal(faces["status"], "kept")).as_py() or 0
+    return {
+        "status": "done" if len(faces) else "empty",
+        "faces_kept": kept,
+        "faces_rejected": len(faces) - kept,
+        "faces_interpolated": pc.sum(faces["interpolated"]).as_py() or 0,
+    }
 
 
 def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,8 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.ingest.extract import flush_crops
+from fertools.ingest.filtering import SECTION as FILTER
+from fertools.ingest.filtering import kept_from
 from fertools.ingest.run import IngestSummary, open_for_writing, summarise
 from fertools.ingest.shards import SECTION, Shard, shard_folders
 from fertools.ingest.union import Entry, decide, read_entries
@@ -74,7 +77,9 @@ def merge(
         decided = decide(
             workspace, list(chain.from_iterable(read_entries(workspace, one) for one in (workspace, *others)))
         )
-        workspace.save_settings("ingest", others[0].settings()["ingest"])
+        for section in ("ingest", FILTER):
+            if section in others[0].settings():
+                workspace.save_settings(section, others[0].settings()[section])
         try:
             new = _carry_out(workspace, decided, report, copy=copy)
         finally:
@@ -84,15 +89,20 @@ def merge(
 
 def _refuse_unlike(workspaces: Sequence[Workspace]) -> None:
     """Raise ResumeRefused unless all were ingested with the same options and weights."""
-    first = workspaces[0].settings()["ingest"]
+    first = _rule(workspaces[0])
     for other in workspaces[1:]:
-        theirs = other.settings()["ingest"]
+        theirs = _rule(other)
         for key in sorted({*first, *theirs}):
             if first.get(key) != theirs.get(key):
                 raise ResumeRefused(
                     f"{other.root} was ingested with {key} {theirs.get(key, 'unset')}, and {workspaces[0].root} with "
                     f"{first.get(key, 'unset')}; ingest one of them again with --overwrite and the other's options"
                 )
+
+
+def _rule(workspace: Workspace) -> dict[str, Any]:
+    """Return the options of an ingest, with those of a later filter."""
+    return {**workspace.settings()["ingest"], "kept_from": kept_from(workspace)}
 
 
 def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:

@@ -11,15 +11,29 @@ from typing import Any
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
+from fertools.faces.align import FILLS
 from fertools.faces.cascade import MODES
 from fertools.faces.centring import Centre
+from fertools.faces.min_face import MinFace
 from fertools.faces.quality import STANDARDS
 from fertools.faces.templates import template_names
+from fertools.ingest.keeping import Keeping
 from fertools.ingest.shards import Shard
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.sampling import Sampling
 
-_PACE = ("shard", "engine", "ray_address", "workers", "device", "batch_size", "stall_s", "retry_failed", "overwrite")
+_PACE = (
+    "shard",
+    "engine",
+    "ray_address",
+    "workers",
+    "device",
+    "batch_size",
+    "stall_s",
+    "retry_failed",
+    "overwrite",
+    "kept_from",
+)
 """Options that do not change the result, so that a rerun may choose them anew."""
 
 ENGINES = ("local", "ray")
@@ -46,7 +60,7 @@ class IngestOptions:
         every: search every n-th frame of a video, from the first.
         fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
         span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
-        min_face: smallest face to look for: pixels (`20`) or a share of the picture's short side (`10%`).
+        min_face: smallest face to look for and to keep: pixels (`20`) or a share of the picture's short side (`10%`).
         thresholds: least face probability after P-Net, R-Net and O-Net, `P,R,O`, each between 0 and 1.
         factor: of side lengths from each level of P-Net's pyramid to the next, 0.1 to 0.95.
         max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
@@ -58,6 +72,7 @@ class IngestOptions:
         more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
         crop_px: side of the square crops.
         crop_format: `jpeg` (quality 95) or `png`.
+        fill: what crops show beyond the picture: `black`, `grey` or `edge` (see `fertools.faces.align.FILLS`).
         crops: the sources are face crops already: nothing is searched, each picture and frame is one face.
         landmarks: table of five points for crops (see `fertools.sources.points`), which are then aligned.
         centre: where the square of a crop without landmarks is centred, as shares `X,Y`; None is the middle.
@@ -76,6 +91,7 @@ class IngestOptions:
         stall_s: seconds without a decoded frame after which a worker process counts as hung and is replaced.
         retry_failed: work on sources that failed in an earlier run again.
         overwrite: forget everything that was ingested here and begin anew.
+        kept_from: smallest face to keep, where `fertools filter` raised it above `min_face`.
 
     Raises:
         InputError: a value is out of range.
@@ -96,6 +112,7 @@ class IngestOptions:
     more_templates: tuple[str, ...] = ()
     crop_px: int = 256
     crop_format: str = "jpeg"
+    fill: str = "black"
     crops: bool = False
     landmarks: Path | None = None
     centre: str | None = None
@@ -114,6 +131,7 @@ class IngestOptions:
     stall_s: float = 600.0
     retry_failed: bool = False
     overwrite: bool = False
+    kept_from: str | None = None
 
     def __post_init__(self) -> None:
         if not self.stall_s > 0:
@@ -145,8 +163,17 @@ class IngestOptions:
             raise InputError(f"--mode '{self.mode}' is unknown; choose one of {', '.join(MODES)}")
         if self.quality not in STANDARDS:
             raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
+        if self.fill not in FILLS:
+            raise InputError(f"--fill '{self.fill}' is unknown; choose one of {', '.join(FILLS)}")
         if self.modality not in MODALITIES:
             raise InputError(f"--modality '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}")
+
+    @property
+    def keeping(self) -> Keeping:
+        """Which of the faces that are found are kept."""
+        # Of a face crop the size was not searched for.
+        min_face = None if self.crops and not self.kept_from else MinFace.parse(self.kept_from or self.min_face)
+        return Keeping(self.quality, min_face, self.max_faces)
 
     @property
     def sampling(self) -> Sampling:

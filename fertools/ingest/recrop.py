@@ -20,10 +20,10 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
-from fertools.faces.align import rescaled, similarity, warp
+from fertools.faces.align import rescaled, similarity
 from fertools.faces.centring import CENTRED
 from fertools.ingest.options import CROP_SUFFIXES, check_crops
-from fertools.ingest.rows import write_crop
+from fertools.ingest.rows import cut, write_crop
 from fertools.manifests import store
 from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
@@ -126,11 +126,12 @@ def recrop(workspace: Workspace, options: RecropOptions | None = None, report: R
                 wanted.setdefault(row["source_id"], []).append(_Wanted(row["frame_index"], matrix, path))
         written, failures = 0, []
         report.start(len(wanted))
+        fill = str(workspace.settings().get("ingest", {}).get("fill", "black"))
         sources = {
             row["source_id"]: row for row in store.read_sources(workspace, ("source_id", "path", "kind")).to_pylist()
         }
         for done, source_id in enumerate(sorted(wanted, key=lambda one: str(sources[one]["path"])), start=1):
-            count, reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px)
+            count, reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px, fill)
             written += count
             if reason is not None:
                 failures.append((str(sources[source_id]["path"]), reason))
@@ -152,7 +153,7 @@ def _transform(row: dict[str, Any], options: RecropOptions) -> NDArray[np.float6
 
 
 def _cut(
-    workspace: Workspace, source: dict[str, Any], wanted: Sequence[_Wanted], size_px: int
+    workspace: Workspace, source: dict[str, Any], wanted: Sequence[_Wanted], size_px: int, fill: str
 ) -> tuple[int, str | None]:
     """Write the crops of one source; return how many, and why if not all."""
     path = workspace.path_of(source["path"])
@@ -166,7 +167,7 @@ def _cut(
         with closing(_frames(path, source["kind"], by_frame.keys())) as frames:
             for frame in frames:
                 for one in by_frame[frame.index]:
-                    write_crop(one.path, warp(frame.rgb, one.matrix, size_px), flush=True)
+                    write_crop(one.path, cut(frame.rgb, one.matrix, size_px, fill), flush=True)
                     written += 1
     except OSError as error:
         reason = f"it cannot be read: {error.strerror}"

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.workspace import Workspace
-from fertools.faces.align import similarity, warp
+from fertools.faces.align import FILLS, beyond, filled, similarity, warp
 from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
-from fertools.faces.quality import STANDARDS, judge, measure
+from fertools.faces.quality import measure
 from fertools.ingest.lookahead import Face
 from fertools.ingest.options import IngestOptions
 
@@ -79,10 +79,11 @@ class Cropper:
         points: NDArray[np.float32] | None,
     ) -> dict[str, Any]:
         crop = warp(rgb, matrix, self.options.crop_px)
+        # Before it is filled, so that its light and sharpness are those of the picture.
         quality = measure(crop, face.box, points)
-        reason = judge(quality, face.score, STANDARDS[self.options.quality], interpolated=face.interpolated)
+        outside = beyond(matrix, self.options.crop_px, rgb.shape)
         path = self.workspace.crop_path(face.face_id, self.options.crop_suffix)
-        write_crop(self.workspace.root / path, crop)
+        write_crop(self.workspace.root / path, filled(crop, outside, FILLS[self.options.fill]))
         if points is not None:
             self._write_others(rgb, face.face_id, points)
         return {
@@ -97,22 +98,34 @@ class Cropper:
             "size_px": self.options.crop_px,
             "template": template,
             "matrix": matrix.tolist(),
+            "crop_coverage": 1.0 if outside is None else 1.0 - float(outside.mean()),
             "face_px": quality.face_px,
             "blur": quality.blur,
             "brightness": quality.brightness,
             "yaw_deg": quality.yaw_deg,
             "pitch_deg": quality.pitch_deg,
             "roll_deg": quality.roll_deg,
-            "status": "rejected" if reason else "kept",
-            "reason": reason,
+            "status": "kept",
         }
 
     def _write_others(self, rgb: Pixels, face_id: str, points: NDArray[np.float32]) -> None:
         """Write the crops by the further templates, beside the one that the manifest names."""
         size_px, suffix = self.options.crop_px, self.options.crop_suffix
         for template in self.options.more_templates:
-            crop = warp(rgb, similarity(points, template, size_px), size_px)
+            crop = cut(rgb, similarity(points, template, size_px), size_px, self.options.fill)
             write_crop(self.workspace.root / self.workspace.other_crop_path(face_id, template, size_px, suffix), crop)
+
+
+def cut(rgb: Pixels, matrix: NDArray[np.float64], size_px: int, fill: str) -> Pixels:
+    """Return a crop by a known transform, what lies beyond the picture filled.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        matrix: (2, 3) similarity from source to crop pixels.
+        size_px: side of the crop.
+        fill: one of `align.FILLS`.
+    """
+    return filled(warp(rgb, matrix, size_px), beyond(matrix, size_px, rgb.shape), FILLS[fill])
 
 
 def write_crop(path: Path, crop: Pixels, *, flush: bool = False) -> None:

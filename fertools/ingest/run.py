@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from fertools.faces.templates import template_names
 from fertools.faces.weights import load_weights
 from fertools.ingest.engine import Engine, choose_engine, commit
 from fertools.ingest.extract import Extracted, source_row
+from fertools.ingest.filtering import SECTION as FILTER
+from fertools.ingest.filtering import kept_from
 from fertools.ingest.findings import drop_findings
 from fertools.ingest.options import IngestOptions, refuse_other_options
 from fertools.ingest.plan import Plan, make_plan
@@ -109,6 +111,7 @@ def ingest(
         if options.overwrite:
             _forget_everything(workspace)
         refuse_other_options(workspace, options, weights)
+        options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.faces)
         if options.retry_failed:
             store.forget_failed(workspace)
@@ -257,4 +260,4 @@ def _forget_everything(workspace: Workspace) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
-    workspace.drop_settings("ingest", "split")
+    workspace.drop_settings("ingest", "split", FILTER)

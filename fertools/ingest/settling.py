@@ -5,6 +5,8 @@ It looks at narrow columns alone, so that the rest of the rows may lie on the di
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fertools.ingest.keeping import Keeping
 from fertools.ingest.plan import Source
 from fertools.ingest.subjects import find_passing, name_subjects
 from fertools.ingest.surplus import BEYOND, find_surplus
@@ -20,7 +23,38 @@ from fertools.manifests import store
 PASSING = "single_frame"
 """The reason of a face that was there for a single frame beside one that lasts."""
 
+NONE_KEPT = "no face was kept"
+"""How the reason of a source begins whose faces are all rejected."""
+
 Mask = NDArray[np.bool_]
+
+
+def settle(source: Source, faces: pa.Table, keeping: Keeping, measured: Mapping[str, Any]) -> pa.Table:
+    """Return the faces of a source with their status, the reason of those rejected, and who they are.
+
+    What the rows said of these before does not matter, so it can be decided again.
+
+    Args:
+        source: where they are from.
+        faces: rows of FACES.
+        keeping: what is kept.
+        measured: the source's `height_px` and `width_px`, where known.
+    """
+    reasons = keeping.judge(faces, measured.get("height_px"), measured.get("width_px"))
+    column = pa.array(reasons, pa.string())
+    status = pc.if_else(pc.is_valid(column), "rejected", "kept")
+    faces = store.replace_columns(faces, {"status": status, "reason": column})
+    if source.kind == "image":
+        return settle_picture(source, faces, keeping.max_faces)
+    return settle_video(source, faces, keeping.max_faces, lasting=keeping.standard.lasting)
+
+
+def kept_none(faces: pa.Table) -> str | None:
+    """Return why nothing of a source was kept: the most frequent reason; None where some face was, or none is there."""
+    if not len(faces) or pc.any(pc.equal(faces["status"], "kept")).as_py():
+        return None
+    (reason, count), *_ = Counter(faces["reason"].to_pylist()).most_common(1)
+    return f"{NONE_KEPT}: {count:,} of {len(faces):,} were rejected as {reason}"
 
 
 def settle_picture(source: Source, faces: pa.Table, most: int | None) -> pa.Table:

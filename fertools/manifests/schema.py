@@ -162,6 +162,13 @@ FACES = TableSchema(
         ),
         Column("matrix", _grid(2, 3, _F64), "Crop", "Similarity transform from source pixels to crop pixels."),
         Column(
+            "crop_coverage",
+            _F32,
+            "Crop",
+            "Share of the crop that is picture; the rest lies beyond its edge and is filled (`--fill`).",
+            bounds=(0, 1),
+        ),
+        Column(
             "face_px",
             _F32,
             "Quality",

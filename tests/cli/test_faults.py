@@ -129,7 +129,7 @@ def test_the_totals_of_all_faults_balance(fertools: Run, tmp_path: Path, portrai
     for name, write, _, _ in FAULTS:
         write(tmp_path / "given" / name)
     cv2.imwrite(str(tmp_path / "given" / "portrait.png"), portrait[..., ::-1])
-    cv2.imwrite(str(tmp_path / "given" / "small.png"), cv2.resize(portrait[..., ::-1], (110, 110)))
+    cv2.imwrite(str(tmp_path / "given" / "small.png"), cv2.resize(portrait[..., ::-1], (90, 90)))
     shutil.copy(tmp_path / "given" / "portrait.png", tmp_path / "given" / "z-copy.png")
     ended = fertools("ingest", "given", "--workers", "1", "--json")
     totals = json.loads(ended.out)

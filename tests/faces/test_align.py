@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform
 
 from fertools.core.errors import InputError
-from fertools.faces.align import align, rescaled, similarity, warp
+from fertools.faces.align import FILLS, align, beyond, filled, rescaled, similarity, warp
 from fertools.faces.cascade import Detector
 from fertools.faces.compiled.library import library
 from fertools.faces.templates import template, template_names
@@ -234,3 +234,38 @@ def test_a_rescaled_transform_is_that_of_the_other_size(to_px: int) -> None:
     points = template("ffhq") * 300 + [40, 7]
     expected = similarity(points, "arcface", to_px)
     np.testing.assert_allclose(rescaled(similarity(points, "arcface", 64), 64, to_px), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "share"),
+    [
+        ([[1.0, 0, 0], [0, 1.0, 0]], 1.0),  # the crop is the picture
+        ([[1.0, 0, 8], [0, 1.0, 0]], 0.5),  # half of it is left of the picture
+        ([[0.5, 0, 4], [0, 0.5, 4]], 0.25),  # the picture is a quarter in the middle
+        ([[0, -1.0, 15], [1.0, 0, 0]], 1.0),  # turned by a right angle
+        ([[1.0, 0, 99], [0, 1.0, 0]], 0.0),
+    ],
+)
+def test_what_lies_beyond_the_picture_is_counted_and_filled(matrix: list[list[float]], share: float) -> None:
+    picture, transform = np.full((16, 16, 3), 200, np.uint8), np.array(matrix)
+    outside = beyond(transform, 16, picture.shape)
+    assert 1 - (0 if outside is None else outside.mean()) == pytest.approx(share)
+    black = filled(warp(picture, transform, 16), outside, FILLS["black"])
+    assert (black == 0).mean() == pytest.approx(1 - share)
+    # The edge is where OpenCV puts it, which is a second way to the same.
+    theirs = cv2.warpAffine(picture, transform, (16, 16), flags=cv2.INTER_NEAREST, borderValue=(0, 0, 0))
+    np.testing.assert_array_equal(black == 0, theirs == 0)
+    assert (filled(warp(picture, transform, 16), outside, FILLS["edge"]) == 200).all()
+
+
+def test_coverage_is_the_area_that_two_polygons_share() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        turn, scale, shift = rng.uniform(0, 6.3), rng.uniform(0.6, 3), rng.uniform(-60, 60, 2)
+        a, b = scale * np.cos(turn), scale * np.sin(turn)
+        matrix = np.array([[a, -b, 64 + shift[0]], [b, a, 64 + shift[1]]])
+        frame = np.array([(-0.5, -0.5), (89.5, -0.5), (89.5, 59.5), (-0.5, 59.5)]) @ matrix[:, :2].T + matrix[:, 2]
+        crop = np.array([(-0.5, -0.5), (127.5, -0.5), (127.5, 127.5), (-0.5, 127.5)])
+        shared, _ = cv2.intersectConvexConvex(frame.astype(np.float32), crop.astype(np.float32))
+        outside = beyond(matrix, 128, (60, 90, 3))
+        assert 1 - (0 if outside is None else outside.mean()) == pytest.approx(shared / 128**2, abs=0.01)

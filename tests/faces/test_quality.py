@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from fertools.faces.align import align
 from fertools.faces.cascade import Detector
-from fertools.faces.quality import HEAD, STANDARDS, Quality, Standard, head_pose, judge, measure
+from fertools.faces.quality import HEAD, MEASURES, STANDARDS, Quality, Standard, head_pose, judge, measure
 from fertools.faces.templates import template
 
 angles = st.floats(-40, 40)
@@ -115,6 +114,26 @@ def test_a_box_turned_inside_out_has_no_size() -> None:
     assert measure(crop, np.array([10, 10, 5, 30]), template("tight")).face_px == 0
 
 
+GOOD: dict[str, float | bool | None] = {
+    "interpolated": False,
+    "det_score": 0.99,
+    "face_px": 100.0,
+    "brightness": 0.5,
+    "blur": 80.0,
+    "yaw_deg": 0.0,
+    "pitch_deg": 0.0,
+    "crop_coverage": 1.0,
+}
+
+
+def _judged(
+    changes: dict[str, float | bool | None], standard: Standard | None = None, least_px: float = 0.0
+) -> str | None:
+    measures = {name: np.array([np.nan if value is None else value]) for name, value in (GOOD | changes).items()}
+    (reason,) = judge(measures, standard, least_px)
+    return None if reason is None else str(reason)
+
+
 @pytest.mark.parametrize(
     ("face_px", "score", "standard", "reason"),
     [
@@ -122,47 +141,42 @@ def test_a_box_turned_inside_out_has_no_size() -> None:
         (31.9, 0.99, None, "too_small"),
         (100, 0.899, None, "low_score"),
         (10, 0.5, None, "low_score"),
-        (31, 0.8, Standard(face_px=30, det_score=0.75), None),
+        (32, 0.8, Standard(det_score=0.75), None),
     ],
 )
 def test_who_is_kept(face_px: float, score: float, standard: Standard | None, reason: str | None) -> None:
-    assert judge(Quality(face_px, 50, 0.5, 0, 0, 0), score, standard) == reason
-
-
-GOOD = Quality(100.0, 80.0, 0.5, 0.0, 0.0, 0.0)
+    assert _judged({"face_px": face_px, "det_score": score}, standard, 32) == reason
 
 
 @pytest.mark.parametrize(
-    ("changes", "score", "reasons"),
+    ("changes", "reasons"),
     [
-        ({}, 0.99, (None, None, None)),
-        ({}, 0.95, (None, None, "low_score")),
-        ({}, 0.75, (None, "low_score", "low_score")),
-        ({}, None, (None, None, None)),
-        ({"face_px": 40}, 0.99, (None, None, "too_small")),
-        ({"face_px": 10}, 0.99, (None, "too_small", "too_small")),
-        ({"brightness": 0.05}, 0.99, (None, None, "too_dark")),
-        ({"brightness": 0.95}, 0.99, (None, None, "too_bright")),
-        ({"blur": 10}, 0.99, (None, None, "too_blurred")),
-        ({"yaw_deg": -50}, 0.99, (None, None, "turned_away")),
-        ({"pitch_deg": 50}, 0.99, (None, None, "turned_away")),
-        ({"roll_deg": 50}, 0.99, (None, None, None)),
-        ({"yaw_deg": None, "pitch_deg": None, "roll_deg": None}, None, (None, None, None)),
-        ({"blur": 10, "brightness": 0.05, "face_px": 10}, 0.5, (None, "low_score", "low_score")),
-        ({"blur": 10, "brightness": 0.05}, 0.99, (None, None, "too_dark")),
+        ({}, (None, None, None)),
+        ({"det_score": 0.95}, (None, None, "low_score")),
+        ({"det_score": 0.75}, (None, "low_score", "low_score")),
+        ({"det_score": None}, (None, None, None)),
+        ({"face_px": 10}, (None, None, None)),
+        ({"brightness": 0.05}, (None, None, "too_dark")),
+        ({"brightness": 0.95}, (None, None, "too_bright")),
+        ({"blur": 10}, (None, None, "too_blurred")),
+        ({"yaw_deg": -50}, (None, None, "turned_away")),
+        ({"pitch_deg": 50}, (None, None, "turned_away")),
+        ({"crop_coverage": 0.8}, (None, None, "cut_off")),
+        ({"crop_coverage": 0.5}, (None, "cut_off", "cut_off")),
+        ({"crop_coverage": None}, (None, None, None)),
+        ({"yaw_deg": None, "pitch_deg": None}, (None, None, None)),
+        ({"blur": 10, "brightness": 0.05, "det_score": 0.5}, (None, "low_score", "low_score")),
+        ({"blur": 10, "brightness": 0.05}, (None, None, "too_dark")),
+        ({"interpolated": True, "det_score": None}, (None, "interpolated", "interpolated")),
+        ({"interpolated": True, "det_score": None, "face_px": 9}, (None, "interpolated", "interpolated")),
     ],
 )
-def test_what_each_preset_rejects(
-    changes: dict[str, float | None], score: float | None, reasons: tuple[str | None, ...]
-) -> None:
-    quality = replace(GOOD, **changes)  # type: ignore[arg-type]  # names and values are of the table above
-    assert tuple(judge(quality, score, standard) for standard in STANDARDS.values()) == reasons
-    assert judge(quality, score) == reasons[1]
+def test_what_each_preset_rejects(changes: dict[str, float | bool | None], reasons: tuple[str | None, ...]) -> None:
+    assert tuple(_judged(changes, standard) for standard in STANDARDS.values()) == reasons
+    assert _judged(changes) == reasons[1]
 
 
-def test_a_face_that_no_detector_saw_is_kept_where_all_is_kept() -> None:
-    quality = Quality(90, 50, 0.5, 0, 0, 0)
-    reasons = [judge(quality, None, standard, interpolated=True) for standard in STANDARDS.values()]
-    assert reasons == [None, "interpolated", "interpolated"]
-    assert judge(Quality(9, 50, 0.5, 0, 0, 0), None, interpolated=True) == "interpolated"
-    assert judge(quality, None) is None
+def test_each_face_is_judged_by_itself() -> None:
+    pairs = [dict(GOOD, blur=10), dict(GOOD), dict(GOOD, det_score=0.5)]
+    measures = {name: np.array([pair[name] for pair in pairs]) for name in MEASURES}
+    assert judge(measures, STANDARDS["strict"]).tolist() == ["too_blurred", None, "low_score"]

@@ -237,7 +237,7 @@ def test_a_preset_rejects_with_its_reasons_and_keeps_every_row(
         assert summary.faces_kept + len(rejected) == 4
         assert sum(summary.faces_rejected.values()) == len(rejected)
     assert found["keep-all"] == found["standard"] == dict.fromkeys("abcd")
-    assert found["strict"] == {"a": None, "b": "too_dark", "c": "too_blurred", "d": "too_small"}
+    assert found["strict"] == {"a": None, "b": "too_dark", "c": "too_blurred", "d": None}
 
 
 class _Listener(Silent):

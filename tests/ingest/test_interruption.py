@@ -21,6 +21,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detector
 from fertools.faces.detections import Detections
 from fertools.ingest import local
+from fertools.ingest.board import Board
 from fertools.ingest.engine import Outcome
 from fertools.ingest.extract import Extracted, Extractor
 from fertools.ingest.options import IngestOptions
@@ -285,14 +286,14 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
     for name, copy in (("0.mp4", "a.mp4"), ("1.mp4", "b.mp4"), ("3.mp4", "hung.mp4")):
         shutil.copy(clips / name, folder / copy)
     monkeypatch.setattr(local, "_do", hanging)
-    workspace, stalled = Workspace.at(tmp_path), local.Board.stalled
+    workspace, stalled = Workspace.at(tmp_path), Board.stalled
 
-    def stalled_at_the_end(board: local.Board, stall_s: float) -> list[int]:
+    def stalled_at_the_end(board: Board, stall_s: float) -> list[int]:
         # However slow this machine is, the sources that are well are not taken for hung ones.
         well = len(list(workspace.parts.glob("*.sources.parquet"))) == 2
         return stalled(board, stall_s) if well else []
 
-    monkeypatch.setattr(local.Board, "stalled", stalled_at_the_end)
+    monkeypatch.setattr(Board, "stalled", stalled_at_the_end)
     options = IngestOptions(workers=2, crop_px=64, min_face="24", stall_s=1.5)
     summary = ingest(workspace, [folder], options)
     assert summary.sources == {"done": 2, "failed": 1}
