@@ -36,7 +36,9 @@ def workspace(tmp_path: Path) -> Workspace:
 def _import(workspace: Workspace, text: str, **options: Any) -> ImportSummary:
     path = workspace.root / "labels.csv"
     path.write_text(text, encoding="utf-8")
-    return import_labels(workspace, path, **options)
+    summary = import_labels(workspace, path, **options)
+    assert isinstance(summary, ImportSummary)
+    return summary
 
 
 def _cells(workspace: Workspace, *names: str) -> dict[str, tuple[Any, ...]]:
@@ -65,6 +67,7 @@ def test_labels_by_face_reach_that_face_with_their_origin(workspace: Workspace) 
         changed=1,
         priors_dropped=0,
         rows_of_copies=0,
+        beyond=0,
         ignored=(),
     )
     row = faces_of(workspace)[A]
@@ -159,7 +162,7 @@ def test_ratings_replace_a_prior_and_another_emotion_drops_it(workspace: Workspa
             f"face_id,valence,arousal\n{A},1.4,0\n",
             r"labels.csv:2: valence 1.4 is outside \[-1, 1\]; nothing was applied",
         ),
-        (f"face_id,valence,arousal\n{A},nan,0\n", "labels.csv:2: valence nan is outside"),
+        (f"face_id,valence,arousal\n{A},nan,0\n", "labels.csv:2: arousal without valence"),
         (f"face_id,valence,arousal\n{A},0.1,inf\n", "labels.csv:2: arousal inf is outside"),
         (f"face_id;valence;arousal\n{A};0,5;0\n", "labels.csv:2: valence '0,5' is not a number"),
         (f"face_id,valence,arousal\n{A},0.1,\n", "labels.csv:2: valence without arousal"),

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import records
+from fertools.annotations.formats.rows import Files, records
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, face_of, number
-from fertools.core import files
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 
@@ -57,8 +56,8 @@ def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
     return rows.table()
 
 
-def write_affectnet(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write one row per crop, whole crops as boxes.
+def write_affectnet(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return one row per crop, whole crops as boxes.
 
     Raises:
         InputError: the classes' order was not given, or an expression is not among them.
@@ -76,8 +75,7 @@ def write_affectnet(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | N
             code = order.index(row["emotion"])
         point = [MISSING if row[axis] is None else as_text(row[axis]) for axis in AXES]
         writer.writerow([row["crop"], 0, 0, row["size_px"], row["size_px"], "", code, *point])
-    files.write_text(out, stream.getvalue())
-    return [out]
+    return {"": stream.getvalue()}
 
 
 def _checked(classes: tuple[str, ...] | None) -> tuple[str, ...]:
