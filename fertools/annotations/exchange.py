@@ -140,16 +140,21 @@ def _carried(faces: pd.DataFrame, form: Format, name: str) -> tuple[pd.DataFrame
     """Return the faces with a label that a format has a place for, and counts of labels that it takes and leaves."""
     kept = faces["status"] == "kept"
     placed = kept & (faces["pts_s"].notna() if form.by_time else True)
-    left_out: dict[str, int] = {}
-    for reason, which in (("of rejected faces", ~kept), (f"of pictures, since {name} goes by time", kept & ~placed)):
-        for label in LABELS:
-            left_out[f"{label} {reason}"] = int(faces.loc[which, label].notna().sum())
-    for label in (label for label in LABELS if label not in form.carries):
-        left_out[f"{label}, which {name} does not carry"] = int(faces.loc[placed, label].notna().sum())
     own = [label for label in form.carries if label != "subject_id"]
     chosen = placed & faces[own].notna().any(axis=1)
-    written = {label: int(faces.loc[chosen, label].notna().sum()) for label in form.carries}
-    return faces[chosen], written, {reason: count for reason, count in left_out.items() if count}
+    left_out: dict[str, int] = {}
+    for label in LABELS:
+        given = faces[label].notna()
+        left_out[f"{label} of rejected faces"] = int((given & ~kept).sum())
+        left_out[f"{label} of pictures ({name} goes by time)"] = int((given & kept & ~placed).sum())
+        if label not in form.carries:
+            left_out[f"{label} ({name} does not carry it)"] = int((given & placed).sum())
+    written = {label: int((chosen & faces[label].notna()).sum()) for label in form.carries}
+    return faces[chosen], _nonzero(written), _nonzero(left_out)
+
+
+def _nonzero(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
 
 
 def _format(name: str) -> Format:

@@ -35,6 +35,7 @@ Integers = npt.NDArray[np.int64]
 _FRAMES = 2**31
 """More than any frame's number: a source's number times this plus a frame's number names the frame."""
 
+_OTHERS = ", and other rows are found by it; import rows that are found in different ways one after the other"
 _DIGITS = 18
 """More than any frame's number has; Python refuses to read numbers of thousands."""
 
@@ -101,7 +102,7 @@ def _by_face(faces: pa.Table, ids: Sequence[str], report: Report) -> Rows:
     lowered = pa.array([text.lower() for text in ids], pa.string())
     target = _numbers(pc.index_in(lowered, value_set=faces["face_id"].combine_chunks()))
     for row in np.flatnonzero(target < 0).tolist():
-        report(row, f"there is no face '{ids[row]}' in the manifest" if ids[row] else "the face_id is empty")
+        report(row, f"there is no face '{ids[row]}' in the manifest" if ids[row] else f"the face_id is empty{_OTHERS}")
     return Rows("face", target, np.arange(len(faces)), len(faces))
 
 
@@ -147,6 +148,7 @@ class SourceFinder:
             for source_id, name in name_files(dict(zip(self._ids, self._paths, strict=True))).items()
         }
         self._frames: list[int | None] = sources["frames_decoded"].to_pylist()
+        self._by_upload: dict[str, list[str]] = defaultdict(list)
         self._by_end: dict[tuple[int, bool], dict[str, list[int]]] = {}
 
     def find(self, name: str) -> int | str:
@@ -179,7 +181,10 @@ class SourceFinder:
 
     def uploaded_as(self, name: str) -> str | None:
         """Return the path of the source whose file an upload would call `name`, None if there is none or several."""
-        fitting = [path for path in self._paths if _uploaded(PurePosixPath(path).name) == _uploaded(name)]
+        if not self._by_upload:
+            for path in self._paths:
+                self._by_upload[_uploaded(PurePosixPath(path).name)].append(path)
+        fitting = self._by_upload.get(_uploaded(name), [])
         return fitting[0] if len(fitting) == 1 else None
 
     def named_like(self, path: PurePath) -> str | None:
@@ -231,7 +236,8 @@ def _find_frames(sources: pa.Table, source: Integers, texts: Sequence[str], repo
     frames = np.full(len(texts), -1, np.int64)
     for row, text in enumerate(texts):
         if not (text.isascii() and text.isdigit()):
-            report(row, f"frame_index '{text}' is not a whole number from 0")
+            problem = f"'{text}' is not a whole number from 0" if text else f"is empty{_OTHERS}"
+            report(row, f"frame_index {problem}")
         elif source[row] >= 0 and (len(text) > _DIGITS or not int(text) < decoded[source[row]]):
             path, count = paths[int(source[row])].as_py(), max(0, int(decoded[source[row]]))
             report(row, f"{path} has no frame {text}, since it has {count} frames and the first is 0")

@@ -22,6 +22,7 @@ from fertools.annotations.keys import KEY_COLUMNS, Key, Rows, count_rows_of_copi
 from fertools.annotations.moments import is_by_time, place_in_time
 from fertools.annotations.prior import without_priors
 from fertools.annotations.rated import RatingsSummary, record_ratings
+from fertools.annotations.regions import place_in_frame
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon
@@ -140,9 +141,13 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         problems = _Problems()
         rows_read, names, beyond = len(table), tuple(table.columns), table.beyond
         named = list(table.columns.get("source", ()))
-        if by_time := is_by_time(table):
+        by_time = is_by_time(table)
+        keys = ("source", "pts_s", "end_s") if by_time else KEY_COLUMNS[find_key(table, key)]
+        if by_time:
             table = place_in_time(workspace, faces, table, LABEL_COLUMNS, problems.add)
-            problems.refuse()
+        elif any(table.boxes):
+            table = place_in_frame(workspace, faces, table, problems.add)
+        problems.refuse()
         chosen = find_key(table, key)
         given = [name for name in LABEL_COLUMNS if name in table.columns]
         if not given:
@@ -157,9 +162,8 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         _check_repeats(table, rows, values, report)
         problems.refuse()
         after, summary = _applied(faces, table, rows, values, chosen)
-        known = {*LABEL_COLUMNS, *KEY_COLUMNS[chosen], *(("source", "pts_s", "end_s") if by_time else ())}
-        ignored = tuple(name for name in names if name not in known)
-        copies = count_rows_of_copies(workspace, named) if chosen != "face_id" or by_time else 0
+        ignored = tuple(name for name in names if name not in (*LABEL_COLUMNS, *keys))
+        copies = count_rows_of_copies(workspace, named) if "source" in keys else 0
         people = (
             find_lookalikes(filter(None, pc.unique(after["subject_id"]).to_pylist())) if "subject_id" in given else ()
         )
@@ -235,7 +239,10 @@ def _check_pairs(table: LabelTable, values: dict[str, Cells], report: Callable[[
     for row, (valence, arousal) in enumerate(pairs):
         if (valence is None) != (arousal is None) and bool(texts["valence"][row]) != bool(texts["arousal"][row]):
             there, lacking = ("valence", "arousal") if arousal is None else ("arousal", "valence")
-            report(row, f"{there} without {lacking}, and one means nothing without the other; give both or neither")
+            report(
+                row,
+                f"{there} without {lacking}, and the manifest holds both or neither; give both, or one as a --rater's",
+            )
 
 
 def _check_repeats(table: LabelTable, rows: Rows, values: dict[str, Cells], report: Callable[[int, str], None]) -> None:

@@ -20,6 +20,7 @@ from fertools.annotations.formats.table import AXES, LabelTable, joined
 from fertools.annotations.keys import Key, Rows, find_key, find_sources, match_rows
 from fertools.annotations.log import Batch, RatingLog
 from fertools.annotations.moments import is_by_time, place_in_time
+from fertools.annotations.regions import place_in_frame
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.hashing import fingerprint
@@ -71,7 +72,7 @@ def record_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["aut
     Raises:
         InputError: something in the table is wrong; the message has its place.
     """
-    faces = store.read_faces(workspace, ["face_id", "source_id", "frame_index", "pts_s", "status"])
+    faces = store.read_faces(workspace, ["face_id", "source_id", "frame_index", "pts_s", "status", "box"])
     for row, rater in enumerate(table.columns["rater"]):
         _at(table, row, check_rater, rater)
     values = {axis: _numbers(table, axis) for axis in AXES}
@@ -83,6 +84,8 @@ def record_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["aut
         events, beyond = _traces(workspace, table, at)
     else:
         clicked, events, beyond = table, {}, table.beyond
+        if any(table.boxes):
+            clicked = place_in_frame(workspace, faces, table, _refuse)
     if len(clicked):
         clicks = _clicks(workspace, faces, clicked, {axis: _numbers(clicked, axis) for axis in AXES}, key)
         for rater, acts in clicks.items():
@@ -105,6 +108,10 @@ def record_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["aut
     )
 
 
+def _refuse(place: str, message: str) -> None:
+    raise InputError(f"{place}: {message}; nothing was applied")
+
+
 def _is_point(table: LabelTable) -> npt.NDArray[np.bool_]:
     """Return which rows are about a moment and not a span."""
     return np.array([not end for end in table.columns.get("end_s", [""] * len(table))], bool)
@@ -121,11 +128,7 @@ def _held(workspace: Workspace, faces: pa.Table, table: LabelTable) -> LabelTabl
             for name, cells in table.columns.items()
         }
         own = LabelTable(table.name, columns, [table.places[row] for row in rows])
-
-        def report(place: str, message: str) -> None:
-            raise InputError(f"{place}: {message}; nothing was applied")
-
-        placed = place_in_time(workspace, faces, own, ("emotion", *AXES), report)
+        placed = place_in_time(workspace, faces, own, ("emotion", *AXES), _refuse)
         tables.append(replace(placed, columns={**placed.columns, "rater": [rater] * len(placed)}))
     return joined(tables)
 
@@ -138,7 +141,7 @@ def _clicks(
     wanted: Literal["auto"] | Key,
 ) -> dict[str, list[Event]]:
     def report(row: int, message: str) -> None:
-        raise InputError(f"{table.places[row]}: {message}; nothing was applied")
+        _refuse(table.places[row], message)
 
     key = find_key(table, wanted)
     rows = match_rows(workspace, faces, table, key, report)
@@ -185,7 +188,7 @@ def _traces(
     workspace: Workspace, table: LabelTable, values: dict[str, npt.NDArray[np.float64]]
 ) -> tuple[dict[str, list[Event]], int]:
     def report(row: int, message: str) -> None:
-        raise InputError(f"{table.places[row]}: {message}; nothing was applied")
+        _refuse(table.places[row], message)
 
     sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded", "duration_s"])
     source = find_sources(workspace, sources, table.columns["source"], report)

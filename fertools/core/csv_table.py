@@ -70,15 +70,13 @@ def _rows(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int]]
         for cells in reader:
             begun, line = line, reader.line_num + 1
             if header is None:
-                names = [name.strip().lower() for name in cells]
-                if told and any(names):
+                names = _without_tail([name.strip().lower() for name in cells], 0)
+                if told and names:
                     told = None
-                elif any(names):
+                elif names:
                     header = names
                 continue
-            row = [read_cell(cell) for cell in cells]
-            while len(row) > len(header) and not row[-1]:
-                row.pop()
+            row = _without_tail([read_cell(cell) for cell in cells], len(header))
             if not any(row):
                 continue
             if len(row) != len(header):
@@ -92,3 +90,11 @@ def _rows(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int]]
     if header is None:
         raise InputError(f"{path} is empty; give a table whose first line names its columns")
     return header, rows, lines
+
+
+def _without_tail(cells: list[str], least: int) -> list[str]:
+    """Return cells without empty ones at the end, which spreadsheets add, down to a number of them."""
+    count = len(cells)
+    while count > least and not cells[count - 1]:
+        count -= 1
+    return cells[:count]

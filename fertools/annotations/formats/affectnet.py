@@ -16,7 +16,17 @@ from pathlib import Path
 import pandas as pd
 
 from fertools.annotations.formats.rows import Files, records
-from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, face_of, number
+from fertools.annotations.formats.table import (
+    AXES,
+    Box,
+    LabelTable,
+    ReadOptions,
+    Rows,
+    as_text,
+    face_of,
+    number,
+    read_box,
+)
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 
@@ -24,6 +34,7 @@ MISSING = -2
 NO_EXPRESSION = 3
 """How many numbers after the classes are no expression: none, uncertain, no face."""
 _PATH = "subdirectory_filepath"
+_BOX = ("face_x", "face_y", "face_width", "face_height")
 
 
 def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
@@ -47,13 +58,20 @@ def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
             )
         point = [number(value, path, line, axis) for axis, value in zip(AXES, values, strict=True)]
         face_id = face_of(picture)
+        box = [table.columns[name][len(rows)] for name in _BOX] if set(_BOX) <= set(table.columns) else [""]
         rows.add(
             line,
+            _box(path, line, box) if all(box) and not face_id else None,
             **({"face_id": face_id} if face_id else {"source": picture}),
             emotion=classes[int(code)] if code < len(classes) else None,
             **{axis: None if MISSING in point else value for axis, value in zip(AXES, values, strict=True)},
         )
     return rows.table()
+
+
+def _box(path: Path, line: int, cells: list[str]) -> Box:
+    x, y, width, height = (number(cell, path, line, name) for cell, name in zip(cells, _BOX, strict=True))
+    return read_box(f"{path.name}:{line}", x, y, x + width, y + height)
 
 
 def write_affectnet(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pandas as pd
 
 from fertools.annotations.formats.rows import LABELS, Files, records
-from fertools.annotations.formats.table import LabelTable, ReadOptions, Rows, as_text, face_of
+from fertools.annotations.formats.table import Box, LabelTable, ReadOptions, Rows, as_text, face_of, read_box
 from fertools.annotations.formats.xml_lines import Element, read_xml
 from fertools.core.errors import InputError
 
@@ -43,12 +43,13 @@ def read_cvat(path: Path, options: ReadOptions) -> LabelTable:
             )
         for shape in image.children:
             if values := _values(path, shape):
-                rows.add(shape.line, **_place(name, image, media), **values)
+                rows.add(shape.line, _box(path, shape), **_place(name, image, media), **values)
     for track in root.all("track"):
         for shape in track.children:
             values = _values(path, shape)
             if values and shape.attributes.get("outside") != "1":
-                rows.add(shape.line, source=media.of(track), frame_index=shape.attributes.get("frame"), **values)
+                frame = shape.attributes.get("frame")
+                rows.add(shape.line, _box(path, shape), source=media.of(track), frame_index=frame, **values)
     table = rows.table()
     if not len(table):
         raise InputError(
@@ -96,6 +97,12 @@ def _place(name: str, image: Element, media: _Media) -> dict[str, str | None]:
     if frame := _FRAME.fullmatch(name):
         return {"source": media.of(image), "frame_index": str(int(frame[1]))}
     return {"source": name}
+
+
+def _box(path: Path, shape: Element) -> Box | None:
+    if shape.tag != "box":
+        return None
+    return read_box(f"{path.name}:{shape.line}", *(shape.attributes.get(name) for name in ("xtl", "ytl", "xbr", "ybr")))
 
 
 def _values(path: Path, shape: Element) -> dict[str, str]:

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from fertools.annotations.formats.rows import Files, records
-from fertools.annotations.formats.table import LabelTable, ReadOptions, Rows, as_text, face_of, read_json
+from fertools.annotations.formats.table import Box, LabelTable, ReadOptions, Rows, as_text, face_of, read_box, read_json
 from fertools.core.errors import InputError
 
 NUMBERS = ("valence", "arousal", "intensity")
@@ -56,8 +56,8 @@ def read_label_studio(path: Path, options: ReadOptions) -> LabelTable:
             if isinstance(by, dict) and (by := by.get("id")) is None:
                 raise InputError(f"{place}: an annotation is by somebody without an id; export it again")
             who = {} if by is None else {"rater": f"user{by}"}
-            for moment, values in _moments(place, annotation["result"]):
-                rows.add(line, **key, **who, **moment, **values)
+            for box, moment, values in _moments(place, annotation["result"]):
+                rows.add(line, box, **key, **who, **moment, **values)
     table = rows.table()
     if len(tasks) and not {*NUMBERS, "emotion"} & set(table.columns):
         raise InputError(f"{path.name}:1: no control is called {', '.join(NUMBERS)} or emotion; name them so")
@@ -80,23 +80,39 @@ def _medium(name: str, options: ReadOptions) -> dict[str, str]:
     return {"source": name}
 
 
-def _moments(place: str, results: list[Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield the moments that an annotation is about, each with its values: all of the medium, a frame, or a span."""
-    found: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
+def _moments(place: str, results: list[Any]) -> Iterator[tuple[Box | None, dict[str, Any], dict[str, Any]]]:
+    """Yield what an annotation is about and says: a region or None; a frame, a span or all of the medium; values."""
+    found: dict[tuple[Box | None, tuple[tuple[str, Any], ...]], dict[str, Any]] = {}
     for result in results:
         name = str(result.get("from_name", "")).lower() if isinstance(result, dict) else ""
         if name not in (*NUMBERS, "emotion"):
             continue
         value = result.get("value")
         said = _said(place, name, value)
+        box = _box(place, result)
         for moment in _times(place, value):
-            values = found.setdefault(tuple(moment.items()), {})
+            values = found.setdefault((box, tuple(moment.items())), {})
             if values.setdefault(name, said) != said:
                 raise InputError(
                     f"{place}: one annotation says {name} '{values[name]}' and '{said}' of one moment; keep one"
                 )
-    for key, values in found.items():
-        yield dict(key), values
+    for (box, key), values in found.items():
+        yield box, dict(key), values
+
+
+def _box(place: str, result: dict[str, Any]) -> Box | None:
+    """Return the region that a result is about, if it has one: it is in percent of the picture's sides."""
+    value = result["value"]
+    if not {"x", "y", "width", "height"} <= set(value):
+        return None
+    if value.get("rotation"):
+        raise InputError(f"{place}: a region is turned, and boxes of faces are upright; set its rotation to 0")
+    try:
+        left, top, width, height = (float(value[name]) for name in ("x", "y", "width", "height"))
+        across, down = (float(result[f"original_{name}"]) / 100 for name in ("width", "height"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{place}: a region does not say how large its picture is; export it again") from error
+    return read_box(place, left * across, top * down, (left + width) * across, (top + height) * down)
 
 
 def _said(place: str, name: str, value: Any) -> Any:

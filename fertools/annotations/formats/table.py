@@ -20,6 +20,8 @@ from fertools.core.cells import read_cell
 from fertools.core.errors import InputError
 
 AXES = ("valence", "arousal")
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels of the picture or frame."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class LabelTable:
         columns: name to cells, all of one length.
         places: file and line of each row, as `labels.csv:17`.
         beyond: lines after the last frame of their video, which were left out.
+        boxes: which face of its picture or frame each row is about; empty, or None for a row, where nothing says so.
     """
 
     name: str
     columns: dict[str, list[str]]
     places: list[str]
     beyond: int = 0
+    boxes: tuple[Box | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -124,17 +128,22 @@ class Rows:
         self._path = path
         self._rows: list[dict[str, str]] = []
         self._places: list[str] = []
+        self._boxes: list[Box | None] = []
 
-    def add(self, line: int, **cells: Any) -> None:
+    def add(self, line: int, box: Box | None = None, /, **cells: Any) -> None:
         """Add a row; None and empty cells are unknown."""
+        self._boxes.append(box)
         self._rows.append({name: read_cell(value) for name, value in cells.items()})
         self._places.append(f"{self._path.name}:{line}")
+
+    def __len__(self) -> int:
+        return len(self._places)
 
     def table(self, beyond: int = 0) -> LabelTable:
         """Return the rows as a table, beside which so many lines were left out."""
         names = list(dict.fromkeys(name for row in self._rows for name in row))
         columns = {name: [row.get(name, "") for row in self._rows] for name in names}
-        return LabelTable(self._path.name, columns, self._places, beyond)
+        return LabelTable(self._path.name, columns, self._places, beyond, tuple(self._boxes))
 
 
 def joined(tables: Sequence[LabelTable]) -> LabelTable:
@@ -146,7 +155,8 @@ def joined(tables: Sequence[LabelTable]) -> LabelTable:
         name: [cell for table in tables for cell in table.columns.get(name, [""] * len(table))] for name in names
     }
     places = [place for table in tables for place in table.places]
-    return LabelTable(f"{len(tables)} files", columns, places, sum(table.beyond for table in tables))
+    boxes = tuple(box for table in tables for box in table.boxes or [None] * len(table))
+    return LabelTable(f"{len(tables)} files", columns, places, sum(table.beyond for table in tables), boxes)
 
 
 def as_text(value: Any) -> str:
@@ -189,6 +199,21 @@ def read_json(path: Path) -> tuple[Any, str]:
         return json.loads(text, object_pairs_hook=once), text
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name}:{error.lineno}: this is not JSON ({error.msg}); correct the line") from error
+
+
+def read_box(place: str, *numbers: object) -> Box:
+    """Return a box of four finite numbers, the second corner after the first.
+
+    Raises:
+        InputError: they are none.
+    """
+    try:
+        x1, y1, x2, y2 = (float(str(number)) for number in numbers)
+    except ValueError:
+        x1 = y1 = x2 = y2 = float("nan")
+    if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
+        raise InputError(f"{place}: the box {', '.join(map(str, numbers))} is not one; correct or remove it")
+    return x1, y1, x2, y2
 
 
 def number(text: str, path: Path, line: int, what: str) -> float:
