@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.circumplex import Point
 from fertools.annotations.events import is_value
 from fertools.annotations.queue import Plan, draw
+from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
-from fertools.core.parquet_table import read_table
 
 PRIOR = "prior"
 USUAL_RADIUS = 0.8
@@ -72,14 +74,23 @@ def read_premarks(path: Path, catalogue: Catalogue) -> Premarks:
 
 def _read_predictions(path: Path) -> list[tuple[str, str, object, object]]:
     names = ("face_id", "valence", "arousal")
-    table = read_table(path)
-    if missing := [name for name in names if name not in table.columns]:
-        raise InputError(f"{path.name}:1: there is no column {missing[0]}; pre-marks need {', '.join(names)}")
-    cells = [table.columns[name] for name in names]
-    return [
-        (f"{path.name}:{line}", face_id, _number(valence), _number(arousal))
-        for line, face_id, valence, arousal in zip(table.lines, *cells, strict=True)
-    ]
+    if path.suffix.lower() != ".parquet":
+        table = read_csv(path)
+        if missing := [name for name in names if name not in table.columns]:
+            raise InputError(f"{path.name}:1: there is no column {missing[0]}; pre-marks need {', '.join(names)}")
+        cells = [table.columns[name] for name in names]
+        return [
+            (f"{path.name}:{line}", face_id, _number(valence), _number(arousal))
+            for line, face_id, valence, arousal in zip(table.lines, *cells, strict=True)
+        ]
+    try:
+        columns = pq.read_table(path, columns=list(names)).to_pydict()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"cannot read {path} as a table of predictions ({str(error).splitlines()[0]})") from error
+    if missing := [name for name in names if name not in columns]:
+        raise InputError(f"{path.name} has no column {missing[0]}; pre-marks need {', '.join(names)}")
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [(f"{path.name}, row {number}", *row) for number, row in enumerate(rows, 1)]
 
 
 def _number(text: str) -> object:

@@ -27,16 +27,14 @@ def write_outputs(contents: Mapping[Path, str | bytes], folder: Path, *, overwri
     home = folder.resolve()
     for path in coded:
         if not path.parent.resolve().is_relative_to(home):
-            raise InputError(f"{path} leads out of {folder} through a link; name another folder with -o")
+            raise InputError(f"{path} leads out of {folder}; name another folder")
         if path.is_dir():
-            raise InputError(f"{path} is a folder, and a file belongs there; name another place with -o")
+            raise InputError(f"{path} is a folder, and a file belongs there; name another place")
     changed = [path for path, content in coded.items() if not _holds(path, content)]
     there = [path for path in changed if path.exists() or path.is_symlink()]
     if there and not overwrite:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise InputError(
-            f"{there[0]}{more} would be replaced; name another place with -o, or replace files with --overwrite"
-        )
+        raise InputError(f"{there[0]}{more} would be replaced; name another place, or replace files with --overwrite")
     for path in changed:
         files.write_bytes(path, coded[path])
 

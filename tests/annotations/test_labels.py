@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fertools.annotations.answers import answers
 from fertools.annotations.labels import ImportSummary, import_labels
+from fertools.annotations.log import RatingLog
 from fertools.annotations.prior import fill_prior
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests.validation import validate
+from tests.cli.conftest import Run
+from tests.cli.conftest import fertools as fertools
 from tests.manifests.rows import Row, build, face, faces_of, identify, source
 
 A, B, C, D = (identify(name) for name in "abcd")
@@ -227,3 +233,59 @@ def test_any_table_does_what_a_loop_over_it_does(tmp_path_factory: pytest.TempPa
                 row.update(valence=valence, arousal=arousal, va_origin="import:t.csv")
     import_labels(workspace, path)
     assert faces_of(workspace) == expected
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "null", "NA", "N/A", "<NA>"])
+def test_words_for_nothing_are_no_people_and_no_raters(workspace: Workspace, word: str) -> None:
+    summary = _import(workspace, f"face_id,subject_id,rater\n{A},{word},{word}\n{C},3.0,{word}\n")
+    cells = _cells(workspace, "subject_id", "subject_origin")
+    assert cells[A] == ("anna", "folder")
+    assert cells[C] == ("3", "dataset")
+    assert summary.labelled == {"subject_id": 1}
+    assert not workspace.ratings_log.exists()
+
+
+def test_people_of_names_that_look_alike_are_reported(workspace: Workspace) -> None:
+    """They may be one person, whom a split would put on both sides."""
+    assert _import(workspace, f"face_id,subject_id\n{A},Ben\n{C},dora\n").lookalikes == ("Ben / ben",)
+    assert _import(workspace, f"face_id,emotion\n{A},sad\n").lookalikes == ()
+
+
+RATED = "source,frame_index,valence,arousal,rater,intensity\nx/clip.mp4,5,0.25,0.5,R1,1\nx/clip.mp4,5,0.75,0.5,r1,1\n"
+
+
+@pytest.mark.parametrize("words", [("annotate",), ("annotate", "import", "csv")])
+def test_both_commands_put_what_a_rater_says_into_the_log(
+    workspace: Workspace, fertools: Run, words: tuple[str, ...]
+) -> None:
+    path = workspace.root / "r.csv"
+    path.write_text(RATED)
+    before = workspace.manifest.read_bytes()
+    ended = fertools(*words, path, "-w", workspace.root, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out) == {
+        "rows": 2,
+        "raters": ["R1", "r1"],
+        "faces": 1,
+        "traced": 0,
+        "events": 2,
+        "beyond": 0,
+        "ignored": ["intensity"],
+        "lookalikes": ["R1 / r1"],
+    }
+    assert workspace.manifest.read_bytes() == before
+    with RatingLog(workspace.ratings_log) as log:
+        said = [(row["rater"], row["face_id"], row["valence"]) for row in answers(log).to_pylist()]
+    assert said == [("R1", C, 0.25), ("r1", C, 0.75)]
+
+
+def test_both_commands_read_parquet(workspace: Workspace, fertools: Run) -> None:
+    """Frames with a gap are floats there, and gaps of other numbers are NaN."""
+    table = pd.DataFrame(
+        {"source": ["x/clip.mp4"] * 2, "frame_index": [5.0, 0.0], "valence": [0.5, np.nan], "arousal": [0.25, np.nan]}
+    )
+    table.to_parquet(workspace.root / "t.parquet")
+    ended = fertools("annotate", workspace.root / "t.parquet", "-w", workspace.root)
+    assert ended.code == 0, ended.err
+    cells = _cells(workspace, "valence", "arousal")
+    assert (cells[A], cells[C]) == ((None, None), (0.5, 0.25))
