@@ -51,7 +51,7 @@ class ImportSummary:
         priors_dropped: faces whose prior valence and arousal went, because it belonged to another emotion.
         rows_of_copies: rows that label nothing because they name a file that is a copy of another, whose faces stand
             under that one; `manifests/sources.parquet` says which.
-        beyond: lines after the last frame of their video, which say nothing.
+        beyond: lines after the last frame of their video, and boxes around no face that was found, which say nothing.
         ignored: columns of the file that mean nothing here.
         lookalikes: people whose identifiers differ only in case or Unicode form, as `Anna / anna`; they may be one.
     """
@@ -139,7 +139,7 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
     lexicon = load_lexicon(workspace.root)
     with changing(workspace, "importing labels") as faces:
         problems = _Problems()
-        rows_read, names, beyond = len(table), tuple(table.columns), table.beyond
+        rows_read, names = len(table), tuple(table.columns)
         named = list(table.columns.get("source", ()))
         by_time = is_by_time(table)
         keys = ("source", "pts_s", "end_s") if by_time else KEY_COLUMNS[find_key(table, key)]
@@ -148,7 +148,7 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         elif any(table.boxes):
             table = place_in_frame(workspace, faces, table, problems.add)
         problems.refuse()
-        chosen = find_key(table, key)
+        chosen, beyond = find_key(table, key), table.beyond
         given = [name for name in LABEL_COLUMNS if name in table.columns]
         if not given:
             raise InputError(f"{table.name}:1: no column of labels; give one or more of {', '.join(LABEL_COLUMNS)}")

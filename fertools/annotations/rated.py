@@ -43,7 +43,7 @@ class RatingsSummary:
         faces: faces that somebody rated or named.
         traced: videos that somebody traced.
         events: acts that are new in the log; 0 the second time.
-        beyond: rows of a time after the video's end, which say nothing.
+        beyond: rows of a time after the video's end, and boxes around no face that was found, which say nothing.
         ignored: columns of the files that the log of ratings has no place for.
         lookalikes: raters whose names differ only in case or Unicode form, as `Ann / ann`; they may be one.
     """
@@ -86,6 +86,7 @@ def record_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["aut
         clicked, events, beyond = table, {}, table.beyond
         if any(table.boxes):
             clicked = place_in_frame(workspace, faces, table, _refuse)
+            beyond = clicked.beyond
     if len(clicked):
         clicks = _clicks(workspace, faces, clicked, {axis: _numbers(clicked, axis) for axis in AXES}, key)
         for rater, acts in clicks.items():

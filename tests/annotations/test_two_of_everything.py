@@ -348,9 +348,6 @@ def test_a_box_says_which_of_two_faces_in_a_frame(tmp_path: Path) -> None:
     workspace = _two_faces(tmp_path / "one")
     _import(workspace, "cvat", _cvat_boxes("__undefined__"))
     assert _said(workspace) == [None, "fear"]
-    far = _cvat_boxes("anger")["a.xml"].replace('xtl="8"', 'xtl="300"').replace('xbr="60"', 'xbr="352"')
-    with pytest.raises(InputError, match=r"a.xml:1: its box overlaps none of the 2 faces there"):
-        _import(_two_faces(tmp_path / "far"), "cvat", {"a.xml": far})
     workspace = _two_faces(tmp_path / "affectnet", "a.jpg", kind="image")
     head = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
     rows = ["a.jpg,108,10,52,60,,1,0.1,0.1", "a.jpg,12,10,48,60,,0,0.2,0.2"]
@@ -366,6 +363,27 @@ def test_a_box_says_which_of_two_faces_in_a_frame(tmp_path: Path) -> None:
     with RatingLog(workspace.ratings_log) as log:
         said = {row["face_id"]: row["emotion"] for row in answers(log, workspace).to_pylist()}
     assert said == {identify("left"): "anger", identify("right"): "fear"}
+
+
+def test_a_box_around_no_face_is_about_a_face_that_was_not_found(tmp_path: Path) -> None:
+    """It must not fall to another one in its frame, be that alone or not."""
+    far = _cvat_boxes("anger")["a.xml"].replace('xtl="8"', 'xtl="300"').replace('xbr="60"', 'xbr="352"')
+    workspace = _two_faces(tmp_path / "two")
+    assert _import(workspace, "cvat", {"a.xml": far}).beyond == 1
+    assert _said(workspace) == [None, "fear"]
+    workspace = build(tmp_path / "one", [face("right", ANNA, 0, box=[110.0, 10.0, 160.0, 70.0])], [source(ANNA)])
+    assert _import(workspace, "cvat", {"a.xml": far}).beyond == 1
+    assert [row["emotion"] for row in faces_of(workspace).values()] == ["fear"]
+
+
+def test_boxes_that_overlap_no_face_at_all_are_not_believed(tmp_path: Path) -> None:
+    """People who label a video of one person often leave the box where the tool put it."""
+    unmoved = _cvat_boxes("fear")["a.xml"].replace('ytl="8"', 'ytl="400"').replace('ybr="72"', 'ybr="450"')
+    workspace = build(tmp_path / "one", [face("left", ANNA, 0)], [source(ANNA)])
+    _import(workspace, "cvat", {"a.xml": unmoved})
+    assert [row["emotion"] for row in faces_of(workspace).values()] == ["fear"]
+    with pytest.raises(InputError, match=r"a.xml:1: no box of this file overlaps a face, and 2 are shown"):
+        _import(_two_faces(tmp_path / "two"), "cvat", {"a.xml": unmoved})
 
 
 def test_pictures_of_a_video_s_task_are_its_frames(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from fertools.annotations.formats.rows import LABELS, Files, records
 from fertools.annotations.formats.table import LabelTable, ReadOptions, as_text
 from fertools.core import parquet_table
 from fertools.core.csv_table import CsvTable, read_csv
+from fertools.core.errors import InputError
 
 ALIASES = {
     "source_id": "source",
@@ -74,12 +76,22 @@ def write_parquet(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files
 
 def _labels(table: CsvTable) -> LabelTable:
     name = table.path.name
-    return LabelTable(name, _known(table.columns), [f"{name}:{line}" for line in table.lines])
+    columns = {known: table.columns[own] for own, known in _known_names(table).items()}
+    return LabelTable(name, columns, [f"{name}:{line}" for line in table.lines])
 
 
-def _known(columns: dict[str, list[str]]) -> dict[str, list[str]]:
-    names = {name: ALIASES.get(name, name) for name in columns}
+def _known_names(table: CsvTable) -> dict[str, str]:
+    """Return the name that fertools has for each column.
+
+    Raises:
+        InputError: several columns say which source or frame a row is about, and none of them has our name for it.
+    """
+    names = {name: ALIASES.get(name, name) for name in table.columns}
+    count = Counter(names.values())
     for name, known in names.items():
-        if list(names.values()).count(known) > 1 and name != known:
+        if name != known and count[known] > 1:
+            if known not in table.columns and "face_id" not in table.columns:
+                several = [own for own, other in names.items() if other == known]
+                raise InputError(f"{table.path.name}:1: the columns {' and '.join(several)} are all {known}; keep one")
             names[name] = name
-    return {names[name]: cells for name, cells in columns.items()}
+    return names

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -32,7 +33,7 @@ class LabelTable:
         name: the file's name, for messages about all of it.
         columns: name to cells, all of one length.
         places: file and line of each row, as `labels.csv:17`.
-        beyond: lines after the last frame of their video, which were left out.
+        beyond: lines after the last frame of their video, or about a face that was not found, which were left out.
         boxes: which face of its picture or frame each row is about; empty, or None for a row, where nothing says so.
     """
 
@@ -190,8 +191,7 @@ def read_json(path: Path) -> tuple[Any, str]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            name = next(name for name in names if names.count(name) > 1)
+            name = Counter(name for name, _ in pairs).most_common(1)[0][0]
             raise InputError(f"{path.name}: '{name}' stands twice in one object; keep one")
         return found
 
