@@ -90,8 +90,8 @@ def _check_twice(paths: Sequence[Path], tables: Sequence[LabelTable]) -> None:
         about = (frozenset(table.columns.get("source", ())), frozenset(table.columns.get("rater", ())), frozenset(said))
         if said and seen.setdefault(about, path) != path:
             raise InputError(
-                f"{seen[about]} and {path} are both about {table.columns['source'][0]}; give one of them, or say with "
-                "--source which video each is about"
+                f"{seen[about]} and {path} are both about {table.columns['source'][0]}; import them one after the "
+                "other, with the --source or the --rater of each"
             )
 
 

@@ -548,7 +548,7 @@ def _ls(*results: Any, **data: str) -> Made:
         (
             "affwild2",
             {f"{folder}/anna.txt": _lines("valence,arousal", "0.1,0.1") for folder in ("a", "b")},
-            f"are both about {ANNA}; give one of them",
+            f"are both about {ANNA}; import them one after the other",
         ),
         (
             "muse",
