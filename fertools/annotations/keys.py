@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 from typing import Literal
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.annotations.formats.filenames import name_files
 from fertools.annotations.formats.table import LabelTable
+from fertools.core.cells import composed
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -30,6 +34,10 @@ Integers = npt.NDArray[np.int64]
 
 _FRAMES = 2**31
 """More than any frame's number: a source's number times this plus a frame's number names the frame."""
+
+_OTHERS = ", and other rows are found by it; import rows that are found in different ways one after the other"
+_DIGITS = 18
+"""More than any frame's number has; Python refuses to read numbers of thousands."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def _by_face(faces: pa.Table, ids: Sequence[str], report: Report) -> Rows:
     lowered = pa.array([text.lower() for text in ids], pa.string())
     target = _numbers(pc.index_in(lowered, value_set=faces["face_id"].combine_chunks()))
     for row in np.flatnonzero(target < 0).tolist():
-        report(row, f"there is no face '{ids[row]}' in the manifest" if ids[row] else "the face_id is empty")
+        report(row, f"there is no face '{ids[row]}' in the manifest" if ids[row] else f"the face_id is empty{_OTHERS}")
     return Rows("face", target, np.arange(len(faces)), len(faces))
 
 
@@ -114,7 +122,7 @@ def find_sources(workspace: Workspace, sources: pa.Table, names: Sequence[str], 
 
 def count_rows_of_copies(workspace: Workspace, names: Sequence[str]) -> int:
     """Return how many of the names mean a source that is a copy of another: its faces stand under that one alone."""
-    sources = store.read_sources(workspace, ["source_id", "path", "status"])
+    sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded", "status"])
     numbers = find_sources(workspace, sources, names, lambda _row, _problem: None)
     return int(_copies(sources)[numbers[numbers >= 0]].sum())
 
@@ -122,9 +130,12 @@ def count_rows_of_copies(workspace: Workspace, names: Sequence[str]) -> int:
 class SourceFinder:
     """Finds sources by path, identifier, or any end of a path that only one source has.
 
+    A name may have backslashes, percent signs for other characters (`%20`), another Unicode form, or folders of another
+    machine before the whole path of a source. What is written exactly goes first.
+
     Args:
         workspace: whose paths are relative to its root.
-        sources: `source_id` and `path`.
+        sources: `source_id`, `path` and `frames_decoded`.
     """
 
     def __init__(self, workspace: Workspace, sources: pa.Table) -> None:
@@ -132,49 +143,90 @@ class SourceFinder:
         self._paths: list[str] = sources["path"].to_pylist()
         self._exact = {path: number for number, path in enumerate(self._paths)}
         self._ids = {name: number for number, name in enumerate(sources["source_id"].to_pylist())}
-        self._by_end: dict[int, dict[str, list[int]]] = {}
-        self._by_stem: dict[int, dict[str, list[int]]] = {}
+        self._written = {
+            name: self._ids[source_id]
+            for source_id, name in name_files(dict(zip(self._ids, self._paths, strict=True))).items()
+        }
+        self._frames: list[int | None] = sources["frames_decoded"].to_pylist()
+        self._by_upload: dict[str, list[str]] = defaultdict(list)
+        self._by_end: dict[tuple[int, bool], dict[str, list[int]]] = {}
 
     def find(self, name: str) -> int | str:
         """Return the number of the source called `name`, or what is wrong with the name."""
         if not name:
             return "the source is empty"
-        path = name.removeprefix(self._root).removeprefix("./")
-        if path in self._exact:
-            return self._exact[path]
-        if name.lower() in self._ids:
-            return self._ids[name.lower()]
-        fitting = self._ends(path.count("/") + 1).get(path, [])
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            first, second = (self._paths[number] for number in fitting[:2])
-            return f"'{name}' may be any of {len(fitting)} sources, such as {first} and {second}; give more of the path"
+        for spelling in dict.fromkeys((name, unquote(name), name.replace("\\", "/"), unquote(name).replace("\\", "/"))):
+            path = spelling.removeprefix(self._root).removeprefix("./")
+            if path in self._exact:
+                return self._exact[path]
+            if spelling.lower() in self._ids:
+                return self._ids[spelling.lower()]
+            fitting = self._fitting(composed(path))
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                first, second = (self._paths[number] for number in fitting[:2])
+                more = f"{len(fitting)} sources, such as {first} and {second}"
+                return f"'{name}' may be any of {more}; give more of the path"
         return f"there is no source '{name}'; give its path as `manifests/sources.parquet` has it, or the end of it"
 
-    def guess(self, path: PurePath) -> str:
-        """Return the path of the source that a file of labels is named like, with another suffix; else its stem."""
-        for parts in range(1, len(path.parts) + 1):
-            if parts not in self._by_stem:
-                ends = defaultdict(list)
-                for number, name in enumerate(self._paths):
-                    ends["/".join(PurePosixPath(name).with_suffix("").parts[-parts:])].append(number)
-                self._by_stem[parts] = ends
-            fitting = self._by_stem[parts].get("/".join((*path.parts[-parts:-1], path.stem)), [])
+    def path_of(self, name: str) -> str | None:
+        """Return the path of the source called `name`, None if there is none or several are."""
+        found = self.find(name)
+        return self._paths[found] if isinstance(found, int) else None
+
+    def frames_of(self, path: str) -> int | None:
+        """Return how many frames the source at a path in the sources table has, None if it was not decoded."""
+        return self._frames[self._exact[path]] if path in self._exact else None
+
+    def uploaded_as(self, name: str) -> str | None:
+        """Return the path of the source whose file an upload would call `name`, None if there is none or several."""
+        if not self._by_upload:
+            for path in self._paths:
+                self._by_upload[_uploaded(PurePosixPath(path).name)].append(path)
+        fitting = self._by_upload.get(_uploaded(name), [])
+        return fitting[0] if len(fitting) == 1 else None
+
+    def named_like(self, path: PurePath) -> str | None:
+        """Return the path of the source that a file of labels is named like, None if there is none or several are."""
+        if path.stem in self._written:
+            return self._paths[self._written[path.stem]]
+        parts = [*path.parts[:-1], path.stem]
+        for count in range(1, len(parts) + 1):
+            fitting = self._ends(count, stem=True).get(composed("/".join(parts[-count:])), [])
             if len(fitting) == 1:
                 return self._paths[fitting[0]]
             if not fitting:
                 break
-        return path.stem
+        return None
 
-    def _ends(self, parts: int) -> dict[str, list[int]]:
-        """Return the sources by the last `parts` parts of their paths."""
-        if parts not in self._by_end:
+    def _fitting(self, path: str) -> list[int]:
+        """Return the sources whose path is `path`, else those whose path ends in it, else those that it ends in."""
+        parts = path.split("/")
+        ending = self._ends(len(parts)).get(path, [])
+        if whole := [number for number in ending if self._paths[number].count("/") == len(parts) - 1]:
+            return whole
+        for count in range(len(parts) - 1, 1, -1) if not ending else ():
+            fitting = self._ends(count).get("/".join(parts[-count:]), [])
+            if whole := [number for number in fitting if self._paths[number].count("/") == count - 1]:
+                return whole
+        return ending
+
+    def _ends(self, parts: int, *, stem: bool = False) -> dict[str, list[int]]:
+        """Return the sources by the last `parts` parts of their paths, without their suffix if `stem`."""
+        if (parts, stem) not in self._by_end:
             ends = defaultdict(list)
             for number, path in enumerate(self._paths):
-                ends["/".join(path.split("/")[-parts:])].append(number)
-            self._by_end[parts] = ends
-        return self._by_end[parts]
+                own = PurePosixPath(path)
+                names = (own.with_suffix("") if stem and own.suffix else own).as_posix().split("/")
+                ends[composed("/".join(names[-parts:]))].append(number)
+            self._by_end[parts, stem] = ends
+        return self._by_end[parts, stem]
+
+
+def _uploaded(name: str) -> str:
+    """Return a file's name as web servers keep it: without spaces and signs."""
+    return re.sub(r"[^-\w.]", "", composed(name).strip().replace(" ", "_"))
 
 
 def _find_frames(sources: pa.Table, source: Integers, texts: Sequence[str], report: Report) -> Integers:
@@ -184,12 +236,13 @@ def _find_frames(sources: pa.Table, source: Integers, texts: Sequence[str], repo
     frames = np.full(len(texts), -1, np.int64)
     for row, text in enumerate(texts):
         if not (text.isascii() and text.isdigit()):
-            report(row, f"frame_index '{text}' is not a whole number from 0")
-        elif source[row] >= 0 and not int(text) < decoded[source[row]]:
+            problem = f"'{text}' is not a whole number from 0" if text else f"is empty{_OTHERS}"
+            report(row, f"frame_index {problem}")
+        elif source[row] >= 0 and (len(text) > _DIGITS or not int(text) < decoded[source[row]]):
             path, count = paths[int(source[row])].as_py(), max(0, int(decoded[source[row]]))
             report(row, f"{path} has no frame {text}, since it has {count} frames and the first is 0")
         else:
-            frames[row] = int(text) if source[row] >= 0 else -1
+            frames[row] = int(text[:_DIGITS]) if source[row] >= 0 else -1
     return frames
 
 

@@ -16,11 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.annotations.formats.plain import read_plain_csv
-from fertools.annotations.formats.table import LabelTable, ReadOptions
+from fertools.annotations.formats.plain import read_plain
+from fertools.annotations.formats.table import LabelTable
 from fertools.annotations.keys import KEY_COLUMNS, Key, Rows, count_rows_of_copies, find_key, match_rows
-from fertools.annotations.moments import place_in_time
+from fertools.annotations.moments import is_by_time, place_in_time
 from fertools.annotations.prior import without_priors
+from fertools.annotations.rated import RatingsSummary, record_ratings
+from fertools.annotations.regions import place_in_frame
+from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon
 from fertools.core.workspace import Workspace
@@ -48,7 +51,9 @@ class ImportSummary:
         priors_dropped: faces whose prior valence and arousal went, because it belonged to another emotion.
         rows_of_copies: rows that label nothing because they name a file that is a copy of another, whose faces stand
             under that one; `manifests/sources.parquet` says which.
+        beyond: lines after the last frame of their video, and boxes around no face that was found, which say nothing.
         ignored: columns of the file that mean nothing here.
+        lookalikes: people whose identifiers differ only in case or Unicode form, as `Anna / anna`; they may be one.
     """
 
     rows: int
@@ -58,11 +63,15 @@ class ImportSummary:
     changed: int
     priors_dropped: int
     rows_of_copies: int
+    beyond: int
     ignored: tuple[str, ...]
+    lookalikes: tuple[str, ...] = ()
 
 
-def import_labels(workspace: Workspace, csv_path: Path, *, key: Literal["auto"] | Key = "auto") -> ImportSummary:
-    """Apply the labels of a table to the faces of the manifest.
+def import_labels(
+    workspace: Workspace, path: Path, *, key: Literal["auto"] | Key = "auto"
+) -> ImportSummary | RatingsSummary:
+    """Apply the labels of a table to the faces of the manifest, or what single raters said to the log of ratings.
 
     Rows are found by one kind of key: `face_id`; `source` and `frame_index`; or `source` alone, for all faces of a
     source. A source is named by its path as in the sources table, by any end of that path that no other source
@@ -70,17 +79,47 @@ def import_labels(workspace: Workspace, csv_path: Path, *, key: Literal["auto"] 
     `arousal` (both or neither), `intensity` and `subject_id`. An empty cell leaves what is there.
 
     Origins become `import:` and the file's name; `subject_origin` becomes `dataset`, since a table of people comes
-    with a dataset, and no person has looked at these faces here.
+    with a dataset, and no person has looked at these faces here. With a column `rater`, the
+    manifest does not change.
 
     Args:
         workspace: whose manifest.
-        csv_path: UTF-8, cells parted by comma, semicolon or tab.
+        path: CSV in UTF-8, cells parted by comma, semicolon or tab; or Parquet.
         key: which kind of key; `auto` takes the most specific one that the header allows.
 
     Raises:
         InputError: something in the file is wrong; the message has the first line that is, and how many more are.
     """
-    return apply_labels(workspace, read_plain_csv(csv_path, ReadOptions("")), key=key)
+    return apply_table(workspace, read_plain(path), key=key)
+
+
+def apply_table(
+    workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto"
+) -> ImportSummary | RatingsSummary:
+    """Apply a table: labels to the manifest, or what single raters said to the log of ratings.
+
+    Columns without a single value say nothing, whatever they are called.
+
+    Args:
+        workspace: whose manifest and log.
+        table: what a file, or several, say.
+        key: which kind of key; `auto` takes the most specific one that the columns allow.
+
+    Raises:
+        InputError: something in the table is wrong; nothing was applied.
+    """
+    optional = {"frame_index", "pts_s", "end_s", "rater"} | (
+        {"face_id"} if any(table.columns.get("source", ())) else set()
+    )
+    given = {name: cells for name, cells in table.columns.items() if any(cells) or name not in optional}
+    table = replace(table, columns=given if len(table) else table.columns)
+    if not table.columns:
+        raise InputError(f"{table.name}: it holds no labels; nothing was applied")
+    if "rater" not in table.columns:
+        return apply_labels(workspace, table, key=key)
+    if not all(table.columns["rater"]):
+        raise InputError(f"{table.name}: some rows have a rater and some have none; import them one after the other")
+    return record_ratings(workspace, table, key=key)
 
 
 def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> ImportSummary:
@@ -102,11 +141,14 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         problems = _Problems()
         rows_read, names = len(table), tuple(table.columns)
         named = list(table.columns.get("source", ()))
-        by_time = not {"face_id", "frame_index"} & set(names) and {"source", "pts_s"} <= set(names)
+        by_time = is_by_time(table)
+        keys = ("source", "pts_s", "end_s") if by_time else KEY_COLUMNS[find_key(table, key)]
         if by_time:
             table = place_in_time(workspace, faces, table, LABEL_COLUMNS, problems.add)
-            problems.refuse()
-        chosen = find_key(table, key)
+        elif any(table.boxes):
+            table = place_in_frame(workspace, faces, table, problems.add)
+        problems.refuse()
+        chosen, beyond = find_key(table, key), table.beyond
         given = [name for name in LABEL_COLUMNS if name in table.columns]
         if not given:
             raise InputError(f"{table.name}:1: no column of labels; give one or more of {', '.join(LABEL_COLUMNS)}")
@@ -120,10 +162,14 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         _check_repeats(table, rows, values, report)
         problems.refuse()
         after, summary = _applied(faces, table, rows, values, chosen)
-        known = {*LABEL_COLUMNS, *KEY_COLUMNS[chosen], *(("source", "pts_s", "end_s") if by_time else ())}
-        ignored = tuple(name for name in names if name not in known)
-        copies = count_rows_of_copies(workspace, named) if chosen != "face_id" or by_time else 0
-        summary = replace(summary, rows=rows_read, rows_of_copies=copies, ignored=ignored)
+        ignored = tuple(name for name in names if name not in (*LABEL_COLUMNS, *keys))
+        copies = count_rows_of_copies(workspace, named) if "source" in keys else 0
+        people = (
+            find_lookalikes(filter(None, pc.unique(after["subject_id"]).to_pylist())) if "subject_id" in given else ()
+        )
+        summary = replace(
+            summary, rows=rows_read, rows_of_copies=copies, beyond=beyond, ignored=ignored, lookalikes=people
+        )
         if summary.changed:
             store.write_table(workspace.manifest, FACES, after)
     return summary
@@ -193,7 +239,10 @@ def _check_pairs(table: LabelTable, values: dict[str, Cells], report: Callable[[
     for row, (valence, arousal) in enumerate(pairs):
         if (valence is None) != (arousal is None) and bool(texts["valence"][row]) != bool(texts["arousal"][row]):
             there, lacking = ("valence", "arousal") if arousal is None else ("arousal", "valence")
-            report(row, f"{there} without {lacking}, and one means nothing without the other; give both or neither")
+            report(
+                row,
+                f"{there} without {lacking}, and the manifest holds both or neither; give both, or one as a --rater's",
+            )
 
 
 def _check_repeats(table: LabelTable, rows: Rows, values: dict[str, Cells], report: Callable[[int, str], None]) -> None:
@@ -244,6 +293,7 @@ def _applied(
         changed=int(differs(faces, after, LAYERS).sum()),
         priors_dropped=int(dropped.sum()),
         rows_of_copies=0,
+        beyond=0,
         ignored=(),
     )
     return after, summary

@@ -23,6 +23,12 @@ LONE_STEP_S = 0.04
 _ROUNDING_S = 1e-6
 
 
+def is_by_time(table: LabelTable) -> bool:
+    """Return whether the rows of a table are about times in sources, and not about faces or frames."""
+    names = set(table.columns)
+    return not {"face_id", "frame_index"} & names and {"source", "pts_s"} <= names
+
+
 def place_in_time(
     workspace: Workspace,
     faces: pa.Table,
@@ -42,7 +48,7 @@ def place_in_time(
         labels: the columns that are taken over.
         report: called with the place and what is wrong there.
     """
-    sources = store.read_sources(workspace, ["source_id", "path"])
+    sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded"])
     source = find_sources(
         workspace, sources, table.columns["source"], lambda row, text: report(table.places[row], text)
     )

@@ -7,8 +7,8 @@ they say, so that a file that is imported again adds nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.annotations.events import Event, Known, check_rater, parse_event
-from fertools.annotations.formats.table import AXES, LabelTable
-from fertools.annotations.keys import Rows, find_key, find_sources, match_rows
+from fertools.annotations.formats.table import AXES, LabelTable, joined
+from fertools.annotations.keys import Key, Rows, find_key, find_sources, match_rows
 from fertools.annotations.log import Batch, RatingLog
+from fertools.annotations.moments import is_by_time, place_in_time
+from fertools.annotations.regions import place_in_frame
+from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.hashing import fingerprint
 from fertools.core.vocabulary import load_lexicon
@@ -40,7 +43,9 @@ class RatingsSummary:
         faces: faces that somebody rated or named.
         traced: videos that somebody traced.
         events: acts that are new in the log; 0 the second time.
-        beyond: rows of a time after the video's end, which say nothing.
+        beyond: rows of a time after the video's end, and boxes around no face that was found, which say nothing.
+        ignored: columns of the files that the log of ratings has no place for.
+        lookalikes: raters whose names differ only in case or Unicode form, as `Ann / ann`; they may be one.
     """
 
     rows: int
@@ -49,32 +54,47 @@ class RatingsSummary:
     traced: int
     events: int
     beyond: int
+    ignored: tuple[str, ...]
+    lookalikes: tuple[str, ...]
 
 
-def record_ratings(workspace: Workspace, table: LabelTable) -> RatingsSummary:
+def record_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> RatingsSummary:
     """Add the answers of a table with raters to the log; all of them or none.
 
-    Rows by time become traces, an axis at a time; others become clicks and names of faces.
+    Valence and arousal at times become traces, an axis at a time. What holds for a span, and emotions at a time, become
+    clicks on the faces that are shown then, as does all that is not by time.
 
     Args:
         workspace: whose log.
         table: `rater`, a key, and `valence`, `arousal` or `emotion`.
+        key: which kind of key; `auto` takes the most specific one that the columns allow.
 
     Raises:
         InputError: something in the table is wrong; the message has its place.
     """
-    faces = store.read_faces(workspace, ["face_id", "source_id", "frame_index", "pts_s", "status"])
+    faces = store.read_faces(workspace, ["face_id", "source_id", "frame_index", "pts_s", "status", "box"])
     for row, rater in enumerate(table.columns["rater"]):
         _at(table, row, check_rater, rater)
     values = {axis: _numbers(table, axis) for axis in AXES}
     if not np.isfinite(np.stack(list(values.values()))).any() and not any(table.columns.get("emotion", ())):
         raise InputError(f"{table.name}: no row says valence, arousal or emotion; nothing was applied")
-    if "face_id" not in table.columns and "frame_index" not in table.columns and "pts_s" in table.columns:
-        events, beyond = _traces(workspace, table, values)
+    if by_time := is_by_time(table):
+        clicked = _held(workspace, faces, table)
+        at = {axis: np.where(_is_point(table), values[axis], np.nan) for axis in AXES}
+        events, beyond = _traces(workspace, table, at)
     else:
-        events, beyond = _clicks(workspace, faces, table, values), 0
+        clicked, events, beyond = table, {}, table.beyond
+        if any(table.boxes):
+            clicked = place_in_frame(workspace, faces, table, _refuse)
+            beyond = clicked.beyond
+    if len(clicked):
+        clicks = _clicks(workspace, faces, clicked, {axis: _numbers(clicked, axis) for axis in AXES}, key)
+        for rater, acts in clicks.items():
+            events.setdefault(rater, []).extend(acts)
     with RatingLog(workspace.ratings_log) as log:
         receipts = log.append_batches([Batch(rater, acts) for rater, acts in events.items()])
+        names = [name for (name,) in log.connection.execute("SELECT DISTINCT rater FROM events")]
+    known = {"rater", "emotion", *AXES, "source", *(("pts_s", "end_s") if by_time else ("face_id", "frame_index"))}
     added = [event for receipt in receipts for event in receipt.added]
     every = [event for acts in events.values() for event in acts]
     return RatingsSummary(
@@ -84,16 +104,47 @@ def record_ratings(workspace: Workspace, table: LabelTable) -> RatingsSummary:
         traced=len({event.body["source"] for event in every if event.kind == "take"}),
         events=len(added),
         beyond=beyond,
+        ignored=tuple(name for name in table.columns if name not in known),
+        lookalikes=find_lookalikes(names),
     )
 
 
+def _refuse(place: str, message: str) -> None:
+    raise InputError(f"{place}: {message}; nothing was applied")
+
+
+def _is_point(table: LabelTable) -> npt.NDArray[np.bool_]:
+    """Return which rows are about a moment and not a span."""
+    return np.array([not end for end in table.columns.get("end_s", [""] * len(table))], bool)
+
+
+def _held(workspace: Workspace, faces: pa.Table, table: LabelTable) -> LabelTable:
+    """Return by face what a table by time says of spans, and which emotions it says are shown at moments."""
+    point = _is_point(table)
+    tables = []
+    for rater in dict.fromkeys(table.columns["rater"]):
+        rows = [row for row, name in enumerate(table.columns["rater"]) if name == rater]
+        columns = {
+            name: ["" if name in AXES and point[row] else cells[row] for row in rows]
+            for name, cells in table.columns.items()
+        }
+        own = LabelTable(table.name, columns, [table.places[row] for row in rows])
+        placed = place_in_time(workspace, faces, own, ("emotion", *AXES), _refuse)
+        tables.append(replace(placed, columns={**placed.columns, "rater": [rater] * len(placed)}))
+    return joined(tables)
+
+
 def _clicks(
-    workspace: Workspace, faces: pa.Table, table: LabelTable, values: dict[str, npt.NDArray[np.float64]]
+    workspace: Workspace,
+    faces: pa.Table,
+    table: LabelTable,
+    values: dict[str, npt.NDArray[np.float64]],
+    wanted: Literal["auto"] | Key,
 ) -> dict[str, list[Event]]:
     def report(row: int, message: str) -> None:
-        raise InputError(f"{table.places[row]}: {message}; nothing was applied")
+        _refuse(table.places[row], message)
 
-    key = find_key(table, "auto")
+    key = find_key(table, wanted)
     rows = match_rows(workspace, faces, table, key, report)
     faces_of = _faces_of(faces, rows)
     lexicon = load_lexicon(workspace.root)
@@ -138,7 +189,7 @@ def _traces(
     workspace: Workspace, table: LabelTable, values: dict[str, npt.NDArray[np.float64]]
 ) -> tuple[dict[str, list[Event]], int]:
     def report(row: int, message: str) -> None:
-        raise InputError(f"{table.places[row]}: {message}; nothing was applied")
+        _refuse(table.places[row], message)
 
     sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded", "duration_s"])
     source = find_sources(workspace, sources, table.columns["source"], report)

@@ -73,9 +73,10 @@ def command(
 
     --va, --emotion or both open the rating page in the browser. With --prior, or LABELS.csv, no page is opened.
 
-    LABELS.csv has a header; one column says which faces (face_id, or source and frame_index, or source), the others
-    are emotion, valence, arousal, intensity and subject_id. A mistake anywhere is reported with its line, and nothing
-    of that file is applied. --prior marks what it fills with va_origin = prior.
+    LABELS.csv (or .parquet) has a header; one column says which faces (face_id, or source and frame_index, or source),
+    the others are emotion, valence, arousal, intensity and subject_id. With a column rater, the answers go to the log
+    of ratings. A mistake anywhere is reported with its line, and nothing of that file is applied. --prior marks what it
+    fills with va_origin = prior.
     """
     from fertools.core.errors import InputError
 

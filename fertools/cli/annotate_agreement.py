@@ -33,9 +33,17 @@ MEASURES = {
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--worst", type=int, default=10, show_default=True, help="How many of the worst items to name.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all estimates there.")
+@click.option("--overwrite", is_flag=True, help="With --csv: replace a file that is there.")
 @json_option
 def command(
-    folder: Path, raters: tuple[str, ...], bootstrap: int, seed: int, worst: int, csv_path: Path | None, as_json: bool
+    folder: Path,
+    raters: tuple[str, ...],
+    bootstrap: int,
+    seed: int,
+    worst: int,
+    csv_path: Path | None,
+    overwrite: bool,
+    as_json: bool,
 ) -> int:
     """Say how far raters agree: CCC, PCC, ICC(2,1), ICC(2,k), ICC(3,k) and Krippendorff's alpha.
 
@@ -46,11 +54,11 @@ def command(
     from dataclasses import asdict
 
     from fertools.annotations.agreement import measure_agreement
-    from fertools.core import files
+    from fertools.core.outputs import write_outputs
 
     found = measure_agreement(open_workspace(folder), raters=raters, replicates=bootstrap, seed=seed, worst=worst)
     if csv_path is not None:
-        files.write_text(csv_path, _as_csv(found.estimates))
+        write_outputs({csv_path: _as_csv(found.estimates)}, csv_path.parent, overwrite=overwrite)
     if as_json:
         import json
 

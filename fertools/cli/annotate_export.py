@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.cli.options import fields_of, json_option, open_workspace, print_result, workspace_option
 
 
 @click.command("export")
@@ -16,16 +16,18 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 )
 @workspace_option
 @click.option("--classes", default=None, metavar="A,B,...", help="Expressions in the order of the format's numbers.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @json_option
-def command(format_name: str, out: Path, folder: Path, classes: str | None, as_json: bool) -> int:
+def command(format_name: str, out: Path, folder: Path, classes: str | None, overwrite: bool, as_json: bool) -> int:
     """Write the labels of the manifest as FORMAT, the same formats as `fertools annotate import` reads.
 
     csv, parquet, affectnet, cvat and label-studio write one file; affwild2, afew-va, recola, sewa, elan and muse write
-    a file per video below a folder.
+    a file per video below a folder, named like the video. A file that is there with other content is not replaced,
+    unless with --overwrite.
     """
     from fertools.annotations.exchange import export_annotations
 
     order = [name.strip() for name in classes.split(",")] if classes is not None else None
-    written = export_annotations(open_workspace(folder), format_name, out, classes=order)
-    print_result({"out": str(out), "files": len(written)}, as_json)
+    summary = export_annotations(open_workspace(folder), format_name, out, classes=order, overwrite=overwrite)
+    print_result(fields_of(summary) | {"files": len(summary.files)}, as_json)
     return 0

@@ -18,6 +18,7 @@ from fertools.cli.options import fields_of, json_option, open_workspace, print_r
 @click.option("--source", default=None, help="The video the files are about.  [default: the one they are named like]")
 @click.option("--axis", default=None, metavar="valence|arousal", help="Of files that do not say which they hold.")
 @click.option("--classes", default=None, metavar="A,B,...", help="Expressions in the order of the format's numbers.")
+@click.option("--rater", default=None, metavar="NAME", help="Whose answers they are, of files that do not say so.")
 @json_option
 def command(
     format_name: str,
@@ -26,6 +27,7 @@ def command(
     source: str | None,
     axis: str | None,
     classes: str | None,
+    rater: str | None,
     as_json: bool,
 ) -> int:
     """Read files of FORMAT: csv, parquet, affwild2, afew-va, affectnet, recola, sewa, elan, cvat, label-studio, muse.
@@ -36,7 +38,9 @@ def command(
     from fertools.annotations.exchange import import_annotations
 
     order = [name.strip() for name in classes.split(",")] if classes is not None else None
-    summary = import_annotations(open_workspace(folder), format_name, paths, source=source, axis=axis, classes=order)
+    summary = import_annotations(
+        open_workspace(folder), format_name, paths, source=source, axis=axis, classes=order, rater=rater
+    )
     result: dict[str, Any] = fields_of(summary)
     print_result(result, as_json)
     return 0

@@ -1,6 +1,7 @@
 """Reading a table that a person made: CSV with a header, in the forms that spreadsheets write.
 
-UTF-8 with or without a byte order mark; cells parted by commas, semicolons or tabs, whichever the header has most of.
+UTF-8 with or without a byte order mark; cells parted by commas, semicolons or tabs, whichever the header has most of,
+or by what a first line `sep=;` of Excel says. Columns without a name are left out, since nothing says what they hold.
 Every cell keeps the number of the line it began in, so that a complaint can point at it.
 """
 
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from fertools.core.cells import read_cell
 from fertools.core.errors import InputError
 
 DELIMITERS = (",", ";", "\t")
@@ -22,7 +25,7 @@ class CsvTable:
 
     Attributes:
         path: the file.
-        columns: the header's names, stripped and in lower case, to the column's cells, stripped; "" is empty.
+        columns: the header's names, stripped and in lower case, to the column's cells as `read_cell` reads them.
         lines: the line of the file that each row begins in, from 1; the header is usually line 1.
     """
 
@@ -47,15 +50,16 @@ def read_csv(path: Path) -> CsvTable:
         raise InputError(f"{path.name}:{line}: this is not UTF-8; save the table as CSV in UTF-8") from error
     header, rows, lines = _rows(path, text)
     for name in header:
-        if header.count(name) > 1:
+        if name and header.count(name) > 1:
             raise InputError(f"{path.name}:1: the column '{name}' is there twice; keep one")
     cells = list(zip(*rows, strict=True)) if rows else [()] * len(header)
-    return CsvTable(path, {name: [*column] for name, column in zip(header, cells, strict=True)}, lines)
+    return CsvTable(path, {name: [*column] for name, column in zip(header, cells, strict=True) if name}, lines)
 
 
 def _rows(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int]]:
     first = text.lstrip().split("\n", 1)[0]
-    delimiter = max(DELIMITERS, key=first.count)
+    told = re.fullmatch(r"sep=(.)\s*", first, re.IGNORECASE)
+    delimiter = told[1] if told else max(DELIMITERS, key=first.count)
     # Not str.splitlines, which also ends lines at characters that a cell may hold.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
@@ -65,11 +69,15 @@ def _rows(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int]]
     try:
         for cells in reader:
             begun, line = line, reader.line_num + 1
-            row = [cell.strip() for cell in cells]
-            if not any(row):
-                continue
             if header is None:
-                header = [name.lower() for name in row]
+                names = _without_tail([name.strip().lower() for name in cells], 0)
+                if told and names:
+                    told = None
+                elif names:
+                    header = names
+                continue
+            row = _without_tail([read_cell(cell) for cell in cells], len(header))
+            if not any(row):
                 continue
             if len(row) != len(header):
                 raise InputError(
@@ -82,3 +90,11 @@ def _rows(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int]]
     if header is None:
         raise InputError(f"{path} is empty; give a table whose first line names its columns")
     return header, rows, lines
+
+
+def _without_tail(cells: list[str], least: int) -> list[str]:
+    """Return cells without empty ones at the end, which spreadsheets add, down to a number of them."""
+    count = len(cells)
+    while count > least and not cells[count - 1]:
+        count -= 1
+    return cells[:count]

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fertools.annotations.answers import answers
 from fertools.annotations.labels import ImportSummary, import_labels
+from fertools.annotations.log import RatingLog
 from fertools.annotations.prior import fill_prior
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests.validation import validate
+from tests.cli.conftest import Run
+from tests.cli.conftest import fertools as fertools
 from tests.manifests.rows import Row, build, face, faces_of, identify, source
 
 A, B, C, D = (identify(name) for name in "abcd")
@@ -36,7 +42,9 @@ def workspace(tmp_path: Path) -> Workspace:
 def _import(workspace: Workspace, text: str, **options: Any) -> ImportSummary:
     path = workspace.root / "labels.csv"
     path.write_text(text, encoding="utf-8")
-    return import_labels(workspace, path, **options)
+    summary = import_labels(workspace, path, **options)
+    assert isinstance(summary, ImportSummary)
+    return summary
 
 
 def _cells(workspace: Workspace, *names: str) -> dict[str, tuple[Any, ...]]:
@@ -65,6 +73,7 @@ def test_labels_by_face_reach_that_face_with_their_origin(workspace: Workspace) 
         changed=1,
         priors_dropped=0,
         rows_of_copies=0,
+        beyond=0,
         ignored=(),
     )
     row = faces_of(workspace)[A]
@@ -159,7 +168,7 @@ def test_ratings_replace_a_prior_and_another_emotion_drops_it(workspace: Workspa
             f"face_id,valence,arousal\n{A},1.4,0\n",
             r"labels.csv:2: valence 1.4 is outside \[-1, 1\]; nothing was applied",
         ),
-        (f"face_id,valence,arousal\n{A},nan,0\n", "labels.csv:2: valence nan is outside"),
+        (f"face_id,valence,arousal\n{A},nan,0\n", "labels.csv:2: arousal without valence"),
         (f"face_id,valence,arousal\n{A},0.1,inf\n", "labels.csv:2: arousal inf is outside"),
         (f"face_id;valence;arousal\n{A};0,5;0\n", "labels.csv:2: valence '0,5' is not a number"),
         (f"face_id,valence,arousal\n{A},0.1,\n", "labels.csv:2: valence without arousal"),
@@ -185,6 +194,7 @@ def test_ratings_replace_a_prior_and_another_emotion_drops_it(workspace: Workspa
         ),
         (f"face_id,emotion\n{A},oops\n{B},oops\n", "labels.csv:2: .*1 more line is wrong too"),
         ("emotion\nanger\n", "labels.csv:1: no column says which faces"),
+        ("file,image,emotion\nx/clip.mp4,y/clip.mp4,sad\n", "labels.csv:1: the columns file and image are all source"),
         ("frame_index,emotion\n1,anger\n", "labels.csv:1: no column says which faces"),
         (f"face_id,mood\n{A},anger\n", "labels.csv:1: no column of labels"),
     ],
@@ -224,3 +234,59 @@ def test_any_table_does_what_a_loop_over_it_does(tmp_path_factory: pytest.TempPa
                 row.update(valence=valence, arousal=arousal, va_origin="import:t.csv")
     import_labels(workspace, path)
     assert faces_of(workspace) == expected
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "null", "NA", "N/A", "<NA>"])
+def test_words_for_nothing_are_no_people_and_no_raters(workspace: Workspace, word: str) -> None:
+    summary = _import(workspace, f"face_id,subject_id,rater\n{A},{word},{word}\n{C},3.0,{word}\n")
+    cells = _cells(workspace, "subject_id", "subject_origin")
+    assert cells[A] == ("anna", "folder")
+    assert cells[C] == ("3", "dataset")
+    assert summary.labelled == {"subject_id": 1}
+    assert not workspace.ratings_log.exists()
+
+
+def test_people_of_names_that_look_alike_are_reported(workspace: Workspace) -> None:
+    """They may be one person, whom a split would put on both sides."""
+    assert _import(workspace, f"face_id,subject_id\n{A},Ben\n{C},dora\n").lookalikes == ("Ben / ben",)
+    assert _import(workspace, f"face_id,emotion\n{A},sad\n").lookalikes == ()
+
+
+RATED = "source,frame_index,valence,arousal,rater,intensity\nx/clip.mp4,5,0.25,0.5,R1,1\nx/clip.mp4,5,0.75,0.5,r1,1\n"
+
+
+@pytest.mark.parametrize("words", [("annotate",), ("annotate", "import", "csv")])
+def test_both_commands_put_what_a_rater_says_into_the_log(
+    workspace: Workspace, fertools: Run, words: tuple[str, ...]
+) -> None:
+    path = workspace.root / "r.csv"
+    path.write_text(RATED)
+    before = workspace.manifest.read_bytes()
+    ended = fertools(*words, path, "-w", workspace.root, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out) == {
+        "rows": 2,
+        "raters": ["R1", "r1"],
+        "faces": 1,
+        "traced": 0,
+        "events": 2,
+        "beyond": 0,
+        "ignored": ["intensity"],
+        "lookalikes": ["R1 / r1"],
+    }
+    assert workspace.manifest.read_bytes() == before
+    with RatingLog(workspace.ratings_log) as log:
+        said = [(row["rater"], row["face_id"], row["valence"]) for row in answers(log).to_pylist()]
+    assert said == [("R1", C, 0.25), ("r1", C, 0.75)]
+
+
+def test_both_commands_read_parquet(workspace: Workspace, fertools: Run) -> None:
+    """Frames with a gap are floats there, and gaps of other numbers are NaN."""
+    table = pd.DataFrame(
+        {"source": ["x/clip.mp4"] * 2, "frame_index": [5.0, 0.0], "valence": [0.5, np.nan], "arousal": [0.25, np.nan]}
+    )
+    table.to_parquet(workspace.root / "t.parquet")
+    ended = fertools("annotate", workspace.root / "t.parquet", "-w", workspace.root)
+    assert ended.code == 0, ended.err
+    cells = _cells(workspace, "valence", "arousal")
+    assert (cells[A], cells[C]) == ((None, None), (0.5, 0.25))

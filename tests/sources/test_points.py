@@ -47,7 +47,7 @@ def test_a_path_through_a_link_is_the_same_file(tmp_path: Path) -> None:
     [
         ([f"a.png,,{NUMBERS}"], HEADER.replace("nose_y", "nose_z"), "no column 'nose_y'"),
         ([f"a.png,,{NUMBERS}", f"b.png,,{NUMBERS[:-2]}ten"], HEADER, r"points\.csv:3: .*not a number"),
-        ([f"a.png,,{NUMBERS[:-2]}nan"], HEADER, r"points\.csv:2: .*not finite"),
+        ([f"a.png,,{NUMBERS[:-2]}inf"], HEADER, r"points\.csv:2: .*not finite"),
         ([f"a.png,first,{NUMBERS}"], HEADER, r"points\.csv:2: .*not a number"),
         ([f"a.png,,{NUMBERS}", f"./a.png,,{NUMBERS}"], HEADER, r"points\.csv:3: .*already"),
     ],

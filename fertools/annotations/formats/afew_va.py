@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import by_source, records
+from fertools.annotations.formats.rows import Files, by_source, records
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, read_json
-from fertools.core import files
 from fertools.core.errors import InputError
 
 SCALE = 10
@@ -32,6 +31,12 @@ def read_afew_va(path: Path, options: ReadOptions) -> LabelTable:
         raise InputError(f'{path.name}:1: there is no object "frames" with a frame each; give another format')
     lines = {match[1]: text.count("\n", 0, match.start()) + 1 for match in re.finditer(r'"(\d+)"\s*:\s*\{', text)}
     rows = Rows(path)
+    source = options.medium(path)
+    named = options.named(str(content.get("video_id", "")))
+    if options.source is None and named not in (None, source):
+        raise InputError(
+            f"{path.name}: its video_id means {named}, and its name {source}; say with --source which it is"
+        )
     for name, frame in frames.items():
         line = lines.get(name, 1)
         if not name.isdigit() or not isinstance(frame, dict):
@@ -42,22 +47,21 @@ def read_afew_va(path: Path, options: ReadOptions) -> LabelTable:
             if isinstance(value, bool) or not isinstance(value, int | float) or not -SCALE <= value <= SCALE:
                 raise InputError(f"{path.name}:{line}: {axis} of frame {name} is {value}, not a number in [-10, 10]")
             values[axis] = value / SCALE
-        rows.add(line, source=options.source, frame_index=int(name), **values)
+        rows.add(line, source=source, frame_index=int(name), **values)
     return rows.table()
 
 
-def write_afew_va(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write `VIDEO.json` below `out` for each video with valence and arousal; landmarks are not written.
+def write_afew_va(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return `VIDEO.json` for each video; landmarks are not written.
 
     Raises:
         InputError: two faces of a frame differ.
     """
-    written = []
-    for name, frames in by_source(faces[faces["valence"].notna()], AXES, "AFEW-VA"):
+    written: Files = {}
+    for name, frames in by_source(faces, AXES, "AFEW-VA"):
         content = {
             f"{int(row['frame_index']):05d}": {axis: float(row[axis]) * SCALE for axis in AXES}
             for row in records(frames)
         }
-        written.append(out / f"{name}.json")
-        files.write_text(written[-1], json.dumps({"video_id": Path(name).name, "frames": content}, indent=1) + "\n")
+        written[f"{name}.json"] = json.dumps({"video_id": name, "frames": content}, indent=1) + "\n"
     return written

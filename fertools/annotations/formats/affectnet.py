@@ -15,9 +15,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import records
-from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, face_of, number
-from fertools.core import files
+from fertools.annotations.formats.rows import Files, records
+from fertools.annotations.formats.table import (
+    AXES,
+    Box,
+    LabelTable,
+    ReadOptions,
+    Rows,
+    as_text,
+    face_of,
+    number,
+    read_box,
+)
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 
@@ -25,6 +34,7 @@ MISSING = -2
 NO_EXPRESSION = 3
 """How many numbers after the classes are no expression: none, uncertain, no face."""
 _PATH = "subdirectory_filepath"
+_BOX = ("face_x", "face_y", "face_width", "face_height")
 
 
 def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
@@ -48,8 +58,10 @@ def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
             )
         point = [number(value, path, line, axis) for axis, value in zip(AXES, values, strict=True)]
         face_id = face_of(picture)
+        box = [table.columns[name][len(rows)] for name in _BOX] if set(_BOX) <= set(table.columns) else [""]
         rows.add(
             line,
+            _box(path, line, box) if all(box) and not face_id else None,
             **({"face_id": face_id} if face_id else {"source": picture}),
             emotion=classes[int(code)] if code < len(classes) else None,
             **{axis: None if MISSING in point else value for axis, value in zip(AXES, values, strict=True)},
@@ -57,8 +69,13 @@ def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
     return rows.table()
 
 
-def write_affectnet(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write one row per crop, whole crops as boxes.
+def _box(path: Path, line: int, cells: list[str]) -> Box:
+    x, y, width, height = (number(cell, path, line, name) for cell, name in zip(cells, _BOX, strict=True))
+    return read_box(f"{path.name}:{line}", x, y, x + width, y + height)
+
+
+def write_affectnet(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return one row per crop, whole crops as boxes.
 
     Raises:
         InputError: the classes' order was not given, or an expression is not among them.
@@ -76,8 +93,7 @@ def write_affectnet(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | N
             code = order.index(row["emotion"])
         point = [MISSING if row[axis] is None else as_text(row[axis]) for axis in AXES]
         writer.writerow([row["crop"], 0, 0, row["size_px"], row["size_px"], "", code, *point])
-    files.write_text(out, stream.getvalue())
-    return [out]
+    return {"": stream.getvalue()}
 
 
 def _checked(classes: tuple[str, ...] | None) -> tuple[str, ...]:

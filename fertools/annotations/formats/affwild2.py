@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import by_source, records
+from fertools.annotations.formats.rows import Files, by_source, records
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, number, read_text
-from fertools.core import files
 from fertools.core.errors import InputError
 
 MISSING = -5
@@ -30,10 +29,16 @@ def read_affwild2(path: Path, options: ReadOptions) -> LabelTable:
     lines = read_text(path).splitlines()
     head = [name.strip().lower() for name in (lines or [""])[0].split(",")]
     rows = Rows(path)
+    source = options.medium(path)
+    frames, beyond = options.sources.frames_of(source), 0
     for line, text in enumerate(lines[1:], 2):
         if not text.strip():
             continue
-        place = {"source": options.source, "frame_index": line - 2}
+        if line - 2 == frames and not any(map(str.strip, lines[line:])):
+            # Many of its files have one line more than OpenCV counts frames in their video.
+            beyond = 1
+            break
+        place = {"source": source, "frame_index": line - 2}
         cells = text.split(",")
         if head == list(AXES):
             if len(cells) != 2:
@@ -42,23 +47,25 @@ def read_affwild2(path: Path, options: ReadOptions) -> LabelTable:
             known = MISSING not in values
             rows.add(line, **place, **{a: v if known else None for a, v in zip(AXES, values, strict=True)})
         elif len(head) > 1:
+            if len(cells) > 1:
+                raise InputError(f"{path.name}:{line}: {len(cells)} values, not one class; action units are not read")
             code = number(text, path, line, "class")
             if code != MISSING_CLASS and (not code.is_integer() or not 0 <= code < len(head)):
                 raise InputError(f"{path.name}:{line}: class {text.strip()} is not among the {len(head)} of line 1")
             rows.add(line, **place, emotion=None if code == MISSING_CLASS else head[int(code)])
     if head != list(AXES) and len(head) < 2:
         raise InputError(f"{path.name}:1: the header is neither valence,arousal nor a list of expressions")
-    return rows.table()
+    return rows.table(beyond)
 
 
-def write_affwild2(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write `VA/VIDEO.txt` and `EXPR/VIDEO.txt` below `out`, for videos that have any; every frame has a line.
+def write_affwild2(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return `VA/VIDEO.txt` and `EXPR/VIDEO.txt` for videos that have any; every frame has a line.
 
     Raises:
         InputError: two faces of a frame differ, or an expression is not among `classes`.
     """
     order = classes or CLASSES
-    written = []
+    written: Files = {}
     for name, frames in by_source(faces, (*AXES, "emotion"), "Aff-Wild2"):
         count = int(max(frames["frames"].fillna(0).iloc[0], frames["frame_index"].max() + 1))
         points = [f"{MISSING},{MISSING}"] * count
@@ -78,6 +85,5 @@ def write_affwild2(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | No
             ("EXPR", ",".join(order), codes, frames["emotion"].notna().any()),
         ):
             if given:
-                written.append(out / folder / f"{name}.txt")
-                files.write_text(written[-1], "\n".join([head, *lines]) + "\n")
+                written[f"{folder}/{name}.txt"] = "\n".join([head, *lines]) + "\n"
     return written

@@ -1,6 +1,7 @@
 """ELAN: an .eaf file per video with tiers of annotated spans, in milliseconds.
 
-The tiers whose names hold `valence`, `arousal` or `emotion` are read. Annotations need times of their own.
+The tiers whose names hold `valence`, `arousal` or `emotion` are read. A tier's ANNOTATOR is a rater. Annotations of a
+dependent tier have the times of those they refer to. A video's TIME_ORIGIN is where in it the file's times begin.
 
 Source: the EAF schema 3.0 of the Max Planck Institute for Psycholinguistics.
 """
@@ -8,81 +9,143 @@ Source: the EAF schema 3.0 of the Max Planck Institute for Psycholinguistics.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import by_source
-from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text
+from fertools.annotations.formats.rows import Files, by_source
+from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, file_name
 from fertools.annotations.formats.xml_lines import Element, read_xml
-from fertools.core import files
+from fertools.core.cells import read_cell
 from fertools.core.errors import InputError
 
 TIERS = (*AXES, "emotion")
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://[^/]*", re.IGNORECASE)
 
 
 def read_elan(path: Path, options: ReadOptions) -> LabelTable:
     """Return a row per annotation of the known tiers, by span.
 
     Raises:
-        InputError: the file is not of this format, has no known tier, or an annotation has no time.
+        InputError: the file is not of this format, has no known tier, an annotation has no time, or nothing says which
+            of several videos or people it is about.
     """
     root = read_xml(path, "ANNOTATION_DOCUMENT")
-    slots = {
-        slot.attributes.get("TIME_SLOT_ID", ""): slot.attributes.get("TIME_VALUE") for slot in root.all("TIME_SLOT")
-    }
+    for head in root.all("HEADER"):
+        if (unit := head.attributes.get("TIME_UNITS", "milliseconds")) != "milliseconds":
+            raise InputError(f"{path.name}:{head.line}: times are in {unit}; save with milliseconds")
+    source, origin_ms = _medium(path, root, options)
+    tiers = [(tier, column) for tier in root.all("TIER") if (column := _column(tier)) is not None]
+    if not tiers:
+        raise InputError(f"{path.name}:{root.line}: no tier is named {', '.join(TIERS)}; rename the tiers in ELAN")
+    _check_participants(path, tiers)
+    times = _Times(path, root)
     rows = Rows(path)
-    known = 0
-    for tier in root.all("TIER"):
-        column = next((name for name in TIERS if name in tier.attributes.get("TIER_ID", "").lower()), None)
-        known += column is not None
-        for annotation in tier.all("ALIGNABLE_ANNOTATION") if column else ():
-            times = [_time(path, annotation, slots, f"TIME_SLOT_REF{end}") for end in (1, 2)]
+    for tier, column in tiers:
+        rater = tier.attributes.get("ANNOTATOR", "")
+        for annotation in (*tier.all("ALIGNABLE_ANNOTATION"), *tier.all("REF_ANNOTATION")):
+            begin, end = times.of(annotation)
             value = next((one.text for one in annotation.all("ANNOTATION_VALUE")), "")
             rows.add(
                 annotation.line,
-                source=options.source,
-                pts_s=times[0] / 1000,
-                end_s=times[1] / 1000,
-                **{str(column): value.strip() or None},
+                source=source,
+                pts_s=(begin + origin_ms) / 1000,
+                end_s=(end + origin_ms) / 1000,
+                rater=rater,
+                **{column: value},
             )
-    if not known:
-        raise InputError(f"{path.name}:{root.line}: no tier is named {', '.join(TIERS)}; rename the tiers in ELAN")
     return rows.table()
 
 
-def media_of(path: Path) -> str | None:
-    """Return the name of the video that an .eaf file says it is about, None if it names none."""
-    for media in read_xml(path, "ANNOTATION_DOCUMENT").all("MEDIA_DESCRIPTOR"):
+def _column(tier: Element) -> str | None:
+    return next((name for name in TIERS if name in tier.attributes.get("TIER_ID", "").lower()), None)
+
+
+def _check_participants(path: Path, tiers: list[tuple[Element, str]]) -> None:
+    """Refuse labels of several people: a span says when a face is shown, and not whose it is."""
+    people: dict[str, int] = {}
+    for tier, _ in tiers:
+        if name := read_cell(tier.attributes.get("PARTICIPANT")):
+            people.setdefault(name, tier.line)
+    if len(people) > 1:
+        raise InputError(
+            f"{path.name}:{[*people.values()][1]}: they are about several people ({', '.join(people)}), and a span "
+            "does not say whose face is whose; give a table by face_id"
+        )
+
+
+def _medium(path: Path, root: Element, options: ReadOptions) -> tuple[str, int]:
+    """Return the source that an .eaf file is about, and the time in it where the file's times begin, in ms."""
+    origin_of: dict[str, int] = {}
+    for media in root.all("MEDIA_DESCRIPTOR"):
         for name in ("RELATIVE_MEDIA_URL", "MEDIA_URL"):
             if url := media.attributes.get(name):
-                return unquote(urlsplit(url).path).removeprefix("./")
-    return None
+                origin = media.attributes.get("TIME_ORIGIN", "0")
+                if not re.fullmatch(r"-?\d{1,12}", origin):
+                    raise InputError(f"{path.name}:{media.line}: TIME_ORIGIN '{origin}' is no number; save it again")
+                origin_of[_SCHEME.sub("", url)] = int(origin)
+    source = options.medium(path, *origin_of)
+    of_source = {
+        origin
+        for name, origin in origin_of.items()
+        if source in (options.sources.path_of(name), options.sources.path_of(file_name(name)))
+    } or set(origin_of.values())
+    if len(of_source) > 1:
+        raise InputError(f"{path.name}: its videos begin at different times (TIME_ORIGIN); keep the one in ELAN")
+    return source, next(iter(of_source), 0)
 
 
-def _time(path: Path, annotation: Element, slots: dict[str, str | None], name: str) -> int:
-    value = slots.get(annotation.attributes.get(name, ""))
-    if value is None or not value.isdigit():
-        raise InputError(f"{path.name}:{annotation.line}: the annotation has no time; align it in ELAN and save again")
-    return int(value)
+class _Times:
+    """When annotations begin and end: by their own slots, or those of the annotation that they refer to."""
+
+    def __init__(self, path: Path, root: Element) -> None:
+        self._path = path
+        self._slots = {
+            one.attributes.get("TIME_SLOT_ID"): one.attributes.get("TIME_VALUE") for one in root.all("TIME_SLOT")
+        }
+        every = (*root.all("ALIGNABLE_ANNOTATION"), *root.all("REF_ANNOTATION"))
+        self._annotations = {one.attributes.get("ANNOTATION_ID"): one for one in every}
+
+    def of(self, annotation: Element) -> tuple[int, int]:
+        """Return when an annotation begins and ends, in milliseconds.
+
+        Raises:
+            InputError: it has no time, or shares its span with others.
+        """
+        own: Element | None = annotation
+        seen = 0
+        while own is not None and own.tag == "REF_ANNOTATION":
+            if "PREVIOUS_ANNOTATION" in own.attributes:
+                raise InputError(
+                    f"{self._path.name}:{annotation.line}: several annotations share one span, without times of their "
+                    "own; give the tier a type with times in ELAN"
+                )
+            own = self._annotations.get(own.attributes.get("ANNOTATION_REF"))
+            seen += 1
+            if seen > len(self._annotations):
+                own = None
+        times = (
+            [self._slots.get(own.attributes.get(f"TIME_SLOT_REF{end}")) for end in (1, 2)] if own is not None else []
+        )
+        if not times or not all(time is not None and re.fullmatch(r"\d{1,12}", time) for time in times):
+            raise InputError(
+                f"{self._path.name}:{annotation.line}: the annotation has no time; align it in ELAN and save again"
+            )
+        return int(str(times[0])), int(str(times[1]))
 
 
-def write_elan(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write `VIDEO.eaf` below `out` for each video, one span of a frame's length per face.
+def write_elan(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return `VIDEO.eaf` for each video, one span of a frame's length per face.
 
     Raises:
-        InputError: two faces of a frame differ, or no face is of a video.
+        InputError: two faces of a frame differ.
     """
-    timed = faces[faces["pts_s"].notna()]
-    if timed.empty:
-        raise InputError("no face of a video has a label, and this format is by time; export to csv")
-    written = []
-    for name, frames in by_source(timed, TIERS, "ELAN"):
-        written.append(out / f"{name}.eaf")
-        files.write_text(written[-1], _document(frames, str(frames["source"].iloc[0])))
-    return written
+    return {
+        f"{name}.eaf": _document(frames, str(frames["source"].iloc[0]))
+        for name, frames in by_source(faces, TIERS, "ELAN")
+    }
 
 
 def _document(frames: pd.DataFrame, source: str) -> str:

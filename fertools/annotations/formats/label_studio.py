@@ -9,69 +9,144 @@ Source: Label Studio's documentation of its task format.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import records
-from fertools.annotations.formats.table import LabelTable, ReadOptions, Rows, as_text, face_of, read_json
-from fertools.core import files
+from fertools.annotations.formats.rows import Files, records
+from fertools.annotations.formats.table import Box, LabelTable, ReadOptions, Rows, as_text, face_of, read_box, read_json
 from fertools.core.errors import InputError
 
 NUMBERS = ("valence", "arousal", "intensity")
+_FRAMES = 1_000_000
+"""More than a span is believed to have."""
 
 
 def read_label_studio(path: Path, options: ReadOptions) -> LabelTable:
-    """Return a row per annotation of a picture, and one per labelled frame of a video.
+    """Return a row per annotation of a picture or video, and one per labelled frame or span of a video.
 
     Raises:
-        InputError: the file is not of this format, a task names no picture or video, or no control has a known name.
+        InputError: the file is not of this format, a task does not name one picture or video, no control has a known
+            name, or one gives several values or of another kind.
     """
     tasks, text = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise InputError(f"{path.name}:1: it is not a list of tasks; export as JSON (not JSON-MIN) from Label Studio")
     rows = Rows(path)
     for line, task in zip(_lines(text), tasks, strict=True):
+        place = f"{path.name}:{line}"
         data = task.get("data")
-        name = next((data[key] for key in ("image", "video") if key in data), None) if isinstance(data, dict) else None
-        if not isinstance(name, str):
-            raise InputError(
-                f"{path.name}:{line}: the task's data names no image and no video; export it with its data"
-            )
-        face_id = face_of(name)
-        key = {"face_id": face_id} if face_id else {"source": name.partition("?d=")[2] or name}
-        for annotation in task.get("annotations") or ():
+        names = [data[key] for key in ("image", "video") if data.get(key)] if isinstance(data, dict) else []
+        if not names or not isinstance(names[0], str):
+            raise InputError(f"{place}: the task's data names no image and no video; export it with its data")
+        if len(names) > 1:
+            raise InputError(f"{place}: the task is about an image and a video; export tasks of one of them")
+        key = _medium(names[0], options)
+        annotations = task.get("annotations") or []
+        for annotation in annotations if isinstance(annotations, list) else [None]:
             if not isinstance(annotation, dict) or not isinstance(annotation.get("result"), list):
-                raise InputError(f"{path.name}:{line}: an annotation has no list of results; export it again")
+                raise InputError(f"{place}: an annotation has no list of results; export it again")
             if annotation.get("was_cancelled"):
                 continue
             by = annotation.get("completed_by")
-            who = {} if by is None else {"rater": f"user{by.get('id') if isinstance(by, dict) else by}"}
-            _add(rows, line, {**key, **who}, annotation["result"])
+            if isinstance(by, dict) and (by := by.get("id")) is None:
+                raise InputError(f"{place}: an annotation is by somebody without an id; export it again")
+            who = {} if by is None else {"rater": f"user{by}"}
+            for box, moment, values in _moments(place, annotation["result"]):
+                rows.add(line, box, **key, **who, **moment, **values)
     table = rows.table()
-    if not {*NUMBERS, "emotion"} & set(table.columns):
+    if len(tasks) and not {*NUMBERS, "emotion"} & set(table.columns):
         raise InputError(f"{path.name}:1: no control is called {', '.join(NUMBERS)} or emotion; name them so")
     return table
 
 
-def _add(rows: Rows, line: int, key: dict[str, Any], results: list[dict[str, Any]]) -> None:
-    whole: dict[str, Any] = {}
+def _medium(name: str, options: ReadOptions) -> dict[str, str]:
+    """Return the crop or source that a task is about: its address is one of an upload, a folder of the server, or any.
+
+    Uploads have eight digits before their name, which has no spaces and signs any more.
+    """
+    if face_id := face_of(name):
+        return {"face_id": face_id}
+    name = name.partition("?d=")[2] or re.sub(r"^[a-z][a-z0-9+.-]+://[^/]*", "", name, flags=re.IGNORECASE)
+    if upload := re.search(r"(?:^|/)upload/\d+/[0-9a-f]{8}-([^/]+)$", name):
+        file = unquote(upload[1])
+        if face_id := face_of(file):
+            return {"face_id": face_id}
+        return {"source": options.sources.path_of(file) or options.sources.uploaded_as(file) or file}
+    return {"source": name}
+
+
+def _moments(place: str, results: list[Any]) -> Iterator[tuple[Box | None, dict[str, Any], dict[str, Any]]]:
+    """Yield what an annotation is about and says: a region or None; a frame, a span or all of the medium; values."""
+    found: dict[tuple[Box | None, tuple[tuple[str, Any], ...]], dict[str, Any]] = {}
     for result in results:
-        name, value = result.get("from_name"), result.get("value")
-        if not isinstance(value, dict):
+        name = str(result.get("from_name", "")).lower() if isinstance(result, dict) else ""
+        if name not in (*NUMBERS, "emotion"):
             continue
-        if name in NUMBERS and "number" in value:
-            whole[str(name)] = value["number"]
-        elif name == "emotion" and value.get("choices"):
-            whole["emotion"] = value["choices"][0]
-        elif name == "emotion" and value.get("timelinelabels"):
-            for span in value.get("ranges", ()):
-                # Frames of its timeline are counted from 1, and the last one is in the span.
-                for frame in range(int(span["start"]) - 1, int(span["end"])):
-                    rows.add(line, **key, frame_index=frame, emotion=value["timelinelabels"][0])
-    if whole:
-        rows.add(line, **key, **whole)
+        value = result.get("value")
+        said = _said(place, name, value)
+        box = _box(place, result)
+        for moment in _times(place, value):
+            values = found.setdefault((box, tuple(moment.items())), {})
+            if values.setdefault(name, said) != said:
+                raise InputError(
+                    f"{place}: one annotation says {name} '{values[name]}' and '{said}' of one moment; keep one"
+                )
+    for (box, key), values in found.items():
+        yield box, dict(key), values
+
+
+def _box(place: str, result: dict[str, Any]) -> Box | None:
+    """Return the region that a result is about, if it has one: it is in percent of the picture's sides."""
+    value = result["value"]
+    if not {"x", "y", "width", "height"} <= set(value):
+        return None
+    if value.get("rotation"):
+        raise InputError(f"{place}: a region is turned, and boxes of faces are upright; set its rotation to 0")
+    try:
+        left, top, width, height = (float(value[name]) for name in ("x", "y", "width", "height"))
+        across, down = (float(result[f"original_{name}"]) / 100 for name in ("width", "height"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{place}: a region does not say how large its picture is; export it again") from error
+    return read_box(place, left * across, top * down, (left + width) * across, (top + height) * down)
+
+
+def _said(place: str, name: str, value: Any) -> Any:
+    """Return what a result says: a number, or the one emotion that was chosen."""
+    if isinstance(value, dict) and "sequence" not in value:
+        if name in NUMBERS and isinstance(value.get("number"), int | float):
+            return value["number"]
+        for kind in ("choices", "timelinelabels", "labels", "rectanglelabels") if name == "emotion" else ():
+            chosen = value.get(kind)
+            if isinstance(chosen, list) and len(chosen) == 1:
+                return chosen[0]
+            if isinstance(chosen, list) and chosen:
+                raise InputError(f"{place}: one annotation says {name} {' and '.join(map(str, chosen))}; keep one")
+    wanted = "a number" if name in NUMBERS else "one choice or label"
+    raise InputError(f"{place}: the control {name} holds something else than {wanted}; name another one so")
+
+
+def _times(place: str, value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the moments that a result is about; nothing is all of the medium."""
+    ranges = value.get("ranges")
+    try:
+        if ranges is not None:
+            # Frames of its timeline are counted from 1, and the last one is in the span.
+            spans = [(int(span["start"]) - 1, int(span["end"])) for span in ranges]
+            if any(not 0 <= begin < end <= _FRAMES for begin, end in spans):
+                raise ValueError
+            for begin, end in spans:
+                yield from ({"frame_index": frame} for frame in range(begin, end))
+        elif "start" in value or "end" in value:
+            yield {"pts_s": float(value["start"]), "end_s": float(value["end"])}
+        else:
+            yield {}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{place}: a span has no frames from 1 on that make sense; correct or remove it") from error
 
 
 def _lines(text: str) -> list[int]:
@@ -88,8 +163,8 @@ def _lines(text: str) -> list[int]:
         _, place = decoder.raw_decode(text, place)
 
 
-def write_label_studio(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write a task per crop with its labels as an annotation, for a project with the controls named as above."""
+def write_label_studio(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return a task per crop with its labels as an annotation, for a project with the controls named as above."""
     tasks = []
     for row in records(faces):
         results: list[dict[str, Any]] = [
@@ -102,5 +177,4 @@ def write_label_studio(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] 
                 {"from_name": "emotion", "to_name": "image", "type": "choices", "value": {"choices": [row["emotion"]]}}
             )
         tasks.append({"data": {"image": row["crop"]}, "annotations": [{"result": results}]})
-    files.write_json(out, tasks)
-    return [out]
+    return {"": json.dumps(tasks, indent=2, ensure_ascii=False) + "\n"}

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.recola import rater_columns, timed_faces
-from fertools.annotations.formats.rows import by_source
-from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, as_text, axis_of
-from fertools.core import files
+from fertools.annotations.formats.recola import rater_columns
+from fertools.annotations.formats.rows import Files, by_source
+from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, as_text
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 
@@ -37,21 +36,31 @@ def read_muse(path: Path, options: ReadOptions) -> LabelTable:
     fused = "value" in columns
     if fused:
         columns = {name: columns[name] for name in (time, "value")}
-    axis = axis_of(path, options.axis)
-    return rater_columns(path, options.source, axis, columns, table.lines, time, 1000.0 if fused else 1.0)
+    _check_segments(path, table.columns.get("segment_id", []), table.columns[time], table.lines)
+    return rater_columns(path, options, columns, table.lines, time, 1000.0 if fused else 1.0)
 
 
-def write_muse(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write `valence/VIDEO.csv` and `arousal/VIDEO.csv` below `out`, with the manifest's value, in milliseconds.
+def _check_segments(path: Path, segments: list[str], times: list[str], lines: list[int]) -> None:
+    """Refuse times that begin again in another segment: they would not be those of the recording."""
+    segment_of: dict[str, str] = {}
+    for segment, time, line in zip(segments, times, lines, strict=bool(segments)):
+        if segment_of.setdefault(time, segment) != segment:
+            raise InputError(
+                f"{path.name}:{line}: the time {time} is in the segments {segment_of[time]} and {segment}; give times "
+                "from the beginning of the recording"
+            )
+
+
+def write_muse(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return `valence/VIDEO.csv` and `arousal/VIDEO.csv`, with the manifest's value, in milliseconds.
 
     Raises:
         InputError: two faces of a frame differ.
     """
-    written = []
-    for name, frames in by_source(timed_faces(faces), AXES, "MuSe"):
+    written: Files = {}
+    for name, frames in by_source(faces, AXES, "MuSe"):
         for axis in AXES:
             pairs = zip(frames["pts_s"].to_numpy() * 1000, frames[axis].to_numpy(), strict=True)
             lines = [f"{as_text(time.round(3))},{as_text(value)}" for time, value in pairs]
-            written.append(out / axis / f"{name}.csv")
-            files.write_text(written[-1], "\n".join(["timestamp,value", *lines]) + "\n")
+            written[f"{axis}/{name}.csv"] = "\n".join(["timestamp,value", *lines]) + "\n"
     return written

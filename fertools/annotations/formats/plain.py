@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fertools.annotations.formats.rows import LABELS, records
+from fertools.annotations.formats.rows import LABELS, Files, records
 from fertools.annotations.formats.table import LabelTable, ReadOptions, as_text
-from fertools.core import files
-from fertools.core.csv_table import read_csv
+from fertools.core import parquet_table
+from fertools.core.csv_table import CsvTable, read_csv
 from fertools.core.errors import InputError
 
 ALIASES = {
@@ -35,51 +36,62 @@ def read_plain_csv(path: Path, options: ReadOptions) -> LabelTable:
     Raises:
         InputError: see `fertools.core.csv_table.read_csv`.
     """
-    table = read_csv(path)
-    return LabelTable(path.name, _known(table.columns), [f"{path.name}:{line}" for line in table.lines])
+    return _labels(read_csv(path))
+
+
+def read_plain(path: Path) -> LabelTable:
+    """Return the rows of a table, Parquet if its name says so, else CSV.
+
+    Raises:
+        InputError: see `fertools.core.parquet_table.read_table`.
+    """
+    return _labels(parquet_table.read_table(path))
 
 
 def read_parquet(path: Path, options: ReadOptions) -> LabelTable:
-    """Return the rows of a Parquet file; null is an empty cell.
+    """Return the rows of a Parquet file; null and NaN are empty cells.
 
     Raises:
-        InputError: the file cannot be read, or a column that matters holds neither text nor numbers.
+        InputError: see `fertools.core.parquet_table.read_parquet`.
     """
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"cannot read {path} as Parquet ({str(error).splitlines()[0]})") from error
-    columns = {}
-    for name in table.column_names:
-        kind = table.schema.field(name).type
-        if pa.types.is_float32(kind):
-            columns[name.strip().lower()] = [as_text(one) for one in table[name].to_numpy()]
-        elif not pa.types.is_nested(kind):
-            columns[name.strip().lower()] = [as_text(one) for one in table[name].to_pylist()]
-    return LabelTable(path.name, _known(columns), [f"{path.name}:{row}" for row in range(1, len(table) + 1)])
+    return _labels(parquet_table.read_parquet(path))
 
 
-def write_csv(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write one row per face."""
+def write_csv(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return one row per face."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_WRITTEN)
     writer.writerows([as_text(row[name]) for name in _WRITTEN] for row in records(faces))
-    files.write_text(out, stream.getvalue())
-    return [out]
+    return {"": stream.getvalue()}
 
 
-def write_parquet(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write one row per face."""
+def write_parquet(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return one row per face."""
     table = pa.Table.from_pandas(faces[list(_WRITTEN)], preserve_index=False).replace_schema_metadata(None)
-    with files.replacing(out) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-    return [out]
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd")
+    return {"": stream.getvalue()}
 
 
-def _known(columns: dict[str, list[str]]) -> dict[str, list[str]]:
-    names = {name: ALIASES.get(name, name) for name in columns}
+def _labels(table: CsvTable) -> LabelTable:
+    name = table.path.name
+    columns = {known: table.columns[own] for own, known in _known_names(table).items()}
+    return LabelTable(name, columns, [f"{name}:{line}" for line in table.lines])
+
+
+def _known_names(table: CsvTable) -> dict[str, str]:
+    """Return the name that fertools has for each column.
+
+    Raises:
+        InputError: several columns say which source or frame a row is about, and none of them has our name for it.
+    """
+    names = {name: ALIASES.get(name, name) for name in table.columns}
+    count = Counter(names.values())
     for name, known in names.items():
-        if list(names.values()).count(known) > 1 and name != known:
+        if name != known and count[known] > 1:
+            if known not in table.columns and "face_id" not in table.columns:
+                several = [own for own, other in names.items() if other == known]
+                raise InputError(f"{table.path.name}:1: the columns {' and '.join(several)} are all {known}; keep one")
             names[name] = name
-    return {names[name]: cells for name, cells in columns.items()}
+    return names

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import by_source
+from fertools.annotations.formats.rows import Files, by_source
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, axis_of, number, read_text
-from fertools.core import files
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 
@@ -33,16 +32,14 @@ def read_recola(path: Path, options: ReadOptions) -> LabelTable:
     if first.count(";") >= 3 and not first.lower().startswith("time"):
         return _read_sewa(path, options)
     table = read_csv(path)
-    axis = axis_of(path, options.axis)
     if "time" not in table.columns or len(table.columns) < 2:
         raise InputError(f"{path.name}:1: the header is not time;RATER;RATER...; give another format")
-    return rater_columns(path, options.source, axis, table.columns, table.lines, "time", 1.0)
+    return rater_columns(path, options, table.columns, table.lines, "time", 1.0)
 
 
 def rater_columns(
     path: Path,
-    source: str,
-    axis: str,
+    options: ReadOptions,
     columns: dict[str, list[str]],
     lines: list[int],
     time: str,
@@ -50,21 +47,24 @@ def rater_columns(
 ) -> LabelTable:
     """Return a row per time and rater of a table with a column each; the gold standard has no rater.
 
+    A column that is called like an axis holds that axis, whatever the file's name says.
+
     Args:
         path: the file.
-        source: what it is about.
-        axis: what its values are.
+        options: what it is about, and what its values are.
         columns: its cells.
         lines: the line of each row.
         time: the name of its column of times.
         second: how much of the time column's unit is a second.
     """
     rows = Rows(path)
+    source = options.medium(path)
     for name, cells in columns.items():
-        if name == time or not name:
+        if name == time:
             continue
+        axis = name if name in AXES else axis_of(path, options.axis)
         for line, moment, cell in zip(lines, columns[time], cells, strict=True):
-            who = {} if name in GOLD else {"rater": name}
+            who = {} if name in (*GOLD, *AXES) else {"rater": name}
             at_s = number(moment, path, line, time) / second
             value = number(cell, path, line, axis) if cell else None
             rows.add(line, source=source, pts_s=at_s, **who, **{axis: None if value is None else cell})
@@ -73,6 +73,7 @@ def rater_columns(
 
 def _read_sewa(path: Path, options: ReadOptions) -> LabelTable:
     rows = Rows(path)
+    source_of: dict[str, str] = {}
     for line, text in enumerate(read_text(path).splitlines(), 1):
         cells = [cell.strip() for cell in text.split(";")]
         if not text.strip():
@@ -80,9 +81,17 @@ def _read_sewa(path: Path, options: ReadOptions) -> LabelTable:
         if len(cells) < 4:
             raise InputError(f"{path.name}:{line}: {len(cells)} cells, not name;time;arousal;valence; correct the line")
         arousal, valence = (number(cells[place], path, line, AXES[3 - place]) for place in (2, 3))
+        name = cells[0].strip("'\"")
+        if name not in source_of:
+            source_of[name] = options.named(name) or options.medium(path)
+            if len(source_of) > 1 and (options.source or len(set(source_of.values())) < len(source_of)):
+                raise InputError(
+                    f"{path.name}:{line}: it is about '{name}' as well as '{next(iter(source_of))}', which are not two "
+                    "videos of this workspace; give a file per video"
+                )
         rows.add(
             line,
-            source=options.source,
+            source=options.source or source_of[name],
             pts_s=number(cells[1], path, line, "time"),
             valence=valence,
             arousal=arousal,
@@ -90,46 +99,32 @@ def _read_sewa(path: Path, options: ReadOptions) -> LabelTable:
     return rows.table()
 
 
-def write_recola(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write `valence/VIDEO.csv` and `arousal/VIDEO.csv` below `out`, with the manifest's value as gold standard.
+def write_recola(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return `valence/VIDEO.csv` and `arousal/VIDEO.csv`, with the manifest's value as gold standard.
 
     Raises:
         InputError: two faces of a frame differ.
     """
-    written = []
-    for name, frames in by_source(timed_faces(faces), AXES, "RECOLA"):
+    written: Files = {}
+    for name, frames in by_source(faces, AXES, "RECOLA"):
         for axis in AXES:
             lines = [
                 f"{as_text(t)};{as_text(v)}"
                 for t, v in zip(frames["pts_s"].to_numpy(), frames[axis].to_numpy(), strict=True)
             ]
-            written.append(out / axis / f"{name}.csv")
-            files.write_text(written[-1], "\n".join([f"time;{GOLD[0]}", *lines]) + "\n")
+            written[f"{axis}/{name}.csv"] = "\n".join([f"time;{GOLD[0]}", *lines]) + "\n"
     return written
 
 
-def write_sewa(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Write `VIDEO.csv` below `out`: name, time, arousal, valence.
+def write_sewa(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
+    """Return `VIDEO.csv` for each video: name, time, arousal, valence.
 
     Raises:
         InputError: two faces of a frame differ.
     """
-    written = []
-    for name, frames in by_source(timed_faces(faces), AXES, "SEWA"):
+    written: Files = {}
+    for name, frames in by_source(faces, AXES, "SEWA"):
         columns = (frames[one].to_numpy() for one in ("pts_s", "arousal", "valence"))
-        lines = [f"'{Path(name).name}';{';'.join(map(as_text, row))}" for row in zip(*columns, strict=True)]
-        written.append(out / f"{name}.csv")
-        files.write_text(written[-1], "\n".join([*lines, ""]))
+        lines = [f"'{name}';{';'.join(map(as_text, row))}" for row in zip(*columns, strict=True)]
+        written[f"{name}.csv"] = "\n".join([*lines, ""])
     return written
-
-
-def timed_faces(faces: pd.DataFrame) -> pd.DataFrame:
-    """Return the faces of videos that have valence and arousal.
-
-    Raises:
-        InputError: there is none.
-    """
-    timed = faces[faces["valence"].notna() & faces["pts_s"].notna()]
-    if timed.empty:
-        raise InputError("no face of a video has valence and arousal, and this format is by time; export to csv")
-    return timed

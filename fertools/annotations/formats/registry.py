@@ -19,10 +19,11 @@ from fertools.annotations.formats import (
     plain,
     recola,
 )
-from fertools.annotations.formats.table import LabelTable, ReadOptions
+from fertools.annotations.formats.rows import LABELS, Files
+from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions
 
 Read = Callable[[Path, ReadOptions], LabelTable]
-Write = Callable[[pd.DataFrame, Path, tuple[str, ...] | None], list[Path]]
+Write = Callable[[pd.DataFrame, tuple[str, ...] | None], Files]
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,31 @@ class Format:
 
     Attributes:
         read: reads one file.
-        write: writes what `labelled_faces` returned; returns the files.
+        write: returns the files that hold what `labelled_faces` returned, as far as the format carries it.
+        carries: the labels that it has a place for.
+        by_time: whether it says moments in seconds, which pictures do not have.
         folder: whether it writes a file per video below a folder, and not one file.
-        media_of: the name of the video that a file itself says it is about; None if its name is all there is.
     """
 
     read: Read
     write: Write
+    carries: tuple[str, ...] = LABELS
+    by_time: bool = False
     folder: bool = False
-    media_of: Callable[[Path], str | None] | None = None
 
+
+_POINTS = (*AXES, "emotion")
 
 FORMATS: dict[str, Format] = {
     "csv": Format(plain.read_plain_csv, plain.write_csv),
     "parquet": Format(plain.read_parquet, plain.write_parquet),
-    "affwild2": Format(affwild2.read_affwild2, affwild2.write_affwild2, folder=True),
-    "afew-va": Format(afew_va.read_afew_va, afew_va.write_afew_va, folder=True),
-    "affectnet": Format(affectnet.read_affectnet, affectnet.write_affectnet),
-    "recola": Format(recola.read_recola, recola.write_recola, folder=True),
-    "sewa": Format(recola.read_recola, recola.write_sewa, folder=True),
-    "elan": Format(elan.read_elan, elan.write_elan, folder=True, media_of=elan.media_of),
-    "cvat": Format(cvat.read_cvat, cvat.write_cvat, media_of=cvat.media_of),
-    "label-studio": Format(label_studio.read_label_studio, label_studio.write_label_studio),
-    "muse": Format(muse.read_muse, muse.write_muse, folder=True),
+    "affwild2": Format(affwild2.read_affwild2, affwild2.write_affwild2, _POINTS, folder=True),
+    "afew-va": Format(afew_va.read_afew_va, afew_va.write_afew_va, AXES, folder=True),
+    "affectnet": Format(affectnet.read_affectnet, affectnet.write_affectnet, _POINTS),
+    "recola": Format(recola.read_recola, recola.write_recola, AXES, by_time=True, folder=True),
+    "sewa": Format(recola.read_recola, recola.write_sewa, AXES, by_time=True, folder=True),
+    "elan": Format(elan.read_elan, elan.write_elan, _POINTS, by_time=True, folder=True),
+    "cvat": Format(cvat.read_cvat, cvat.write_cvat),
+    "label-studio": Format(label_studio.read_label_studio, label_studio.write_label_studio, (*_POINTS, "intensity")),
+    "muse": Format(muse.read_muse, muse.write_muse, AXES, by_time=True, folder=True),
 }

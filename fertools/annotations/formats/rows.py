@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from fertools.annotations.formats.filenames import name_files
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 
 LABELS = ("emotion", "valence", "arousal", "intensity", "subject_id")
+Files = dict[str, str | bytes]
+"""What a writer makes: the files by their names below the output folder; the single file of a format has no name."""
 FRAME_S = 0.04
 """How long a frame is taken to last where its video does not say."""
 
 
 def labelled_faces(workspace: Workspace) -> pd.DataFrame:
-    """Return the kept faces that have an emotion or valence and arousal, sorted by source, frame and identifier.
+    """Return the faces that have a label other than a person, sorted by source, frame and identifier.
 
     Returns:
-        `face_id`, `source` (path), `frame_index`, `pts_s`, `crop` (path), `size_px`, the columns of LABELS,
+        `face_id`, `status`, `source` (path), `name` (of the source's file in a format with a file per video),
+        `frame_index`, `pts_s`, `crop` (path), `size_px`, the columns of LABELS,
         `va_origin`, `frames` (of the source) and `frame_s` (how long each lasts).
 
     Raises:
         InputError: no face has a label.
     """
-    names = ("face_id", "source_id", "frame_index", "pts_s", "path", "size_px", *LABELS, "va_origin", "emotion_origin")
-    faces = store.read_faces(workspace, names, [("status", "=", "kept")])
-    faces = faces.filter(pc.or_(pc.is_valid(faces["emotion"]), pc.is_valid(faces["valence"])))
+    names = ("face_id", "status", "source_id", "frame_index", "pts_s", "path", "size_px", *LABELS, "va_origin")
+    faces = store.read_faces(workspace, names)
+    given = [pc.is_valid(faces[name]) for name in ("emotion", "valence", "intensity")]
+    faces = faces.filter(pc.or_(pc.or_(given[0], given[1]), given[2]))
     if not len(faces):
         raise InputError(
             f"no face in {workspace.manifest} has a label; `fertools annotate publish` writes those of people"
         )
     sources = store.read_sources(workspace, ("source_id", "path", "frames_decoded", "duration_s")).to_pandas()
     sources = sources.rename(columns={"path": "source", "frames_decoded": "frames"})
+    sources["name"] = sources["source_id"].map(
+        name_files(dict(zip(sources["source_id"], sources["source"], strict=True)))
+    )
     sources["frame_s"] = (sources["duration_s"] / (sources["frames"] - 1)).where(sources["frames"] > 1)
     sources["frame_s"] = sources["frame_s"].replace([np.inf, 0], np.nan).fillna(FRAME_S)
     table = faces.to_pandas().rename(columns={"path": "crop"})
@@ -57,7 +64,7 @@ def records(faces: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def by_source(faces: pd.DataFrame, labels: tuple[str, ...], format_name: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the path of each source without its suffix, and its faces with one row a frame.
+    """Yield the name of each source's file without a suffix, and its faces with one row a frame.
 
     Raises:
         InputError: two faces of one frame have different labels, which a format by frame cannot tell apart.
@@ -70,4 +77,4 @@ def by_source(faces: pd.DataFrame, labels: tuple[str, ...], format_name: str) ->
                 f"frame {frame} of {source} shows several faces with different labels, and {format_name} has one row "
                 "a frame; export to csv, which names faces"
             )
-        yield PurePosixPath(str(source)).with_suffix("").as_posix().lstrip("/"), frames
+        yield str(frames["name"].iloc[0]), frames

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, Protocol
 
 import numpy as np
 
+from fertools.core.cells import read_cell
 from fertools.core.errors import InputError
 
 AXES = ("valence", "arousal")
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels of the picture or frame."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,34 @@ class LabelTable:
         name: the file's name, for messages about all of it.
         columns: name to cells, all of one length.
         places: file and line of each row, as `labels.csv:17`.
+        beyond: lines after the last frame of their video, or about a face that was not found, which were left out.
+        boxes: which face of its picture or frame each row is about; empty, or None for a row, where nothing says so.
     """
 
     name: str
     columns: dict[str, list[str]]
     places: list[str]
+    beyond: int = 0
+    boxes: tuple[Box | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+class Sources(Protocol):
+    """Which videos and pictures there are: `fertools.annotations.keys.SourceFinder`."""
+
+    def path_of(self, name: str) -> str | None:
+        """Return the path of the source called `name`, None if there is none or several are."""
+
+    def uploaded_as(self, name: str) -> str | None:
+        """Return the path of the source whose file an upload would call `name`, None if there is none or several."""
+
+    def named_like(self, path: PurePath) -> str | None:
+        """Return the path of the source that a file is named like, None if there is none or several are."""
+
+    def frames_of(self, path: str) -> int | None:
+        """Return how many frames the source at a path in the sources table has, None if it was not decoded."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +68,54 @@ class ReadOptions:
     """What a file cannot say of itself.
 
     Attributes:
-        source: the video or picture that the file is about, as the sources table or its guess names it.
+        source: the video or picture that the file is about, if the user said so.
         axis: `valence` or `arousal`, of a format with one axis a file; None to take it from the file's path.
         classes: labels in the order of the format's numbers; None where it was not given.
+        sources: what there is.
     """
 
-    source: str
-    axis: str | None = None
-    classes: tuple[str, ...] | None = None
+    source: str | None
+    axis: str | None
+    classes: tuple[str, ...] | None
+    sources: Sources
+
+    def medium(self, path: Path, *names: str) -> str:
+        """Return the source that a file is about.
+
+        It is the one that the user said. Else it is the one that the file itself names, by path or by file name, since
+        folders differ between machines. Else it is the one that the file is named like.
+
+        Args:
+            path: the file.
+            names: paths that it gives for what it is about.
+
+        Raises:
+            InputError: it names several that there are, or one that there is not, or nothing says which it is.
+        """
+        if self.source is not None:
+            return self.source
+        found = {self.sources.path_of(name) or self.sources.path_of(file_name(name)) for name in names} - {None}
+        if len(found) > 1:
+            raise InputError(
+                f"{path.name}: it names several videos ({', '.join(sorted(map(str, found)))}); say with --source which "
+                "one it is about"
+            )
+        if found:
+            return str(found.pop())
+        like = self.sources.named_like(path)
+        if names and (like is None or PurePath(file_name(names[0])).stem != PurePath(like).stem):
+            raise InputError(
+                f"{path.name}: it is about '{names[0]}', and there is no such source; say with --source which it is"
+            )
+        if like is None:
+            raise InputError(
+                f"{path.name}: no source is named like this file; say with --source which video it is about"
+            )
+        return like
+
+    def named(self, name: str) -> str | None:
+        """Return the source whose name without a suffix is `name`, None if there is none or several are."""
+        return self.sources.named_like(Path(f"{name}.x"))
 
 
 class Rows:
@@ -65,17 +129,22 @@ class Rows:
         self._path = path
         self._rows: list[dict[str, str]] = []
         self._places: list[str] = []
+        self._boxes: list[Box | None] = []
 
-    def add(self, line: int, **cells: Any) -> None:
+    def add(self, line: int, box: Box | None = None, /, **cells: Any) -> None:
         """Add a row; None and empty cells are unknown."""
-        self._rows.append({name: as_text(value) for name, value in cells.items()})
+        self._boxes.append(box)
+        self._rows.append({name: read_cell(value) for name, value in cells.items()})
         self._places.append(f"{self._path.name}:{line}")
 
-    def table(self) -> LabelTable:
-        """Return the rows as a table."""
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def table(self, beyond: int = 0) -> LabelTable:
+        """Return the rows as a table, beside which so many lines were left out."""
         names = list(dict.fromkeys(name for row in self._rows for name in row))
         columns = {name: [row.get(name, "") for row in self._rows] for name in names}
-        return LabelTable(self._path.name, columns, self._places)
+        return LabelTable(self._path.name, columns, self._places, beyond, tuple(self._boxes))
 
 
 def joined(tables: Sequence[LabelTable]) -> LabelTable:
@@ -86,16 +155,14 @@ def joined(tables: Sequence[LabelTable]) -> LabelTable:
     columns = {
         name: [cell for table in tables for cell in table.columns.get(name, [""] * len(table))] for name in names
     }
-    return LabelTable(f"{len(tables)} files", columns, [place for table in tables for place in table.places])
+    places = [place for table in tables for place in table.places]
+    boxes = tuple(box for table in tables for box in table.boxes or [None] * len(table))
+    return LabelTable(f"{len(tables)} files", columns, places, sum(table.beyond for table in tables), boxes)
 
 
 def as_text(value: Any) -> str:
-    """Return a cell: numbers in the fewest digits that give them back, None as an empty cell."""
-    if value is None:
-        return ""
-    if isinstance(value, np.floating):
-        return "" if np.isnan(value) else np.format_float_positional(value, trim="-")
-    return str(value).strip()
+    """Return a cell to write: numbers in the fewest digits that give them back, None as an empty cell."""
+    return str(value).strip() if isinstance(value, str) else read_cell(value)
 
 
 def read_text(path: Path) -> str:
@@ -120,10 +187,33 @@ def read_json(path: Path) -> tuple[Any, str]:
         InputError: it cannot be read, or is not JSON.
     """
     text = read_text(path)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+            raise InputError(f"{path.name}: '{name}' stands twice in one object; keep one")
+        return found
+
     try:
-        return json.loads(text), text
+        return json.loads(text, object_pairs_hook=once), text
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name}:{error.lineno}: this is not JSON ({error.msg}); correct the line") from error
+
+
+def read_box(place: str, *numbers: object) -> Box:
+    """Return a box of four finite numbers, the second corner after the first.
+
+    Raises:
+        InputError: they are none.
+    """
+    try:
+        x1, y1, x2, y2 = (float(str(number)) for number in numbers)
+    except ValueError:
+        x1 = y1 = x2 = y2 = float("nan")
+    if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
+        raise InputError(f"{place}: the box {', '.join(map(str, numbers))} is not one; correct or remove it")
+    return x1, y1, x2, y2
 
 
 def number(text: str, path: Path, line: int, what: str) -> float:
@@ -153,7 +243,12 @@ def axis_of(path: Path, given: str | None) -> str:
     return given or named[0]
 
 
+def file_name(path: str) -> str:
+    """Return the last part of a path of any system."""
+    return re.split(r"[/\\]", path)[-1]
+
+
 def face_of(name: str) -> str | None:
     """Return the identifier in the name of a crop that fertools wrote, None for another file."""
-    stem = re.split(r"[/\\]", name)[-1].partition(".")[0]
+    stem = file_name(name).partition(".")[0]
     return stem if re.fullmatch("[0-9a-f]{32}", stem) else None

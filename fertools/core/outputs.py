@@ -1,0 +1,43 @@
+"""Write files where a person asked for them, without touching anything else that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fertools.core import files
+from fertools.core.errors import InputError
+
+
+def write_outputs(contents: Mapping[Path, str | bytes], folder: Path, *, overwrite: bool = False) -> None:
+    """Write files below a folder, after a check that none of them replaces another file.
+
+    A file that is there with the same content is left alone, so that a command can be repeated.
+
+    Args:
+        contents: path of each file to its content.
+        folder: where all of them belong, links resolved.
+        overwrite: replace files with other content.
+
+    Raises:
+        InputError: a path leaves the folder, is a folder, or is a file with other content; nothing was written.
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    coded = {path: text.encode() if isinstance(text, str) else text for path, text in contents.items()}
+    home = folder.resolve()
+    for path in coded:
+        if not path.parent.resolve().is_relative_to(home):
+            raise InputError(f"{path} leads out of {folder}; name another folder")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, and a file belongs there; name another place")
+    changed = [path for path, content in coded.items() if not _holds(path, content)]
+    there = [path for path in changed if path.exists() or path.is_symlink()]
+    if there and not overwrite:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise InputError(f"{there[0]}{more} would be replaced; name another place, or replace files with --overwrite")
+    for path in changed:
+        files.write_bytes(path, coded[path])
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content

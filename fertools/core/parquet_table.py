@@ -1,0 +1,46 @@
+"""Read a Parquet table that another program wrote, as the same cells that a CSV file would have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fertools.core.cells import read_cell
+from fertools.core.csv_table import CsvTable, read_csv
+from fertools.core.errors import InputError
+
+
+def read_table(path: Path) -> CsvTable:
+    """Return the cells of the table at `path`: Parquet if its name ends in `.parquet`, else CSV.
+
+    Raises:
+        InputError: see `read_parquet` and `fertools.core.csv_table.read_csv`.
+    """
+    return read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)
+
+
+def read_parquet(path: Path) -> CsvTable:
+    """Return the cells of a Parquet file, with the numbers of its rows from 1 as lines; null and NaN are empty.
+
+    Columns of lists and structures are left out.
+
+    Raises:
+        InputError: the file cannot be read, or has one name twice.
+    """
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"cannot read {path} as Parquet ({str(error).splitlines()[0]})") from error
+    columns: dict[str, list[str]] = {}
+    for field, column in zip(table.schema, table.columns, strict=True):
+        name = field.name.strip().lower()
+        if pa.types.is_nested(field.type):
+            continue
+        if name in columns:
+            raise InputError(f"{path.name}: the column '{name}' is there twice; keep one")
+        # float32 becomes float64 in a list, with digits that nobody wrote.
+        values = column.to_numpy() if pa.types.is_float32(field.type) else column.to_pylist()
+        columns[name] = [read_cell(value) for value in values]
+    return CsvTable(path, columns, list(range(1, len(table) + 1)))
