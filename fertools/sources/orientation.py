@@ -60,6 +60,11 @@ class Orientation:
             return cls()
         return cls(transposed=tag >= 5, mirrored=tag in (2, 3, 6, 7), flipped=tag in (3, 4, 7, 8))
 
+    @property
+    def is_quarter_turn(self) -> bool:
+        """Whether it is none, one, two or three turns by 90 degrees, and so mirrors nothing."""
+        return not self.turn_deg and (self.transposed + self.mirrored + self.flipped) % 2 == 0
+
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return a picture (height, width, channels) as it is shown, its rows in one piece; itself if it is upright."""
         if self.transposed:

@@ -170,19 +170,20 @@ def choose_stream(container: InputContainer) -> av.VideoStream:
 
 
 def _worth(stream: av.VideoStream) -> int:
-    if _is_cover(stream):
+    if is_cover(stream):
         return 1
     is_default = bool(stream.disposition & Disposition.default)
     return stream.codec_context.width * stream.codec_context.height + 5_000_000 * is_default
 
 
-def _is_cover(stream: av.VideoStream) -> bool:
+def is_cover(stream: av.VideoStream) -> bool:
+    """Return whether a stream is a picture that stands for the file, not a part of it that moves."""
     return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _remark(container: InputContainer, chosen: av.VideoStream) -> str | None:
     """Return which stream is read, if there is more than one that moves."""
-    count = sum(not _is_cover(stream) for stream in container.streams.video)
+    count = sum(not is_cover(stream) for stream in container.streams.video)
     if count < 2:
         return None
     context = chosen.codec_context
@@ -234,10 +235,13 @@ def _stated_end_s(stream: av.VideoStream) -> Fraction | None:
     return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + Fraction(match[3])
 
 
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """Return which way up a frame is shown."""
+    matrix = cast(SideDataContainer, frame.side_data).get(SideDataType.DISPLAYMATRIX)
+    return Orientation() if matrix is None else Orientation.of_matrix(np.frombuffer(matrix, np.int32).reshape(3, 3))
+
+
 def _upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
     # On one thread: another's stay behind, and workers have as many threads as they were given.
     rgb = np.asarray(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
-    matrix = cast(SideDataContainer, frame.side_data).get(SideDataType.DISPLAYMATRIX)
-    if matrix is None:
-        return rgb
-    return Orientation.of_matrix(np.frombuffer(matrix, np.int32).reshape(3, 3)).apply(rgb)
+    return orientation_of(frame).apply(rgb)
