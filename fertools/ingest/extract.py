@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, Interrupted, StorageError, first_line
+from fertools.core.files import storage_reason
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.faces.detections import Detections
@@ -43,10 +45,17 @@ _FRAMES_BEHIND = 4
 
 @dataclass
 class Extracted:
-    """What came out of one source: the row of `sources` and the rows of `faces`, which may lie on the disk."""
+    """What came out of one source.
+
+    Attributes:
+        source: its row of `sources`.
+        faces: its rows of `faces`, which may lie on the disk.
+        trace: the traceback of what stopped it, if anything did.
+    """
 
     source: dict[str, Any]
     faces: pa.Table = field(default_factory=FACES.arrow.empty_table)
+    trace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,24 +83,35 @@ class Extractor:
     def extract(self, source: Source) -> Extracted:
         """Return the rows of `source`, its crops written; a source that cannot be read gives a failed row.
 
+        Whatever a source raises is its own: no file ends the work on the others.
+
         Raises:
             StorageError: the disk is full or cannot be written.
+            Interrupted: the work is to stop.
+            MemoryError: the machine has no memory left.
         """
         row = source_row(source, self.options)
         try:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
-        except InputError as error:
-            return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
+        except (StorageError, Interrupted, MemoryError):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and storage_reason(error) is not None:
+                raise
+            failed = {**row, "status": "failed", "reason": _reason(error, source)}
+            return Extracted(failed, trace=traceback.format_exc())
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
+        remark, trace = measured.pop("remark", None), measured.pop("trace", None)
         kept = pc.sum(pc.equal(faces["status"], "kept")).as_py() or 0
         outcome = {
             "status": "done" if len(faces) else "empty",
             "faces_kept": kept,
             "faces_rejected": len(faces) - kept,
             "faces_interpolated": pc.sum(faces["interpolated"]).as_py() or 0,
+            "reason": "; ".join(filter(None, (remark, measured.get("reason")))) or None,
         }
-        return Extracted({**row, **measured, **outcome}, faces)
+        return Extracted({**row, **measured, **outcome}, faces, trace)
 
     def _images(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         rgb = read_image(source.path)
@@ -112,7 +132,7 @@ class Extractor:
             try:
                 self._follow(source, spool, measured)
             except BrokenVideoError as error:
-                measured["reason"] = _reason(error, source)
+                measured.update(reason=_reason(error, source), trace=traceback.format_exc())
             faces = spool.table()
         if not measured["frames_searched"] and "reason" not in measured:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
@@ -157,7 +177,7 @@ class Extractor:
                 spool.add(chain.from_iterable(crops.flush()))
                 raise
             finally:
-                measured["frames_decoded"] = reader.decoded
+                measured.update(frames_decoded=reader.decoded, remark=reader.remark)
             self._add(spool, crops, source, lookahead.flush())
             spool.add(chain.from_iterable(crops.flush()))
 
@@ -266,6 +286,8 @@ def _too_small(measured: dict[str, Any]) -> str | None:
     return f"it is {width} x {height} px, too small for a face" if min(width, height) < SMALLEST_FACE_PX else None
 
 
-def _reason(error: InputError, source: Source) -> str:
+def _reason(error: Exception, source: Source) -> str:
     """Return what is wrong with a source, which stands beside the reason and need not be named in it again."""
-    return str(error).replace(str(source.path), "it")
+    if isinstance(error, InputError):
+        return str(error).replace(str(source.path), "it")
+    return f"it cannot be worked on ({type(error).__name__}: {first_line(error)}); please report it"

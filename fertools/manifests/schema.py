@@ -321,7 +321,12 @@ SOURCES = TableSchema(
             required=True,
             choices=SOURCE_STATUSES,
         ),
-        Column("reason", _TEXT, "Outcome", "Why a source failed, or what it is a copy of."),
+        Column(
+            "reason",
+            _TEXT,
+            "Outcome",
+            "Why a source failed, what it is a copy of, or which of its video streams was read.",
+        ),
     ),
 )
 
