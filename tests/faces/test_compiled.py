@@ -93,7 +93,7 @@ def test_a_region_shows_what_the_level_shows_there(engine: CompiledEngine, data:
     top, left = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
     bottom, right = data.draw(st.integers(top + 1, rows)), data.draw(st.integers(left + 1, columns))
     regions = np.zeros(2, REGION)
-    sizes = (0, 140, 90, width, height)
+    sizes = (0, width, height)
     regions[0], regions[1] = (*sizes, 0, rows, 0, columns), (*sizes, top, bottom, left, right)
     found = _library().pnet(Pictures([picture]), regions, pack_pnet(WEIGHTS.pnet), -1e9)
     whole, part = found[found["region"] == 0], found[found["region"] == 1]

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from fertools.core.errors import Interrupted, StorageError
 from fertools.core.workspace import Workspace
@@ -47,7 +48,7 @@ def _unless_bad(function: Callable[..., Any], path_at: Callable[..., Path], erro
 
 def _break_opening(patch: pytest.MonkeyPatch, error: BaseException) -> None:
     patch.setattr(videos, "open_video", _unless_bad(videos.open_video, lambda path: path, error))
-    patch.setattr(images.Image, "open", _unless_bad(images.Image.open, lambda path: path, error))
+    patch.setattr(Image, "open", _unless_bad(Image.open, lambda path: path, error))
 
 
 def _break_turning(patch: pytest.MonkeyPatch, error: BaseException) -> None:
