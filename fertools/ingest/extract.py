@@ -122,7 +122,7 @@ class Extractor:
             found = _faces(source, frame, self.search.detector.detect([rgb])[0])
             rows = [self._row(source, frame, None, face) for face in found]
         self.tick(1, len(rows))
-        height, width = rgb.shape[:2]
+        width, height = _size(frame)
         measured = {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
         return settle_picture(source, FACES.table(rows), self.options.max_faces), measured
 
@@ -151,12 +151,15 @@ class Extractor:
         crops: Behind[list[dict[str, Any]]] = Behind(_FRAMES_BEHIND if self.threads > 1 else 0)
         reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
+        size: tuple[int, int] | None = None
         with closing(crops):
             try:
                 findings = Findings(self.workspace.parts, source.source_id)
                 with closing(self._searched(shots.watch(reader), findings)) as searched:
                     for frame, found in searched:
-                        if frame.index in shots.cuts:
+                        before, size = size, _size(frame)
+                        # Places in a frame say nothing about one of another size.
+                        if frame.index in shots.cuts or before not in (None, size):
                             self._add(spool, crops, source, lookahead.flush())
                             shot += 1
                             tracker.cut()
@@ -167,9 +170,9 @@ class Extractor:
                             self._add(spool, crops, source, lookahead.push(seen))
                         self.tick(1, 1 if found is None else len(found))
                         first_s = frame.pts_s if first_s is None else first_s
-                        height, width = frame.rgb.shape[:2]
                         measured["frames_searched"] += 1
-                        measured.update(width_px=width, height_px=height)
+                        if size[0] * size[1] > measured.get("width_px", 0) * measured.get("height_px", 0):
+                            measured.update(width_px=size[0], height_px=size[1])
                         if first_s is not None and frame.pts_s is not None:
                             measured["duration_s"] = max(0.0, frame.pts_s - first_s)
             except BrokenVideoError:
@@ -211,6 +214,7 @@ class Extractor:
         return {**row, **self._place(source, frame, shot), "track_id": shot}
 
     def _place(self, source: Source, frame: Frame, shot: int | None) -> dict[str, Any]:
+        width, height = _size(frame)
         return {
             "source_id": source.source_id,
             "dataset": source.dataset,
@@ -218,6 +222,8 @@ class Extractor:
             "licence": self.options.licence,
             "frame_index": frame.index,
             "pts_s": frame.pts_s,
+            "frame_width_px": width,
+            "frame_height_px": height,
             "shot_id": shot,
             "emotion": source.emotion,
             "emotion_origin": source.emotion_origin,
@@ -239,6 +245,12 @@ def _faces(source: Source, frame: Frame, found: Detections) -> list[Face]:
         )
         for place, number in enumerate(order)
     ]
+
+
+def _size(frame: Frame) -> tuple[int, int]:
+    """Return the width and height of a frame in pixels."""
+    height, width = frame.rgb.shape[:2]
+    return int(width), int(height)
 
 
 def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, ...]:

@@ -199,6 +199,8 @@ class Library:
             *(ctypes.c_double(at_s), ctypes.c_double(half_width_s)),
             *(_address(bounds, np.float64, 4), _address(fitted, np.float64)),
         )
+        if done < 0:
+            raise ValueError("times or points are not finite")
         return fitted if done else None
 
     def _look(
