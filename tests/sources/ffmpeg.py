@@ -23,6 +23,7 @@ class Probed:
 
 def make(path: Path, *arguments: str) -> Path:
     """Run `ffmpeg ARGUMENTS PATH`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments, str(path)], check=True, capture_output=True)
     return path
 
