@@ -24,29 +24,33 @@ _LEVEL, _FILE = "FERTOOLS_SANITIZED_LEVEL", "FERTOOLS_SANITIZED_FILE"
 def pytest_configure() -> None:
     """As a plugin of pytest: have the sanitized file loaded in place of the usual one."""
     level, path = os.environ[_LEVEL], Path(os.environ[_FILE])
-    loading.levels = lambda: (level,)
-    loading.library_path = lambda _: path
+    patch = pytest.MonkeyPatch()
+    patch.setattr(loading, "levels", lambda: (level,))
+    patch.setattr(loading, "library_path", lambda _: path)
     if loading.library() is None:
         pytest.exit(f"this processor does not run {level}", returncode=0)
 
 
+def environment() -> dict[str, str]:
+    """Return the environment in which a process can load what is sanitized."""
+    return {
+        **os.environ,
+        "LD_PRELOAD": " ".join(map(str, sanitizer_runtimes())),
+        # Python and torch keep memory to their end; what they leave is not asked for.
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    }
+
+
 def main() -> int:
     """Return 0 if all tests passed for every instruction set, else pytest's code for the first that did not."""
-    here = Path(__file__).parent
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "tests.faces.sanitized"]
+    tests = [str(Path(__file__).parent / name) for name in TESTS]
     with tempfile.TemporaryDirectory() as folder:
         for level in levels():
-            environment = {
-                **os.environ,
-                _LEVEL: level,
-                _FILE: str(sanitized(Path(folder), level)),
-                "LD_PRELOAD": " ".join(map(str, sanitizer_runtimes())),
-                # Python and torch keep memory to their end; what they leave is not asked for.
-                "ASAN_OPTIONS": "detect_leaks=0",
-                "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-            }
-            command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "tests.faces.sanitized"]
             print(f"{level}:", flush=True)
-            done = subprocess.run([*command, *(str(here / name) for name in TESTS)], env=environment, check=False)
+            told = {_LEVEL: level, _FILE: str(sanitized(Path(folder), level))}
+            done = subprocess.run([*command, *tests], env=environment() | told, check=False)
             if done.returncode:
                 return done.returncode
     return 0

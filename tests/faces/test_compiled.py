@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from fertools.faces.area import AreaTable
 from fertools.faces.cascade import Detector
 from fertools.faces.compiled import build as building
 from fertools.faces.compiled import library as loading
-from fertools.faces.compiled.build import BuildError, build, levels, library_path
+from fertools.faces.compiled.build import BuildError, build, levels, library_path, sanitized
 from fertools.faces.compiled.library import REGION, Library, Pictures, library
 from fertools.faces.compiled.packing import pack_onet, pack_pnet, pack_rnet
 from fertools.faces.compiled_engine import CompiledEngine
@@ -31,6 +33,7 @@ from fertools.faces.proposals import pyramid
 from fertools.faces.smoothing import BOUNDS
 from fertools.faces.torch_engine import TorchEngine
 from fertools.faces.weights import load_weights
+from tests.faces.sanitized import environment
 from tests.faces.scenes import Picture, scene
 from tests.faces.test_cascade import SCENES
 
@@ -290,7 +293,7 @@ def test_buffers_of_another_shape_or_type_are_refused() -> None:
     for good in (suppress, warp, smooth):
         good()
     nowhere = np.full((5, 5, 2), np.nan)
-    for bad in (
+    bads: list[Callable[[], object]] = [
         lambda: suppress(boxes=boxes[:4]),
         lambda: suppress(boxes=boxes[:, :3].copy()),
         lambda: suppress(boxes=boxes.astype(np.float64)),
@@ -308,9 +311,28 @@ def test_buffers_of_another_shape_or_type_are_refused() -> None:
         lambda: smooth(points=points[:4]),
         lambda: smooth(points=nowhere),
         lambda: smooth(bounds=bounds[:3]),
-    ):
+    ]
+    for bad in bads:
         with pytest.raises(ValueError, match=r"given|picture|finite"):
             bad()
+
+
+@pytest.mark.slow
+def test_sanitizers_stop_at_a_read_beyond_an_array(tmp_path: Path) -> None:
+    """So that a run of `tests.faces.sanitized` that finds nothing means something."""
+    program = """
+        import ctypes, sys, numpy
+        smooth = ctypes.CDLL(sys.argv[1]).fertools_smooth
+        numbers = [numpy.zeros(10) for _ in range(3)]
+        times_s, points, out = (ctypes.c_void_p(some.ctypes.data) for some in numbers)
+        smooth(times_s, points, ctypes.c_int64(int(sys.argv[2])), ctypes.c_int64(1),
+               ctypes.c_double(0), ctypes.c_double(1), times_s, out)
+    """
+    path = sanitized(tmp_path, _library().level)
+    for count in (10, 11):
+        command = [sys.executable, "-c", textwrap.dedent(program), str(path), str(count)]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        assert ("heap-buffer-overflow" in done.stderr) == (done.returncode != 0) == (count > 10)
 
 
 def test_building_again_compiles_nothing_and_clears_what_is_old(
