@@ -102,10 +102,13 @@ class FrameReader:
                 stream = choose_stream(container)
                 self.remark = _remark(container, stream)
                 yield from self._frames(container, stream)
-        except (FertoolsError, MemoryError):
+        except FertoolsError:
             raise
         # PyAV raises more than errors of FFmpeg: of Unicode and of values, for what some files hold.
         except Exception as error:
+            # FFmpeg has no memory for a size that a damaged file states; anything else has none at all.
+            if isinstance(error, MemoryError) and not isinstance(error, av.error.FFmpegError):
+                raise
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {first_line(error)}"
             if self.decoded:
                 raise BrokenVideoError(
