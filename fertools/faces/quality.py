@@ -166,7 +166,7 @@ MEASURES = ("interpolated", "det_score", "face_px", "brightness", "blur", "yaw_d
 
 
 def judge(
-    faces: Mapping[str, NDArray[Any]], standard: Standard | None = None, least_px: float = 0.0
+    faces: Mapping[str, NDArray[Any]], standard: Standard | None = None, least_px: float | NDArray[np.float64] = 0.0
 ) -> NDArray[np.object_]:
     """Return why each face is rejected, None for those that are kept.
 
@@ -176,7 +176,7 @@ def judge(
     Args:
         faces: MEASURES by name, (n,) each; see the manifest's columns.
         standard: what they must reach; the default one if None.
-        least_px: least `face_px`, in pixels.
+        least_px: least `face_px`, in pixels; one number, or (n,).
 
     Example:
         >>> measures = dict.fromkeys(MEASURES, np.array([1.0, 1.0])) | {"interpolated": np.array([False, False])}

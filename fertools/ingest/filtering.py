@@ -19,7 +19,7 @@ from fertools.faces.quality import STANDARDS
 from fertools.ingest.extract import outcome
 from fertools.ingest.keeping import Keeping
 from fertools.ingest.plan import Source
-from fertools.ingest.settling import NONE_KEPT, kept_none, settle
+from fertools.ingest.settling import decided_again, settle
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
@@ -169,9 +169,8 @@ def _decide(faces: pa.Table, sources: pa.Table, keeping: Keeping) -> tuple[pa.Ta
     for row in sources.to_pylist():
         own = nested.keep(faces, pc.equal(faces["source_id"], row["source_id"]))
         if len(own):
-            own = settle(_source(row), own, keeping, row)
-            reason = kept_none(own) or (None if str(row["reason"]).startswith(NONE_KEPT) else row["reason"])
-            row |= outcome(own) | {"reason": reason}
+            own = settle(_source(row), own, keeping)
+            row |= outcome(own) | {"reason": decided_again(row["reason"], own)}
             decided.append(own)
         rows.append(row)
     return pa.concat_tables(decided), SOURCES.table(rows)

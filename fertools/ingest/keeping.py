@@ -31,15 +31,22 @@ class Keeping:
         """The preset's bounds."""
         return STANDARDS[self.quality]
 
-    def judge(self, faces: pa.Table, height_px: int | None, width_px: int | None) -> NDArray[np.object_]:
+    def judge(self, faces: pa.Table) -> NDArray[np.object_]:
         """Return why each face is rejected by its own measures, None where it is not.
 
         Args:
-            faces: rows of FACES of one source.
-            height_px: of the source's picture; None where it is unknown.
-            width_px: of the same.
+            faces: rows of FACES.
         """
         measures = {name: np.asarray(faces[name].to_numpy(zero_copy_only=False)) for name in MEASURES}
-        known = self.min_face is not None and None not in (height_px, width_px)
-        least_px = self.min_face.in_picture(height_px or 0, width_px or 0) if self.min_face and known else 0.0
-        return judge(measures, self.standard, least_px)
+        return judge(measures, self.standard, self._least_px(faces))
+
+    def _least_px(self, faces: pa.Table) -> NDArray[np.float64]:
+        """Return the least size of each face; a share is of its own frame, and 0 where that is unknown."""
+        if self.min_face is None:
+            return np.zeros(len(faces))
+        sizes = np.stack(
+            [np.asarray(faces[name].to_numpy(), np.float64) for name in ("frame_height_px", "frame_width_px")], axis=1
+        )
+        known, which = np.unique(sizes, axis=0, return_inverse=True)
+        least = [0.0 if np.isnan(pair).any() else self.min_face.in_picture(*pair) for pair in known.tolist()]
+        return np.asarray(least, np.float64)[which.reshape(-1)]

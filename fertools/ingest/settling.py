@@ -6,7 +6,6 @@ It looks at narrow columns alone, so that the rest of the rows may lie on the di
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ NONE_KEPT = "no face was kept"
 Mask = NDArray[np.bool_]
 
 
-def settle(source: Source, faces: pa.Table, keeping: Keeping, measured: Mapping[str, Any]) -> pa.Table:
+def settle(source: Source, faces: pa.Table, keeping: Keeping) -> pa.Table:
     """Return the faces of a source with their status, the reason of those rejected, and who they are.
 
     What the rows said of these before does not matter, so it can be decided again.
@@ -38,10 +37,8 @@ def settle(source: Source, faces: pa.Table, keeping: Keeping, measured: Mapping[
         source: where they are from.
         faces: rows of FACES.
         keeping: what is kept.
-        measured: the source's `height_px` and `width_px`, where known.
     """
-    reasons = keeping.judge(faces, measured.get("height_px"), measured.get("width_px"))
-    column = pa.array(reasons, pa.string())
+    column = pa.array(keeping.judge(faces), pa.string())
     status = pc.if_else(pc.is_valid(column), "rejected", "kept")
     faces = store.replace_columns(faces, {"status": status, "reason": column})
     if source.kind == "image":
@@ -55,6 +52,17 @@ def kept_none(faces: pa.Table) -> str | None:
         return None
     (reason, count), *_ = Counter(faces["reason"].to_pylist()).most_common(1)
     return f"{NONE_KEPT}: {count:,} of {len(faces):,} were rejected as {reason}"
+
+
+def join_reasons(*reasons: str | None) -> str | None:
+    """Return what is said of a source as one text, None where nothing is."""
+    return "; ".join(filter(None, reasons)) or None
+
+
+def decided_again(reason: str | None, faces: pa.Table) -> str | None:
+    """Return what is said of a source after its faces were settled again."""
+    others = [part for part in (reason or "").split("; ") if not part.startswith(NONE_KEPT)]
+    return join_reasons(*others, kept_none(faces))
 
 
 def settle_picture(source: Source, faces: pa.Table, most: int | None) -> pa.Table:
