@@ -16,10 +16,11 @@ from typing import cast
 import av
 import numpy as np
 
-from fertools.core import files
+from fertools.core import files, products
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+from fertools.sources.animations import read_video
+from fertools.sources.videos import BrokenVideoError, Frame
 
 COPY_SIDE_PX = 960
 """The longer side of a copy at most; a rater needs no more, and a browser decodes it without dropping frames."""
@@ -108,6 +109,7 @@ def make_copy(
     if (found := find_copy(workspace, source_id)) is not None:
         return found
     video, table = copy_paths(workspace, source_id)
+    products.mark(workspace.playable)
     with files.replacing(video) as temporary:
         times_s = _encode(path, temporary, advance)
     # The copy counts from here on: the table comes after the video that it is about.
@@ -149,7 +151,7 @@ def _encode(path: Path, target: Path, advance: Callable[[int], None]) -> list[fl
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    reader = FrameReader(path)
+    reader = read_video(path)
     try:
         yield from reader
     except BrokenVideoError:

@@ -19,7 +19,8 @@ from fertools.core.hashing import hash_bytes, hash_file
 from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
 from fertools.manifests import store
-from fertools.sources.discovery import Found, Kind
+from fertools.sources.content import Kind
+from fertools.sources.discovery import Found
 from fertools.sources.naming import NamingRules
 
 IMAGES_PER_ITEM = 64
@@ -68,11 +69,13 @@ class Plan:
         items: what is left to do.
         settled: sources that need no work: copies of others and files that cannot be read.
         before: how many sources are committed already.
+        gone: names of committed sources whose files are no longer there.
     """
 
     items: tuple[Item, ...]
     settled: tuple[Source, ...]
     before: int
+    gone: tuple[str, ...] = ()
 
 
 def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, options: IngestOptions) -> Plan:
@@ -102,7 +105,10 @@ def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, 
         else:
             todo.append(replace(source, source_id=digest))
     digests.save()
-    return Plan(tuple(_items(todo)), tuple(settled), before)
+    # Those that were ingested from another folder are there, though not among the found.
+    names = committed.keys() - {workspace.name_of(file.path) for file in found}
+    gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
+    return Plan(tuple(_items(todo)), tuple(settled), before, gone)
 
 
 def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
@@ -140,7 +146,7 @@ def id_of_name(name: str) -> str:
 def _items(sources: list[Source]) -> list[Item]:
     videos = [source for source in sources if source.kind == "video"]
     # The largest first, so that no long video is left for the end, where it would keep one worker busy alone.
-    items = [Item(source.source_id, (source,)) for source in sorted(videos, key=lambda video: -_size(video.path))]
+    items = [Item(source.source_id, (source,)) for source in sorted(videos, key=lambda video: -size_bytes(video.path))]
     images = [source for source in sources if source.kind == "image"]
     for first in range(0, len(images), IMAGES_PER_ITEM):
         chunk = tuple(images[first : first + IMAGES_PER_ITEM])
@@ -148,7 +154,8 @@ def _items(sources: list[Source]) -> list[Item]:
     return items
 
 
-def _size(path: Path) -> int:
+def size_bytes(path: Path) -> int:
+    """Return the size of a file, 0 if it cannot be told."""
     try:
         return path.stat().st_size
     except OSError:

@@ -14,7 +14,7 @@ from typing import Any
 
 import tomli_w
 
-from fertools.core import files, locking
+from fertools.core import files, locking, products
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
@@ -80,6 +80,7 @@ def pull(
             ) from error
         with locking.exclusive(one.lock_path, "a pull"):
             files.remove_unfinished(one.faces)
+            products.mark(one.faces)
             files.remove_unfinished(one.manifest.parent)
             total += _Pull(one, there, report or Silent(), crops=crops, prefer=prefer).run()
     return total

@@ -25,9 +25,10 @@ from fertools.faces.centring import CENTRED
 from fertools.ingest.options import CROP_SUFFIXES, check_crops
 from fertools.ingest.rows import write_crop
 from fertools.manifests import store
+from fertools.sources.animations import read_video
 from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
-from fertools.sources.videos import Frame, FrameReader
+from fertools.sources.videos import Frame
 
 _COLUMNS = (
     "face_id",
@@ -180,4 +181,4 @@ def _frames(path: Path, kind: str, indices: Collection[int]) -> Generator[Frame,
     if kind == "image":
         yield Frame(0, None, read_image(path))
         return
-    yield from FrameReader(path, sampling=Sampling(indices=frozenset(indices)))
+    yield from read_video(path, sampling=Sampling(indices=frozenset(indices)))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -55,6 +56,7 @@ class FrameReader:
 
     Attributes:
         decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
+        share: how much of what is wanted was read in the latest iteration, from 0 to 1.
 
     Iterating raises:
         InputError: the file cannot be opened, is not a video, has no video stream, or states no times where
@@ -75,6 +77,7 @@ class FrameReader:
         self.threads = threads
         self.pulse = pulse
         self.decoded = 0
+        self.share = 0.0
 
     def _refuse_cut_off(self, stream: av.VideoStream, end_s: Fraction | None) -> None:
         """Raise BrokenVideoError if frames are missing at the end, which some containers hide from the decoder."""
@@ -87,7 +90,7 @@ class FrameReader:
             )
 
     def __iter__(self) -> Iterator[Frame]:
-        self.decoded = 0
+        self.decoded, self.share = 0, 0.0
         picker = Picker(self.sampling)
         # One for all frames: making one takes longer than turning a frame of 1080p into RGB with it.
         reformatter = VideoReformatter()
@@ -99,9 +102,11 @@ class FrameReader:
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = self.threads
                 end_s: Fraction | None = None
-                for index, frame in enumerate(container.decode(stream)):
+                for index, frame in enumerate(self._decode(container, stream)):
                     self.pulse()
                     time_s = _time_s(frame)
+                    if time_s is not None and self.sampling.end_s is not None:
+                        self.share = max(self.share, min(1.0, float(time_s / self.sampling.end_s)))
                     if index == 0 and time_s is None and self.sampling.needs_times:
                         raise InputError(f"{self.path} states no times for its frames; use --every instead")
                     if self.sampling.is_over(index, time_s):
@@ -127,6 +132,14 @@ class FrameReader:
             raise InputError(f"cannot read {self.path}: {error.strerror}") from error
         if not self.decoded:
             raise InputError(f"{self.path} holds no frame that can be decoded")
+
+    def _decode(self, container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        # How far it is is told by the place in the file: many recordings do not state how long they last.
+        size = max(1, container.size)
+        for packet in container.demux(stream):
+            if packet.pos is not None:
+                self.share = max(self.share, min(1.0, packet.pos / size))
+            yield from packet.decode()
 
 
 def _stated_end_s(stream: av.VideoStream) -> Fraction | None:

@@ -16,13 +16,13 @@ def _touch(*paths: Path) -> None:
 
 def test_files_come_sorted_once_and_typed(tmp_path: Path) -> None:
     _touch(tmp_path / "b/x.MP4", tmp_path / "a/y.png", tmp_path / "notes.txt", tmp_path / ".hidden/z.mp4")
-    found = discover([tmp_path, tmp_path / "b", tmp_path / "b/x.MP4"])
+    found = discover([tmp_path, tmp_path / "b", tmp_path / "b/x.MP4"]).files
     assert [(file.below.as_posix(), file.kind) for file in found] == [("a/y.png", "image"), ("b/x.MP4", "video")]
 
 
 def test_own_folders_are_not_entered(tmp_path: Path) -> None:
     _touch(tmp_path / "faces/ab/crop.jpg", tmp_path / "mine/a.jpg")
-    assert [file.below.name for file in discover([tmp_path], beside=[tmp_path / "faces"])] == ["a.jpg"]
+    assert [file.below.name for file in discover([tmp_path], beside=[tmp_path / "faces"]).files] == ["a.jpg"]
 
 
 def test_a_folder_of_the_workspace_is_refused_as_a_source(tmp_path: Path) -> None:
@@ -37,16 +37,16 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "given/linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "given/circle").symlink_to(tmp_path / "given")
     (tmp_path / "elsewhere/back").symlink_to(tmp_path / "given")
-    found = discover([tmp_path / "given"])
+    found = discover([tmp_path / "given"]).files
     assert [file.below.as_posix() for file in found] == ["a.mp4", "linked/b.mp4"]
 
 
 def test_the_name_of_what_was_given_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _touch(tmp_path / "joyful/p01/a.mp4", tmp_path / "sad/b.mp4")
-    found = discover([tmp_path / "joyful", tmp_path / "sad/b.mp4"])
+    found = discover([tmp_path / "joyful", tmp_path / "sad/b.mp4"]).files
     assert [(file.below.as_posix(), file.given) for file in found] == [("p01/a.mp4", "joyful"), ("b.mp4", "sad")]
     monkeypatch.chdir(tmp_path / "sad")
-    assert discover([Path()])[0].given == "sad"
+    assert discover([Path()]).files[0].given == "sad"
 
 
 @pytest.mark.parametrize("make", ["nothing", "empty", "text"])

@@ -1,0 +1,154 @@
+"""What a file is: a video, a picture, or something to pass over and why. Content decides, not the name.
+
+The first bytes tell nearly every file (`fertools.sources.signatures`); the decoders are asked about the rest. A file
+whose name says that it is a video or picture is never passed over: if it is none, it is a source that fails.
+"""
+
+from __future__ import annotations
+
+import stat
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from fertools.core import products
+from fertools.sources.signatures import HEAD_BYTES, Signature, is_animated_head, signature_of
+
+Kind = Literal["video", "image"]
+
+VIDEO_SUFFIXES: Final = frozenset(
+    {
+        *(".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv"),
+        *(".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".rm", ".rmvb", ".ts", ".vob", ".webm"),
+        *(".wmv", ".y4m"),
+    }
+)
+IMAGE_SUFFIXES: Final = frozenset(
+    {
+        *(".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg"),
+        *(".jpf", ".jpg", ".jpx", ".jxl", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".tga", ".tif", ".tiff"),
+        ".webp",
+    }
+)
+MADE_BY_US: Final = "made by fertools"
+_ALSO_CODE: Final = frozenset({".ts", ".mts"})
+"""Endings of TypeScript too, so text with one is passed over."""
+_FRAME_AFTER_FRAME: Final = frozenset({".mjpeg", ".mjpg"})
+"""JPEG after JPEG, whose head is that of a picture."""
+_RARE_PICTURES: Final = ("DDS", "ICNS", "ICO", "PCX", "SGI", "SUN")
+
+_WORDS: Final[dict[Signature, str]] = {
+    "text": "text and tables",
+    "sound": "sound",
+    "archive": "archives",
+    "other": "of other kinds",
+}
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file that is no source.
+
+    Attributes:
+        why: what it is, in words that follow a number of files: `text and tables`.
+    """
+
+    why: str
+
+
+def kind_of(path: Path) -> Kind | PassedOver:
+    """Return what the file at `path` is.
+
+    One that cannot be opened is of the kind that its name says, or else a picture, so that it fails as a source
+    with the reason.
+    """
+    named = kind_by_name(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            # A named pipe, say: opening it could take for ever.
+            return named or PassedOver("of other kinds")
+        with path.open("rb", buffering=0) as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError:
+        return named or "image"
+    if products.is_marked(head):
+        return PassedOver(MADE_BY_US)
+    if not head:
+        return named or PassedOver("empty")
+    signature = signature_of(head)
+    if signature is None:
+        return named or _ask_decoders(path)
+    if signature == "video" or path.suffix.lower() in _FRAME_AFTER_FRAME:
+        return "video"
+    if signature == "image":
+        return "image"
+    if signature == "pictures":
+        return "video" if _is_animated(path, head) else "image"
+    if signature == "container":
+        return "video" if named == "video" else _of_container(path)
+    if signature == "text" and path.suffix.lower() in _ALSO_CODE:
+        return PassedOver(_WORDS["text"])
+    return named or PassedOver(_WORDS[signature])
+
+
+def kind_by_name(path: Path) -> Kind | None:
+    """Return what `path` is by its ending, or None if that names neither a video nor a picture format."""
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return "video"
+    return "image" if suffix in IMAGE_SUFFIXES else None
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether the file at `path` is an archive, such as a zip or a tar."""
+    return kind_of(path) == PassedOver(_WORDS["archive"])
+
+
+def _is_animated(path: Path, head: bytes) -> bool:
+    if (known := is_animated_head(head)) is not None:
+        return known
+    # Loaded only here, as most folders hold no file that needs it.
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                return int(getattr(picture, "n_frames", 1)) > 1
+    except Exception:  # a damaged picture raises whatever its parser trips over; reading it later gives the reason
+        return False
+
+
+def _of_container(path: Path) -> Kind | PassedOver:
+    """Return what a container is whose name does not say that it holds video."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            covers = av.stream.Disposition.attached_pic
+            moving = [stream for stream in container.streams.video if not stream.disposition & covers]
+    except (av.error.FFmpegError, OSError, ValueError):
+        return "video"  # a damaged one, whose reason comes of reading it
+    return "video" if moving else PassedOver(_WORDS["sound"])
+
+
+def _ask_decoders(path: Path) -> Kind | PassedOver:
+    """Return what a file is that neither its head nor its name tells."""
+    import av
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_RARE_PICTURES):
+                return "image"
+    except Exception:  # see `_is_animated`
+        pass
+    try:
+        with av.open(str(path)) as container:
+            if any(stream.width and next(container.decode(stream), None) for stream in container.streams.video):
+                return "video"
+    except (av.error.FFmpegError, OSError, ValueError):
+        pass
+    return PassedOver(_WORDS["other"])
