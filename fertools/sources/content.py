@@ -6,6 +6,7 @@ whose name says that it is a video or picture is never passed over: if it is non
 
 from __future__ import annotations
 
+import io
 import stat
 import warnings
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from fertools.core import products
-from fertools.sources.signatures import HEAD_BYTES, Signature, is_animated_head, signature_of
+from fertools.sources.signatures import HEAD_BYTES, is_animated_head, signature_of
 
 Kind = Literal["video", "image"]
 
@@ -36,14 +37,9 @@ _ALSO_CODE: Final = frozenset({".ts", ".mts"})
 """Endings of TypeScript too, so text with one is passed over."""
 _FRAME_AFTER_FRAME: Final = frozenset({".mjpeg", ".mjpg"})
 """JPEG after JPEG, whose head is that of a picture."""
+_PROBED_BYTES: Final = 2**20
+"""As much as FFmpeg looks at to tell a format."""
 _RARE_PICTURES: Final = ("DDS", "ICNS", "ICO", "PCX", "SGI", "SUN")
-
-_WORDS: Final[dict[Signature, str]] = {
-    "text": "text and tables",
-    "sound": "sound",
-    "archive": "archives",
-    "other": "of other kinds",
-}
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class PassedOver:
     """A file that is no source.
 
     Attributes:
-        why: what it is, in words that follow a number of files: `text and tables`.
+        why: what it is, in a word or a few: `text`, tables among it; `sound`; `archive`; `made by fertools`.
     """
 
     why: str
@@ -67,7 +63,7 @@ def kind_of(path: Path) -> Kind | PassedOver:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             # A named pipe, say: opening it could take for ever.
-            return named or PassedOver("of other kinds")
+            return named or PassedOver("other")
         with path.open("rb", buffering=0) as stream:
             head = stream.read(HEAD_BYTES)
     except OSError:
@@ -88,8 +84,8 @@ def kind_of(path: Path) -> Kind | PassedOver:
     if signature == "container":
         return "video" if named == "video" else _of_container(path)
     if signature == "text" and path.suffix.lower() in _ALSO_CODE:
-        return PassedOver(_WORDS["text"])
-    return named or PassedOver(_WORDS[signature])
+        return PassedOver("text")
+    return named or PassedOver(signature)
 
 
 def kind_by_name(path: Path) -> Kind | None:
@@ -102,7 +98,7 @@ def kind_by_name(path: Path) -> Kind | None:
 
 def is_archive(path: Path) -> bool:
     """Return whether the file at `path` is an archive, such as a zip or a tar."""
-    return kind_of(path) == PassedOver(_WORDS["archive"])
+    return kind_of(path) == PassedOver("archive")
 
 
 def _is_animated(path: Path, head: bytes) -> bool:
@@ -130,7 +126,7 @@ def _of_container(path: Path) -> Kind | PassedOver:
             moving = [stream for stream in container.streams.video if not stream.disposition & covers]
     except (av.error.FFmpegError, OSError, ValueError):
         return "video"  # a damaged one, whose reason comes of reading it
-    return "video" if moving else PassedOver(_WORDS["sound"])
+    return "video" if moving else PassedOver("sound")
 
 
 def _ask_decoders(path: Path) -> Kind | PassedOver:
@@ -146,9 +142,10 @@ def _ask_decoders(path: Path) -> Kind | PassedOver:
     except Exception:  # see `_is_animated`
         pass
     try:
-        with av.open(str(path)) as container:
-            if any(stream.width and next(container.decode(stream), None) for stream in container.streams.video):
+        # Without its name, by which FFmpeg takes any `.bin` for a video of letters.
+        with path.open("rb") as stream, av.open(io.BytesIO(stream.read(_PROBED_BYTES))) as container:
+            if any(next(container.decode(video), None) is not None for video in container.streams.video):
                 return "video"
     except (av.error.FFmpegError, OSError, ValueError):
         pass
-    return PassedOver(_WORDS["other"])
+    return PassedOver("other")

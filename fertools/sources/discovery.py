@@ -44,7 +44,7 @@ class Discovery:
 
     Attributes:
         files: videos and pictures, sorted by path, each once.
-        passed_over: number of the other files by what they are, such as `text and tables`.
+        passed_over: number of the other files by what they are, such as `text`.
         workspaces: folders below the given ones that are workspaces of their own, and passed over.
     """
 
