@@ -108,7 +108,7 @@ def ingest(
     shard = Shard.parse(options.shard) if options.shard else None
     own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
-    discovery = discover(inputs, home=workspace.root, beside=beside)
+    discovery = discover(inputs, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
     found: Sequence[Found] = discovery.files
     _refuse_foreign_points(options, found)
     whole, everything = workspace, found

@@ -81,7 +81,9 @@ class _Gathered:
             self.passed_over.update(((Path(parent) / name).absolute(), why) for name in names)
 
 
-def discover(inputs: Sequence[Path], *, home: Path | None = None, beside: Sequence[Path] = ()) -> Discovery:
+def discover(
+    inputs: Sequence[Path], *, home: Path | None = None, beside: Sequence[Path] = (), may_be_none: bool = False
+) -> Discovery:
     """Return all videos and pictures in `inputs`, and how many other files there are.
 
     Passed over are files that are neither (`fertools.sources.content`), hidden ones (their names begin with a dot),
@@ -92,6 +94,7 @@ def discover(inputs: Sequence[Path], *, home: Path | None = None, beside: Sequen
         inputs: folders, searched to any depth, and files.
         home: the folder of the workspace that this is for; it is entered although it is a workspace.
         beside: folders that are never entered nor counted, such as a workspace's own crops.
+        may_be_none: that there is no video or picture is no error, as where all that were there are gone.
 
     Raises:
         InputError: an input does not exist, cannot be read, is an archive or an address, or lies in `beside`; or no
@@ -114,7 +117,7 @@ def discover(inputs: Sequence[Path], *, home: Path | None = None, beside: Sequen
             _refuse_address(given)
             raise InputError(f"there is no file or folder {given}; give a folder of videos or pictures")
     passed_over = dict(Counter(gathered.passed_over.values()).most_common())
-    if not gathered.found:
+    if not gathered.found and not may_be_none:
         raise InputError(_nothing_in(inputs, passed_over))
     found = tuple(gathered.found[path] for path in sorted(gathered.found))
     return Discovery(found, passed_over, tuple(gathered.workspaces))

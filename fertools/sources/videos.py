@@ -99,6 +99,8 @@ class FrameReader:
                 if not container.streams.video:
                     raise InputError(f"{self.path} has no video stream")
                 stream = container.streams.video[0]
+                if getattr(stream, "codec_context", None) is None:
+                    raise InputError(f"{self.path} holds video of a kind that FFmpeg cannot decode")
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = self.threads
                 end_s: Fraction | None = None

@@ -74,6 +74,7 @@ PASSED_OVER = {"text": 5, "sound": 3, "archive": 2, "hidden": 2, "empty": 1, "ot
 
 def write_video(path: Path, frames: Sequence[Pixels], of: VideoFormat) -> None:
     """Write RGB frames, 25 a second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", format=of.format, options=dict(of.options)) as container:
         stream = cast(av.VideoStream, container.add_stream(of.codec, rate=25))
         stream.height, stream.width = frames[0].shape[:2]
