@@ -57,6 +57,9 @@ def as_it_is(path: Path) -> Playable | None:
             if not container.streams.video:
                 raise InputError(f"{path} has no video stream")
             stream = container.streams.video[0]
+            # By content, too: a stream of MPEG-TS under the name of an MP4 is played by no browser.
+            if container.format.name.split(",")[0] != ("matroska" if path.suffix.lower() == ".webm" else "mov"):
+                return None
             context = stream.codec_context
             # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
             if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (

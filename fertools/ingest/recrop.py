@@ -6,7 +6,7 @@ run that was stopped goes on with those that are not there yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,19 +125,28 @@ def recrop(workspace: Workspace, options: RecropOptions | None = None, report: R
                 unplaced += 1
             else:
                 wanted.setdefault(row["source_id"], []).append(_Wanted(row["frame_index"], matrix, path))
-        written, failures = 0, []
+        written = done = 0
+        failures = []
+        total = sum(map(len, wanted.values()))
+
+        def watch() -> None:
+            nonlocal written
+            written += 1
+            report.reach(written / total)
+            report.advance(done, crops=written)
+
         report.start(len(wanted))
         sources = {
             row["source_id"]: row for row in store.read_sources(workspace, ("source_id", "path", "kind")).to_pylist()
         }
-        for done, source_id in enumerate(sorted(wanted, key=lambda one: str(sources[one]["path"])), start=1):
-            count, reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px)
-            written += count
+        for source_id in sorted(wanted, key=lambda one: str(sources[one]["path"])):
+            reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px, watch)
             if reason is not None:
                 failures.append((str(sources[source_id]["path"]), reason))
                 report.note(f"failed: {sources[source_id]['path']}: {reason}")
+            done += 1
             report.advance(done, crops=written)
-    lost = sum(map(len, wanted.values())) - written
+    lost = total - written
     folder = workspace.other_crops(options.template, options.crop_px)
     return RecropSummary(folder, written, before, unplaced, lost, tuple(failures))
 
@@ -153,9 +162,9 @@ def _transform(row: dict[str, Any], options: RecropOptions) -> NDArray[np.float6
 
 
 def _cut(
-    workspace: Workspace, source: dict[str, Any], wanted: Sequence[_Wanted], size_px: int
-) -> tuple[int, str | None]:
-    """Write the crops of one source; return how many, and why if not all."""
+    workspace: Workspace, source: dict[str, Any], wanted: Sequence[_Wanted], size_px: int, watch: Callable[[], None]
+) -> str | None:
+    """Write the crops of one source; call `watch` after each; return why if not all were."""
     path = workspace.path_of(source["path"])
     by_frame: dict[int, list[_Wanted]] = {}
     for one in wanted:
@@ -163,17 +172,18 @@ def _cut(
     written, reason = 0, "it ends before its last face"
     try:
         if hash_file(path) != source["source_id"]:
-            return 0, "it has other content than when it was ingested"
+            return "it has other content than when it was ingested"
         with closing(_frames(path, source["kind"], by_frame.keys())) as frames:
             for frame in frames:
                 for one in by_frame[frame.index]:
                     write_crop(one.path, warp(frame.rgb, one.matrix, size_px), flush=True)
                     written += 1
+                    watch()
     except OSError as error:
         reason = f"it cannot be read: {error.strerror}"
     except InputError as error:
         reason = str(error).replace(str(path), "it")
-    return written, None if written == len(wanted) else reason
+    return None if written == len(wanted) else reason
 
 
 def _frames(path: Path, kind: str, indices: Collection[int]) -> Generator[Frame, None, None]:

@@ -143,7 +143,7 @@ def _ask_decoders(path: Path) -> Kind | PassedOver:
         pass
     try:
         # Without its name, by which FFmpeg takes any `.bin` for a video of letters.
-        with path.open("rb") as stream, av.open(io.BytesIO(stream.read(_PROBED_BYTES))) as container:
+        with path.open("rb") as stream, av.open(io.BytesIO(stream.read(_PROBED_BYTES)), "r") as container:
             if any(next(container.decode(video), None) is not None for video in container.streams.video):
                 return "video"
     except (av.error.FFmpegError, OSError, ValueError):
