@@ -112,9 +112,9 @@ def make_copy(
     if (found := find_copy(workspace, source_id)) is not None:
         return found
     video, table = copy_paths(workspace, source_id)
-    products.mark(workspace.playable)
     with files.replacing(video) as temporary:
         times_s = _encode(path, temporary, advance)
+        products.mark(workspace.playable)
     # The copy counts from here on: the table comes after the video that it is about.
     files.write_json(table, {"times_s": times_s})
     return Playable(video, _encoder()[2], times_s)

@@ -80,7 +80,6 @@ def pull(
             ) from error
         with locking.exclusive(one.lock_path, "a pull"):
             files.remove_unfinished(one.faces)
-            products.mark(one.faces)
             files.remove_unfinished(one.manifest.parent)
             total += _Pull(one, there, report or Silent(), crops=crops, prefer=prefer).run()
     return total
@@ -149,6 +148,8 @@ class _Pull:
         if not self._with_crops:
             self._count(missing, CopySummary(left=len(missing)))
             return
+        if missing:
+            products.mark(self._workspace.faces)
         for batch in in_batches(missing):
             contents = self._remote.read(batch)
             for name, content in contents.items():

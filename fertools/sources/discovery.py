@@ -18,7 +18,11 @@ from fertools.sources.content import MADE_BY_US, Kind, PassedOver, is_archive, k
 
 HIDDEN: Final = "hidden"
 IN_A_WORKSPACE: Final = "in another workspace"
-_UNPACKERS: Final = {".7z": "7z x", ".rar": "unrar x", ".zip": "unzip"}
+_UNPACKERS: Final = {
+    **{".7z": "7z x", ".rar": "unrar x", ".zip": "unzip"},
+    **{".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd"},
+}
+"""Commands by ending; anything else is taken for a tar, as are `.tar.gz` and its kin."""
 
 
 @dataclass(frozen=True)
@@ -145,14 +149,13 @@ def _refuse_address(given: Path) -> None:
     # A path has one slash where the address had two.
     if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(given)):
         url = f"{match[1]}//{str(given)[match.end() :]}"
-        raise InputError(
-            f"{url} is an address; first fetch the videos into a folder, such as by "
-            f"`yt-dlp -P videos {shlex.quote(url)}`, and give the folder"
-        )
+        how = f", such as by `yt-dlp -P videos {shlex.quote(url)}`," if match[1].startswith("http") else ""
+        raise InputError(f"{url} is an address; first fetch the videos into a folder{how} and give the folder")
 
 
 def _unpacking(archive: Path) -> str:
-    return f"`{_UNPACKERS.get(archive.suffix.lower(), 'tar -xf')} {shlex.quote(str(archive))}`"
+    ending = ".tar" if ".tar" in archive.suffixes[-2:] else archive.suffix.lower()
+    return f"`{_UNPACKERS.get(ending, 'tar -xf')} {shlex.quote(str(archive))}`"
 
 
 def _walk(folder: Path, entered_anyway: set[Path | None], own: set[Path], gathered: _Gathered) -> Iterator[Path]:

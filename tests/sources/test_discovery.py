@@ -117,7 +117,7 @@ def test_a_hidden_file_counts_if_it_is_given(tmp_path: Path) -> None:
     ("url", "said"),
     [
         ("https://example.org/v?id=3&t=1", r"yt-dlp -P videos 'https://example\.org/v\?id=3&t=1'"),
-        ("s3://bucket/videos", r"s3://bucket/videos is an address"),
+        ("s3://bucket/videos", r"s3://bucket/videos is an address; first fetch the videos into a folder and"),
     ],
 )
 def test_an_address_is_answered_by_what_to_do(url: str, said: str) -> None:
@@ -132,6 +132,7 @@ def test_an_address_is_answered_by_what_to_do(url: str, said: str) -> None:
         ("clips.zip", b"PK\x03\x04" + bytes(60), "unzip"),
         ("clips.7z", b"7z\xbc\xaf\x27\x1c" + bytes(60), "7z x"),
         ("my clips.rar", b"Rar!\x1a\x07\x01\x00", r"unrar x '.*my clips\.rar'"),
+        ("clip.mp4.gz", b"\x1f\x8b\x08" + bytes(60), "gunzip -k"),
         ("clips.tar.gz", b"\x1f\x8b\x08" + bytes(60), "tar -xf"),
         ("clips", bytes(257) + b"ustar\0" + bytes(250), "tar -xf"),
     ],
