@@ -86,6 +86,9 @@ class Progress:
         """Say that `total` items are to be done."""
         self._total, self._share = total, None
         self._begun_s = self._said_s = time.monotonic()
+        if self._bar is not None:
+            # Another part of the same job.
+            self._bar.stop()
         if self._live and total:
             self._bar = _Bar(self._title, self._unit, total, self._stream)
 

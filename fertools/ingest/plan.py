@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from fertools.core import files
 from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
 from fertools.manifests import store
@@ -25,6 +27,10 @@ from fertools.sources.naming import NamingRules
 
 IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
+
+
+LONG_READING_BYTES = 2**30
+"""New files of so many bytes take seconds to read at least, so that it is told how far that is."""
 
 
 COPY_OF = "same content as "
@@ -78,8 +84,16 @@ class Plan:
     gone: tuple[str, ...] = ()
 
 
-def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, options: IngestOptions) -> Plan:
+def make_plan(
+    workspace: Workspace,
+    found: Sequence[Found],
+    rules: NamingRules,
+    options: IngestOptions,
+    report: Reporter | None = None,
+) -> Plan:
     """Return what is left to do for the files in `found`.
+
+    New files are read whole, to be named by their content; `report` is told how far that is where it takes long.
 
     Raises:
         ResumeRefused: a file has another content than when it was ingested.
@@ -90,10 +104,12 @@ def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, 
     todo: list[Source] = []
     settled: list[Source] = []
     before = 0
+    reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
         source = _describe(workspace, file, rules, options)
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
+        reading.advance(digests.read_bytes)
         if old is not None:
             _refuse_changed(source, old, digest)
             before += 1
@@ -162,6 +178,23 @@ def size_bytes(path: Path) -> int:
         return 0
 
 
+class _Reading:
+    """Tells how far the reading of new files is, where it takes long."""
+
+    def __init__(self, total_bytes: int, files: int, report: Reporter) -> None:
+        self._total_bytes, self._report, self._done = total_bytes, report, 0
+        self._is_long = total_bytes > LONG_READING_BYTES
+        if self._is_long:
+            report.start(files)
+            report.beside("reading")
+
+    def advance(self, read_bytes: int) -> None:
+        self._done += 1
+        if self._is_long:
+            self._report.reach(min(1.0, read_bytes / self._total_bytes))
+            self._report.advance(self._done)
+
+
 class _Digests:
     """Content digests of files, remembered by size and time of change."""
 
@@ -173,6 +206,17 @@ class _Digests:
         except (OSError, ValueError):
             self._known = {}
         self._changed = False
+        self.read_bytes = 0
+
+    def unread_bytes(self, found: Sequence[Found]) -> int:
+        """Return the size of the files that are to be read whole."""
+        sizes = 0
+        for file in found:
+            with suppress(OSError):
+                status = file.path.stat()
+                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [status.st_size, status.st_mtime_ns]:
+                    sizes += status.st_size
+        return sizes
 
     def of(self, path: Path) -> tuple[str | None, str | None]:
         """Return the digest of `path` and None, or None and the reason why there is none."""
@@ -187,6 +231,7 @@ class _Digests:
             if known is not None and known[:2] == key and known[2]:
                 return str(known[2]), None
             digest = hash_file(path)
+            self.read_bytes += status.st_size
         except OSError as error:
             return None, f"cannot be read: {error.strerror}"
         if status.st_size == 0:

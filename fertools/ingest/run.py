@@ -125,7 +125,7 @@ def ingest(
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
-        plan = make_plan(workspace, found, rules, options)
+        plan = make_plan(workspace, found, rules, options, report)
         drop_findings(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
         if shard is not None:
@@ -196,6 +196,7 @@ def _carry_out(
 ) -> int:
     total = len(plan.settled) + sum(len(item.sources) for item in plan.items)
     report.start(total)
+    report.beside("")
     if plan.before:
         report.note(f"{plan.before} files were done before; {total} to do")
     _note_gone(plan, report)

@@ -141,6 +141,16 @@ def test_the_live_line_shows_the_share_and_the_items() -> None:
     assert "0/1 files" in stream.getvalue()
 
 
+def test_a_job_may_have_parts() -> None:
+    stream = _Terminal()
+    with Progress("ingest", "files", stream=stream) as report:
+        for total in (3, 5):
+            report.start(total)
+            report.advance(total)
+    assert "3/3" in stream.getvalue()
+    assert "5/5" in stream.getvalue()
+
+
 def test_a_silent_reporter_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     report: Reporter = Silent()
     report.start(3)

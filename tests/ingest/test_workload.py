@@ -110,3 +110,31 @@ def test_one_long_video_has_a_share_and_a_time_left(
     for line in lines:
         assert " %, " in line
         assert "left" in line
+
+
+def test_reading_much_is_told_too(tmp_path: Path, noise: list[Pixels], monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        write_video(tmp_path / "in" / f"{number}.mp4", noise[10 * number : 10 * number + 10], VIDEOS["a.mp4"])
+    told: list[str] = []
+
+    class Told(Silent):
+        def start(self, total: int) -> None:
+            told.append(f"start {total}")
+
+        def beside(self, words: str) -> None:
+            told.append(words)
+
+        def reach(self, share: float) -> None:
+            told.append(f"{share:.2f}")
+
+    monkeypatch.setattr("fertools.ingest.plan.LONG_READING_BYTES", 0)
+    options = IngestOptions(workers=1, crops=True)
+    ingest(Workspace.at(tmp_path / "w"), [tmp_path / "in"], options, Told())
+    reading = told[: told.index("start 3", 1)]
+    assert reading[:2] == ["start 3", "reading"]
+    assert reading[2:] == sorted(reading[2:])
+    assert (len(reading), reading[-1]) == (5, "1.00")
+    # What was read before is known by its size and time.
+    told.clear()
+    ingest(Workspace.at(tmp_path / "w"), [tmp_path / "in"], options, Told())
+    assert told == ["start 0", ""]
