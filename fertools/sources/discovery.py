@@ -130,7 +130,7 @@ def discover(
 def _nothing_in(inputs: Sequence[Path], passed_over: dict[str, int]) -> str:
     places = ", ".join(str(path) for path in inputs)
     counts = ", ".join(f"{count:,} {why}" for why, count in passed_over.items())
-    words = f"no video or picture is in {places}"
+    words = f"no video or picture in {places}"
     if MADE_BY_US in passed_over:
         return f"{words} ({counts}); to read what fertools made, copy it elsewhere and delete {products.MARKER} there"
     return f"{words} ({counts}); give other files" if counts else f"{words}; give a folder that holds some"
