@@ -135,7 +135,7 @@ class Extractor:
         crops: Behind[list[dict[str, Any]]] = Behind(_FRAMES_BEHIND if self.threads > 1 else 0)
         reader = read_video(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
-        size, read = size_bytes(source.path), 0
+        length, read = size_bytes(source.path), 0
         with closing(crops):
             try:
                 findings = Findings(self.workspace.parts, source.source_id)
@@ -150,7 +150,7 @@ class Extractor:
                         else:
                             seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
                             self._add(spool, crops, source, lookahead.push(seen))
-                        before, read = read, int(reader.share * size)
+                        before, read = read, int(reader.share * length)
                         self.tick(Done(1, 1 if found is None else len(found), video_bytes=read - before))
                         first_s = frame.pts_s if first_s is None else first_s
                         height, width = frame.rgb.shape[:2]
@@ -164,7 +164,7 @@ class Extractor:
                 raise
             finally:
                 measured["frames_decoded"] = reader.decoded
-                self.tick(Done(video_bytes=size - read))
+                self.tick(Done(video_bytes=length - read))
             self._add(spool, crops, source, lookahead.flush())
             spool.add(chain.from_iterable(crops.flush()))
 
