@@ -120,10 +120,11 @@ def _of_container(path: Path) -> Kind | PassedOver:
     """Return what a container is whose name does not say that it holds video."""
     import av
 
+    from fertools.sources.videos import is_cover, open_video
+
     try:
-        with av.open(str(path)) as container:
-            covers = av.stream.Disposition.attached_pic
-            moving = [stream for stream in container.streams.video if not stream.disposition & covers]
+        with open_video(path) as container:
+            moving = not all(map(is_cover, container.streams.video))
     except (av.error.FFmpegError, OSError, ValueError):
         return "video"  # a damaged one, whose reason comes of reading it
     return "video" if moving else PassedOver("sound")

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, first_line
+from fertools.sources.orientation import Orientation
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,27 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             warnings.simplefilter("ignore", UserWarning)
             with open_image(path) as picture:
                 picture.load()
-                return to_rgb(ImageOps.exif_transpose(picture), path)
-    except InputError:
-        raise
+                return _orientation(picture).apply(to_rgb(picture, path))
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a picture") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{path} has too many pixels to be a photograph; shrink it first") from error
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise InputError(f"cannot read {path}: its content is damaged ({error})") from error
+    # Pillow raises errors of many kinds for damaged content, of memory too: the size that a file states may be wrong.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"cannot read {path}: its content is damaged ({reason})") from error
+
+
+def _orientation(picture: Image.Image) -> Orientation:
+    """Return which way up a picture is; as it is stored where its metadata cannot be read."""
+    try:
+        return Orientation.of_exif(picture.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # struct.error, SyntaxError, TypeError and others, of which no list can be whole
+        return Orientation()
 
 
 def open_image(path: Path) -> Image.Image:
