@@ -16,13 +16,13 @@ from typing import cast
 import av
 import numpy as np
 
-from fertools.core import files
+from fertools.core import files, products
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
+from fertools.sources.animations import read_video
 from fertools.sources.videos import (
     BrokenVideoError,
     Frame,
-    FrameReader,
     choose_stream,
     is_cover,
     open_video,
@@ -62,6 +62,9 @@ def as_it_is(path: Path) -> Playable | None:
     try:
         with open_video(path) as container:
             stream = choose_stream(container)
+            # By content, too: a stream of MPEG-TS under the name of an MP4 is played by no browser.
+            if container.format.name.split(",")[0] != ("matroska" if path.suffix.lower() == ".webm" else "mov"):
+                return None
             context = stream.codec_context
             # Browsers take the first stream, and turn but do not all mirror what a file says is to be mirrored.
             if stream != container.streams.video[0] or not all(map(is_cover, container.streams.video[1:])):
@@ -126,6 +129,7 @@ def make_copy(
     video, table = copy_paths(workspace, source_id)
     with files.replacing(video) as temporary:
         times_s = _encode(path, temporary, advance)
+        products.mark(workspace.playable)
     # The copy counts from here on: the table comes after the video that it is about.
     files.write_json(table, {"times_s": times_s})
     return Playable(video, _encoder()[2], times_s)
@@ -165,7 +169,7 @@ def _encode(path: Path, target: Path, advance: Callable[[int], None]) -> list[fl
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    reader = FrameReader(path)
+    reader = read_video(path)
     try:
         yield from reader
     except BrokenVideoError:

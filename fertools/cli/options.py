@@ -76,7 +76,9 @@ def describe_summary(workspace: Workspace, summary: IngestSummary, as_json: bool
     result: dict[str, Any] = {
         "manifest": str(workspace.manifest),
         "files given": summary.given,
+        "passed over": summary.passed_over,
         "sources": summary.sources,
+        "sources gone": len(summary.gone),
         "worked on now": summary.new_sources,
         "frames searched": summary.frames,
         "faces detected": summary.detected,
@@ -87,6 +89,7 @@ def describe_summary(workspace: Workspace, summary: IngestSummary, as_json: bool
         "emotions": {str(label or "unknown"): count for label, count in sorted(summary.emotions.items(), key=str)},
     }
     if as_json:
+        result["gone"] = list(summary.gone)
         result["failures"] = [{"source": name, "reason": reason} for name, reason in summary.failures]
     return result
 

@@ -23,6 +23,9 @@ class Reporter(Protocol):
     def advance(self, done: int, **counts: int) -> None:
         """Say that `done` items are finished, with running totals such as `frames=120`."""
 
+    def reach(self, share: float) -> None:
+        """Say how much of the work is done, from 0 to 1, where the number of finished items does not tell."""
+
     def beside(self, words: str) -> None:
         """Say what stands beside the progress from now on, such as a loss, until other words take its place."""
 
@@ -37,6 +40,9 @@ class Silent:
         """Do nothing."""
 
     def advance(self, done: int, **counts: int) -> None:
+        """Do nothing."""
+
+    def reach(self, share: float) -> None:
         """Do nothing."""
 
     def beside(self, words: str) -> None:
@@ -63,6 +69,7 @@ class Progress:
         self._live = self._stream.isatty()
         self._total = 0
         self._beside = ""
+        self._share: float | None = None
         self._begun_s = self._said_s = time.monotonic()
         self._bar: _Bar | None = None
 
@@ -77,22 +84,34 @@ class Progress:
 
     def start(self, total: int) -> None:
         """Say that `total` items are to be done."""
-        self._total = total
+        self._total, self._share = total, None
         self._begun_s = self._said_s = time.monotonic()
+        if self._bar is not None:
+            # Another part of the same job.
+            self._bar.stop()
         if self._live and total:
             self._bar = _Bar(self._title, self._unit, total, self._stream)
 
     def advance(self, done: int, **counts: int) -> None:
         """Say that `done` items are finished, with running totals such as `frames=120`."""
         now_s = time.monotonic()
+        elapsed_s = now_s - self._begun_s
+        told = describe_counts(counts) + describe_rate(counts, elapsed_s) + self._beside
         if self._bar is not None:
-            self._bar.show(done, describe_counts(counts) + describe_rate(counts, now_s - self._begun_s) + self._beside)
+            self._bar.show(done, self._share, told)
             return
         if now_s - self._said_s >= self._interval_s and not self._live:
             self._said_s = now_s
-            left = describe_left(done, self._total, now_s - self._begun_s)
-            told = describe_counts(counts) + describe_rate(counts, now_s - self._begun_s) + self._beside
-            self._say(f"{self._title}: {done} of {self._total} {self._unit}{told}{left}")
+            if self._share is None:
+                share, left = "", describe_left(done, self._total, elapsed_s)
+            else:
+                # Never 100 % of what is not over.
+                share, left = f", {min(99, int(100 * self._share))} %", describe_left(self._share, 1, elapsed_s)
+            self._say(f"{self._title}: {done} of {self._total} {self._unit}{share}{told}{left}")
+
+    def reach(self, share: float) -> None:
+        """Say how much of the work is done, from 0 to 1, where the number of finished items does not tell."""
+        self._share = share
 
     def beside(self, words: str) -> None:
         """Say what stands beside the progress from now on, such as a loss, until other words take its place."""
@@ -115,7 +134,7 @@ class _Bar:
 
     def __init__(self, title: str, unit: str, total: int, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
         from rich.table import Column
 
@@ -123,18 +142,20 @@ class _Bar:
         columns = (
             TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
-            TextColumn(unit, table_column=Column(no_wrap=True)),
+            TaskProgressColumn(table_column=Column(no_wrap=True)),
+            TextColumn(f"{{task.fields[done]}}/{total} {unit}", table_column=Column(no_wrap=True)),
             TimeRemainingColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[counts]}", table_column=Column()),
         )
         self._console = Console(file=stream)
         self._progress = RichProgress(*columns, console=self._console)
         self._progress.start()
-        self._task = self._progress.add_task(title, total=total, counts="")
+        self._total = total
+        self._task = self._progress.add_task(title, total=1.0, counts="", done=0)
 
-    def show(self, done: int, counts: str) -> None:
-        self._progress.update(self._task, completed=done, counts=counts.removeprefix(", "))
+    def show(self, done: int, share: float | None, counts: str) -> None:
+        share = done / self._total if share is None else share
+        self._progress.update(self._task, completed=share, done=done, counts=counts.removeprefix(", "))
 
     def say(self, message: str) -> None:
         self._console.print(message, markup=False, highlight=False, soft_wrap=True)
@@ -169,7 +190,7 @@ def describe_rate(counts: dict[str, int], elapsed_s: float) -> str:
     return f", {frames / elapsed_s:,.1f} frames/s" if frames and elapsed_s > 0 else ""
 
 
-def describe_left(done: int, total: int, elapsed_s: float) -> str:
+def describe_left(done: float, total: float, elapsed_s: float) -> str:
     """Return the time left at the mean pace so far as text, empty before anything is done."""
     return f", about {describe_duration((total - done) * elapsed_s / done)} left" if 0 < done < total else ""
 

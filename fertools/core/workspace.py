@@ -20,6 +20,10 @@ import tomli_w
 from fertools.core import files, locking
 from fertools.core.errors import InputError
 
+SETTINGS_NAME = "fertools.toml"
+"""Name of the file that makes a folder a workspace."""
+PRODUCT_FOLDERS = frozenset({"faces", "manifests", "annotations", "training", "shards"})
+"""Names of the folders in which a workspace keeps what fertools made."""
 SETTINGS_HEADER = (
     "# Settings of this fertools workspace, written by the commands that it names. Change them by those commands.\n\n"
 )
@@ -57,7 +61,7 @@ class Workspace:
     @property
     def settings_path(self) -> Path:
         """`fertools.toml`: what the commands that made this workspace were told."""
-        return self.root / "fertools.toml"
+        return self.root / SETTINGS_NAME
 
     @property
     def manifest(self) -> Path:

@@ -11,7 +11,9 @@ import time
 from multiprocessing.context import BaseContext
 from typing import Any
 
-_PROCESS, _PULSE_S, _FRAMES, _FACES, _CELLS = range(5)
+from fertools.ingest.workload import Done
+
+_PROCESS, _PULSE_S, _FRAMES, _FACES, _PICTURES, _VIDEO_BYTES, _CELLS = range(7)
 
 
 class Board:
@@ -45,15 +47,18 @@ class Board:
         """Say that this worker has nothing to do, so that nobody waits for a pulse."""
         self._cells[self._place + _PULSE_S] = 0
 
-    def tick(self, frames: int, faces: int) -> None:
+    def tick(self, done: Done) -> None:
         """Add to what this worker has done, which is a pulse too."""
-        self._cells[self._place + _FRAMES] += frames
-        self._cells[self._place + _FACES] += faces
+        self._cells[self._place + _FRAMES] += done.frames
+        self._cells[self._place + _FACES] += done.faces
+        self._cells[self._place + _PICTURES] += done.pictures
+        self._cells[self._place + _VIDEO_BYTES] += done.video_bytes
         self.pulse()
 
-    def totals(self) -> tuple[int, int]:
-        """Return how many frames were searched and how many faces found by all workers."""
-        return int(sum(self._cells[_FRAMES::_CELLS])), int(sum(self._cells[_FACES::_CELLS]))
+    def totals(self) -> Done:
+        """Return what all workers have done."""
+        columns = (_FRAMES, _FACES, _PICTURES, _VIDEO_BYTES)
+        return Done(*(int(sum(self._cells[column::_CELLS])) for column in columns))
 
     def stalled(self, limit_s: float) -> list[int]:
         """Return the processes that are at work and gave no pulse for `limit_s` seconds."""

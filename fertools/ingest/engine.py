@@ -25,12 +25,13 @@ from fertools.ingest.findings import drop_finding
 from fertools.ingest.options import IngestOptions, parse_thresholds
 from fertools.ingest.plan import Item
 from fertools.ingest.search import Search
+from fertools.ingest.workload import Done
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.sources.points import PointTable, read_points
 
-Watch = Callable[[int, int], None]
-"""Told now and then how many frames were searched and how many faces were found so far."""
+Watch = Callable[[Done], None]
+"""Told now and then what was done so far."""
 
 WATCH_INTERVAL_S = 0.5
 
@@ -85,7 +86,7 @@ def make_extractor(
     options: IngestOptions,
     device: str,
     threads: int,
-    tick: Callable[[int, int], None],
+    tick: Callable[[Done], None],
     pulse: Callable[[], None] = lambda: None,
 ) -> Extractor:
     """Return what takes faces out of sources, its networks loaded; for the arguments see `Extractor`."""
@@ -112,6 +113,8 @@ def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
     for source in item.sources:
         extractor.pulse()
         extracted.append(extractor.extract(source))
+        if source.kind == "image":
+            extractor.tick(Done(pictures=1))
     outcomes = commit(extractor.workspace, item.name, extracted)
     for source in item.sources:
         drop_finding(extractor.workspace.parts, source.source_id)

@@ -26,17 +26,19 @@ from fertools.faces.tracks import Tracker
 from fertools.ingest.findings import Findings
 from fertools.ingest.lookahead import Face, Lookahead, Seen
 from fertools.ingest.options import IngestOptions
-from fertools.ingest.plan import Source
+from fertools.ingest.plan import Source, size_bytes
 from fertools.ingest.rows import Cropper
 from fertools.ingest.search import Search
 from fertools.ingest.settling import join_reasons, kept_none, settle
 from fertools.ingest.threads import Behind
+from fertools.ingest.workload import Done
 from fertools.manifests.schema import FACES
 from fertools.manifests.spool import Spool
+from fertools.sources.animations import count_pages, read_video
 from fertools.sources.images import read_image
 from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
-from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+from fertools.sources.videos import BrokenVideoError, Frame
 
 _FRAMES_BEHIND = 4
 """Frames whose crops may wait to be written, each held meanwhile."""
@@ -67,7 +69,7 @@ class Extractor:
         search: finds the faces.
         threads: decoding threads; 0 lets FFmpeg choose.
         points: landmarks that came with the sources, for those that are crops already.
-        tick: told of every picture searched: how many (1), and how many faces are in it.
+        tick: told of every picture searched, and of how far a video is read.
         pulse: called for every picture decoded, searched or not, to show that it goes on.
     """
 
@@ -76,7 +78,7 @@ class Extractor:
     search: Search
     threads: int = 0
     points: PointTable = field(default_factory=PointTable)
-    tick: Callable[[int, int], None] = lambda pictures, faces: None
+    tick: Callable[[Done], None] = lambda done: None
     pulse: Callable[[], None] = lambda: None
 
     def extract(self, source: Source) -> Extracted:
@@ -114,9 +116,11 @@ class Extractor:
         else:
             found = _faces(source, frame, self.search.detector.detect([rgb])[0])
             rows = [self._row(source, frame, None, face) for face in found]
-        self.tick(1, len(rows))
+        self.tick(Done(frames=1, faces=len(rows)))
         width, height = _size(frame)
-        measured = {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
+        measured: dict[str, Any] = {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
+        if (pages := count_pages(source.path)) > 1:
+            measured["remark"] = f"the first of its {pages} pages was read; save the others as files of their own"
         return FACES.table(rows), measured
 
     def _video(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
@@ -141,8 +145,9 @@ class Extractor:
         lookahead = Lookahead(self.options.smoothing_s)
         # Crops take about as long as following, so another thread cuts and writes them where there is one to spare.
         crops: Behind[list[dict[str, Any]]] = Behind(_FRAMES_BEHIND if self.threads > 1 else 0)
-        reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
+        reader = read_video(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
+        length, read = size_bytes(source.path), 0
         size: tuple[int, int] | None = None
         with closing(crops):
             try:
@@ -160,7 +165,8 @@ class Extractor:
                         else:
                             seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
                             self._add(spool, crops, source, lookahead.push(seen))
-                        self.tick(1, 1 if found is None else len(found))
+                        read_before, read = read, int(reader.share * length)
+                        self.tick(Done(1, 1 if found is None else len(found), video_bytes=read - read_before))
                         first_s = frame.pts_s if first_s is None else first_s
                         measured["frames_searched"] += 1
                         if size[0] * size[1] > measured.get("width_px", 0) * measured.get("height_px", 0):
@@ -173,6 +179,7 @@ class Extractor:
                 raise
             finally:
                 measured.update(frames_decoded=reader.decoded, remark=reader.remark)
+                self.tick(Done(video_bytes=length - read))
             self._add(spool, crops, source, lookahead.flush())
             spool.add(chain.from_iterable(crops.flush()))
 

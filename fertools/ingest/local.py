@@ -37,6 +37,7 @@ from fertools.ingest.engine import (
 from fertools.ingest.extract import Extractor
 from fertools.ingest.options import IngestOptions, processors
 from fertools.ingest.plan import Item
+from fertools.ingest.workload import Done
 
 
 def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch) -> Outcomes:
@@ -65,11 +66,12 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
 def _in_this_process(
     workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], threads: int, watch: Watch
 ) -> Outcomes:
-    totals = [0, 0]
+    total = Done()
 
-    def tick(frames: int, faces: int) -> None:
-        totals[:] = totals[0] + frames, totals[1] + faces
-        watch(*totals)
+    def tick(done: Done) -> None:
+        nonlocal total
+        total += done
+        watch(total)
 
     # The caller may go on to train in this process, with all the threads it had.
     before = set_torch_threads(1), cv2.getNumThreads()
@@ -93,7 +95,7 @@ class _Crew:
         self._context = multiprocessing.get_context("spawn")
         self._workspace, self._options, self._watch = workspace, options, watch
         self._devices, self._threads = devices, threads
-        self._before = (0, 0)
+        self._before = Done()
         self._board = Board(self._context, 1)
         self._stopped: set[int] = set()
 
@@ -118,9 +120,8 @@ class _Crew:
             workers, self._context, (self._workspace, self._options, self._devices, self._threads, self._board)
         )
 
-    def _totals(self) -> tuple[int, int]:
-        frames, faces = self._board.totals()
-        return self._before[0] + frames, self._before[1] + faces
+    def _totals(self) -> Done:
+        return self._before + self._board.totals()
 
     def _drain(self, pool: ProcessPoolExecutor, todo: deque[Item], suspects: list[Item], depth: int) -> Outcomes:
         """Feed `todo` to the pool; when a worker dies, whatever was under way becomes a suspect."""
@@ -154,7 +155,7 @@ class _Crew:
 
     def _wait(self, running: dict[Future[list[Outcome]], Item]) -> set[Future[list[Outcome]]]:
         done, _ = wait(running, timeout=WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
-        self._watch(*self._totals())
+        self._watch(self._totals())
         for process in self._board.stalled(self._options.stall_s):
             # Its pool breaks, and is dealt with as if it had died by itself.
             if process not in self._stopped:
@@ -207,7 +208,7 @@ def _begin(
     options: IngestOptions,
     device: str,
     threads: int,
-    tick: Callable[[int, int], None],
+    tick: Callable[[Done], None],
     pulse: Callable[[], None] = lambda: None,
 ) -> None:
     global _extractor

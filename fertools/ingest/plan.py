@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,20 @@ from typing import Any
 from fertools.core import files
 from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
 from fertools.manifests import store
-from fertools.sources.discovery import Found, Kind
+from fertools.sources.content import Kind
+from fertools.sources.discovery import Found
 from fertools.sources.naming import NamingRules
 
 IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
+
+
+LONG_READING_BYTES = 2**30
+"""New files of so many bytes take seconds to read at least, so that it is told how far that is."""
 
 
 COPY_OF = "same content as "
@@ -68,15 +75,25 @@ class Plan:
         items: what is left to do.
         settled: sources that need no work: copies of others and files that cannot be read.
         before: how many sources are committed already.
+        gone: names of committed sources whose files are no longer there.
     """
 
     items: tuple[Item, ...]
     settled: tuple[Source, ...]
     before: int
+    gone: tuple[str, ...] = ()
 
 
-def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, options: IngestOptions) -> Plan:
+def make_plan(
+    workspace: Workspace,
+    found: Sequence[Found],
+    rules: NamingRules,
+    options: IngestOptions,
+    report: Reporter | None = None,
+) -> Plan:
     """Return what is left to do for the files in `found`.
+
+    New files are read whole, to be named by their content; `report` is told how far that is where it takes long.
 
     Raises:
         ResumeRefused: a file has another content than when it was ingested.
@@ -87,10 +104,12 @@ def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, 
     todo: list[Source] = []
     settled: list[Source] = []
     before = 0
+    reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
         source = _describe(workspace, file, rules, options)
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
+        reading.advance(digests.read_bytes)
         if old is not None:
             _refuse_changed(source, old, digest)
             before += 1
@@ -102,7 +121,10 @@ def make_plan(workspace: Workspace, found: Sequence[Found], rules: NamingRules, 
         else:
             todo.append(replace(source, source_id=digest))
     digests.save()
-    return Plan(tuple(_items(todo)), tuple(settled), before)
+    # Those that were ingested from another folder are there, though not among the found.
+    names = committed.keys() - {workspace.name_of(file.path) for file in found}
+    gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
+    return Plan(tuple(_items(todo)), tuple(settled), before, gone)
 
 
 def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
@@ -140,7 +162,7 @@ def id_of_name(name: str) -> str:
 def _items(sources: list[Source]) -> list[Item]:
     videos = [source for source in sources if source.kind == "video"]
     # The largest first, so that no long video is left for the end, where it would keep one worker busy alone.
-    items = [Item(source.source_id, (source,)) for source in sorted(videos, key=lambda video: -_size(video.path))]
+    items = [Item(source.source_id, (source,)) for source in sorted(videos, key=lambda video: -size_bytes(video.path))]
     images = [source for source in sources if source.kind == "image"]
     for first in range(0, len(images), IMAGES_PER_ITEM):
         chunk = tuple(images[first : first + IMAGES_PER_ITEM])
@@ -148,11 +170,29 @@ def _items(sources: list[Source]) -> list[Item]:
     return items
 
 
-def _size(path: Path) -> int:
+def size_bytes(path: Path) -> int:
+    """Return the size of a file, 0 if it cannot be told."""
     try:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+class _Reading:
+    """Tells how far the reading of new files is, where it takes long."""
+
+    def __init__(self, total_bytes: int, files: int, report: Reporter) -> None:
+        self._total_bytes, self._report, self._done = total_bytes, report, 0
+        self._is_long = total_bytes > LONG_READING_BYTES
+        if self._is_long:
+            report.start(files)
+            report.beside("reading")
+
+    def advance(self, read_bytes: int) -> None:
+        self._done += 1
+        if self._is_long:
+            self._report.reach(min(1.0, read_bytes / self._total_bytes))
+            self._report.advance(self._done)
 
 
 class _Digests:
@@ -166,6 +206,17 @@ class _Digests:
         except (OSError, ValueError):
             self._known = {}
         self._changed = False
+        self.read_bytes = 0
+
+    def unread_bytes(self, found: Sequence[Found]) -> int:
+        """Return the size of the files that are to be read whole."""
+        sizes = 0
+        for file in found:
+            with suppress(OSError):
+                status = file.path.stat()
+                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [status.st_size, status.st_mtime_ns]:
+                    sizes += status.st_size
+        return sizes
 
     def of(self, path: Path) -> tuple[str | None, str | None]:
         """Return the digest of `path` and None, or None and the reason why there is none."""
@@ -180,6 +231,7 @@ class _Digests:
             if known is not None and known[:2] == key and known[2]:
                 return str(known[2]), None
             digest = hash_file(path)
+            self.read_bytes += status.st_size
         except OSError as error:
             return None, f"cannot be read: {error.strerror}"
         if status.st_size == 0:

@@ -14,7 +14,7 @@ from typing import Any
 
 import tomli_w
 
-from fertools.core import files
+from fertools.core import files, products
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
@@ -147,6 +147,8 @@ class _Pull:
         if not self._with_crops:
             self._count(missing, CopySummary(left=len(missing)))
             return
+        if missing:
+            products.mark(self._workspace.faces)
         for batch in in_batches(missing):
             contents = self._remote.read(batch)
             for name, content in contents.items():

@@ -35,8 +35,12 @@ from fertools.ingest.engine import (
 from fertools.ingest.extract import Extractor
 from fertools.ingest.options import IngestOptions
 from fertools.ingest.plan import Item
+from fertools.ingest.workload import Done
 
 _DEATHS = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
+
+State = tuple[Done, int]
+"""What a worker has done, and how often it has shown that it goes on."""
 
 _MOST_STILLBORN = 3
 """Workers that may die one after the other as they begin, before that is taken for the cluster's fault."""
@@ -91,7 +95,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._extractor: Extractor | None = None
-        self._frames = self._faces = self._pulses = 0
+        self._done, self._pulses = Done(), 0
 
     def begin(self, workspace: Workspace, options: IngestOptions, device: str) -> None:
         """Load the networks.
@@ -106,18 +110,18 @@ class Worker:
             )
         self._extractor = make_extractor(workspace, options, device, 1, self._tick, self._pulse)
 
-    def do(self, item: Item) -> tuple[list[Outcome], tuple[int, int, int]]:
+    def do(self, item: Item) -> tuple[list[Outcome], State]:
         """Do one item and commit its part; return its outcomes and how far this worker is now."""
         if self._extractor is None:
             raise RuntimeError("the worker was not begun")
         return extract_and_commit(self._extractor, item), self.state()
 
-    def state(self) -> tuple[int, int, int]:
-        """Return how many frames were searched, how many faces found, and how often it has shown that it goes on."""
-        return self._frames, self._faces, self._pulses
+    def state(self) -> State:
+        """Return what this worker has done, and how often it has shown that it goes on."""
+        return self._done, self._pulses
 
-    def _tick(self, frames: int, faces: int) -> None:
-        self._frames, self._faces = self._frames + frames, self._faces + faces
+    def _tick(self, done: Done) -> None:
+        self._done += done
         self._pulse()
 
     def _pulse(self) -> None:
@@ -140,7 +144,7 @@ class _Hand:
     actor: Any
     item: Item | None = None
     asked: Any = None
-    state: tuple[int, int, int] = (0, 0, 0)
+    state: State = (Done(), 0)
     moved_s: float = 0.0
     hung: bool = False
 
@@ -152,7 +156,7 @@ class _Crew:
         self._workspace, self._options, self._device, self._watch = workspace, options, device, watch
         self._waiting: dict[Any, _Hand] = {}
         self._idle: list[_Hand] = []
-        self._before = (0, 0)
+        self._before = Done()
         self._stillborn = 0
 
     def do(self, items: Sequence[Item], workers: int) -> Outcomes:
@@ -203,7 +207,7 @@ class _Crew:
 
     def _replace(self, hand: _Hand, *, begun: bool) -> None:
         """Ask for a worker in place of one that died; it may have to wait until the cluster has room."""
-        self._before = self._before[0] + hand.state[0], self._before[1] + hand.state[1]
+        self._before += hand.state[0]
         self._stillborn += not begun
         if self._stillborn > _MOST_STILLBORN:
             raise InputError(
@@ -234,5 +238,4 @@ class _Crew:
             if now_s - hand.moved_s > self._options.stall_s and not hand.hung:
                 hand.hung = True
                 ray.kill(hand.actor)
-        frames, faces = (self._before[place] + sum(hand.state[place] for hand in hands) for place in (0, 1))
-        self._watch(frames, faces)
+        self._watch(sum((hand.state[0] for hand in hands), self._before))

@@ -6,7 +6,7 @@ run that was stopped goes on with those that are not there yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,10 @@ from fertools.faces.centring import CENTRED
 from fertools.ingest.options import CROP_SUFFIXES, check_crops
 from fertools.ingest.rows import cut, write_crop
 from fertools.manifests import store
+from fertools.sources.animations import read_video
 from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
-from fertools.sources.videos import Frame, FrameReader
+from fertools.sources.videos import Frame
 
 _COLUMNS = (
     "face_id",
@@ -124,20 +125,29 @@ def recrop(workspace: Workspace, options: RecropOptions | None = None, report: R
                 unplaced += 1
             else:
                 wanted.setdefault(row["source_id"], []).append(_Wanted(row["frame_index"], matrix, path))
-        written, failures = 0, []
+        written = done = 0
+        failures = []
+        total = sum(map(len, wanted.values()))
+
+        def watch() -> None:
+            nonlocal written
+            written += 1
+            report.reach(written / total)
+            report.advance(done, crops=written)
+
         report.start(len(wanted))
         fill = str(workspace.settings().get("ingest", {}).get("fill", "black"))
         sources = {
             row["source_id"]: row for row in store.read_sources(workspace, ("source_id", "path", "kind")).to_pylist()
         }
-        for done, source_id in enumerate(sorted(wanted, key=lambda one: str(sources[one]["path"])), start=1):
-            count, reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px, fill)
-            written += count
+        for source_id in sorted(wanted, key=lambda one: str(sources[one]["path"])):
+            reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px, fill, watch)
             if reason is not None:
                 failures.append((str(sources[source_id]["path"]), reason))
                 report.note(f"failed: {sources[source_id]['path']}: {reason}")
+            done += 1
             report.advance(done, crops=written)
-    lost = sum(map(len, wanted.values())) - written
+    lost = total - written
     folder = workspace.other_crops(options.template, options.crop_px)
     return RecropSummary(folder, written, before, unplaced, lost, tuple(failures))
 
@@ -153,9 +163,14 @@ def _transform(row: dict[str, Any], options: RecropOptions) -> NDArray[np.float6
 
 
 def _cut(
-    workspace: Workspace, source: dict[str, Any], wanted: Sequence[_Wanted], size_px: int, fill: str
-) -> tuple[int, str | None]:
-    """Write the crops of one source; return how many, and why if not all."""
+    workspace: Workspace,
+    source: dict[str, Any],
+    wanted: Sequence[_Wanted],
+    size_px: int,
+    fill: str,
+    watch: Callable[[], None],
+) -> str | None:
+    """Write the crops of one source; call `watch` after each; return why if not all were."""
     path = workspace.path_of(source["path"])
     by_frame: dict[int, list[_Wanted]] = {}
     for one in wanted:
@@ -163,17 +178,18 @@ def _cut(
     written, reason = 0, "it ends before its last face"
     try:
         if hash_file(path) != source["source_id"]:
-            return 0, "it has other content than when it was ingested"
+            return "it has other content than when it was ingested"
         with closing(_frames(path, source["kind"], by_frame.keys())) as frames:
             for frame in frames:
                 for one in by_frame[frame.index]:
                     write_crop(one.path, cut(frame.rgb, one.matrix, size_px, fill), flush=True)
                     written += 1
+                    watch()
     except OSError as error:
         reason = f"it cannot be read: {error.strerror}"
     except InputError as error:
         reason = str(error).replace(str(path), "it")
-    return written, None if written == len(wanted) else reason
+    return None if written == len(wanted) else reason
 
 
 def _frames(path: Path, kind: str, indices: Collection[int]) -> Generator[Frame, None, None]:
@@ -181,4 +197,4 @@ def _frames(path: Path, kind: str, indices: Collection[int]) -> Generator[Frame,
     if kind == "image":
         yield Frame(0, None, read_image(path))
         return
-    yield from FrameReader(path, sampling=Sampling(indices=frozenset(indices)))
+    yield from read_video(path, sampling=Sampling(indices=frozenset(indices)))

@@ -12,14 +12,14 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core import files
+from fertools.core import files, products
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
@@ -38,12 +38,16 @@ from fertools.ingest.findings import drop_findings
 from fertools.ingest.options import IngestOptions, refuse_other_options
 from fertools.ingest.plan import Plan, make_plan
 from fertools.ingest.shards import SECTION, Shard, shard_folders
+from fertools.ingest.workload import Done, Workload
 from fertools.manifests import store
 from fertools.sources.discovery import Found, discover
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 
 _log = logging.getLogger(__name__)
+
+_GONE_NAMED = 10
+"""Sources that are gone of which each is said on a line of its own; a whole disk may be."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class IngestSummary:
         subjects: distinct subjects among the kept faces.
         emotions: kept faces by label; `None` counts those without one.
         failures: name and reason of each failed source.
+        passed_over: number of files that this run was given and did not take, by what they are; they are no sources.
+        gone: names of sources whose files are no longer there; what was taken from them stays.
     """
 
     sources: dict[str, int]
@@ -75,6 +81,8 @@ class IngestSummary:
     subjects: int
     emotions: dict[str | None, int]
     failures: tuple[tuple[str, str], ...]
+    passed_over: dict[str, int] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
 
 
 def ingest(
@@ -104,7 +112,9 @@ def ingest(
     device = choose_device(options.device) if options.engine == "local" else options.device
     shard = Shard.parse(options.shard) if options.shard else None
     own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
-    found = discover(inputs, beside=[*own, *shard_folders(workspace, shard.count if shard else 0)])
+    beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
+    discovery = discover(inputs, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    found: Sequence[Found] = discovery.files
     _refuse_foreign_points(options, found)
     whole, everything = workspace, found
     if shard is not None:
@@ -118,7 +128,9 @@ def ingest(
         files.remove_unfinished(workspace.faces)
         if options.retry_failed:
             store.forget_failed(workspace)
-        plan = make_plan(workspace, found, rules, options)
+        for folder in discovery.workspaces:
+            report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
+        plan = make_plan(workspace, found, rules, options, report)
         drop_findings(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
         if shard is not None:
@@ -130,7 +142,8 @@ def ingest(
             store.rebuild(workspace)
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
-    return summarise(workspace, new, [workspace.name_of(file.path) for file in found])
+    summary = summarise(workspace, new, [workspace.name_of(file.path) for file in found])
+    return replace(summary, passed_over=discovery.passed_over, gone=plan.gone)
 
 
 def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str] = ()) -> IngestSummary:
@@ -188,10 +201,13 @@ def _carry_out(
 ) -> int:
     total = len(plan.settled) + sum(len(item.sources) for item in plan.items)
     report.start(total)
+    report.beside("")
     if plan.before:
         report.note(f"{plan.before} files were done before; {total} to do")
+    _note_gone(plan, report)
     done = 0
     counts = {"frames": 0, "faces": 0}
+    workload = Workload.of(plan.items)
     if plan.settled:
         name = hash_bytes(*(source.source_id.encode() for source in plan.settled))
         commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.settled])
@@ -199,8 +215,10 @@ def _carry_out(
         for source in plan.settled:
             report.note(f"{source.status}: {source.name}: {source.reason}")
 
-    def watch(frames: int, faces: int) -> None:
-        counts.update(frames=frames, faces=faces)
+    def watch(reached: Done) -> None:
+        counts.update(frames=reached.frames, faces=reached.faces)
+        if (share := workload.share(reached)) is not None:
+            report.reach(share)
         report.advance(done, **counts)
 
     # Closed at once if anything goes wrong here, so that no worker is at work while the manifest is rebuilt.
@@ -214,6 +232,13 @@ def _carry_out(
                     _log.debug("%s: %s", outcome.name, outcome.trace)
             report.advance(done, **counts)
     return done
+
+
+def _note_gone(plan: Plan, report: Reporter) -> None:
+    for name in plan.gone[:_GONE_NAMED]:
+        report.note(f"gone: {name}: it was ingested before and is no longer there; its rows and crops stay")
+    if (more := len(plan.gone) - _GONE_NAMED) > 0:
+        report.note(f"gone: {more:,} more; see `gone` with --json")
 
 
 def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:
@@ -242,6 +267,7 @@ def open_for_writing(workspace: Workspace) -> None:
         ) from error
     if not os.access(folder, os.W_OK):
         raise StorageError(f"{folder} cannot be written; allow it or choose another place with --workspace")
+    products.mark(workspace.faces)
 
 
 def _forget_everything(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fertools.core import files
+from fertools.core import files, products
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -73,7 +73,7 @@ def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = 
     chosen = np.unique(np.linspace(0, len(table) - 1, min(options.faces, len(table))).round().astype(int))
     sheet = _draw(workspace.root, table.take(chosen).to_pylist(), options)
     with files.replacing(path) as temporary:
-        sheet.save(temporary, format="PNG")
+        sheet.save(temporary, format="PNG", pnginfo=products.png_metadata())
     return len(chosen)
 
 

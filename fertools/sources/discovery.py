@@ -1,19 +1,28 @@
-"""Which files below the given folders are videos or pictures, in an order that never changes."""
+"""Which files below the given folders are videos or pictures, in an order that never changes; and what else is."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
+from fertools.core import products
 from fertools.core.errors import InputError
+from fertools.core.workspace import PRODUCT_FOLDERS, SETTINGS_NAME
+from fertools.sources.content import MADE_BY_US, Kind, PassedOver, is_archive, kind_of
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif"})
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".pgm"})
-
-Kind = Literal["video", "image"]
+HIDDEN: Final = "hidden"
+IN_A_WORKSPACE: Final = "in another workspace"
+_UNPACKERS: Final = {
+    **{".7z": "7z x", ".rar": "unrar x", ".zip": "unzip"},
+    **{".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd"},
+}
+"""Commands by ending; anything else is taken for a tar, as are `.tar.gz` and its kin."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class Found:
     Attributes:
         path: where it is.
         below: the same, relative to the folder that was given; what naming rules look at.
-        kind: video or image, by its suffix.
+        kind: video or image, by its content.
         given: name of the folder that was given, or of the one that holds the file that was given.
     """
 
@@ -33,51 +42,98 @@ class Found:
     given: str = ""
 
 
-def kind_of(path: Path) -> Kind | None:
-    """Return what `path` is by its suffix, or None if it is neither video nor picture."""
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
-        return "video"
-    return "image" if suffix in IMAGE_SUFFIXES else None
+@dataclass(frozen=True)
+class Discovery:
+    """What lies in the given folders: each file is either found or passed over.
+
+    Attributes:
+        files: videos and pictures, sorted by path, each once.
+        passed_over: number of the other files by what they are, such as `text`.
+        workspaces: folders below the given ones that are workspaces of their own, and passed over.
+    """
+
+    files: tuple[Found, ...]
+    passed_over: dict[str, int]
+    workspaces: tuple[Path, ...] = ()
 
 
-def discover(inputs: Sequence[Path], *, beside: Sequence[Path] = ()) -> list[Found]:
-    """Return all videos and pictures in `inputs`, sorted by path, each once.
+@dataclass
+class _Gathered:
+    """What has come together so far; files by their absolute path, so that each counts once."""
 
-    Hidden files and folders (their names begin with a dot) are passed over. Links are followed, each folder once.
+    found: dict[Path, Found] = field(default_factory=dict)
+    passed_over: dict[Path, str] = field(default_factory=dict)
+    workspaces: list[Path] = field(default_factory=list)
+
+    def add(self, path: Path, below: Path, given: str) -> None:
+        path = path.absolute()
+        if path in self.found:
+            return
+        kind = kind_of(path)
+        if isinstance(kind, PassedOver):
+            self.passed_over[path] = kind.why
+        else:
+            # A hidden file counts if it was also given by its name.
+            self.passed_over.pop(path, None)
+            self.found[path] = Found(path, below, kind, given)
+
+    def pass_over(self, place: Path, why: str) -> None:
+        """Count the file `place`, or every file below the folder `place` that can be entered."""
+        if not place.is_dir():
+            self.passed_over[place.absolute()] = why
+        for parent, _, names in os.walk(place):
+            self.passed_over.update(((Path(parent) / name).absolute(), why) for name in names)
+
+
+def discover(
+    inputs: Sequence[Path], *, home: Path | None = None, beside: Sequence[Path] = (), may_be_none: bool = False
+) -> Discovery:
+    """Return all videos and pictures in `inputs`, and how many other files there are.
+
+    Passed over are files that are neither (`fertools.sources.content`), hidden ones (their names begin with a dot),
+    what fertools made (`fertools.core.products`), and workspaces below a given folder. Links are followed, each folder
+    once.
 
     Args:
         inputs: folders, searched to any depth, and files.
-        beside: folders that are never entered, such as a workspace's own crops.
+        home: the folder of the workspace that this is for; it is entered although it is a workspace.
+        beside: folders that are never entered nor counted, such as a workspace's own crops.
+        may_be_none: that there is no video or picture is no error, as where all that were there are gone.
 
     Raises:
-        InputError: an input does not exist, cannot be read, or lies in `beside`; or no video or picture is in any.
+        InputError: an input does not exist, cannot be read, is an archive or an address, or lies in `beside`; or no
+            video or picture is in any.
     """
     own = {folder.resolve() for folder in beside}
-    found: dict[Path, Found] = {}
+    gathered = _Gathered()
     for given in inputs:
         _refuse_own(given, own)
-        if given.is_dir():
-            for path in _walk(given, own):
-                _add(found, path, path.relative_to(given), given.absolute().name)
-        elif given.is_file():
-            if kind_of(given) is None:
-                raise InputError(
-                    f"{given} is neither a video nor a picture that fertools reads; it reads {_suffixes()}"
-                )
-            _add(found, given, Path(given.name), given.absolute().parent.name)
+        if any(map(_is_product, (given.absolute(), *given.absolute().parents))):
+            gathered.pass_over(given, MADE_BY_US)
+        elif given.is_dir():
+            for path in _walk(given, {given.resolve(), home}, own, gathered):
+                gathered.add(path, path.relative_to(given), given.absolute().name)
+        elif given.exists():
+            if is_archive(given):
+                raise InputError(f"{given} is an archive; unpack it ({_unpacking(given)}) and give the folder")
+            gathered.add(given, Path(given.name), given.absolute().parent.name)
         else:
+            _refuse_address(given)
             raise InputError(f"there is no file or folder {given}; give a folder of videos or pictures")
-    if not found:
-        places = ", ".join(str(path) for path in inputs)
-        raise InputError(f"no video or picture in {places}; fertools reads {_suffixes()}")
-    return [found[path] for path in sorted(found)]
+    passed_over = dict(Counter(gathered.passed_over.values()).most_common())
+    if not gathered.found and not may_be_none:
+        raise InputError(_nothing_in(inputs, passed_over))
+    found = tuple(gathered.found[path] for path in sorted(gathered.found))
+    return Discovery(found, passed_over, tuple(gathered.workspaces))
 
 
-def _add(found: dict[Path, Found], path: Path, below: Path, given: str) -> None:
-    kind = kind_of(path)
-    if kind is not None:
-        found.setdefault(path.absolute(), Found(path.absolute(), below, kind, given))
+def _nothing_in(inputs: Sequence[Path], passed_over: dict[str, int]) -> str:
+    places = ", ".join(str(path) for path in inputs)
+    counts = ", ".join(f"{count:,} {why}" for why, count in passed_over.items())
+    words = f"no video or picture in {places}"
+    if MADE_BY_US in passed_over:
+        return f"{words} ({counts}); to read what fertools made, copy it elsewhere and delete {products.MARKER} there"
+    return f"{words} ({counts}); give other files" if counts else f"{words}; give a folder that holds some"
 
 
 def _refuse_own(given: Path, own: set[Path]) -> None:
@@ -89,20 +145,52 @@ def _refuse_own(given: Path, own: set[Path]) -> None:
         )
 
 
-def _walk(folder: Path, own: set[Path]) -> list[Path]:
+def _refuse_address(given: Path) -> None:
+    # A path has one slash where the address had two.
+    if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(given)):
+        url = f"{match[1]}//{str(given)[match.end() :]}"
+        how = f", such as by `yt-dlp -P videos {shlex.quote(url)}`," if match[1].startswith("http") else ""
+        raise InputError(f"{url} is an address; first fetch the videos into a folder{how} and give the folder")
+
+
+def _unpacking(archive: Path) -> str:
+    ending = ".tar" if ".tar" in archive.suffixes[-2:] else archive.suffix.lower()
+    return f"`{_UNPACKERS.get(ending, 'tar -xf')} {shlex.quote(str(archive))}`"
+
+
+def _walk(folder: Path, entered_anyway: set[Path | None], own: set[Path], gathered: _Gathered) -> Iterator[Path]:
+    """Yield the files below `folder` that may be sources; count those that need no look."""
+
     def refuse(error: OSError) -> None:
         raise InputError(f"cannot look into {error.filename}: {error.strerror}; allow it or leave it out") from error
 
-    paths = []
     entered = {folder.resolve(), *own}
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        inside = {name: (Path(parent) / name).resolve() for name in sorted(folders) if not name.startswith(".")}
+        place = Path(parent)
+        if _is_product(place):
+            gathered.pass_over(place, MADE_BY_US)
+            folders.clear()
+            continue
+        if SETTINGS_NAME in names and place.resolve() not in entered_anyway:
+            gathered.workspaces.append(place)
+            gathered.pass_over(place, IN_A_WORKSPACE)
+            folders.clear()
+            continue
+        for name in folders:
+            if name.startswith("."):
+                gathered.pass_over(place / name, HIDDEN)
+        inside = {name: (place / name).resolve() for name in sorted(folders) if not name.startswith(".")}
         # A link back to a folder above would otherwise be followed round and round.
         folders[:] = [name for name, real in inside.items() if real not in entered]
         entered.update(inside.values())
-        paths += [Path(parent) / name for name in names if not name.startswith(".")]
-    return paths
+        for name in names:
+            if name.startswith("."):
+                gathered.pass_over(place / name, HIDDEN)
+            else:
+                yield place / name
 
 
-def _suffixes() -> str:
-    return ", ".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES | IMAGE_SUFFIXES))
+def _is_product(folder: Path) -> bool:
+    """Return whether `folder` holds what fertools made: it is marked, or one of a workspace's own folders."""
+    own = folder.name in PRODUCT_FOLDERS and (folder.parent / SETTINGS_NAME).is_file()
+    return own or (folder / products.MARKER).is_file()

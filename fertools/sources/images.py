@@ -6,7 +6,10 @@ values are scaled to 8 bits by their full range.
 
 from __future__ import annotations
 
+import importlib
+import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +19,53 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from fertools.core.errors import InputError, first_line
 from fertools.sources.orientation import Orientation
 
+
+@dataclass(frozen=True)
+class _Extra:
+    """An optional package that teaches Pillow a format.
+
+    Attributes:
+        name: of the extra of `pyproject.toml`.
+        format: as people call it.
+        begins: what its files begin with.
+        package: what to import.
+        register: function of it to call then; None if the import does it.
+    """
+
+    name: str
+    format: str
+    begins: re.Pattern[bytes]
+    package: str
+    register: str | None
+
+
+_EXTRAS = (
+    _Extra(
+        "heic", "HEIC", re.compile(rb".{4}ftyp(hei|hev|mif1|msf1)", re.DOTALL), "pillow_heif", "register_heif_opener"
+    ),
+    _Extra("jxl", "JPEG XL", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "), "pillow_jxl", None),
+)
+_NEW_SUBFILE_TYPE = 254
 _WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Return the picture at `path` as an (H, W, 3) uint8 RGB array, upright.
 
-    Of a file with several pages or frames, the first is read.
+    Of a file with several pages, the first is read (see `fertools.sources.animations.count_pages`).
 
     Raises:
-        InputError: the file cannot be read, is not a picture, is cut off, holds floating-point pixels, or is
-            implausibly large.
+        InputError: the file cannot be read, is not a picture, needs an optional package, is cut off, holds
+            floating-point pixels, or is implausibly large.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # Pillow also warns of odd metadata in pictures that it decodes well.
             warnings.simplefilter("ignore", UserWarning)
-            with Image.open(path) as picture:
+            with open_image(path) as picture:
                 picture.load()
-                return _orientation(picture).apply(_to_rgb(picture, path))
+                return _orientation(picture).apply(to_rgb(picture, path))
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a picture") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -58,7 +88,53 @@ def _orientation(picture: Image.Image) -> Orientation:
         return Orientation()
 
 
-def _to_rgb(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
+def open_image(path: Path) -> Image.Image:
+    """Return the opened picture at `path`, by an optional package if its format needs one.
+
+    Raises:
+        UnidentifiedImageError: it is not a picture.
+        InputError: its format needs a package that is not installed, or it is a camera's raw file.
+        OSError: it cannot be read.
+    """
+    try:
+        picture = Image.open(path)
+    except UnidentifiedImageError:
+        if (extra := _extra_for(path)) is None:
+            raise
+        _load(extra, path)
+        picture = Image.open(path)
+    # Raw files of cameras are TIFFs whose first page is a thumbnail.
+    if getattr(picture, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0) & 1:
+        picture.close()
+        raise InputError(f"{path} begins with a thumbnail, as raw files of cameras do; export it as TIFF or JPEG")
+    return picture
+
+
+def _extra_for(path: Path) -> _Extra | None:
+    with path.open("rb", buffering=0) as stream:
+        head = stream.read(64)
+    return next((extra for extra in _EXTRAS if extra.begins.match(head)), None)
+
+
+def _load(extra: _Extra, path: Path) -> None:
+    """Have Pillow know the formats of an optional package, which most folders do not need."""
+    try:
+        package = importlib.import_module(extra.package)
+    except ImportError as error:
+        raise InputError(
+            f"{path} is a {extra.format} picture, which needs an optional package; "
+            f"install it by: pip install 'fertools[{extra.name}]'"
+        ) from error
+    if extra.register is not None:
+        getattr(package, extra.register)()
+
+
+def to_rgb(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
+    """Return a decoded picture as (H, W, 3) uint8 RGB, the way it is stored.
+
+    Raises:
+        InputError: it holds floating-point pixels; `path` is named.
+    """
     if picture.mode in _WIDE_MODES:
         # Pillow's own conversion clips 16-bit grey at 255 instead of scaling it.
         wide = np.asarray(picture).astype(np.float64)

@@ -62,6 +62,7 @@ class FrameReader:
 
     Attributes:
         decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
+        share: how much of what is wanted was read in the latest iteration, from 0 to 1.
         remark: which stream was read, where there was a choice; else None.
 
     Iterating raises:
@@ -83,6 +84,7 @@ class FrameReader:
         self.threads = threads
         self.pulse = pulse
         self.decoded = 0
+        self.share = 0.0
         self.remark: str | None = None
 
     def _refuse_cut_off(self, stream: av.VideoStream, end_s: Fraction | None) -> None:
@@ -96,7 +98,7 @@ class FrameReader:
             )
 
     def __iter__(self) -> Iterator[Frame]:
-        self.decoded = 0
+        self.decoded, self.share = 0, 0.0
         try:
             with open_video(self.path) as container:
                 stream = choose_stream(container)
@@ -129,9 +131,11 @@ class FrameReader:
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = self.threads
         end_s: Fraction | None = None
-        for index, frame in enumerate(_decode(container, stream)):
+        for index, frame in enumerate(self._decode(container, stream)):
             self.pulse()
             time_s = clock.time_s(frame)
+            if time_s is not None and self.sampling.end_s is not None:
+                self.share = max(self.share, min(1.0, float(time_s / self.sampling.end_s)))
             if index == 0 and time_s is None and self.sampling.needs_times:
                 raise InputError(f"{self.path} states no times for its frames; use --every instead")
             if self.sampling.is_over(index, time_s):
@@ -145,6 +149,17 @@ class FrameReader:
                 yield picture
             end_s = None if time_s is None else time_s + (frame.duration or 0) * clock.tick_s
         self._refuse_cut_off(stream, end_s)
+
+    def _decode(self, container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        # How far it is is told by the place in the file: many recordings do not state how long they last.
+        size = max(1, container.size)
+        for packet in container.demux(stream):
+            if packet.pos is not None:
+                self.share = max(self.share, min(1.0, packet.pos / size))
+            # An empty one stands for a repeated frame in some formats; to the decoder it would be the end.
+            if packet.size:
+                yield from stream.decode(packet)
+        yield from stream.decode(None)
 
 
 def open_video(path: Path) -> InputContainer:
@@ -195,14 +210,6 @@ def _remark(container: InputContainer, chosen: av.VideoStream) -> str | None:
         return None
     context = chosen.codec_context
     return f"of its {count} video streams, stream {chosen.index} ({context.width} x {context.height}) was read"
-
-
-def _decode(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    for packet in container.demux(stream):
-        # An empty one stands for a repeated frame in some formats; to the decoder it would be the end.
-        if packet.size:
-            yield from stream.decode(packet)
-    yield from stream.decode(None)
 
 
 class _Clock:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tomli_w
 
-from fertools.core import files, locking
+from fertools.core import files, locking, products
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.training.data import Side
 from fertools.training.predictions import PREDICTIONS_NAME
@@ -119,6 +119,7 @@ class RunFolder:
         head = f"# The recipe of run {record['run']} as resolved; origins and notes are in run.json.\n\n"
         files.write_text(self.recipe_path, head + tomli_w.dumps({"presets": {record["run"]: values}}))
         files.write_json(self.record_path, record)
+        products.mark(self.root)
 
     def forget(self) -> None:
         """Remove everything that the run has made, but not the lock that its caller holds."""

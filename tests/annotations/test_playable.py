@@ -10,6 +10,7 @@ from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.sources.videos import FrameReader
 from tests.conftest import write_clip
+from tests.sources.formats import VIDEOS, write_video
 
 FRAMES = [np.full((64, 96, 3), 8 * number, np.uint8) for number in range(12)]
 UNEVEN_MS = [0, 40, 80, 200, 210, 220, 500, 540, 580, 620, 1000, 1033]
@@ -42,6 +43,12 @@ def test_others_are_copied_once_frame_by_frame(tmp_path: Path, name: str, codec:
     before = made.path.stat().st_mtime_ns
     assert make_copy(workspace, "s", path) == made == find_copy(workspace, "s")
     assert made.path.stat().st_mtime_ns == before
+
+
+def test_a_name_alone_makes_no_video_that_browsers_play(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.ts", FRAMES, VIDEOS["a.ts"])
+    (tmp_path / "a.ts").rename(tmp_path / "a.mp4")
+    assert as_it_is(tmp_path / "a.mp4") is None
 
 
 def test_a_copy_is_no_larger_than_needed_and_has_even_sides(tmp_path: Path) -> None:

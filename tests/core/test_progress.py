@@ -70,6 +70,23 @@ def test_off_a_terminal_a_plain_line_comes_once_per_interval(monkeypatch: pytest
     assert "\x1b" not in stream.getvalue()
 
 
+def test_a_share_of_the_work_gives_the_time_left_within_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    times_s = iter([0.0, 0.0, 10.0, 20.0, 30.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(times_s))
+    stream = io.StringIO()
+    with Progress("ingest", "files", stream=stream, interval_s=10) as report:
+        report.start(1)
+        for share in (0.1, 0.5, 1.0):
+            report.reach(share)
+            report.advance(0, frames=1000)
+    assert stream.getvalue().splitlines() == [
+        "ingest: 0 of 1 files, 10 %, 1,000 frames, 100.0 frames/s, about 1 min 30 s left",
+        "ingest: 0 of 1 files, 50 %, 1,000 frames, 50.0 frames/s, about 20 s left",
+        # All is read, but not yet written down.
+        "ingest: 0 of 1 files, 99 %, 1,000 frames, 33.3 frames/s",
+    ]
+
+
 def test_words_stand_beside_the_progress_until_others_do() -> None:
     stream = io.StringIO()
     with Progress("train", "iterations", stream=stream, interval_s=0) as report:
@@ -114,10 +131,31 @@ def test_on_a_terminal_a_live_line_is_drawn_and_notes_stay() -> None:
     assert "[bold] is no markup here" in text
 
 
+def test_the_live_line_shows_the_share_and_the_items() -> None:
+    stream = _Terminal()
+    with Progress("ingest", "files", stream=stream) as report:
+        report.start(1)
+        report.reach(0.42)
+        report.advance(0, frames=9)
+    assert "42%" in stream.getvalue()
+    assert "0/1 files" in stream.getvalue()
+
+
+def test_a_job_may_have_parts() -> None:
+    stream = _Terminal()
+    with Progress("ingest", "files", stream=stream) as report:
+        for total in (3, 5):
+            report.start(total)
+            report.advance(total)
+    assert "3/3" in stream.getvalue()
+    assert "5/5" in stream.getvalue()
+
+
 def test_a_silent_reporter_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     report: Reporter = Silent()
     report.start(3)
     report.advance(1, faces=1)
+    report.reach(0.5)
     report.beside("hidden")
     report.note("hidden")
     assert capsys.readouterr() == ("", "")

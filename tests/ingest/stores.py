@@ -56,7 +56,7 @@ def label(workspace: Workspace, **columns: object) -> None:
 def contents(workspace: Workspace, *, crops: bool = True) -> dict[str, bytes]:
     """Return every file that belongs to the dataset."""
     found = [workspace.manifest, workspace.sources, workspace.settings_path, *workspace.parts.glob("*")]
-    found += [path for path in workspace.faces.rglob("*.*") if crops]
+    found += [path for path in workspace.faces.rglob("*.jpg") if crops]
     return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in found}
 
 

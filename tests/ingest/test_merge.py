@@ -179,13 +179,13 @@ def test_a_source_that_failed_gives_way_when_its_share_is_tried_again(place: Pat
     good = target.read_bytes()
     hidden = [place / "videos" / name for name in ("a-copy.mp4", "z-copy.mp4")]
     for path in hidden:
-        path.rename(path.with_suffix(".hidden"))
+        path.rename(path.with_name(f".{path.name}"))
     # Cut off at its end, so that it stays in its share: its head and, filled up, its size are the same.
     target.write_bytes(good[: len(good) // 2] + bytes(len(good) - len(good) // 2))
     workspace = _shard_all(place)
     assert merge(workspace).sources["failed"] == 3
     for path in hidden:
-        path.with_suffix(".hidden").rename(path)
+        path.with_name(f".{path.name}").rename(path)
     target.write_bytes(good)
     for share in SHARES:
         ingest(workspace, [place / "videos"], replace(OPTIONS, shard=share, retry_failed=True))

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
+from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.faces.cascade import Detector
 from fertools.ingest.options import IngestOptions
@@ -164,3 +165,16 @@ def test_crops_that_cannot_be_are_refused(values: tuple[str, int]) -> None:
         RecropOptions(*values)
     with pytest.raises(InputError, match="twice"):
         IngestOptions(template="loose", more_templates=("loose",))
+
+
+def test_progress_is_told_within_a_video(mine: tuple[Workspace, Path]) -> None:
+    workspace, _ = mine
+    shares: list[float] = []
+
+    class Shares(Silent):
+        def reach(self, share: float) -> None:
+            shares.append(share)
+
+    summary = recrop(workspace, RecropOptions(template="arcface", crop_px=64), Shares())
+    assert shares == [number / summary.written for number in range(1, summary.written + 1)]
+    assert summary.written == 10

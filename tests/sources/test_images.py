@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fertools.core.errors import InputError
+from fertools.sources.content import kind_of
 from fertools.sources.images import read_image
 
 
@@ -153,3 +156,26 @@ def test_an_implausibly_large_picture_is_refused(tmp_path: Path, monkeypatch: py
     Image.fromarray(np.zeros((20, 20, 3), dtype=np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="too many pixels"):
         read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("suffix", "package"), [("heic", "pillow_heif"), ("jxl", "pillow_jxl")])
+def test_formats_of_optional_packages(
+    tmp_path: Path, colours: NDArray[np.uint8], suffix: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = importlib.import_module(package)
+    if suffix == "heic":
+        plugin.register_heif_opener()
+    large = cv2.resize(colours, (160, 96), interpolation=cv2.INTER_NEAREST)
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(large).save(path, quality=95)
+    assert kind_of(path) == "image"
+    read = read_image(path)
+    assert read.shape == (96, 160, 3)
+    assert np.abs(read.astype(int) - large).mean() < 12
+    # Pillow as it is without the package.
+    known = {name: opener for name, opener in Image.OPEN.items() if not name.startswith(("HEIF", "JXL"))}
+    monkeypatch.setattr(Image, "OPEN", known)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name in known])
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf"pip install 'fertools\[{suffix}\]'"):
+        read_image(path)

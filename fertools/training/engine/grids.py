@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from fertools.core import products
+
 Pixels = NDArray[np.uint8]
 
 _GAP_PX, _LABEL_PX, _HEAD_PX, _MARGIN_PX = 4, 120, 26, 12
@@ -46,7 +48,7 @@ def draw_grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Seque
             large = cell.repeat(factor, axis=0).repeat(factor, axis=1)
             sheet.paste(Image.fromarray(large), (left, top))
     stream = io.BytesIO()
-    sheet.save(stream, "PNG", optimize=True)
+    sheet.save(stream, "PNG", optimize=True, pnginfo=products.png_metadata())
     return stream.getvalue()
 
 

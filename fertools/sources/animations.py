@@ -1,0 +1,96 @@
+"""The frames of animated pictures that FFmpeg does not read: WebP and AVIF. Pillow decodes.
+
+GIF and APNG are read as any other video, by `fertools.sources.videos`. What a format of pictures holds beside its
+first picture and does not play, such as the pages of a TIFF, is counted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from fertools.core.errors import InputError
+from fertools.sources.images import open_image, to_rgb
+from fertools.sources.sampling import Picker, Sampling
+from fertools.sources.signatures import HEAD_BYTES, signature_of
+from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+
+_ENDLESS_MS: Final = 100
+"""What browsers, and FFmpeg for GIF, show a frame for whose duration is zero."""
+_REDUCED: Final = 254
+"""TIFF's tag NewSubfileType; its lowest bit marks a page that is a small version of another."""
+
+
+class AnimationReader(FrameReader):
+    """The frames of one animated WebP or AVIF; see `FrameReader`, of which it has the arguments and errors."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.decoded, self.share = 0, 0.0
+        picker, ms = Picker(self.sampling), 0
+        try:
+            with open_image(self.path) as picture:
+                count = int(getattr(picture, "n_frames", 1))
+                for index in range(count):
+                    picture.seek(index)
+                    picture.load()
+                    self.pulse()
+                    time_s = Fraction(ms, 1000)
+                    ms += int(picture.info.get("duration", 0)) or _ENDLESS_MS
+                    self.decoded, self.share = index + 1, (index + 1) / count
+                    if self.sampling.is_over(index, time_s):
+                        return
+                    if picker.wants(index, time_s):
+                        yield Frame(index, float(time_s), to_rgb(picture, self.path))
+        except InputError:
+            raise
+        except Exception as error:  # Pillow raises whatever its parsers trip over
+            if self.decoded:
+                reason = f"decoding of {self.path} stopped after frame {self.decoded - 1} ({error})"
+                raise BrokenVideoError(reason) from error
+            raise InputError(f"{self.path} cannot be decoded as an animation ({error})") from error
+
+
+def read_video(
+    path: Path,
+    *,
+    sampling: Sampling | None = None,
+    threads: int = 0,
+    pulse: Callable[[], None] = lambda: None,
+) -> FrameReader:
+    """Return a reader of the frames of the video or animation at `path`; see `FrameReader` for the arguments."""
+    reader = AnimationReader if _is_read_here(path) else FrameReader
+    return reader(path, sampling=sampling, threads=threads, pulse=pulse)
+
+
+def count_pages(path: Path) -> int:
+    """Return how many pictures a file of pictures holds that is no animation; 1 if it cannot be read.
+
+    Small versions of another page do not count, nor do the previews and depths that phones put behind a JPEG.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with open_image(path) as picture:
+                count = 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
+                return sum(not _is_reduced(picture, page) for page in range(count)) if count > 1 else 1
+    except Exception:  # see `AnimationReader`; reading the picture gives the reason
+        return 1
+
+
+def _is_reduced(picture: Image.Image, page: int) -> bool:
+    picture.seek(page)
+    return bool(getattr(picture, "tag_v2", {}).get(_REDUCED, 0) & 1)
+
+
+def _is_read_here(path: Path) -> bool:
+    try:
+        with path.open("rb", buffering=0) as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return signature_of(head) == "pictures" and (head[8:12] == b"WEBP" or head[4:8] == b"ftyp")
