@@ -177,8 +177,8 @@ def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
     cv2.imwrite(str(folder / "pair.png"), pair[..., ::-1])
     workspaces = [Workspace.at(tmp_path / name) for name in ("both", "one")]
     ingest(workspaces[0], [folder.parent], OPTIONS)
-    reasons = iter([None, "low_score"])
-    monkeypatch.setattr("fertools.ingest.rows.judge", lambda quality, score, standard, interpolated: next(reasons))
+    reasons = np.array([None, "low_score"], np.object_)
+    monkeypatch.setattr("fertools.ingest.keeping.judge", lambda faces, standard, least_px: reasons)
     ingest(workspaces[1], [folder.parent], OPTIONS)
     subjects = [
         sorted((row["status"], str(row["subject_id"])) for row in store.read_faces(workspace).to_pylist())
