@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from fertools.annotations.connection import explained
 from fertools.annotations.log import RatingLog
 
 Integers = npt.NDArray[np.int64]
@@ -86,7 +87,8 @@ def read_acts(log: RatingLog, *, rater: str | None = None) -> Acts:
         log: the log of events.
         rater: whose; None for all.
     """
-    pieces = [_EVENT.empty_table(), *(_parse(lines) for lines in _read_lines(log, rater))]
+    with explained(log.path):
+        pieces = [_EVENT.empty_table(), *(_parse(lines) for lines in _read_lines(log, rater))]
     # Columns are put together before they are taken apart, since rows are counted over all pieces.
     events = pa.concat_tables(pieces).combine_chunks()
     body = events["body"].combine_chunks()

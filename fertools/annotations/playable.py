@@ -18,6 +18,7 @@ import numpy as np
 
 from fertools.core import files
 from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
 
@@ -51,27 +52,25 @@ def as_it_is(path: Path) -> Playable | None:
     codecs = _PLAYED.get(path.suffix.lower())
     if codecs is None:
         return None
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InputError(f"{path} has no video stream")
-            stream = container.streams.video[0]
-            context = stream.codec_context
-            # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
-            if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (
-                "yuv420p",
-                "yuvj420p",
-            ):
-                return None
-            packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
-            if any(packet.pts is None for packet in packets) or stream.time_base is None:
-                return None
-            ticks = sorted(packet.pts for packet in packets if packet.pts is not None)
-            times_s = [float(tick * stream.time_base) for tick in ticks]
-            media_type = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
-            return Playable(path, media_type, times_s)
-    except av.error.FFmpegError as error:
-        raise InputError(f"{path} cannot be opened as a video ({error.strerror})") from error
+    # Titles and the like need not be UTF-8, and nothing here is taken from them.
+    with reading(path, "cannot be opened as a video"), av.open(str(path), metadata_errors="replace") as container:
+        if not container.streams.video:
+            raise InputError(f"{path} has no video stream")
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
+        if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (
+            "yuv420p",
+            "yuvj420p",
+        ):
+            return None
+        packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+        if any(packet.pts is None for packet in packets) or stream.time_base is None:
+            return None
+        ticks = sorted(packet.pts for packet in packets if packet.pts is not None)
+        times_s = [float(tick * stream.time_base) for tick in ticks]
+        media_type = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
+        return Playable(path, media_type, times_s)
 
 
 def copy_paths(workspace: Workspace, source_id: str) -> tuple[Path, Path]:
@@ -85,7 +84,12 @@ def find_copy(workspace: Workspace, source_id: str) -> Playable | None:
     video, table = copy_paths(workspace, source_id)
     if not (video.is_file() and table.is_file()):
         return None
-    return Playable(video, _encoder()[2], json.loads(table.read_text(encoding="utf-8"))["times_s"])
+    try:
+        times_s = [float(time_s) for time_s in json.loads(table.read_bytes())["times_s"]]
+    except (KeyError, TypeError, ValueError):
+        # Damaged; a copy is made anew.
+        return None
+    return Playable(video, _encoder()[2], times_s)
 
 
 def make_copy(
@@ -108,7 +112,7 @@ def make_copy(
     if (found := find_copy(workspace, source_id)) is not None:
         return found
     video, table = copy_paths(workspace, source_id)
-    with files.replacing(video) as temporary:
+    with reading(path, "cannot be copied for the browser"), files.replacing(video) as temporary:
         times_s = _encode(path, temporary, advance)
     # The copy counts from here on: the table comes after the video that it is about.
     files.write_json(table, {"times_s": times_s})
@@ -130,6 +134,9 @@ def _encode(path: Path, target: Path, advance: Callable[[int], None]) -> list[fl
         stream: av.VideoStream | None = None
         for frame in _frames(path):
             picture = _picture(frame)
+            if stream is not None and (picture.width, picture.height) != (stream.width, stream.height):
+                # Some videos change their size on the way, and a copy has one.
+                picture = picture.reformat(width=stream.width, height=stream.height)
             if stream is None:
                 stream = cast(av.VideoStream, container.add_stream(encoder, rate=1000, options=options))
                 stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from fertools.annotations.connection import explained
 from fertools.annotations.events import SAMPLE_COLUMNS
 from fertools.annotations.log import RatingLog
 
@@ -124,7 +125,8 @@ def read_takes(
     left_out = set(undone)
     about: tuple[str, ...] = () if rater is None else (rater, f"source:{source_id}")
     clause = "AND e.number IN (SELECT number FROM about WHERE rater = ? AND item = ?)" if about else ""
-    pieces = _read_pieces(log.connection.execute(_PIECES.format(clause=clause), about).fetchall())
+    with explained(log.path):
+        pieces = _read_pieces(log.connection.execute(_PIECES.format(clause=clause), about).fetchall())
     rows = [
         (who, event_id, source, axis, done_ms, pieces[who, event_id])
         for who, event_id, source, axis, done_ms in log.connection.execute(_TAKES.format(clause=clause), about)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core import files, locking
-from fertools.core.errors import InputError
+from fertools.core.errors import Interrupted, MachineError, first_line
+from fertools.core.explain import blame, explain
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
@@ -168,10 +169,15 @@ def _cut(
                 for one in by_frame[frame.index]:
                     write_crop(one.path, warp(frame.rgb, one.matrix, size_px), flush=True)
                     written += 1
+    except (MachineError, Interrupted):
+        raise
     except OSError as error:
-        reason = f"it cannot be read: {error.strerror}"
-    except InputError as error:
-        reason = str(error).replace(str(path), "it")
+        told = explain(error)
+        if isinstance(told, MachineError):
+            raise told from error
+        reason = f"it cannot be read: {error.strerror or first_line(error)}"
+    except Exception as error:
+        reason = str(blame(error, path, "cannot be read")).replace(str(path), "it")
     return written, None if written == len(wanted) else reason
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.core.errors import InputError, SchemaError, first_line
+from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_bytes
+from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
 from fertools.core.workspace import Workspace
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
 from fertools.manifests.spool import Spool
@@ -23,8 +24,8 @@ from fertools.manifests.spool import Spool
 _GROUP_ROWS = 16_384
 """Rows of a row group, some 12 MB in memory."""
 
-Filters = list[Any]
-"""Conditions that must all hold, as pyarrow takes them: `[("status", "=", "kept"), ("fold", "in", [0, 1])]`."""
+_REMEDY = "restore it or ingest again"
+"""What to do about a table that is damaged."""
 
 
 def read_faces(workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None) -> pa.Table:
@@ -67,28 +68,22 @@ def read_table(
         raise InputError(
             f"the {schema.name} table has no column '{unknown[0]}'; its columns are {', '.join(schema.names)}"
         )
-    with _said_of(path):
+    with reading_parquet(path, _REMEDY):
         check_schema(path, schema, pq.read_schema(path))
-        return pq.read_table(path, columns=wanted, filters=filters or None, partitioning=None)
+    return read_parquet(path, wanted, filters, remedy=_REMEDY)
 
 
 def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
     """Yield the rows of a table group by group, so that it is never in memory as a whole; raises as `read_table`."""
-    with _said_of(path), pq.ParquetFile(path) as file:
-        check_schema(path, schema, file.schema_arrow)
+    with reading_parquet(path, _REMEDY):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    with closing(file):
+        with reading_parquet(path, _REMEDY):
+            check_schema(path, schema, file.schema_arrow)
         for number in range(file.num_row_groups):
-            yield file.read_row_group(number)
-
-
-@contextmanager
-def _said_of(path: Path) -> Iterator[None]:
-    """Turn the error of a file that is no Parquet into one that says so."""
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        raise SchemaError(
-            f"{path} cannot be read as Parquet ({first_line(error)}); restore it or ingest again"
-        ) from error
+            with reading_parquet(path, _REMEDY):
+                group = checked(file.read_row_group(number))
+            yield group
 
 
 def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
@@ -131,7 +126,10 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     order = pc.sort_indices(keys).to_numpy()
     batches = table.to_batches()
     ends = np.cumsum([len(batch) for batch in batches])
-    with files.replacing(path) as temporary, pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+    with (
+        files.replacing(path) as temporary,
+        pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
         for first in range(0, len(order), _GROUP_ROWS):
             writer.write_table(_take(batches, ends, order[first : first + _GROUP_ROWS]))
 

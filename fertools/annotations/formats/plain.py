@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from fertools.annotations.formats.rows import LABELS, records
 from fertools.annotations.formats.table import LabelTable, ReadOptions, as_text
 from fertools.core import files
 from fertools.core.csv_table import read_csv
-from fertools.core.errors import InputError
+from fertools.core.parquet import read_parquet as read_table
 
 ALIASES = {
     "source_id": "source",
@@ -45,10 +46,7 @@ def read_parquet(path: Path, options: ReadOptions) -> LabelTable:
     Raises:
         InputError: the file cannot be read, or a column that matters holds neither text nor numbers.
     """
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"cannot read {path} as Parquet ({str(error).splitlines()[0]})") from error
+    table = read_table(path, remedy="write it again, or give the table as CSV")
     columns = {}
     for name in table.column_names:
         kind = table.schema.field(name).type
@@ -79,7 +77,9 @@ def write_parquet(faces: pd.DataFrame, out: Path, classes: tuple[str, ...] | Non
 
 def _known(columns: dict[str, list[str]]) -> dict[str, list[str]]:
     names = {name: ALIASES.get(name, name) for name in columns}
+    count = Counter(names.values())
     for name, known in names.items():
-        if list(names.values()).count(known) > 1 and name != known:
+        if count[known] > 1 and name != known:
             names[name] = name
+            count[known] -= 1
     return {names[name]: cells for name, cells in columns.items()}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, first_line
 
 AXES = ("valence", "arousal")
 
@@ -124,6 +124,9 @@ def read_json(path: Path) -> tuple[Any, str]:
         return json.loads(text), text
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name}:{error.lineno}: this is not JSON ({error.msg}); correct the line") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets without end.
+        raise InputError(f"{path.name} cannot be read as JSON ({first_line(error)}); correct the file") from error
 
 
 def number(text: str, path: Path, line: int, what: str) -> float:
