@@ -29,8 +29,20 @@ class Connection(sqlite3.Connection):
     path = Path()
 
     def cursor(self, factory: Any = None) -> Any:
-        """Return a cursor; `execute` and its kin make theirs by this too."""
+        """Return a cursor that explains its errors."""
         return super().cursor(_Cursor)
+
+    def execute(self, *arguments: Any) -> Any:
+        """Return the rows of a statement."""
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        """Carry a statement out with each of several lists of values."""
+        return self.cursor().executemany(*arguments)
+
+    def executescript(self, script: str) -> Any:
+        """Carry several statements out."""
+        return self.cursor().executescript(script)
 
 
 class _Cursor(sqlite3.Cursor):

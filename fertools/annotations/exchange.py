@@ -12,6 +12,7 @@ from fertools.annotations.keys import SourceFinder
 from fertools.annotations.labels import ImportSummary, apply_labels
 from fertools.annotations.rated import RatingsSummary, record_ratings
 from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -50,8 +51,10 @@ def import_annotations(
     finder = SourceFinder(workspace, store.read_sources(workspace, ["source_id", "path"]))
     tables = []
     for path in paths:
-        about = source or _source_of(form, path, finder)
-        tables.append(form.read(path, ReadOptions(about, axis, order)))
+        # A reader takes apart what anyone may have written, so whatever fails in it is about the file.
+        with reading(path, f"cannot be read as {format_name}", "look into it, or give another format"):
+            about = source or _source_of(form, path, finder)
+            tables.append(form.read(path, ReadOptions(about, axis, order)))
     table = joined(tables)
     if "rater" in table.columns:
         if not all(table.columns["rater"]):

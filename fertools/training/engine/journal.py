@@ -73,10 +73,12 @@ def read_journal(path: Path) -> list[Entry]:
     if not path.is_file():
         return []
     entries: list[Entry] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().splitlines():
         try:
             entry: Any = json.loads(line)
-        except json.JSONDecodeError:
+        except ValueError:
+            break
+        if not isinstance(entry, dict):
             break
         entries.append(entry)
     return entries
