@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import io
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ from typing import NoReturn
 import click
 
 from fertools import __version__
+from fertools.cli import streams
 from fertools.core.errors import Interrupted
 from fertools.core.explain import explain
 from fertools.core.progress import on_one_line
@@ -107,11 +107,10 @@ def main() -> NoReturn:
     if debug:
         logging.basicConfig(format="%(message)s")
         logging.getLogger("fertools").setLevel(logging.DEBUG)
-    _check_streams()
     try:
+        streams.prepare()
         code = cli.main(arguments, prog_name="fertools", standalone_mode=False)
-        # Here and not at the interpreter's end, where a full disk would be told by a traceback.
-        sys.stdout.flush()
+        streams.finish()
         _leave(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         _leave(130, "interrupted; run the same command again to go on")
@@ -123,41 +122,13 @@ def main() -> NoReturn:
     except Exception as error:
         if debug:
             traceback.print_exception(error)
-        _check_output(error)
         told = explain(error)
         if told is None:
             again = "run again with --debug and report it"
             _leave(1, f"this is a bug in fertools ({type(error).__name__}: {error}); {again}")
-        _leave(told.exit_code, str(told))
-
-
-def _check_streams() -> None:
-    """Leave if nothing can be printed; have what the terminal cannot show written out instead of refused."""
-    if sys.stderr is None:
-        # The next file that is opened would get its number, and messages of libraries would go into that file.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - a number, which stays open to the end
-    if sys.stdout is None:
-        _leave(2, "standard output is closed; send it to a file or to /dev/null, such as by `> result.txt`")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _check_output(error: Exception) -> None:
-    """Leave if `error` is that standard output takes no more."""
-    if not isinstance(error, OSError):
-        return
-    try:
-        # What could not be written is still there, and fails again.
-        sys.stdout.flush()
-    except OSError as again:
-        # Python flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(again, BrokenPipeError):
-            # The reader of our output went away (`| head`); that is no error.
-            _leave(0)
-        _leave(2, f"cannot write standard output: {again.strerror}; send it elsewhere and run again")
+        if isinstance(told, streams.OutputError):
+            streams.discard()
+        _leave(told.exit_code, str(told) or None)
 
 
 def _leave(code: int, message: str | None = None) -> NoReturn:

@@ -50,9 +50,7 @@ def list_weights(workspace: Workspace) -> list[PublishedWeights]:
     for name in table:
         entry = table_in(table, name, f"[weights] of {path}")
         if sorted(entry) != sorted(known) or not all(isinstance(value, str) for value in entry.values()):
-            raise InputError(
-                f"[weights.{name}] in {path} needs exactly the texts {', '.join(known)}"
-            )
+            raise InputError(f"[weights.{name}] in {path} needs exactly the texts {', '.join(known)}")
         found.append(PublishedWeights(name=name, **entry))
     return found
 

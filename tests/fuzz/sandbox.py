@@ -75,7 +75,8 @@ def call(*arguments: str) -> Ended:
     A hang is told by processor time, which does not depend on what else the machine does; real time guards against
     waiting for ever.
     """
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    said = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(stream, "utf-8", write_through=True) for stream in said)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGPROF, signal.SIGALRM)}
     argv, sys.argv = sys.argv, ["fertools", *arguments]
     signal.signal(signal.SIGPROF, _stop)
@@ -99,7 +100,7 @@ def call(*arguments: str) -> Ended:
         sys.argv = argv
         for number, handler in before.items():
             signal.signal(number, handler)
-    return Ended(code, *(stream.buffer.getvalue().decode() for stream in (out, err)), hung)  # type: ignore[attr-defined]
+    return Ended(code, said[0].getvalue().decode(), said[1].getvalue().decode(), hung)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -192,9 +193,9 @@ def _write_sources(folder: Path, frames: list[np.typing.NDArray[np.uint8]]) -> N
     for suffix in ("png", "jpg", "tiff", "webp", "gif", "bmp"):
         exif = Image.Exif()
         exif[0x0112], exif[0x010E] = 6, "a description"
-        options = {"exif": exif} if suffix in ("png", "jpg", "tiff", "webp") else {}
         _beside(folder / suffix, frames)
-        picture.save(folder / suffix / f"m.{suffix}", **options)
+        # Formats without EXIF pass it over.
+        picture.save(folder / suffix / f"m.{suffix}", exif=exif)
     for suffix, codec in (("mp4", "libx264"), ("mkv", "ffv1"), ("webm", "libvpx"), ("avi", "mpeg4"), ("mov", "mpeg4")):
         _beside(folder / suffix, frames)
         write_clip(
@@ -211,14 +212,9 @@ def _beside(folder: Path, frames: list[np.typing.NDArray[np.uint8]]) -> None:
 
 
 def _write_texts(root: Path) -> None:
-    for kind, name in (
-        ("annotations", "lexicon"),
-        ("annotations", "circumplex"),
-        ("training", "stargan"),
-        ("training", "weights"),
-    ):
-        (root / kind).mkdir(exist_ok=True)
-        shutil.copy(knowledge.shipped_folder(kind) / f"{name}.toml", root / kind / f"{name}.toml")
+    for name in ("annotations/lexicon", "annotations/circumplex", "training/stargan", "training/weights"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(knowledge.shipped_folder("training").parent / f"{name}.toml", root / f"{name}.toml")
     experiments = root / "training" / "experiments"
     experiments.mkdir()
     shipped = sorted((knowledge.shipped_folder("training") / "experiments").glob("*.toml"))
