@@ -60,7 +60,7 @@ def _source(kind: str) -> Reader:
 
 
 def _format(name: str, path: str, *mutations: Mutation, options: Command = ()) -> Reader:
-    return Reader(f"labels {name}", path, (("annotate", "import", name, path, *options),), mutations or TEXT)
+    return Reader(f"labels {name}", path, (("annotate", "import", name.split()[0], path, *options),), mutations or TEXT)
 
 
 READERS: tuple[Reader, ...] = (
@@ -132,7 +132,7 @@ READERS: tuple[Reader, ...] = (
     _format("csv", "labels/csv/all.csv"),
     _format("parquet", "labels/parquet/all.parquet", *BINARY),
     _format("affwild2", "labels/affwild2/VA/given/s0/anger/clip.txt", options=("--source", CLIP)),
-    _format("affwild2", "labels/affwild2/EXPR/given/s0/anger/clip.txt", options=("--source", CLIP)),
+    _format("affwild2 expressions", "labels/affwild2/EXPR/given/s0/anger/clip.txt", options=("--source", CLIP)),
     _format("afew-va", "labels/afew-va/given/s0/anger/clip.json", options=("--source", CLIP)),
     _format("affectnet", "labels/affectnet/all.affectnet", options=("--classes", CLASSES)),
     _format("recola", "labels/recola/valence/given/s0/anger/clip.csv", options=("--source", CLIP)),
