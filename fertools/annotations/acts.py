@@ -13,6 +13,7 @@ import pyarrow.json as pj
 
 from fertools.annotations.connection import explained
 from fertools.annotations.log import RatingLog
+from fertools.core.parquet import checked
 
 Integers = npt.NDArray[np.int64]
 
@@ -116,8 +117,10 @@ def _read_lines(log: RatingLog, rater: str | None) -> Iterator[bytes]:
 
 
 def _parse(lines: bytes) -> pa.Table:
-    return pj.read_json(
+    table = pj.read_json(
         pa.BufferReader(lines),
         read_options=pj.ReadOptions(block_size=max(len(lines) // 4, 1 << 20)),
         parse_options=pj.ParseOptions(explicit_schema=_EVENT, unexpected_field_behavior="ignore"),
     )
+    # It takes text as it is, and what is no UTF-8 would fail much later.
+    return checked(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,8 @@ def place_in_time(
     )
     begin = _times(table, "pts_s", report)
     end = _times(table, "end_s", report) if "end_s" in table.columns else np.full(len(table), np.nan)
+    for row in np.flatnonzero(end < begin).tolist():
+        report(table.places[row], f"end_s '{table.columns['end_s'][row]}' is before pts_s; exchange them")
     source_of_face = pc.index_in(faces["source_id"], value_set=sources["source_id"].combine_chunks())
     source_of_face = pc.fill_null(source_of_face, -1).to_numpy()
     pts = faces["pts_s"].to_numpy()
@@ -106,10 +109,9 @@ def _times(table: LabelTable, name: str, report: Callable[[str, str], None]) -> 
     """Return a column of times in seconds, nan where a cell is empty."""
     times = np.full(len(table), np.nan)
     for row, text in enumerate(table.columns[name]):
-        try:
-            times[row] = float(text) if text else math.nan
-        except ValueError:
-            report(table.places[row], f"{name} '{text}' is not a number of seconds")
-        if np.isinf(times[row]) or times[row] < 0 or (name == "pts_s" and not text):
+        with suppress(ValueError):
+            times[row] = float(text or "nan")
+        # An empty end is that of a moment, not of a span.
+        if not 0 <= times[row] < math.inf and (text or name == "pts_s"):
             report(table.places[row], f"{name} '{text}' is not a number of seconds from 0")
     return times

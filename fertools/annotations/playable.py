@@ -17,10 +17,17 @@ import av
 import numpy as np
 
 from fertools.core import files
-from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
-from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+from fertools.sources.videos import (
+    BrokenVideoError,
+    Frame,
+    FrameReader,
+    choose_stream,
+    is_cover,
+    open_video,
+    orientation_of,
+)
 
 COPY_SIDE_PX = 960
 """The longer side of a copy at most; a rater needs no more, and a browser decodes it without dropping frames."""
@@ -52,23 +59,30 @@ def as_it_is(path: Path) -> Playable | None:
     codecs = _PLAYED.get(path.suffix.lower())
     if codecs is None:
         return None
-    # Titles and the like need not be UTF-8, and nothing here is taken from them.
-    with reading(path, "cannot be opened as a video"), av.open(str(path), metadata_errors="replace") as container:
-        if not container.streams.video:
-            raise InputError(f"{path} has no video stream")
-        stream = container.streams.video[0]
+    with reading(path, "cannot be opened as a video"), open_video(path) as container:
+        stream = choose_stream(container)
         context = stream.codec_context
+        # Browsers take the first stream, and turn but do not all mirror what a file says is to be mirrored.
+        if stream != container.streams.video[0] or not all(map(is_cover, container.streams.video[1:])):
+            return None
         # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
         if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (
             "yuv420p",
             "yuvj420p",
         ):
             return None
-        packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
-        if any(packet.pts is None for packet in packets) or stream.time_base is None:
+        frames: list[av.VideoFrame] = []
+        ticks: list[int] = []
+        for packet in container.demux(stream):
+            # The first frame, of which some come out only after the last packet, says which way up all are.
+            frames = frames or stream.decode(packet)
+            if packet.size and not packet.is_discard:
+                if packet.pts is None:
+                    return None
+                ticks.append(packet.pts)
+        if not frames or not orientation_of(frames[0]).is_quarter_turn or stream.time_base is None:
             return None
-        ticks = sorted(packet.pts for packet in packets if packet.pts is not None)
-        times_s = [float(tick * stream.time_base) for tick in ticks]
+        times_s = [float(tick * stream.time_base) for tick in sorted(ticks)]
         media_type = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
         return Playable(path, media_type, times_s)
 
@@ -133,10 +147,7 @@ def _encode(path: Path, target: Path, advance: Callable[[int], None]) -> list[fl
     with av.open(str(target), "w") as container:
         stream: av.VideoStream | None = None
         for frame in _frames(path):
-            picture = _picture(frame)
-            if stream is not None and (picture.width, picture.height) != (stream.width, stream.height):
-                # Some videos change their size on the way, and a copy has one.
-                picture = picture.reformat(width=stream.width, height=stream.height)
+            picture = _picture(frame, stream)
             if stream is None:
                 stream = cast(av.VideoStream, container.add_stream(encoder, rate=1000, options=options))
                 stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
@@ -164,10 +175,13 @@ def _frames(path: Path) -> Iterator[Frame]:
         return
 
 
-def _picture(frame: Frame) -> av.VideoFrame:
+def _picture(frame: Frame, stream: av.VideoStream | None) -> av.VideoFrame:
+    """Return a frame for the encoder, in the size of the stream that it has begun, if it has."""
     height, width = frame.rgb.shape[:2]
     scale = min(1.0, COPY_SIDE_PX / max(height, width))
     # Halved colour needs even sides.
     even_width, even_height = (max(2, round(side * scale / 2) * 2) for side in (width, height))
+    if stream is not None:
+        even_width, even_height = stream.width, stream.height
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.rgb), format="rgb24")
     return picture.reformat(width=even_width, height=even_height, format="yuv420p")

@@ -143,7 +143,7 @@ def _traces(
     sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded", "duration_s"])
     source = find_sources(workspace, sources, table.columns["source"], report)
     times = _numbers(table, "pts_s")
-    if (unknown := np.flatnonzero(~(times >= 0))).size:
+    if (unknown := np.flatnonzero(~((times >= 0) & np.isfinite(times)))).size:
         report(
             int(unknown[0]), f"the time '{table.columns['pts_s'][int(unknown[0])]}' is not a number of seconds from 0"
         )

@@ -21,6 +21,7 @@ import pyarrow.json as pj
 from fertools.annotations.connection import explained
 from fertools.annotations.events import SAMPLE_COLUMNS
 from fertools.annotations.log import RatingLog
+from fertools.core.parquet import checked
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -145,6 +146,7 @@ def _read_pieces(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Float
         read_options=pj.ReadOptions(block_size=max(len(lines) // 8, 1 << 22)),
         parse_options=pj.ParseOptions(explicit_schema=_FIELDS, unexpected_field_behavior="ignore"),
     )
+    checked(table)
     samples = np.stack(
         [pc.list_flatten(table[name]).to_numpy(zero_copy_only=False) for name in SAMPLE_COLUMNS], axis=1
     ).astype(np.float64)

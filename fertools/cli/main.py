@@ -86,7 +86,7 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fertools")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, also of a source that failed.")
 def cli(debug: bool) -> None:
     """Hold the subcommands; `main` reads --debug itself, since it handles errors outside of Click."""
     del debug
@@ -105,6 +105,7 @@ def main() -> NoReturn:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     if debug:
+        # Of errors that end no work, such as that of one video among many.
         logging.basicConfig(format="%(message)s")
         logging.getLogger("fertools").setLevel(logging.DEBUG)
     try:

@@ -81,6 +81,12 @@ def explain(error: BaseException, path: Path | str | None = None) -> FertoolsErr
     return InputError(f"cannot use {place or 'a file'}: {reason}; {remedy}, and run again")
 
 
+def raise_of_machine(error: BaseException, path: Path | str | None = None) -> None:
+    """Raise MachineError if `error` says that the machine refuses to go on, so that no file is blamed for it."""
+    if isinstance(told := explain(error, path), MachineError):
+        raise told from error
+
+
 def blame(error: Exception, path: Path | str, what: str, remedy: str = "") -> InputError:
     """Return the error of one file for whatever was raised while it was read.
 

@@ -129,7 +129,7 @@ class Detector:
         for faces that are led to from further off, or out-voted by something further off: some 2 in 100.
 
         Args:
-            frames: (height, width, 3) uint8 RGB, of one size.
+            frames: (height, width, 3) uint8 RGB; it pays that successive ones are of one size.
             boxes: for each of them (n, 4) float32, where faces are expected, to about a third of their side.
 
         Raises:
@@ -137,7 +137,7 @@ class Detector:
         """
         _check(frames)
         out: list[Detections] = []
-        for first, last in _runs(boxes, self._engine.near_px):
+        for first, last in _runs(frames, boxes, self._engine.near_px):
             out += self._detect_near(frames[first:last], boxes[first:last])
         return out
 
@@ -224,12 +224,15 @@ def _check(frames: Sequence[NDArray[np.uint8]]) -> None:
             )
 
 
-def _runs(boxes: Sequence[NDArray[np.float32]], budget_px: float) -> Iterator[tuple[int, int]]:
-    """Yield runs of frames to work on together: as many as their parts stay within a budget, one at least."""
+def _runs(
+    frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]], budget_px: float
+) -> Iterator[tuple[int, int]]:
+    """Yield runs of frames to work on together: of one size, as many as their parts stay within a budget."""
     first, held = 0, 0.0
     for number, some in enumerate(boxes):
         pixels = float((((1 + 2 * REACH) * (some[:, 2:] - some[:, :2]).max(axis=1)) ** 2).sum()) if len(some) else 0.0
-        if number > first and held + pixels > budget_px:
+        is_other = frames[number].shape != frames[first].shape
+        if number > first and (is_other or held + pixels > budget_px):
             yield first, number
             first, held = number, 0.0
         held += pixels

@@ -43,7 +43,6 @@ class CompiledEngine:
 
         def look(level: Level, steps: Ints, least: float) -> tuple[Ints, Floats, Floats]:
             regions = np.zeros(len(steps), REGION)
-            _fill(regions, picture_width=view.width, picture_height=view.height)
             _fill(regions, level_width=level.width, level_height=level.height)
             _fill_steps(regions, steps[:, :2], steps[:, 2:])
             found = self._library.pnet(view, regions, self._pnet, least)
@@ -58,7 +57,7 @@ class CompiledEngine:
         """See `Engine`."""
         squares = squares_around(boxes, scales, view.height, view.width)
         regions = np.zeros(len(squares), REGION)
-        _fill(regions, picture=frame[squares.place], picture_width=view.width, picture_height=view.height)
+        _fill(regions, picture=frame[squares.place])
         _fill(regions, level_width=squares.level_px[:, 0], level_height=squares.level_px[:, 1])
         _fill_steps(regions, squares.corner // 2, squares.steps)
         found = self._library.pnet(view, regions, self._pnet, least_evidence(threshold))

@@ -37,11 +37,12 @@ WATCH_INTERVAL_S = 0.5
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of one source."""
+    """What came out of one source; `trace` is the traceback of what stopped it, for whoever asks by `--debug`."""
 
     name: str
     status: str
     reason: str | None
+    trace: str | None = None
 
 
 Outcomes = Generator[list[Outcome], None, None]
@@ -139,4 +140,4 @@ def commit(workspace: Workspace, name: str, extracted: list[Extracted]) -> list[
     faces = pa.concat_tables([FACES.arrow.empty_table(), *(one.faces for one in extracted)])
     sources = SOURCES.table([one.source for one in extracted])
     store.commit_part(workspace, name, faces, sources)
-    return [Outcome(one.source["path"], one.source["status"], one.source["reason"]) for one in extracted]
+    return [Outcome(one.source["path"], one.source["status"], one.source["reason"], one.trace) for one in extracted]

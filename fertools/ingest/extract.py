@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, Interrupted, MachineError, first_line
+from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.faces.detections import Detections
@@ -43,10 +45,17 @@ _FRAMES_BEHIND = 4
 
 @dataclass
 class Extracted:
-    """What came out of one source: the row of `sources` and the rows of `faces`, which may lie on the disk."""
+    """What came out of one source.
+
+    Attributes:
+        source: its row of `sources`.
+        faces: its rows of `faces`, which may lie on the disk.
+        trace: the traceback of what stopped it, if anything did.
+    """
 
     source: dict[str, Any]
     faces: pa.Table = field(default_factory=FACES.arrow.empty_table)
+    trace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,24 +83,33 @@ class Extractor:
     def extract(self, source: Source) -> Extracted:
         """Return the rows of `source`, its crops written; a source that cannot be read gives a failed row.
 
+        Whatever a source raises is its own: no file ends the work on the others.
+
         Raises:
-            StorageError: the disk is full or cannot be written.
+            MachineError: the disk is full, or the machine opens no more files, or has no memory left.
+            Interrupted: the work is to stop.
         """
         row = source_row(source, self.options)
         try:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
-        except InputError as error:
-            return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
+        except (MachineError, Interrupted):
+            raise
+        except Exception as error:
+            raise_of_machine(error, source.path)
+            failed = {**row, "status": "failed", "reason": _reason(error, source)}
+            return Extracted(failed, trace=traceback.format_exc())
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
+        remark, trace = measured.pop("remark", None), measured.pop("trace", None)
         kept = pc.sum(pc.equal(faces["status"], "kept")).as_py() or 0
         outcome = {
             "status": "done" if len(faces) else "empty",
             "faces_kept": kept,
             "faces_rejected": len(faces) - kept,
             "faces_interpolated": pc.sum(faces["interpolated"]).as_py() or 0,
+            "reason": "; ".join(filter(None, (remark, measured.get("reason")))) or None,
         }
-        return Extracted({**row, **measured, **outcome}, faces)
+        return Extracted({**row, **measured, **outcome}, faces, trace)
 
     def _images(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         rgb = read_image(source.path)
@@ -102,7 +120,7 @@ class Extractor:
             found = _faces(source, frame, self.search.detector.detect([rgb])[0])
             rows = [self._row(source, frame, None, face) for face in found]
         self.tick(1, len(rows))
-        height, width = rgb.shape[:2]
+        width, height = _size(frame)
         measured = {"width_px": width, "height_px": height, "frames_decoded": 1, "frames_searched": 1}
         return settle_picture(source, FACES.table(rows), self.options.max_faces), measured
 
@@ -112,7 +130,7 @@ class Extractor:
             try:
                 self._follow(source, spool, measured)
             except BrokenVideoError as error:
-                measured["reason"] = _reason(error, source)
+                measured.update(reason=_reason(error, source), trace=traceback.format_exc())
             faces = spool.table()
         if not measured["frames_searched"] and "reason" not in measured:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
@@ -131,12 +149,15 @@ class Extractor:
         crops: Behind[list[dict[str, Any]]] = Behind(_FRAMES_BEHIND if self.threads > 1 else 0)
         reader = FrameReader(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
+        size: tuple[int, int] | None = None
         with closing(crops):
             try:
                 findings = Findings(self.workspace.parts, source.source_id)
                 with closing(self._searched(shots.watch(reader), findings)) as searched:
                     for frame, found in searched:
-                        if frame.index in shots.cuts:
+                        before, size = size, _size(frame)
+                        # Places in a frame say nothing about one of another size.
+                        if frame.index in shots.cuts or before not in (None, size):
                             self._add(spool, crops, source, lookahead.flush())
                             shot += 1
                             tracker.cut()
@@ -147,9 +168,9 @@ class Extractor:
                             self._add(spool, crops, source, lookahead.push(seen))
                         self.tick(1, 1 if found is None else len(found))
                         first_s = frame.pts_s if first_s is None else first_s
-                        height, width = frame.rgb.shape[:2]
                         measured["frames_searched"] += 1
-                        measured.update(width_px=width, height_px=height)
+                        if size[0] * size[1] > measured.get("width_px", 0) * measured.get("height_px", 0):
+                            measured.update(width_px=size[0], height_px=size[1])
                         if first_s is not None and frame.pts_s is not None:
                             measured["duration_s"] = max(0.0, frame.pts_s - first_s)
             except BrokenVideoError:
@@ -157,7 +178,7 @@ class Extractor:
                 spool.add(chain.from_iterable(crops.flush()))
                 raise
             finally:
-                measured["frames_decoded"] = reader.decoded
+                measured.update(frames_decoded=reader.decoded, remark=reader.remark)
             self._add(spool, crops, source, lookahead.flush())
             spool.add(chain.from_iterable(crops.flush()))
 
@@ -191,6 +212,7 @@ class Extractor:
         return {**row, **self._place(source, frame, shot), "track_id": shot}
 
     def _place(self, source: Source, frame: Frame, shot: int | None) -> dict[str, Any]:
+        width, height = _size(frame)
         return {
             "source_id": source.source_id,
             "dataset": source.dataset,
@@ -198,6 +220,8 @@ class Extractor:
             "licence": self.options.licence,
             "frame_index": frame.index,
             "pts_s": frame.pts_s,
+            "frame_width_px": width,
+            "frame_height_px": height,
             "shot_id": shot,
             "emotion": source.emotion,
             "emotion_origin": source.emotion_origin,
@@ -219,6 +243,12 @@ def _faces(source: Source, frame: Frame, found: Detections) -> list[Face]:
         )
         for place, number in enumerate(order)
     ]
+
+
+def _size(frame: Frame) -> tuple[int, int]:
+    """Return the width and height of a frame in pixels."""
+    height, width = frame.rgb.shape[:2]
+    return int(width), int(height)
 
 
 def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, ...]:
@@ -266,6 +296,8 @@ def _too_small(measured: dict[str, Any]) -> str | None:
     return f"it is {width} x {height} px, too small for a face" if min(width, height) < SMALLEST_FACE_PX else None
 
 
-def _reason(error: InputError, source: Source) -> str:
+def _reason(error: Exception, source: Source) -> str:
     """Return what is wrong with a source, which stands beside the reason and need not be named in it again."""
-    return str(error).replace(str(source.path), "it")
+    if isinstance(error, InputError):
+        return str(error).replace(str(source.path), "it")
+    return f"it cannot be worked on ({type(error).__name__}: {first_line(error)}); please report it"

@@ -15,6 +15,7 @@ from typing import Any
 
 from fertools.core import files
 from fertools.core.errors import ResumeRefused
+from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes, hash_file
 from fertools.core.workspace import Workspace
 from fertools.ingest.options import IngestOptions
@@ -181,6 +182,7 @@ class _Digests:
                 return str(known[2]), None
             digest = hash_file(path)
         except OSError as error:
+            raise_of_machine(error, path)
             return None, f"cannot be read: {error.strerror}"
         if status.st_size == 0:
             return None, "the file is empty (0 bytes)"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fertools.core import files, locking
 from fertools.core.errors import Interrupted, MachineError, first_line
-from fertools.core.explain import blame, explain
+from fertools.core.explain import blame, raise_of_machine
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
@@ -172,9 +172,7 @@ def _cut(
     except (MachineError, Interrupted):
         raise
     except OSError as error:
-        told = explain(error)
-        if isinstance(told, MachineError):
-            raise told from error
+        raise_of_machine(error, path)
         reason = f"it cannot be read: {error.strerror or first_line(error)}"
     except Exception as error:
         reason = str(blame(error, path, "cannot be read")).replace(str(path), "it")

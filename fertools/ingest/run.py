@@ -7,6 +7,7 @@ a broken and continued run is byte for byte that of an unbroken one.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Collection, Sequence
@@ -39,6 +40,8 @@ from fertools.manifests import store
 from fertools.sources.discovery import Found, discover
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,8 @@ def _carry_out(
             for outcome in outcomes:
                 if outcome.reason is not None:
                     report.note(f"{outcome.status}: {outcome.name}: {outcome.reason}")
+                if outcome.trace is not None:
+                    _log.debug("%s: %s", outcome.name, outcome.trace)
             report.advance(done, **counts)
     return done
 

@@ -116,6 +116,10 @@ class Search:
         begin: _Surveyed | None = None
         try:
             for frame in frames:
+                if block and frame.rgb.shape != block[0].rgb.shape:
+                    # Places in a frame say nothing about one of another size, so the block ends before it.
+                    yield from self._rest(block, begin, findings)
+                    block, begin = [], None
                 block.append(frame)
                 if len(block) > _block_length(block[0]):
                     unit, begin = self._follow_through(block, begin, findings)
@@ -123,14 +127,18 @@ class Search:
                     block = block[-1:]
         except BrokenVideoError as error:
             trouble = error
+        yield from self._rest(block, begin, findings)
+        if trouble is not None:
+            raise trouble
+
+    def _rest(self, block: list[Frame], begin: _Surveyed | None, findings: Findings) -> Iterator[_Unit]:
+        """Yield what is left of a block that no other follows: all frames but the last, and that one."""
         if len(block) > 1:
             unit, begin = self._follow_through(block, begin, findings)
             yield unit
-            block = block[-1:]
         if block:
-            yield block, _known(block, findings) or self._pool.after([begin or self._survey(block[0])], _faces_of)
-        if trouble is not None:
-            raise trouble
+            last = block[-1:]
+            yield last, _known(last, findings) or self._pool.after([begin or self._survey(last[0])], _faces_of)
 
     def _follow_through(
         self, block: list[Frame], begin: _Surveyed | None, findings: Findings

@@ -104,6 +104,19 @@ def bad_boxes(evidence: Evidence) -> list[str]:
     return faces_of(evidence, valid(evidence.faces, "box") & ~good)
 
 
+def outside_boxes(evidence: Evidence) -> list[str]:
+    """Find boxes that show nothing of their frame."""
+    place = pc.index_in(evidence.faces["source_id"], value_set=evidence.sources["source_id"].combine_chunks())
+    width, height = (
+        pc.cast(pc.coalesce(evidence.faces[f"frame_{name}"], pc.take(evidence.sources[name], place)), pa.float64())
+        for name in ("width_px", "height_px")
+    )
+    x1, y1, x2, y2 = numbers_of(evidence.faces, "box", 4).T
+    # Where a size is not known it is nan here, which compares as False.
+    outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width.to_numpy()) | (y1 >= height.to_numpy())
+    return faces_of(evidence, valid(evidence.faces, "box") & outside)
+
+
 def bad_landmarks(evidence: Evidence) -> list[str]:
     """Find landmarks, detected or smoothed, that are not finite."""
     broken = np.zeros(len(evidence.faces), np.bool_)
@@ -272,6 +285,7 @@ INVARIANTS = (
         "time-order", "faces are shown before an earlier frame of their source, or at no finite time", backward_times
     ),
     Invariant("box-order", "boxes are not finite or have no area (x2 > x1 and y2 > y1)", bad_boxes),
+    Invariant("box-inside", "boxes lie outside their frame", outside_boxes),
     Invariant("landmarks-finite", "faces have landmarks that are not finite", bad_landmarks),
     Invariant(
         "smoothed-tracked",

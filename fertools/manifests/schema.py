@@ -107,7 +107,20 @@ FACES = TableSchema(
             "Place",
             "Presentation time of the frame in seconds, as the container states it; null for an image.",
         ),
-        Column("shot_id", _I32, "Place", "Number of the shot in its video, from 0; a cut begins a new one."),
+        Column(
+            "frame_width_px",
+            _I32,
+            "Place",
+            "Width of the frame as shown, which in some videos changes; null for that of the source.",
+            bounds=(1, 10**6),
+        ),
+        Column("frame_height_px", _I32, "Place", "Height of the frame as shown, likewise.", bounds=(1, 10**6)),
+        Column(
+            "shot_id",
+            _I32,
+            "Place",
+            "Number of the shot in its video, from 0; a cut begins a new one, and so does another size of the frames.",
+        ),
         Column(
             "track_id",
             _I32,
@@ -291,8 +304,14 @@ SOURCES = TableSchema(
         Column("subject_origin", _TEXT, "Labels", "Where `subject_id` comes from.", choices=SUBJECT_ORIGINS),
         Column("emotion", _TEXT, "Labels", "The label that the file's place gives."),
         Column("emotion_origin", _TEXT, "Labels", "Where `emotion` comes from."),
-        Column("width_px", _I32, "Measure", "Width of the picture as shown, after rotation.", bounds=(0, 10**6)),
-        Column("height_px", _I32, "Measure", "Height of the picture as shown, after rotation.", bounds=(0, 10**6)),
+        Column(
+            "width_px",
+            _I32,
+            "Measure",
+            "Width of the picture as shown, turned upright; of the largest frame where their size changes.",
+            bounds=(0, 10**6),
+        ),
+        Column("height_px", _I32, "Measure", "Height of the picture as shown, likewise.", bounds=(0, 10**6)),
         Column(
             "frames_decoded", _I32, "Measure", "Frames that could be decoded; 1 for an image.", bounds=(0, 2**31 - 1)
         ),
@@ -321,7 +340,12 @@ SOURCES = TableSchema(
             required=True,
             choices=SOURCE_STATUSES,
         ),
-        Column("reason", _TEXT, "Outcome", "Why a source failed, or what it is a copy of."),
+        Column(
+            "reason",
+            _TEXT,
+            "Outcome",
+            "Why a source failed, what it is a copy of, or which of its video streams was read.",
+        ),
     ),
 )
 

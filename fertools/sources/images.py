@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, first_line
+from fertools.core.explain import raise_of_machine
+from fertools.sources.orientation import Orientation
 
 _WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -34,15 +36,28 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             warnings.simplefilter("ignore", UserWarning)
             with Image.open(path) as picture:
                 picture.load()
-                return _to_rgb(ImageOps.exif_transpose(picture), path)
+                return _orientation(picture).apply(_to_rgb(picture, path))
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a picture") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{path} has too many pixels to be a photograph; shrink it first") from error
+    except InputError:
+        raise
     except OSError as error:
+        raise_of_machine(error, path)
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise InputError(f"cannot read {path}: its content is damaged ({error})") from error
+    # Pillow raises errors of many kinds for damaged content, of memory too: the size that a file states may be wrong.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"cannot read {path}: its content is damaged ({reason})") from error
+
+
+def _orientation(picture: Image.Image) -> Orientation:
+    """Return which way up a picture is; as it is stored where its metadata cannot be read."""
+    try:
+        return Orientation.of_exif(picture.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # struct.error, SyntaxError, TypeError and others, of which no list can be whole
+        return Orientation()
 
 
 def _to_rgb(picture: Image.Image, path: Path) -> NDArray[np.uint8]:

@@ -1,7 +1,8 @@
 """The frames of a video, forward only, upright, each with its true presentation time.
 
 PyAV decodes. Times come from the container, never from a frame rate, so variable-rate video is exact.
-Rotation metadata is applied. See `docs/decisions/0002-pyav-decodes.md`.
+The stream, the orientation and the times are those of the `ffmpeg` program; see `docs/decisions/0002-pyav-decodes.md`
+and `docs/decisions/0013-geometry-and-time.md`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from fertools.core.errors import InputError
+from fertools.core.errors import FertoolsError, InputError, first_line
+from fertools.core.explain import raise_of_machine
+from fertools.sources.orientation import Orientation
 from fertools.sources.sampling import Picker, Sampling
 
 CUT_OFF_S = 1.0
@@ -30,8 +38,8 @@ class Frame:
 
     Attributes:
         index: its number in decoding order, from 0, every frame counted.
-        pts_s: presentation time in seconds; None where the container states none.
-        rgb: (H, W, 3) uint8, upright.
+        pts_s: presentation time in seconds, later than that of the frame before; None where the container states none.
+        rgb: (H, W, 3) uint8, upright. In some videos the size changes from one frame to the next.
     """
 
     index: int
@@ -47,7 +55,7 @@ class FrameReader:
     """The frames of one video: iterate over it once, as often as needed anew.
 
     Args:
-        path: a file with at least one video stream; the first is read.
+        path: a file with at least one video stream; of several, the one that `ffmpeg` takes is read.
         sampling: which frames are wanted; all if None. Those between are decoded but not converted, which is much
             cheaper, and nothing is decoded after the last wanted one.
         threads: decoding threads; 0 lets FFmpeg choose.
@@ -55,6 +63,7 @@ class FrameReader:
 
     Attributes:
         decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
+        remark: which stream was read, where there was a choice; else None.
 
     Iterating raises:
         InputError: the file cannot be opened, is not a video, has no video stream, or states no times where
@@ -75,6 +84,7 @@ class FrameReader:
         self.threads = threads
         self.pulse = pulse
         self.decoded = 0
+        self.remark: str | None = None
 
     def _refuse_cut_off(self, stream: av.VideoStream, end_s: Fraction | None) -> None:
         """Raise BrokenVideoError if frames are missing at the end, which some containers hide from the decoder."""
@@ -88,45 +98,136 @@ class FrameReader:
 
     def __iter__(self) -> Iterator[Frame]:
         self.decoded = 0
-        picker = Picker(self.sampling)
-        # One for all frames: making one takes longer than turning a frame of 1080p into RGB with it.
-        reformatter = VideoReformatter()
         try:
-            with av.open(str(self.path)) as container:
-                if not container.streams.video:
-                    raise InputError(f"{self.path} has no video stream")
-                stream = container.streams.video[0]
-                stream.thread_type = "AUTO"
-                stream.codec_context.thread_count = self.threads
-                end_s: Fraction | None = None
-                for index, frame in enumerate(container.decode(stream)):
-                    self.pulse()
-                    time_s = _time_s(frame)
-                    if index == 0 and time_s is None and self.sampling.needs_times:
-                        raise InputError(f"{self.path} states no times for its frames; use --every instead")
-                    if self.sampling.is_over(index, time_s):
-                        self.decoded = index + 1
-                        break
-                    wanted = picker.wants(index, time_s)
-                    picture = Frame(index, frame.time, _upright(frame, reformatter)) if wanted else None
-                    self.decoded = index + 1
-                    if picture is not None:
-                        yield picture
-                    end_s = None if time_s is None else time_s + (frame.duration or 0) * (frame.time_base or 0)
-                else:
-                    self._refuse_cut_off(stream, end_s)
-        except av.error.FFmpegError as error:
-            if isinstance(error, OSError) and not self.decoded:
-                raise InputError(f"cannot read {self.path}: {error.strerror}") from error
+            with open_video(self.path) as container:
+                stream = choose_stream(container)
+                self.remark = _remark(container, stream)
+                yield from self._frames(container, stream)
+        except FertoolsError:
+            raise
+        # PyAV raises more than errors of FFmpeg: of Unicode and of values, for what some files hold.
+        except Exception as error:
+            # FFmpeg asks for as much memory as a damaged header says, which tells nothing of the machine's.
+            if isinstance(error, OSError) or not isinstance(error, av.error.FFmpegError):
+                raise_of_machine(error, self.path)
+            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {first_line(error)}"
             if self.decoded:
                 raise BrokenVideoError(
-                    f"decoding of {self.path} stopped after frame {self.decoded - 1} ({error.strerror})"
+                    f"decoding of {self.path} stopped after frame {self.decoded - 1} ({reason})"
                 ) from error
-            raise InputError(f"{self.path} cannot be decoded as a video ({error.strerror})") from error
-        except OSError as error:
-            raise InputError(f"cannot read {self.path}: {error.strerror}") from error
+            if isinstance(error, OSError):
+                raise InputError(f"cannot read {self.path}: {reason}") from error
+            raise InputError(f"{self.path} cannot be decoded as a video ({reason})") from error
         if not self.decoded:
             raise InputError(f"{self.path} holds no frame that can be decoded")
+
+    def _frames(self, container: InputContainer, stream: av.VideoStream) -> Iterator[Frame]:
+        picker = Picker(self.sampling)
+        guessed = container.format.name == "avi" and stream.codec_context.name == "h264"
+        clock = _Clock(stream, by_decoding=guessed)
+        # One for all frames: making one takes longer than turning a frame of 1080p into RGB with it.
+        reformatter = VideoReformatter()
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = self.threads
+        end_s: Fraction | None = None
+        for index, frame in enumerate(_decode(container, stream)):
+            self.pulse()
+            time_s = clock.time_s(frame)
+            if index == 0 and time_s is None and self.sampling.needs_times:
+                raise InputError(f"{self.path} states no times for its frames; use --every instead")
+            if self.sampling.is_over(index, time_s):
+                self.decoded = index + 1
+                return
+            picture = None
+            if picker.wants(index, time_s):
+                picture = Frame(index, None if time_s is None else float(time_s), _upright(frame, reformatter))
+            self.decoded = index + 1
+            if picture is not None:
+                yield picture
+            end_s = None if time_s is None else time_s + (frame.duration or 0) * clock.tick_s
+        self._refuse_cut_off(stream, end_s)
+
+
+def open_video(path: Path) -> InputContainer:
+    """Return an open file; what it says about itself in no known encoding is read as far as it can be.
+
+    Raises:
+        av.error.FFmpegError: it cannot be opened, or is no video.
+    """
+    return av.open(str(path), "r", metadata_errors="replace")
+
+
+def choose_stream(container: InputContainer) -> av.VideoStream:
+    """Return the video stream that the `ffmpeg` program takes by itself.
+
+    That is the one with the most pixels; one that is marked as the default counts for five million more, and a cover
+    picture is only taken where there is nothing else. The first wins a draw.
+
+    Raises:
+        InputError: there is none.
+
+    Source: `map_auto_video` in FFmpeg's `fftools/ffmpeg_mux_init.c`.
+    """
+    if not container.streams.video:
+        raise InputError(f"{container.name} has no video stream")
+    return max(container.streams.video, key=_worth)
+
+
+def _worth(stream: av.VideoStream) -> int:
+    if is_cover(stream):
+        return 1
+    is_default = bool(stream.disposition & Disposition.default)
+    return stream.codec_context.width * stream.codec_context.height + 5_000_000 * is_default
+
+
+def is_cover(stream: av.VideoStream) -> bool:
+    """Return whether a stream is a picture that stands for the file, not a part of it that moves."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _remark(container: InputContainer, chosen: av.VideoStream) -> str | None:
+    """Return which stream is read, if there is more than one that moves."""
+    count = sum(not is_cover(stream) for stream in container.streams.video)
+    if count < 2:
+        return None
+    context = chosen.codec_context
+    return f"of its {count} video streams, stream {chosen.index} ({context.width} x {context.height}) was read"
+
+
+def _decode(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    for packet in container.demux(stream):
+        # An empty one stands for a repeated frame in some formats; to the decoder it would be the end.
+        if packet.size:
+            yield from stream.decode(packet)
+    yield from stream.decode(None)
+
+
+class _Clock:
+    """Presentation times of the frames of a stream, ascending as long as the container states any.
+
+    Args:
+        stream: being decoded.
+        by_decoding: take the times of decoding. AVI has no presentation times. For H.264 in it FFmpeg gives guesses
+            that are not in order. Its times of decoding are, since frames leave the decoder in the order of display.
+    """
+
+    def __init__(self, stream: av.VideoStream, *, by_decoding: bool) -> None:
+        self._by_decoding = by_decoding
+        self.tick_s = stream.time_base or Fraction(0)
+        rate = stream.average_rate or stream.guessed_rate or 25
+        self._usual_ticks = max(1, round(1 / (rate * self.tick_s))) if self.tick_s else 1
+        self._last: int | None = None
+        self._next: int | None = None
+
+    def time_s(self, frame: av.VideoFrame) -> Fraction | None:
+        """Return the time of the next frame; where none is stated, or an earlier one, the end of the frame before."""
+        ticks = frame.dts if self._by_decoding or frame.pts is None else frame.pts
+        if ticks is None or (self._last is not None and ticks <= self._last):
+            ticks = self._next
+        if ticks is None:
+            return None
+        self._last, self._next = ticks, ticks + (frame.duration or self._usual_ticks)
+        return ticks * self.tick_s
 
 
 def _stated_end_s(stream: av.VideoStream) -> Fraction | None:
@@ -138,13 +239,13 @@ def _stated_end_s(stream: av.VideoStream) -> Fraction | None:
     return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + Fraction(match[3])
 
 
-def _time_s(frame: av.VideoFrame) -> Fraction | None:
-    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """Return which way up a frame is shown."""
+    matrix = cast(SideDataContainer, frame.side_data).get(SideDataType.DISPLAYMATRIX)
+    return Orientation() if matrix is None else Orientation.of_matrix(np.frombuffer(matrix, np.int32).reshape(3, 3))
 
 
 def _upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
     # On one thread: another's stay behind, and workers have as many threads as they were given.
     rgb = np.asarray(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
-    # FFmpeg states the counter-clockwise turn that makes the picture upright, as numpy's rot90 counts.
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+    return orientation_of(frame).apply(rgb)

@@ -7,7 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,14 +24,16 @@ from fertools.faces.area import AreaTable
 from fertools.faces.cascade import Detector
 from fertools.faces.compiled import build as building
 from fertools.faces.compiled import library as loading
-from fertools.faces.compiled.build import BuildError, build, levels, library_path
+from fertools.faces.compiled.build import BuildError, build, levels, library_path, sanitized
 from fertools.faces.compiled.library import REGION, Library, Pictures, library
-from fertools.faces.compiled.packing import pack_pnet
+from fertools.faces.compiled.packing import pack_onet, pack_pnet, pack_rnet
 from fertools.faces.compiled_engine import CompiledEngine
 from fertools.faces.detections import Detections
 from fertools.faces.proposals import pyramid
+from fertools.faces.smoothing import BOUNDS
 from fertools.faces.torch_engine import TorchEngine
 from fertools.faces.weights import load_weights
+from tests.faces.sanitized import environment
 from tests.faces.scenes import Picture, scene
 from tests.faces.test_cascade import SCENES
 
@@ -93,7 +98,7 @@ def test_a_region_shows_what_the_level_shows_there(engine: CompiledEngine, data:
     top, left = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
     bottom, right = data.draw(st.integers(top + 1, rows)), data.draw(st.integers(left + 1, columns))
     regions = np.zeros(2, REGION)
-    sizes = (0, 140, 90, width, height)
+    sizes = (0, width, height)
     regions[0], regions[1] = (*sizes, 0, rows, 0, columns), (*sizes, top, bottom, left, right)
     found = _library().pnet(Pictures([picture]), regions, pack_pnet(WEIGHTS.pnet), -1e9)
     whole, part = found[found["region"] == 0], found[found["region"] == 1]
@@ -203,6 +208,131 @@ def test_arrays_in_pieces_are_refused(engine: CompiledEngine) -> None:
     pictures = Pictures([np.zeros((40, 40, 3), np.uint8)])
     with pytest.raises(ValueError, match="in one piece"):
         _library().rnet(pictures, np.zeros((3, 10), np.int64)[:, ::2], np.zeros(1, np.float32))
+
+
+PICTURES = [np.zeros((40, 60, 3), np.uint8)] * 2
+FAR = 2**62
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        *[(-1, 0, 0, 9, 9), (2, 0, 0, 9, 9), (FAR, 0, 0, 9, 9)],
+        *[(0, -1, 0, 9, 9), (0, 0, -1, 9, 9), (0, 52, 0, 9, 9), (0, 0, 32, 9, 9)],
+        *[(0, 0, 0, 61, 9), (0, 0, 0, 9, 41), (0, 0, 0, 0, 9), (0, 0, 0, 9, -1)],
+        *[(0, FAR, 0, FAR, 9), (0, 1, 0, 2**63 - 1, 9), (0, 0, 180, 9, 9)],
+    ],
+)
+def test_windows_outside_their_picture_are_refused(window: tuple[int, ...]) -> None:
+    good = (1, 51, 31, 9, 9)
+    for look, weights in ((_library().rnet, pack_rnet(WEIGHTS.rnet)), (_library().onet, pack_onet(WEIGHTS.onet))):
+        assert np.isfinite(look(Pictures(PICTURES), np.array([good]), weights)).all()
+        with pytest.raises(ValueError, match="not inside its picture"):
+            look(Pictures(PICTURES), np.array([good, window]), weights)
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        *[(-1, 60, 40, 0, 9, 0, 9), (2, 60, 40, 0, 9, 0, 9), (0, 60, 40, -1, 9, 0, 9), (0, 60, 40, 0, 9, -1, 9)],
+        *[(0, 60, 40, 0, 16, 0, 9), (0, 60, 40, 0, 9, 0, 26), (0, 0, 40, 0, 9, 0, 9), (0, 60, -40, 0, 9, 0, 9)],
+        *[(0, FAR, FAR, 0, 9, 0, 9), (0, 60, 40, FAR, FAR + 9, 0, 9)],
+    ],
+)
+def test_regions_outside_their_level_are_refused(region: tuple[int, ...]) -> None:
+    weights = pack_pnet(WEIGHTS.pnet)
+    good, empty = (1, 60, 40, 0, 15, 0, 25), (9, 9, 9, 5, 5, -7, 9)
+    assert len(_library().pnet(Pictures(PICTURES), np.array([good, empty], REGION), weights, -1e9)) == 15 * 25
+    with pytest.raises(ValueError, match="not inside its picture"):
+        _library().pnet(Pictures(PICTURES), np.array([good, region], REGION), weights, -1e9)
+
+
+@pytest.mark.parametrize("count", [0, 1, -1])
+def test_other_weights_than_a_networks_own_are_refused(count: int) -> None:
+    pictures, windows = Pictures(PICTURES), np.array([(0, 0, 0, 9, 9)])
+    regions = np.array([(0, 60, 40, 0, 9, 0, 9)], REGION)
+    pnet, rnet, onet = pack_pnet(WEIGHTS.pnet), pack_rnet(WEIGHTS.rnet), pack_onet(WEIGHTS.onet)
+    for look in (
+        lambda: _library().pnet(pictures, regions, pnet[:count], 0.0),
+        lambda: _library().rnet(pictures, windows, rnet[:count]),
+        lambda: _library().onet(pictures, windows, onet[:count]),
+        lambda: _library().onet(pictures, windows, rnet),
+    ):
+        with pytest.raises(ValueError, match="weights are not those"):
+            look()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *(np.zeros(shape, np.uint8) for shape in ((20, 60, 3), (40, 30, 3), (40, 60, 4), (40, 60))),
+        np.zeros((40, 60, 3), np.float32),
+    ],
+    ids=lambda other: f"{other.dtype}{other.shape}",
+)
+def test_pictures_of_another_size_or_kind_never_share_a_call(other: NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match="of one size"):
+        Pictures([PICTURES[0], other])
+
+
+def test_buffers_of_another_shape_or_type_are_refused() -> None:
+    boxes, groups = np.zeros((5, 4), np.float32), np.zeros(5, np.int64)
+    matrix, picture = np.eye(2, 3), PICTURES[0]
+    times_s, points = np.arange(5.0), np.zeros((5, 5, 2))
+    bounds = np.asarray(BOUNDS)
+
+    def suppress(boxes: NDArray[Any] = boxes, groups: NDArray[Any] = groups) -> object:
+        return _library().suppress(boxes, groups, 0.5, smaller=False, extra=0.0)
+
+    def warp(picture: NDArray[Any] = picture, matrix: NDArray[Any] = matrix) -> object:
+        return _library().warp(picture, matrix, 8)
+
+    def smooth(times_s: NDArray[Any] = times_s, points: NDArray[Any] = points, bounds: NDArray[Any] = bounds) -> object:
+        return _library().smooth(times_s, points, 2.0, 9.0, bounds)
+
+    for good in (suppress, warp, smooth):
+        good()
+    nowhere = np.full((5, 5, 2), np.nan)
+    bads: list[Callable[[], object]] = [
+        lambda: suppress(boxes=boxes[:4]),
+        lambda: suppress(boxes=boxes[:, :3].copy()),
+        lambda: suppress(boxes=boxes.astype(np.float64)),
+        lambda: suppress(groups=groups[:4]),
+        lambda: suppress(groups=groups.astype(np.int32)),
+        lambda: warp(picture=picture[:0]),
+        lambda: warp(picture=picture[..., :1]),
+        lambda: warp(picture=picture[..., 0]),
+        lambda: warp(picture=picture.astype(np.float32)),
+        lambda: warp(matrix=matrix[:, :2].copy()),
+        lambda: warp(matrix=matrix.astype(np.float32)),
+        lambda: warp(matrix=np.full_like(matrix, np.inf)),
+        lambda: smooth(times_s=times_s[:4]),
+        lambda: smooth(times_s=times_s * np.nan),
+        lambda: smooth(points=points[:4]),
+        lambda: smooth(points=nowhere),
+        lambda: smooth(bounds=bounds[:3]),
+    ]
+    for bad in bads:
+        with pytest.raises(ValueError, match=r"given|picture|finite"):
+            bad()
+
+
+@pytest.mark.slow
+def test_sanitizers_stop_at_a_read_beyond_an_array(tmp_path: Path) -> None:
+    """So that a run of `tests.faces.sanitized` that finds nothing means something."""
+    program = """
+        import ctypes, sys, numpy
+        smooth = ctypes.CDLL(sys.argv[1]).fertools_smooth
+        numbers = [numpy.zeros(10) for _ in range(3)]
+        times_s, points, out = (ctypes.c_void_p(some.ctypes.data) for some in numbers)
+        smooth(times_s, points, ctypes.c_int64(int(sys.argv[2])), ctypes.c_int64(1),
+               ctypes.c_double(0), ctypes.c_double(1), times_s, out)
+    """
+    path = sanitized(tmp_path, _library().level)
+    for count in (10, 11):
+        command = [sys.executable, "-c", textwrap.dedent(program), str(path), str(count)]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        assert ("heap-buffer-overflow" in done.stderr) == (done.returncode != 0) == (count > 10)
 
 
 def test_building_again_compiles_nothing_and_clears_what_is_old(

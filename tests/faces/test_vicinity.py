@@ -116,3 +116,18 @@ def test_a_search_tells_what_it_doubts(portrait: NDArray[np.uint8]) -> None:
 def test_frames_must_be_pictures() -> None:
     with pytest.raises(InputError, match="give RGB pictures"):
         Detector().detect_near([np.zeros((40, 40), np.uint8)], [np.zeros((1, 4), np.float32)])
+
+
+@pytest.mark.parametrize("mode", ["fast", "exact"])
+def test_frames_of_unequal_size_are_looked_at_apart(portrait: NDArray[np.uint8], mode: str) -> None:
+    """The smaller ones are upper parts of the larger, which go on below them in memory."""
+    detector = Detector(mode=mode)
+    frames = [portrait, portrait[:200], portrait[:200, :300], portrait]
+    boxes = detector.detect([portrait])[0].boxes
+    expected = [boxes, boxes + 90, boxes, boxes]
+    together = detector.detect_near(frames, expected)
+    for frame, near, found in zip(frames, expected, together, strict=True):
+        (alone,) = detector.detect_near([frame], [near])
+        np.testing.assert_array_equal(found.boxes, alone.boxes)
+        assert (found.boxes[:, 1] < frame.shape[0]).all()
+    assert [len(found) for found in together][::3] == [1, 1]

@@ -109,7 +109,6 @@ READERS: tuple[Reader, ...] = (
     Reader("part, sources", "manifests/parts/*.sources.parquet", (_INGEST, _VALIDATE, ("merge", "-w", "new", "."))),
     Reader("digests", "manifests/digests.json", (_INGEST,), TEXT, weight=0.5),
     Reader("log of ratings", "annotations/ratings.sqlite", (_AGREEMENT, _PUBLISH), weight=4),
-    Reader("published ratings", "annotations/ratings.parquet", (_AGREEMENT, _PUBLISH, _VALIDATE), weight=0.5),
     Reader("settings", "fertools.toml", (_INGEST, _VALIDATE, _SPLIT, ("merge", "-w", "new", ".")), TEXT),
     Reader("lexicon", "annotations/lexicon.toml", (_LABELS, _PRIOR, _INGEST), TEXT),
     Reader("circumplex", "annotations/circumplex.toml", (_PRIOR,), TEXT),

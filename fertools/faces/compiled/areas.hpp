@@ -20,12 +20,31 @@ constexpr float CENTRE = 127.5f, SPAN = 128.0f;
 // A picture of three colours, a byte each, row by row.
 struct Picture {
     const std::uint8_t *pixels;
-    std::int64_t row_bytes;
+    std::int64_t row_bytes, width, height;
+};
+
+// The pictures of a call: nothing is read before it is known to be inside one of them.
+struct Pictures {
+    const Picture *first;
+    std::int64_t count;
+
+    const Picture &operator[](std::int64_t number) const { return first[number]; }
+    bool has(std::int64_t number) const { return number >= 0 && number < count; }
 };
 
 // A window of a picture, in its pixels.
 struct Window {
     std::int64_t picture, left, top, width, height;
+
+    bool is_inside(const Pictures &pictures) const {
+        return pictures.has(picture) && is_part(left, width, pictures[picture].width) &&
+               is_part(top, height, pictures[picture].height);
+    }
+
+private:
+    static bool is_part(std::int64_t first, std::int64_t length, std::int64_t whole) {
+        return first >= 0 && length > 0 && length <= whole && first <= whole - length;
+    }
 };
 
 // Sums of three colours, and one that counts nothing.
@@ -115,7 +134,7 @@ static INLINE Means mean(const std::int32_t *sums, std::int64_t first, std::int6
 }
 
 // Write a window resized to SIDE x SIDE, in the order column, row, colour, with STEP numbers from one to the next.
-template <int SIDE, int STEP> static void crop(const Picture *pictures, const Window &window, float *out) {
+template <int SIDE, int STEP> static void crop(const Pictures &pictures, const Window &window, float *out) {
     const Picture &picture = pictures[window.picture];
     const std::uint8_t *corner = picture.pixels + window.top * picture.row_bytes + window.left * 3;
     std::int32_t *sums = sums_of(window.width);

@@ -67,20 +67,50 @@ def _sources() -> list[Path]:
     return sorted([*HERE.glob("*.cpp"), *HERE.glob("*.hpp")])
 
 
-def _compile(path: Path, level: str) -> None:
+def sanitized(folder: Path, level: str) -> Path:
+    """Compile the networks so that they stop at any use of memory that is not theirs and at undefined arithmetic.
+
+    They are several times as slow, and a process that loads them has to begin with the runtime of `sanitizer_runtimes`.
+
+    Raises:
+        BuildError: there is no compiler, or it refuses.
+    """
+    path = folder / f"sanitized.{level}.so"
+    _compile(path, level, ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"))
+    return path
+
+
+def sanitizer_runtimes() -> list[Path]:
+    """Return the libraries that a process has to load first (`LD_PRELOAD`) to load what `sanitized` made.
+
+    Raises:
+        BuildError: there is no compiler, or it has none.
+    """
+    found = []
+    for name in ("libasan.so", "libubsan.so"):
+        said = subprocess.run([_compiler(), f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        path = Path(said.stdout.strip())
+        if not path.is_absolute():
+            raise BuildError(f"the C++ compiler has no {name}; install GCC's sanitizers, such as Debian's libasan8")
+        found.append(path)
+    return found
+
+
+def _compiler() -> str:
     named = os.environ.get("CXX")
-    compiler = next(
-        (found for name in ([named] if named else ["c++", "g++", "clang++"]) if (found := shutil.which(name))), None
-    )
-    if compiler is None:
-        raise BuildError(
-            f"there is no C++ compiler ({named or 'c++, g++ or clang++'}); install one, such as Debian's g++"
-        )
+    for name in [named] if named else ["c++", "g++", "clang++"]:
+        if (found := shutil.which(name)) is not None:
+            return found
+    raise BuildError(f"there is no C++ compiler ({named or 'c++, g++ or clang++'}); install one, such as Debian's g++")
+
+
+def _compile(path: Path, level: str, more: tuple[str, ...] = ()) -> None:
+    compiler = _compiler()
     target = [f"-march={level}"] if level.startswith("x86-64") else []
     units = [str(source) for source in _sources() if source.suffix == ".cpp"]
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         made = Path(scratch) / path.name
-        command = [compiler, *_FLAGS, *target, *units, "-o", str(made)]
+        command = [compiler, *_FLAGS, *more, *target, *units, "-o", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from fertools.faces.compiled.build import levels, library_path
 
-PICTURE = np.dtype([("pixels", np.int64), ("row_bytes", np.int64)])
+PICTURE = np.dtype([(name, np.int64) for name in ("pixels", "row_bytes", "width", "height")])
 """Where a picture is in memory; see `Picture` in `areas.hpp`."""
 
 REGION = np.dtype(
     [
         (name, np.int64)
         for name in (
-            *("picture", "picture_width", "picture_height", "level_width", "level_height"),
+            *("picture", "level_width", "level_height"),
             *("first_row", "last_row", "first_column", "last_column"),
         )
     ]
@@ -54,6 +54,9 @@ class Pictures:
     Args:
         frames: (height, width, 3) uint8, one at least.
 
+    Raises:
+        ValueError: they are of different sizes, or of another kind.
+
     Attributes:
         height: in pixels.
         width: likewise.
@@ -62,9 +65,13 @@ class Pictures:
 
     def __init__(self, frames: Sequence[NDArray[np.uint8]]) -> None:
         self.height, self.width = map(int, frames[0].shape[:2])
+        if any(frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8 for frame in frames):
+            shapes = ", ".join(f"{frame.dtype} {frame.shape}" for frame in frames)
+            raise ValueError(f"pictures that are looked at together are uint8 RGB of one size, not {shapes}")
         # Held, so that they are where `places` says.
         self._frames = [_in_rows(frame) for frame in frames]
-        self.places = np.array([(frame.ctypes.data, frame.strides[0]) for frame in self._frames], PICTURE)
+        places = [(frame.ctypes.data, frame.strides[0], self.width, self.height) for frame in self._frames]
+        self.places = np.array(places, PICTURE)
 
     def windows(self, picture: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return boxes as the networks take them, (n, 5): number of the picture, corner, width and height.
@@ -79,6 +86,9 @@ class Pictures:
 @dataclass(frozen=True)
 class Library:
     """The functions of one compiled file.
+
+    Every array that they get has the type and the shape that is said, and every place that they read is inside its
+    picture: what has not raises ValueError, before anything is read.
 
     Attributes:
         level: the instruction set that they are compiled for.
@@ -108,10 +118,14 @@ class Library:
         while True:
             found = np.empty(room, FOUND)
             count = self._loaded.fertools_pnet(
-                *(_address(array) for array in (pictures.places, regions)),
-                *(ctypes.c_int64(len(regions)), _address(weights), ctypes.c_float(least)),
-                *(_address(found), ctypes.c_int64(room)),
+                *_sized(pictures.places, PICTURE),
+                *_sized(regions, REGION),
+                *_sized(weights, np.float32),
+                ctypes.c_float(least),
+                *_sized(found, FOUND),
             )
+            if count < 0:
+                raise ValueError("a region is not inside its picture, or the weights are not those of P-Net")
             if count <= room:
                 return found[:count]
             room = count
@@ -132,8 +146,9 @@ class Library:
         # With few it takes longer to get Python's lock back than to do it.
         loaded = self._locked if len(boxes) < _FEW else self._loaded
         loaded.fertools_suppress(
-            *(_address(boxes), _address(groups), ctypes.c_int64(len(boxes)), ctypes.c_float(threshold)),
-            *(ctypes.c_int32(smaller), ctypes.c_float(extra), _address(kept)),
+            *(_address(boxes, np.float32, len(boxes), 4), *_sized(groups, np.int64, len(boxes))),
+            *(ctypes.c_float(threshold), ctypes.c_int32(smaller), ctypes.c_float(extra)),
+            _address(kept, np.bool_, len(boxes)),
         )
         return kept
 
@@ -145,12 +160,16 @@ class Library:
             matrix: (2, 3) similarity from pixels of the crop to pixels of the picture.
             size_px: side of the crop.
         """
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            raise ValueError(f"a picture is uint8 (height, width, 3), not {picture.dtype} {picture.shape}")
+        if not np.isfinite(matrix).all():
+            raise ValueError("a matrix has numbers that are not finite")
         picture = _in_rows(picture)
         crop = np.empty((size_px, size_px, 3), np.uint8)
         self._loaded.fertools_warp(
             ctypes.c_void_p(picture.ctypes.data),
             *(ctypes.c_int64(number) for number in (*picture.shape[:2], picture.strides[0])),
-            *(_address(matrix), ctypes.c_int64(size_px), _address(crop)),
+            *(_address(matrix, np.float64, 2, 3), ctypes.c_int64(size_px), _address(crop, np.uint8)),
         )
         return crop
 
@@ -175,19 +194,26 @@ class Library:
         fitted = np.empty(points.shape[1:])
         # Done sooner than Python's lock is had back.
         done = self._locked.fertools_smooth(
-            *(_address(times_s), _address(points), ctypes.c_int64(len(points)), ctypes.c_int64(fitted.size)),
-            *(ctypes.c_double(at_s), ctypes.c_double(half_width_s), _address(bounds), _address(fitted)),
+            *(_address(times_s, np.float64, len(points)), _address(points, np.float64)),
+            *(ctypes.c_int64(len(points)), ctypes.c_int64(fitted.size)),
+            *(ctypes.c_double(at_s), ctypes.c_double(half_width_s)),
+            *(_address(bounds, np.float64, 4), _address(fitted, np.float64)),
         )
+        if done < 0:
+            raise ValueError("times or points are not finite")
         return fitted if done else None
 
     def _look(
         self, name: str, answers: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         said = np.empty((len(windows), answers), np.float32)
-        self._loaded[name](
-            *(_address(pictures.places), _address(windows), ctypes.c_int64(len(windows))),
-            *(_address(weights), _address(said)),
+        done = self._loaded[name](
+            *_sized(pictures.places, PICTURE),
+            *(_address(windows, np.int64, len(windows), 5), ctypes.c_int64(len(windows))),
+            *(*_sized(weights, np.float32), _address(said, np.float32)),
         )
+        if not done:
+            raise ValueError("a window is not inside its picture, or the weights are not those of the network")
         return said
 
 
@@ -207,7 +233,21 @@ def _in_rows(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture if picture.strides[1:] == (3, 1) else np.ascontiguousarray(picture)
 
 
-def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
+def _sized(
+    array: NDArray[np.generic], dtype: np.dtype[np.void] | type, *shape: int
+) -> tuple[ctypes.c_void_p, ctypes.c_int64]:
+    """Return where an array of one axis is, and how many it holds."""
+    return _address(array, dtype, *(shape or (array.size,))), ctypes.c_int64(array.size)
+
+
+def _address(array: NDArray[np.generic], dtype: np.dtype[np.void] | type, *shape: int) -> ctypes.c_void_p:
+    """Return where an array is, of any shape if none is given.
+
+    Raises:
+        ValueError: it is of another type or shape, or does not lie in one piece.
+    """
+    if array.dtype != dtype or (shape and array.shape != shape):
+        raise ValueError(f"compiled code was given {array.dtype} {array.shape}, where it reads {dtype} {shape or ''}")
     if not array.flags.c_contiguous:
-        raise ValueError("the compiled networks read arrays that lie in one piece")
+        raise ValueError("compiled code reads arrays that lie in one piece")
     return ctypes.c_void_p(array.ctypes.data)

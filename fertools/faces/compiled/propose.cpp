@@ -17,8 +17,21 @@ constexpr int FIRST = 10, SECOND = 16, THIRD = 32, OFFSETS = 4;
 // Where P-Net looks: steps of a level of the pyramid, whose pixels are averages of those of a picture. Beyond the level
 // its edge goes on.
 struct Region {
-    std::int64_t picture, picture_width, picture_height, level_width, level_height;
+    std::int64_t picture, level_width, level_height;
     std::int64_t first_row, last_row, first_column, last_column; // steps, half-open
+
+    bool is_empty() const { return last_row <= first_row || last_column <= first_column; }
+
+    bool is_inside(const Pictures &pictures) const {
+        // Beyond that, products of two lengths are no longer numbers of 64 bits.
+        constexpr std::int64_t LONGEST = 1 << 30;
+        return pictures.has(picture) && first_row >= 0 && first_column >= 0 && level_width <= LONGEST &&
+               level_height <= LONGEST && last_row <= steps(level_height) && last_column <= steps(level_width);
+    }
+
+private:
+    // Steps of a window of twelve pixels by two along a level, whose edge is repeated for the last one.
+    static std::int64_t steps(std::int64_t length) { return (length + 1) / 2 - 5; }
 };
 
 struct Found {
@@ -29,6 +42,8 @@ struct Found {
 // The network's weights in the order of its layers: kernels, biases, slopes.
 struct Weights {
     const float *first, *second, *third, *odds, *offsets;
+    static constexpr std::int64_t COUNT = FIRST * (27 + 2) + SECOND * (FIRST * 9 + 2) + THIRD * (SECOND * 9 + 2) +
+                                          THIRD + 1 + OFFSETS * (THIRD + 1);
     explicit Weights(const float *all)
         : first(all), second(first + FIRST * (27 + 2)), third(second + SECOND * (FIRST * 9 + 2)),
           odds(third + THIRD * (SECOND * 9 + 2)), offsets(odds + THIRD + 1) {}
@@ -55,7 +70,7 @@ using Pixels = Rows<6, 4>;
 
 void read_pixels(const Picture &picture, const Region &region, const std::vector<Bin> &bins, const float *wide,
                  std::int64_t row, const Pixels &pixels) {
-    const Bin bin(2 * region.first_row + row, region.level_height, region.picture_height);
+    const Bin bin(2 * region.first_row + row, region.level_height, picture.height);
     const std::int64_t begin = bins.front().first, width = bins.back().last - begin;
     const std::uint8_t *from = picture.pixels + bin.first * picture.row_bytes + begin * 3;
     std::int32_t *sums = sums_of(width);
@@ -155,10 +170,9 @@ void layer(const From &from, std::int64_t row, const float *weights, std::int64_
 }
 
 // Look at one region; write what is at least `least` from `found` on as far as there is room, and return how many.
-std::int64_t look(const Picture *pictures, const Region &region, std::int32_t number, const Weights &weights,
+std::int64_t look(const Picture &picture, const Region &region, std::int32_t number, const Weights &weights,
                   float least, Found *found, std::int64_t room) {
     const std::int64_t rows = region.last_row - region.first_row, columns = region.last_column - region.first_column;
-    if (rows <= 0 || columns <= 0) return 0;
     const std::int64_t halves = columns + 4, pairs = halves + 1;
     // Whole registers are read and written, up to three beyond what is wanted.
     const std::int64_t stride = (pairs / LANES + 4) * LANES;
@@ -171,7 +185,7 @@ std::int64_t look(const Picture *pictures, const Region &region, std::int32_t nu
     thread_local std::vector<Bin> bins;
     bins.clear();
     for (std::int64_t column = 0; column < 2 * pairs; column++) {
-        bins.emplace_back(2 * region.first_column + column, region.level_width, region.picture_width);
+        bins.emplace_back(2 * region.first_column + column, region.level_width, picture.width);
         wide[column] = 1.0f / static_cast<float>(bins.back().last - bins.back().first) / SPAN;
     }
     // Places of the first layer with even numbers that have a neighbour with an odd one.
@@ -179,7 +193,7 @@ std::int64_t look(const Picture *pictures, const Region &region, std::int32_t nu
     const std::int64_t rows_in_pairs = (region.level_height - 2) / 2 - region.first_row;
     std::int64_t read = 0, count = 0;
     for (std::int64_t half = 0; half < rows + 4; half++) {
-        for (; read < 2 * half + 4; read++) read_pixels(pictures[region.picture], region, bins, wide, read, pixels);
+        for (; read < 2 * half + 4; read++) read_pixels(picture, region, bins, wide, read, pixels);
         first_layer(pixels, half, weights.first, halves, columns_in_pairs, half < rows_in_pairs, first);
         if (half < 2) continue;
         layer<FIRST, SECOND>(first, half - 2, weights.second, columns + 2, second);
@@ -213,13 +227,22 @@ std::int64_t look(const Picture *pictures, const Region &region, std::int32_t nu
 } // namespace
 
 // Look at regions; write at most `room` of the steps whose log-odds of a face are at least `least`, region by region
-// in reading order, and return how many there are.
-extern "C" std::int64_t fertools_pnet(const Picture *pictures, const Region *regions, std::int64_t count,
-                                      const float *weights, float least, Found *found, std::int64_t room) {
+// in reading order, and return how many there are; -1, and nothing is looked at, if a region is not inside its picture
+// or the weights are not P-Net's.
+extern "C" std::int64_t fertools_pnet(const Picture *of, std::int64_t of_count, const Region *regions,
+                                      std::int64_t count, const float *weights, std::int64_t weight_count, float least,
+                                      Found *found, std::int64_t room) {
+    const Pictures pictures{of, of_count};
+    if (weight_count != Weights::COUNT) return -1;
+    for (std::int64_t number = 0; number < count; number++)
+        if (!regions[number].is_empty() && !regions[number].is_inside(pictures)) return -1;
     const Weights all(weights);
     std::int64_t total = 0;
-    for (std::int64_t number = 0; number < count; number++)
-        total += look(pictures, regions[number], static_cast<std::int32_t>(number), all, least, found + std::min(total, room),
-                      std::max<std::int64_t>(room - total, 0));
+    for (std::int64_t number = 0; number < count; number++) {
+        const Region &region = regions[number];
+        if (region.is_empty()) continue;
+        total += look(pictures[region.picture], region, static_cast<std::int32_t>(number), all, least,
+                      found + std::min(total, room), std::max<std::int64_t>(room - total, 0));
+    }
     return total;
 }

@@ -190,6 +190,7 @@ template <int IN, int OUT, bool BENT> struct Dense {
 template <int INPUT, typename... Layers> struct Network {
     static constexpr int SIDE = INPUT;
     static constexpr int NUMBERS = (Layers::SIZE + ...);
+    static constexpr std::int64_t WEIGHTS = (Layers::WEIGHTS + ...);
 
     // What the last layer says of crops.
     static const Lanes *apply(const Lanes *in, const float *weights) {
@@ -204,9 +205,14 @@ using RNet = Network<24, Convolution<24, 3, 28, 3, 3>, Winograd<11, 28, 48, 3>, 
 using ONet = Network<48, Convolution<48, 3, 32, 3, 3>, Winograd<23, 32, 64, 3>, Winograd<10, 64, 64, 2>,
                      Convolution<4, 64, 128, 2, 1>, Dense<1152, 256, true>, Dense<256, 16, false>>;
 
-// Write what a network says of windows, (count, ANSWERS).
+// Write what a network says of windows, (count, ANSWERS); false, and nothing is written, if one of them is not inside
+// its picture or the weights are another network's.
 template <typename Network, int ANSWERS>
-void look(const Picture *pictures, const Window *windows, std::int64_t count, const float *weights, float *answers) {
+bool look(const Pictures &pictures, const Window *windows, std::int64_t count, const float *weights,
+          std::int64_t weight_count, float *answers) {
+    if (weight_count != Network::WEIGHTS) return false;
+    for (std::int64_t number = 0; number < count; number++)
+        if (!windows[number].is_inside(pictures)) return false;
     float *crops = scratch<0>(Network::SIDE * Network::SIDE * 3 * LANES);
     for (std::int64_t first = 0; first < count; first += LANES) {
         const int some = count - first < LANES ? static_cast<int>(count - first) : LANES;
@@ -218,17 +224,20 @@ void look(const Picture *pictures, const Window *windows, std::int64_t count, co
             for (int answer = 0; answer < ANSWERS; answer++)
                 answers[(first + lane) * ANSWERS + answer] = said[answer][lane];
     }
+    return true;
 }
 
 } // namespace
 
 extern "C" {
 
-void fertools_rnet(const Picture *pictures, const Window *windows, std::int64_t count, const float *weights, float *answers) {
-    look<RNet, 8>(pictures, windows, count, weights, answers);
+std::int32_t fertools_rnet(const Picture *pictures, std::int64_t picture_count, const Window *windows,
+                           std::int64_t count, const float *weights, std::int64_t weight_count, float *answers) {
+    return look<RNet, 8>({pictures, picture_count}, windows, count, weights, weight_count, answers);
 }
 
-void fertools_onet(const Picture *pictures, const Window *windows, std::int64_t count, const float *weights, float *answers) {
-    look<ONet, 16>(pictures, windows, count, weights, answers);
+std::int32_t fertools_onet(const Picture *pictures, std::int64_t picture_count, const Window *windows,
+                           std::int64_t count, const float *weights, std::int64_t weight_count, float *answers) {
+    return look<ONet, 16>({pictures, picture_count}, windows, count, weights, weight_count, answers);
 }
 }

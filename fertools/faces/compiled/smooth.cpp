@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace {
@@ -25,6 +26,13 @@ struct Moments {
 
 // The coefficients of a parabola, power by power.
 using Fit = std::vector<double>;
+
+// Told by its bits: the compiler takes it that all numbers are.
+bool is_finite(double number) {
+    std::uint64_t bits;
+    std::memcpy(&bits, &number, sizeof bits);
+    return (bits >> 52 & 0x7ff) != 0x7ff;
+}
 
 bool are_enough(const Moments &moments, const std::vector<double> &weights, double least) {
     std::vector<double> different;
@@ -91,8 +99,8 @@ double median(std::vector<double> values) {
 
 } // namespace
 
-// Write where points were at a moment, from so many NUMBERS at each of COUNT times; false, and nothing is written, if
-// their moments do not determine a parabola.
+// Write where points were at a moment, from so many NUMBERS at each of COUNT times. Nothing is written, and zero
+// returned, if their moments do not determine a parabola; and -1, if a number is not finite and so cannot be sorted.
 extern "C" std::int32_t fertools_smooth(const double *times_s, const double *points, std::int64_t count,
                                         std::int64_t numbers, double at_s, double half_width_s, const Bounds *bounds,
                                         double *out) {
@@ -101,8 +109,10 @@ extern "C" std::int32_t fertools_smooth(const double *times_s, const double *poi
     double largest = 0;
     for (std::int64_t moment = 0; moment < count; moment++) {
         const double distance = (times_s[moment] - at_s) / half_width_s;
+        if (!is_finite(distance)) return -1;
         if (!(std::abs(distance) < 1)) continue;
         const double *values = points + moment * numbers;
+        if (!std::all_of(values, values + numbers, is_finite)) return -1;
         moments.distances.push_back(distance);
         moments.values.push_back(values);
         closeness.push_back(std::pow(1 - std::pow(std::abs(distance), 3), 3));
