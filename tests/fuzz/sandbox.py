@@ -19,8 +19,8 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image
 
+from fertools.annotations.formats.table import AXES
 from fertools.annotations.log import RatingLog
-from fertools.annotations.references import read_premarks
 from fertools.cli.main import main
 from fertools.core import knowledge
 from fertools.core.vocabulary import EMOTIONS
@@ -51,8 +51,6 @@ FORMATS = (
 )
 CLASSES = ",".join(EMOTIONS)
 CLIP = "given/s0/anger/clip.mkv"
-
-__all__ = ["Ended", "build", "call", "content_of", "read_premarks"]
 
 
 @dataclass(frozen=True)
@@ -143,6 +141,12 @@ def build(root: Path, *, trained: bool) -> None:
                 f"labels/{name}" + (f"/all.{name}" if single else ""),
                 "--classes",
                 CLASSES,
+            )
+    # Of an axis each, which the end of the path has to name.
+    for name in ("recola", "muse"):
+        for axis in AXES:
+            (root / f"labels/{name}-{axis}.csv").write_bytes(
+                (root / f"labels/{name}/{axis}/given/s0/anger/clip.csv").read_bytes()
             )
 
 
