@@ -46,10 +46,9 @@ def prepare() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - a number, which stays open to the end
     if sys.stdout is None:
         raise OutputError("standard output is closed; send it to a file or to /dev/null, such as by `> result.txt`")
-    if sys.stdout is sys.__stdout__:
-        raw = io.BufferedWriter(_Output(sys.stdout.fileno(), "w", closefd=False))
-        live = sys.stdout.isatty()
-        sys.stdout = io.TextIOWrapper(raw, sys.stdout.encoding, "backslashreplace", line_buffering=live)
+    if (given := sys.__stdout__) is not None and sys.stdout is given:
+        raw = io.BufferedWriter(_Output(given.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(raw, given.encoding, "backslashreplace", line_buffering=given.isatty())
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")
 

@@ -80,10 +80,21 @@ def test_a_removed_working_directory(workspace: Workspace, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("limit", "command"), [(8, "validate"), (8, "annotate agreement"), (20, "ingest faces -w new --workers 2")]
+    ("imported", "command", "words"),
+    [
+        ("fertools.cli.main", "validate", "limit of open files"),
+        ("fertools.cli.validate, fertools.manifests.validation", "validate", "limit of open files"),
+        ("fertools.cli.train, fertools.training.choice", "train stargan --explain", "open files"),
+    ],
 )
-def test_a_limit_of_open_files(workspace: Workspace, limit: int, command: str) -> None:
-    refused(shell(workspace.root, f"ulimit -n {limit}; $fertools {command}"), "open files")
+def test_a_limit_of_open_files(workspace: Workspace, imported: str, command: str, words: str) -> None:
+    # From here on nothing more can be opened; what is imported before says how far the command comes.
+    limit = "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))"
+    arguments = ["fertools", *command.split()]
+    program = (
+        f"import resource, sys, {imported}; from fertools.cli.main import main; {limit}; sys.argv = {arguments}; main()"
+    )
+    refused(shell(workspace.root, f'{sys.executable} -c "{program}"'), words)
 
 
 @pytest.fixture

@@ -35,6 +35,16 @@ def test_what_is_not_damaged_is_read(pristine: Path, tmp_path: Path) -> None:
             restore(root, whole)
 
 
+def test_a_header_of_100000_columns_takes_no_time(pristine: Path) -> None:
+    columns = ",".join(f"c{number}" for number in range(100_000))
+    (pristine / "wide.csv").write_text(f"face_id,emotion,{columns}\n")
+    with inside(pristine):
+        # Comparing each name with each other would take hundreds of times as long as `call` allows.
+        ended = call("annotate", "wide.csv", "--json")
+    (pristine / "wide.csv").unlink()
+    assert (ended.code, ended.hung) == (0, False), ended.err[:500]
+
+
 def _shown(cases: list[Case]) -> str:
     return "\n".join(str(case) for case in cases if case.faults)
 
