@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from fertools.annotations.connection import explained
 from fertools.annotations.log import RatingLog
+from fertools.core.parquet import checked
 
 Integers = npt.NDArray[np.int64]
 
@@ -86,7 +88,8 @@ def read_acts(log: RatingLog, *, rater: str | None = None) -> Acts:
         log: the log of events.
         rater: whose; None for all.
     """
-    pieces = [_EVENT.empty_table(), *(_parse(lines) for lines in _read_lines(log, rater))]
+    with explained(log.path):
+        pieces = [_EVENT.empty_table(), *(_parse(lines) for lines in _read_lines(log, rater))]
     # Columns are put together before they are taken apart, since rows are counted over all pieces.
     events = pa.concat_tables(pieces).combine_chunks()
     body = events["body"].combine_chunks()
@@ -114,8 +117,10 @@ def _read_lines(log: RatingLog, rater: str | None) -> Iterator[bytes]:
 
 
 def _parse(lines: bytes) -> pa.Table:
-    return pj.read_json(
+    table = pj.read_json(
         pa.BufferReader(lines),
         read_options=pj.ReadOptions(block_size=max(len(lines) // 4, 1 << 20)),
         parse_options=pj.ParseOptions(explicit_schema=_EVENT, unexpected_field_behavior="ignore"),
     )
+    # It takes text as it is, and what is no UTF-8 would fail much later.
+    return checked(table)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fertools.core import knowledge
 from fertools.core.errors import InputError
+from fertools.core.toml import shown, table_in
 from fertools.core.vocabulary import load_lexicon
 
 
@@ -42,19 +43,20 @@ def load_points(workspace: Path | None = None) -> dict[str, Point]:
     path = knowledge.find("annotations", "circumplex", workspace)
     labels = load_lexicon(workspace).labels
     points = {}
-    for label, entry in knowledge.read_toml(path).get("points", {}).items():
+    table = table_in(knowledge.read_toml(path), "points", path)
+    for label in table:
+        entry = table_in(table, label, f"[points] of {path}")
         if label not in labels:
             raise InputError(f"{path} has a point for '{label}', which is no label; labels are {', '.join(labels)}")
-        if not entry.get("source"):
+        source = entry.get("source")
+        if not isinstance(source, str) or not source:
             raise InputError(f"{path} gives no source for [points.{label}]; say where its numbers come from")
-        points[label] = Point(
-            _value(path, label, entry, "valence"), _value(path, label, entry, "arousal"), entry["source"]
-        )
+        points[label] = Point(_value(path, label, entry, "valence"), _value(path, label, entry, "arousal"), source)
     return points
 
 
 def _value(path: Path, label: str, entry: dict[str, Any], name: str) -> float:
     value = entry.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
-        raise InputError(f"{path} gives [points.{label}] the {name} {value}; give a number in [-1, 1]")
+        raise InputError(f"{path} gives [points.{label}] the {name} {shown(value)}; give a number in [-1, 1]")
     return float(value)

@@ -15,6 +15,7 @@ from fertools.annotations.keys import SourceFinder
 from fertools.annotations.labels import ImportSummary, apply_table
 from fertools.annotations.rated import RatingsSummary
 from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.outputs import write_outputs
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace
@@ -71,7 +72,11 @@ def import_annotations(
         raise InputError(f"--axis {axis} is neither valence nor arousal")
     order = tuple(classes) if classes is not None else None
     finder = SourceFinder(workspace, store.read_sources(workspace, ["source_id", "path", "frames_decoded"]))
-    tables = [form.read(path, ReadOptions(source, axis, order, finder)) for path in paths]
+    tables = []
+    for path in paths:
+        # A reader takes apart what anyone may have written, so whatever fails in it is about the file.
+        with reading(path, f"cannot be read as {format_name}", "look into it, or give another format"):
+            tables.append(form.read(path, ReadOptions(source, axis, order, finder)))
     if form.folder and source is None:
         _check_twice(paths, tables)
     table = joined(tables)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fertools.annotations.connection import connect, explained
 from fertools.annotations.events import Event
-from fertools.core.errors import InputError, SchemaError, StorageError
+from fertools.core.errors import FertoolsError, InputError, SchemaError
 
 LOG_VERSION = 1
 APPLICATION_ID = 0x66657274
@@ -125,9 +125,9 @@ class RatingLog:
         self.path = path
         if existing and not path.is_file():
             raise InputError(f"there are no ratings in {path}; rate faces first with `fertools annotate --va`")
-        with _explained(path):
+        with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.connection = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
+            self.connection = connect(path, wait_s=WAIT_S)
             try:
                 self._prepare()
             except BaseException:
@@ -181,14 +181,14 @@ class RatingLog:
             StorageError: the disk is full or cannot be written; nothing was added.
         """
         now_ms = int(time.time() * 1000) if received_ms is None else received_ms
-        with _explained(self.path):
+        with explained(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 receipts = [self._add(batch, now_ms) for batch in batches]
                 self.connection.execute("COMMIT")
             except BaseException:
                 # A failed commit has rolled back by itself in some cases.
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(FertoolsError):
                     self.connection.execute("ROLLBACK")
                 raise
         return receipts
@@ -241,7 +241,9 @@ class RatingLog:
         for number, who, event_id, kind, tab, at_ms, body, received_ms, done_ms in self.connection.execute(
             f"{query} ORDER BY done_ms, number", values
         ):
-            yield Logged(number, who, Event(event_id, kind, tab, at_ms, _loads(body)), received_ms, done_ms)
+            with explained(self.path):
+                event = Event(event_id, kind, tab, at_ms, _loads(body))
+            yield Logged(number, who, event, received_ms, done_ms)
 
     def raters(self) -> list[str]:
         """Return the names of all raters, in the order in which they came first."""
@@ -279,16 +281,3 @@ class RatingLog:
 def _loads(body: str) -> dict[str, object]:
     content: dict[str, object] = json.loads(body)
     return content
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say about a file into one sentence."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if "not a database" in str(error):
-            raise InputError(f"{path} is not a log of ratings; move it away or name another workspace") from error
-        raise StorageError(f"cannot write {path}: {error}; free or allow space there and send again") from error
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}; allow it and run again") from error

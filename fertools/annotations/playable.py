@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from fertools.core import files, products
-from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.sources.animations import read_video
 from fertools.sources.videos import (
@@ -59,38 +59,35 @@ def as_it_is(path: Path) -> Playable | None:
     codecs = _PLAYED.get(path.suffix.lower())
     if codecs is None:
         return None
-    try:
-        with open_video(path) as container:
-            stream = choose_stream(container)
-            # By content, too: a stream of MPEG-TS under the name of an MP4 is played by no browser.
-            if container.format.name.split(",")[0] != ("matroska" if path.suffix.lower() == ".webm" else "mov"):
-                return None
-            context = stream.codec_context
-            # Browsers take the first stream, and turn but do not all mirror what a file says is to be mirrored.
-            if stream != container.streams.video[0] or not all(map(is_cover, container.streams.video[1:])):
-                return None
-            # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
-            if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (
-                "yuv420p",
-                "yuvj420p",
-            ):
-                return None
-            frames: list[av.VideoFrame] = []
-            ticks: list[int] = []
-            for packet in container.demux(stream):
-                # The first frame, of which some come out only after the last packet, says which way up all are.
-                frames = frames or stream.decode(packet)
-                if packet.size and not packet.is_discard:
-                    if packet.pts is None:
-                        return None
-                    ticks.append(packet.pts)
-            if not frames or not orientation_of(frames[0]).is_quarter_turn or stream.time_base is None:
-                return None
-            times_s = [float(tick * stream.time_base) for tick in sorted(ticks)]
-            media_type = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
-            return Playable(path, media_type, times_s)
-    except av.error.FFmpegError as error:
-        raise InputError(f"{path} cannot be opened as a video ({error.strerror})") from error
+    with reading(path, "cannot be opened as a video"), open_video(path) as container:
+        stream = choose_stream(container)
+        # By content, too: a stream of MPEG-TS under the name of an MP4 is played by no browser.
+        if container.format.name.split(",")[0] != ("matroska" if path.suffix.lower() == ".webm" else "mov"):
+            return None
+        context = stream.codec_context
+        # Browsers take the first stream, and turn but do not all mirror what a file says is to be mirrored.
+        if stream != container.streams.video[0] or not all(map(is_cover, container.streams.video[1:])):
+            return None
+        # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
+        if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (
+            "yuv420p",
+            "yuvj420p",
+        ):
+            return None
+        frames: list[av.VideoFrame] = []
+        ticks: list[int] = []
+        for packet in container.demux(stream):
+            # The first frame, of which some come out only after the last packet, says which way up all are.
+            frames = frames or stream.decode(packet)
+            if packet.size and not packet.is_discard:
+                if packet.pts is None:
+                    return None
+                ticks.append(packet.pts)
+        if not frames or not orientation_of(frames[0]).is_quarter_turn or stream.time_base is None:
+            return None
+        times_s = [float(tick * stream.time_base) for tick in sorted(ticks)]
+        media_type = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
+        return Playable(path, media_type, times_s)
 
 
 def copy_paths(workspace: Workspace, source_id: str) -> tuple[Path, Path]:
@@ -104,7 +101,12 @@ def find_copy(workspace: Workspace, source_id: str) -> Playable | None:
     video, table = copy_paths(workspace, source_id)
     if not (video.is_file() and table.is_file()):
         return None
-    return Playable(video, _encoder()[2], json.loads(table.read_text(encoding="utf-8"))["times_s"])
+    try:
+        times_s = [float(time_s) for time_s in json.loads(table.read_bytes())["times_s"]]
+    except (KeyError, TypeError, ValueError):
+        # Damaged; a copy is made anew.
+        return None
+    return Playable(video, _encoder()[2], times_s)
 
 
 def make_copy(
@@ -127,7 +129,7 @@ def make_copy(
     if (found := find_copy(workspace, source_id)) is not None:
         return found
     video, table = copy_paths(workspace, source_id)
-    with files.replacing(video) as temporary:
+    with reading(path, "cannot be copied for the browser"), files.replacing(video) as temporary:
         times_s = _encode(path, temporary, advance)
         products.mark(workspace.playable)
     # The copy counts from here on: the table comes after the video that it is about.

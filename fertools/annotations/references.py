@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.circumplex import Point
@@ -17,6 +15,7 @@ from fertools.annotations.events import is_value
 from fertools.annotations.queue import Plan, draw
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
+from fertools.core.parquet import read_parquet
 
 PRIOR = "prior"
 USUAL_RADIUS = 0.8
@@ -83,10 +82,7 @@ def _read_predictions(path: Path) -> list[tuple[str, str, object, object]]:
             (f"{path.name}:{line}", face_id, _number(valence), _number(arousal))
             for line, face_id, valence, arousal in zip(table.lines, *cells, strict=True)
         ]
-    try:
-        columns = pq.read_table(path, columns=list(names)).to_pydict()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"cannot read {path} as a table of predictions ({str(error).splitlines()[0]})") from error
+    columns = read_parquet(path, names, remedy="write it again, or give the predictions as CSV").to_pydict()
     if missing := [name for name in names if name not in columns]:
         raise InputError(f"{path.name} has no column {missing[0]}; pre-marks need {', '.join(names)}")
     rows = zip(*(columns[name] for name in names), strict=True)

@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from fertools.annotations.connection import explained
 from fertools.annotations.events import SAMPLE_COLUMNS
 from fertools.annotations.log import RatingLog
+from fertools.core.parquet import checked
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -124,7 +126,8 @@ def read_takes(
     left_out = set(undone)
     about: tuple[str, ...] = () if rater is None else (rater, f"source:{source_id}")
     clause = "AND e.number IN (SELECT number FROM about WHERE rater = ? AND item = ?)" if about else ""
-    pieces = _read_pieces(log.connection.execute(_PIECES.format(clause=clause), about).fetchall())
+    with explained(log.path):
+        pieces = _read_pieces(log.connection.execute(_PIECES.format(clause=clause), about).fetchall())
     rows = [
         (who, event_id, source, axis, done_ms, pieces[who, event_id])
         for who, event_id, source, axis, done_ms in log.connection.execute(_TAKES.format(clause=clause), about)
@@ -143,6 +146,7 @@ def _read_pieces(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Float
         read_options=pj.ReadOptions(block_size=max(len(lines) // 8, 1 << 22)),
         parse_options=pj.ParseOptions(explicit_schema=_FIELDS, unexpected_field_behavior="ignore"),
     )
+    checked(table)
     samples = np.stack(
         [pc.list_flatten(table[name]).to_numpy(zero_copy_only=False) for name in SAMPLE_COLUMNS], axis=1
     ).astype(np.float64)

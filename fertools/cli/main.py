@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
+import logging
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from fertools import __version__
-from fertools.core.errors import FertoolsError, Interrupted
+from fertools.cli import streams
+from fertools.core.errors import Interrupted
+from fertools.core.explain import explain
+from fertools.core.progress import on_one_line
 
 COMMANDS = {
     "demo": "Draw a dataset and go the whole way on it, command by command.",
@@ -100,18 +106,14 @@ def main() -> NoReturn:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     if debug:
-        import logging
-
         # Of errors that end no work, such as that of one video among many.
         logging.basicConfig(format="%(message)s")
         logging.getLogger("fertools").setLevel(logging.DEBUG)
     try:
+        streams.prepare()
         code = cli.main(arguments, prog_name="fertools", standalone_mode=False)
+        streams.finish()
         _leave(code if isinstance(code, int) else 0)
-    except FertoolsError as error:
-        if debug:
-            raise
-        _leave(error.exit_code, str(error))
     except click.exceptions.Abort:
         _leave(130, "interrupted; run the same command again to go on")
     except KeyboardInterrupt:
@@ -119,19 +121,23 @@ def main() -> NoReturn:
     except click.ClickException as error:
         usage = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fertools"
         _leave(error.exit_code, f"{error.format_message()} (help: {usage} --help)")
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); that is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _leave(0)
     except Exception as error:
         if debug:
-            raise
-        _leave(1, f"this is a bug in fertools ({type(error).__name__}: {error}); run again with --debug and report it")
+            traceback.print_exception(error)
+        told = explain(error)
+        if told is None:
+            again = "run again with --debug and report it"
+            _leave(1, f"this is a bug in fertools ({type(error).__name__}: {error}); {again}")
+        if isinstance(told, streams.OutputError):
+            streams.discard()
+        _leave(told.exit_code, str(told) or None)
 
 
 def _leave(code: int, message: str | None = None) -> NoReturn:
     if message is not None:
-        print(f"fertools: {message}", file=sys.stderr)
+        # A disk that is full may hold this stream too; the code says enough then.
+        with contextlib.suppress(OSError):
+            print(f"fertools: {on_one_line(message)}", file=sys.stderr, flush=True)
     sys.exit(code)
 
 

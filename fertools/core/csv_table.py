@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +50,8 @@ def read_csv(path: Path) -> CsvTable:
         line = error.object[: error.start].count(b"\n") + 1
         raise InputError(f"{path.name}:{line}: this is not UTF-8; save the table as CSV in UTF-8") from error
     header, rows, lines = _rows(path, text)
-    for name in header:
-        if name and header.count(name) > 1:
-            raise InputError(f"{path.name}:1: the column '{name}' is there twice; keep one")
+    if twice := [name for name, count in Counter(filter(None, header)).items() if count > 1]:
+        raise InputError(f"{path.name}:1: the column '{twice[0]}' is there twice; keep one")
     cells = list(zip(*rows, strict=True)) if rows else [()] * len(header)
     return CsvTable(path, {name: [*column] for name, column in zip(header, cells, strict=True) if name}, lines)
 

@@ -5,7 +5,8 @@
     │   ├── SchemaError      2   a table is of another schema version or breaks an invariant on reading
     │   ├── RecipeError      2   an unknown system, preset, key or value of a training recipe
     │   └── DeviceError      2   a device that is unknown or not on this machine
-    ├── StorageError         2   the disk is full or a folder cannot be written
+    ├── MachineError         2   the machine refuses: open files, memory, threads
+    │   └── StorageError     2   the disk is full or a folder cannot be written
     ├── ItemsFailed          3   the work finished, but some items did not
     ├── CheckFailed          4   a check (validation, audit) found a violation
     ├── ResumeRefused        5   the work recorded here was begun with other inputs or options
@@ -39,10 +40,14 @@ class DeviceError(InputError):
     """The device asked for is unknown or not on this machine."""
 
 
-class StorageError(FertoolsError):
-    """The disk is full or a place cannot be written; what was committed before is intact."""
+class MachineError(FertoolsError):
+    """The machine refuses to go on (open files, memory, threads); no other file would fare better."""
 
     exit_code = 2
+
+
+class StorageError(MachineError):
+    """The disk is full or a place cannot be written; what was committed before is intact."""
 
 
 class ItemsFailed(FertoolsError):

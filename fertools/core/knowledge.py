@@ -7,12 +7,12 @@ names, and those win. This is the one module that knows.
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from fertools.core.errors import InputError
+from fertools.core.toml import parse_toml
 
 Kind = Literal["manifests", "annotations", "training"]
 
@@ -68,13 +68,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return _parse(path, path.stat().st_mtime_ns)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML ({error}); correct it or remove it") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
 @lru_cache(maxsize=64)
 def _parse(path: Path, mtime_ns: int) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        return tomllib.load(stream)
+    return parse_toml(path.read_bytes(), path)

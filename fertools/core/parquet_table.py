@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from fertools.core import parquet
 from fertools.core.cells import read_cell
 from fertools.core.csv_table import CsvTable, read_csv
 from fertools.core.errors import InputError
@@ -29,10 +29,7 @@ def read_parquet(path: Path) -> CsvTable:
     Raises:
         InputError: the file cannot be read, or has one name twice.
     """
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"cannot read {path} as Parquet ({str(error).splitlines()[0]})") from error
+    table = parquet.read_parquet(path, remedy="write it again, or give the table as CSV")
     columns: dict[str, list[str]] = {}
     for field, column in zip(table.schema, table.columns, strict=True):
         name = field.name.strip().lower()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fertools.core import knowledge
 from fertools.core.errors import InputError
+from fertools.core.toml import shown, table_in
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """The seven expressions in alphabetical order: the order of every table, tensor and sample grid."""
@@ -51,12 +52,16 @@ def load_lexicon(workspace: Path | None = None) -> Lexicon:
         InputError: the file lacks one of the seven labels, or gives one word to two labels.
     """
     path = knowledge.find("annotations", "lexicon", workspace)
-    table = knowledge.read_toml(path).get("labels", {})
+    table = table_in(knowledge.read_toml(path), "labels", path)
     if missing := [label for label in EMOTIONS if label not in table]:
         raise InputError(f"{path} lacks a [labels.{missing[0]}] table; all seven expressions are needed")
     words: dict[str, str] = {}
-    for label, entry in table.items():
-        for word in (label, *entry.get("words", ())):
+    for label in table:
+        entry = table_in(table, label, f"[labels] of {path}")
+        listed = entry.get("words", [])
+        if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+            raise InputError(f'{path} gives {label} the words {shown(listed)}; write a list, such as ["joyful"]')
+        for word in (label, *listed):
             key = normalise(word)
             if words.setdefault(key, label) != label:
                 raise InputError(f"{path} gives the word '{word}' to both {words[key]} and {label}; keep one")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import tomli_w
 
 from fertools.core import files, locking
 from fertools.core.errors import InputError
+from fertools.core.toml import parse_toml, table_in
 
 SETTINGS_NAME = "fertools.toml"
 """Name of the file that makes a folder a workspace."""
@@ -195,14 +195,14 @@ class Workspace:
         """Return the content of `fertools.toml`, empty if there is none.
 
         Raises:
-            InputError: the file is not valid TOML.
+            InputError: the file is not valid TOML, or holds anything but tables.
         """
         try:
-            return tomllib.loads(self.settings_path.read_text(encoding="utf-8"))
+            content = self.settings_path.read_bytes()
         except FileNotFoundError:
             return {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.settings_path} is not valid TOML ({error}); correct or remove it") from error
+        settings = parse_toml(content, self.settings_path)
+        return {section: table_in(settings, section, self.settings_path) for section in settings}
 
     def save_settings(self, section: str, values: dict[str, Any]) -> None:
         """Replace one section of `fertools.toml`; None values are left out, as TOML has no null."""

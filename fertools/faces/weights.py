@@ -12,7 +12,6 @@ named by its network and its name there: `pnet.conv1.weight`, `rnet.dense5_1.bia
 from __future__ import annotations
 
 import importlib.util
-import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from fertools.core import files
 from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.hashing import hash_bytes
 
 NETWORKS = ("pnet", "rnet", "onet")
@@ -186,10 +185,8 @@ def _folder(folder: Path, name: str) -> CascadeWeights:
 def _file(path: Path) -> CascadeWeights:
     if not path.is_file():
         raise InputError(f"there is no file of weights {path}")
-    try:
+    with reading(path, "cannot be read as weights", "see save_weights for what it should hold"):
         arrays = _FILES[path.suffix](path)
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as weights; see save_weights for what it should hold") from error
     networks: dict[str, dict[str, Floats]] = {network: {} for network in NETWORKS}
     for name, value in arrays.items():
         network, _, key = name.partition(".")
@@ -227,11 +224,9 @@ def _read_state(path: Path) -> dict[str, Floats]:
     # Not at the top: who takes the weights from elsewhere does without the seconds that torch takes to import.
     import torch
 
-    try:
+    with reading(path, "holds no weights that torch can read", "give the files of facenet-pytorch"):
         # weights_only, because a pickle may otherwise run code and this folder may be anyone's.
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path} holds no weights that torch can read; give the files of facenet-pytorch") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path} holds something other than named tensors; give the files of facenet-pytorch")
     return {str(key): value.float().numpy() for key, value in state.items()}

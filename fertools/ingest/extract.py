@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.errors import InputError, Interrupted, StorageError, first_line
-from fertools.core.files import storage_reason
+from fertools.core.errors import InputError, Interrupted, MachineError, first_line
+from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.faces.detections import Detections
@@ -87,18 +87,16 @@ class Extractor:
         Whatever a source raises is its own: no file ends the work on the others.
 
         Raises:
-            StorageError: the disk is full or cannot be written.
+            MachineError: the disk is full, or the machine opens no more files, or has no memory left.
             Interrupted: the work is to stop.
-            MemoryError: the machine has no memory left.
         """
         row = source_row(source, self.options)
         try:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
-        except (StorageError, Interrupted, MemoryError):
+        except (MachineError, Interrupted):
             raise
         except Exception as error:
-            if isinstance(error, OSError) and storage_reason(error) is not None:
-                raise
+            raise_of_machine(error, source.path)
             failed = {**row, "status": "failed", "reason": _reason(error, source)}
             return Extracted(failed, trace=traceback.format_exc())
         faces = settle(source, faces, self.options.keeping)

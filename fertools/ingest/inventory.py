@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 from fertools.core.errors import SchemaError
 from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
+from fertools.core.toml import parse_toml, table_in
 from fertools.ingest.sides import State, part_of
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, LAYERS, TableSchema
@@ -107,7 +107,7 @@ def look(remote: ObjectStore) -> There:
     """Return what a store holds.
 
     Raises:
-        SchemaError: a table or the settings there cannot be read.
+        InputError: a table or the settings there cannot be read.
         StorageError: the store cannot be reached.
     """
     sizes = {name: size for name, size in remote.sizes().items() if not name.startswith("shards/")}
@@ -125,16 +125,13 @@ def read_settings(remote: ObjectStore) -> tuple[dict[str, Any], str | None]:
     """Return the settings in a store, and the tag to replace them by; empty and None if there are none.
 
     Raises:
-        SchemaError: they are not TOML.
+        InputError: they are not TOML.
         StorageError: the store cannot be reached.
     """
     content, tag = remote.read_tagged(SETTINGS)
-    try:
-        return tomllib.loads((content or b"").decode()), tag
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SchemaError(
-            f"{remote.url}/{SETTINGS} is not valid TOML ({error}); restore it or use another address"
-        ) from error
+    where = f"{remote.url}/{SETTINGS}"
+    settings = parse_toml(content or b"", where, "restore it or use another address")
+    return {section: table_in(settings, section, where) for section in settings}, tag
 
 
 def read_content(

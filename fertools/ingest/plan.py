@@ -16,6 +16,7 @@ from typing import Any
 
 from fertools.core import files
 from fertools.core.errors import ResumeRefused
+from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes, hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
@@ -233,6 +234,7 @@ class _Digests:
             digest = hash_file(path)
             self.read_bytes += status.st_size
         except OSError as error:
+            raise_of_machine(error, path)
             return None, f"cannot be read: {error.strerror}"
         if status.st_size == 0:
             return None, "the file is empty (0 bytes)"

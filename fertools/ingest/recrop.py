@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.core.errors import InputError
+from fertools.core.errors import Interrupted, MachineError, first_line
+from fertools.core.explain import blame, raise_of_machine
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
@@ -185,10 +186,13 @@ def _cut(
                     write_crop(one.path, cut(frame.rgb, one.matrix, size_px, fill), flush=True)
                     written += 1
                     watch()
+    except (MachineError, Interrupted):
+        raise
     except OSError as error:
-        reason = f"it cannot be read: {error.strerror}"
-    except InputError as error:
-        reason = str(error).replace(str(path), "it")
+        raise_of_machine(error, path)
+        reason = f"it cannot be read: {error.strerror or first_line(error)}"
+    except Exception as error:
+        reason = str(blame(error, path, "cannot be read")).replace(str(path), "it")
     return None if written == len(wanted) else reason
 
 

@@ -21,8 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.core import files
-from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.errors import ResumeRefused
+from fertools.core.explain import reading
 from fertools.core.hashing import hash_bytes
+from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
 from fertools.ingest.shards import SECTION
 from fertools.manifests import store
@@ -294,9 +296,8 @@ def _records(workspace: Workspace, url: str) -> tuple[Path, Path]:
 
 
 def _read_state(path: Path) -> State:
-    try:
-        table = pq.read_table(path, partitioning=None)
+    remedy = "remove it, and what differs from the store is refused once"
+    table = read_parquet(path, remedy=remedy)
+    with reading(path, "is damaged", remedy):
         record = json.loads(table.schema.metadata[_RECORD])
-        return State(record["settings"], record["parts"], table.select(["face_id", *LAYERS]))
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged; remove it, and what differs from the store is refused once") from error
+        return State(dict(record["settings"]), dict(record["parts"]), table.select(["face_id", *LAYERS]))

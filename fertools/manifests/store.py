@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.core.errors import InputError, SchemaError, first_line
+from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_bytes
+from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.manifests.names import check_names, names_beside
@@ -25,8 +26,8 @@ from fertools.manifests.spool import Spool
 _GROUP_ROWS = 16_384
 """Rows of a row group, some 12 MB in memory."""
 
-Filters = list[Any]
-"""Conditions that must all hold, as pyarrow takes them: `[("status", "=", "kept"), ("fold", "in", [0, 1])]`."""
+_REMEDY = "restore it or ingest again"
+"""What to do about a table that is damaged."""
 
 
 def read_faces(workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None) -> pa.Table:
@@ -70,7 +71,7 @@ def read_table(
         raise InputError(
             f"the {schema.name} table has no column '{unknown[0]}'; its columns are {', '.join(schema.names)}"
         )
-    with _said_of(path):
+    with reading_parquet(path, _REMEDY):
         check_schema(path, schema, pq.read_schema(path))
         table = _read_rows(path, schema, list(dict.fromkeys([*wanted, *names_beside(schema, wanted)])), filters)
     check_names(path, schema, table)
@@ -79,34 +80,27 @@ def read_table(
 
 def _read_rows(path: Path, schema: TableSchema, columns: list[str], filters: Filters | None) -> pa.Table:
     if not filters or not any(nested.is_nested(schema.arrow.field(name).type) for name in columns):
-        return nested.unsliced(pq.read_table(path, columns=columns, filters=filters or None, partitioning=None))
+        return nested.unsliced(read_parquet(path, columns, filters, remedy=_REMEDY))
     # pyarrow may filter nested lists wrongly, so it filters the numbers of the rows.
     conditions = list(dict.fromkeys(name for name, _, _ in filters))
-    flat = pq.read_table(path, columns=conditions, partitioning=None)
+    flat = read_parquet(path, conditions, remedy=_REMEDY)
     flat = flat.append_column("row", pa.array(np.arange(len(flat))))
     rows = flat.filter(pq.filters_to_expression(filters))["row"].to_numpy()
-    return nested.take(pq.read_table(path, columns=columns, partitioning=None), np.sort(rows))
+    return nested.take(read_parquet(path, columns, remedy=_REMEDY), np.sort(rows))
 
 
 def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
     """Yield the rows of a table group by group, so that it is never in memory as a whole; raises as `read_table`."""
-    with _said_of(path), pq.ParquetFile(path) as file:
-        check_schema(path, schema, file.schema_arrow)
+    with reading_parquet(path, _REMEDY):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    with closing(file):
+        with reading_parquet(path, _REMEDY):
+            check_schema(path, schema, file.schema_arrow)
         for number in range(file.num_row_groups):
-            group = nested.unsliced(file.read_row_group(number))
+            with reading_parquet(path, _REMEDY):
+                group = nested.unsliced(checked(file.read_row_group(number)))
             check_names(path, schema, group)
             yield group
-
-
-@contextmanager
-def _said_of(path: Path) -> Iterator[None]:
-    """Turn the error of a file that is no Parquet into one that says so."""
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        raise SchemaError(
-            f"{path} cannot be read as Parquet ({first_line(error)}); restore it or ingest again"
-        ) from error
 
 
 def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
@@ -149,7 +143,10 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     order = pc.sort_indices(keys).to_numpy()
     batches = nested.unsliced(pa.Table.from_batches(table.to_batches(), table.schema)).to_batches()
     ends = np.cumsum([len(batch) for batch in batches])
-    with files.replacing(path) as temporary, pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+    with (
+        files.replacing(path) as temporary,
+        pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
         for first in range(0, len(order), _GROUP_ROWS):
             writer.write_table(_take(batches, ends, order[first : first + _GROUP_ROWS]))
 

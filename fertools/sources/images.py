@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fertools.core.errors import InputError, first_line
+from fertools.core.explain import raise_of_machine
 from fertools.sources.orientation import Orientation
 
 
@@ -73,6 +74,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except InputError:
         raise
     except OSError as error:
+        raise_of_machine(error, path)
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     # Pillow raises errors of many kinds for damaged content, of memory too: the size that a file states may be wrong.
     except Exception as error:

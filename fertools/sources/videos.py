@@ -24,6 +24,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from fertools.core.errors import FertoolsError, InputError, first_line
+from fertools.core.explain import raise_of_machine
 from fertools.sources.orientation import Orientation
 from fertools.sources.sampling import Picker, Sampling
 
@@ -108,9 +109,9 @@ class FrameReader:
             raise
         # PyAV raises more than errors of FFmpeg: of Unicode and of values, for what some files hold.
         except Exception as error:
-            # FFmpeg has no memory for a size that a damaged file states; anything else has none at all.
-            if isinstance(error, MemoryError) and not isinstance(error, av.error.FFmpegError):
-                raise
+            # FFmpeg asks for as much memory as a damaged header says, which tells nothing of the machine's.
+            if isinstance(error, OSError) or not isinstance(error, av.error.FFmpegError):
+                raise_of_machine(error, self.path)
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {first_line(error)}"
             if self.decoded:
                 raise BrokenVideoError(

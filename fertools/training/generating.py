@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.assessment.translations import (
@@ -126,7 +127,8 @@ def _trained(run: Finished[StarganRecipe]) -> TranslatingSystem:
     path = best_path(run.folder.checkpoints) if run.recipe.judge else saved[-1]
     tensors, used = load_checkpoint(path).tensors, system.averaged[0]
     prefix = "averages" if run.recipe.ema else "networks"
-    system.networks[used].load_state_dict(below(f"{prefix}/{used}/", tensors))
+    with reading(path, "does not hold the weights of this run", "train it again with --no-resume"):
+        system.networks[used].load_state_dict(below(f"{prefix}/{used}/", tensors))
     return system
 
 

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.errors import InputError, SchemaError
+from fertools.core.explain import reading
+from fertools.core.parquet import read_parquet
 
 PREDICTIONS_NAME = "predictions.parquet"
 """What the file is called in the folder of a run."""
@@ -40,6 +42,7 @@ _FIXED = (
     pa.field("valence_predicted", _F32),
     pa.field("arousal_predicted", _F32),
 )
+_ANEW = "train again to write it anew"
 _TOLERANCE = 1e-3
 """How far the probabilities of a face may be from a sum of 1: half precision has about three digits."""
 
@@ -207,21 +210,19 @@ def read_predictions(path: Path) -> Predictions:
     """
     if not path.is_file():
         raise InputError(f"there are no predictions at {path}; finish the run that writes them")
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except pa.ArrowInvalid as error:
-        raise SchemaError(f"{path} cannot be read as Parquet; train again to write it anew") from error
+    table = read_parquet(path, remedy=_ANEW)
     found = table.schema.metadata or {}
     if found.get(_VERSION_KEY) != _VERSION:
         raise SchemaError(
             f"{path} is no table of predictions of version {_VERSION.decode()}; give a {PREDICTIONS_NAME} that this "
             "fertools wrote"
         )
-    meta = json.loads(found[_META_KEY])
-    classes = tuple(meta["classes"])
+    with reading(path, "is damaged", _ANEW):
+        meta = json.loads(found[_META_KEY])
+        classes = tuple(map(str, meta["classes"]))
+        trained = {int(fold): Trained(**entry) for fold, entry in meta["trained"].items()}
     if not table.schema.equals(_schema(classes)):
         raise SchemaError(f"{path} has other columns than a table of predictions; train again to write it anew")
-    trained = {int(fold): Trained(**entry) for fold, entry in meta["trained"].items()}
     return Predictions(table.replace_schema_metadata(None), classes, trained)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fertools.core import knowledge
 from fertools.core.errors import InputError
+from fertools.core.toml import table_in
 from fertools.core.workspace import Workspace
 from fertools.training.recipe import nearest
 
@@ -40,13 +41,16 @@ def list_weights(workspace: Workspace) -> list[PublishedWeights]:
     """Return all entries that a workspace knows.
 
     Raises:
-        InputError: an entry has a field too few or too many.
+        InputError: an entry has a field too few or too many, or one that is no text.
     """
     known = [field.name for field in fields(PublishedWeights) if field.name != "name"]
     found = []
-    for name, entry in knowledge.load("training", "weights", workspace.root).get("weights", {}).items():
-        if sorted(entry) != sorted(known):
-            raise InputError(f"[weights.{name}] in training/weights.toml needs exactly the fields {', '.join(known)}")
+    path = knowledge.find("training", "weights", workspace.root)
+    table = table_in(knowledge.read_toml(path), "weights", path)
+    for name in table:
+        entry = table_in(table, name, f"[weights] of {path}")
+        if sorted(entry) != sorted(known) or not all(isinstance(value, str) for value in entry.values()):
+            raise InputError(f"[weights.{name}] in {path} needs exactly the texts {', '.join(known)}")
         found.append(PublishedWeights(name=name, **entry))
     return found
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from fertools.core.errors import RecipeError
+from fertools.core.toml import shown
 from fertools.core.vocabulary import EMOTIONS
 
 ORIGINS = {
@@ -26,6 +27,8 @@ ORIGINS = {
 """What each origin tag means."""
 
 
+LARGEST = 2**63 - 1
+"""The largest whole number that a key may have, which is the largest that arrays and tensors hold."""
 PRECISIONS = ("float32", "bf16", "fp16")
 """What networks can run in."""
 
@@ -46,7 +49,7 @@ class Recipe:
     image_size: int = bounded(4, 1024)
     modality: Literal["visible", "thermal", "nir", "animated"]
     test_fold: int = bounded(0)
-    seed: int = bounded(0, 2**63 - 1)
+    seed: int = bounded(0, LARGEST)
 
     @property
     def needs_emotion(self) -> bool:
@@ -209,19 +212,20 @@ def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> 
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             choices = [str(choice) for choice in get_args(hint)]
-            raise RecipeError(
-                f"{name} in {where} is '{value}'{nearest(str(value), choices)}; choose one of {', '.join(choices)}"
-            )
+            near = nearest(value, choices) if isinstance(value, str) else ""
+            raise RecipeError(f"{name} in {where} is {shown(value)}{near}; choose one of {', '.join(choices)}")
         return value
     if hint is bool:
         if not isinstance(value, bool):
-            raise RecipeError(f"{name} in {where} is {value!r}; write true or false")
+            raise RecipeError(f"{name} in {where} is {shown(value)}; write true or false")
         return value
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise RecipeError(f"{name} in {where} is {shown(value)}; give one of at most 18 digits")
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:
         kinds = {int: "a whole number", float: "a number", str: "text"}
-        raise RecipeError(f"{name} in {where} is {value!r}; give {kinds[hint]}")
+        raise RecipeError(f"{name} in {where} is {shown(value)}; give {kinds[hint]}")
     if hint is str:
         return value
     limits = next(item.metadata for item in dataclasses.fields(kind) if item.name == name)

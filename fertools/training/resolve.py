@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from fertools.core import knowledge
-from fertools.core.errors import RecipeError
+from fertools.core.errors import InputError, RecipeError, first_line
+from fertools.core.toml import shown, table_in
 from fertools.training.recipe import ORIGINS, Origin, R, Resolved, check_value, nearest
 
 _ABOUT = "about"
@@ -86,10 +87,10 @@ def _presets(content: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _table(content: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    table = content.get(name, {})
-    if not isinstance(table, dict):
-        raise RecipeError(f"{name} in {path} is not a table; write it as [{name}]")
-    return table
+    try:
+        return table_in(content, name, path)
+    except InputError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _take_preset(
@@ -145,12 +146,15 @@ def _take(
     value = check_value(name, entry["value"] if detailed else entry, hints[name], kind, where)
     old = origins.get(name)
     tag = entry.get("origin", default) if detailed else default
-    if tag not in ORIGINS:
-        raise RecipeError(f"{name} in {where} has the origin '{tag}'; choose one of {', '.join(ORIGINS)}")
+    if not isinstance(tag, str) or tag not in ORIGINS:
+        raise RecipeError(f"{name} in {where} has the origin {shown(tag)}; choose one of {', '.join(ORIGINS)}")
     if name in values and values[name] == value and not detailed and old is not None:
         return
+    note = entry.get("note", "") if detailed else (old.note if old else "")
+    if not isinstance(note, str):
+        raise RecipeError(f"{name} in {where} has the note {shown(note)}; write a text")
     values[name] = value
-    origins[name] = Origin(tag, entry.get("note", "") if detailed else (old.note if old else ""))
+    origins[name] = Origin(tag, note)
 
 
 def _refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:
@@ -168,3 +172,5 @@ def _parse(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"--set cannot take {text[:40]}... ({first_line(error)}); give a shorter value") from error

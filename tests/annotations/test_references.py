@@ -88,7 +88,7 @@ def test_predictions_that_cannot_be_used(catalogue: Catalogue, tmp_path: Path, c
 def test_tables_that_cannot_be_read(catalogue: Catalogue, tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "model.parquet").write_bytes(content)
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match=r"Parquet|No such file"):
         read_premarks(tmp_path / "model.parquet", catalogue)
     pq.write_table(pa.table({"face_id": ["a"]}), tmp_path / "model.parquet")
     with pytest.raises(InputError, match="valence"):

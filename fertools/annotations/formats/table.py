@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fertools.core.cells import read_cell
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, first_line
 
 AXES = ("valence", "arousal")
 Box = tuple[float, float, float, float]
@@ -199,6 +199,9 @@ def read_json(path: Path) -> tuple[Any, str]:
         return json.loads(text, object_pairs_hook=once), text
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name}:{error.lineno}: this is not JSON ({error.msg}); correct the line") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets without end.
+        raise InputError(f"{path.name} cannot be read as JSON ({first_line(error)}); correct the file") from error
 
 
 def read_box(place: str, *numbers: object) -> Box:

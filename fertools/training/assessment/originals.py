@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.core import files
+from fertools.core.errors import SchemaError
+from fertools.core.parquet import read_parquet
 from fertools.training.assessment.readings import READINGS_FOLDER
 from fertools.training.data import Faces
 
@@ -34,6 +36,12 @@ def read_originals(root: Path, *, held_out: bool) -> pa.Table:
     Args:
         root: folder of the run.
         held_out: those that the translator has never seen, or the others.
+
+    Raises:
+        SchemaError: the file is damaged, or no such table.
     """
-    table = pq.read_table(root / READINGS_FOLDER / _NAME, partitioning=None)
+    path = root / READINGS_FOLDER / _NAME
+    table = read_parquet(path, remedy="remove it, and let the pictures be read again")
+    if set(table.column_names) != {*_COLUMNS, "held_out"}:
+        raise SchemaError(f"{path} is no table of real faces; remove it, and let the pictures be read again")
     return table.filter(pc.equal(table["held_out"], held_out)).drop_columns(["held_out"]).combine_chunks()

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.errors import InputError, SchemaError
+from fertools.core.explain import reading
+from fertools.core.parquet import read_parquet
 from fertools.core.progress import Reporter
 from fertools.training.data import Pixels
 from fertools.training.generated import slug
@@ -150,17 +152,15 @@ def read_readings(path: Path) -> Readings:
     Raises:
         SchemaError: the file is no such table.
     """
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except pa.ArrowInvalid as error:
-        raise SchemaError(f"{path} cannot be read as Parquet; remove it, and let the pictures be read again") from error
+    table = read_parquet(path, remedy="remove it, and let the pictures be read again")
     coded = (table.schema.metadata or {}).get(_META_KEY)
     if coded is None or table.column_names != ["face_id", "values"]:
         raise SchemaError(f"{path} is no table of readings; remove it, and let the pictures be read again")
-    meta = json.loads(coded)
-    flat = pc.list_flatten(table["values"]).to_numpy().astype(np.float32)
-    values = flat.reshape(len(table), meta.pop("width"))
-    return Readings(names=tuple(table["face_id"].to_pylist()), values=values, **meta)
+    with reading(path, "is damaged", "remove it, and let the pictures be read again"):
+        meta = json.loads(coded)
+        flat = pc.list_flatten(table["values"]).to_numpy().astype(np.float32)
+        values = flat.reshape(len(table), meta.pop("width"))
+        return Readings(names=tuple(table["face_id"].to_pylist()), values=values, **meta)
 
 
 def list_readings(root: Path, kind: str) -> list[Readings]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.errors import InputError, SchemaError
+from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.training.data import Faces
@@ -131,10 +132,7 @@ def read_translations(root: Path) -> pa.Table:
     path = root / TRANSLATIONS_NAME
     if not path.is_file():
         raise InputError(f"there are no translated faces at {path}; finish the run that writes them")
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except pa.ArrowInvalid as error:
-        raise SchemaError(f"{path} cannot be read as Parquet; train again to write it anew") from error
+    table = read_parquet(path, remedy="train again to write it anew")
     if (table.schema.metadata or {}).get(_VERSION_KEY) != _VERSION or not table.schema.equals(_SCHEMA):
         raise SchemaError(f"{path} is no table of translated faces of version {_VERSION.decode()}; train again")
     return table.replace_schema_metadata(None)

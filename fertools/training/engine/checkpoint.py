@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fertools.core import files
-from fertools.core.errors import InputError
+from fertools.core.explain import reading
 
 _RECORD = "fertools"
 """Key of the JSON record in the metadata."""
+REMEDY = "remove it to go on from the one before"
+"""What to do about a checkpoint that is damaged."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         InputError: the file is not a checkpoint of fertools, or damaged.
     """
-    try:
-        with safe_open(path, framework="pt", device="cpu") as stream:
-            record = json.loads(stream.metadata()[_RECORD])
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a whole checkpoint ({error}); remove it to go on from the one before"
-        ) from error
-    return Checkpoint(int(record.pop("iteration")), tensors, record)
+    with (
+        reading(path, "is not a whole checkpoint", REMEDY),
+        safe_open(path, framework="pt", device="cpu") as stream,
+    ):
+        record = json.loads(stream.metadata()[_RECORD])
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a dict
+        return Checkpoint(int(record.pop("iteration")), tensors, record)
 
 
 def pack_networks(prefix: str, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:

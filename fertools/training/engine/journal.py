@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from fertools.core import files
-from fertools.core.errors import StorageError
+from fertools.core.errors import InputError, StorageError, first_line
 
 Entry = dict[str, float]
 """`iteration` and the logged values by name."""
@@ -69,17 +69,32 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Entry]:
-    """Return the lines of a journal, without a last one that a killed run left unfinished."""
+    """Return the lines of a journal, without a last one that a killed run left unfinished.
+
+    Raises:
+        InputError: a line before the last is damaged.
+    """
     if not path.is_file():
         return []
     entries: list[Entry] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    lines = path.read_bytes().splitlines()
+    for number, line in enumerate(lines, 1):
         try:
-            entry: Any = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        entries.append(entry)
+            entries.append(_entry(line))
+        except (ValueError, RecursionError) as error:
+            if number == len(lines):
+                break
+            raise InputError(f"{path}:{number} is damaged ({first_line(error)}); remove that line") from error
     return entries
+
+
+def _entry(line: bytes) -> Entry:
+    entry: Any = json.loads(line)
+    if not isinstance(entry, dict) or "iteration" not in entry:
+        raise ValueError("it names no iteration")
+    if not all(isinstance(value, int | float) for value in entry.values()):
+        raise ValueError("it holds something else than numbers")
+    return entry
 
 
 def _line(entry: Entry) -> str:

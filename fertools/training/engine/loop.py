@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from fertools.core.errors import CheckFailed, Interrupted
+from fertools.core.explain import reading
 from fertools.core.progress import Reporter
 from fertools.training.engine.average import MovingAverage
-from fertools.training.engine.checkpoint import list_checkpoints, load_checkpoint
+from fertools.training.engine.checkpoint import REMEDY, list_checkpoints, load_checkpoint
 from fertools.training.engine.display import Display
 from fertools.training.engine.faults import faults_told, repeatable
 from fertools.training.engine.feed import Feed
@@ -115,7 +116,9 @@ class Loop:
         )
         self.iteration, self.best, self.waited_s = 0, Best(), 0.0
         if saved := list_checkpoints(places.checkpoints):
-            self.iteration, self.best = self._state.restore(load_checkpoint(saved[-1]))
+            checkpoint = load_checkpoint(saved[-1])
+            with reading(saved[-1], "is no checkpoint of this run", REMEDY):
+                self.iteration, self.best = self._state.restore(checkpoint)
         self._kept = self.iteration
         self._losses: dict[str, Tensor] = {}
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from fertools.core.explain import reading
 from fertools.training.engine.average import MovingAverage
 from fertools.training.engine.checkpoint import (
     Checkpoint,
@@ -139,7 +140,10 @@ class RunState:
 
     def restore_best(self) -> None:
         """Take over the weights that were the best."""
-        self._take_weights(load_checkpoint(best_path(self._folder)).tensors)
+        path = best_path(self._folder)
+        checkpoint = load_checkpoint(path)
+        with reading(path, "does not hold the weights of this run", "train it again with --no-resume"):
+            self._take_weights(checkpoint.tensors)
 
     def _weights(self) -> dict[str, Tensor]:
         return {

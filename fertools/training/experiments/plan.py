@@ -24,6 +24,7 @@ from typing import Any, Literal, get_args
 
 from fertools.core import knowledge
 from fertools.core.errors import InputError, RecipeError
+from fertools.core.toml import shown, table_in
 from fertools.training.recipe import nearest
 from fertools.training.scoring import MEASURES
 
@@ -157,7 +158,7 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
         folds=folds,
         leaky=_text(protocol, "leaky", where, ""),
         steps=_ordered(steps, where),
-        reported=tuple(_reported(row, steps, where) for row in content.get("reported", ())),
+        reported=tuple(_reported(row, steps, where) for row in _rows(content, where)),
     )
 
 
@@ -206,13 +207,20 @@ def _ordered(steps: Mapping[str, Step], where: str) -> dict[str, Step]:
     return ordered
 
 
+def _rows(content: Mapping[str, Any], where: str) -> list[Any]:
+    rows = content.get("reported", [])
+    if not isinstance(rows, list):
+        raise RecipeError(f"reported in {where} is {shown(rows)}; write tables, as [[reported]]")
+    return rows
+
+
 def _reported(row: Any, steps: Mapping[str, Step], where: str) -> Reported:
     where = f"[[reported]] in {where}"
     if not isinstance(row, dict):
         raise RecipeError(f"{where} holds {row!r}; write tables")
     _only(row, ("method", "step", *MEASURES), where)
     step = row.get("step")
-    if step is not None and step not in steps:
+    if step is not None and (not isinstance(step, str) or step not in steps):
         raise RecipeError(f"{where} names the step '{step}'{nearest(str(step), steps)}; there is none")
     return Reported(
         method=_text(row, "method", where),
@@ -224,8 +232,8 @@ def _reported(row: Any, steps: Mapping[str, Step], where: str) -> Reported:
 def _value(value: Any, where: str) -> tuple[float, float | None]:
     """Return mean and half of the interval, from a number or a pair of them."""
     parts = value if isinstance(value, list) else [value]
-    if len(parts) not in (1, 2) or not all(type(part) in (int, float) for part in parts):
-        raise RecipeError(f"{where} is {value!r}; write the mean, or [mean, half of its interval]")
+    if len(parts) not in (1, 2) or not all(type(part) in (int, float) and abs(part) < 1e9 for part in parts):
+        raise RecipeError(f"{where} is {shown(value)}; write the mean, or [mean, half of its interval]")
     return float(parts[0]), float(parts[1]) if len(parts) == 2 else None
 
 
@@ -237,10 +245,10 @@ def _only(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
 
 
 def _table(content: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    table = content.get(name, {})
-    if not isinstance(table, dict):
-        raise RecipeError(f"{name} in {where} is not a table; write it as one")
-    return table
+    try:
+        return table_in(content, name, where)
+    except InputError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _text(content: Mapping[str, Any], name: str, where: str, default: str | None = None) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from fertools.core import files
-from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, StorageError
+from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, MachineError
+from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.experiments.graph import Task, audit, find_folds, list_tasks, needed_by
@@ -199,10 +200,13 @@ def carry_out_one(
             run=task.run,
             report=report,
         )
-    except (Interrupted, StorageError):
+    except (Interrupted, MachineError):
         raise
-    except FertoolsError as error:
-        return error
+    except Exception as error:
+        told = explain(error)
+        if told is None or isinstance(told, MachineError):
+            raise
+        return told
     return None
 
 

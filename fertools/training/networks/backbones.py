@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fertools.core.errors import InputError, RecipeError
+from fertools.core.explain import reading
 from fertools.core.progress import on_one_line
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.networks.plain import AlexNet, Vgg19
@@ -66,11 +65,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise InputError(f"there are no weights at {path}; give a file, or a name that `fertools weights` lists")
-    try:
+    with reading(path, "cannot be read as weights alone", "save a state_dict of tensors"):
         found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} cannot be read as weights alone ({reason}); save a state_dict of tensors") from error
     for key in _STATE_KEYS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
@@ -78,6 +74,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path} holds no state_dict of tensors; save one")
     # Written by networks that were wrapped for several GPUs.
     return {str(name).removeprefix("module."): value for name, value in found.items()}
+
+
+def take_trained(network: nn.Module, path: Path) -> None:
+    """Put the weights that a run wrote into its network.
+
+    Raises:
+        InputError: the file is missing or damaged, or is of another network.
+    """
+    weights = read_weights(path)
+    with reading(path, "holds the weights of another network", "train the run again"):
+        network.load_state_dict(weights)
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> bool:
