@@ -136,15 +136,17 @@ class Extractor:
                 findings = Findings(self.workspace.parts, source.source_id)
                 with closing(self._searched(shots.watch(reader), findings)) as searched:
                     for frame, found in searched:
-                        if frame.index in shots.cuts:
+                        if is_cut := frame.index in shots.cuts:
+                            tracker.cut()
+                        changed = frame.index in shots.changes
+                        faces = () if found is None else _tracked(_faces(source, frame, found), frame, tracker, changed)
+                        if is_cut or tracker.replaced:
                             self._add(spool, crops, source, lookahead.flush())
                             shot += 1
-                            tracker.cut()
                         if found is None:
                             spool.add([self._given(source, frame, shot)])
                         else:
-                            seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
-                            self._add(spool, crops, source, lookahead.push(seen))
+                            self._add(spool, crops, source, lookahead.push(Seen(frame, shot, faces)))
                         self.tick(1, 1 if found is None else len(found))
                         first_s = frame.pts_s if first_s is None else first_s
                         height, width = frame.rgb.shape[:2]
@@ -221,12 +223,12 @@ def _faces(source: Source, frame: Frame, found: Detections) -> list[Face]:
     ]
 
 
-def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, ...]:
+def _tracked(faces: list[Face], frame: Frame, tracker: Tracker, changed: bool) -> tuple[Face, ...]:
     """Return the faces of a video's next frame with the numbers of their tracks."""
     boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
     scores = np.array([face.score for face in faces], np.float32)
     looks = [partial(look_of, frame.rgb, face.best_points) for face in faces]
-    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, looks)
+    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, looks, changed=changed)
     return tuple(replace(face, track=track) for face, track in zip(faces, tracks, strict=True))
 
 

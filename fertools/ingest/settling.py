@@ -55,7 +55,7 @@ def settle_video(source: Source, faces: pa.Table, most: int | None, *, lasting: 
     if lasting:
         faces = _reject(faces, find_passing(frames, tracks, _kept(faces), interpolated), PASSING)
     faces = _reject(faces, _beyond(faces, most), BEYOND)
-    return _name(faces, *name_subjects(source, frames, tracks, _kept(faces), interpolated))
+    return _name(faces, *name_subjects(source, frames, _numbers(faces, "shot_id"), tracks, _kept(faces), interpolated))
 
 
 def _beyond(faces: pa.Table, most: int | None) -> Mask:

@@ -1,7 +1,7 @@
 """Who the faces of a video are, as far as its place and its tracks say.
 
 All arguments are columns of the faces of one video, in any order: `frames` (n,) the number of each face's frame,
-`tracks` (n,) of its track, `kept` (n,) whether it is kept, `interpolated` (n,) whether it was put between two others.
+`shots` (n,) of its shot, `tracks` (n,) of its track, `kept` (n,) whether it is kept, `interpolated` (n,) whether it was put between two others.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ def find_passing(frames: Numbers, tracks: Numbers, kept: Mask, interpolated: Mas
 
 
 def name_subjects(
-    source: Source, frames: Numbers, tracks: Numbers, kept: Mask, interpolated: Mask
+    source: Source, frames: Numbers, shots: Numbers, tracks: Numbers, kept: Mask, interpolated: Mask
 ) -> tuple[list[str | None], str | None]:
     """Return the subject of every face of a video, None where it has none, and where the subjects come from.
 
     The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
-    name is then a subject itself. Where faces stand side by side, each track is a subject of its own. A rejected
+    name is then a subject itself, if it shows faces in one shot alone: another shot may show somebody else. Where faces
+    stand side by side or in several shots, each track is a subject of its own, and a split keeps together those that may
+    be one person (`fertools.manifests.groups`). A rejected
     detection beside another face is most often a false alarm: it has no subject and makes no company. Interpolated
     faces decide nothing; each is who the rest of its track is.
     """
@@ -41,6 +43,7 @@ def name_subjects(
     named = sure | (interpolated & (_count(_groups(tracks), sure) > 0))
     if alone and source.subject_id is not None:
         return [source.subject_id if one else None for one in named], source.subject_origin
+    alone &= len(np.unique(shots[sure & kept])) <= 1
     name = f"v{source.source_id[:12]}"
     # One text per track, not per face.
     names = {track: name if alone else f"{name}-t{track}" for track in np.unique(tracks).tolist()}
