@@ -5,8 +5,8 @@ its last speed before it is compared, which keeps two people apart who walk past
 tracks or a track two boxes, as when two people meet, the look of a face counts as much as its place; and a face that
 was hidden longer than overlap can tell is known again by its look, near to where it was lost.
 
-Where the whole picture has changed, place says nothing: two people of one studio sit in the same place. There only a face
-that looks as before stays in its track.
+Where the whole picture has changed, place says nothing: two people of one studio sit in the same place. There only a
+face that looks as before stays in its track.
 """
 
 from __future__ import annotations

@@ -81,9 +81,12 @@ class Extractor:
         try:
             faces, measured = self._images(source) if source.kind == "image" else self._video(source)
         except InputError as error:
-            return Extracted({**row, "status": "failed", "reason": _reason(error, source)})
+            reasons = [reason for reason in (source.reason, _reason(error, source)) if reason]
+            return Extracted({**row, "status": "failed", "reason": "; ".join(reasons)})
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
+        if reasons := [reason for reason in (source.reason, measured.get("reason")) if reason]:
+            measured["reason"] = "; ".join(reasons)
         kept = pc.sum(pc.equal(faces["status"], "kept")).as_py() or 0
         outcome = {
             "status": "done" if len(faces) else "empty",
@@ -116,8 +119,7 @@ class Extractor:
             faces = spool.table()
         if not measured["frames_searched"] and "reason" not in measured:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
-        lasting = STANDARDS[self.options.quality].lasting
-        return settle_video(source, faces, self.options.max_faces, lasting=lasting), measured
+        return settle_video(source, faces, self.options.max_faces, STANDARDS[self.options.quality]), measured
 
     def _follow(self, source: Source, spool: Spool, measured: dict[str, Any]) -> None:
         """Follow faces through a video; fill in its rows and measures, of what came before an error too.

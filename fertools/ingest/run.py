@@ -185,6 +185,8 @@ def _carry_out(
     report.start(total)
     if plan.before:
         report.note(f"{plan.before} files were done before; {total} to do")
+    for remark in plan.remarks:
+        report.note(remark)
     done = 0
     counts = {"frames": 0, "faces": 0}
     if plan.settled:

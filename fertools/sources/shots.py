@@ -1,10 +1,11 @@
 """Where one shot ends and the next begins, so that no track crosses a cut.
 
-Each frame is shrunk to 32 x 18 grey pixels, and its mean and contrast are taken out, so that a cut in the dark counts as
-much as one in the light, and a lamp that is switched on counts nothing. What is left of two successive frames differs by
-0.3 to 1.2 at a cut, also between two people photographed in one studio. Where everything moves all the time it differs as
-much, so a cut must also stand out from the frames before it, and no shift of the whole picture may explain it.
-The bounds were set by `tests/benchmarks/bench_shots.py`, which compares this rule with others.
+Each frame is shrunk to 32 x 18 grey pixels without their mean and contrast, so that a cut in the dark counts as much as
+one in the light, and a lamp that is switched on counts nothing. Then two successive frames differ by 0.3 to 1.2 at a
+cut, also between two people photographed in one studio. Where everything moves all the time they differ as much, so a
+cut must also stand out from the frames before it, and no shift of the whole picture may explain it.
+
+`tests/benchmarks/bench_shots.py`, by which the bounds were set, compares this rule with others.
 """
 
 from __future__ import annotations
@@ -45,13 +46,15 @@ class CutDetector:
 
     Attributes:
         cuts: numbers of the frames of `watch` that began one.
-        changes: numbers of the frames of `watch` that differ from the one before as much as across a cut. Cuts are among
-            them; the others may be cuts within much movement, or movement.
+        changes: numbers of the frames of `watch` that differ from the one before as much as across a cut: the cuts, and
+            others that are cuts within much movement, or movement.
+        changed: whether the latest frame is such a one.
     """
 
     def __init__(self) -> None:
         self.cuts: set[int] = set()
         self.changes: set[int] = set()
+        self.changed = False
         self._before: Thumbnail | None = None
         self._within: deque[float] = deque(maxlen=_REMEMBERED)
 
@@ -98,12 +101,14 @@ def _difference(one: Thumbnail, other: Thumbnail) -> float:
     if max(contrasts) < FLAT:
         # There is nothing but the level to go by.
         return CHANGE / LEVEL_CHANGE * float(abs(means[1] - means[0])) / 255
-    scaled = ((part - mean) / max(FLAT, contrast) for part, mean, contrast in zip((one, other), means, contrasts))
-    return float(np.abs(next(scaled) - next(scaled)).mean())
+    scaled = [
+        (part - mean) / max(FLAT, contrast) for part, mean, contrast in zip((one, other), means, contrasts, strict=True)
+    ]
+    return float(np.abs(scaled[1] - scaled[0]).mean())
 
 
 def _unshifted(before: Thumbnail, after: Thumbnail) -> float:
-    """Return the difference that is left when the one picture is shifted onto the other; infinity if too little is left.
+    """Return the difference that is left when one picture is shifted onto the other; infinite for too far a shift.
 
     Source: Kuglin and Hines, "The Phase Correlation Image Alignment Method", IEEE Cybernetics and Society, 1975.
     """

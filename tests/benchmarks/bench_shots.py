@@ -8,8 +8,8 @@ The sets are joined from files that you give, because where they are joined ther
 - portraits: people photographed in one studio, at one place and one size, 4 to 20 frames each, held by an unsteady hand
 - both again in the dark (a fifth of the light), with the noise of a camera
 
-The other sets hold no cut, so that every call is a false alarm: the clips whole, flashes, lights switched off and on, fast
-pans and zooms over photographs, and someone who walks past the camera. All are encoded as H.264 and decoded again.
+The other sets hold no cut, so that every call is a false alarm: the clips whole, flashes, lights switched off and on,
+fast pans and zooms over photographs, and someone who walks past the camera. All are encoded as H.264 and decoded again.
 
 A clip must not hold a cut of its own. A portrait's person is its file name up to the first `_` or `.`.
 A call is right within one frame of a cut. PySceneDetect (`pip install scenedetect`) and TransNetV2
@@ -375,14 +375,17 @@ def main() -> None:
     parser.add_argument("--tracks", action="store_true", help="also ingest the joined portraits")
     arguments = parser.parse_args()
     known = methods()
-    print("| set | frames | cuts | method | precision | recall | false alarms | CPU ms a frame |\n|---|---|---|---|---|---|---|---|")
+    print("| set | frames | cuts | method | precision | recall | false alarms | CPU ms a frame |")
+    print("|---|---|---|---|---|---|---|---|")
     for group in films(arguments):
         after = [encoded(film) for film in group]
         for label, method in known.items():
             scores = [score(film, method) for film in after]
             frames = sum(len(film.frames) for film in after)
             spent_ms = sum(one.frame_ms * len(film.frames) for one, film in zip(scores, after, strict=True))
-            total = Score(*(sum(getattr(one, key) for one in scores) for key in ("hits", "calls", "cuts")), spent_ms / frames)
+            total = Score(
+                *(sum(getattr(one, key) for one in scores) for key in ("hits", "calls", "cuts")), spent_ms / frames
+            )
             print(f"| {group[0].name} | {frames} | {total.cuts} | {label} | {total} |", flush=True)
     if arguments.tracks:
         print("\n| joined portraits, ingested | shots | found | tracks | with two people | subjects with two |")
