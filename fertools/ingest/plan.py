@@ -147,17 +147,17 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         source: the one that is ingested.
         copies: all files of this content, itself among them, in any order.
     """
-    findings = []
+    findings, agreed = [], dict[str, str | None]()
     for label, origin in _LABELS:
         said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
         values = sorted(set(said.values()))
         if len(values) > 1:
             places = ", ".join(f"{said[name]} ({name})" for name in sorted(said))
             findings.append(f"its copies contradict one another, so {label} is unknown: {places}")
-        value = values[0] if len(values) == 1 else None
-        origins = [getattr(copy, origin) for copy in copies if getattr(copy, label) == value and value is not None]
-        source = replace(source, **{label: value, origin: min(origins, default=None)})
-    return replace(source, reason="; ".join(findings) or None)
+        agreed[label] = values[0] if len(values) == 1 else None
+        origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
+        agreed[origin] = min(origins, default=None)
+    return replace(source, **agreed, reason="; ".join(findings) or None)  # type: ignore[arg-type]  # columns of texts
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:

@@ -39,7 +39,7 @@ def find_weak(tracks: Numbers, scores: NDArray[np.float32], kept: Mask, interpol
     """
     track, seen = _groups(tracks), kept & ~interpolated
     sure = seen & ~(scores < standard.track_score)
-    return kept & (_count(track, sure) == 0) & (_count(track, seen) < standard.track_frames)
+    return np.asarray(kept & (_count(track, sure) == 0) & (_count(track, seen) < standard.track_frames), np.bool_)
 
 
 def name_subjects(

