@@ -25,7 +25,7 @@ CHANGE = 0.25
 FIRST_CHANGE = 0.6
 """The same for the first two frames of a video, before which nothing says how much it moves."""
 STANDS_OUT = 4.0
-"""Least ratio of the difference across a cut to the median of the last `_REMEMBERED` differences within a shot."""
+"""Least ratio of the difference across a cut to the median of the last `_REMEMBERED` differences."""
 SHIFT_EXPLAINS = 0.5
 """Share of the difference that a shift of the picture may leave if it is to be a pan and no cut."""
 FLAT, LEVEL_CHANGE = 4.0, 0.12
@@ -56,7 +56,7 @@ class CutDetector:
         self.changes: set[int] = set()
         self.changed = False
         self._before: Thumbnail | None = None
-        self._within: deque[float] = deque(maxlen=_REMEMBERED)
+        self._latest: deque[float] = deque(maxlen=_REMEMBERED)
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield the frames of a video, each looked at when it has just been decoded: then it is in the cache."""
@@ -76,11 +76,10 @@ class CutDetector:
             return False
         difference = _difference(before, after)
         self.changed = difference > CHANGE and _unshifted(before, after) >= SHIFT_EXPLAINS * difference
-        bound = STANDS_OUT * median(self._within) if self._within else FIRST_CHANGE
-        if self.changed and difference > bound:
-            return True
-        self._within.append(difference)
-        return False
+        bound = STANDS_OUT * median(self._latest) if self._latest else FIRST_CHANGE
+        # Cuts are remembered too: after three in a row it is movement. Shots of two frames are still told apart.
+        self._latest.append(difference)
+        return self.changed and difference > bound
 
 
 def _thumbnail(rgb: NDArray[np.uint8]) -> Thumbnail:
