@@ -26,8 +26,8 @@ second to a second apart, nine of ten pairs of two people lie below and nine of 
 near to where a face was lost is asked. Drawn people who meet are lost twice as often with 0.7."""
 SAME_LIKENESS = 0.95
 """Inner product of two looks from which a face is the same although the picture has changed around it. Of 144 pairs of
-two people of one studio the likest have 0.88, and 0.93 in three tenths of the light; the medians of six clips, of one face
-from frame to frame, lie between 0.96 and 0.99. Who falls below gets a second track, which does less harm."""
+two people of one studio the likest have 0.88, and 0.93 in three tenths of the light. From frame to frame the medians of
+six clips lie between 0.96 and 0.99. Who falls below gets a second track, which does less harm."""
 _LOOK_S, _LOOK_SHARE = 0.2, 0.3
 """How often a track takes a look, and what share of its own it becomes."""
 _REACH_PER_S, _GROWTH = 2.0, 1.5
