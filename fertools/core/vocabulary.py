@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fertools.core import knowledge
 from fertools.core.errors import InputError
@@ -21,18 +22,25 @@ class Lexicon:
     Attributes:
         labels: every label that the manifest's `emotion` column may hold: the seven, then the wider ones.
         words: lower-case word or phrase (words parted by one space) to its label.
+        codes: lower-case abbreviation to its label; `an` and `su` are names of people, too.
     """
 
     labels: tuple[str, ...]
     words: dict[str, str]
+    codes: dict[str, str] = field(default_factory=dict)
 
     def lookup(self, text: str) -> str | None:
         """Return the label that `text` names, or None if it names none.
 
         The whole text must be one word or phrase of the lexicon; case, `_`, `-` and digits at either
-        end do not matter, so `01_Joyful` is happiness, while `not happy` is nothing.
+        end do not matter, so `01_Joyful` is happiness, while `not happy` is nothing. For a cell of a table or the word
+        that a pattern found: codes count too.
         """
-        return self.words.get(normalise(text))
+        return self.lookup_folder(text) or self.codes.get(normalise(text))
+
+    def lookup_folder(self, name: str) -> str | None:
+        """Return the label that the name of a folder means, or None: as `lookup`, without the codes."""
+        return self.words.get(normalise(name))
 
 
 def normalise(text: str) -> str:
@@ -56,14 +64,22 @@ def load_lexicon(workspace: Path | None = None) -> Lexicon:
     if missing := [label for label in EMOTIONS if label not in table]:
         raise InputError(f"{path} lacks a [labels.{missing[0]}] table; all seven expressions are needed")
     words: dict[str, str] = {}
+    codes: dict[str, str] = {}
     for label in table:
         entry = table_in(table, label, f"[labels] of {path}")
-        listed = entry.get("words", [])
-        if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
-            raise InputError(f'{path} gives {label} the words {shown(listed)}; write a list, such as ["joyful"]')
-        for word in (label, *listed):
+        words_here, codes_here = (_listed(path, entry, label, kind) for kind in ("words", "codes"))
+        for held, word in [(words, word) for word in (label, *words_here)] + [(codes, word) for word in codes_here]:
             key = normalise(word)
-            if words.setdefault(key, label) != label:
-                raise InputError(f"{path} gives the word '{word}' to both {words[key]} and {label}; keep one")
+            if (other := words.get(key) or codes.get(key) or label) != label:
+                raise InputError(f"{path} gives the word '{word}' to both {other} and {label}; keep one")
+            held[key] = label
     wider = sorted(label for label in table if label not in EMOTIONS)
-    return Lexicon(labels=(*EMOTIONS, *wider), words=words)
+    return Lexicon(labels=(*EMOTIONS, *wider), words=words, codes=codes)
+
+
+def _listed(path: Path, entry: dict[str, Any], label: str, kind: str) -> list[str]:
+    """Return the `words` or `codes` of a label; raise InputError unless they are a list of text."""
+    listed = entry.get(kind, [])
+    if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+        raise InputError(f'{path} gives {label} the {kind} {shown(listed)}; write a list, such as ["joyful"]')
+    return listed

@@ -4,6 +4,9 @@ Faces move little between frames, so the box that overlaps most is the same face
 its last speed before it is compared, which keeps two people apart who walk past one another. Where a box overlaps two
 tracks or a track two boxes, as when two people meet, the look of a face counts as much as its place; and a face that
 was hidden longer than overlap can tell is known again by its look, near to where it was lost.
+
+Where the whole picture has changed, place says nothing: two people of one studio sit in the same place. There only a
+face that looks as before stays in its track.
 """
 
 from __future__ import annotations
@@ -21,6 +24,10 @@ LEAST_LIKENESS = 0.6
 """Inner product of two looks (see `looks`) from which a hidden face is known again. Of small faces in a street, half a
 second to a second apart, nine of ten pairs of two people lie below and nine of ten of one face above; and only what is
 near to where a face was lost is asked. Drawn people who meet are lost twice as often with 0.7."""
+SAME_LIKENESS = 0.95
+"""Inner product of two looks from which a face is the same although the picture has changed around it. Of 144 pairs of
+two people of one studio the likest have 0.88, and 0.93 in three tenths of the light. From frame to frame the medians of
+six clips lie between 0.96 and 0.99. Who falls below gets a second track, which does less harm."""
 _LOOK_S, _LOOK_SHARE = 0.2, 0.3
 """How often a track takes a look, and what share of its own it becomes."""
 _REACH_PER_S, _GROWTH = 2.0, 1.5
@@ -77,6 +84,10 @@ class Tracker:
         min_overlap: least intersection over union with the box that was, or that should be, there.
         max_hidden_s: how long it may be out of sight and be known by its look.
 
+    Attributes:
+        replaced: whether in the latest frame nobody was in place of somebody: faces were where tracks are, and none of
+            them looked as before. Then another scene is shown.
+
     Example:
         >>> tracker = Tracker()
         >>> tracker.update(0, 0.00, np.array([[10, 10, 50, 50], [90, 10, 130, 50]]), np.array([0.99, 0.98]))
@@ -89,6 +100,7 @@ class Tracker:
         self.max_gap_s = max_gap_s
         self.min_overlap = min_overlap
         self.max_hidden_s = max_hidden_s
+        self.replaced = False
         self._tracks: list[_Track] = []
         self._next = 0
 
@@ -103,6 +115,8 @@ class Tracker:
         boxes: NDArray[np.floating],
         scores: NDArray[np.floating],
         looks: Sequence[Look] | None = None,
+        *,
+        changed: bool = False,
     ) -> list[int]:
         """Return the track number of each face of the next frame.
 
@@ -115,6 +129,7 @@ class Tracker:
             boxes: (n, 4) x1, y1, x2, y2.
             scores: (n,) face probabilities.
             looks: n functions that give a face's look; None goes by place alone.
+            changed: whether the whole picture differs from the one before (see `fertools.sources.shots`).
         """
         time_s = time_of(frame_index, pts_s)
         boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
@@ -128,15 +143,22 @@ class Tracker:
             if time_s - track.seen_s > self.max_gap_s + 1e-6:
                 overlap[place] = 0
         near = overlap >= self.min_overlap
+        alike = self._alike(near, seen) if changed else near
+        self.replaced = bool(near.any() and not alike.any())
+        if self.replaced:
+            self.cut()
+            overlap = overlap[:0]
+        near = alike[: len(self._tracks)]
         crowded = near & ((near.sum(axis=0) > 1)[None] | (near.sum(axis=1) > 1)[:, None])
         worth = overlap.copy()
         for track_place, box_place in np.argwhere(crowded).tolist():
             if (look := seen[box_place]) is not None:
                 worth[track_place, box_place] += self._tracks[track_place].likeness(look())
         numbers = self._pair(worth, near, scores, boxes, time_s)
+        least = SAME_LIKENESS if changed else LEAST_LIKENESS
         for box_place, look in enumerate(seen):
             if look is not None and box_place not in numbers:
-                self._find_again(box_place, look(), boxes, time_s, numbers)
+                self._find_again(box_place, look(), boxes, time_s, numbers, least)
         for place, box in enumerate(boxes):
             if place not in numbers:
                 numbers[place] = self._next
@@ -149,6 +171,14 @@ class Tracker:
             if look is not None and not crowded[:, place].any() and time_s - track.looked_s >= _LOOK_S:
                 track.take(look(), time_s)
         return [numbers[place] for place in range(len(boxes))]
+
+    def _alike(self, near: NDArray[np.bool_], seen: Sequence[Look | None]) -> NDArray[np.bool_]:
+        """Return which of the pairs of a track and a face that are near look the same, too; without looks, all."""
+        alike = near.copy()
+        for track_place, box_place in np.argwhere(near).tolist():
+            if (look := seen[box_place]) is not None:
+                alike[track_place, box_place] = self._tracks[track_place].likeness(look()) >= SAME_LIKENESS
+        return alike
 
     def _pair(
         self,
@@ -176,12 +206,13 @@ class Tracker:
         boxes: NDArray[np.float64],
         time_s: float,
         numbers: dict[int, int],
+        least: float,
     ) -> None:
         """Give a box that no track is near to the number of the hidden track that it looks most like, if any."""
         hidden = [track for track in self._tracks if track.number not in numbers.values()]
         reached = [track for track in hidden if track.reaches(boxes[box_place], time_s)]
         best = max(reached, key=lambda track: (track.likeness(look), -track.number), default=None)
-        if best is not None and best.likeness(look) >= LEAST_LIKENESS:
+        if best is not None and best.likeness(look) >= least:
             best.follow(boxes[box_place], time_s)
             numbers[box_place] = best.number
 

@@ -97,13 +97,13 @@ class Extractor:
             raise
         except Exception as error:
             raise_of_machine(error, source.path)
-            failed = {**row, "status": "failed", "reason": _reason(error, source)}
-            return Extracted(failed, trace=traceback.format_exc())
+            reason = join_reasons(source.reason, _reason(error, source))
+            return Extracted({**row, "status": "failed", "reason": reason}, trace=traceback.format_exc())
         faces = settle(source, faces, self.options.keeping)
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
         remark, trace = measured.pop("remark", None), measured.pop("trace", None)
-        measured["reason"] = join_reasons(remark, measured.get("reason"), kept_none(faces))
+        measured["reason"] = join_reasons(source.reason, remark, measured.get("reason"), kept_none(faces))
         return Extracted({**row, **measured, **outcome(faces)}, faces, trace)
 
     def _images(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
@@ -154,15 +154,17 @@ class Extractor:
                     for frame, found in searched:
                         before, size = size, _size(frame)
                         # Places in a frame say nothing about one of another size.
-                        if frame.index in shots.cuts or before not in (None, size):
+                        if is_cut := frame.index in shots.cuts or before not in (None, size):
+                            tracker.cut()
+                        changed = frame.index in shots.changes
+                        faces = () if found is None else _tracked(_faces(source, frame, found), frame, tracker, changed)
+                        if is_cut or tracker.replaced:
                             self._add(spool, crops, source, lookahead.flush())
                             shot += 1
-                            tracker.cut()
                         if found is None:
                             spool.add([self._given(source, frame, shot)])
                         else:
-                            seen = Seen(frame, shot, _tracked(_faces(source, frame, found), frame, tracker))
-                            self._add(spool, crops, source, lookahead.push(seen))
+                            self._add(spool, crops, source, lookahead.push(Seen(frame, shot, faces)))
                         read_before, read = read, int(reader.share * length)
                         self.tick(Done(1, 1 if found is None else len(found), video_bytes=read - read_before))
                         first_s = frame.pts_s if first_s is None else first_s
@@ -250,12 +252,12 @@ def _size(frame: Frame) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _tracked(faces: list[Face], frame: Frame, tracker: Tracker) -> tuple[Face, ...]:
+def _tracked(faces: list[Face], frame: Frame, tracker: Tracker, changed: bool) -> tuple[Face, ...]:
     """Return the faces of a video's next frame with the numbers of their tracks."""
     boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
     scores = np.array([face.score for face in faces], np.float32)
     looks = [partial(look_of, frame.rgb, face.best_points) for face in faces]
-    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, looks)
+    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, looks, changed=changed)
     return tuple(replace(face, track=track) for face, track in zip(faces, tracks, strict=True))
 
 

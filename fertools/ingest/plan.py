@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,13 +29,15 @@ from fertools.sources.naming import NamingRules
 IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
 
-
 LONG_READING_BYTES = 2**30
 """New files of so many bytes take seconds to read at least, so that it is told how far that is."""
 
-
 COPY_OF = "same content as "
 """How the reason of a duplicate begins; the path of the source that it is a copy of follows."""
+
+
+_LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
+"""Columns of a label and of where it comes from."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,14 @@ class Plan:
         settled: sources that need no work: copies of others and files that cannot be read.
         before: how many sources are committed already.
         gone: names of committed sources whose files are no longer there.
+        remarks: what to tell the user: labels of new copies that the faces committed earlier do not have.
     """
 
     items: tuple[Item, ...]
     settled: tuple[Source, ...]
     before: int
     gone: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -94,16 +98,20 @@ def make_plan(
 ) -> Plan:
     """Return what is left to do for the files in `found`.
 
-    New files are read whole, to be named by their content; `report` is told how far that is where it takes long.
+    Of files with the same content one is ingested, with the labels that any of them has. New files are read whole, to
+    be named by their content; `report` is told how far that is where it takes long.
 
     Raises:
+        InputError: the place of a file names two people.
         ResumeRefused: a file has another content than when it was ingested.
     """
     committed = {row["path"]: row for row in store.committed_sources(workspace).to_pylist()}
     digests = _Digests(workspace)
     owners = {row["source_id"]: path for path, row in committed.items()}
+    copies: dict[str, list[Source]] = {}
     todo: list[Source] = []
     settled: list[Source] = []
+    remarks: list[str] = []
     before = 0
     reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
@@ -111,6 +119,8 @@ def make_plan(
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
         reading.advance(digests.read_bytes)
+        if digest is not None:
+            copies.setdefault(digest, []).append(source)
         if old is not None:
             _refuse_changed(source, old, digest)
             before += 1
@@ -119,13 +129,16 @@ def make_plan(
         elif owners.setdefault(digest, source.name) != source.name:
             reason = COPY_OF + owners[digest]
             settled.append(replace(source, source_id=id_of_name(source.name), status="duplicate", reason=reason))
+            if (owner := committed.get(owners[digest])) is not None:
+                remarks += _labels_lost(source, owner)
         else:
             todo.append(replace(source, source_id=digest))
     digests.save()
     # Those that were ingested from another folder are there, though not among the found.
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
     gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
-    return Plan(tuple(_items(todo)), tuple(settled), before, gone)
+    todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
+    return Plan(tuple(_items(todo)), tuple(settled), before, gone, tuple(remarks))
 
 
 def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
@@ -144,6 +157,43 @@ def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: In
         emotion=named.emotion,
         emotion_origin=named.emotion_origin,
     )
+
+
+def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
+    """Return a source with the labels that any of its copies has.
+
+    Where two contradict one another the label is unknown, and what each says is the source's reason.
+
+    Args:
+        source: the one that is ingested.
+        copies: all files of this content, itself among them, in any order.
+    """
+    findings, agreed = [], dict[str, str | None]()
+    for label, origin in _LABELS:
+        said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
+        values = sorted(set(said.values()))
+        if len(values) > 1:
+            places = ", ".join(f"{said[name]} ({name})" for name in sorted(said))
+            findings.append(f"its copies contradict one another, so {label} is unknown: {places}")
+        agreed[label] = values[0] if len(values) == 1 else None
+        origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
+        agreed[origin] = min(origins, default=None)
+    return replace(source, **agreed, reason="; ".join(findings) or None)  # type: ignore[arg-type]  # columns of texts
+
+
+def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:
+    """Return what a new copy says that the file whose faces are committed already does not.
+
+    Args:
+        copy: a file that was not there before.
+        owner: the committed row of `sources` of the same content.
+    """
+    return [
+        f"{copy.name} is a copy of {owner['path']}, whose faces have the {label} {owner[label] or 'unknown'} "
+        f"and not {getattr(copy, label)}; import that label, or begin anew with --overwrite"
+        for label, _ in _LABELS
+        if getattr(copy, label) not in (None, owner[label])
+    ]
 
 
 def _refuse_changed(source: Source, old: dict[str, Any], digest: str | None) -> None:

@@ -205,6 +205,8 @@ def _carry_out(
     if plan.before:
         report.note(f"{plan.before} files were done before; {total} to do")
     _note_gone(plan, report)
+    for remark in plan.remarks:
+        report.note(remark)
     done = 0
     counts = {"frames": 0, "faces": 0}
     workload = Workload.of(plan.items)

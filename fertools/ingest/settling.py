@@ -13,12 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fertools.faces.quality import Standard
 from fertools.ingest.keeping import Keeping
 from fertools.ingest.plan import Source
-from fertools.ingest.subjects import find_passing, name_subjects
+from fertools.ingest.subjects import find_passing, find_weak, name_subjects
 from fertools.ingest.surplus import BEYOND, find_surplus
 from fertools.manifests import store
 
+WEAK = "weak_track"
+"""The reason of a face whose track is short and never scores as a face surely does."""
 PASSING = "single_frame"
 """The reason of a face that was there for a single frame beside one that lasts."""
 
@@ -43,7 +46,7 @@ def settle(source: Source, faces: pa.Table, keeping: Keeping) -> pa.Table:
     faces = store.replace_columns(faces, {"status": status, "reason": column})
     if source.kind == "image":
         return settle_picture(source, faces, keeping.max_faces)
-    return settle_video(source, faces, keeping.max_faces, lasting=keeping.standard.lasting)
+    return settle_video(source, faces, keeping.max_faces, keeping.standard)
 
 
 def kept_none(faces: pa.Table) -> str | None:
@@ -83,21 +86,23 @@ def settle_picture(source: Source, faces: pa.Table, most: int | None) -> pa.Tabl
     return _name(faces, named, source.subject_origin)
 
 
-def settle_video(source: Source, faces: pa.Table, most: int | None, *, lasting: bool) -> pa.Table:
-    """Return the faces of a video with who they are, and those rejected that pass by or are too many.
+def settle_video(source: Source, faces: pa.Table, most: int | None, standard: Standard) -> pa.Table:
+    """Return the faces of a video with who they are, and those rejected that pass by, show too little or are too many.
 
     Args:
         source: the video.
         faces: rows of FACES.
         most: how many a frame may keep; None is any number.
-        lasting: whether what was there for a single frame beside a lasting face is rejected.
+        standard: what a track must reach.
     """
     frames, tracks = _numbers(faces, "frame_index"), _numbers(faces, "track_id")
     interpolated = np.asarray(faces["interpolated"].to_numpy(), np.bool_)
-    if lasting:
+    if standard.lasting:
         faces = _reject(faces, find_passing(frames, tracks, _kept(faces), interpolated), PASSING)
+    scores = np.asarray(faces["det_score"].to_numpy(), np.float32)
+    faces = _reject(faces, find_weak(tracks, scores, _kept(faces), interpolated, standard), WEAK)
     faces = _reject(faces, _beyond(faces, most), BEYOND)
-    return _name(faces, *name_subjects(source, frames, tracks, _kept(faces), interpolated))
+    return _name(faces, *name_subjects(source, frames, _numbers(faces, "shot_id"), tracks, _kept(faces), interpolated))
 
 
 def _beyond(faces: pa.Table, most: int | None) -> Mask:

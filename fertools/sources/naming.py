@@ -1,7 +1,8 @@
 """What a file's place says about whom it shows and what they express.
 
 A folder named by a word for an emotion (`joyful/`) labels what is in it. A folder named as a person
-(`subject-03/`, `p12/`) is that person. Where the names follow another rule, a regular expression says it.
+(`subject-03/`, `p12/`) is that person; where two folders around a file are (`P03/S1/`), one may be a session, so the
+caller must say which. Where the names follow another rule, a regular expression says it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class NamingRules:
 
     Attributes:
         lexicon: the words for emotions.
-        subject_from: `auto` (the nearest folder named as a person), `folder` (the folder that holds the file),
+        subject_from: `auto` (the folder named as a person), `folder` (the folder that holds the file),
             `none`, or a regular expression whose first group is the subject.
         emotion_from: `folder` (the nearest folder that the lexicon knows), `none`, or a regular expression
             whose first group is a word of the lexicon.
@@ -63,6 +64,9 @@ class NamingRules:
         Args:
             below: its path relative to the folder that was given.
             given: name of that folder; empty if it is to say nothing.
+
+        Raises:
+            InputError: `subject_from` is `auto`, and several folders are named as different people.
         """
         folders = [*reversed(below.parent.parts), given]
         subject, subject_origin = self._subject(below, folders)
@@ -76,6 +80,8 @@ class NamingRules:
             return (below.parent.as_posix(), "folder") if below.parent.name else (None, None)
         if self.subject_from == "auto":
             names = [name for name in folders if PERSON_FOLDER.fullmatch(name)]
+            if len(set(names)) > 1:
+                raise InputError(_several(below, next(name for name in names if name != names[0]), names[0]))
             return (names[0], "folder") if names else (None, None)
         subject = _group(self.subject_from, below)
         return (subject, "dataset") if subject else (None, None)
@@ -84,11 +90,31 @@ class NamingRules:
         if self.emotion_from == "none":
             return None, None
         if self.emotion_from == "folder":
-            labels = [label for name in folders if (label := self.lexicon.lookup(name))]
+            labels = [label for name in folders if (label := self.lexicon.lookup_folder(name))]
             return (labels[0], "folder") if labels else (None, None)
         word = _group(self.emotion_from, below)
         label = self.lexicon.lookup(word) if word else None
         return (label, "pattern") if label else (None, None)
+
+
+def _several(below: Path, outer: str, inner: str) -> str:
+    """Return what to say of a path with two folders that are named as different people."""
+    folders = below.parent.parts
+    if outer in folders:
+        choice = f"--subject-from '{_level(folders.index(outer))}' takes '{outer}'"
+    else:
+        # The name of the folder that was given is not in the path that a pattern sees.
+        choice = f"give the folder above '{outer}' to choose that"
+    return (
+        f"'{below.as_posix()}' lies in two folders that are named as people, '{outer}' and '{inner}'; say which is the "
+        f"person: {choice}, --subject-from '{_level(folders.index(inner))}' takes '{inner}'"
+    )
+
+
+def _level(depth: int) -> str:
+    """Return the pattern of the folder that has so many folders above it."""
+    above = ("", "[^/]+/")[depth] if depth < 2 else f"(?:[^/]+/){{{depth}}}"
+    return f"^{above}([^/]+)/"
 
 
 def _compile(option: str, rule: str, words: tuple[str, ...]) -> None:

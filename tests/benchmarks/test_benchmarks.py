@@ -85,3 +85,13 @@ def test_memory_is_watched_over_the_length_of_a_video(tmp_path: Path) -> None:
     resident_mb, anonymous_mb = map(float, lines[-1].split()[-2:])
     # Torch alone is more than this, and a number that is off by a thousand is more than this machine has.
     assert 80 < anonymous_mb < resident_mb < 4000
+
+
+def test_shot_detectors_are_compared_on_joined_clips(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+    face = np.asarray(cv2.resize(portrait, (192, 192), interpolation=cv2.INTER_AREA), np.uint8)
+    clips = [write_clip(tmp_path / name, [one] * 6) for name, one in (("a.mp4", face), ("b.mp4", face[::-1]))]
+    command = [sys.executable, str(FOLDER / "bench_shots.py"), "--clips", *map(str, clips), "--shots", "4"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "| joined clips | 24 | 3 | fertools | 1.000 | 1.000 | 0 |" in ended.stdout
+    assert "| joined clips, dark | 24 | 3 | fertools at first | - | 0.000 | 0 |" in ended.stdout

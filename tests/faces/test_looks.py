@@ -168,3 +168,35 @@ def test_colours_are_those_of_cie_lab() -> None:
     expected = cv2.cvtColor((rgb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
     assert np.abs(looks._lab(rgb) - expected).max() < 0.4
     np.testing.assert_allclose(looks._lab(np.full((1, 1, 3), 255, np.uint8)), [[[100, 0, 0]]], atol=1e-3)
+
+
+def test_who_takes_somebody_else_s_place_in_a_changed_picture_is_another(people: list[Person]) -> None:
+    def numbers(*cast: Person, changed: bool = True) -> tuple[list[int], list[bool]]:
+        tracker, found, replaced = Tracker(), [], []
+        for index, (picture, points) in enumerate(moment for one in cast for moment in one[:3]):
+            at_once = changed and index % 3 == 0
+            box = np.array([box_of(points)])
+            look = [partial(look_of, picture, points)]
+            found += tracker.update(index, index / 25, box, np.ones(1), look, changed=at_once)
+            replaced.append(tracker.replaced)
+        return found, replaced
+
+    first, second = people[0], people[1]
+    assert numbers(first, second, first) == (
+        [0, 0, 0, 1, 1, 1, 2, 2, 2],
+        [False, False, False, *[True, False, False] * 2],
+    )
+    # Who is there before and after has kept the place, whatever happened around them.
+    assert numbers(first, first) == ([0] * 6, [False] * 6)
+    assert numbers(first, second, changed=False)[0] == [0] * 6
+
+
+def test_a_changed_picture_ends_only_the_track_of_who_is_gone(people: list[Person]) -> None:
+    tracker = Tracker()
+    for index, cast in enumerate([(0, 1), (0, 1), (0, 2)]):
+        frame = np.concatenate([people[who][0][0] for who in cast], axis=1)
+        points = [people[who][0][1] + np.array([SIDE * place, 0]) for place, who in enumerate(cast)]
+        boxes, looks_ = np.array([box_of(five) for five in points]), [partial(look_of, frame, five) for five in points]
+        found = tracker.update(index, index / 25, boxes, np.ones(2), looks_, changed=index == 2)
+    assert found == [0, 2]
+    assert not tracker.replaced

@@ -7,22 +7,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fertools.faces.quality import STANDARDS
 from fertools.ingest.plan import Source
-from fertools.ingest.subjects import find_passing, name_subjects
+from fertools.ingest.subjects import find_passing, find_weak, name_subjects
 
 ID = "0123456789abcdef" * 2
 
 
 def _named(faces: str, subject: str | None, *, lasting: bool = True) -> list[str | None]:
-    """Name faces written as `frame:track`, with `-` before the rejected and `~` before the interpolated ones."""
+    """Name faces written as `frame:track`, with `-` before the rejected and `~` before the interpolated ones.
+
+    A `|` begins another shot.
+    """
     source = Source(ID, Path("a.mp4"), "a.mp4", "video", None, subject, "folder" if subject else None, None, None)
-    words = faces.split()
+    words = faces.replace("|", " ").split()
+    shots = np.array([shot for shot, part in enumerate(faces.split("|")) for _ in part.split()], np.int64)
     numbers = np.array([word.lstrip("-~").split(":") for word in words], np.int64).reshape(-1, 2)
     kept = np.array(["-" not in word for word in words], np.bool_)
     interpolated = np.array(["~" in word for word in words], np.bool_)
     if lasting:
         kept &= ~find_passing(numbers[:, 0], numbers[:, 1], kept, interpolated)
-    subjects, origin = name_subjects(source, numbers[:, 0], numbers[:, 1], kept, interpolated)
+    subjects, origin = name_subjects(source, numbers[:, 0], shots, numbers[:, 1], kept, interpolated)
     for name in filter(None, subjects):
         assert origin == ("folder" if name == subject else "video")
     # Every kept face has a subject, so that a split can place it.
@@ -40,6 +45,10 @@ VIDEO, T0, T1, T2 = f"v{ID[:12]}", f"v{ID[:12]}-t0", f"v{ID[:12]}-t1", f"v{ID[:1
         ("0:0 1:0 2:0", "p03", ["p03"] * 3),
         # One face lost and found again is one person.
         ("0:0 9:1", None, [VIDEO] * 2),
+        # Another shot may show somebody else, unless a folder says who it is; a false alarm there does not count.
+        ("0:0 1:0 | 2:1 3:1", None, [T0, T0, T1, T1]),
+        ("0:0 1:0 | 2:1 3:1", "p03", ["p03"] * 4),
+        ("0:0 1:0 | -2:1", None, [VIDEO] * 3),
         # Side by side they are two, whatever the folder says.
         ("0:0 0:1 1:0 1:1", "p03", [T0, T1] * 2),
         ("0:0 0:1 1:0 1:1 5:2", None, [T0, T1, T0, T1, T2]),
@@ -65,6 +74,34 @@ def test_a_face_of_one_frame_beside_a_lasting_one_is_passing() -> None:
     assert find_passing(frames, tracks, kept, nothing).tolist() == [False, False, True, False]
     # Being put between two others is no second sight of it.
     assert find_passing(frames[:3], tracks[:3], kept[:3], np.array([False, True, False])).tolist() == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("scores", "weak"),
+    [
+        ([0.93], True),
+        ([0.91, 0.95, 0.93, 0.9], True),
+        ([0.91, 0.995, 0.93, 0.9], False),
+        ([0.93] * 11, True),
+        ([0.93] * 12, False),
+        # No detector saw the faces of crops.
+        ([float("nan")], False),
+    ],
+)
+def test_a_short_track_that_is_never_surely_a_face_is_nobody(scores: list[float], weak: bool) -> None:
+    count = len(scores)
+    tracks, given = np.array([0] * count + [1]), np.array([*scores, 0.999], np.float32)
+    kept, nothing = np.ones(count + 1, np.bool_), np.zeros(count + 1, np.bool_)
+    found = find_weak(tracks, given, kept, nothing, STANDARDS["standard"])
+    assert found.tolist() == [weak] * count + [False]
+    assert not find_weak(tracks, given, kept, nothing, STANDARDS["keep-all"]).any()
+
+
+def test_a_rejected_or_interpolated_face_is_no_evidence() -> None:
+    tracks, scores = np.zeros(13, np.int64), np.full(13, 0.93, np.float32)
+    kept, interpolated = np.ones(13, np.bool_), np.zeros(13, np.bool_)
+    kept[0], interpolated[1], scores[:2] = False, True, (0.999, np.nan)
+    assert find_weak(tracks, scores, kept, interpolated, STANDARDS["standard"]).tolist() == [False, *[True] * 12]
 
 
 def test_where_all_is_kept_a_face_of_a_single_frame_is_a_subject_too() -> None:

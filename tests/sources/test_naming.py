@@ -23,6 +23,9 @@ LEXICON = load_lexicon()
         ("holiday/a.mp4", None),
         ("not happy/a.mp4", None),
         ("happy.mp4", None),
+        ("An/a.mp4", None),
+        ("su/a.mp4", None),
+        ("SUR/a.mp4", "surprise"),
     ],
 )
 def test_the_nearest_folder_that_is_an_emotion_labels(below: str, emotion: str | None) -> None:
@@ -73,13 +76,36 @@ def test_a_rule_that_cannot_be_is_refused(rule: str) -> None:
         ("a.mp4", "joyful", None, "happiness"),
         ("a.mp4", "p07", "p07", None),
         ("sad/a.mp4", "joyful", None, "sadness"),
-        ("p01/a.mp4", "p07", "p01", None),
+        ("p07/happy/a.mp4", "p07", "p07", "happiness"),
         ("a.mp4", "videos", None, None),
     ],
 )
 def test_the_given_folder_itself_counts_last(below: str, given: str, subject: str | None, emotion: str | None) -> None:
     named = NamingRules(LEXICON).read(Path(below), given)
     assert (named.subject, named.emotion) == (subject, emotion)
+
+
+@pytest.mark.parametrize(
+    ("below", "given", "rules"),
+    [
+        ("P03/S1/a.mp4", "videos", {"P03": "^([^/]+)/", "S1": "^[^/]+/([^/]+)/"}),
+        ("lab/P03/happy/S1/a.mp4", "", {"P03": "^[^/]+/([^/]+)/", "S1": "^(?:[^/]+/){3}([^/]+)/"}),
+        ("S1/a.mp4", "P03", {"S1": "^([^/]+)/"}),
+    ],
+)
+def test_two_folders_that_are_people_are_refused_with_what_to_say(
+    below: str, given: str, rules: dict[str, str]
+) -> None:
+    with pytest.raises(InputError, match="'P03' and 'S1'") as refused:
+        NamingRules(LEXICON).read(Path(below), given)
+    for name, rule in rules.items():
+        assert f"--subject-from '{rule}' takes '{name}'" in str(refused.value)
+        assert NamingRules(LEXICON, subject_from=rule).read(Path(below), given).subject == name
+
+
+def test_codes_belong_to_patterns() -> None:
+    rules = NamingRules(LEXICON, emotion_from="^([A-Z]{2})/")
+    assert [rules.read(Path(f"{code}/a.mp4")).emotion for code in ("AN", "SU", "XX")] == ["anger", "surprise", None]
 
 
 def test_the_given_folder_is_nobody_by_the_rule_of_folders() -> None:
