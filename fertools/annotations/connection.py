@@ -119,6 +119,8 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _told(error: sqlite3.Error, path: Path) -> FertoolsError:
+    if isinstance(error, sqlite3.IntegrityError):
+        return StorageError(f"cannot write {path}: {error}")
     name = getattr(error, "sqlite_errorname", "") or ""
     for kind, reason in _STORAGE.items():
         if name.startswith(kind):

@@ -364,7 +364,7 @@ NAME = identify("x/clip.mp4 0")
         ),
         ("csv", "a.csv", f"face_id,rater,valence\n{NAME},ann,0.1\n", "a.csv:2: valence without the other axis"),
         ("csv", "a.csv", "source,pts_s,emotion\nx/clip.mp4,-1,sad\n", "a.csv:2: pts_s '-1' is not a number of seconds"),
-        ("parquet", "a.parquet", "nonsense", "cannot read .* as Parquet"),
+        ("parquet", "a.parquet", "nonsense", "cannot be read as Parquet"),
         ("vhs", "a.vhs", "", "there is no format 'vhs'; formats are csv, parquet"),
     ],
 )

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fertools.core.errors import Interrupted, StorageError
+from fertools.core.errors import Interrupted, MachineError, StorageError
 from fertools.core.workspace import Workspace
 from fertools.ingest.extract import Extractor
 from fertools.ingest.run import IngestSummary, ingest
@@ -102,21 +102,27 @@ def _check(summary: IngestSummary, workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "error"),
+    ("broken", "error", "told"),
     [
-        (_break_opening, StorageError("the disk is full")),
-        (_break_opening, Interrupted("terminated")),
-        (_break_turning, KeyboardInterrupt()),
-        (_break_turning, MemoryError()),
-        (_break_cropping, OSError(errno.ENOSPC, "No space left on device")),
-        (_break_cropping, MemoryError()),
+        (_break_opening, StorageError("the disk is full"), StorageError),
+        (_break_opening, Interrupted("terminated"), Interrupted),
+        (_break_opening, OSError(errno.EMFILE, "Too many open files"), MachineError),
+        (_break_turning, KeyboardInterrupt(), KeyboardInterrupt),
+        (_break_turning, MemoryError(), MachineError),
+        (_break_cropping, OSError(errno.ENOSPC, "No space left on device"), StorageError),
+        (_break_cropping, MemoryError(), MachineError),
     ],
 )
 def test_what_is_no_fault_of_the_source_ends_the_work(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[..., None], error: BaseException
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: Callable[..., None],
+    error: BaseException,
+    told: type[BaseException],
 ) -> None:
     broken(monkeypatch, error)
-    with pytest.raises(type(error)):
+    with pytest.raises(told):
         ingest(Workspace.at(tmp_path), [folder / "bad.mp4"], OPTIONS)
 
 

@@ -142,7 +142,7 @@ def test_the_workspace_recipe_is_laid_over_the_shipped_one(tmp_path: Path) -> No
     [
         ("[key]\nlr = 1", "did you mean 'keys'"),
         ("[keys]\nlearning_rate = 1", "not a known key"),
-        ("keys = 3", "is not a table"),
+        ("keys = 3", "write a table"),
         ("[keys]\nlr = { valeu = 1 }", "did you mean 'value'"),
         ("[keys]\nlr = { note = 'x' }", "has no value"),
         ("[keys]\nlr = { value = 0.1, origin = 'Q' }", "origin 'Q'"),
