@@ -12,7 +12,6 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,6 +23,7 @@ from fertools.training.evaluation import Translator, pieces
 from fertools.training.finished import Finished, reopen_classifier
 from fertools.training.job import Job, build_system
 from fertools.training.metrics import concordance
+from fertools.training.networks.backbones import read_own_weights
 from fertools.training.systems.base import ClassifyingSystem, Target
 from fertools.training.systems.classifier import NETWORK
 from fertools.training.systems.classifier_recipe import ClassifierRecipe
@@ -62,7 +62,7 @@ def open_chooser(job: Job, translator: Translator, rows: NDArray[np.int64], name
         )
     system = cast(ClassifyingSystem, build_system(judge.resolved))
     network = system.networks[NETWORK].to(job.team.device).eval()
-    network.load_state_dict(load_file(judge.folder.weights_path))
+    network.load_state_dict(read_own_weights(judge.folder.weights_path))
     side = judge.recipe.image_size
 
     @torch.no_grad()

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fertools.core.errors import CheckFailed, InputError
@@ -21,7 +20,7 @@ from fertools.training.assessment.readings import Reader
 from fertools.training.data import Faces, Pixels
 from fertools.training.finished import Finished, reopen_classifier
 from fertools.training.job import build_system
-from fertools.training.networks.backbones import read_weights
+from fertools.training.networks.backbones import read_own_weights, read_weights
 from fertools.training.networks.facenet import build_facenet
 from fertools.training.networks.inception import build_inception
 from fertools.training.networks.readers import Reading, read_pictures
@@ -59,7 +58,7 @@ def open_judge(workspace: Workspace, name: str, translator: Finished[StarganReci
     path = judge.folder.weights_path
     system = cast(ClassifyingSystem, build_system(judge.resolved))
     network = system.networks[NETWORK].to(device).eval()
-    network.load_state_dict(load_file(path))
+    network.load_state_dict(read_own_weights(path))
     recipe = judge.recipe
     classes = judge.faces.classes if recipe.reads_emotion else ()
     trained = judge.faces.table.take(pa.array(judge.faces.rows("train")))

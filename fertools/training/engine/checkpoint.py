@@ -18,11 +18,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fertools.core import files
 from fertools.core.errors import InputError
+from fertools.core.sealed import check_whole, is_whole, write_sealed
 
 _RECORD = "fertools"
 """Key of the JSON record in the metadata."""
+ANEW = "put back a copy of it, or begin anew with --no-resume"
+"""What to do where nothing else that is whole can take a file's place."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     record = json.dumps({"iteration": checkpoint.iteration, **checkpoint.record})
     # Not the library's own writer: it says as text that a disk is full, and makes a file that only its owner can read.
-    files.write_bytes(path, save(dict(checkpoint.tensors), metadata={_RECORD: record}))
+    write_sealed(path, save(dict(checkpoint.tensors), metadata={_RECORD: record}))
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
@@ -79,20 +81,42 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.safetensors") if path.stem.isdigit())
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Return the checkpoint at `path`.
+def load_newest(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint in `folder`, None if there is none.
 
     Raises:
-        InputError: the file is not a checkpoint of fertools, or damaged.
+        InputError: it is damaged; the message names the newest that is whole, if there is one to go on from.
     """
+    damaged: list[Path] = []
+    for path in reversed(list_checkpoints(folder)):
+        if not is_whole(path):
+            damaged.append(path)
+            continue
+        if not damaged:
+            return load_checkpoint(path)
+        check_whole(damaged[0], f"remove {' and '.join(old.name for old in damaged)} to go on from {path.name}")
+    if damaged:
+        check_whole(damaged[0], ANEW)
+    return None
+
+
+def load_checkpoint(path: Path, way_out: str = ANEW) -> Checkpoint:
+    """Return the checkpoint at `path`.
+
+    Args:
+        path: of the file.
+        way_out: what to do if it cannot be used, for the message.
+
+    Raises:
+        InputError: the file is missing, damaged, or not a checkpoint of fertools.
+    """
+    check_whole(path, way_out)
     try:
         with safe_open(path, framework="pt", device="cpu") as stream:
             record = json.loads(stream.metadata()[_RECORD])
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a whole checkpoint ({error}); remove it to go on from the one before"
-        ) from error
+        raise InputError(f"{path} is not a checkpoint of this fertools ({error}); {way_out}") from error
     return Checkpoint(int(record.pop("iteration")), tensors, record)
 
 

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.progress import Reporter
+from fertools.core.sealed import check_whole
 from fertools.training.engine.average import MovingAverage
-from fertools.training.engine.checkpoint import list_checkpoints, load_checkpoint
+from fertools.training.engine.checkpoint import ANEW, best_path, load_newest
 from fertools.training.engine.display import Display
 from fertools.training.engine.faults import faults_told, repeatable
 from fertools.training.engine.feed import Feed
@@ -77,6 +78,7 @@ class Loop:
         waited_s: how long this call has waited for data.
 
     Raises:
+        InputError: the newest checkpoint, or the best state, is damaged.
         RecipeError: a batch cannot be dealt out evenly to processes and parts.
     """
 
@@ -114,8 +116,11 @@ class Loop:
             team,
         )
         self.iteration, self.best, self.waited_s = 0, Best(), 0.0
-        if saved := list_checkpoints(places.checkpoints):
-            self.iteration, self.best = self._state.restore(load_checkpoint(saved[-1]))
+        if (newest := load_newest(places.checkpoints)) is not None:
+            self.iteration, self.best = self._state.restore(newest)
+            if self.best.iteration:
+                # Now, and not after hours when it is wanted.
+                check_whole(best_path(places.checkpoints), ANEW)
         self._kept = self.iteration
         self._losses: dict[str, Tensor] = {}
 
@@ -130,8 +135,8 @@ class Loop:
     def take_best(self) -> int:
         """Put the weights that were best in validation, if there was one, into the networks; return their iteration."""
         if self.best.iteration:
-            self._state.restore_best()
-        return self.best.iteration or self.iteration
+            return self._state.restore_best()
+        return self.iteration
 
     @property
     def over(self) -> bool:

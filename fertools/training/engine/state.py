@@ -137,9 +137,11 @@ class RunState:
         """
         write_checkpoint(best_path(self._folder), Checkpoint(iteration, self._weights(), {"best": asdict(best)}))
 
-    def restore_best(self) -> None:
-        """Take over the weights that were the best."""
-        self._take_weights(load_checkpoint(best_path(self._folder)).tensors)
+    def restore_best(self) -> int:
+        """Take over the weights that were the best; return the iteration that they are of."""
+        best = load_checkpoint(best_path(self._folder))
+        self._take_weights(best.tensors)
+        return best.iteration
 
     def _weights(self) -> dict[str, Tensor]:
         return {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from fertools.core import files
-from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, StorageError
+from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, ResumeRefused, StorageError
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.experiments.graph import Task, audit, find_folds, list_tasks, needed_by
@@ -103,6 +103,7 @@ def run_experiment(
         RecipeError: the experiment's file, or a recipe, is wrong.
         CheckFailed: test faces have a part in training, and the experiment does not say so.
         ItemsFailed: some runs failed; the others are done.
+        ResumeRefused: runs of one step were trained on different faces or crops.
         Interrupted: stopped by a signal; what was done is kept.
     """
     report = report or Silent()
@@ -220,6 +221,8 @@ def _figures(
     replicates: int,
 ) -> dict[str, Any]:
     """Put the folds of each tested step together, and write their predictions and every figure."""
+    for step in experiment.steps.values():
+        _refuse_mixed(workspace, [task for task in tasks if task.step is step])
     whole: dict[str, Predictions] = {}
     for step in experiment.tested:
         parts = [read_predictions(_predictions_path(workspace, task)) for task in tasks if task.step is step]
@@ -261,6 +264,24 @@ def _figures(
     files.write_json(folder / "evaluation.json", figures)
     write_experiment_report(folder, figures)
     return figures
+
+
+def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
+    """Raise unless all runs of a step have seen the same faces and pixels; they may have been made weeks apart.
+
+    Raises:
+        ResumeRefused: two of them have not.
+    """
+    begun: dict[tuple[str, str | None], str] = {}
+    for task in tasks:
+        if (record := RunFolder(workspace.runs(task.step.system) / task.run).read()) is not None:
+            begun.setdefault((record["data"]["fingerprint"], record["data"].get("pixels")), task.run)
+    if len(begun) > 1:
+        first, second = list(begun.values())[:2]
+        raise ResumeRefused(
+            f"the runs {first} and {second} were trained on different faces, labels or crops, so that their folds make "
+            "no one figure; remove the folders of the older runs and run the experiment again"
+        )
 
 
 def _how_trained(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, Any] | None:

@@ -50,7 +50,7 @@ class Setting:
             values[:, :classes] = shares / shares.sum(axis=1, keepdims=True)
         self.told = dict(zip(names, values.astype(np.float64), strict=True))
         # A picture holds its own place in the list.
-        album = Album(names, lambda rows: rows[:, None, None, None])  # type: ignore[arg-type, return-value]
+        album = Album(names, names, lambda rows: rows[:, None, None, None])  # type: ignore[arg-type, return-value]
         reader = Reader(kind, "some/one", "d", about, width, lambda pictures: values[pictures.ravel()])
         complete_readings(self.root, reader, [album], Silent())
 
