@@ -38,7 +38,7 @@ def page_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "experiment":
         path.write_text(render_experiment(figures()), encoding="utf-8")
     else:
-        scores = score(invent(va=True), replicates=100)
+        scores = score(invent(va=True))
         path.write_text(render_predictions("run-" + "x" * 90, scores), encoding="utf-8")
     return path
 

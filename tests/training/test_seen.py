@@ -140,10 +140,10 @@ set = { epochs = 1 }
 """,
     )
     for fold in range(3):
-        run_experiment(workspace, "two", fold=fold, device="cpu", replicates=100)
+        run_experiment(workspace, "two", fold=fold, device="cpu")
     overwrite(workspace)
     with pytest.raises(ResumeRefused, match=r"two\.plain\.fold-0 and two\.plain\.fold-3 were trained on different"):
-        run_experiment(workspace, "two", fold=3, device="cpu", replicates=100)
+        run_experiment(workspace, "two", fold=3, device="cpu")
 
 
 def test_a_damaged_cache_of_pixels_is_written_anew(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from fertools.core.workspace import Workspace
 from fertools.training.experiments.graph import Task, audit, find_folds, list_tasks, needed_by
 from fertools.training.experiments.plan import Experiment, read_experiment
 from fertools.training.folder import RunFolder
-from fertools.training.measures.intervals import REPLICATES
 from fertools.training.predictions import (
     PREDICTIONS_NAME,
     Predictions,
@@ -80,7 +79,6 @@ def run_experiment(
     device: str = "auto",
     engine: Engine = "local",
     ray_address: str | None = None,
-    replicates: int = REPLICATES,
     report: Reporter | None = None,
     trainer: Trainer | None = None,
 ) -> ExperimentResult:
@@ -94,7 +92,6 @@ def run_experiment(
         device: as `fertools.train` takes it.
         engine: `local`, one run after another, or `ray`, over a cluster that sees the workspace by the same path.
         ray_address: of the cluster; None for one on this machine.
-        replicates: how often people are drawn anew for an interval.
         report: told of each run, and of progress in it.
         trainer: what carries out a run; None for `fertools.train`.
 
@@ -128,7 +125,7 @@ def run_experiment(
     if missing:
         report.note(f"{len(missing)} of {len(tested)} tested runs are left, the first: {missing[0].words}")
         return ExperimentResult(folder, False, len(tested), len(tested) - len(missing), {})
-    figures = _figures(workspace, experiment, folds, tasks, leaks, folder, replicates)
+    figures = _figures(workspace, experiment, folds, tasks, leaks, folder)
     return ExperimentResult(folder, True, len(tested), len(tested), figures)
 
 
@@ -218,7 +215,6 @@ def _figures(
     tasks: Sequence[Task],
     leaks: Sequence[str],
     folder: Path,
-    replicates: int,
 ) -> dict[str, Any]:
     """Put the folds of each tested step together, and write their predictions and every figure."""
     for step in experiment.steps.values():
@@ -228,7 +224,7 @@ def _figures(
         parts = [read_predictions(_predictions_path(workspace, task)) for task in tasks if task.step is step]
         whole[step.title] = join_predictions(parts)
         write_predictions(folder / step.name / PREDICTIONS_NAME, whole[step.title])
-    runs = {title: score(entry, replicates=replicates) for title, entry in whole.items()}
+    runs = {title: score(entry) for title, entry in whole.items()}
     classifying = {title: whole[title] for title in runs if "classification" in runs[title]}
     figures: dict[str, Any] = {
         "experiment": experiment.name,
@@ -255,7 +251,7 @@ def _figures(
             for step in experiment.steps.values()
         ],
         "runs": runs,
-        "comparisons": compare_all(classifying, replicates=replicates) if len(classifying) > 1 else [],
+        "comparisons": compare_all(classifying) if len(classifying) > 1 else [],
         "reported": [
             {**asdict(row), "ours": experiment.steps[row.step].title if row.step else None}
             for row in experiment.reported
