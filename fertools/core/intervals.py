@@ -98,8 +98,7 @@ def _ends(value: float, left_out: Floats, kind: Scale, factor: float) -> tuple[f
     if not inside:
         # At a bound there is no such scale.
         bare, bounded = np.positive, np.positive
-    centre, others = bare(np.float64(value)), bare(left_out)
-    count = len(left_out)
+    centre, others, count = float(bare(np.array([value]))[0]), bare(left_out), len(left_out)
     error = np.sqrt((count - 1) / count * ((others - others.mean()) ** 2).sum())
     low, high = bounded(np.array([centre - factor * error, centre + factor * error]))
     return max(float(low), least), min(float(high), most)

@@ -7,6 +7,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+from fertools.core import files
 from fertools.core.errors import InputError
 
 
@@ -20,9 +21,12 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
 
     Raises:
         InputError: another process holds the lock.
+        StorageError: the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
+    with contextlib.ExitStack() as stack:
+        with files.storage_told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = stack.enter_context(path.open("a"))
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

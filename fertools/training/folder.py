@@ -51,6 +51,11 @@ class RunFolder:
         return self.root / "metrics.jsonl"
 
     @property
+    def speed_path(self) -> Path:
+        """`speed.jsonl`: faces per second and memory, which no two runs have alike."""
+        return self.root / "speed.jsonl"
+
+    @property
     def checkpoints(self) -> Path:
         """`checkpoints/`: the newest states."""
         return self.root / "checkpoints"

@@ -118,7 +118,7 @@ def _digest_piece(pixels: Pixels) -> Digests:
 
 
 def _digest_face(face: Pixels) -> bytes:
-    return hashlib.blake2b(face, digest_size=DIGEST_BYTES).digest()
+    return hashlib.blake2b(np.ascontiguousarray(face).data, digest_size=DIGEST_BYTES).digest()
 
 
 def _digest(workspace: Workspace, faces: Faces) -> str:

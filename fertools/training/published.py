@@ -21,6 +21,11 @@ TERMS = {
     "val/uar_and_ccc": "Mean of the next two, which chooses the best state.",
     "val/uar": "Unweighted mean of the classes' recalls, of people kept for validation.",
     "val/ccc": "Mean CCC of valence and arousal, of people kept for validation.",
+    "val/accuracy": "Share of right decisions, of people kept for validation.",
+    "val/macro_f1": "Mean F1 of the classes, of people kept for validation.",
+    "val/ccc_valence": "CCC of valence, of people kept for validation.",
+    "val/ccc_arousal": "CCC of arousal, of people kept for validation.",
+    "val/read_as_asked": "Share of made faces of validation people that the judge reads as what was asked for.",
 }
 """What a reader is told of each term of a loss, in the order of the charts."""
 

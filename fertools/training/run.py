@@ -91,7 +91,7 @@ def train(
         CheckFailed: a person is on both sides of the split, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
         Interrupted: stopped by a signal; the state is saved.
-        StorageError: the disk is full; the last checkpoint is intact.
+        StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
 
     Example:
         >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")  # doctest: +SKIP
@@ -108,7 +108,8 @@ def train(
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.
-    with locking.exclusive(folder.lock_path, "training") if team.is_first else contextlib.nullcontext():
+    lock = locking.exclusive(folder.lock_path, "training") if team.is_first else contextlib.nullcontext()
+    with lock, files.storage_told(folder.root):
         if team.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()
@@ -148,7 +149,7 @@ def _carry_out(job: Job) -> int:
     else:
         done = _TASKS[find_system(resolved.system).kind](job)
     if job.team.is_first:
-        write_report(job.folder, job.record)
+        write_report(job.folder, job.record, job.workspace)
         job.record["finished"] = True
         job.write()
     return done

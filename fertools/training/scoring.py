@@ -164,7 +164,9 @@ def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any]) -> dict
 
     sums = group_sums(codes, np.concatenate([cells, losses], axis=1))
     names = [*_DECISIONS, "nll", "brier"]
-    scales: list[Scale] = [*("share",) * len(_DECISIONS), "positive", "positive", *("share",) * classes]
+    scales: list[Scale] = ["share" for _ in _DECISIONS]
+    scales += ["positive", "positive"]
+    scales += ["share" for _ in range(classes)]
     ends = [as_ends(found) for found in over_groups(sums, statistic, scales)]
     return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
 

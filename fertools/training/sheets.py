@@ -175,8 +175,9 @@ def _beside_the_paper(figures: Mapping[str, Any]) -> Iterable[Sheet]:
             cells.append(with_reach(ours[name]["folds"]) if name in ours else MISSING)
         rows.append((row["method"], *cells))
     head = ("", *(f"{MEASURES[name]}, {whose}" for name in named for whose in ("paper", "ours")))
+    paper = f"Paper: {figures['source']}. " if figures["source"] else ""
     note = (
-        f"Paper: {figures['source']}. Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
+        f"{paper}Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
         "of this workspace, which may be others than the paper's."
     )
     yield Sheet("The paper's numbers beside ours", head, tuple(rows), note)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save, save_file
 
 from fertools.core.errors import InputError
 from fertools.core.sealed import SEAL, check_whole, is_sealed, is_whole, write_sealed
 
-WEIGHTS = {"one": np.arange(12, dtype=np.float32).reshape(3, 4), "two": np.zeros(5, np.int64)}
+WEIGHTS: dict[str, NDArray[Any]] = {"one": np.arange(12, dtype=np.float32).reshape(3, 4), "two": np.zeros(5, np.int64)}
 
 
 @pytest.fixture

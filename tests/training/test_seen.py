@@ -37,7 +37,7 @@ def overwrite(workspace: Workspace, count: int = 28) -> list[str]:
 class Stopped(Silent):
     """Ends a run after its first iterations."""
 
-    def advance(self, done: int) -> None:
+    def advance(self, done: int, **counts: int) -> None:
         if done > 3:
             raise Interrupted("stopped")
 

@@ -87,7 +87,7 @@ def assess(
             complete_readings(root, reader, _albums(workspace, translator, table, with_training), report)
     for judge in recipes:
         train_on_made(workspace, translator, judge, chosen, report)
-    write_report(translator.folder, translator.record)
+    write_report(translator.folder, translator.record, workspace)
 
 
 def _albums(workspace: Workspace, translator: Finished[StarganRecipe], table: pa.Table, training: int) -> list[Album]:

@@ -40,6 +40,11 @@ class Places:
     checkpoints: Path
     journal: Path
 
+    @property
+    def speed(self) -> Path:
+        """The file beside the journal that says how fast the run went."""
+        return self.journal.with_name("speed.jsonl")
+
 
 @dataclass(frozen=True)
 class Best:

@@ -8,10 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from fertools.core import files
 from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, ResumeRefused, StorageError
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.training.drawn import count_drawn
+from fertools.training.engine.journal import read_journal
 from fertools.training.experiments.graph import Task, audit, find_folds, list_tasks, needed_by
 from fertools.training.experiments.plan import Experiment, read_experiment
 from fertools.training.folder import RunFolder
@@ -28,6 +34,8 @@ from fertools.training.rivals import compare_all
 from fertools.training.scoring import score
 
 Engine = Literal["local", "ray"]
+_MOST_POINTS = 150
+"""Of a curve in a report, about."""
 
 
 class Trainer(Protocol):
@@ -231,6 +239,7 @@ def _figures(
         "title": experiment.title,
         "source": experiment.source,
         "about": experiment.about,
+        "drawn": _count_drawn(workspace, whole.values()),
         "protocol": {
             "kind": experiment.protocol,
             "folds": list(folds),
@@ -247,6 +256,7 @@ def _figures(
                 "tested": step.tested,
                 "runs": [task.run for task in tasks if task.step is step],
                 "trained": _how_trained(workspace, [task for task in tasks if task.step is step]),
+                "curves": _curves(workspace, [task for task in tasks if task.step is step]),
             }
             for step in experiment.steps.values()
         ],
@@ -278,6 +288,25 @@ def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
             f"the runs {first} and {second} were trained on different faces, labels or crops, so that their folds make "
             "no one figure; remove the folders of the older runs and run the experiment again"
         )
+
+
+def _count_drawn(workspace: Workspace, tested: Iterable[Predictions]) -> int:
+    """Return how many of the tested faces are of people who do not exist."""
+    names = {name for entry in tested for name in entry.table["face_id"].to_pylist()}
+    table = store.read_faces(workspace, ("face_id", "source_id"))
+    return count_drawn(workspace, table.filter(pc.is_in(table["face_id"], value_set=pa.array(sorted(names)))))
+
+
+def _curves(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Return the loss and what chose the best state over time, by its name and by run, thinned for a chart."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for task in tasks:
+        entries = read_journal(RunFolder(workspace.runs(task.step.system) / task.run).journal_path)
+        names = dict.fromkeys(name for entry in entries for name in entry)
+        for name in [*(name for name in names if name == "loss"), *[n for n in names if n.startswith("val/")][:1]]:
+            points = [(entry["iteration"], entry[name]) for entry in entries if name in entry]
+            found.setdefault(name, {})[task.words] = points[:: max(1, len(points) // _MOST_POINTS)]
+    return found
 
 
 def _how_trained(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, Any] | None:
