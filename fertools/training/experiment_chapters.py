@@ -113,7 +113,7 @@ def _curves(step: Mapping[str, Any]) -> Iterator[str]:
     """Yield the runs of a step over one another: the loss, and what chose the best state."""
     charts = [
         f"<div><h3><code>{escape(name)}</code></h3>{overlaid_chart(name, 'iteration', runs)}"
-        f"<p>{escape(TERMS.get(name, ''))} A thin line is one of {len(runs)} runs, the thick one their mean.</p></div>"
+        f"<p>{escape(TERMS.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
         for name, runs in step.get("curves", {}).items()
     ]
     if charts:

@@ -33,7 +33,7 @@ figcaption, small, .note { font-size: .88rem; }
 .charts.tables { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
 .charts h3 { margin: 0; } .charts > div { min-width: 0; }
 .charts p { font-size: .88rem; margin: .2rem 0 0; color: var(--quiet); }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: 1rem; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)); gap: 1rem; }
 .gallery figure { margin: 0; } .gallery b { color: var(--ink); }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; margin: 1.5rem 0; }
 .facts div { border: 1px solid var(--rule); border-radius: .4rem; padding: .7rem .9rem; }

@@ -49,6 +49,7 @@ def figures(leaky: str = "") -> dict[str, object]:
                 "tested": True,
                 "runs": ["a", "b"],
                 "trained": made_up_record("classifier"),
+                "curves": {"val/uar": {"fold <0>": [(1, 0.2), (2, 0.3)], "fold 1": [(1, 0.3), (2, 0.5)]}},
             }
         ],
         "runs": {name: score(run) for name, run in runs.items()},
@@ -167,6 +168,28 @@ def test_the_paragraph_says_how_a_model_was_trained(
 def test_a_system_without_words_of_its_own_is_told_by_its_source() -> None:
     record = made_up_record("svm") | {"system": "new"}
     assert "M was trained for 1,234 iterations, after: A Source." in write_methods({}, trained={"M": record})[0]
+
+
+def test_runs_of_a_step_lie_over_one_another() -> None:
+    page = render_experiment(figures())
+    assert "Ours &lt;1&gt;: its runs over one another" in page
+    assert "<title>fold &lt;0&gt;</title>" in page
+    assert page.count('class="run"') == 2
+
+
+@pytest.mark.parametrize(
+    ("drawn", "words"), [(168, "These people are drawn and do not exist"), (9, "9 of these 168 faces are drawn")]
+)
+def test_an_experiment_on_drawn_people_says_so(drawn: int, words: str) -> None:
+    assert "drawn and do not exist" not in render_experiment(figures())
+    assert words in render_experiment(figures() | {"drawn": drawn})
+
+
+def test_a_source_that_is_not_given_is_not_named() -> None:
+    assert "Paper: Somebody (2020)." in render_experiment(figures())
+    page = render_experiment(figures() | {"source": ""})
+    assert "Paper: ." not in page
+    assert "Ours: mean over folds" in page
 
 
 def test_choices_of_each_step_are_in_an_experiments_page() -> None:

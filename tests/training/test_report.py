@@ -152,7 +152,7 @@ def test_what_chose_the_best_state_is_drawn(record: dict[str, Any]) -> None:
     journal = [{"iteration": step, "loss": 1 / step, "val/uar": step / 9, "val/new": 0.5} for step in (1, 2, 3)]
     page = Page(render_run(record | {"used_iteration": 2}, journal, []))
     assert [attributes["aria-label"] for attributes in page.all("svg")] == ["val/uar", "val/new", "loss"]
-    assert "By val/uar, on people who are neither trained on nor held out." in page.text
+    assert "on people who are neither trained on nor held out" in page.text
     assert "after 2 iterations" in page.text
     assert "At the state that is used: 0.2222." in page.text
     assert len([line for line in page.all("line") if line.get("class") == "chance"]) == 2

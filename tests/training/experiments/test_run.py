@@ -9,6 +9,8 @@ import pytest
 
 from fertools.core.errors import InputError, Interrupted, ItemsFailed
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.training.drawn import MARKS
 from fertools.training.experiments.run import run_experiment
 from fertools.training.found import known_runs
 from fertools.training.predictions import read_predictions
@@ -16,6 +18,7 @@ from fertools.training.scoring import score
 from fertools.training.sheets import experiment_sheets
 from tests.training.blobs import write_blobs
 from tests.training.experiments.protocols import TWO_STEPS, Guesser, write_experiment
+from tests.training.test_drawn import write_sources
 
 
 @pytest.fixture
@@ -46,6 +49,28 @@ def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None
         f"{result.figures['runs']['Tuned']['classification']['measures']['accuracy']['folds']['mean']:.3f} ± "
     )
     assert beside.rows[1] == ("Another", "0.500", "–", "–", "–")
+
+
+def test_figures_say_how_many_faces_are_drawn_and_how_runs_went(workspace: Workspace) -> None:
+    (workspace.root / "drawn").mkdir()
+    for name in MARKS:
+        (workspace.root / "drawn" / name).touch()
+    sources = sorted(set(store.read_faces(workspace)["source_id"].to_pylist()))
+    write_sources(workspace, dict.fromkeys(sources[:3], "drawn/clip.mp4") | dict.fromkeys(sources[3:], "clip.mp4"))
+    for fold in range(4):
+        journal = workspace.runs("classifier") / f"two.plain.fold-{fold}/metrics.jsonl"
+        journal.parent.mkdir(parents=True)
+        lines = [f'{{"iteration": {step}, "loss": {1 / step}, "val/uar": 0.5}}' for step in range(1, 400)]
+        journal.write_text("\n".join(lines))
+    result = run_experiment(workspace, "two", trainer=Guesser())
+    assert result.figures["drawn"] == 3
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "3 of these 28 faces are drawn" in page
+    curves = result.figures["steps"][0]["curves"]
+    assert list(curves) == ["loss", "val/uar"]
+    assert list(curves["loss"]) == [f"plain, fold {fold}" for fold in range(4)]
+    assert 100 < len(curves["loss"]["plain, fold 0"]) < 300
+    assert "Plain: its runs over one another" in page
 
 
 def test_fold_by_fold_is_the_same_as_all_at_once(
