@@ -87,17 +87,15 @@ def load_newest(folder: Path) -> Checkpoint | None:
     Raises:
         InputError: it is damaged; the message names the newest that is whole, if there is one to go on from.
     """
-    damaged: list[Path] = []
-    for path in reversed(list_checkpoints(folder)):
-        if not is_whole(path):
-            damaged.append(path)
-            continue
-        if not damaged:
-            return load_checkpoint(path)
-        check_whole(damaged[0], f"remove {' and '.join(old.name for old in damaged)} to go on from {path.name}")
-    if damaged:
-        check_whole(damaged[0], ANEW)
-    return None
+    if not (paths := list_checkpoints(folder)):
+        return None
+    whole = next((path for path in reversed(paths) if is_whole(path)), None)
+    if whole is None:
+        return load_checkpoint(paths[-1])
+    if whole == paths[-1]:
+        return _read(whole, ANEW)
+    damaged = " and ".join(path.name for path in reversed(paths) if path > whole)
+    return load_checkpoint(paths[-1], f"remove {damaged} to go on from {whole.name}")
 
 
 def load_checkpoint(path: Path, way_out: str = ANEW) -> Checkpoint:
@@ -111,6 +109,10 @@ def load_checkpoint(path: Path, way_out: str = ANEW) -> Checkpoint:
         InputError: the file is missing, damaged, or not a checkpoint of fertools.
     """
     check_whole(path, way_out)
+    return _read(path, way_out)
+
+
+def _read(path: Path, way_out: str) -> Checkpoint:
     try:
         with safe_open(path, framework="pt", device="cpu") as stream:
             record = json.loads(stream.metadata()[_RECORD])
