@@ -1,7 +1,6 @@
-"""How far raters agree: over all, per pair and per rater, with bootstrap intervals over videos.
+"""How far raters agree: over all, per pair and per rater, with intervals over videos.
 
-Everything here is computed from sums per video (`estimators`), so a thousand bootstrap samples cost one pass over the
-items and a product of two matrices.
+Everything here is computed from sums per video (`estimators`), so that intervals cost one pass over the items.
 """
 
 from __future__ import annotations
@@ -31,15 +30,16 @@ from fertools.annotations.estimators import (
 )
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
-from fertools.annotations.resampling import interval_of, resample_sums, sum_by_group
 from fertools.annotations.worst import worst_faces, worst_videos
 from fertools.core.errors import InputError
+from fertools.core.intervals import FEW_GROUPS, FEWEST_GROUPS, Scale, over_groups
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 
 Floats = npt.NDArray[np.float64]
 
-REPLICATES = 1000
+_SCALES: dict[str, Scale] = {"ccc": "correlation", "pcc": "correlation", "same": "share"}
+"""Between which bounds measures lie; the others have no lower one."""
 MEASURES = ("ccc", "pcc", *ICC_NAMES, "alpha")
 """Measures of an axis; the emotion has `alpha` and `same`, the share of pairs that named the same."""
 
@@ -54,7 +54,7 @@ class Estimate:
         who: `all`, `anna & ben`, or `anna`.
         measure: of MEASURES, or `same`.
         value: None where it is undefined.
-        low: lower end of the 95 % interval; None where there is one video, or it is undefined.
+        low: lower end of the 95 % interval; None with fewer than five videos, or where it is undefined.
         high: upper end.
         items: how many items it rests on.
     """
@@ -75,9 +75,7 @@ class Agreement:
 
     Attributes:
         raters: whose answers.
-        videos: how many sources the bootstrap drew from, by what the estimates are about.
-        replicates: bootstrap samples.
-        seed: of the bootstrap.
+        videos: how many sources there are, by what the estimates are about.
         estimates: over all raters first, then pairs, then raters.
         worst: items on which raters differ most, the worst first; see `fertools.annotations.worst`.
         consistency: per rater, how the calibration set was answered again; see `fertools.annotations.consistency`.
@@ -87,8 +85,6 @@ class Agreement:
 
     raters: tuple[str, ...]
     videos: dict[str, int]
-    replicates: int
-    seed: int
     estimates: list[Estimate]
     worst: list[dict[str, Any]]
     consistency: list[dict[str, Any]]
@@ -100,8 +96,6 @@ def measure_agreement(
     workspace: Workspace,
     *,
     raters: Sequence[str] = (),
-    replicates: int = REPLICATES,
-    seed: int = 0,
     worst: int = 20,
 ) -> Agreement:
     """Return how far the raters of a workspace agree.
@@ -109,15 +103,13 @@ def measure_agreement(
     Args:
         workspace: whose log of ratings.
         raters: whose answers; empty for all.
-        replicates: bootstrap samples of videos; 0 for no intervals.
-        seed: of the bootstrap.
         worst: how many of the worst items to name.
 
     Raises:
         InputError: there is no log, a rater is unknown, fewer than two raters answered, or no item was answered by two.
     """
-    if replicates < 0 or worst < 0:
-        raise InputError("the numbers of bootstrap samples and of worst items cannot be below 0")
+    if worst < 0:
+        raise InputError("the number of worst items cannot be below 0")
     with RatingLog(workspace.ratings_log, existing=True) as log:
         table = answers(log, workspace)
         chosen = choose_raters(table, raters)
@@ -127,16 +119,16 @@ def measure_agreement(
                 f"agreement needs the answers of two raters or more, and {who} answered in {workspace.ratings_log}; "
                 "let another rate the same faces with `fertools annotate --va`"
             )
-        consistency, anchoring = measure_consistency(table, chosen), measure_anchoring(log, table, chosen, seed)
+        consistency, anchoring = measure_consistency(table, chosen), measure_anchoring(log, table, chosen)
     faces, traces = face_ratings(table, chosen), trace_ratings(table, chosen)
     parts = {"faces": faces, "traces": traces, "trace differences": first_differences(traces)}
     estimates: list[Estimate] = []
     videos: dict[str, int] = {}
     for about, ratings in parts.items():
-        found = axis_estimates(about, ratings, replicates, seed)
+        found = axis_estimates(about, ratings)
         videos |= {about: len(ratings.starts)} if found else {}
         estimates += found
-    named = emotion_estimates(faces, replicates, seed)
+    named = emotion_estimates(faces)
     videos |= {"emotion": len(faces.starts)} if named else {}
     estimates += named
     if not estimates:
@@ -144,15 +136,13 @@ def measure_agreement(
             f"no face and no frame was answered by two of {', '.join(chosen)}, so there is nothing to compare; "
             "raise the share that all get with `fertools annotate --va --overlap 0.2`, or let them rate on"
         )
-    notes = _notes(estimates, videos, replicates)
+    notes = _notes(estimates, videos)
     differing = [*worst_faces(faces, worst), *worst_videos(traces, worst)]
     paths = dict(zip(*store.read_sources(workspace, ("source_id", "path")).to_pydict().values(), strict=True))
     differing = [{**one, "source": paths.get(one["source_id"])} for one in differing]
     return Agreement(
         chosen,
         videos,
-        replicates,
-        seed,
         estimates,
         differing,
         consistency,
@@ -161,7 +151,7 @@ def measure_agreement(
     )
 
 
-def axis_estimates(about: str, ratings: Ratings, replicates: int, seed: int) -> list[Estimate]:
+def axis_estimates(about: str, ratings: Ratings) -> list[Estimate]:
     """Return CCC, PCC, ICC and interval alpha of both axes; empty if no item has two values.
 
     CCC and PCC over all are means over the pairs; those of a rater are with the mean of the others. ICC is over the
@@ -172,11 +162,11 @@ def axis_estimates(about: str, ratings: Ratings, replicates: int, seed: int) -> 
         values = ratings.by_axis[axis]
         given = np.isfinite(values)
         if len(values) and (given.sum(axis=1) > 1).any():
-            found += _one_axis(about, axis, ratings, values - values[given].mean(), replicates, seed)
+            found += _one_axis(about, axis, ratings, values - values[given].mean())
     return sorted(found, key=_rank)
 
 
-def _one_axis(about: str, axis: str, ratings: Ratings, values: Floats, replicates: int, seed: int) -> list[Estimate]:
+def _one_axis(about: str, axis: str, ratings: Ratings, values: Floats) -> list[Estimate]:
     raters, starts = ratings.raters, ratings.starts
     pairs = list(itertools.combinations(range(len(raters)), 2))
     rivals = [(values[:, one], values[:, other]) for one, other in pairs]
@@ -201,10 +191,15 @@ def _one_axis(about: str, axis: str, ratings: Ratings, values: Floats, replicate
     who = [f"{raters[one]} & {raters[other]}" for one, other in pairs] + list(raters)
     common = [int(total[PAIR_SUMS * number]) for number in range(len(rivals))]
     keys += [(name, measure, count) for measure in ("ccc", "pcc") for name, count in zip(who, common, strict=True)]
-    return _estimates(about, axis, keys, table, evaluate, replicates, seed)
+    return _estimates(about, axis, keys, table, evaluate)
 
 
-def emotion_estimates(ratings: Ratings, replicates: int, seed: int) -> list[Estimate]:
+def sum_by_group(terms: Floats, starts: npt.NDArray[np.int64]) -> Floats:
+    """Return the sums of (n, s) terms over runs of rows that begin at `starts`, (g, s)."""
+    return np.asarray(np.add.reduceat(terms, starts, axis=0), np.float64)
+
+
+def emotion_estimates(ratings: Ratings) -> list[Estimate]:
     """Return nominal alpha and the share of equal names, over all, per pair and per rater; empty without overlap."""
     codes, raters = ratings.emotion, ratings.raters
     if not len(codes) or not ((codes >= 0).sum(axis=1) > 1).any():
@@ -230,7 +225,7 @@ def emotion_estimates(ratings: Ratings, replicates: int, seed: int) -> list[Esti
     keys = [(name, measure, count) for measure in ("alpha", "same") for name, count in zip(who, common, strict=True)]
     others = [sum(common[1 + n] for n, pair in enumerate(pairs) if one in pair) for one in range(len(raters))]
     keys += [(rater, "same", count) for rater, count in zip(raters, others, strict=True)]
-    found = _estimates("emotion", "emotion", keys, table, evaluate, replicates, seed)
+    found = _estimates("emotion", "emotion", keys, table, evaluate)
     return sorted(found, key=_rank)
 
 
@@ -240,18 +235,21 @@ def _estimates(
     keys: list[tuple[str, str, int]],
     table: Floats,
     evaluate: Callable[[Floats], Floats],
-    replicates: int,
-    seed: int,
 ) -> list[Estimate]:
     values = evaluate(table.sum(axis=0))
-    low = high = np.full(len(keys), np.nan)
-    if replicates and len(table) > 1:
-        # Both axes and all kinds of items draw the same videos.
-        low, high = interval_of(evaluate(resample_sums(table, replicates, np.random.default_rng(seed))))
-    numbers = [[None if np.isnan(one) else float(one) for one in column] for column in (values, low, high)]
+    intervals = over_groups(table, evaluate, [_SCALES.get(measure, "reliability") for _, measure, _ in keys])
     return [
-        Estimate(about, axis, who, measure, value, bottom, top, count)
-        for (who, measure, count), value, bottom, top in zip(keys, *numbers, strict=True)
+        Estimate(
+            about,
+            axis,
+            who,
+            measure,
+            None if np.isnan(value) else float(value),
+            ends.low if ends else None,
+            ends.high if ends else None,
+            count,
+        )
+        for (who, measure, count), value, ends in zip(keys, values, intervals, strict=True)
     ]
 
 
@@ -276,12 +274,15 @@ def _mean(values: Floats) -> Floats:
     return mean
 
 
-def _notes(estimates: list[Estimate], videos: dict[str, int], replicates: int) -> list[str]:
+def _notes(estimates: list[Estimate], videos: dict[str, int]) -> list[str]:
     notes = []
     for about in videos:
         own = [one for one in estimates if one.about == about and one.who == "all"]
-        if replicates and videos[about] < 2:
-            notes.append(f"{about}: one video, so there is nothing to draw from and no interval")
+        if videos[about] < FEWEST_GROUPS:
+            count = "one video" if videos[about] == 1 else f"{videos[about]} videos"
+            notes.append(f"{about}: {count}, and an interval needs {FEWEST_GROUPS} or more")
+        elif videos[about] < FEW_GROUPS:
+            notes.append(f"{about}: intervals from {videos[about]} videos are rough; with {FEW_GROUPS} they are not")
         if any(one.measure in ICC_NAMES and one.items < 2 for one in own):
             notes.append(
                 f"{about}: fewer than two items were rated by all, which ICC needs; name raters who share more"

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from fertools.annotations.estimators import concordance, correlation
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES
-from fertools.annotations.resampling import interval_of
+from fertools.core.intervals import FEWEST_GROUPS, LEVEL
 
-REPLICATES = 1000
+Floats = npt.NDArray[np.float64]
 
 
 def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[s
     return found
 
 
-def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str], seed: int) -> list[dict[str, Any]]:
+def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
     """Return how much nearer answers lie to a pre-mark that was shown than to one that was kept back.
 
     A pull above 0 whose interval leaves out 0 says that the pre-mark, and not only the face, was answered.
@@ -64,12 +64,12 @@ def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str], 
         log: where the pre-marks are.
         answers: rows of `fertools.annotations.answers.ANSWERS`.
         raters: whose.
-        seed: of the bootstrap over faces.
 
     Returns:
         For all raters together (`rater` is `all`) and per rater with answers of both kinds: `shown` and `hidden`
         (how many), `distance_shown` and `distance_hidden` (mean distance in the plane), `pull` (the latter less the
-        former), its 95 % interval `low` and `high`, and `accepted` (share of the shown that was accepted as it was).
+        former), its 95 % interval `low` and `high` (None with fewer than five of a kind), and `accepted` (share of the
+        shown that was accepted as it was).
     """
     seen = _premarks(log)
     table = answers.filter(pc.and_(pc.equal(answers["kind"], "face"), pc.is_valid(answers["premark"])))
@@ -85,8 +85,7 @@ def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str], 
         near, far = (own.loc[own["premark"] == kind, "distance"].to_numpy(np.float64) for kind in ("shown", "hidden"))
         if not len(near) or not len(far):
             continue
-        rng = np.random.default_rng(seed)
-        low, high = interval_of(_resampled_mean(far, rng) - _resampled_mean(near, rng))
+        low, high = _difference_ends(far, near)
         found.append(
             {
                 "rater": rater,
@@ -95,8 +94,8 @@ def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str], 
                 "distance_shown": float(near.mean()),
                 "distance_hidden": float(far.mean()),
                 "pull": float(far.mean() - near.mean()),
-                "low": _number(float(low)),
-                "high": _number(float(high)),
+                "low": low,
+                "high": high,
                 "accepted": float(shown["accepted"].mean()),
             }
         )
@@ -115,9 +114,14 @@ def _premarks(log: RatingLog) -> pd.DataFrame:
     return table.drop_duplicates(names[:3], keep="last")
 
 
-def _resampled_mean(values: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Return means of bootstrap samples; (REPLICATES,)."""
-    return np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(REPLICATES)])
+def _difference_ends(first: Floats, second: Floats) -> tuple[float | None, float | None]:
+    """Return Welch's interval of a difference of means; None where a side has too few or does not vary."""
+    from scipy import stats
+
+    if min(len(first), len(second)) < FEWEST_GROUPS or not (np.ptp(first) or np.ptp(second)):
+        return None, None
+    ends = stats.ttest_ind(first, second, equal_var=False).confidence_interval(LEVEL)
+    return float(ends.low), float(ends.high)
 
 
 def _number(value: float) -> float | None:

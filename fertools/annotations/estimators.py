@@ -1,6 +1,6 @@
 """Measures of agreement between raters, each a function of sums over items.
 
-Sums add up over videos, so one pass over the items serves the value itself and every bootstrap sample of videos. Nan is
+Sums add up over videos, so one pass over the items serves the value itself and its interval over videos. Nan is
 a value that was not given. What is undefined (no item in common, no variance at all) is nan, never 0 or 1.
 
 Sources:

@@ -29,26 +29,17 @@ MEASURES = {
 @click.command("agreement")
 @workspace_option
 @click.option("--rater", "raters", multiple=True, metavar="NAME", help="Only these; may be given several times.")
-@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Samples of videos; 0 for no intervals.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--worst", type=int, default=10, show_default=True, help="How many of the worst items to name.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all estimates there.")
 @click.option("--overwrite", is_flag=True, help="With --csv: replace a file that is there.")
 @json_option
 def command(
-    folder: Path,
-    raters: tuple[str, ...],
-    bootstrap: int,
-    seed: int,
-    worst: int,
-    csv_path: Path | None,
-    overwrite: bool,
-    as_json: bool,
+    folder: Path, raters: tuple[str, ...], worst: int, csv_path: Path | None, overwrite: bool, as_json: bool
 ) -> int:
     """Say how far raters agree: CCC, PCC, ICC(2,1), ICC(2,k), ICC(3,k) and Krippendorff's alpha.
 
-    Over all raters, per pair and per rater (with the mean of the others), each with the 95 % interval of a bootstrap
-    over videos; of traces also on the differences from frame to frame. Then the items on which raters differ most, how
+    Over all raters, per pair and per rater (with the mean of the others), each with its 95 % interval over
+    videos; of traces also on the differences from frame to frame. Then the items on which raters differ most, how
     the calibration faces were answered again, and how far pre-marks drew the answers.
     """
     from dataclasses import asdict
@@ -56,7 +47,7 @@ def command(
     from fertools.annotations.agreement import measure_agreement
     from fertools.core.outputs import write_outputs
 
-    found = measure_agreement(open_workspace(folder), raters=raters, replicates=bootstrap, seed=seed, worst=worst)
+    found = measure_agreement(open_workspace(folder), raters=raters, worst=worst)
     if csv_path is not None:
         write_outputs({csv_path: _as_csv(found.estimates)}, csv_path.parent, overwrite=overwrite)
     if as_json:

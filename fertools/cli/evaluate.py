@@ -21,8 +21,7 @@ _FORMS = ("text", "markdown", "latex")
 @workspace_option
 @wait_option
 @click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True, help="Of the tables.")
-@click.option("--replicates", type=click.IntRange(100), default=2000, show_default=True, help="Draws of people anew.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these draws.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the subsets for KID.")
 @click.option("--judge", "judges", multiple=True, metavar="RUN", help="Classifier that reads made faces.")
 @click.option("--features", default="", metavar="WEIGHTS", help="Of Inception, for FID and KID: name or path.")
 @click.option("--identity", default="", metavar="WEIGHTS", help="Of facenet, for whom made faces show: name or path.")
@@ -33,7 +32,6 @@ def command(
     runs: tuple[str, ...],
     folder: Path,
     form: Form,
-    replicates: int,
     seed: int,
     judges: tuple[str, ...],
     features: str,
@@ -62,7 +60,7 @@ def command(
         networks = {"judges": judges, "features": features, "identity": identity, "gan_train": gan_train}
         with Progress("evaluate", "steps") as report:
             assess_runs(workspace, runs, **networks, device=device, report=report)
-    found = evaluate_runs(workspace, runs, replicates=replicates, seed=seed)
+    found = evaluate_runs(workspace, runs, seed=seed)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
         return 0

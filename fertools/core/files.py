@@ -126,6 +126,21 @@ def append(file: IO[bytes], content: Any, folder: Path, alignment: int) -> int:
     return start
 
 
+@contextlib.contextmanager
+def storage_told(path: Path) -> Iterator[None]:
+    """Turn an error of the system into one that says why `path` cannot be written, where that is why.
+
+    Raises:
+        StorageError: the disk is full or read-only, or the place is not this user's.
+    """
+    try:
+        yield
+    except OSError as error:
+        if storage_reason(error) is None:
+            raise
+        raise storage_error(error, path) from error
+
+
 def storage_error(error: OSError, path: Path) -> OSError | StorageError:
     """Return the error to raise: one that says what is wrong with the place, or else `error` itself."""
     if (reason := storage_reason(error)) is None:

@@ -26,6 +26,7 @@ from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.hashing import hash_bytes
+from fertools.core.sealed import check_whole, is_sealed, write_sealed
 
 NETWORKS = ("pnet", "rnet", "onet")
 
@@ -158,7 +159,7 @@ def save_weights(path: Path, weights: CascadeWeights) -> None:
         for key, value in getattr(weights, network).items()
     }
     if path.suffix == ".safetensors":
-        files.write_bytes(path, safetensors.save(arrays))
+        write_sealed(path, safetensors.save(arrays))
     else:
         with files.replacing(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
@@ -186,6 +187,8 @@ def _file(path: Path) -> CascadeWeights:
     if not path.is_file():
         raise InputError(f"there is no file of weights {path}")
     with reading(path, "cannot be read as weights", "see save_weights for what it should hold"):
+        if path.suffix == ".safetensors" and is_sealed(path):
+            check_whole(path, "put back a copy of it, or write it again by save_weights")
         arrays = _FILES[path.suffix](path)
     networks: dict[str, dict[str, Floats]] = {network: {} for network in NETWORKS}
     for name, value in arrays.items():

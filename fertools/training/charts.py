@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ _BINS = 150
 Floats = NDArray[np.float64]
 
 
-def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float]) -> str:
+def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float], *, mark: float | None = None) -> str:
     """Return an SVG element with one line and both axes.
 
     Args:
@@ -25,6 +25,7 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
         x_label: words under the horizontal axis.
         xs: ascending numbers, one or more.
         ys: as many finite numbers.
+        mark: where a vertical line stands; None for nowhere.
     """
     x, y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
     centres, means, lows, highs = _binned(x, y)
@@ -38,10 +39,41 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
         outline = _points(np.r_[across, across[::-1]], np.r_[top, bottom[::-1]])
         band = f'<polygon class="band" points="{outline}"/>'
     line = _points(across, _scale(means, y_range, _HEIGHT - _BOTTOM, _TOP))
+    if mark is not None:
+        place = float(_scale(np.array([mark]), x_range, _LEFT, _WIDTH - _RIGHT)[0])
+        band += f'<line class="chance" x1="{place:.1f}" x2="{place:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title, quote=True)}">'
         f"{_y_axis(y_ticks, y_range)}{_x_axis(x_ticks, x_range, x_label)}{band}"
         f'<polyline class="line" points="{line}"/></svg>'
+    )
+
+
+def overlaid_chart(title: str, x_label: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """Return an SVG element with a thin line per curve on common axes, and their mean where all have the same places.
+
+    Args:
+        title: what a screen reader says; the caller writes a heading.
+        x_label: words under the horizontal axis.
+        curves: by name pairs of x and y, x ascending; a pointer on a line shows its name.
+    """
+    arrays = {name: np.asarray(points, np.float64) for name, points in curves.items()}
+    every = np.concatenate(list(arrays.values()))
+    x_ticks, y_ticks = ticks(0.0, float(every[:, 0].max())), ticks(float(every[:, 1].min()), float(every[:, 1].max()))
+    x_range, y_range = (0.0, x_ticks[-1]), (y_ticks[0], y_ticks[-1])
+
+    def drawn(points: Floats, kind: str, name: str) -> str:
+        across = _scale(points[:, 0], x_range, _LEFT, _WIDTH - _RIGHT)
+        line = _points(across, _scale(points[:, 1], y_range, _HEIGHT - _BOTTOM, _TOP))
+        return f'<polyline class="{kind}" points="{line}"><title>{html.escape(name)}</title></polyline>'
+
+    lines = [drawn(points, "run", name) for name, points in arrays.items()]
+    first = next(iter(arrays.values()))
+    if all(np.array_equal(points[:, 0], first[:, 0]) for points in arrays.values()):
+        lines.append(drawn(np.mean(list(arrays.values()), axis=0), "line", "mean"))
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title, quote=True)}">'
+        f"{_y_axis(y_ticks, y_range)}{_x_axis(x_ticks, x_range, x_label)}{''.join(lines)}</svg>"
     )
 
 

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import nn
 
-from fertools.core import files
+from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_file
+from fertools.core.sealed import write_sealed
 from fertools.manifests import nested
 from fertools.training.balance import weigh_faces
 from fertools.training.data import Faces, Side
 from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.feed import Feed
 from fertools.training.engine.loop import Hooks, Measures
+from fertools.training.folder import SAME_OR_ANEW
 from fertools.training.job import Job, build_system, make_feed, make_loop, run_loop
 from fertools.training.measures.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 from fertools.training.metrics import concordance
@@ -90,7 +92,7 @@ def train_classifier(job: Job) -> int:
     )
     system = cast(ClassifyingSystem, build_system(job.choice.resolved))
     if recipe.pretrained:
-        job.record["pretrained"] = _take_pretrained(job, system.networks[NETWORK], recipe.pretrained)
+        _take_pretrained(job, system.networks[NETWORK], recipe.pretrained)
     loop = make_loop(job, recipe, system, feed)
     begun = loop.iteration
     reader = Reader(system, loop.network(NETWORK), feed, loop.autocast)
@@ -138,7 +140,7 @@ def _conclude(job: Job, reader: Reader) -> None:
     """Write the weights and what the network says of validation and held-out faces."""
     job.report.note(f"reading {len(job.faces.rows('test'))} held-out faces")
     weights = {name: value.detach().cpu().contiguous() for name, value in reader.network.state_dict().items()}
-    files.write_bytes(job.folder.weights_path, save(weights))
+    write_sealed(job.folder.weights_path, save(weights))
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := job.faces.rows(side)):
@@ -174,9 +176,19 @@ def _measured(faces: Faces, rows: NDArray[np.int64], shares: Floats, points: Flo
     return told
 
 
-def _take_pretrained(job: Job, network: nn.Module, wanted: str) -> dict[str, str | bool]:
-    """Put weights from elsewhere into a network, and return what they are."""
+def _take_pretrained(job: Job, network: nn.Module, wanted: str) -> None:
+    """Put weights from elsewhere into a network, and write down what they are.
+
+    Raises:
+        ResumeRefused: the run was begun with others.
+    """
     path = find_weights(wanted, job.workspace)
+    digest = hash_file(path)
+    if (begun := job.record.get("pretrained", {}).get("digest", digest)) != digest:
+        raise ResumeRefused(
+            f"{path} holds other weights than those that the run '{job.record['run']}' was begun with ({begun[:8]}, "
+            f"now {digest[:8]}); {SAME_OR_ANEW}"
+        )
     with_head = load_weights(network, read_weights(path), str(path))
     job.report.note(f"begins with the weights of {path}{'' if with_head else ', but for the last layer'}")
-    return {"name": wanted, "file": path.name, "digest": hash_file(path), "head": with_head}
+    job.record["pretrained"] = {"name": wanted, "file": path.name, "digest": digest, "head": with_head}

@@ -33,6 +33,8 @@ Pixels = NDArray[np.uint8]
 
 _MEANING = ("face_id", "path", "emotion", "valence", "arousal", "subject_id", "fold", "split", "weight")
 """What a run depends on: a change in one of these makes it another run."""
+_RANGES = {"valence": (-1.0, 1.0), "arousal": (-1.0, 1.0), "weight": (0.0, np.inf)}
+"""Between which numbers a column has to be, where it is not null."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ def select_faces(
         seed: breaks ties in choosing these people.
 
     Raises:
-        InputError: no manifest, no faces, no split, no labels, a single class, an empty side, or too few people
-            for a validation part; the message says what to do.
+        InputError: no manifest, no faces, no split, no labels, a single class, an empty side, too few people for a
+            validation part, or a label or weight that is no number in its range; the message says what to do.
         CheckFailed: a person is on both sides.
     """
     classes = tuple(classes)
@@ -131,6 +133,7 @@ def select_faces(
     if not len(table):
         raise InputError(f"{workspace.manifest} has no kept {modality} faces with crops; ingest some first")
     table = _with_a_side(workspace, table)
+    _refuse_wrong_numbers(workspace, table)
     if needs_emotion:
         table = _with_emotion(table, classes)
     if needs_va:
@@ -188,6 +191,19 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
             f"no face of {workspace.manifest} is in a fold or split; run `fertools split --folds 10` first"
         )
     return table
+
+
+def _refuse_wrong_numbers(workspace: Workspace, table: pa.Table) -> None:
+    """Raise if a label or a weight cannot be learned from: one NaN makes every weight of a network NaN."""
+    for name, (least, most) in _RANGES.items():
+        values = np.asarray(pc.fill_null(table[name], 0.0).to_numpy(), np.float64)
+        wrong = np.flatnonzero(~((values >= least) & (values <= most) & np.isfinite(values)))
+        if len(wrong):
+            face, value = table["face_id"][int(wrong[0])].as_py(), values[wrong[0]]
+            raise InputError(
+                f"{name} of {len(wrong):,} faces in {workspace.manifest} is no number from {least:g} to {most:g}, the "
+                f"first {value:g} of face {face}; correct that column, or make it null where nothing is known"
+            )
 
 
 def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:

@@ -11,22 +11,18 @@ from fertools.training.assessment.scores import score_translations
 from fertools.training.assessment.side_by_side import set_side_by_side
 from fertools.training.assessment.translations import TRANSLATIONS_NAME
 from fertools.training.found import find_run, name_run
-from fertools.training.measures.intervals import REPLICATES
 from fertools.training.predictions import PREDICTIONS_NAME, read_predictions
 from fertools.training.rivals import compare_all
 from fertools.training.scoring import score
 
 
-def evaluate_runs(
-    workspace: Workspace, names: Sequence[str], *, replicates: int = REPLICATES, seed: int = 0
-) -> dict[str, Any]:
+def evaluate_runs(workspace: Workspace, names: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
     """Return the figures of runs, and of several that classify, how every two of them differ.
 
     Args:
         workspace: whose runs.
         names: as `fertools.training.found.find_run` takes them.
-        replicates: how often people are drawn anew for an interval.
-        seed: of these draws.
+        seed: of the subsets of the kernel distance.
 
     Returns:
         `runs`, by name what `fertools.training.scoring.score` gives, or for one that makes faces `translation` with
@@ -49,12 +45,12 @@ def evaluate_runs(
     runs, predictions = {}, {}
     for name, folder in folders.items():
         if (folder / TRANSLATIONS_NAME).is_file():
-            runs[name] = {"translation": score_translations(folder, replicates=replicates, seed=seed)}
+            runs[name] = {"translation": score_translations(folder, seed=seed)}
             continue
         predictions[name] = read_predictions(folder / PREDICTIONS_NAME)
-        runs[name] = score(predictions[name], replicates=replicates, seed=seed)
+        runs[name] = score(predictions[name])
     classifying = {name: entry for name, entry in predictions.items() if "classification" in runs[name]}
-    comparisons = compare_all(classifying, replicates=replicates, seed=seed) if len(classifying) > 1 else []
+    comparisons = compare_all(classifying) if len(classifying) > 1 else []
     making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}
     beside = set_side_by_side(making) if len(making) > 1 else None
     return {"runs": runs, "comparisons": comparisons, "translators": beside}

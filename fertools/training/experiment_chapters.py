@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fertools.training.chapters import method_rows, run_chapters
+from fertools.training.charts import overlaid_chart
 from fertools.training.figures import interval_chart
 from fertools.training.page import escape, fact_boxes, folded, sheet_table, table
+from fertools.training.published import TERMS
 from fertools.training.recipe import write_value
 from fertools.training.run_chapters import choices_chapter
 from fertools.training.scoring import MEASURES
@@ -30,6 +32,12 @@ def protocol_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f'<div class="warn"><b>Test faces have a part in training: {escape(protocol["leaky"])}</b> These numbers '
             f"say nothing about people whom a model has never seen.<ul>{leaks}</ul></div>"
+        )
+    if drawn := figures.get("drawn"):
+        whose = "These people are" if drawn == scores["faces"] else f"{drawn:,} of these {scores['faces']:,} faces are"
+        yield (
+            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
+            "No number here says anything about people.</p>"
         )
     facts = [
         ("protocol", protocol["kind"]),
@@ -95,5 +103,19 @@ def steps_chapter(figures: Mapping[str, Any]) -> Iterable[str]:
         "from, its losses and its own report.</p>"
     )
     for step in figures["steps"]:
+        yield from _curves(step)
+    for step in figures["steps"]:
         if trained := step["trained"]:
             yield from folded(f"{step['title']}: choices not fixed by the paper", choices_chapter(trained["recipe"]))
+
+
+def _curves(step: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the runs of a step over one another: the loss, and what chose the best state."""
+    charts = [
+        f"<div><h3><code>{escape(name)}</code></h3>{overlaid_chart(name, 'iteration', runs)}"
+        f"<p>{escape(TERMS.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
+        for name, runs in step.get("curves", {}).items()
+    ]
+    if charts:
+        yield f"<h3>{escape(step['title'])}: its runs over one another</h3>"
+        yield f'<div class="charts">{"".join(charts)}</div>'

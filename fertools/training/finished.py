@@ -12,6 +12,7 @@ from fertools.training.faces_of import faces_of
 from fertools.training.folder import RunFolder
 from fertools.training.recipe import Origin, Recipe, Resolved, nearest
 from fertools.training.record import Record
+from fertools.training.seen import refuse_other_pixels
 from fertools.training.systems.classifier_recipe import ClassifierRecipe
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
@@ -52,8 +53,8 @@ def reopen_translator(workspace: Workspace, name: str) -> Finished[StarganRecipe
 
     Raises:
         InputError: there is no such run, it is not finished, or it makes no faces.
-        ResumeRefused: the faces, labels or folds are not those that it was trained on, or it is of a version of
-            fertools with other keys.
+        ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
+            of fertools with other keys.
     """
     record = _read(workspace, name)
     if record["kind"] != "translator":
@@ -70,8 +71,8 @@ def reopen_classifier(workspace: Workspace, name: str) -> Finished[ClassifierRec
 
     Raises:
         InputError: there is no such run, it is not finished, or it is no network that reads faces.
-        ResumeRefused: the faces, labels or folds are not those that it was trained on, or it is of a version of
-            fertools with other keys.
+        ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
+            of fertools with other keys.
     """
     record = _read(workspace, name)
     if record["system"] != "classifier":
@@ -104,4 +105,6 @@ def _reopen(workspace: Workspace, name: str, record: Record, kind: type[Kept]) -
             f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "
             "train it again"
         )
-    return Finished(name, RunFolder(workspace.root / "training" / name), record, recipe, faces)
+    folder = RunFolder(workspace.root / "training" / name)
+    refuse_other_pixels(workspace, faces, folder, record, "put them back, or train it again")
+    return Finished(name, folder, record, recipe, faces)

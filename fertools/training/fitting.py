@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from fertools.core import files
+from fertools.core.sealed import write_sealed
 from fertools.training.balance import number_people
 from fertools.training.classifying import measure, predict_side
 from fertools.training.data import Side
@@ -46,7 +46,7 @@ def train_baseline(job: Job) -> int:
     job.report.note(f"fitting to {len(training)} faces of {features.shape[1]} features each")
     machine = fit_machine(features[training], job.faces.emotions[training], people, len(job.faces.classes), recipe)
     named = {"fertools": json.dumps({"classes": job.faces.classes, "features": recipe.features})}
-    files.write_bytes(job.folder.weights_path, save(asdict(machine), metadata=named))
+    write_sealed(job.folder.weights_path, save(asdict(machine), metadata=named))
     job.record["parameters"] = {"machine": int(machine.weights.size + machine.bias.size)}
     test: Side = "test"
     shares = machine.probabilities(features[job.faces.rows(test)])

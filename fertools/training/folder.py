@@ -18,6 +18,9 @@ from fertools.training.data import Side
 from fertools.training.predictions import PREDICTIONS_NAME
 from fertools.training.record import Record
 
+SAME_OR_ANEW = "give the same again, another --run NAME, or begin anew with --no-resume"
+"""What to do where a run was begun with something else."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -40,9 +43,19 @@ class RunFolder:
         return self.root / "recipe.toml"
 
     @property
+    def pixels_path(self) -> Path:
+        """`pixels.npy`: a digest of each face's pixels, NxB uint8 in the order of `face_id`."""
+        return self.root / "pixels.npy"
+
+    @property
     def journal_path(self) -> Path:
         """`metrics.jsonl`: the losses."""
         return self.root / "metrics.jsonl"
+
+    @property
+    def speed_path(self) -> Path:
+        """`speed.jsonl`: faces per second and memory, which no two runs have alike."""
+        return self.root / "speed.jsonl"
 
     @property
     def checkpoints(self) -> Path:
@@ -149,11 +162,11 @@ def refuse_another_run(old: Record, new: Record) -> None:
     Raises:
         ResumeRefused: a key of the recipe or the faces differ; the message names the first difference.
     """
-    way_out = "give the same again, another --run NAME, or begin anew with --no-resume"
     for name, entry in new["recipe"].items():
         was, now = old["recipe"].get(name, {}).get("value"), entry["value"]
         if was != now:
-            raise ResumeRefused(f"the run '{old['run']}' was begun with {name} = {was}, now it is {now}; {way_out}")
+            begun = f"the run '{old['run']}' was begun with {name} = {was}"
+            raise ResumeRefused(f"{begun}, now it is {now}; {SAME_OR_ANEW}")
     if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since the run '{old['run']}' was begun; give another "

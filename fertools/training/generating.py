@@ -125,7 +125,8 @@ def _trained(run: Finished[StarganRecipe]) -> TranslatingSystem:
     if not (saved := list_checkpoints(run.folder.checkpoints)):
         raise InputError(f"{run.folder.checkpoints} has no checkpoint; train the run again with --no-resume")
     path = best_path(run.folder.checkpoints) if run.recipe.judge else saved[-1]
-    tensors, used = load_checkpoint(path).tensors, system.averaged[0]
+    way_out = "put back a copy of it, or train the run again with --no-resume"
+    tensors, used = load_checkpoint(path, way_out).tensors, system.averaged[0]
     prefix = "averages" if run.recipe.ema else "networks"
     with reading(path, "does not hold the weights of this run", "train it again with --no-resume"):
         system.networks[used].load_state_dict(below(f"{prefix}/{used}/", tensors))

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fertools import __version__
-from fertools.training.measures.intervals import REPLICATES
+from fertools.core.intervals import FEWEST_GROUPS
 from fertools.training.training_words import TRAINING_REFERENCES, describe_training
 
 REFERENCES = {
     **TRAINING_REFERENCES,
-    "bootstrap": "Efron, B. (1979). Bootstrap methods: another look at the jackknife. Annals of Statistics 7, 1-26.",
+    "jackknife": "Tukey, J. W. (1958). Bias and confidence in not-quite large samples. Annals of Mathematical "
+    "Statistics 29, 614.",
     "calibration": "Guo, C., Pleiss, G., Sun, Y., Weinberger, K. (2017). On calibration of modern neural networks. "
     "ICML.",
     "ccc": "Lin, L. (1989). A concordance correlation coefficient to evaluate reproducibility. Biometrics 45, 255-268.",
@@ -57,7 +58,7 @@ def _evaluation(
     """Return sentences on how predictions were parted, measured and compared, and the keys of their references."""
     scores = next(iter(runs.values()))
     sentences = [_parting(scores, protocol)]
-    cited = ["bootstrap"]
+    cited = ["jackknife"]
     if leaky:
         sentences.append(f"This protocol is not free of leaks: {leaky.rstrip('.')}.")
     if any("classification" in entry for entry in runs.values()):
@@ -77,8 +78,8 @@ def _evaluation(
     if len(scores["folds"]) > 1:
         sentences.append("Means over folds are given with the 95 % interval of Student's t over folds.")
     sentences.append(
-        f"Figures over all test faces have 95 % percentile intervals from {REPLICATES:,} bootstrap samples of subjects "
-        "(Efron, 1979)."
+        "Figures over all test faces have 95 % intervals from the jackknife over subjects with Student's t (Tukey, "
+        f"1958), none with fewer than {FEWEST_GROUPS} subjects."
     )
     if compared:
         cited += ["mcnemar", "corrected", "holm"]

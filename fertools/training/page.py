@@ -33,6 +33,8 @@ figcaption, small, .note { font-size: .88rem; }
 .charts.tables { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
 .charts h3 { margin: 0; } .charts > div { min-width: 0; }
 .charts p { font-size: .88rem; margin: .2rem 0 0; color: var(--quiet); }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)); gap: 1rem; }
+.gallery figure { margin: 0; } .gallery b { color: var(--ink); }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; margin: 1.5rem 0; }
 .facts div { border: 1px solid var(--rule); border-radius: .4rem; padding: .7rem .9rem; }
 .facts b { display: block; font-size: 1.25rem; }
@@ -41,6 +43,7 @@ svg text { font: 11px system-ui, "Liberation Sans", sans-serif; fill: var(--quie
 svg text.name { font-size: 12px; fill: var(--ink); }
 .rule { stroke: var(--faint); } .axis { stroke: var(--quiet); stroke-width: 1; }
 .line { fill: none; stroke: var(--line); stroke-width: 1.8; stroke-linejoin: round; }
+.run { fill: none; stroke: var(--line); stroke-width: 1; opacity: .45; }
 .others { fill: none; stroke: var(--other); stroke-width: .8; opacity: .6; }
 .chance { stroke: var(--quiet); stroke-dasharray: 4 4; fill: none; }
 .band, .bar { fill: var(--line); } .band { opacity: .15; } .bar { opacity: .35; }

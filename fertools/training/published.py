@@ -18,9 +18,14 @@ TERMS = {
     "loss": "What is minimised.",
     "loss_emotion": "Cross-entropy of the expressions; guessing among seven gives 1.946.",
     "loss_va": "Loss of valence and arousal: 1 - CCC of the batch, or the squared error.",
-    "val/uar_and_ccc": "Mean of the next two, which chooses the best state.",
+    "val/uar_and_ccc": "Mean of UAR and CCC, of people kept for validation.",
     "val/uar": "Unweighted mean of the classes' recalls, of people kept for validation.",
     "val/ccc": "Mean CCC of valence and arousal, of people kept for validation.",
+    "val/accuracy": "Share of right decisions, of people kept for validation.",
+    "val/macro_f1": "Mean F1 of the classes, of people kept for validation.",
+    "val/ccc_valence": "CCC of valence, of people kept for validation.",
+    "val/ccc_arousal": "CCC of arousal, of people kept for validation.",
+    "val/read_as_asked": "Share of made faces of validation people that the judge reads as what was asked for.",
 }
 """What a reader is told of each term of a loss, in the order of the charts."""
 

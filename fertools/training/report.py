@@ -13,9 +13,11 @@ from typing import Any
 
 from fertools.core import files
 from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
 from fertools.training.assessment.chapter import translation_chapter
 from fertools.training.chapters import run_chapters
 from fertools.training.engine.journal import Entry, read_journal
+from fertools.training.errors_chapter import errors_chapter
 from fertools.training.experiment_chapters import protocol_chapter, results_chapter, steps_chapter
 from fertools.training.folder import RunFolder
 from fertools.training.methods import write_methods
@@ -24,6 +26,7 @@ from fertools.training.predictions import read_predictions
 from fertools.training.record import Record
 from fertools.training.run_chapters import (
     choices_chapter,
+    course_chapter,
     data_chapter,
     losses_chapter,
     machine_chapter,
@@ -31,6 +34,7 @@ from fertools.training.run_chapters import (
     own_head_chapter,
     samples_chapter,
     summary_chapter,
+    validation_chapter,
 )
 from fertools.training.scoring import Scores, score
 
@@ -38,12 +42,13 @@ _OLDER_GRIDS = 4
 """Sample grids shown beside the last one."""
 
 
-def write_report(folder: RunFolder, record: Record) -> None:
+def write_report(folder: RunFolder, record: Record, workspace: Workspace | None = None) -> None:
     """Write the page about a run.
 
     Args:
         folder: of the run; its journal, sample grids, predictions and translations are read.
         record: the content of `run.json`, with results.
+        workspace: whose crops are shown where a classifier errs; None for no such pictures.
     """
     page = render_run(
         record,
@@ -51,6 +56,8 @@ def write_report(folder: RunFolder, record: Record) -> None:
         _grids(folder),
         made=translation_chapter(folder.root),
         scores=_scores(folder),
+        speed=read_journal(folder.speed_path),
+        errors=errors_chapter(workspace, folder.predictions_path()) if workspace else (),
     )
     files.write_text(folder.report_path, page)
 
@@ -81,6 +88,8 @@ def render_run(
     *,
     made: Iterable[str] = (),
     scores: Scores | None = None,
+    speed: Sequence[Entry] = (),
+    errors: Iterable[str] = (),
 ) -> str:
     """Return the page about a run as HTML.
 
@@ -90,6 +99,8 @@ def render_run(
         grids: iteration and PNG of sample grids, oldest first; the last one is shown large.
         made: what `translation_chapter` gives of a run that makes faces.
         scores: what `fertools.training.scoring.score` gives of a run that predicts.
+        speed: what was logged of throughput and memory.
+        errors: what `errors_chapter` gives of a run that predicts.
     """
     runs = {} if scores is None else {"this run": scores}
     return _page(
@@ -97,9 +108,12 @@ def render_run(
         summary_chapter(record),
         samples_chapter(record, grids),
         chain.from_iterable(run_chapters(name, entry) for name, entry in runs.items()),
+        errors,
         made,
         own_head_chapter(record["results"]),
+        validation_chapter(record, journal),
         losses_chapter(record, journal),
+        course_chapter(journal, speed),
         networks_chapter(record),
         data_chapter(record),
         ["<h2>Choices not fixed by the paper</h2>"],

@@ -33,7 +33,7 @@ def report_on(workspace: Workspace, name: str) -> Path:
     if (record := run.read()) is not None:
         if not record["finished"]:
             raise InputError(f"the run '{name}' is not finished; go on with it by the command that began it")
-        write_report(run, record)
+        write_report(run, record, workspace)
         return run.report_path
     folder = find_run(workspace, name)
     scores = score(read_predictions(folder / PREDICTIONS_NAME))

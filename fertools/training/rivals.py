@@ -12,29 +12,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.errors import InputError
+from fertools.core.intervals import over_groups
 from fertools.training.measures.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 from fertools.training.measures.comparison import corrected_paired_test, holm, mcnemar
-from fertools.training.measures.intervals import REPLICATES, Floats, as_ends, group_sums, over_groups
+from fertools.training.measures.intervals import Floats, as_ends, group_sums
 from fertools.training.predictions import Predictions
 
 _MEASURES = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
 
 
-def compare_all(
-    runs: Mapping[str, Predictions], *, replicates: int = REPLICATES, seed: int = 0
-) -> list[dict[str, Any]]:
+def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     """Return `compare` of every two of several runs, p-values corrected for there being so many (`p_holm`).
 
     Args:
         runs: by name, at least two.
-        replicates: how often people are drawn anew.
-        seed: of these draws.
 
     Raises:
         InputError: two of them have no face in common that both classify.
     """
     found = [
-        {"first": first, "second": second} | compare(runs[first], runs[second], replicates=replicates, seed=seed)
+        {"first": first, "second": second} | compare(runs[first], runs[second])
         for first, second in combinations(runs, 2)
     ]
     for entry, p in zip(found, holm([entry["mcnemar"]["p"] for entry in found]), strict=True):
@@ -47,19 +44,17 @@ def compare_all(
     return found
 
 
-def compare(first: Predictions, second: Predictions, *, replicates: int = REPLICATES, seed: int = 0) -> dict[str, Any]:
+def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
     """Return how two runs differ on the faces that both have classified.
 
     Args:
         first: of one run.
         second: of the other; a face must have the same label and fold in both.
-        replicates: how often people are drawn anew.
-        seed: of these draws.
 
     Returns:
         `faces`, those in common; `left_out`, those that only one of them has; `mcnemar` on these faces; and for each of
         accuracy, balanced accuracy and macro F1 `measures` with `difference` (first minus second, pooled), `people`
-        (ends of its interval from drawing people anew), and `folds` (the corrected paired test, None with one fold).
+        (ends of its interval over people), and `folds` (the corrected paired test, None with one fold).
 
     Raises:
         InputError: they classify no face in common, or a common one differs in label or fold.
@@ -77,9 +72,7 @@ def compare(first: Predictions, second: Predictions, *, replicates: int = REPLIC
         return np.stack([measure(one) - measure(two) for measure in _MEASURES.values()], axis=1)
 
     pooled = differences(np.concatenate(tables, axis=1).sum(axis=0, keepdims=True))[0]
-    low, high = over_groups(
-        group_sums(groups, np.concatenate(tables, axis=1)), differences, replicates=replicates, seed=seed
-    )
+    ends = over_groups(group_sums(groups, np.concatenate(tables, axis=1)), differences, ["free"])
     each = [
         [
             float(measure(confusion_matrix(labels[part], decided[0][part], width)))
@@ -94,7 +87,7 @@ def compare(first: Predictions, second: Predictions, *, replicates: int = REPLIC
         test = corrected_paired_test([values[index] for values in each], share)
         measures[name] = {
             "difference": float(pooled[index]),
-            "people": as_ends(float(low[index]), float(high[index])),
+            "people": as_ends(ends[index]),
             "folds": asdict(test) if test else None,
         }
     return {

@@ -16,12 +16,13 @@ from fertools.training.drawn import count_drawn
 from fertools.training.engine.team import Team
 from fertools.training.faces_of import faces_of
 from fertools.training.fitting import train_baseline
-from fertools.training.folder import RunFolder, check_run_name, refuse_another_run
+from fertools.training.folder import SAME_OR_ANEW, RunFolder, check_run_name, refuse_another_run
 from fertools.training.generated import generated_path
 from fertools.training.job import Job
 from fertools.training.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.record import Record, describe_run
 from fertools.training.report import write_report
+from fertools.training.seen import identify_pixels
 from fertools.training.systems import Kind, find_system
 from fertools.training.translating import train_translator
 
@@ -87,9 +88,9 @@ def train(
         InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
             set and the package is not installed.
         CheckFailed: a person is on both sides of the split, or training has diverged.
-        ResumeRefused: the run of this name was begun with another recipe or other faces.
+        ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
         Interrupted: stopped by a signal; the state is saved.
-        StorageError: the disk is full; the last checkpoint is intact.
+        StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
 
     Example:
         >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")
@@ -106,7 +107,8 @@ def train(
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.
-    with folder.locked("training") if team.is_first else contextlib.nullcontext():
+    lock = folder.locked("training") if team.is_first else contextlib.nullcontext()
+    with lock, files.storage_told(folder.root):
         if team.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()
@@ -118,6 +120,7 @@ def train(
         job = Job(workspace, choice, faces, record, folder, team, report, tensorboard)
         done = 0
         if record["finished"]:
+            identify_pixels(job, old, SAME_OR_ANEW)
             report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
             if tensorboard and team.is_first:
                 from fertools.training.engine.board import Board
@@ -129,6 +132,7 @@ def train(
             report.note(_announce(record, recipe, choice.device, found=device == "auto"))
             if not record["sessions"]:
                 report.note(describe_origins(record))
+            identify_pixels(job, old, SAME_OR_ANEW)
             done = _carry_out(job)
         team.leave()
         return _result(record, folder, team, new_iterations=done)
@@ -142,7 +146,7 @@ def _carry_out(job: Job) -> int:
     else:
         done = _TASKS[find_system(resolved.system).kind](job)
     if job.team.is_first:
-        write_report(job.folder, job.record)
+        write_report(job.folder, job.record, job.workspace)
         job.record["finished"] = True
         job.write()
     return done

@@ -29,7 +29,7 @@ def summary_chapter(record: Record) -> Iterable[str]:
         f"never seen: {_people(test['subjects'])} with {test['faces']:,} faces.</p>"
     )
     if drawn := data["drawn"]:
-        total = train["faces"] + test["faces"]
+        total = sum(data[side]["faces"] for side in ("train", "val", "test") if side in data)
         whose = "These people are" if drawn == total else f"{drawn:,} of these {total:,} faces are"
         yield (
             f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
@@ -55,7 +55,8 @@ def summary_chapter(record: Record) -> Iterable[str]:
         ("ran on", "CPU" if last["device"] == "cpu" else last["device_name"]),
     ]
     yield fact_boxes(facts)
-    yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
+    if record["source"]:
+        yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
 
 
 def samples_chapter(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
@@ -109,17 +110,19 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         return
     published = PAPERS.get(record["system"])
     yield "<h2>Losses</h2>"
-    names = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
+    under = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
     yield (
-        f"<p>{names}Where a curve has many points they are averaged, and the pale band goes from the smallest to the "
+        f"<p>{under}Where a curve has many points they are averaged, and the pale band goes from the smallest to the "
         "largest.</p>"
     )
     charts = []
-    curves = {name: [(entry["iteration"], entry[name]) for entry in journal if name in entry] for name in TERMS}
+    logged = dict.fromkeys(name for entry in journal for name in entry if "/" not in name or name[:2] in ("D/", "G/"))
+    names = [*(name for name in TERMS if name in logged), *(name for name in logged if name not in TERMS)]
+    curves = {name: _curve(journal, name) for name in names if name != "iteration"}
     # With a single term, the loss is that term.
-    alone = curves["loss"] in [curve for name, curve in curves.items() if name != "loss"]
+    alone = curves.get("loss") in [curve for name, curve in curves.items() if name != "loss"]
     for name, points in curves.items():
-        if not points or (name == "loss" and alone):
+        if name == "loss" and alone:
             continue
         note = f"Last: {points[-1][1]:.4g}."
         if published and name in published.losses:
@@ -127,11 +130,61 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         xs, ys = zip(*points, strict=True)
         charts.append(
             f"<div><h3><code>{name}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
-            f"<p>{escape(TERMS[name])} {note}</p></div>"
+            f"<p>{escape(TERMS.get(name, ''))} {note}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
     if published:
         yield "<p class='quiet'>The paper's numbers give names and order of magnitude; they are no target.</p>"
+
+
+def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+    """Yield the measures of the validation part over time, and which state they chose; nothing without that part."""
+    names = [name for name in dict.fromkeys(name for entry in journal for name in entry) if name.startswith("val/")]
+    if not names:
+        return
+    used = record.get("used_iteration", 0)
+    yield "<h2>How the best state was chosen</h2>"
+    yield (
+        f"<p>By <code>{escape(names[0])}</code>, on people who are neither trained on nor held out. The vertical line "
+        f"is the state that is used, after {used:,} iterations. The other measures are of the same faces.</p>"
+    )
+    charts = []
+    for name in names:
+        xs, ys = zip(*_curve(journal, name), strict=True)
+        best = next((y for x, y in zip(xs, ys, strict=True) if x == used), None)
+        told = f" At the state that is used: {best:.4g}." if best is not None else ""
+        charts.append(
+            f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys, mark=used)}"
+            f"<p>{escape(TERMS.get(name, ''))}{told}</p></div>"
+        )
+    yield '<div class="charts">' + "".join(charts) + "</div>"
+
+
+def course_chapter(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
+    """Yield learning rates, gradient norms, throughput and memory over time, as far as they were logged."""
+    words = {
+        "lr/": "Learning rate of the optimiser.",
+        "gradient/": "Norm of the gradient before it was clipped, if it was.",
+        "faces_per_s": "Faces per second since the last line, validation and samples among it.",
+        "memory_gb": "The most memory so far, in gigabytes: of the GPU, or on a CPU of the whole process.",
+    }
+    charts = []
+    for entries in (journal, speed):
+        for name in dict.fromkeys(name for entry in entries for name in entry):
+            if (note := next((text for start, text in words.items() if name.startswith(start)), None)) is None:
+                continue
+            xs, ys = zip(*_curve(entries, name), strict=True)
+            charts.append(
+                f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
+                f"<p>{note} Last: {ys[-1]:.4g}.</p></div>"
+            )
+    if charts:
+        yield "<h2>Steps, speed and memory</h2>"
+        yield '<div class="charts">' + "".join(charts) + "</div>"
+
+
+def _curve(entries: Sequence[Entry], name: str) -> list[tuple[float, float]]:
+    return [(entry["iteration"], entry[name]) for entry in entries if name in entry]
 
 
 def networks_chapter(record: Record) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """Every figure of an evaluation, from a table of predictions and nothing else.
 
 Each measure is given twice: as the mean over folds with the interval of Student's t, as papers of the field report it,
-and over all faces pooled with an interval from drawing people anew, which is what holds for people not yet seen. Beside
+and over all faces pooled with an interval over people, which is what holds for people not yet seen. Beside
 them always stand two guesses that look at no face.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
+from fertools.core.intervals import Scale, over_groups
 from fertools.training.breakdowns import break_down, by_subject
 from fertools.training.measures import classification as decisions
 from fertools.training.measures.calibration import (
@@ -25,13 +26,12 @@ from fertools.training.measures.calibration import (
 )
 from fertools.training.measures.curves import area, micro_curve, one_against_rest, thinned
 from fertools.training.measures.intervals import (
-    REPLICATES,
+    AGREEMENT_SCALES,
     agreement,
     agreement_terms,
     as_ends,
     group_sums,
     over_folds,
-    over_groups,
 )
 from fertools.training.predictions import Predictions, Trained
 
@@ -61,13 +61,11 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def score(predictions: Predictions, *, replicates: int = REPLICATES, seed: int = 0) -> Scores:
+def score(predictions: Predictions) -> Scores:
     """Return every figure about a run.
 
     Args:
         predictions: of one run, all its folds together.
-        replicates: how often people are drawn anew for an interval.
-        seed: of these draws.
 
     Returns:
         `faces`, `subjects`, `nameless` (faces of nobody known, who count as a person each), `folds`, and, where the run
@@ -85,22 +83,22 @@ def score(predictions: Predictions, *, replicates: int = REPLICATES, seed: int =
         "classes": list(predictions.classes),
     }
     if predictions.classes and (predictions.labels() >= 0).any():
-        scores["classification"] = _classification(predictions, replicates, seed)
-    if points := _valence_arousal(predictions, replicates, seed):
+        scores["classification"] = _classification(predictions)
+    if points := _valence_arousal(predictions):
         scores["valence_arousal"] = points
     if not scores.keys() & {"classification", "valence_arousal"}:
         raise InputError("none of these faces has both a label and a prediction of it; label the tested faces first")
     return scores
 
 
-def _classification(predictions: Predictions, replicates: int, seed: int) -> Scores:
+def _classification(predictions: Predictions) -> Scores:
     known = predictions.labels() >= 0
     labels, shares = predictions.labels()[known], predictions.probabilities()[known]
     folds, classes = predictions.folds()[known], predictions.classes
     decided = shares.argmax(axis=1)
     groups = np.array(predictions.groups())[known]
     each = {fold: _measures(labels[folds == fold], shares[folds == fold]) for fold in np.unique(folds).tolist()}
-    people = _over_people(labels, shares, groups, replicates, seed)
+    people = _over_people(labels, shares, groups)
     confusion = decisions.confusion_matrix(labels, decided, len(classes))
     bins = reliability(labels, shares)
     right = decided == labels
@@ -148,7 +146,7 @@ def _measures(labels: Integers, shares: Floats) -> dict[str, float | None]:
     return found
 
 
-def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any], replicates: int, seed: int) -> dict[str, Any]:
+def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any]) -> dict[str, Any]:
     """Return intervals of the measures that are functions of sums over people."""
     classes = shares.shape[1]
     codes = np.unique(groups, return_inverse=True)[1]
@@ -165,16 +163,12 @@ def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any], replica
         return np.concatenate([*values, sums[:, classes * classes :] / faces, decisions.recall(confusion)], axis=1)
 
     sums = group_sums(codes, np.concatenate([cells, losses], axis=1))
-    ends = [as_ends(low, high) for low, high in zip(*_drawn(sums, statistic, replicates, seed), strict=True)]
     names = [*_DECISIONS, "nll", "brier"]
+    scales: list[Scale] = ["share" for _ in _DECISIONS]
+    scales += ["positive", "positive"]
+    scales += ["share" for _ in range(classes)]
+    ends = [as_ends(found) for found in over_groups(sums, statistic, scales)]
     return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
-
-
-def _drawn(
-    sums: Floats, statistic: Callable[[Floats], Floats], replicates: int, seed: int
-) -> tuple[list[float], list[float]]:
-    low, high = over_groups(sums, statistic, replicates=replicates, seed=seed)
-    return low.tolist(), high.tolist()
 
 
 def _interval(values: Iterable[float | None]) -> Scores | None:
@@ -258,7 +252,7 @@ def _drawn_curve(across: Floats, up: Floats) -> Scores:
     return {"auc": area(across, up), "fpr": few_across.round(4).tolist(), "tpr": few_up.round(4).tolist()}
 
 
-def _valence_arousal(predictions: Predictions, replicates: int, seed: int) -> dict[str, Scores]:
+def _valence_arousal(predictions: Predictions) -> dict[str, Scores]:
     """Return CCC, PCC, RMSE and SAGR of valence and of arousal, with what the training part's mean would come to."""
     found: dict[str, Scores] = {}
     groups, folds = np.array(predictions.groups()), predictions.folds()
@@ -275,17 +269,15 @@ def _valence_arousal(predictions: Predictions, replicates: int, seed: int) -> di
         codes = np.unique(groups[known], return_inverse=True)[1]
         found[name] = {
             "faces": int(known.sum()),
-            "measures": _agreements(estimates[known], truth, part, codes, replicates, seed),
-            "baseline": _agreements(constant, truth, part, None, replicates, seed),
+            "measures": _agreements(estimates[known], truth, part, codes),
+            "baseline": _agreements(constant, truth, part, None),
             "truths": truth.tolist(),
             "estimates": estimates[known].tolist(),
         }
     return found
 
 
-def _agreements(
-    estimates: Floats, truths: Floats, folds: Integers, codes: Integers | None, replicates: int, seed: int
-) -> dict[str, Scores]:
+def _agreements(estimates: Floats, truths: Floats, folds: Integers, codes: Integers | None) -> dict[str, Scores]:
     terms = agreement_terms(estimates, truths)
     pooled = agreement(terms.sum(axis=0, keepdims=True))[0].tolist()
     each = [
@@ -293,8 +285,7 @@ def _agreements(
     ]
     people: list[Any] = [None] * len(AGREEMENTS)
     if codes is not None:
-        drawn = _drawn(group_sums(codes, terms), agreement, replicates, seed)
-        people = [as_ends(low, high) for low, high in zip(*drawn, strict=True)]
+        people = [as_ends(found) for found in over_groups(group_sums(codes, terms), agreement, AGREEMENT_SCALES)]
     return {
         name: {"pooled": pooled[index], "people": people[index], "folds": _interval(values[index] for values in each)}
         for index, name in enumerate(AGREEMENTS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fertools.core.intervals import FEW_GROUPS, FEWEST_GROUPS
 from fertools.training.breakdowns import QUALITIES
 from fertools.training.scoring import AGREEMENTS, MEASURES, Scores
 from fertools.training.writing import Sheet
@@ -42,6 +43,34 @@ def with_ends(value: float | None, ends: Mapping[str, float] | None) -> str:
         '0.500 [0.400, 0.650]'
     """
     return number(value) + (f" [{ends['low']:.3f}, {ends['high']:.3f}]" if ends and value is not None else "")
+
+
+def people_note(*parts: Any) -> str:
+    """Return what the brackets in a table hold, and whether there are enough people for them.
+
+    Args:
+        parts: of scores, in which intervals are looked for.
+
+    Example:
+        >>> people_note({"accuracy": {"pooled": 0.5, "people": {"low": 0.4, "high": 0.6, "groups": 30}}})
+        'In brackets: 95 % interval over people.'
+    """
+    if not (counts := list(_group_counts(parts))):
+        return f"With fewer than {FEWEST_GROUPS} people there is no interval."
+    remark = "" if min(counts) >= FEW_GROUPS else f"; of fewer than {FEW_GROUPS} it is itself uncertain"
+    return f"In brackets: 95 % interval over people{remark}."
+
+
+def _group_counts(part: Any) -> Iterator[int]:
+    """Yield how many groups the intervals in a part of scores rest on."""
+    if isinstance(part, Mapping):
+        if "groups" in part:
+            yield part["groups"]
+        part = part.values()
+    elif isinstance(part, str) or not isinstance(part, Iterable):
+        return
+    for inner in part:
+        yield from _group_counts(inner)
 
 
 def result_sheets(runs: Mapping[str, Scores]) -> list[Sheet]:
@@ -92,7 +121,7 @@ def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> Sheet:
     note = (
         "Folds share training faces, so that this interval is narrower than that of independent trials."
         if over_folds
-        else f"{faces} faces. In brackets: 95 % interval from drawing people anew."
+        else f"{faces} faces. {people_note(*(scores['measures'] for scores in runs.values()))}"
     )
     return Sheet(title, ("", *(MEASURES[name] for name in _SHOWN)), tuple(rows), note)
 
@@ -108,7 +137,7 @@ def _agreeing(runs: Mapping[str, Scores], name: str) -> Sheet:
         f"{name.capitalize()}, all test faces pooled",
         ("", *AGREEMENTS.values()),
         tuple(rows),
-        "In brackets: 95 % interval from drawing people anew.",
+        people_note(*(scores["measures"] for scores in runs.values())),
     )
 
 
@@ -146,8 +175,9 @@ def _beside_the_paper(figures: Mapping[str, Any]) -> Iterable[Sheet]:
             cells.append(with_reach(ours[name]["folds"]) if name in ours else MISSING)
         rows.append((row["method"], *cells))
     head = ("", *(f"{MEASURES[name]}, {whose}" for name in named for whose in ("paper", "ours")))
+    paper = f"Paper: {figures['source']}. " if figures["source"] else ""
     note = (
-        f"Paper: {figures['source']}. Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
+        f"{paper}Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
         "of this workspace, which may be others than the paper's."
     )
     yield Sheet("The paper's numbers beside ours", head, tuple(rows), note)
@@ -245,9 +275,8 @@ def comparison_sheets(found: Sequence[Mapping[str, Any]]) -> list[Sheet]:
         "p over folds, UAR",
     )
     note = (
-        "Pooled differences; in brackets the 95 % interval from drawing people anew. McNemar's exact test takes faces "
-        "for independent. Over folds: the corrected resampled t test (Nadeau and Bengio, 2003). p-values are corrected "
-        "for the number of pairs (Holm)."
+        f"Pooled differences. {people_note(found)} McNemar's exact test takes faces for independent. Over folds: the "
+        "corrected resampled t test (Nadeau and Bengio, 2003). p-values are corrected for the number of pairs (Holm)."
     )
     return [Sheet("Differences between runs", head, tuple(rows), note)] if rows else []
 

@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy import stats
 
-from fertools.annotations import resampling
 from fertools.annotations.agreement import Estimate, axis_estimates, emotion_estimates, measure_agreement
 from fertools.annotations.answers import answers
 from fertools.annotations.estimators import ICC_NAMES, alpha_interval, concordance, correlation, intraclass
 from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import MAX_GAP_S, Ratings, face_ratings, first_differences, trace_ratings
-from fertools.annotations.resampling import interval_of, resample_sums
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from tests.annotations.acts import event, face_id, piece, rating_workspace
@@ -83,7 +82,7 @@ def _by_key(estimates: list[Estimate]) -> dict[tuple[str, str, str], Estimate]:
 
 def test_estimates_are_those_of_the_plain_functions_on_the_same_values() -> None:
     values = _noisy()
-    found = _by_key(axis_estimates("faces", _ratings(values, 8), 0, 0))
+    found = _by_key(axis_estimates("faces", _ratings(values, 8)))
     pairs = list(itertools.combinations(range(3), 2))
     for one, other in pairs:
         a, b = values[:, one], values[:, other]
@@ -100,37 +99,27 @@ def test_estimates_are_those_of_the_plain_functions_on_the_same_values() -> None
     assert found["valence", "r0", "ccc"].value == pytest.approx(concordance(values[:, 0], others))
 
 
-def test_intervals_are_those_of_a_bootstrap_that_puts_videos_together_anew() -> None:
-    values, videos, replicates = _noisy(items=60), 6, 40
-    found = _by_key(axis_estimates("faces", _ratings(values, videos), replicates, 7))
-    rng = np.random.default_rng(7)
-    drawn = rng.integers(videos, size=(replicates, videos))
-    samples = [np.concatenate([values[video * 10 : video * 10 + 10] for video in row]) for row in drawn.tolist()]
+def test_intervals_are_those_of_leaving_out_one_video_at_a_time() -> None:
+    values, videos = _noisy(items=60), 6
+    found = _by_key(axis_estimates("faces", _ratings(values, videos)))
+    kept = [np.delete(values, np.s_[video * 10 : video * 10 + 10], axis=0) for video in range(videos)]
     for measure, function in (("alpha", alpha_interval), ("icc_2_k", _average)):
-        low, high = np.quantile([function(sample) for sample in samples], [0.025, 0.975])
+        scaled = [-np.log(1 - function(part)) for part in kept]
+        reach = stats.t.ppf(0.975, videos - 1) * np.std(scaled) * (videos - 1) ** 0.5
+        middle = -np.log(1 - function(values))
         estimate = found["valence", "all", measure]
-        assert (estimate.low, estimate.high) == pytest.approx((low, high))
-    pair = [concordance(sample[:, 0], sample[:, 1]) for sample in samples]
-    assert found["valence", "r0 & r1", "ccc"].low == pytest.approx(np.quantile(pair, 0.025))
-
-
-def test_many_groups_are_drawn_in_bunches_with_intervals_of_like_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    sums = np.column_stack([np.ones(3000), np.random.default_rng(0).normal(size=3000)])
-
-    def width() -> float:
-        totals = resample_sums(sums, 2000, np.random.default_rng(1))
-        low, high = interval_of(totals[:, 1] / totals[:, 0])
-        return float(high - low)
-
-    alone = width()
-    assert alone == pytest.approx(2 * 1.96 / 3000**0.5, rel=0.1)
-    monkeypatch.setattr(resampling, "MOST_GROUPS", 500)
-    assert width() == pytest.approx(alone, rel=0.1)
+        assert (estimate.low, estimate.high) == pytest.approx(
+            (1 - np.exp(reach - middle), 1 - np.exp(-reach - middle)), abs=1e-9
+        )
+    pair = [np.arctanh(concordance(part[:, 0], part[:, 1])) for part in kept]
+    reach = stats.t.ppf(0.975, videos - 1) * np.std(pair) * (videos - 1) ** 0.5
+    low = np.tanh(np.arctanh(concordance(values[:, 0], values[:, 1])) - reach)
+    assert found["valence", "r0 & r1", "ccc"].low == pytest.approx(low)
 
 
 def test_emotions_agree_by_nominal_alpha_and_by_share() -> None:
     codes = np.random.default_rng(0).integers(-1, 3, (50, 3))
-    found = _by_key(emotion_estimates(_ratings(np.full((50, 3), np.nan), 5, codes), 50, 0))
+    found = _by_key(emotion_estimates(_ratings(np.full((50, 3), np.nan), 5, codes)))
     data = np.where(codes < 0, np.nan, codes).T
     assert found["emotion", "all", "alpha"].value == pytest.approx(
         krippendorff.alpha(reliability_data=data, level_of_measurement="nominal")
@@ -216,7 +205,7 @@ def _everything(workspace: Workspace) -> None:
 
 def test_the_report_has_everything(workspace: Workspace) -> None:
     _everything(workspace)
-    found = measure_agreement(workspace, replicates=20, worst=3)
+    found = measure_agreement(workspace, worst=3)
     assert found.raters == RATERS
     assert found.videos == {"faces": 2, "traces": 2, "trace differences": 2, "emotion": 2}
     by_key = {(one.about, one.axis, one.who, one.measure): one for one in found.estimates}
@@ -235,17 +224,17 @@ def test_the_report_has_everything(workspace: Workspace) -> None:
     assert (anchoring["rater"], anchoring["shown"], anchoring["hidden"]) == ("all", 24, 24)
     assert anchoring["pull"] == pytest.approx(0.5, abs=0.05)
     assert anchoring["low"] > 0.4
-    assert measure_agreement(workspace, replicates=20, worst=3) == found
-    assert measure_agreement(workspace, raters=["ben", "anna"], replicates=0).raters == ("anna", "ben")
+    assert measure_agreement(workspace, worst=3) == found
+    assert measure_agreement(workspace, raters=["ben", "anna"]).raters == ("anna", "ben")
 
 
 def test_the_command_prints_tables_json_and_csv(workspace: Workspace, fertools: Run, tmp_path: Path) -> None:
     _everything(workspace)
-    ended = fertools("annotate", "agreement", "-w", workspace.root, "--bootstrap", 20, "--csv", tmp_path / "a.csv")
+    ended = fertools("annotate", "agreement", "-w", workspace.root, "--csv", tmp_path / "a.csv")
     assert ended.code == 0, ended.err
     for word in ("ICC(2,k)", "anna & cleo", "Where raters differ most", "a.webm, frame", "answered again", "pull"):
         assert word in ended.out
-    ended = fertools("annotate", "agreement", "-w", workspace.root, "--bootstrap", 20, "--json")
+    ended = fertools("annotate", "agreement", "-w", workspace.root, "--json")
     estimates = json.loads(ended.out)["estimates"]
     with (tmp_path / "a.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -266,7 +255,7 @@ def test_too_little_is_said_in_a_sentence(workspace: Workspace, fertools: Run) -
     assert "no face and no frame was answered by two of anna, ben" in refused()
     assert "no answer by a rater 'eve'; answers are by anna, ben" in refused("--rater", "eve")
     with pytest.raises(InputError, match="below 0"):
-        measure_agreement(workspace, replicates=-1)
+        measure_agreement(workspace, worst=-1)
 
 
 def test_one_video_has_no_interval_and_the_report_says_so(tmp_path: Path) -> None:
@@ -274,4 +263,4 @@ def test_one_video_has_no_interval_and_the_report_says_so(tmp_path: Path) -> Non
     _write(workspace, {rater: [_rate(face, face / 10) for face in range(8)] for rater in ("anna", "ben")})
     found = measure_agreement(workspace)
     assert {one.low for one in found.estimates} == {None}
-    assert any("one video" in note for note in found.notes)
+    assert any("one video, and an interval needs 5 or more" in note for note in found.notes)

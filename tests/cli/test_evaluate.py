@@ -22,7 +22,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_one_run_with_its_classes_folds_and_guesses(fertools: Run, runs: Path) -> None:
-    done = fertools("evaluate", "classifier/first", "--replicates", 100)
+    done = fertools("evaluate", "classifier/first")
     assert done.code == 0
     for words in (
         "classifier/first",
@@ -41,7 +41,7 @@ def test_one_run_with_its_classes_folds_and_guesses(fertools: Run, runs: Path) -
 
 def test_several_are_compared_in_the_form_asked_for(fertools: Run, runs: Path) -> None:
     path = runs / "training/classifier/second/predictions.parquet"
-    done = fertools("evaluate", "classifier/first", path, "--format", "markdown", "--replicates", 100)
+    done = fertools("evaluate", "classifier/first", path, "--format", "markdown")
     assert done.code == 0
     assert "| classifier/first − classifier/second |" in done.out
     assert "Confusion" not in done.out
@@ -49,7 +49,7 @@ def test_several_are_compared_in_the_form_asked_for(fertools: Run, runs: Path) -
 
 
 def test_json_holds_every_figure(fertools: Run, runs: Path) -> None:
-    done = fertools("evaluate", "classifier/first", "classifier/second", "--json", "--replicates", 100)
+    done = fertools("evaluate", "classifier/first", "classifier/second", "--json")
     found = json.loads(done.out)
     assert list(found["runs"]) == ["classifier/first", "classifier/second"]
     assert found["runs"]["classifier/first"]["classification"]["measures"]["accuracy"]["pooled"] > 0.5
@@ -90,16 +90,16 @@ def translator(made: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("translator")
 def test_a_run_that_makes_faces_is_judged_and_stays_so(fertools: Run) -> None:
-    done = fertools("evaluate", "stargan/smoke", "--replicates", 100)
+    done = fertools("evaluate", "stargan/smoke")
     assert done.code == 0
     assert "stargan/smoke: Reconstruction" in done.out
     assert "fertools evaluate stargan/smoke --features inception-fid" in done.out
-    done = fertools("evaluate", "stargan/smoke", "--judge", "classifier/smoke", "--device", "cpu", "--replicates", 100)
+    done = fertools("evaluate", "stargan/smoke", "--judge", "classifier/smoke", "--device", "cpu")
     assert done.code == 0
     assert "Expressions as classifier/smoke sees them" in done.out
-    again = fertools("evaluate", "stargan/smoke", "--replicates", 100)
+    again = fertools("evaluate", "stargan/smoke")
     assert again.out == done.out, "what the judge said was kept"
-    both = fertools("evaluate", "stargan/smoke", "classifier/smoke", "--json", "--replicates", 100)
+    both = fertools("evaluate", "stargan/smoke", "classifier/smoke", "--json")
     assert json.loads(both.out)["translators"] is None
     found = json.loads(both.out)["runs"]
     judged = found["stargan/smoke"]["translation"]["judges"]["classifier/smoke"]

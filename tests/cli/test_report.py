@@ -26,7 +26,7 @@ def test_predictions_from_elsewhere(fertools: Run, tmp_path: Path) -> None:
 def test_an_experiment_by_its_name(fertools: Run, tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     write_experiment(tmp_path)
-    result = run_experiment(workspace, "two", trainer=Guesser(), replicates=100)
+    result = run_experiment(workspace, "two", trainer=Guesser())
     page = result.folder / "report.html"
     first = page.read_text()
     page.unlink()

@@ -49,10 +49,11 @@ def figures(leaky: str = "") -> dict[str, object]:
                 "tested": True,
                 "runs": ["a", "b"],
                 "trained": made_up_record("classifier"),
+                "curves": {"val/uar": {"fold <0>": [(1, 0.2), (2, 0.3)], "fold 1": [(1, 0.3), (2, 0.5)]}},
             }
         ],
-        "runs": {name: score(run, replicates=100) for name, run in runs.items()},
-        "comparisons": compare_all(runs, replicates=100),
+        "runs": {name: score(run) for name, run in runs.items()},
+        "comparisons": compare_all(runs),
         "reported": [
             {"method": "Theirs", "step": None, "ours": "Ours <1>", "values": {"accuracy": (0.4, 0.03)}},
             {"method": "Bare", "step": None, "ours": None, "values": {"accuracy": (0.5, None)}},
@@ -61,7 +62,7 @@ def figures(leaky: str = "") -> dict[str, object]:
 
 
 def test_a_run_is_shown_with_every_part() -> None:
-    page = "\n".join(run_chapters("some run", score(invent(va=True), replicates=100)))
+    page = "\n".join(run_chapters("some run", score(invent(va=True))))
     for words in (
         "always the majority",
         "True class down",
@@ -80,13 +81,13 @@ def test_a_run_is_shown_with_every_part() -> None:
 def test_faces_of_nobody_known_are_a_warning() -> None:
     run = invent()
     table = run.table.set_column(1, "subject_id", pa.nulls(len(run.table), pa.string()))
-    page = "\n".join(run_chapters("r", score(Predictions(table, run.classes, run.trained), replicates=100)))
+    page = "\n".join(run_chapters("r", score(Predictions(table, run.classes, run.trained))))
     assert "168 of 168 faces have no subject" in page
-    assert "have no subject" not in "\n".join(run_chapters("r", score(run, replicates=100)))
+    assert "have no subject" not in "\n".join(run_chapters("r", score(run)))
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_has_both_colour_schemes() -> None:
-    for page in (render_predictions("r", score(invent(va=True), replicates=100)), render_experiment(figures())):
+    for page in (render_predictions("r", score(invent(va=True))), render_experiment(figures())):
         assert not re.findall(r"(?:src|href)=\"(?!data:)|url\(|<script|@import", page)
         assert "prefers-color-scheme: dark" in page
         assert page.count("<details>") == page.count("</details>")
@@ -123,17 +124,17 @@ def test_rows_of_the_chart_are_ours_then_the_papers() -> None:
 
 
 def test_the_paragraph_says_what_was_done_and_cites_it() -> None:
-    runs = {"a": score(invent(va=True), replicates=100)}
+    runs = {"a": score(invent(va=True))}
     text, references = write_methods(runs, compared=True)
     assert "subject-independent 4-fold cross-validation" in text
     assert "168 faces of 12 subjects" in text
     assert references == [
-        REFERENCES[key] for key in ("bootstrap", "calibration", "ccc", "mcnemar", "corrected", "holm")
+        REFERENCES[key] for key in ("jackknife", "calibration", "ccc", "mcnemar", "corrected", "holm")
     ]
     assert "leave one subject out" in write_methods(runs, protocol="leave-one-subject-out")[0]
-    single, fewer = write_methods({"a": score(invent(folds=1), replicates=100)})
+    single, fewer = write_methods({"a": score(invent(folds=1))})
     assert "cross-validation" not in single
-    assert "Student" not in single
+    assert "over folds" not in single
     assert len(fewer) == 2
 
 
@@ -169,6 +170,28 @@ def test_a_system_without_words_of_its_own_is_told_by_its_source() -> None:
     assert "M was trained for 1,234 iterations, after: A Source." in write_methods({}, trained={"M": record})[0]
 
 
+def test_runs_of_a_step_lie_over_one_another() -> None:
+    page = render_experiment(figures())
+    assert "Ours &lt;1&gt;: its runs over one another" in page
+    assert "<title>fold &lt;0&gt;</title>" in page
+    assert page.count('class="run"') == 2
+
+
+@pytest.mark.parametrize(
+    ("drawn", "words"), [(168, "These people are drawn and do not exist"), (9, "9 of these 168 faces are drawn")]
+)
+def test_an_experiment_on_drawn_people_says_so(drawn: int, words: str) -> None:
+    assert "drawn and do not exist" not in render_experiment(figures())
+    assert words in render_experiment(figures() | {"drawn": drawn})
+
+
+def test_a_source_that_is_not_given_is_not_named() -> None:
+    assert "Paper: Somebody (2020)." in render_experiment(figures())
+    page = render_experiment(figures() | {"source": ""})
+    assert "Paper: ." not in page
+    assert "Ours: mean over folds" in page
+
+
 def test_choices_of_each_step_are_in_an_experiments_page() -> None:
     page = render_experiment(figures())
     assert "Ours &lt;1&gt;: choices not fixed by the paper" in page
@@ -177,7 +200,7 @@ def test_choices_of_each_step_are_in_an_experiments_page() -> None:
 
 
 def test_guesses_that_learned_from_different_parts_are_told_apart() -> None:
-    runs = {name: score(invent(), replicates=100) for name in ("a", "b", "c")}
+    runs = {name: score(invent()) for name in ("a", "b", "c")}
     assert [row[0] for row in result_sheets(runs)[1].rows[3:]] == ["always the majority", "guessing by frequency"]
     runs["c"]["classification"]["baselines"]["prior"]["accuracy"]["pooled"] += 0.01
     names = [row[0] for row in result_sheets(runs)[1].rows[4:]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertools.training.charts import line_chart, ticks
+from fertools.training.charts import line_chart, overlaid_chart, ticks
 
 numbers = st.floats(-1e6, 1e6).filter(lambda value: value == 0 or abs(value) > 1e-6)
 
@@ -25,6 +25,24 @@ numbers = st.floats(-1e6, 1e6).filter(lambda value: value == 0 or abs(value) > 1
 )
 def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
     assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_runs_over_one_another_share_their_axes_and_have_a_mean() -> None:
+    curves = {"a": [(1.0, 0.0), (3.0, 1.0)], "b": [(1.0, 1.0), (3.0, 1.0)]}
+    drawn = ET.fromstring(overlaid_chart("loss", "iteration", curves))
+    lines = [(line.get("class"), line[0].text, line.get("points")) for line in drawn.iter("polyline")]
+    assert [line[:2] for line in lines] == [("run", "a"), ("run", "b"), ("line", "mean")]
+    places = [[float(pair.split(",")[1]) for pair in str(points).split()] for _, _, points in lines]
+    assert places[2] == pytest.approx(np.mean(places[:2], axis=0), abs=0.1)
+    uneven = overlaid_chart("loss", "iteration", curves | {"c": [(1.0, 0.5), (2.0, 0.5), (3.0, 0.5)]})
+    assert uneven.count("<polyline") == 3, "no mean of what has other places"
+
+
+def test_a_mark_stands_at_its_place() -> None:
+    drawn = ET.fromstring(line_chart("x", "iteration", [1, 2, 3, 4], [0, 1, 0, 1], mark=2))
+    (mark,) = [line for line in drawn.iter("line") if line.get("class") == "chance"]
+    across = str(next(drawn.iter("polyline")).get("points")).split()[1].split(",")[0]
+    assert mark.get("x1") == mark.get("x2") == across
 
 
 @given(one=numbers, other=numbers)

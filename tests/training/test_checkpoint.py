@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from fertools.core.errors import InputError
@@ -14,12 +16,21 @@ from fertools.training.engine.checkpoint import (
     checkpoint_path,
     list_checkpoints,
     load_checkpoint,
+    load_newest,
     pack_networks,
     pack_optimisers,
     save_checkpoint,
     unpack_networks,
     unpack_optimisers,
 )
+
+
+def flip(path: Path) -> None:
+    """Flip bytes in the middle of a file, as a bad disk does."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(255 - byte for byte in content[middle : middle + 400])
+    path.write_bytes(content)
 
 
 def network(seed: int) -> nn.Module:
@@ -77,20 +88,48 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
     path = checkpoint_path(tmp_path, 1)
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"00000001\.safetensors is not a whole checkpoint"):
+    with pytest.raises(InputError, match=r"00000001\.safetensors is damaged.*no-resume"):
         load_checkpoint(path)
 
 
 def test_a_truncated_checkpoint_is_named(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path, Checkpoint(1, {"a": torch.zeros(1000)}, {}), keep=1)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InputError, match="not a whole checkpoint"):
+    with pytest.raises(InputError, match="is damaged"):
         load_checkpoint(path)
+
+
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_no_bit_can_flip_unseen(tmp_path_factory: pytest.TempPathFactory, place: float, bit: int) -> None:
+    folder = tmp_path_factory.mktemp("flipped")
+    path = save_checkpoint(folder, Checkpoint(1, {"a": torch.arange(9.0), "b": torch.zeros(3)}, {"feed": {}}), keep=1)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged"):
+        load_checkpoint(path)
+
+
+def test_of_damaged_checkpoints_the_one_before_them_is_named(tmp_path: Path) -> None:
+    assert load_newest(tmp_path) is None
+    for iteration in (10, 20, 30):
+        save_checkpoint(tmp_path, Checkpoint(iteration, {"a": torch.zeros(9000)}, {}), keep=3)
+    newest = load_newest(tmp_path)
+    assert newest is not None
+    assert newest.iteration == 30
+    for iteration, words in (
+        (30, r"00000030\.safetensors is damaged.*; remove 00000030\.safetensors to go on from 00000020\.safetensors"),
+        (20, r"remove 00000030\.safetensors and 00000020\.safetensors to go on from 00000010\.safetensors"),
+        (10, r"00000030\.safetensors is damaged.*--no-resume"),
+    ):
+        flip(checkpoint_path(tmp_path, iteration))
+        with pytest.raises(InputError, match=words):
+            load_newest(tmp_path)
 
 
 def test_tensors_of_another_program_are_no_checkpoint(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({"a": torch.zeros(1)}, tmp_path / "00000001.safetensors")
-    with pytest.raises(InputError, match="not a whole checkpoint"):
+    with pytest.raises(InputError, match="is damaged"):
         load_checkpoint(tmp_path / "00000001.safetensors")

@@ -19,7 +19,7 @@ def drawings(markup: str) -> list[ElementTree.Element]:
 
 
 def test_every_curve_has_a_panel_of_its_own_with_the_others_behind() -> None:
-    curves = score(invent(), replicates=100)["classification"]["roc"]
+    curves = score(invent())["classification"]["roc"]
     found = drawings(roc_panels(curves))
     assert len(found) == len(curves) == 8
     for picture, (name, curve) in zip(found, curves.items(), strict=True):

@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from fertools.training.report import render_experiment, render_predictions
+from fertools.training.run import train
 from fertools.training.scoring import score
+from tests.training.blobs import write_blobs
 from tests.training.guesses import invent
 from tests.training.test_chapters import figures
 
@@ -31,14 +33,18 @@ CONTRASTS = """() => {
 """The contrast of every piece of text with the paper, by WCAG 2."""
 
 
-@pytest.fixture(scope="module", params=["experiment", "predictions"])
+@pytest.fixture(scope="module", params=["experiment", "predictions", "run"])
 def page_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a page with every table and picture, one of them of a long name without a blank in it."""
     path = tmp_path_factory.mktemp("page") / "report.html"
     if request.param == "experiment":
         path.write_text(render_experiment(figures()), encoding="utf-8")
+    elif request.param == "run":
+        workspace = write_blobs(tmp_path_factory.mktemp("blobs"))
+        options = ("val_share=0.3", "task=emotion+va")
+        return train(workspace, "classifier", preset="smoke", overrides=options, device="cpu").report
     else:
-        scores = score(invent(va=True), replicates=100)
+        scores = score(invent(va=True))
         path.write_text(render_predictions("run-" + "x" * 90, scores), encoding="utf-8")
     return path
 

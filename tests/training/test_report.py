@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from fertools.core.vocabulary import EMOTIONS
 from fertools.training.engine.journal import read_journal
 from fertools.training.folder import RunFolder
 from fertools.training.report import render_run
 from tests.training.blobs import write_blobs
 from tests.training.tiny import read_record, train_tiny
+
+VALIDATED = {"faces": 4, "subjects": 1, "emotions": dict.fromkeys(EMOTIONS, 0)}
 
 
 class Page(HTMLParser):
@@ -89,7 +92,8 @@ def test_losses_stand_beside_the_papers(folder: RunFolder, record: dict[str, Any
     page = render(folder, record)
     charts = [attributes["aria-label"] for attributes in page.all("svg")]
     assert charts == [
-        "D/loss_real", "D/loss_fake", "D/loss_cls", "D/loss_gp", "G/loss_fake", "G/loss_rec", "G/loss_cls"
+        "D/loss_real", "D/loss_fake", "D/loss_cls", "D/loss_gp", "G/loss_fake", "G/loss_rec", "G/loss_cls",
+        "lr/discriminator", "gradient/discriminator", "lr/generator", "gradient/generator",
     ]  # fmt: skip
     last = read_journal(folder.journal_path)[-1]
     assert f"Last: {last['D/loss_gp']:.4g}." in page.text
@@ -119,6 +123,7 @@ def test_the_papers_sizes_are_recognised(folder: RunFolder, record: dict[str, An
     [
         (lambda record: record["data"].update(drawn=28), "These people are drawn and do not exist."),
         (lambda record: record["data"].update(drawn=5), "5 of these 28 faces are drawn"),
+        (lambda record: record["data"].update(drawn=28, val=VALIDATED), "28 of these 32 faces are drawn"),
         (lambda record: record["data"]["train"]["emotions"].update(fear=0), "No training face shows fear."),
         (lambda record: record["recipe"]["condition"].update(value="va2"), "values are priors"),
         (lambda record: record["recipe"]["ema"].update(value=0.9), "moving average of its weights"),
@@ -136,6 +141,38 @@ def test_what_a_reader_has_to_know_is_said_only_where_it_is_so(
     assert words not in render(folder, record).text
     change(record)
     assert words in render(folder, record).text
+
+
+def test_a_run_after_nobody_names_no_source(folder: RunFolder, record: dict[str, Any]) -> None:
+    assert "After: Banerjee" in render(folder, record).text
+    assert "After: ." not in render(folder, record | {"source": ""}).text
+
+
+def test_what_chose_the_best_state_is_drawn(record: dict[str, Any]) -> None:
+    journal = [{"iteration": step, "loss": 1 / step, "val/uar": step / 9, "val/new": 0.5} for step in (1, 2, 3)]
+    page = Page(render_run(record | {"used_iteration": 2}, journal, []))
+    assert [attributes["aria-label"] for attributes in page.all("svg")] == ["val/uar", "val/new", "loss"]
+    assert "on people who are neither trained on nor held out" in page.text
+    assert "after 2 iterations" in page.text
+    assert "At the state that is used: 0.2222." in page.text
+    assert len([line for line in page.all("line") if line.get("class") == "chance"]) == 2
+
+
+def test_a_term_that_nobody_knows_is_drawn_too(record: dict[str, Any]) -> None:
+    page = Page(render_run(record, [{"iteration": 1, "G/loss_new": 1.0}], []))
+    assert [attributes["aria-label"] for attributes in page.all("svg")] == ["G/loss_new"]
+
+
+def test_steps_speed_and_memory_are_drawn(folder: RunFolder, record: dict[str, Any]) -> None:
+    speed = read_journal(folder.speed_path)
+    assert [entry["iteration"] for entry in speed] == [
+        entry["iteration"] for entry in read_journal(folder.journal_path)
+    ]
+    assert all(0.01 < entry["memory_gb"] < 100 for entry in speed)
+    page = Page(render_run(record, read_journal(folder.journal_path), [], speed=speed))
+    charts = [attributes["aria-label"] for attributes in page.all("svg")]
+    assert charts[-2:] == ["faces_per_s", "memory_gb"]
+    assert all(entry["lr/discriminator"] == 1e-4 for entry in read_journal(folder.journal_path))
 
 
 def test_text_from_outside_is_escaped(folder: RunFolder, record: dict[str, Any]) -> None:

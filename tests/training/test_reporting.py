@@ -60,7 +60,7 @@ def test_a_loss_of_one_term_is_drawn_once(workspace: Workspace) -> None:
 
 def test_an_experiment_by_its_name(workspace: Workspace) -> None:
     write_experiment(workspace.root)
-    run_experiment(workspace, "two", trainer=Guesser(), replicates=100)
+    run_experiment(workspace, "two", trainer=Guesser())
     path = workspace.root / "training" / "experiments" / "two" / "report.html"
     path.unlink()
     assert report_on(workspace, "two") == path

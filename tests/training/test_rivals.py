@@ -39,14 +39,14 @@ def test_a_better_run_is_found_to_be_better() -> None:
 
 
 def test_runs_of_equal_skill_are_rarely_told_apart() -> None:
-    found = [compare(invent(seed=2 * index), invent(seed=2 * index + 1), replicates=200) for index in range(20)]
+    found = [compare(invent(seed=2 * index), invent(seed=2 * index + 1)) for index in range(20)]
     assert sum(entry["measures"]["accuracy"]["folds"]["p"] < 0.05 for entry in found) <= 4
     assert compare(invent(), invent())["mcnemar"]["p"] == 1
 
 
 def test_of_several_runs_every_two_are_compared_and_p_is_corrected_for_it() -> None:
     runs = {"a": invent(skill=3, seed=1), "b": invent(seed=2), "c": invent(seed=3)}
-    found = compare_all(runs, replicates=50)
+    found = compare_all(runs)
     assert [(entry["first"], entry["second"]) for entry in found] == [("a", "b"), ("a", "c"), ("b", "c")]
     for entry in found:
         assert entry["mcnemar"]["p"] <= entry["mcnemar"]["p_holm"]
@@ -58,7 +58,7 @@ def test_of_several_runs_every_two_are_compared_and_p_is_corrected_for_it() -> N
 def test_only_common_faces_count() -> None:
     first, second = invent(), invent(seed=1)
     part = Predictions(second.table.slice(10), second.classes, second.trained)
-    found = compare(first, part, replicates=20)
+    found = compare(first, part)
     assert (found["faces"], found["left_out"]) == (len(first.table) - 10, 10)
 
 
@@ -66,12 +66,12 @@ def test_classes_may_stand_in_another_order() -> None:
     first = invent(classes=("anger", "fear", "sadness"))
     order = ("sadness", "anger", "fear")
     table = first.table.select([*first.table.column_names[:-3], *(f"p_{name}" for name in order)])
-    found = compare(first, Predictions(table, order, first.trained), replicates=20)
+    found = compare(first, Predictions(table, order, first.trained))
     assert found["mcnemar"]["first_only"] == found["mcnemar"]["second_only"] == 0
 
 
 def test_one_fold_has_no_test_over_folds() -> None:
-    found = compare(invent(folds=1), invent(folds=1, seed=1), replicates=20)
+    found = compare(invent(folds=1), invent(folds=1, seed=1))
     assert found["measures"]["accuracy"]["folds"] is None
 
 

@@ -167,7 +167,7 @@ def test_expressions_that_nobody_shows_are_named(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path, [row for row in blob_rows() if row["emotion"] not in ("fear", "disgust")])
     notes = Notes()
     train_tiny(workspace, report=notes)
-    assert notes.said[2].startswith("no training face shows disgust, fear")
+    assert any(said.startswith("no training face shows disgust, fear") for said in notes.said)
 
 
 @pytest.mark.parametrize("condition", ["va2", "class7+va2"])

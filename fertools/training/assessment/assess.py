@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
+from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.assessment.gan_train import made_and_held_out, train_on_made
@@ -19,7 +22,7 @@ from fertools.training.assessment.readings import Album, complete_readings
 from fertools.training.assessment.translations import read_translations
 from fertools.training.data import Pixels
 from fertools.training.finished import Finished, reopen_classifier, reopen_translator
-from fertools.training.pixels import load_pixels, read_crop
+from fertools.training.pixels import load_digests, load_pixels, read_crop
 from fertools.training.report import write_report
 from fertools.training.systems.stargan_recipe import StarganRecipe
 from fertools.training.translating import spread
@@ -83,7 +86,7 @@ def assess(
             complete_readings(root, reader, _albums(workspace, translator, table, with_training), report)
     for judge in recipes:
         train_on_made(workspace, translator, judge, chosen, report)
-    write_report(translator.folder, translator.record)
+    write_report(translator.folder, translator.record, workspace)
 
 
 def _albums(workspace: Workspace, translator: Finished[StarganRecipe], table: pa.Table, training: int) -> list[Album]:
@@ -98,6 +101,9 @@ def _albums(workspace: Workspace, translator: Finished[StarganRecipe], table: pa
     if training:
         rows = np.concatenate([rows, spread(np.flatnonzero(~faces.held_out), training)])
     names = faces.table["face_id"].take(pa.array(rows)).to_pylist()
+    seen = load_digests(workspace, faces, size_px, workspace.pixels)
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(_hash_picture, paths))
 
     def load_made(part: NDArray[np.int64]) -> Pixels:
         return np.stack([read_crop(paths[row], size_px) for row in part])
@@ -105,4 +111,19 @@ def _albums(workspace: Workspace, translator: Finished[StarganRecipe], table: pa
     def load_real(part: NDArray[np.int64]) -> Pixels:
         return np.asarray(pixels[rows[part]])
 
-    return [Album(table["face_id"].to_pylist(), load_made), Album(names, load_real)]
+    real = [seen[row].tobytes().hex() for row in rows]
+    return [Album(table["face_id"].to_pylist(), made, load_made), Album(names, real, load_real)]
+
+
+def _hash_picture(path: Path) -> str:
+    """Return the digest of a made face's picture.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return hash_file(path)
+    except OSError as error:
+        raise InputError(
+            f"the made face {path} cannot be read ({error.strerror}); make it again by `fertools generate`"
+        ) from error

@@ -76,15 +76,13 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
     }
 
 
-def score_identity(root: Path, table: pa.Table, found: Readings, *, replicates: int, seed: int) -> Scores:
+def score_identity(root: Path, table: pa.Table, found: Readings) -> Scores:
     """Return how much of whom a face shows is kept, as the cosine of the embeddings before and after.
 
     Args:
         root: folder of the run.
         table: the made faces.
         found: embeddings of all of them, and of the held-out faces.
-        replicates: how often people are drawn anew.
-        seed: of these draws.
 
     Returns:
         `cosine`, the mean with its interval; `by_target`; and, of real held-out faces for comparison, the mean cosine
@@ -96,7 +94,7 @@ def score_identity(root: Path, table: pa.Table, found: Readings, *, replicates: 
 
     def mean(rows: NDArray[np.bool_]) -> Scores:
         codes = np.unique(people[rows], return_inverse=True)[1]
-        return over_people(cosines[rows], codes, replicates=replicates, seed=seed)[0]
+        return over_people(cosines[rows], codes)[0]
 
     real = read_originals(root, held_out=True)
     same, other = _pairs(found.of(real["face_id"].to_pylist()), real["subject_id"].to_pylist())

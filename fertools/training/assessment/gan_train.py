@@ -33,6 +33,7 @@ from fertools.training.job import Job
 from fertools.training.networks.names import BACKBONES
 from fertools.training.recipe import Resolved
 from fertools.training.record import describe_run
+from fertools.training.seen import identify_pixels
 from fertools.training.systems.classifier_recipe import ClassifierRecipe
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
@@ -69,7 +70,7 @@ def train_on_made(
 
     Raises:
         InputError: no faces of training people have been made, or the judge tells no expressions.
-        ResumeRefused: this was begun with other made faces or another recipe.
+        ResumeRefused: this was begun with other made faces, other pictures or another recipe.
     """
     faces = made_and_held_out(workspace, translator, judge)
     recipe = dataclasses.replace(
@@ -89,9 +90,11 @@ def train_on_made(
                     f"{folder.root} was begun with other made faces or another recipe; remove that folder to train anew"
                 )
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
+        job = Job(workspace, Choice(resolved, device), faces, record, folder, Team(device), report)
+        identify_pixels(job, old, "remove that folder to train anew")
         if not record["finished"]:
             report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
-            train_classifier(Job(workspace, Choice(resolved, device), faces, record, folder, Team(device), report))
+            train_classifier(job)
             record["finished"] = True
             folder.write(record)
 

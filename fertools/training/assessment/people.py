@@ -1,4 +1,4 @@
-"""Means over made faces, with intervals from drawing the people anew whose faces they were made of."""
+"""Means over made faces, with intervals over the people whose faces they were made of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fertools.training.measures.intervals import as_ends, group_sums, over_groups
+from fertools.core.intervals import over_groups
+from fertools.training.measures.intervals import as_ends, group_sums
 from fertools.training.scoring import Scores
 
 Floats = NDArray[np.float64]
@@ -24,22 +25,18 @@ def people_of(table: pa.Table) -> NDArray[np.int64]:
     return np.array([numbers[name] for name in names], np.int64)
 
 
-def over_people(values: Floats, people: NDArray[np.int64], *, replicates: int, seed: int) -> list[Scores]:
-    """Return the mean of each column and the interval from drawing people anew.
+def over_people(values: Floats, people: NDArray[np.int64]) -> list[Scores]:
+    """Return the mean of each column and its interval for people like these.
 
     Args:
         values: N x M.
         people: N numbers from 0.
-        replicates: how often people are drawn.
-        seed: of the draws.
 
     Returns:
-        For each column `pooled`, the mean over all rows, and `people` with `low` and `high`; None with one person.
+        For each column `pooled`, the mean over all rows, and `people` with `low`, `high` and `groups`; None with too
+        few people.
     """
     sums = group_sums(people, np.concatenate([values, np.ones((len(values), 1))], axis=1))
-    low, high = over_groups(sums, lambda drawn: drawn[:, :-1] / drawn[:, -1:], replicates=replicates, seed=seed)
+    found = over_groups(sums, lambda part: part[:, :-1] / part[:, -1:], ["free"])
     means = values.mean(axis=0).tolist()
-    return [
-        {"pooled": mean, "people": as_ends(least, most)}
-        for mean, least, most in zip(means, low.tolist(), high.tolist(), strict=True)
-    ]
+    return [{"pooled": mean, "people": as_ends(ends)} for mean, ends in zip(means, found, strict=True)]

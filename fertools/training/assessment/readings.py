@@ -60,10 +60,12 @@ class Album:
 
     Attributes:
         names: `face_id` of each.
+        digests: of what is in each.
         load: gives pictures, N x S x S x 3 RGB, at some positions.
     """
 
     names: Sequence[str]
+    digests: Sequence[str]
     load: Callable[[NDArray[np.int64]], Pixels]
 
 
@@ -77,6 +79,7 @@ class Readings:
         digest: see `Reader`.
         about: see `Reader`.
         names: `face_id` of N pictures.
+        digests: of what was in each.
         values: N x width.
     """
 
@@ -85,6 +88,7 @@ class Readings:
     digest: str
     about: Mapping[str, Any]
     names: tuple[str, ...]
+    digests: tuple[str, ...]
     values: NDArray[np.float32]
 
     def of(self, names: Sequence[str]) -> NDArray[np.float64]:
@@ -111,7 +115,7 @@ def readings_path(root: Path, kind: str, name: str) -> Path:
 
 
 def complete_readings(root: Path, reader: Reader, albums: Sequence[Album], report: Reporter) -> None:
-    """Let a network read the pictures that it has not read yet.
+    """Let a network read the pictures that it has not read yet; those that were overwritten since are read again.
 
     Args:
         root: folder of the run.
@@ -127,7 +131,8 @@ def complete_readings(root: Path, reader: Reader, albums: Sequence[Album], repor
     old = read_readings(path) if path.is_file() else None
     if old is not None and old.digest != reader.digest:
         old = None
-    names, blocks = list(old.names if old else ()), [old.values] if old else []
+    now = {name: digest for album in albums for name, digest in zip(album.names, album.digests, strict=True)}
+    names, digests, blocks = _still_true(old, now) if old is not None else ([], [], [])
     known = set(names)
     left = [[row for row, name in enumerate(album.names) if name not in known] for album in albums]
     report.start(sum(map(len, left)))
@@ -137,13 +142,14 @@ def complete_readings(root: Path, reader: Reader, albums: Sequence[Album], repor
             part = np.array(rows[start : start + _PIECE], np.int64)
             blocks.append(reader.read(album.load(part)))
             names += [album.names[row] for row in part]
+            digests += [album.digests[row] for row in part]
             done, waiting = done + len(part), waiting + len(part)
             report.advance(done)
             if waiting >= _BLOCK:
-                _write(path, reader, names, blocks)
+                _write(path, reader, names, digests, blocks)
                 waiting = 0
     if waiting:
-        _write(path, reader, names, blocks)
+        _write(path, reader, names, digests, blocks)
 
 
 def read_readings(path: Path) -> Readings:
@@ -154,13 +160,14 @@ def read_readings(path: Path) -> Readings:
     """
     table = read_parquet(path, remedy="remove it, and let the pictures be read again")
     coded = (table.schema.metadata or {}).get(_META_KEY)
-    if coded is None or table.column_names != ["face_id", "values"]:
+    if coded is None or table.column_names != ["face_id", "picture", "values"]:
         raise SchemaError(f"{path} is no table of readings; remove it, and let the pictures be read again")
     with reading(path, "is damaged", "remove it, and let the pictures be read again"):
         meta = json.loads(coded)
         flat = pc.list_flatten(table["values"]).to_numpy().astype(np.float32)
         values = flat.reshape(len(table), meta.pop("width"))
-        return Readings(names=tuple(table["face_id"].to_pylist()), values=values, **meta)
+        names, digests = (tuple(table[name].to_pylist()) for name in ("face_id", "picture"))
+        return Readings(names=names, digests=digests, values=values, **meta)
 
 
 def list_readings(root: Path, kind: str) -> list[Readings]:
@@ -168,7 +175,20 @@ def list_readings(root: Path, kind: str) -> list[Readings]:
     return [read_readings(path) for path in sorted((root / READINGS_FOLDER).glob(f"{kind}-*.parquet"))]
 
 
-def _write(path: Path, reader: Reader, names: Sequence[str], blocks: Sequence[NDArray[np.float32]]) -> None:
+def _still_true(old: Readings, now: Mapping[str, str]) -> tuple[list[str], list[str], list[NDArray[np.float32]]]:
+    """Return names, digests and values of pictures that have not been overwritten, or are not asked about now."""
+    pairs = list(zip(old.names, old.digests, strict=True))
+    kept = [row for row, (name, digest) in enumerate(pairs) if now.get(name, digest) == digest]
+    return [old.names[row] for row in kept], [old.digests[row] for row in kept], [old.values[kept]]
+
+
+def _write(
+    path: Path,
+    reader: Reader,
+    names: Sequence[str],
+    digests: Sequence[str],
+    blocks: Sequence[NDArray[np.float32]],
+) -> None:
     meta = {
         "kind": reader.kind,
         "name": reader.name,
@@ -180,7 +200,8 @@ def _write(path: Path, reader: Reader, names: Sequence[str], blocks: Sequence[ND
     if values.shape != (len(names), reader.width) or not np.isfinite(values).all():
         raise InputError(f"{reader.name} gives numbers that are not finite, so nothing can be computed from them")
     lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), reader.width)
-    table = pa.table({"face_id": pa.array(names, pa.string()), "values": lists})
+    columns = {"face_id": pa.array(names, pa.string()), "picture": pa.array(digests, pa.string()), "values": lists}
+    table = pa.table(columns)
     table = table.replace_schema_metadata({_META_KEY: json.dumps(meta, ensure_ascii=False).encode()})
     with files.replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

@@ -18,19 +18,17 @@ from fertools.training.assessment.originals import read_originals
 from fertools.training.assessment.people import over_people, people_of
 from fertools.training.assessment.readings import Readings, list_readings
 from fertools.training.assessment.translations import read_translations
-from fertools.training.measures.intervals import REPLICATES
 from fertools.training.measures.reconstruction import MEASURES
 from fertools.training.predictions import PREDICTIONS_NAME, Predictions, Trained, make_predictions, read_predictions
 from fertools.training.scoring import Scores, score
 
 
-def score_translations(root: Path, *, replicates: int = REPLICATES, seed: int = 0) -> Scores:
+def score_translations(root: Path, *, seed: int = 0) -> Scores:
     """Return every figure about what a translator made of held-out faces.
 
     Args:
         root: folder of its run.
-        replicates: how often people are drawn anew for an interval.
-        seed: of these draws, and of the subsets of the kernel distance.
+        seed: of the subsets of the kernel distance.
 
     Returns:
         `faces`, `made`, `subjects`, `folds`, `targets`; `reconstruction`; and, by the name of the network, as far as
@@ -43,7 +41,6 @@ def score_translations(root: Path, *, replicates: int = REPLICATES, seed: int = 
     """
     table = read_translations(root)
     parents = table["parent_id"].to_pylist()
-    draws = {"replicates": replicates, "seed": seed}
     ready, waiting = _ready(root, table)
     return {
         "faces": len(set(parents)),
@@ -51,16 +48,14 @@ def score_translations(root: Path, *, replicates: int = REPLICATES, seed: int = 
         "subjects": len(set(table["subject_id"].to_pylist()) - {None}),
         "folds": sorted(set(table["fold"].to_pylist())),
         "targets": list(dict.fromkeys(table.sort_by("target")["target"].to_pylist())),
-        "reconstruction": _reconstruction(table, **draws),
-        "judges": {found.name: _judged(root, table, found, **draws) for found in ready if found.kind == "judge"},
+        "reconstruction": _reconstruction(table),
+        "judges": {found.name: _judged(root, table, found) for found in ready if found.kind == "judge"},
         "features": {
             found.name: score_features(root, table, found, seed=seed) for found in ready if found.kind == "features"
         },
-        "identity": {
-            found.name: score_identity(root, table, found, **draws) for found in ready if found.kind == "identity"
-        },
+        "identity": {found.name: score_identity(root, table, found) for found in ready if found.kind == "identity"},
         "gan_train": {
-            path.parent.name: score(read_predictions(path), **draws)
+            path.parent.name: score(read_predictions(path))
             for path in sorted((root / GAN_TRAIN_FOLDER).glob(f"*/{PREDICTIONS_NAME}"))
         },
         "waiting": waiting,
@@ -76,10 +71,10 @@ def _ready(root: Path, table: pa.Table) -> tuple[list[Readings], list[str]]:
     return [entry for entry in found if entry.knows(names)], [entry.name for entry in found if not entry.knows(names)]
 
 
-def _reconstruction(table: pa.Table, *, replicates: int, seed: int) -> Scores:
+def _reconstruction(table: pa.Table) -> Scores:
     def measured(part: pa.Table) -> Scores:
         values = np.stack([part[name].to_numpy() for name in MEASURES], axis=1).astype(np.float64)
-        return dict(zip(MEASURES, over_people(values, people_of(part), replicates=replicates, seed=seed), strict=True))
+        return dict(zip(MEASURES, over_people(values, people_of(part)), strict=True))
 
     return {
         "measures": measured(table),
@@ -93,7 +88,7 @@ def by_target(table: pa.Table) -> list[tuple[str, pa.Table]]:
     return [(name, table.filter(pc.equal(table["target"], name))) for name in names]
 
 
-def _judged(root: Path, table: pa.Table, judge: Readings, *, replicates: int, seed: int) -> Scores:
+def _judged(root: Path, table: pa.Table, judge: Readings) -> Scores:
     """Return what a judge says of made faces, of the same faces unchanged, and of real ones.
 
     What was asked for is the truth of a made face, and of the unchanged one that stands in its place: a translator that
@@ -108,7 +103,6 @@ def _judged(root: Path, table: pa.Table, judge: Readings, *, replicates: int, se
             "arousal": table["target_arousal"],
         }
     )
-    draws = {"replicates": replicates, "seed": seed}
     real = read_originals(root, held_out=True)
     told = {
         "made": _predictions(wanted, judge, table["face_id"].to_pylist()),
@@ -116,7 +110,7 @@ def _judged(root: Path, table: pa.Table, judge: Readings, *, replicates: int, se
         "real": _predictions(real, judge, real["face_id"].to_pylist()),
     }
     known = {"digest": judge.digest, "chose": judge.about["chose"]}
-    return {**known, **{name: score(found, **draws) for name, found in told.items() if _told(found)}}
+    return {**known, **{name: score(found) for name, found in told.items() if _told(found)}}
 
 
 def _told(found: Predictions) -> bool:

@@ -8,10 +8,9 @@ from typing import Any
 
 from fertools.training.generated import slug
 from fertools.training.scoring import AGREEMENTS, MEASURES, Scores
-from fertools.training.sheets import MISSING, number, with_ends
+from fertools.training.sheets import MISSING, number, people_note, with_ends
 from fertools.training.writing import Sheet
 
-_PEOPLE = "In brackets: 95 % interval from drawing people anew."
 _DECISIONS = ("accuracy", "balanced_accuracy", "macro_f1")
 _WHOSE = {"made": "made faces", "unchanged": "the same faces, unchanged", "real": "real faces, by their own label"}
 _RECONSTRUCTION = {"l1": "L1", "psnr": "PSNR (dB)", "ssim": "SSIM"}
@@ -67,7 +66,7 @@ def _reconstruction(found: Scores) -> Sheet:
     of = f"{_count(found['faces'], 'face')} of {_count(found['subjects'], 'person')}"
     note = (
         f"{found['made']:,} made faces, of {of}, each translated back. L1 is on the scale from -1 to 1; an L1 of 0 and "
-        f"an SSIM of 1 are perfect. {_PEOPLE}"
+        f"an SSIM of 1 are perfect. {people_note(parts)}"
     )
     return Sheet("Reconstruction, by what was asked for", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
 
@@ -91,7 +90,7 @@ def _judged(judge: str, scores: Scores) -> Iterator[Sheet]:
         note = (
             f"How often {judge}, {apart}, sees what was asked for (expression consistency; GAN-test, since it learned "
             "from real faces alone). A translator that changes nothing comes to the second "
-            f"row; the judge itself, on real faces, to the third. {_PEOPLE}"
+            f"row; the judge itself, on real faces, to the third. {people_note(told)}"
         )
         head = ("", "faces", *(MEASURES[name] for name in _DECISIONS))
         yield Sheet(f"Expressions as {judge} sees them", head, tuple(rows), note)
@@ -105,7 +104,7 @@ def _judged(judge: str, scores: Scores) -> Iterator[Sheet]:
                 (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in AGREEMENTS))
                 for key, entry in points.items()
             ]
-            note = f"Against the {axis} that was asked for; real faces against their own. {_PEOPLE}"
+            note = f"Against the {axis} that was asked for; real faces against their own. {people_note(points)}"
             head = ("", "faces", *AGREEMENTS.values())
             yield Sheet(f"{axis.capitalize()} as {judge} sees it", head, tuple(rows), note)
 
@@ -137,7 +136,7 @@ def _by_expression(judge: str, told: Mapping[str, Scores]) -> Sheet:
         "unchanged faces seen as that",
         "real faces of it seen as that",
     )
-    return Sheet(f"Share of made faces that {judge} calls what was asked for", head, rows, _PEOPLE)
+    return Sheet(f"Share of made faces that {judge} calls what was asked for", head, rows, people_note(told["made"]))
 
 
 def _confusion(judge: str, made: Scores) -> Sheet:
@@ -182,7 +181,7 @@ def _identity(network: str, scores: Scores) -> Sheet:
         ("two real faces of one person", number(scores["same_person"])),
         ("real faces of two people", number(scores["other_people"])),
     ]
-    note = f"1 is the same face. The last two rows say what to measure it by. {_PEOPLE}"
+    note = f"1 is the same face. The last two rows say what to measure it by. {people_note(scores)}"
     return Sheet(f"Identity: cosine to the face before, by {network}", ("", "cosine"), tuple(rows), note)
 
 
@@ -196,6 +195,6 @@ def _gan_train(found: Scores) -> Iterator[Sheet]:
             (words, f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in _DECISIONS))
             for words, entry in rows
         )
-        note = f"Both on real held-out faces. What the first lacks, made faces lack. {_PEOPLE}"
+        note = f"Both on real held-out faces. What the first lacks, made faces lack. {people_note(dict(rows))}"
         head = ("", "real faces", *(MEASURES[name] for name in _DECISIONS))
         yield Sheet(f"GAN-train by the recipe of {judge}", head, cells, note)

@@ -18,13 +18,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fertools.core import files
 from fertools.core.explain import reading
+from fertools.core.sealed import check_whole, is_whole, write_sealed
 
 _RECORD = "fertools"
 """Key of the JSON record in the metadata."""
-REMEDY = "remove it to go on from the one before"
-"""What to do about a checkpoint that is damaged."""
+ANEW = "put back a copy of it, or begin anew with --no-resume"
+"""What to do where nothing else that is whole can take a file's place."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     record = json.dumps({"iteration": checkpoint.iteration, **checkpoint.record})
     # Not the library's own writer: it says as text that a disk is full, and makes a file that only its owner can read.
-    files.write_bytes(path, save(dict(checkpoint.tensors), metadata={_RECORD: record}))
+    write_sealed(path, save(dict(checkpoint.tensors), metadata={_RECORD: record}))
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
@@ -81,14 +81,40 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.safetensors") if path.stem.isdigit())
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Return the checkpoint at `path`.
+def load_newest(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint in `folder`, None if there is none.
 
     Raises:
-        InputError: the file is not a checkpoint of fertools, or damaged.
+        InputError: it is damaged; the message names the newest that is whole, if there is one to go on from.
     """
+    if not (paths := list_checkpoints(folder)):
+        return None
+    whole = next((path for path in reversed(paths) if is_whole(path)), None)
+    if whole is None:
+        return load_checkpoint(paths[-1])
+    if whole == paths[-1]:
+        return _read(whole, ANEW)
+    damaged = " and ".join(path.name for path in reversed(paths) if path > whole)
+    return load_checkpoint(paths[-1], f"remove {damaged} to go on from {whole.name}")
+
+
+def load_checkpoint(path: Path, way_out: str = ANEW) -> Checkpoint:
+    """Return the checkpoint at `path`.
+
+    Args:
+        path: of the file.
+        way_out: what to do if it cannot be used, for the message.
+
+    Raises:
+        InputError: the file is missing, damaged, or not a checkpoint of fertools.
+    """
+    check_whole(path, way_out)
+    return _read(path, way_out)
+
+
+def _read(path: Path, way_out: str) -> Checkpoint:
     with (
-        reading(path, "is not a whole checkpoint", REMEDY),
+        reading(path, "is not a checkpoint of this fertools", way_out),
         safe_open(path, framework="pt", device="cpu") as stream,
     ):
         record = json.loads(stream.metadata()[_RECORD])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from collections.abc import Mapping
 
@@ -24,18 +26,35 @@ class Display:
         self._report, self._batch_size, self._device = report, batch_size, device
         self._iteration, self._told_s = begun, time.monotonic()
 
-    def show(self, iteration: int, losses: Mapping[str, float]) -> None:
-        """Take notice of the losses after so many iterations, when a GPU has done what was queued on it."""
+    def show(self, iteration: int, losses: Mapping[str, float]) -> dict[str, float]:
+        """Take notice of the losses after so many iterations, when a GPU has done what was queued on it.
+
+        Returns:
+            `faces_per_s`, if it can be told, and `memory_gb`: the most of the GPU's memory, or of this process, so far.
+        """
         now_s = time.monotonic()
         elapsed_s, faces = now_s - self._told_s, (iteration - self._iteration) * self._batch_size
         parts = [describe_losses(losses)]
         # Two readings of a coarse clock may be one.
+        found: dict[str, float] = {}
         if faces and elapsed_s > 0:
-            parts.append(f"{faces / elapsed_s:,.3g} faces/s")
+            found["faces_per_s"] = faces / elapsed_s
+            parts.append(f"{found['faces_per_s']:,.3g} faces/s")
         if self._device.startswith("cuda"):
-            parts.append(f"{torch.cuda.max_memory_allocated(self._device) / 1e9:.1f} GB of GPU memory")
+            found["memory_gb"] = torch.cuda.max_memory_allocated(self._device) / 1e9
+            parts.append(f"{found['memory_gb']:.1f} GB of GPU memory")
+        else:
+            found["memory_gb"] = _process_gb()
         self._iteration, self._told_s = iteration, now_s
         self._report.beside(", ".join(parts))
+        return found
+
+
+def _process_gb() -> float:
+    """Return the most memory that this process has held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts kibibytes, macOS bytes.
+    return most * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def describe_losses(losses: Mapping[str, float]) -> str:

@@ -5,16 +5,14 @@ After a resume it is cut back to the checkpoint, so that no iteration is in it t
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from fertools.core import files
-from fertools.core.errors import InputError, StorageError, first_line
+from fertools.core.errors import InputError, first_line
 
 Entry = dict[str, float]
 """`iteration` and the logged values by name."""
@@ -36,7 +34,8 @@ class Journal:
         kept = [line for line in read_journal(path) if line["iteration"] <= after]
         files.write_text(path, "".join(_line(entry) for entry in kept))
         # Unbuffered, so that no line waits to be written when the journal is closed on a full disk.
-        self._stream = path.open("ab", buffering=0)
+        with files.storage_told(path):
+            self._stream = path.open("ab", buffering=0)
 
     def __enter__(self) -> Self:
         return self
@@ -49,23 +48,14 @@ class Journal:
     def add(self, iteration: int, values: dict[str, float]) -> None:
         """Append one line."""
         left = memoryview(_line({"iteration": iteration, **values}).encode())
-        with self._full_disk_named():
+        with files.storage_told(self._path):
             while left:
                 left = left[self._stream.write(left) :]
 
     def secure(self) -> None:
         """Put what was appended on the disk, which a checkpoint that relies on it needs."""
-        with self._full_disk_named():
+        with files.storage_told(self._path):
             os.fsync(self._stream.fileno())
-
-    @contextlib.contextmanager
-    def _full_disk_named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if (reason := files.storage_reason(error)) is None:
-                raise
-            raise StorageError(f"cannot write {self._path}: {reason}; free space there and run again") from error
 
 
 def read_journal(path: Path) -> list[Entry]:

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.explain import reading
 from fertools.core.progress import Reporter
+from fertools.core.sealed import check_whole
 from fertools.training.engine.average import MovingAverage
-from fertools.training.engine.checkpoint import REMEDY, list_checkpoints, load_checkpoint
+from fertools.training.engine.checkpoint import ANEW, best_path, checkpoint_path, load_newest
 from fertools.training.engine.display import Display
 from fertools.training.engine.faults import faults_told, repeatable
 from fertools.training.engine.feed import Feed
@@ -78,6 +79,7 @@ class Loop:
         waited_s: how long this call has waited for data.
 
     Raises:
+        InputError: the newest checkpoint, or the best state, is damaged.
         RecipeError: a batch cannot be dealt out evenly to processes and parts.
     """
 
@@ -115,12 +117,16 @@ class Loop:
             team,
         )
         self.iteration, self.best, self.waited_s = 0, Best(), 0.0
-        if saved := list_checkpoints(places.checkpoints):
-            checkpoint = load_checkpoint(saved[-1])
-            with reading(saved[-1], "is no checkpoint of this run", REMEDY):
-                self.iteration, self.best = self._state.restore(checkpoint)
+        if (newest := load_newest(places.checkpoints)) is not None:
+            path = checkpoint_path(places.checkpoints, newest.iteration)
+            with reading(path, "is no checkpoint of this run", ANEW):
+                self.iteration, self.best = self._state.restore(newest)
+            if self.best.iteration:
+                # Now, and not after hours when it is wanted.
+                check_whole(best_path(places.checkpoints), ANEW)
         self._kept = self.iteration
         self._losses: dict[str, Tensor] = {}
+        self._steps: dict[str, tuple[float, Tensor]] = {}
 
     def network(self, name: str) -> nn.Module:
         """Return the network that is used in the end: its moving average if the recipe keeps one."""
@@ -133,8 +139,8 @@ class Loop:
     def take_best(self) -> int:
         """Put the weights that were best in validation, if there was one, into the networks; return their iteration."""
         if self.best.iteration:
-            self._state.restore_best()
-        return self.best.iteration or self.iteration
+            return self._state.restore_best()
+        return self.iteration
 
     @property
     def over(self) -> bool:
@@ -167,14 +173,18 @@ class Loop:
             repeatable(self.recipe.deterministic),
             faults_told(begun) as saved,
         ):
-            journal = stack.enter_context(Journal(self._places.journal, begun)) if self._team.is_first else None
+            journal = speed = None
+            if self._team.is_first:
+                journal = stack.enter_context(Journal(self._places.journal, begun))
+                speed = stack.enter_context(Journal(self._places.speed, begun))
             stopped = False
             while not self.over and not stopped:
                 terms = self._iterate()
                 self.iteration += 1
                 self._look_after(terms, journal, hooks)
-                if journal is not None and self._due(self.recipe.log_every):
-                    display.show(self.iteration, {name: float(loss) for name, loss in self._losses.items()})
+                if speed is not None and self._due(self.recipe.log_every):
+                    losses = {name: float(loss) for name, loss in self._losses.items()}
+                    speed.add(self.iteration, display.show(self.iteration, losses))
                 saved.append(self._kept)
                 pace.note(self.iteration)
                 report.advance(self.iteration - begun)
@@ -191,7 +201,7 @@ class Loop:
         """Do what is due after an iteration: a line in the journal, samples, validation, a checkpoint."""
         if self._due(self.recipe.log_every):
             values = self._checked(terms)
-            self._log(journal, hooks, values)
+            self._log(journal, hooks, values | self._describe_steps())
         if hooks.sample is not None and self._due(hooks.sample_every) and self._team.is_first:
             hooks.sample(self.iteration)
         validates = hooks.validate is not None and self.course.validate_every > 0
@@ -203,11 +213,22 @@ class Loop:
         elif self._due(self.recipe.checkpoint_every):
             self._keep(terms, journal, hooks)
 
+    def _describe_steps(self) -> Measures:
+        """Return the learning rate and the norm of the gradient of each optimiser that took a step just now."""
+        told: Measures = {}
+        for name, (rate, norm) in self._steps.items():
+            told[f"lr/{name}"] = rate
+            # Where a step was too large for half precision, it was left out.
+            if math.isfinite(size := float(norm)):
+                told[f"gradient/{name}"] = size
+        return told
+
     def _due(self, every: int) -> bool:
         return self.iteration % every == 0 or self.iteration == self.course.iterations
 
     def _iterate(self) -> dict[str, Tensor]:
         began_s = time.monotonic()
+        self._steps.clear()
         order = self._feed.next()
         draws = self._system.draw(self._feed.labels(order.rows), self._draws)
         pieces = [
@@ -253,11 +274,17 @@ class Loop:
         weights = [weight for group in optimiser.param_groups for weight in group["params"]]
         self._team.average(weight.grad for weight in weights if weight.grad is not None)
         scaler.unscale_(optimiser)
+        norm = None
         if self.recipe.clip_norm:
-            nn.utils.clip_grad_norm_(weights, self.recipe.clip_norm)
+            norm = nn.utils.clip_grad_norm_(weights, self.recipe.clip_norm)
+        elif (self.iteration + 1) % self.recipe.log_every == 0:
+            sizes = [torch.linalg.vector_norm(weight.grad) for weight in weights if weight.grad is not None]
+            norm = torch.linalg.vector_norm(torch.stack(sizes))
         rate = plan.lr * rate_factor(plan.schedule, plan.warmup, self.iteration, self.course.iterations)
         for group in optimiser.param_groups:
             group["lr"] = rate
+        if norm is not None:
+            self._steps[name] = rate, norm
         scaler.step(optimiser)
         scaler.update()
         for network in plan.networks:

@@ -41,6 +41,11 @@ class Places:
     checkpoints: Path
     journal: Path
 
+    @property
+    def speed(self) -> Path:
+        """The file beside the journal that says how fast the run went."""
+        return self.journal.with_name("speed.jsonl")
+
 
 @dataclass(frozen=True)
 class Best:
@@ -138,12 +143,13 @@ class RunState:
         """
         write_checkpoint(best_path(self._folder), Checkpoint(iteration, self._weights(), {"best": asdict(best)}))
 
-    def restore_best(self) -> None:
-        """Take over the weights that were the best."""
+    def restore_best(self) -> int:
+        """Take over the weights that were the best; return the iteration that they are of."""
         path = best_path(self._folder)
-        checkpoint = load_checkpoint(path)
+        best = load_checkpoint(path)
         with reading(path, "does not hold the weights of this run", "train it again with --no-resume"):
-            self._take_weights(checkpoint.tensors)
+            self._take_weights(best.tensors)
+        return best.iteration
 
     def _weights(self) -> dict[str, Tensor]:
         return {

@@ -8,15 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from fertools.core import files
-from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, MachineError
+from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, MachineError, ResumeRefused
 from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.training.drawn import count_drawn
+from fertools.training.engine.journal import read_journal
 from fertools.training.experiments.graph import Task, audit, find_folds, list_tasks, needed_by
 from fertools.training.experiments.plan import Experiment, read_experiment
 from fertools.training.folder import RunFolder
-from fertools.training.measures.intervals import REPLICATES
 from fertools.training.predictions import (
     PREDICTIONS_NAME,
     Predictions,
@@ -30,6 +35,8 @@ from fertools.training.rivals import compare_all
 from fertools.training.scoring import score
 
 Engine = Literal["local", "ray"]
+_MOST_POINTS = 150
+"""Of a curve in a report, about."""
 
 
 class Trainer(Protocol):
@@ -81,7 +88,6 @@ def run_experiment(
     device: str = "auto",
     engine: Engine = "local",
     ray_address: str | None = None,
-    replicates: int = REPLICATES,
     report: Reporter | None = None,
     trainer: Trainer | None = None,
 ) -> ExperimentResult:
@@ -95,7 +101,6 @@ def run_experiment(
         device: as `fertools.train` takes it.
         engine: `local`, one run after another, or `ray`, over a cluster that sees the workspace by the same path.
         ray_address: of the cluster; None for one on this machine.
-        replicates: how often people are drawn anew for an interval.
         report: told of each run, and of progress in it.
         trainer: what carries out a run; None for `fertools.train`.
 
@@ -104,6 +109,7 @@ def run_experiment(
         RecipeError: the experiment's file, or a recipe, is wrong.
         CheckFailed: test faces have a part in training, and the experiment does not say so.
         ItemsFailed: some runs failed; the others are done.
+        ResumeRefused: runs of one step were trained on different faces or crops.
         Interrupted: stopped by a signal; what was done is kept.
     """
     report = report or Silent()
@@ -128,7 +134,7 @@ def run_experiment(
     if missing:
         report.note(f"{len(missing)} of {len(tested)} tested runs are left, the first: {missing[0].words}")
         return ExperimentResult(folder, False, len(tested), len(tested) - len(missing), {})
-    figures = _figures(workspace, experiment, folds, tasks, leaks, folder, replicates)
+    figures = _figures(workspace, experiment, folds, tasks, leaks, folder)
     return ExperimentResult(folder, True, len(tested), len(tested), figures)
 
 
@@ -221,21 +227,23 @@ def _figures(
     tasks: Sequence[Task],
     leaks: Sequence[str],
     folder: Path,
-    replicates: int,
 ) -> dict[str, Any]:
     """Put the folds of each tested step together, and write their predictions and every figure."""
+    for step in experiment.steps.values():
+        _refuse_mixed(workspace, [task for task in tasks if task.step is step])
     whole: dict[str, Predictions] = {}
     for step in experiment.tested:
         parts = [read_predictions(_predictions_path(workspace, task)) for task in tasks if task.step is step]
         whole[step.title] = join_predictions(parts)
         write_predictions(folder / step.name / PREDICTIONS_NAME, whole[step.title])
-    runs = {title: score(entry, replicates=replicates) for title, entry in whole.items()}
+    runs = {title: score(entry) for title, entry in whole.items()}
     classifying = {title: whole[title] for title in runs if "classification" in runs[title]}
     figures: dict[str, Any] = {
         "experiment": experiment.name,
         "title": experiment.title,
         "source": experiment.source,
         "about": experiment.about,
+        "drawn": _count_drawn(workspace, whole.values()),
         "protocol": {
             "kind": experiment.protocol,
             "folds": list(folds),
@@ -252,11 +260,12 @@ def _figures(
                 "tested": step.tested,
                 "runs": [task.run for task in tasks if task.step is step],
                 "trained": _how_trained(workspace, [task for task in tasks if task.step is step]),
+                "curves": _curves(workspace, [task for task in tasks if task.step is step]),
             }
             for step in experiment.steps.values()
         ],
         "runs": runs,
-        "comparisons": compare_all(classifying, replicates=replicates) if len(classifying) > 1 else [],
+        "comparisons": compare_all(classifying) if len(classifying) > 1 else [],
         "reported": [
             {**asdict(row), "ours": experiment.steps[row.step].title if row.step else None}
             for row in experiment.reported
@@ -265,6 +274,43 @@ def _figures(
     files.write_json(folder / "evaluation.json", figures)
     write_experiment_report(folder, figures)
     return figures
+
+
+def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
+    """Raise unless all runs of a step have seen the same faces and pixels; they may have been made weeks apart.
+
+    Raises:
+        ResumeRefused: two of them have not.
+    """
+    begun: dict[tuple[str, str | None], str] = {}
+    for task in tasks:
+        if (record := RunFolder(workspace.runs(task.step.system) / task.run).read()) is not None:
+            begun.setdefault((record["data"]["fingerprint"], record["data"].get("pixels")), task.run)
+    if len(begun) > 1:
+        first, second = list(begun.values())[:2]
+        raise ResumeRefused(
+            f"the runs {first} and {second} were trained on different faces, labels or crops, so that their folds make "
+            "no one figure; remove the folders of the older runs and run the experiment again"
+        )
+
+
+def _count_drawn(workspace: Workspace, tested: Iterable[Predictions]) -> int:
+    """Return how many of the tested faces are of people who do not exist."""
+    names = {name for entry in tested for name in entry.table["face_id"].to_pylist()}
+    table = store.read_faces(workspace, ("face_id", "source_id"))
+    return count_drawn(workspace, table.filter(pc.is_in(table["face_id"], value_set=pa.array(sorted(names)))))
+
+
+def _curves(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Return the loss and what chose the best state over time, by its name and by run, thinned for a chart."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for task in tasks:
+        entries = read_journal(RunFolder(workspace.runs(task.step.system) / task.run).journal_path)
+        names = dict.fromkeys(name for entry in entries for name in entry)
+        for name in [*(name for name in names if name == "loss"), *[n for n in names if n.startswith("val/")][:1]]:
+            points = [(entry["iteration"], entry[name]) for entry in entries if name in entry]
+            found.setdefault(name, {})[task.words] = points[:: max(1, len(points) // _MOST_POINTS)]
+    return found
 
 
 def _how_trained(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.training.measures.intervals import LEVEL
+from fertools.core.intervals import LEVEL
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,18 @@
-"""How sure a number is: an interval over folds, and one over resampled people."""
+"""How sure a number is: an interval over folds, and the sums over people that others are computed from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.95
-REPLICATES = 2000
-_BLOCK = 2**22
-"""Numbers of draws held at a time."""
+from fertools.core.intervals import LEVEL, Ends, Scale
+
 _ROUNDING = 1e-12
 
 Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -62,45 +59,9 @@ def over_folds(values: Sequence[float], level: float = LEVEL) -> Interval | None
     return Interval(mean, mean - reach, mean + reach, sd, len(known))
 
 
-def over_groups(
-    sums: Floats, statistic: Statistic, *, replicates: int = REPLICATES, seed: int = 0, level: float = LEVEL
-) -> tuple[Floats, Floats]:
-    """Return the ends of percentile intervals from drawing groups with replacement.
-
-    Faces of one person are alike, so that people are drawn and not faces.
-
-    Args:
-        sums: G x M, what each group adds to the M sums that the statistic is a function of.
-        statistic: of R x M sums, to R x K values.
-        replicates: how often all G groups are drawn.
-        seed: of the draws.
-        level: of the intervals.
-
-    Returns:
-        K lower and K upper ends; NaN where the statistic has a value in no replicate, and with a single group, which
-        says nothing of others.
-
-    Source: Efron, "Bootstrap Methods: Another Look at the Jackknife" (1979), the groups being the sample.
-    """
-    values = np.concatenate([statistic(drawn @ sums) for drawn in _draws(len(sums), replicates, seed)])
-    ends = np.full((2, values.shape[1]), np.nan)
-    for column in range(values.shape[1] if len(sums) > 1 else 0):
-        if len(known := values[~np.isnan(values[:, column]), column]):
-            ends[:, column] = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return ends[0], ends[1]
-
-
-def as_ends(low: float, high: float) -> dict[str, float] | None:
-    """Return the ends of an interval as JSON holds them; None where they are not known."""
-    return {"low": low, "high": high} if low == low else None
-
-
-def _draws(groups: int, replicates: int, seed: int) -> Iterator[Floats]:
-    """Yield blocks of rows that say how often each group is drawn."""
-    rng, block = np.random.default_rng(seed), max(1, _BLOCK // groups)
-    for start in range(0, replicates, block):
-        shares = np.full(groups, 1 / groups)
-        yield rng.multinomial(groups, shares, min(block, replicates - start)).astype(np.float64)
+def as_ends(ends: Ends | None) -> dict[str, float] | None:
+    """Return an interval as JSON holds it."""
+    return asdict(ends) if ends else None
 
 
 def group_sums(codes: NDArray[np.int64], values: Floats) -> Floats:
@@ -121,6 +82,10 @@ def agreement_terms(estimates: Floats, truths: Floats) -> Floats:
     return np.stack(
         [np.ones_like(x), x, y, x * x, y * y, x * y, (x - y) ** 2, (np.sign(x) == np.sign(y)).astype(float)], axis=1
     )
+
+
+AGREEMENT_SCALES: tuple[Scale, ...] = ("correlation", "correlation", "positive", "share")
+"""Between which bounds the measures of `agreement` lie."""
 
 
 def agreement(sums: Floats) -> Floats:

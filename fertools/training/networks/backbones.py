@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fertools.core.errors import InputError, RecipeError
 from fertools.core.explain import reading
 from fertools.core.progress import on_one_line
+from fertools.core.sealed import check_whole, is_sealed
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.networks.plain import AlexNet, Vgg19
 from fertools.training.networks.resnet import ResNet
@@ -54,6 +55,16 @@ def head_name(network: nn.Module) -> str:
     return names[-1]
 
 
+def read_own_weights(path: Path) -> dict[str, Tensor]:
+    """Return the weights that a run of fertools has written.
+
+    Raises:
+        InputError: they are damaged or missing.
+    """
+    check_whole(path, "put back a copy of it, or train that run again with --no-resume")
+    return load_file(path)
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file; nothing in it is executed.
 
@@ -61,17 +72,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         path: `.safetensors`, or what torch saves (read with `weights_only`), alone or under `state_dict` or `model`.
 
     Raises:
-        InputError: the file is missing, damaged, or holds something else.
+        InputError: the file is missing, damaged, or holds something else, or numbers that are not finite.
     """
     if not path.is_file():
         raise InputError(f"there are no weights at {path}; give a file, or a name that `fertools weights` lists")
     with reading(path, "cannot be read as weights alone", "save a state_dict of tensors"):
+        if path.suffix == ".safetensors" and is_sealed(path):
+            check_whole(path, "put back a copy of it, or let the run that wrote it be trained again")
         found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     for key in _STATE_KEYS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
         raise InputError(f"{path} holds no state_dict of tensors; save one")
+    if broken := [name for name, value in found.items() if value.is_floating_point() and not value.isfinite().all()]:
+        raise InputError(f"{broken[0]} in {path} holds numbers that are not finite; give weights of a sound training")
     # Written by networks that were wrapped for several GPUs.
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
@@ -82,7 +97,7 @@ def take_trained(network: nn.Module, path: Path) -> None:
     Raises:
         InputError: the file is missing or damaged, or is of another network.
     """
-    weights = read_weights(path)
+    weights = read_own_weights(path)
     with reading(path, "holds the weights of another network", "train the run again"):
         network.load_state_dict(weights)
 

@@ -49,7 +49,7 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     before = (root / "report.html").read_text(encoding="utf-8")
     assert "fertools evaluate stargan/smoke --judge classifier/RUN" in before
     assess(workspace, TRANSLATOR, judges=[JUDGE], **options)
-    found = score_translations(root, replicates=100)
+    found = score_translations(root)
     assert list(found["judges"]) == [JUDGE]
     assert found["features"]["inception.pth"]["all"]["fid"] > 0
     assert found["features"]["inception.pth"]["floor"]["made"] == 28
@@ -73,9 +73,9 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     monkeypatch.setattr("fertools.training.assessment.judges.read_pictures", refuse)
     assess(workspace, TRANSLATOR, judges=[JUDGE], **options)
     generate(workspace, TRANSLATOR, emotions=["fear"], device="cpu")
-    assert score_translations(root, replicates=100)["waiting"] == [JUDGE, "inception.pth", "facenet.pt"]
+    assert score_translations(root)["waiting"] == [JUDGE, "inception.pth", "facenet.pt"]
     assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
-    assert score_translations(root, replicates=100)["waiting"] == ["inception.pth", "facenet.pt"]
+    assert score_translations(root)["waiting"] == ["inception.pth", "facenet.pt"]
 
 
 def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
@@ -103,7 +103,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
         with pytest.raises(Interrupted):
             assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     assert not read_record(folder.root)["finished"]
-    assert score_translations(root, replicates=100)["gan_train"] == {}
+    assert score_translations(root)["gan_train"] == {}
     assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     said = read_predictions(folder.predictions_path())
     held_out = store.read_faces(workspace)
@@ -112,7 +112,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     record = read_record(folder.root)
     assert (record["finished"], record["recipe"]["image_size"]["value"]) == (True, 32)
     assert record["data"]["train"]["faces"] + record["data"]["val"]["faces"] == 28 * 7
-    found = score_translations(root, replicates=100)["gan_train"]["classifier_smoke"]
+    found = score_translations(root)["gan_train"]["classifier_smoke"]
     assert found["classification"]["faces"] == 14
     assert "GAN-train by the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 

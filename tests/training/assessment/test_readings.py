@@ -35,7 +35,7 @@ class Camera:
         def load(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
             return np.stack([np.full((2, 2, 3), shades[row], np.uint8) for row in rows])
 
-        return Album([f"face {shade}" for shade in shades], load)
+        return Album([f"face {shade}" for shade in shades], [f"digest {shade}" for shade in shades], load)
 
     def read(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         shades = pictures[:, 0, 0, 0].tolist()
@@ -82,6 +82,16 @@ def test_other_weights_begin_anew(camera: Camera, tmp_path: Path) -> None:
     complete_readings(tmp_path, replace(camera.reader, digest="d2"), [camera.album(2)], Silent())
     found = read_readings(readings_path(tmp_path, "judge", "classifier/x"))
     assert (found.digest, found.names) == ("d2", ("face 2",))
+
+
+def test_a_picture_that_was_overwritten_is_read_again(camera: Camera, tmp_path: Path) -> None:
+    album = camera.album(1, 2, 3)
+    complete_readings(tmp_path, camera.reader, [album], Silent())
+    other = replace(camera.album(1, 7, 3), names=album.names, digests=["digest 1", "another", "digest 3"])
+    complete_readings(tmp_path, camera.reader, [other], Silent())
+    assert camera.asked == [1, 2, 3, 7]
+    (found,) = list_readings(tmp_path, "judge")
+    assert found.of(album.names)[:, 0].tolist() == [1, 7, 3]
 
 
 def test_numbers_that_are_none_are_refused(camera: Camera, tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from tests.training.guesses import invent
 
 
 def measured(value: float) -> dict[str, Any]:
-    return {"pooled": value, "people": {"low": value - 0.1, "high": value + 0.1}}
+    return {"pooled": value, "people": {"low": value - 0.1, "high": value + 0.1, "groups": 9}}
 
 
 def figures() -> dict[str, Any]:
     parts = {"l1": measured(0.5), "psnr": measured(20), "ssim": measured(0.75)}
     far = {"real": 30, "made": 70, "fid": 12.5, "kid": 0.25, "kid_sd": 0.01, "kid_size": 15}
-    real = score(invent(skill=3, va=True), replicates=100)
+    real = score(invent(skill=3, va=True))
     return {
         "faces": 1,
         "made": 7,
@@ -31,8 +31,8 @@ def figures() -> dict[str, Any]:
             "classifier/x": {
                 "digest": "d",
                 "chose": False,
-                "made": score(invent(skill=1, va=True), replicates=100),
-                "unchanged": score(invent(skill=0, seed=2, va=True), replicates=100),
+                "made": score(invent(skill=1, va=True)),
+                "unchanged": score(invent(skill=0, seed=2, va=True)),
                 "real": real,
             }
         },
@@ -55,7 +55,7 @@ def figures() -> dict[str, Any]:
                 "other_people": None,
             }
         },
-        "gan_train": {"classifier_x": score(invent(skill=2), replicates=100)},
+        "gan_train": {"classifier_x": score(invent(skill=2))},
         "waiting": [],
     }
 

@@ -36,8 +36,8 @@ def test_it_gives_the_figures_of_one_machine(
     workspace, other = write_blobs(tmp_path), write_blobs(tmp_path_factory.mktemp("other"))
     for root in (workspace.root, other.root):
         write_experiment(root)
-    over = run_experiment(workspace, "two", engine="ray", trainer=Guesser(), replicates=100, device="cpu")
-    alone = run_experiment(other, "two", trainer=Guesser(), replicates=100)
+    over = run_experiment(workspace, "two", engine="ray", trainer=Guesser(), device="cpu")
+    alone = run_experiment(other, "two", trainer=Guesser())
     assert over.finished
     assert over.figures == alone.figures
 
@@ -47,9 +47,9 @@ def test_a_run_that_fails_ends_only_what_builds_upon_it(cluster: None, tmp_path:
     write_experiment(tmp_path)
     trainer = Guesser(fails={"two.source.fold-1"})
     with pytest.raises(ItemsFailed, match="2 of 12 runs"):
-        run_experiment(workspace, "two", engine="ray", trainer=trainer, replicates=100, device="cpu")
+        run_experiment(workspace, "two", engine="ray", trainer=trainer, device="cpu")
     assert len(list((workspace.root / "training" / "classifier").iterdir())) == 10
-    assert run_experiment(workspace, "two", engine="ray", trainer=Guesser(), replicates=100, device="cpu").finished
+    assert run_experiment(workspace, "two", engine="ray", trainer=Guesser(), device="cpu").finished
 
 
 def test_without_a_cluster_at_the_address_that_is_said(tmp_path: Path) -> None:

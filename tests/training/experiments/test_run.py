@@ -9,6 +9,8 @@ import pytest
 
 from fertools.core.errors import InputError, Interrupted, ItemsFailed
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.training.drawn import MARKS
 from fertools.training.experiments.run import run_experiment
 from fertools.training.found import known_runs
 from fertools.training.predictions import read_predictions
@@ -16,6 +18,7 @@ from fertools.training.scoring import score
 from fertools.training.sheets import experiment_sheets
 from tests.training.blobs import write_blobs
 from tests.training.experiments.protocols import TWO_STEPS, Guesser, write_experiment
+from tests.training.test_drawn import write_sources
 
 
 @pytest.fixture
@@ -26,16 +29,16 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def carry_out(workspace: Workspace, trainer: Guesser, **options: object) -> object:
-    return run_experiment(workspace, "two", trainer=trainer, replicates=100, **options)  # type: ignore[arg-type]
+    return run_experiment(workspace, "two", trainer=trainer, **options)  # type: ignore[arg-type]
 
 
 def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None:
     trainer = Guesser()
-    result = run_experiment(workspace, "two", trainer=trainer, replicates=100)
+    result = run_experiment(workspace, "two", trainer=trainer)
     assert (result.finished, result.runs, result.done, len(trainer.trained)) == (True, 8, 8, 12)
     whole = read_predictions(result.folder / "tuned" / "predictions.parquet")
     assert (len(whole.table), sorted(whole.trained)) == (28, [0, 1, 2, 3])
-    assert result.figures["runs"]["Tuned"] == score(whole, replicates=100)
+    assert result.figures["runs"]["Tuned"] == score(whole)
     assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(result.figures))
     assert [(entry["first"], entry["second"]) for entry in result.figures["comparisons"]] == [("Plain", "Tuned")]
     assert "experiments/two/tuned" in known_runs(workspace)
@@ -48,25 +51,47 @@ def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None
     assert beside.rows[1] == ("Another", "0.500", "–", "–", "–")
 
 
+def test_figures_say_how_many_faces_are_drawn_and_how_runs_went(workspace: Workspace) -> None:
+    (workspace.root / "drawn").mkdir()
+    for name in MARKS:
+        (workspace.root / "drawn" / name).touch()
+    sources = sorted(set(store.read_faces(workspace)["source_id"].to_pylist()))
+    write_sources(workspace, dict.fromkeys(sources[:3], "drawn/clip.mp4") | dict.fromkeys(sources[3:], "clip.mp4"))
+    for fold in range(4):
+        journal = workspace.runs("classifier") / f"two.plain.fold-{fold}/metrics.jsonl"
+        journal.parent.mkdir(parents=True)
+        lines = [f'{{"iteration": {step}, "loss": {1 / step}, "val/uar": 0.5}}' for step in range(1, 400)]
+        journal.write_text("\n".join(lines))
+    result = run_experiment(workspace, "two", trainer=Guesser())
+    assert result.figures["drawn"] == 3
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "3 of these 28 faces are drawn" in page
+    curves = result.figures["steps"][0]["curves"]
+    assert list(curves) == ["loss", "val/uar"]
+    assert list(curves["loss"]) == [f"plain, fold {fold}" for fold in range(4)]
+    assert 100 < len(curves["loss"]["plain, fold 0"]) < 300
+    assert "Plain: its runs over one another" in page
+
+
 def test_fold_by_fold_is_the_same_as_all_at_once(
     workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     trainer = Guesser()
     for fold in range(4):
-        result = run_experiment(workspace, "two", fold=fold, trainer=trainer, replicates=100)
+        result = run_experiment(workspace, "two", fold=fold, trainer=trainer)
         assert result.finished == (fold == 3)
         assert result.done == 2 * (fold + 1)
         assert len(trainer.trained) == 3 * (fold + 1)
     other = write_blobs(tmp_path_factory.mktemp("other"))
     write_experiment(other.root)
-    at_once = run_experiment(other, "two", trainer=Guesser(), replicates=100)
+    at_once = run_experiment(other, "two", trainer=Guesser())
     assert result.figures == at_once.figures
 
 
 def test_the_same_again_trains_nothing(workspace: Workspace) -> None:
     carry_out(workspace, Guesser())
     again = Guesser()
-    result = run_experiment(workspace, "two", trainer=again, replicates=100)
+    result = run_experiment(workspace, "two", trainer=again)
     assert result.finished
     assert again.trained == []
 
@@ -77,7 +102,7 @@ def test_a_run_that_fails_ends_only_what_builds_upon_it(workspace: Workspace) ->
         carry_out(workspace, trainer)
     assert len(trainer.trained) == 10
     mended = Guesser()
-    assert run_experiment(workspace, "two", trainer=mended, replicates=100).finished
+    assert run_experiment(workspace, "two", trainer=mended).finished
     assert mended.trained == ["two.source.fold-1", "two.tuned.fold-1"]
 
 
@@ -90,7 +115,7 @@ def test_a_signal_ends_it_at_once(workspace: Workspace) -> None:
 
 def test_one_step_alone(workspace: Workspace) -> None:
     trainer = Guesser()
-    result = run_experiment(workspace, "two", step="plain", trainer=trainer, replicates=100)
+    result = run_experiment(workspace, "two", step="plain", trainer=trainer)
     assert not result.finished
     assert trainer.trained == [f"two.plain.fold-{fold}" for fold in range(4)]
 
@@ -108,7 +133,7 @@ def test_every_table_of_a_leaky_protocol_says_so(workspace: Workspace) -> None:
         "[steps.source]", '[steps.source]\nover = "once"'
     )
     write_experiment(workspace.root, text)
-    result = run_experiment(workspace, "two", trainer=Guesser(), replicates=100)
+    result = run_experiment(workspace, "two", trainer=Guesser())
     assert len(result.figures["protocol"]["leaks"]) == 3
     sheets = experiment_sheets(result.figures)
     assert all(sheet.title.startswith("LEAKY PROTOCOL: ") for sheet in sheets)
@@ -131,7 +156,7 @@ test = true
 
 def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) -> None:
     write_experiment(workspace.root, BASELINE, "baseline")
-    result = run_experiment(workspace, "baseline", device="cpu", replicates=100)
+    result = run_experiment(workspace, "baseline", device="cpu")
     (step,) = result.figures["steps"]
     assert step["trained"]["recipe"]["features"] == {
         "value": "hog",

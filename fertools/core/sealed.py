@@ -1,0 +1,106 @@
+"""Files of weights with a checksum: safetensors whose metadata hold a digest of the whole file.
+
+The format itself has no checksum, so that a file with flipped bytes is read without a word. The digest is taken of the
+file as it would be with zeros in the digest's place. To any other program the file is plain safetensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.hashing import DIGEST_BYTES
+
+SEAL = "fertools.blake2b"
+"""Key of the digest in a file's metadata."""
+_ABSENT = b"0" * 2 * DIGEST_BYTES
+_MARK = f'"{SEAL}":"'.encode()
+_LENGTH_BYTES, _PIECE_BYTES = 8, 2**20
+_LONGEST_HEADER_BYTES = 100_000_000
+"""As long as the format allows."""
+
+
+def write_sealed(path: Path, content: bytes) -> None:
+    """Write a file of weights with its digest, atomically.
+
+    Args:
+        path: where it goes.
+        content: safetensors.
+
+    Raises:
+        StorageError: the disk is full; what was there before is intact.
+    """
+    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.loads(content[_LENGTH_BYTES:end])
+    metadata = {SEAL: _ABSENT.decode(), **dict(sorted(header.pop("__metadata__", {}).items()))}
+    coded = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
+    # The format aligns what follows to eight bytes, by spaces.
+    coded += b" " * (-len(coded) % _LENGTH_BYTES)
+    head, rest = len(coded).to_bytes(_LENGTH_BYTES, "little") + coded, memoryview(content)[end:]
+    digest = hashlib.blake2b(head, digest_size=DIGEST_BYTES)
+    digest.update(rest)
+    with files.replacing(path) as temporary, temporary.open("wb") as stream:
+        stream.write(head.replace(_MARK + _ABSENT, _MARK + digest.hexdigest().encode(), 1))
+        stream.write(rest)
+
+
+def is_sealed(path: Path) -> bool:
+    """Return whether a file says what its digest is.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _MARK in _read_head(path)
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a file's content fits the digest in it; False where it has none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    head = _read_head(path)
+    place = head.find(_MARK)
+    if place < 0:
+        return False
+    place += len(_MARK)
+    end = place + 2 * DIGEST_BYTES
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    digest.update(head[:place] + _ABSENT + head[end:])
+    with path.open("rb") as stream:
+        stream.seek(len(head))
+        while piece := stream.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest().encode() == head[place:end]
+
+
+def check_whole(path: Path, way_out: str) -> None:
+    """Raise unless weights that fertools wrote are as they were written.
+
+    Args:
+        path: of the file.
+        way_out: what to do otherwise, for the message.
+
+    Raises:
+        InputError: they are damaged, missing or cannot be read.
+    """
+    try:
+        whole = is_whole(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); {way_out}") from error
+    if not whole:
+        raise InputError(f"{path} is damaged, as its content does not fit its checksum; {way_out}")
+
+
+def _read_head(path: Path) -> bytes:
+    """Return a file's beginning, up to the end of its header."""
+    with path.open("rb") as stream:
+        start = stream.read(_LENGTH_BYTES)
+        length = int.from_bytes(start, "little")
+        if length > min(_LONGEST_HEADER_BYTES, os.fstat(stream.fileno()).st_size):
+            return start
+        return start + stream.read(length)
