@@ -18,7 +18,7 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.training.engine.optimisers import OptimiserPlan
 from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
 from fertools.training.losses.precision import widened
-from fertools.training.networks.stargan import SLOPE, Discriminator, Generator
+from fertools.training.networks.stargan import SLOPE, Discriminator, Generator, begin_evenly
 from fertools.training.systems.base import Batch, Cast, Draws, Labels, Step, Target, full_precision
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
@@ -48,8 +48,17 @@ class Stargan:
         self.classes = len(EMOTIONS) if recipe.condition.startswith("class7") else 0
         self.regressions = 2 if recipe.condition.endswith("va2") else 0
         dim = self.classes + self.regressions
-        self._generator = Generator(dim, recipe.conv_dim, recipe.generator_blocks, recipe.conditioning)
+        self._generator = Generator(
+            dim,
+            recipe.conv_dim,
+            recipe.generator_blocks,
+            recipe.conditioning,
+            output=recipe.generator_output,
+            upsampling=recipe.upsampling,
+        )
         self._discriminator = Discriminator(recipe.image_size, dim, recipe.conv_dim, recipe.discriminator_layers)
+        if recipe.initial_weights == "he":
+            begin_evenly(self._discriminator)
         self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
@@ -77,7 +86,13 @@ class Stargan:
 
         The generator does not change in between, so its picture for the discriminator's step is the one that its own
         step needs: it is computed once, with a graph only if that step comes.
+
+        In the first `head_start` iterations the discriminator learns to read expressions, and nothing else happens: a
+        generator has nothing to learn from a head that guesses.
         """
+        if iteration < self.recipe.head_start:
+            yield self.head_step(batch, cast)
+            return
         with_generator = (iteration + 1) % self.recipe.n_critic == 0
         target = replace(batch, emotions=draws["emotions"], valence_arousal=draws["valence_arousal"])
         with torch.set_grad_enabled(with_generator), cast(G):
@@ -85,6 +100,18 @@ class Stargan:
         yield self.d_step(batch, fake.detach(), draws["alpha"], cast)
         if with_generator:
             yield self.g_step(batch, target, fake, cast)
+
+    def head_step(self, batch: Batch, cast: Cast = full_precision) -> Step:
+        """Return the discriminator's loss on what real faces show, and nothing else: lambda_cls CE(D_cls(x), c).
+
+        Args:
+            batch: real faces x with their own labels c.
+            cast: the precision of the discriminator.
+        """
+        with cast(D):
+            _, heads = self._discriminator(batch.images)
+        terms: dict[str, Tensor] = {}
+        return _step(D, self._label_loss("D", heads, batch, terms), terms)
 
     def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor, cast: Cast = full_precision) -> Step:
         """Return the discriminator's loss.
