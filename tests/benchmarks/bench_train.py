@@ -5,8 +5,8 @@
 
 Each system is trained by the engine, with a journal and all else that a run has, and by the loops written by hand in
 `loops.py`: faces indexed from one float tensor in memory (`--loader memory`, which is as fast as such a loop can be) or
-read by torch's DataLoader from their files (`--loader files`). Their StarGAN differentiates the gradient penalty twice, lets
-real and made faces through the discriminator one after another, and makes the faces anew for the generator's step.
+read by torch's DataLoader from their files (`--loader files`). Their StarGAN differentiates the gradient penalty twice,
+lets real and made faces through the discriminator one after another, and makes the faces anew for the generator's step.
 
 The plain loop reads every loss as soon as it is there and leaves torch's options alone. The tuned loop is the same
 arithmetic with what the PyTorch tuning guide names: networks and batches in channels-last order, fused optimisers,
@@ -63,7 +63,7 @@ from tests.training.blobs import blob_rows, write_blobs
 COMPARED = 6
 """Losses are compared over so many first iterations; in a GAN rounding grows tenfold with each two more."""
 _STILL = ("rotate_deg", "shift", "scale", "brightness", "contrast")
-STILL = {"stargan": (*_STILL, "head_start"), "classifier": (*_STILL, "erase", "mixup")}
+STILL = {"stargan": (*_STILL, "head_start", "input_noise"), "classifier": (*_STILL, "erase", "mixup")}
 """Keys that are 0 here, since the loops leave out what they stand for; faces are mirrored, and that is all."""
 
 

@@ -53,6 +53,8 @@ def drawn_datasets(workspace: Workspace, faces: Faces) -> dict[str, tuple[DrawnD
     Raises:
         InputError: the options of a drawn dataset cannot be read.
     """
+    if not workspace.sources.is_file():
+        return {}
     wanted = set(faces.table["source_id"].to_pylist())
     found: dict[str, tuple[DrawnDataset, Path]] = {}
     opened: dict[Path, DrawnDataset] = {}

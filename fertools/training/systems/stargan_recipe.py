@@ -32,6 +32,7 @@ class StarganRecipe(EngineRecipe):
     discriminator_layers: int = bounded(1, 10)
     initial_weights: Literal["torch", "he"]
     head_start: int = bounded(0)
+    input_noise: float = bounded(0, 1)
     n_critic: int = bounded(1)
     lambda_cls: float = bounded(0)
     lambda_va: float = bounded(0)
