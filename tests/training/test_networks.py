@@ -127,9 +127,9 @@ def spreads(discriminator: Discriminator) -> list[float]:
 def test_even_weights_keep_the_spread_from_layer_to_layer() -> None:
     torch.manual_seed(0)
     discriminator = Discriminator(conv_dim=8)
-    assert spreads(discriminator)[-1] < 0.1
+    assert spreads(discriminator)[-1] < 0.05
     begin_evenly(discriminator)
-    assert all(0.7 < spread < 2 for spread in spreads(discriminator))
+    assert all(0.3 < spread < 2 for spread in spreads(discriminator)), "it was a hundredth"
 
 
 def reference_generator(conv_dim: int, condition_dim: int, blocks: int) -> nn.Sequential:

@@ -126,12 +126,14 @@ def run_literally(
             reconstructed = generator(fake, original)
             rec = (x - reconstructed).abs().mean()
             losses = label_losses(heads, wanted_labels, wanted_points, "G")
-            total = -fake_map.mean() + settings.lambda_rec * rec + weigh(losses)
+            change = (x - fake).abs().mean()
+            total = -fake_map.mean() + settings.lambda_rec * rec + weigh(losses) + settings.lambda_change * change
             for optimiser in adam.values():
                 optimiser.zero_grad()
             total.backward()
             adam[G].step()
             log |= {"G/loss_fake": -fake_map.mean(), "G/loss_rec": rec, **losses}
+            log |= {"G/loss_change": change} if settings.lambda_change else {}
         logs.append({name: value.item() for name, value in log.items()})
     return logs
 
@@ -150,7 +152,9 @@ def test_shared_work_changes_nothing(condition: str, conditioning: str) -> None:
             torch.testing.assert_close(value, literal[name].state_dict()[key], rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("extra", ["input_noise=0.2", "head_start=2", "generator_output=change", "upsampling=resize"])
+@pytest.mark.parametrize(
+    "extra", ["input_noise=0.2", "head_start=2", "lambda_change=5", "generator_output=change", "upsampling=resize"]
+)
 def test_what_is_not_the_papers_is_what_its_note_says(extra: str) -> None:
     ours = system("n_critic=1", extra)
     literal = copy.deepcopy(ours.networks)

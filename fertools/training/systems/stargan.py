@@ -56,7 +56,8 @@ class Stargan:
             output=recipe.generator_output,
             upsampling=recipe.upsampling,
         )
-        self._discriminator = Discriminator(recipe.image_size, dim, recipe.conv_dim, recipe.discriminator_layers)
+        width = recipe.discriminator_conv_dim or recipe.conv_dim
+        self._discriminator = Discriminator(recipe.image_size, dim, width, recipe.discriminator_layers)
         if recipe.initial_weights == "he":
             begin_evenly(self._discriminator)
         self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
@@ -156,7 +157,7 @@ class Stargan:
         """Return the generator's loss.
 
         -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c'), with the
-        regression term where the condition has valence and arousal.
+        regression term where the condition has valence and arousal, and lambda_change mean|x - G(x, c')| where asked for.
 
         Args:
             batch: real faces x with their own labels c.
@@ -177,6 +178,9 @@ class Stargan:
                 back = self._generator(fake, self.condition(batch.emotions, batch.valence_arousal))
             terms["G/loss_rec"] = (batch.images - back).abs().mean()
             loss = loss + self.recipe.lambda_rec * terms["G/loss_rec"]
+        if self.recipe.lambda_change:
+            terms["G/loss_change"] = (batch.images - fake).abs().mean()
+            loss = loss + self.recipe.lambda_change * terms["G/loss_change"]
         return _step(G, loss + self._label_loss("G", heads, target, terms), terms)
 
     def targets(self, prototypes: Tensor) -> list[Target]:

@@ -28,6 +28,7 @@ class StarganRecipe(EngineRecipe):
     generator_output: Literal["picture", "change"]
     upsampling: Literal["transposed", "resize"]
     conv_dim: int = bounded(1, 1024)
+    discriminator_conv_dim: int = bounded(0, 1024)
     generator_blocks: int = bounded(0, 64)
     discriminator_layers: int = bounded(1, 10)
     initial_weights: Literal["torch", "he"]
@@ -37,6 +38,7 @@ class StarganRecipe(EngineRecipe):
     lambda_cls: float = bounded(0)
     lambda_va: float = bounded(0)
     lambda_rec: float = bounded(0)
+    lambda_change: float = bounded(0)
     lambda_gp: float = bounded(0)
     gp: Literal["wgan-gp", "r1", "none"]
     gp_impl: Literal["closed_form", "autograd"]
