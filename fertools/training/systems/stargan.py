@@ -157,7 +157,7 @@ class Stargan:
         """Return the generator's loss.
 
         -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c'), with the
-        regression term where the condition has valence and arousal, and lambda_change mean|x - G(x, c')| where asked for.
+        regression term where the condition has valence and arousal, and lambda_change mean|x - G(x, c')|.
 
         Args:
             batch: real faces x with their own labels c.
