@@ -50,11 +50,11 @@ class Plain(ABC):
             losses = self.step(images, self.labels[order.rows.to(self.device)], draws)
             self.losses.append({name: loss.detach() if self.tuned else loss.item() for name, loss in losses.items()})
             for name, average in self.averages.items():
-                self.follow(list(average.parameters()), list(self.networks[name].parameters()))
+                self.follow([*average.parameters()], [*self.networks[name].parameters()])
             self.done += 1
 
     @torch.no_grad()
-    def follow(self, average: list[nn.Parameter], weights: list[nn.Parameter]) -> None:
+    def follow(self, average: list[Tensor], weights: list[Tensor]) -> None:
         """Move an average of weights towards them."""
         if self.tuned:
             torch._foreach_lerp_(average, weights, 1 - self.recipe.ema)
