@@ -99,6 +99,7 @@ def test_a_change_is_laid_over_the_input_by_a_mask() -> None:
         assert (generator(images, condition) - images).abs().mean() > 0.1
 
 
+@torch.no_grad()
 def test_upsampling_by_resizing_leaves_no_chequered_pattern() -> None:
     torch.manual_seed(0)
     flat, condition = torch.zeros(1, 3, 64, 64), torch.eye(7)[:1]
