@@ -17,7 +17,7 @@ PORTRAIT = ("skimage", "data", "astronaut.png")
 
 @click.command("demo")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("fertools-demo"))
-@click.option("--people", type=int, default=10, show_default=True, help="How many invented people to draw.")
+@click.option("--people", type=int, default=20, show_default=True, help="How many invented people to draw.")
 @click.option("--preset", default=None, help="Preset of the training.  [default: by the device]")
 def command(folder: Path, people: int, preset: str | None) -> int:
     """Draw a dataset into DIR and go the whole way on it, command by command.
@@ -29,7 +29,8 @@ def command(folder: Path, people: int, preset: str | None) -> int:
 
     begun_s = time.monotonic()
     folder = folder.absolute()
-    _run(folder, "sample", "drawn", "--people", str(people))
+    # Many people in short clips: a translator learns more from another person than from another frame.
+    _run(folder, "sample", "drawn", "--people", str(people), "--frames", "6", "--stills", "0")
     _run(folder, "ingest", "drawn/videos")
     _run(folder, "annotate", "--va", "--prior")
     _run(folder, "split", "--folds", str(min(10, people)))

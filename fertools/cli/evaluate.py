@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,7 @@ _FORMS = ("text", "markdown", "latex")
 @click.option("--features", default="", metavar="WEIGHTS", help="Of Inception, for FID and KID: name or path.")
 @click.option("--identity", default="", metavar="WEIGHTS", help="Of facenet, for whom made faces show: name or path.")
 @click.option("--gan-train", is_flag=True, help="Train a classifier by each judge's recipe on made faces alone.")
+@click.option("--drawn", is_flag=True, help="Compare translations of drawn people with the true pictures.")
 @click.option("--device", default="auto", show_default=True, help="For these: auto, cpu, cuda, cuda:1 or mps.")
 @json_option
 def command(
@@ -37,6 +38,7 @@ def command(
     features: str,
     identity: str,
     gan_train: bool,
+    drawn: bool,
     device: str,
     as_json: bool,
 ) -> int:
@@ -46,7 +48,9 @@ def command(
     two are tested for a difference on the faces that both have classified.
 
     Of a run that makes faces, such as stargan/cpu, figures are of what it made of held-out faces: how well they come
-    back, and what other networks see in them. Name these networks once; what they say is kept.
+    back, and what other networks see in them. Name these networks once; what they say is kept. Of people that
+    `fertools sample` has drawn the true picture of what was asked for exists: --drawn compares with it, and trains a
+    classifier on other drawn people that reads both.
     """
     from fertools.core.progress import Progress
     from fertools.training.assessment.sheets import translation_sheets
@@ -56,8 +60,9 @@ def command(
     from fertools.training.writing import write_sheet
 
     workspace = open_workspace(folder)
-    if judges or features or identity or gan_train:
-        networks = {"judges": judges, "features": features, "identity": identity, "gan_train": gan_train}
+    if judges or features or identity or gan_train or drawn:
+        networks: dict[str, Any] = {"judges": judges, "features": features, "identity": identity}
+        networks |= {"gan_train": gan_train, "drawn": drawn}
         with Progress("evaluate", "steps") as report:
             assess_runs(workspace, runs, **networks, device=device, report=report)
     found = evaluate_runs(workspace, runs, seed=seed)

@@ -13,10 +13,13 @@ from fertools.cli.options import json_option, print_result
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--people", type=int, default=10, show_default=True, help="How many invented people.")
 @click.option("--frames", type=int, default=12, show_default=True, help="Frames per video.")
+@click.option(
+    "--stills", type=int, default=2, show_default=True, help="Moments per video that are drawn as stills too."
+)
 @click.option("--size-px", type=int, default=256, show_default=True, help="Side of the square pictures in pixels.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed draws other people.")
 @json_option
-def command(folder: Path, people: int, frames: int, size_px: int, seed: int, as_json: bool) -> int:
+def command(folder: Path, people: int, frames: int, stills: int, size_px: int, seed: int, as_json: bool) -> int:
     """Draw an invented dataset of people who do not exist into DIR.
 
     Each shows the seven expressions as videos and stills, in visible light, as a thermal image of the same moment and
@@ -36,7 +39,7 @@ def command(folder: Path, people: int, frames: int, size_px: int, seed: int, as_
                 begun = True
             report.advance(done)
 
-        options = SampleOptions(people=people, frames=frames, size_px=size_px, seed=seed)
+        options = SampleOptions(people=people, frames=frames, stills=stills, size_px=size_px, seed=seed)
         summary = draw_dataset(folder, options, advance=advance)
     print_result({"folder": str(folder), **vars(summary)}, as_json)
     return 0

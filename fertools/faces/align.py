@@ -149,6 +149,18 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     return _enlarged(frame, matrix, size_px)
 
 
+def cut(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) -> Picture:
+    """Return a crop by a known transform, what lies beyond the picture filled.
+
+    Args:
+        frame: (height, width, 3) uint8.
+        matrix: (2, 3) similarity from source to crop pixels.
+        size_px: side of the crop.
+        fill: one of FILLS.
+    """
+    return filled(warp(frame, matrix, size_px), beyond(matrix, size_px, frame.shape), FILLS[fill])
+
+
 def beyond(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
     """Return which pixels of a crop lie beyond the picture; None if none does.
 

@@ -21,10 +21,10 @@ from fertools.core.explain import blame, raise_of_machine
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
-from fertools.faces.align import rescaled, similarity
+from fertools.faces.align import cut, rescaled, similarity
 from fertools.faces.centring import CENTRED
 from fertools.ingest.options import CROP_SUFFIXES, check_crops
-from fertools.ingest.rows import cut, write_crop
+from fertools.ingest.rows import write_crop
 from fertools.manifests import store
 from fertools.sources.animations import read_video
 from fertools.sources.images import read_image

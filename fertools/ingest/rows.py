@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.workspace import Workspace
-from fertools.faces.align import FILLS, beyond, filled, similarity, warp
+from fertools.faces.align import FILLS, beyond, cut, filled, similarity, warp
 from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
 from fertools.faces.quality import measure
 from fertools.ingest.lookahead import Face
@@ -114,18 +114,6 @@ class Cropper:
         for template in self.options.more_templates:
             crop = cut(rgb, similarity(points, template, size_px), size_px, self.options.fill)
             write_crop(self.workspace.root / self.workspace.other_crop_path(face_id, template, size_px, suffix), crop)
-
-
-def cut(rgb: Pixels, matrix: NDArray[np.float64], size_px: int, fill: str) -> Pixels:
-    """Return a crop by a known transform, what lies beyond the picture filled.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        matrix: (2, 3) similarity from source to crop pixels.
-        size_px: side of the crop.
-        fill: one of `align.FILLS`.
-    """
-    return filled(warp(rgb, matrix, size_px), beyond(matrix, size_px, rgb.shape), FILLS[fill])
 
 
 def write_crop(path: Path, crop: Pixels, *, flush: bool = False) -> None:

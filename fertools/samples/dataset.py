@@ -101,7 +101,7 @@ class SampleOptions:
         if self.size_px % 2:
             raise InputError(f"--size-px is {self.size_px}; give an even number, which video needs")
         if self.stills < 0:
-            raise InputError(f"stills is {self.stills}; give 0 or more")
+            raise InputError(f"--stills is {self.stills}; give 0 or more")
 
     def still_frames(self) -> list[int]:
         """Return the numbers of the frames that are also stills, at even distances up to the last."""

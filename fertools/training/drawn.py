@@ -13,9 +13,7 @@ import pyarrow as pa
 
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-
-MARKS = ("sample.json", "truth.csv")
-"""Files at the root of a drawn dataset."""
+from fertools.samples.counterparts import find_drawn
 
 
 def count_drawn(workspace: Workspace, faces: pa.Table) -> int:
@@ -34,4 +32,4 @@ def count_drawn(workspace: Workspace, faces: pa.Table) -> int:
 
 @lru_cache(maxsize=4096)
 def _is_below_marks(folder: Path) -> bool:
-    return any(all((above / mark).is_file() for mark in MARKS) for above in (folder, *folder.parents))
+    return find_drawn(folder) is not None

@@ -57,7 +57,15 @@ def train_translator(job: Job) -> int:
 def open_translator(job: Job) -> tuple[Loop, Translator]:
     """Return a run's loop, where its newest checkpoint left it, and the means to translate with its generator."""
     recipe = cast(StarganRecipe, job.choice.resolved.recipe)
-    feed = make_feed(job, recipe, Augmentation(flip=recipe.flip))
+    augmentation = Augmentation(
+        flip=recipe.flip,
+        rotate_deg=recipe.rotate_deg,
+        shift=recipe.shift,
+        scale=recipe.scale,
+        brightness=recipe.brightness,
+        contrast=recipe.contrast,
+    )
+    feed = make_feed(job, recipe, augmentation)
     system = cast(TranslatingSystem, build_system(job.choice.resolved))
     loop = make_loop(job, recipe, system, feed)
     targets = system.targets(torch.from_numpy(job.faces.prototypes()))

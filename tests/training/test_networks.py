@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from fertools.training.networks.stargan import Discriminator, Generator, load_reference_weights
+from fertools.training.networks.stargan import Discriminator, Generator, begin_evenly, load_reference_weights
 
 
 def count(network: nn.Module) -> int:
@@ -79,6 +79,58 @@ def test_conditional_norm_needs_no_border() -> None:
     images = torch.randn(1, 3, 32, 32, dtype=torch.float64)
     outputs = [generator(images, torch.eye(7, dtype=torch.float64)[[label]]) for label in (0, 3)]
     assert (outputs[0] - outputs[1]).abs()[..., 8:-8, 8:-8].mean() > 1e-3
+
+
+def test_a_change_is_laid_over_the_input_by_a_mask() -> None:
+    torch.manual_seed(0)
+    generator = Generator(conv_dim=4, blocks=1, conditioning="cin", output="change", upsampling="resize")
+    images, condition = torch.rand(2, 3, 32, 32) * 2 - 1, torch.eye(7)[:2]
+    last = generator.main[-1]
+    assert isinstance(last, nn.Conv2d)
+    with torch.no_grad():
+        made = generator(images, condition)
+        assert made.shape == images.shape
+        assert (made - images).abs().mean() > 0.01
+        # A mask that is 0 everywhere leaves the input, whatever the new colours are.
+        last.weight[3] = 0
+        last.bias = nn.Parameter(torch.tensor([0.0, 0, 0, -100]))
+        torch.testing.assert_close(generator(images, condition), images)
+        last.bias[3] = 100
+        assert (generator(images, condition) - images).abs().mean() > 0.1
+
+
+@torch.no_grad()
+def test_upsampling_by_resizing_leaves_no_chequered_pattern() -> None:
+    torch.manual_seed(0)
+    flat, condition = torch.zeros(1, 3, 64, 64), torch.eye(7)[:1]
+
+    def unevenness(upsampling: Literal["transposed", "resize"]) -> float:
+        generator = Generator(conv_dim=8, blocks=0, upsampling=upsampling)
+        doubled = generator.main[9]
+        inner = doubled(torch.ones(1, 32, 16, 16))[..., 4:-4, 4:-4]
+        return float(inner.std(dim=(2, 3)).mean())
+
+    assert unevenness("resize") < 1e-6
+    assert unevenness("transposed") > 1e-2
+    assert Generator(conv_dim=8, upsampling="resize")(flat, condition).shape == flat.shape
+
+
+@torch.no_grad()
+def spreads(discriminator: Discriminator) -> list[float]:
+    features, found = torch.randn(4, 3, 64, 64), []
+    for layer in discriminator.main:
+        features = layer(features)
+        if isinstance(layer, nn.Conv2d):
+            found.append(float(features.std()))
+    return found
+
+
+def test_even_weights_keep_the_spread_from_layer_to_layer() -> None:
+    torch.manual_seed(0)
+    discriminator = Discriminator(conv_dim=8)
+    assert spreads(discriminator)[-1] < 0.05
+    begin_evenly(discriminator)
+    assert all(0.3 < spread < 2 for spread in spreads(discriminator)), "it was a hundredth"
 
 
 def reference_generator(conv_dim: int, condition_dim: int, blocks: int) -> nn.Sequential:

@@ -28,7 +28,7 @@ def system(*overrides: str) -> Stargan:
     return built
 
 
-def batches(count: int, size: int = 4) -> list[tuple[Batch, Draws]]:
+def batches(count: int, size: int = 4, noise: float = 0.0) -> list[tuple[Batch, Draws]]:
     generator = torch.Generator().manual_seed(5)
     result = []
     for _ in range(count):
@@ -39,6 +39,8 @@ def batches(count: int, size: int = 4) -> list[tuple[Batch, Draws]]:
         alpha = torch.rand(size, 1, 1, 1, generator=generator, dtype=torch.float64)
         batch = Batch(emotions, points, torch.ones(size), torch.full((size, 7), torch.nan), images)
         draws = {"emotions": emotions[order], "valence_arousal": points[order], "alpha": alpha}
+        if noise:
+            draws["noise"] = noise * torch.randn(size, 2, 3, 64, 64, generator=generator, dtype=torch.float64)
         result.append((batch, draws))
     return result
 
@@ -96,10 +98,18 @@ def run_literally(
         original = condition_of(settings.condition, labels, points)
         wanted = condition_of(settings.condition, wanted_labels, wanted_points)
 
-        real_map, real_heads = discriminator(x)
-        fake = generator(x, wanted).detach()
+        of_real, of_made = draws["noise"].unbind(1) if "noise" in draws else (0.0, 0.0)
+        if iteration < settings.head_start:
+            losses = label_losses(discriminator(x + of_real)[1], labels, points, "D")
+            adam[D].zero_grad()
+            weigh(losses).backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
+            adam[D].step()
+            logs.append({name: value.item() for name, value in losses.items()})
+            continue
+        real_map, real_heads = discriminator(x + of_real)
+        fake = generator(x, wanted).detach() + of_made
         fake_map, _ = discriminator(fake)
-        mixed = (draws["alpha"] * x + (1 - draws["alpha"]) * fake).requires_grad_()
+        mixed = (draws["alpha"] * (x + of_real) + (1 - draws["alpha"]) * fake).requires_grad_()
         (gradient,) = torch.autograd.grad(discriminator(mixed)[0].sum(), mixed, create_graph=True)
         penalty = ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
         losses = label_losses(real_heads, labels, points, "D")
@@ -112,16 +122,18 @@ def run_literally(
 
         if (iteration + 1) % settings.n_critic == 0:
             fake = generator(x, wanted)
-            fake_map, heads = discriminator(fake)
+            fake_map, heads = discriminator(fake + of_made)
             reconstructed = generator(fake, original)
             rec = (x - reconstructed).abs().mean()
             losses = label_losses(heads, wanted_labels, wanted_points, "G")
-            total = -fake_map.mean() + settings.lambda_rec * rec + weigh(losses)
+            change = (x - fake).abs().mean()
+            total = -fake_map.mean() + settings.lambda_rec * rec + weigh(losses) + settings.lambda_change * change
             for optimiser in adam.values():
                 optimiser.zero_grad()
             total.backward()
             adam[G].step()
             log |= {"G/loss_fake": -fake_map.mean(), "G/loss_rec": rec, **losses}
+            log |= {"G/loss_change": change} if settings.lambda_change else {}
         logs.append({name: value.item() for name, value in log.items()})
     return logs
 
@@ -138,6 +150,26 @@ def test_shared_work_changes_nothing(condition: str, conditioning: str) -> None:
     for name, network in ours.networks.items():
         for key, value in network.state_dict().items():
             torch.testing.assert_close(value, literal[name].state_dict()[key], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "extra", ["input_noise=0.2", "head_start=2", "lambda_change=5", "generator_output=change", "upsampling=resize"]
+)
+def test_what_is_not_the_papers_is_what_its_note_says(extra: str) -> None:
+    ours = system("n_critic=1", extra)
+    literal = copy.deepcopy(ours.networks)
+    data = batches(4, noise=ours.recipe.input_noise)
+    logs, expected = run(ours, data), run_literally(literal, data, ours.recipe)
+    for log, wanted in zip(logs, expected, strict=True):
+        assert log == pytest.approx(wanted, rel=1e-8, abs=1e-10)
+
+
+def test_noise_is_drawn_only_where_it_is_asked_for() -> None:
+    (batch, _), *_ = batches(1)
+    assert "noise" not in system().draw(batch, torch.Generator())
+    noise = system("input_noise=0.2").draw(batch, torch.Generator().manual_seed(1))["noise"]
+    assert noise.shape == (4, 2, 3, 64, 64)
+    assert noise.std().item() == pytest.approx(0.2, rel=0.05)
 
 
 def test_terms_have_the_names_of_the_paper() -> None:

@@ -15,11 +15,13 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.training.assessment.drawn_judge import train_drawn_judge
 from fertools.training.assessment.gan_train import made_and_held_out, train_on_made
-from fertools.training.assessment.judges import open_features, open_identity, open_judge
+from fertools.training.assessment.judges import open_features, open_identity, open_judge, read_by
 from fertools.training.assessment.originals import write_originals
 from fertools.training.assessment.readings import Album, complete_readings
 from fertools.training.assessment.translations import read_translations
+from fertools.training.assessment.truths import draw_truths, truth_names, truth_paths
 from fertools.training.data import Pixels
 from fertools.training.finished import Finished, reopen_classifier, reopen_translator
 from fertools.training.pixels import load_digests, load_pixels, read_crop
@@ -36,6 +38,7 @@ def assess(
     features: str = "",
     identity: str = "",
     gan_train: bool = False,
+    drawn: bool = False,
     device: str = "auto",
     report: Reporter | None = None,
 ) -> None:
@@ -51,12 +54,14 @@ def assess(
         features: weights of Inception, a path or a name that `fertools weights` lists; empty for none.
         identity: weights of the network that knows people, likewise.
         gan_train: train a classifier by each judge's recipe on made faces, too.
+        drawn: compare translations of drawn faces with the true pictures, and let a classifier of other drawn people,
+            which is trained first, read both.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         report: told of progress.
 
     Raises:
-        InputError: a run or weights are missing or of the wrong kind, or there are no made faces of training people to
-            train on.
+        InputError: a run or weights are missing or of the wrong kind, there are no made faces of training people to
+            train on, or faces that are not drawn have no true picture.
         ResumeRefused: the faces, labels or folds have changed since one of these was trained.
         CheckFailed: a judge was trained on people whose faces were translated.
         Interrupted: stopped by a signal while training; the state is saved.
@@ -80,10 +85,17 @@ def assess(
     root = translator.folder.root
     with translator.folder.locked("an evaluation"):
         write_originals(root, translator.faces)
+        if drawn:
+            report.note(f"drawing the true pictures of {len(table):,} translations")
+            draw_truths(workspace, translator, table, report)
+            readers.append(read_by(train_drawn_judge(workspace, translator, chosen, report), chosen))
         for reader in readers:
             report.note(f"reading made and real faces with {reader.name}")
             with_training = len(table) if reader.kind == "features" else 0
-            complete_readings(root, reader, _albums(workspace, translator, table, with_training), report)
+            albums = _albums(workspace, translator, table, with_training)
+            if drawn and reader.kind == "judge":
+                albums.append(_truths(root, translator, table))
+            complete_readings(root, reader, albums, report)
     for judge in recipes:
         train_on_made(workspace, translator, judge, chosen, report)
     write_report(translator.folder, translator.record, workspace)
@@ -113,6 +125,16 @@ def _albums(workspace: Workspace, translator: Finished[StarganRecipe], table: pa
 
     real = [seen[row].tobytes().hex() for row in rows]
     return [Album(table["face_id"].to_pylist(), made, load_made), Album(names, real, load_real)]
+
+
+def _truths(root: Path, translator: Finished[StarganRecipe], table: pa.Table) -> Album:
+    """Return the true pictures of translations of drawn faces."""
+    paths, size_px = truth_paths(root, table), translator.recipe.image_size
+
+    def load(part: NDArray[np.int64]) -> Pixels:
+        return np.stack([read_crop(paths[row], size_px) for row in part])
+
+    return Album(truth_names(table), [_hash_picture(path) for path in paths], load)
 
 
 def _hash_picture(path: Path) -> str:

@@ -55,6 +55,18 @@ def open_judge(workspace: Workspace, name: str, translator: Finished[StarganReci
     judge = reopen_classifier(workspace, name)
     _refuse_deaf(judge, translator)
     _refuse_acquainted(judge, translator)
+    chose = translator.record.get("judge", {}).get("run") == name
+    return read_by(judge, device, chose=chose)
+
+
+def read_by(judge: Finished[ClassifierRecipe], device: str, *, chose: bool = False) -> Reader:
+    """Return a trained classifier as a reader of pictures.
+
+    Args:
+        judge: the classifier.
+        device: where it runs.
+        chose: whether the best state of what it reads was chosen by it.
+    """
     path = judge.folder.weights_path
     system = cast(ClassifyingSystem, build_system(judge.resolved))
     network = system.networks[NETWORK].to(device).eval()
@@ -66,11 +78,13 @@ def open_judge(workspace: Workspace, name: str, translator: Finished[StarganReci
         "classes": list(classes),
         "reads_va": recipe.reads_va,
         "size_px": recipe.image_size,
-        "chose": translator.record.get("judge", {}).get("run") == name,
+        "chose": chose,
         "trained": asdict(describe_trained(trained)),
     }
     width = len(classes) + 2 * recipe.reads_va
-    return Reader("judge", name, hash_file(path), about, width, _reads(system, network, recipe.image_size, device))
+    return Reader(
+        "judge", judge.name, hash_file(path), about, width, _reads(system, network, recipe.image_size, device)
+    )
 
 
 def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:

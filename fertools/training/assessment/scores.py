@@ -18,6 +18,8 @@ from fertools.training.assessment.originals import read_originals
 from fertools.training.assessment.people import over_people, people_of
 from fertools.training.assessment.readings import Readings, list_readings
 from fertools.training.assessment.translations import read_translations
+from fertools.training.assessment.truths import score_truths, truth_names
+from fertools.training.folder import RunFolder
 from fertools.training.measures.reconstruction import MEASURES
 from fertools.training.predictions import PREDICTIONS_NAME, Predictions, Trained, make_predictions, read_predictions
 from fertools.training.scoring import Scores, score
@@ -31,9 +33,10 @@ def score_translations(root: Path, *, seed: int = 0) -> Scores:
         seed: of the subsets of the kernel distance.
 
     Returns:
-        `faces`, `made`, `subjects`, `folds`, `targets`; `reconstruction`; and, by the name of the network, as far as
-        networks have read the pictures, `judges`, `features`, `identity` and `gan_train`; `waiting` names those that
-        have not read all of them. See docs/how-to/evaluate.md.
+        `faces`, `made`, `subjects`, `folds`, `targets`; `drawn`, how many faces of the run are drawn; `truth`, what
+        `score_truths` gives, None where no true pictures have been drawn; `reconstruction`; and, by the name of the
+        network, as far as networks have read the pictures, `judges`, `features`, `identity` and `gan_train`; `waiting`
+        names those that have not read all of them. See docs/how-to/evaluate.md.
 
     Raises:
         InputError: nothing has been translated.
@@ -48,6 +51,8 @@ def score_translations(root: Path, *, seed: int = 0) -> Scores:
         "subjects": len(set(table["subject_id"].to_pylist()) - {None}),
         "folds": sorted(set(table["fold"].to_pylist())),
         "targets": list(dict.fromkeys(table.sort_by("target")["target"].to_pylist())),
+        "drawn": (RunFolder(root).read() or {}).get("data", {}).get("drawn", 0),
+        "truth": score_truths(root, table),
         "reconstruction": _reconstruction(table),
         "judges": {found.name: _judged(root, table, found) for found in ready if found.kind == "judge"},
         "features": {
@@ -89,7 +94,7 @@ def by_target(table: pa.Table) -> list[tuple[str, pa.Table]]:
 
 
 def _judged(root: Path, table: pa.Table, judge: Readings) -> Scores:
-    """Return what a judge says of made faces, of the same faces unchanged, and of real ones.
+    """Return what a judge says of made faces, of the same faces unchanged, of real ones, and of drawn true pictures.
 
     What was asked for is the truth of a made face, and of the unchanged one that stands in its place: a translator that
     changes nothing comes to that.
@@ -109,6 +114,8 @@ def _judged(root: Path, table: pa.Table, judge: Readings) -> Scores:
         "unchanged": _predictions(wanted, judge, table["parent_id"].to_pylist()),
         "real": _predictions(real, judge, real["face_id"].to_pylist()),
     }
+    if judge.knows(truths := truth_names(table)):
+        told["truth"] = _predictions(wanted, judge, truths)
     known = {"digest": judge.digest, "chose": judge.about["chose"]}
     return {**known, **{name: score(found) for name, found in told.items() if _told(found)}}
 

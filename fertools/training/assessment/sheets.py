@@ -12,7 +12,12 @@ from fertools.training.sheets import MISSING, number, people_note, with_ends
 from fertools.training.writing import Sheet
 
 _DECISIONS = ("accuracy", "balanced_accuracy", "macro_f1")
-_WHOSE = {"made": "made faces", "unchanged": "the same faces, unchanged", "real": "real faces, by their own label"}
+_WHOSE = {
+    "made": "made faces",
+    "unchanged": "the same faces, unchanged",
+    "real": "real faces, by their own label",
+    "truth": "true pictures of what was asked for (drawn)",
+}
 _RECONSTRUCTION = {"l1": "L1", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 _FEW = 2048
 """Pictures below which a Fréchet distance says little: there are as many features."""
@@ -34,6 +39,8 @@ def translation_sheets(name: str, found: Scores) -> list[Sheet]:
 def measured_sheets(found: Scores) -> list[Sheet]:
     """Return the tables about a translator, as far as it has been measured."""
     sheets = [_reconstruction(found)]
+    if found["truth"]:
+        sheets.append(_truth(found["truth"]))
     for judge, scores in found["judges"].items():
         sheets += _judged(judge, scores)
     sheets += [_features(network, scores) for network, scores in found["features"].items()]
@@ -52,6 +59,8 @@ def missing_measures(name: str, found: Scores) -> Iterator[tuple[str, str]]:
         yield "FID, KID", f"{command} --features inception-fid"
     if not found["identity"]:
         yield "identity preservation", f"{command} --identity facenet-vggface2"
+    if found["drawn"] and not found["truth"]:
+        yield "distance to the true pictures, which exist for these drawn people", f"{command} --drawn"
     if not found["gan_train"]:
         yield "GAN-train", f"{command} --judge classifier/RUN --gan-train"
 
@@ -69,6 +78,21 @@ def _reconstruction(found: Scores) -> Sheet:
         f"an SSIM of 1 are perfect. {people_note(parts)}"
     )
     return Sheet("Reconstruction, by what was asked for", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
+
+
+def _truth(found: Scores) -> Sheet:
+    parts = [found, *found["by_target"]]
+
+    def cells(part: Scores) -> tuple[str, ...]:
+        return f"{part['faces']:,}", *(_measure(part["measures"][key]) for key in ("l1", "unchanged_l1"))
+
+    rows = [("all", *cells(found)), *((part["target"], *cells(part)) for part in found["by_target"])]
+    note = (
+        "These people are drawn, so the picture of what was asked for exists: the same moment with that expression. L1 "
+        f"is on the scale from -1 to 1. Faces that show it already are left out. {people_note(parts)}"
+    )
+    head = ("", "made faces", "L1 to the true picture", "L1 of the unchanged input")
+    return Sheet("Distance to the true picture (drawn people)", head, tuple(rows), note)
 
 
 def _count(number: int, noun: str) -> str:

@@ -49,6 +49,11 @@ def _learned(found: Scores) -> float | None:
     return value
 
 
+def _true(found: Scores) -> float | None:
+    value: float | None = found["truth"]["measures"]["l1"]["pooled"] if found["truth"] else None
+    return value
+
+
 HEADLINES: dict[str, tuple[str, Callable[[Scores], float | None]]] = {
     "consistency": ("expression consistency", _judged("classification", "accuracy")),
     "valence_ccc": ("CCC of valence", _judged("valence", "ccc")),
@@ -57,6 +62,7 @@ HEADLINES: dict[str, tuple[str, Callable[[Scores], float | None]]] = {
     "kid": ("KID", _distance("kid")),
     "cosine": ("identity", _cosine),
     "gan_train": ("GAN-train (UAR)", _learned),
+    "truth": ("L1 to the true picture (drawn)", _true),
     "l1": ("L1", _reconstructed("l1")),
     "psnr": ("PSNR (dB)", _reconstructed("psnr")),
     "ssim": ("SSIM", _reconstructed("ssim")),

@@ -18,6 +18,8 @@ from torch.nn import functional as F
 
 Conditioning = Literal["concat", "cin"]
 Padding = Literal["zeros", "reflect"]
+Output = Literal["picture", "change"]
+Upsampling = Literal["transposed", "resize"]
 
 SLOPE = 0.01
 """Slope of the discriminator's leaky ReLU. The paper prints -0.01, which would not be monotone."""
@@ -86,6 +88,13 @@ class Generator(nn.Module):
         blocks: number of residual blocks.
         conditioning: `concat` (the paper) or `cin` (conditional instance norm).
         padding: `zeros`; `reflect` is a negative control.
+        output: `picture` (the paper), or `change`: three channels of new colour and a mask that says, for each pixel,
+            which share of it replaces the input. What an expression does not move is then copied and not painted anew.
+        upsampling: `transposed` convolutions (the paper), or `resize`: the nearest pixel repeated, then a 3x3
+            convolution, which leaves no chequered pattern.
+
+    Source: of `change`, Pumarola et al., "GANimation" (2018), equation 1; of `resize`, Odena et al., "Deconvolution and
+    Checkerboard Artifacts" (2016).
 
     Example:
         >>> generator = Generator(condition_dim=7)
@@ -100,9 +109,11 @@ class Generator(nn.Module):
         blocks: int = 6,
         conditioning: Conditioning = "concat",
         padding: Padding = "zeros",
+        output: Output = "picture",
+        upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
-        self.condition_dim, self.conditioning = condition_dim, conditioning
+        self.condition_dim, self.conditioning, self.output = condition_dim, conditioning, output
         inputs = 3 + (condition_dim if conditioning == "concat" else 0)
         layers: list[nn.Module] = [nn.Conv2d(inputs, conv_dim, 7, 1, 3, bias=False, padding_mode=padding)]
         width = conv_dim
@@ -117,13 +128,14 @@ class Generator(nn.Module):
         layers += [ResidualBlock(width, condition_dim, conditioning, padding) for _ in range(blocks)]
         for _ in range(2):
             layers += [
-                nn.ConvTranspose2d(width, width // 2, 4, 2, 1, bias=False),
+                _doubled(width, upsampling, padding),
                 _norm(width // 2, condition_dim, conditioning),
                 nn.ReLU(inplace=True),
             ]
             width //= 2
-        layers += [nn.Conv2d(width, 3, 7, 1, 3, bias=False, padding_mode=padding), nn.Tanh()]
-        self.main = nn.Sequential(*layers)
+        outputs = 3 if output == "picture" else 4
+        layers.append(nn.Conv2d(width, outputs, 7, 1, 3, bias=False, padding_mode=padding))
+        self.main = nn.Sequential(*layers, *([nn.Tanh()] if output == "picture" else []))
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
         """Return the translated pictures.
@@ -133,12 +145,16 @@ class Generator(nn.Module):
             condition: Nxn_c.
 
         Returns:
-            Nx3xHxW in (-1, 1).
+            Nx3xHxW in [-1, 1].
         """
+        inputs = images
         if self.conditioning == "concat":
             planes = condition.to(images.dtype)[..., None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, planes], dim=1)
-        return _run(self.main, images, condition)
+        painted = _run(self.main, images, condition)
+        if self.output == "picture":
+            return painted
+        return torch.lerp(inputs, painted[:, :3].tanh(), painted[:, 3:].sigmoid())
 
 
 class Discriminator(nn.Module):
@@ -183,6 +199,20 @@ class Discriminator(nn.Module):
         return self.conv1(features), self.conv2(features).flatten(1)
 
 
+def begin_evenly(discriminator: Discriminator) -> None:
+    """Draw the weights of a discriminator's strided convolutions anew, so that every layer's outputs have one spread.
+
+    torch's own make each layer's outputs smaller than those of the layer before, and nothing here normalises them.
+
+    Source: He et al., "Delving Deep into Rectifiers" (2015), equation 14.
+    """
+    for layer in discriminator.main:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
 def load_reference_weights(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load weights in the layout of yunjey/stargan.
 
@@ -203,6 +233,14 @@ def _norm(channels: int, condition_dim: int, conditioning: Conditioning) -> nn.M
     if conditioning == "cin":
         return ConditionalInstanceNorm(channels, condition_dim)
     return nn.InstanceNorm2d(channels, affine=True, track_running_stats=False)
+
+
+def _doubled(channels: int, upsampling: Upsampling, padding: Padding) -> nn.Module:
+    """Return what doubles the sides of feature maps and halves their channels."""
+    if upsampling == "transposed":
+        return nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False)
+    convolution = nn.Conv2d(channels, channels // 2, 3, 1, 1, bias=False, padding_mode=padding)
+    return nn.Sequential(nn.Upsample(scale_factor=2), convolution)
 
 
 def _run(layers: nn.Sequential, features: Tensor, condition: Tensor) -> Tensor:

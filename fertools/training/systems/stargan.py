@@ -18,7 +18,7 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.training.engine.optimisers import OptimiserPlan
 from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
 from fertools.training.losses.precision import widened
-from fertools.training.networks.stargan import SLOPE, Discriminator, Generator
+from fertools.training.networks.stargan import SLOPE, Discriminator, Generator, begin_evenly
 from fertools.training.systems.base import Batch, Cast, Draws, Labels, Step, Target, full_precision
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
@@ -48,8 +48,18 @@ class Stargan:
         self.classes = len(EMOTIONS) if recipe.condition.startswith("class7") else 0
         self.regressions = 2 if recipe.condition.endswith("va2") else 0
         dim = self.classes + self.regressions
-        self._generator = Generator(dim, recipe.conv_dim, recipe.generator_blocks, recipe.conditioning)
-        self._discriminator = Discriminator(recipe.image_size, dim, recipe.conv_dim, recipe.discriminator_layers)
+        self._generator = Generator(
+            dim,
+            recipe.conv_dim,
+            recipe.generator_blocks,
+            recipe.conditioning,
+            output=recipe.generator_output,
+            upsampling=recipe.upsampling,
+        )
+        width = recipe.discriminator_conv_dim or recipe.conv_dim
+        self._discriminator = Discriminator(recipe.image_size, dim, width, recipe.discriminator_layers)
+        if recipe.initial_weights == "he":
+            begin_evenly(self._discriminator)
         self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
@@ -63,28 +73,55 @@ class Stargan:
         return torch.cat(parts, dim=1)
 
     def draw(self, labels: Labels, generator: torch.Generator) -> Draws:
-        """Return target labels, which are the batch's own in a random order, and the mixing shares of the penalty."""
-        count = len(labels.emotions)
+        """Return target labels, which are the batch's own in a random order, and the mixing shares of the penalty.
+
+        With `input_noise` also Nx2x3xSxS noise: of the real faces that the discriminator sees, and of the made ones.
+        """
+        count, size = len(labels.emotions), self.recipe.image_size
         order = torch.randperm(count, generator=generator)
-        return {
+        draws = {
             "emotions": labels.emotions[order],
             "valence_arousal": labels.valence_arousal[order],
             "alpha": torch.rand(count, 1, 1, 1, generator=generator),
         }
+        if self.recipe.input_noise:
+            draws["noise"] = self.recipe.input_noise * torch.randn(count, 2, 3, size, size, generator=generator)
+        return draws
 
     def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
         """Yield the discriminator's step, and on every `n_critic`-th iteration the generator's on the same batch.
 
         The generator does not change in between, so its picture for the discriminator's step is the one that its own
         step needs: it is computed once, with a graph only if that step comes.
+
+        In the first `head_start` iterations the discriminator learns to read expressions, and nothing else happens: a
+        generator has nothing to learn from a head that guesses.
         """
+        noise = draws.get("noise")
+        of_real, of_made = noise.unbind(1) if noise is not None else (None, None)
+        seen = replace(batch, images=_with_noise(batch.images, of_real))
+        if iteration < self.recipe.head_start:
+            yield self.head_step(seen, cast)
+            return
         with_generator = (iteration + 1) % self.recipe.n_critic == 0
         target = replace(batch, emotions=draws["emotions"], valence_arousal=draws["valence_arousal"])
         with torch.set_grad_enabled(with_generator), cast(G):
             fake = self._generator(batch.images, self.condition(target.emotions, target.valence_arousal))
-        yield self.d_step(batch, fake.detach(), draws["alpha"], cast)
+        yield self.d_step(seen, _with_noise(fake.detach(), of_made), draws["alpha"], cast)
         if with_generator:
-            yield self.g_step(batch, target, fake, cast)
+            yield self.g_step(batch, target, fake, cast, of_made)
+
+    def head_step(self, batch: Batch, cast: Cast = full_precision) -> Step:
+        """Return the discriminator's loss on what real faces show, and nothing else: lambda_cls CE(D_cls(x), c).
+
+        Args:
+            batch: real faces x with their own labels c.
+            cast: the precision of the discriminator.
+        """
+        with cast(D):
+            _, heads = self._discriminator(batch.images)
+        terms: dict[str, Tensor] = {}
+        return _step(D, self._label_loss("D", heads, batch, terms), terms)
 
     def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor, cast: Cast = full_precision) -> Step:
         """Return the discriminator's loss.
@@ -114,22 +151,25 @@ class Stargan:
             loss = loss + recipe.lambda_gp * terms["D/loss_gp"]
         return _step(D, loss, terms)
 
-    def g_step(self, batch: Batch, target: Batch, fake: Tensor, cast: Cast = full_precision) -> Step:
+    def g_step(
+        self, batch: Batch, target: Batch, fake: Tensor, cast: Cast = full_precision, noise: Tensor | None = None
+    ) -> Step:
         """Return the generator's loss.
 
         -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c'), with the
-        regression term where the condition has valence and arousal.
+        regression term where the condition has valence and arousal, and lambda_change mean|x - G(x, c')|.
 
         Args:
             batch: real faces x with their own labels c.
             target: the labels c'.
             fake: G(x, c') with its graph.
             cast: the precision of both networks.
+            noise: on what the discriminator sees of G(x, c'); None for none.
         """
         # Nobody asks for the discriminator's weight gradients here, and they are a third of its backward pass.
         self._discriminator.requires_grad_(False)
         with cast(D):
-            critic, heads = self._discriminator(fake)
+            critic, heads = self._discriminator(_with_noise(fake, noise))
         self._discriminator.requires_grad_(True)
         terms = {"G/loss_fake": -widened(critic).mean()}
         loss = terms["G/loss_fake"]
@@ -138,6 +178,9 @@ class Stargan:
                 back = self._generator(fake, self.condition(batch.emotions, batch.valence_arousal))
             terms["G/loss_rec"] = (batch.images - back).abs().mean()
             loss = loss + self.recipe.lambda_rec * terms["G/loss_rec"]
+        if self.recipe.lambda_change:
+            terms["G/loss_change"] = (batch.images - fake).abs().mean()
+            loss = loss + self.recipe.lambda_change * terms["G/loss_change"]
         return _step(G, loss + self._label_loss("G", heads, target, terms), terms)
 
     def targets(self, prototypes: Tensor) -> list[Target]:
@@ -169,6 +212,10 @@ class Stargan:
             terms[f"{network}/loss_va"] = F.mse_loss(heads[:, self.classes :], wanted.valence_arousal)
             loss = loss + self.recipe.lambda_va * terms[f"{network}/loss_va"]
         return loss
+
+
+def _with_noise(images: Tensor, noise: Tensor | None) -> Tensor:
+    return images if noise is None else images + noise
 
 
 def _step(network: str, loss: Tensor, terms: dict[str, Tensor]) -> Step:

@@ -25,18 +25,30 @@ class StarganRecipe(EngineRecipe):
     translate_faces: int = bounded(0)
     condition: Literal["class7", "va2", "class7+va2"]
     conditioning: Literal["concat", "cin"]
+    generator_output: Literal["picture", "change"]
+    upsampling: Literal["transposed", "resize"]
     conv_dim: int = bounded(1, 1024)
+    discriminator_conv_dim: int = bounded(0, 1024)
     generator_blocks: int = bounded(0, 64)
     discriminator_layers: int = bounded(1, 10)
+    initial_weights: Literal["torch", "he"]
+    head_start: int = bounded(0)
+    input_noise: float = bounded(0, 1)
     n_critic: int = bounded(1)
     lambda_cls: float = bounded(0)
     lambda_va: float = bounded(0)
     lambda_rec: float = bounded(0)
+    lambda_change: float = bounded(0)
     lambda_gp: float = bounded(0)
     gp: Literal["wgan-gp", "r1", "none"]
     gp_impl: Literal["closed_form", "autograd"]
     val_share: float = bounded(0, 0.5)
     judge: str
+    rotate_deg: float = bounded(0, 180)
+    shift: float = bounded(0, 0.5)
+    scale: float = bounded(0, 0.9)
+    brightness: float = bounded(0, 1)
+    contrast: float = bounded(0, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,6 +26,8 @@ def figures() -> dict[str, Any]:
         "subjects": 1,
         "folds": [0],
         "targets": ["fear"],
+        "drawn": 0,
+        "truth": None,
         "reconstruction": {"measures": parts, "by_target": [{"target": "fear", "measures": parts}]},
         "judges": {
             "classifier/x": {
@@ -120,3 +122,18 @@ def test_what_is_missing_is_named_with_its_command(part: str, words: str) -> Non
     sheets = translation_sheets("stargan/x", found | {part: {}, "waiting": ["net"]})
     assert sheets[-1].title == "stargan/x: not measured"
     assert sheets[-1].rows[0] == ("faces made since net read them", "fertools evaluate stargan/x, and name net again")
+
+
+def test_the_distance_to_a_drawn_truth_is_openly_drawn() -> None:
+    found = figures() | {"drawn": 7}
+    ways = dict(missing_measures("stargan/x", found))
+    assert ways["distance to the true pictures, which exist for these drawn people"].endswith("stargan/x --drawn")
+    part = {"faces": 6, "measures": {"l1": measured(0.125), "unchanged_l1": measured(0.25)}}
+    found["truth"] = part | {"by_target": [{"target": "fear", **part}]}
+    assert not any("--drawn" in way for _, way in missing_measures("stargan/x", found))
+    (sheet,) = (sheet for sheet in measured_sheets(found) if "true picture" in sheet.title)
+    assert "drawn people" in sheet.title
+    assert "These people are drawn" in sheet.note
+    assert [row[:2] for row in sheet.rows] == [("all", "6"), ("fear", "6")]
+    assert sheet.rows[0][2].startswith("0.125")
+    assert sheet.rows[0][3].startswith("0.250")

@@ -10,7 +10,7 @@ import pytest
 from fertools.core.errors import InputError, Interrupted, ItemsFailed
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.training.drawn import MARKS
+from fertools.samples.counterparts import MARKS
 from fertools.training.experiments.run import run_experiment
 from fertools.training.found import known_runs
 from fertools.training.predictions import read_predictions
