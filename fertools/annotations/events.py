@@ -4,8 +4,8 @@ Nothing is ever changed or deleted. What a rater now thinks of a face is what a 
 (`fertools.annotations.answers`), and undoing is an event too. Why it is so: `docs/decisions/0008-rating-log.md`.
 
 An event is a JSON object. All have `id` (made by the page, unique), `kind`, `at_ms` (when it happened, in milliseconds
-since 1970, on the page's clock set by the server's; a tab counts it up with every act, so that it orders them) and `tab`
-(which tab of the browser). Values are always in the order (valence, arousal), both in [-1, 1].
+since 1970, on the page's clock set by the server's) and `tab` (which tab of the browser). A tab counts `at_ms` up with
+every event, so that it orders them. Values are always in the order (valence, arousal), both in [-1, 1].
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ WAIT_S = 30.0
 _ADDED = """
 CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS events_by_tab ON events (rater, tab, at_ms);
-INSERT OR IGNORE INTO properties VALUES ('identity', lower(hex(randomblob(16)))), ('secret', lower(hex(randomblob(32))));
+INSERT OR IGNORE INTO properties VALUES
+    ('identity', lower(hex(randomblob(16)))), ('secret', lower(hex(randomblob(32))));
 """
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS events (

@@ -40,8 +40,8 @@ class App extends EventTarget {
       }
     }
     sendAlways("x-fertools-log", this.settings.log);
-    await this.outbox.open(this.settings.log);
     this.outbox.lock(this.settings.codes, null);
+    await this.outbox.open(this.settings.log);
     document.querySelector("[data-view=agreement]").hidden = !this.settings.agreement;
     byId("code-field").hidden = !this.settings.codes;
     // A link fills in the dialog and no more, or it would let one rater rate as another.
@@ -233,7 +233,7 @@ class App extends EventTarget {
     const mark = byId("saved");
     mark.dataset.state = name;
     const unsent = kept.refused + kept.elsewhere + kept.locked;
-    mark.querySelector(".words").textContent = { saved: "All saved", saving: `Saving ${count}`, waiting: `${count} not saved yet`, kept: `${unsent} kept here` }[name];
+    mark.querySelector(".words").textContent = { saved: "All saved", saving: `Saving ${count}`, waiting: `${count} not saved yet${trouble === "no connection" ? `: ${trouble}` : ""}`, kept: `${unsent} kept here` }[name];
     const sentences = [];
     if (name === "waiting") sentences.push(`${changes(count)} not saved yet: ${trouble}. ${stored ? "They are kept in this browser and sent when that is over." : "Keep this tab open until they are sent."}`);
     if (trouble && trouble.startsWith("another workspace")) sentences.push("Reload this page to rate that one.");

@@ -22,6 +22,7 @@ export class FacesView {
   #pause = new Pause();
   #calibration;
   #seen_ms = null;
+  #accepting = null;
   #key = null;
 
   constructor(app) {
@@ -145,6 +146,7 @@ export class FacesView {
     this.plane.setReference(null);
     this.plane.setPending(null);
     this.plane.reset();
+    clearTimeout(this.#accepting);
     this.#seen_ms = null;
     this.image.src = `/face/${item.face}`;
     this.image.alt = `Face ${item.place === null ? "" : item.place + 1} to rate`;
@@ -281,11 +283,14 @@ export class FacesView {
     if (this.app.items.isDone(this.#item)) this.#advance();
   }
 
+  /** Take the suggestion, but not before its face was seen for a moment. */
   #accept() {
+    clearTimeout(this.#accepting);
     const ghost = this.#ghost();
     if (!ghost || this.#pause.on) return;
-    if (this.#seen_ms === null || performance.now() - this.#seen_ms < LEAST_LOOK_MS) return tell("Look at the face first");
-    this.#rate([ghost.valence, ghost.arousal], true);
+    const left_ms = this.#seen_ms === null ? LEAST_LOOK_MS : this.#seen_ms + LEAST_LOOK_MS - performance.now();
+    if (left_ms > 0) this.#accepting = setTimeout(() => this.#accept(), left_ms);
+    else this.#rate([ghost.valence, ghost.arousal], true);
   }
 
   async #flag(flag) {
@@ -321,6 +326,7 @@ export class FacesView {
   /** After an act: warn, give feedback, or go on. */
   async #after(id) {
     this.#pause.stop();
+    clearTimeout(this.#accepting);
     const item = this.#item;
     const answer = this.app.items.answer(item);
     if (this.#isOutside(item, answer)) return;
@@ -442,6 +448,7 @@ export class FacesView {
   /** After an undo or a redo: show what it was about. */
   async reveal(act) {
     this.#pause.cancel();
+    clearTimeout(this.#accepting);
     const [, part, face] = (act.items[0] ?? "").split(":");
     if (!face || (this.#item?.face === face && this.#item.part === part)) return this.#guide();
     try {
@@ -488,6 +495,7 @@ export class FacesView {
   }
 
   #move(point) {
+    clearTimeout(this.#accepting);
     this.#pending = point;
     this.plane.setPending(point);
     tell(`Valence ${signed(point[0])}, arousal ${signed(point[1])}; Enter keeps it`);
@@ -501,6 +509,7 @@ export class FacesView {
 
   close() {
     this.#pause.cancel();
+    clearTimeout(this.#accepting);
     this.#keepPending();
   }
 }

@@ -21,7 +21,7 @@ export class Outbox extends EventTarget {
   #store = new Store();
   #waiting = [];
   #kept = [];
-  #locked = new Set();
+  #isLocked = () => false;
   #sending = false;
   #timer = null;
   #delay_ms = 500;
@@ -29,11 +29,15 @@ export class Outbox extends EventTarget {
   #trouble = null;
   #order = 0;
   #watchers = new Map();
+  #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("fertools-outbox") : null;
 
   /** Open the store and take up what a former tab left there for this log. */
   async open(log) {
     this.log = log;
-    const entries = await this.#store.open();
+    // Tabs share the store, and tell one another what is out of it.
+    const gone = new Set();
+    if (this.#channel) this.#channel.onmessage = ({ data }) => (data.forEach((id) => gone.add(id)), this.#forget(new Set(data), true));
+    const entries = (await this.#store.open()).filter(({ id }) => !gone.has(id));
     this.#waiting = [...entries.filter((entry) => entry.log === log), ...this.#waiting];
     this.#kept = entries.filter((entry) => entry.log !== log);
     addEventListener("online", () => this.kick());
@@ -42,10 +46,9 @@ export class Outbox extends EventTarget {
     this.kick();
   }
 
-  /** Send what one rater left only if this tab knows the rater's code, from now on. */
+  /** Where raters have codes, send what `rater` did and no more: this tab does not know the codes of others. */
   lock(codes, rater) {
-    const raters = new Set(this.#waiting.map((entry) => entry.rater));
-    this.#locked = new Set(codes ? [...raters].filter((one) => one !== rater) : []);
+    this.#isLocked = (entry) => codes && entry.rater !== rater;
     this.#report();
     this.kick();
   }
@@ -91,7 +94,7 @@ export class Outbox extends EventTarget {
   /** What is unsent, and why: `name` is saved, saving, waiting (it is tried again) or kept (it is not, by itself). */
   get state() {
     const refused = this.#kept.filter((entry) => entry.why);
-    const locked = this.#waiting.filter((entry) => this.#locked.has(entry.rater));
+    const locked = this.#waiting.filter(this.#isLocked);
     const kept = {
       refused: refused.length,
       why: refused.at(-1)?.why,
@@ -112,10 +115,10 @@ export class Outbox extends EventTarget {
 
   /** Forget what was refused, as the rater asked. */
   removeRefused() {
-    const refused = this.#kept.filter((entry) => entry.why);
-    this.#kept = this.#kept.filter((entry) => !entry.why);
-    this.#store.change((store) => refused.forEach(({ id }) => store.delete(id)));
-    this.#report();
+    const refused = this.#kept.filter((entry) => entry.why).map(({ id }) => id);
+    this.#store.change((store) => refused.forEach((id) => store.delete(id)));
+    this.#forget(new Set(refused), false);
+    this.#channel?.postMessage(refused);
   }
 
   kick() {
@@ -125,7 +128,7 @@ export class Outbox extends EventTarget {
   }
 
   #sendable() {
-    return this.#waiting.filter((entry) => !this.#locked.has(entry.rater));
+    return this.#waiting.filter((entry) => !this.#isLocked(entry));
   }
 
   async #send() {
@@ -155,7 +158,7 @@ export class Outbox extends EventTarget {
   #fail(error, group) {
     if (BAD.includes(error.status) && group.length === 1) return this.#settle(group, new Set(), { [group[0].id]: error.message });
     if (BAD.includes(error.status)) return (this.#most = Math.ceil(group.length / 2));
-    this.#trouble = error instanceof Unreachable ? "the server cannot be reached" : (TROUBLES[error.status] ?? error.message);
+    this.#trouble = error instanceof Unreachable ? "no connection" : (TROUBLES[error.status] ?? error.message);
     this.#timer = setTimeout(() => this.kick(), this.#delay_ms);
     this.#delay_ms = Math.min(2 * this.#delay_ms, LONGEST_WAIT_MS);
     this.dispatchEvent(new Event("stuck"));
@@ -164,17 +167,26 @@ export class Outbox extends EventTarget {
   #settle(group, saved, refused) {
     const done = group.filter(({ id }) => saved.has(id));
     const bad = group.filter(({ id }) => !saved.has(id) && id in refused).map((entry) => ({ ...entry, why: refused[entry.id] }));
-    const settled = new Set([...done, ...bad].map(({ id }) => id));
-    this.#waiting = this.#waiting.filter((entry) => !settled.has(entry.id));
-    this.#kept.push(...bad);
     this.#store.change((store) => {
       done.forEach(({ id }) => store.delete(id));
       bad.forEach((entry) => store.put(entry));
     });
-    for (const id of settled) {
-      this.#watchers.get(id)?.forEach((resolve) => resolve(saved.has(id)));
+    const ids = done.map(({ id }) => id);
+    this.#channel?.postMessage(ids);
+    this.#forget(new Set(bad.map(({ id }) => id)), false);
+    this.#forget(new Set(ids), true);
+    this.#kept.push(...bad);
+  }
+
+  /** Hold some entries no longer; `saved` says whether the server has them. */
+  #forget(ids, saved) {
+    this.#waiting = this.#waiting.filter((entry) => !ids.has(entry.id));
+    this.#kept = this.#kept.filter((entry) => !ids.has(entry.id));
+    for (const id of ids) {
+      this.#watchers.get(id)?.forEach((resolve) => resolve(saved));
       this.#watchers.delete(id);
     }
+    this.#report();
   }
 
   // A closing tab may still send a little; whether it arrives or not, the store has it.

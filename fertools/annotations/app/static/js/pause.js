@@ -6,18 +6,18 @@ const MOST = 20;
 
 export class Pause {
   #timer = null;
-  #moving = false;
+  #moving = null;
   #answered = null;
   #keys = [];
 
   /** Whether the face that is shown is answered and the next one is on its way. */
   get on() {
-    return this.#timer !== null || this.#moving;
+    return this.#timer !== null || this.moving;
   }
 
   /** Whether the next face is being fetched. */
   get moving() {
-    return this.#moving;
+    return this.#moving !== null;
   }
 
   /** Begin the pause after an answer that `key` gave (null if none did); `go` brings the next face. */
@@ -42,16 +42,12 @@ export class Pause {
     this.#keys = [];
   }
 
-  /** Bring another face by `move`, once at a time. */
+  /** Bring another face by `move`, after one that is on its way. */
   async move(move) {
-    if (this.#moving) return;
+    while (this.#moving) await this.#moving;
     this.stop();
-    this.#moving = true;
-    try {
-      await move();
-    } finally {
-      this.#moving = false;
-    }
+    this.#moving = move().finally(() => (this.#moving = null));
+    await this.#moving;
   }
 
   /** Keep a key for the next face, unless it confirms the answer that was just given. */
