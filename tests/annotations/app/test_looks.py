@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
 from tests.annotations.acts import event, face_id
-from tests.annotations.app.pages import open_page, place_on_screen, wait_until_saved
+from tests.annotations.app.pages import place_on_screen, wait_until_saved
 
 Serve = Callable[..., str]
 AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")

@@ -80,7 +80,7 @@ function table(caption, head, estimates, rowOf, columnOf) {
   };
   return h(
     "div",
-    { class: "card scroll" },
+    { class: "card scroll", tabindex: "0", role: "region", "aria-label": caption },
     h(
       "table",
       {},

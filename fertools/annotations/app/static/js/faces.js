@@ -104,15 +104,16 @@ export class FacesView {
     this.element = h(
       "div",
       { class: rating ? "view faces" : "view faces named" },
-      rating &&
-        h(
-          "section",
-          { class: "panel question", "aria-label": "Valence and arousal" },
-          this.plane.element,
-          h("p", { class: "explain small muted" }, EXPLAIN),
-          this.says.element,
-          h("div", { class: "row apart small" }, advance, h("label", { class: "check" }, this.priors, "Usual points ", h("kbd", {}, "P"))),
-        ),
+      rating
+        ? h(
+            "section",
+            { class: "panel question", "aria-label": "Valence and arousal" },
+            this.plane.element,
+            h("p", { class: "explain small muted" }, EXPLAIN),
+            this.says.element,
+            h("div", { class: "row apart small" }, advance, h("label", { class: "check" }, this.priors, "Usual points ", h("kbd", {}, "P"))),
+          )
+        : null,
       h(
         "section",
         { class: "panel subject", "aria-label": "Face" },
