@@ -41,6 +41,6 @@ export function compare(reference, answer) {
     words.push(`valence ${signed(reference.valence)}, arousal ${signed(reference.arousal)}.`);
     if (answer.valence !== null) words.push(`Yours is ${Math.hypot(answer.valence - reference.valence, answer.arousal - reference.arousal).toFixed(2)} away.`);
   }
-  if (reference.emotion) words.push(answer.emotion ? `${reference.emotion}; you said ${answer.emotion}.` : `${reference.emotion}.`);
+  if (reference.emotion) words.push(`Expression: ${reference.emotion}${answer.emotion ? `; you said ${answer.emotion}` : ""}.`);
   return words.join(" ");
 }

@@ -79,8 +79,9 @@ export class Timeline extends EventTarget {
 
   *#values(axis) {
     const taken = this.#take && [axis, "both"].includes(this.#take.axis) ? this.#take.samples : [];
-    const [first, last] = [taken[0]?.[0] ?? Infinity, taken.at(-1)?.[0] ?? -Infinity];
     const old = this.#trace.frames.map((frame, i) => [frame, this.#trace[axis][i]]).filter(([, value]) => value !== null);
+    if (!taken.length) return yield* old;
+    const [first, last] = [taken[0][0], taken.at(-1)[0]];
     yield* old.filter(([frame]) => frame < first);
     for (const sample of taken) yield [sample[0], sample[axis === "valence" ? 3 : 4]];
     yield* old.filter(([frame]) => frame > last);
