@@ -120,6 +120,15 @@ def test_an_error_of_any_length_leaves_undo_on_the_screen(
     expect(page.locator("#unsent")).to_be_hidden()
 
 
+def test_a_new_face_is_seen_at_once_on_a_phone(browser: Browser, serve: Serve, workspace: Workspace) -> None:
+    context = browser.new_context(**PHONE)
+    page = open_page(context, serve(workspace, tasks=("va", "emotion")))
+    expect(page.locator(".thumb[aria-current]")).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    expect(page.locator(".portrait")).to_be_in_viewport(ratio=1)
+    context.close()
+
+
 def test_valence_and_arousal_are_explained(serve: Serve, context: BrowserContext, workspace: Workspace) -> None:
     address = serve(workspace)
     for path in ("faces", "videos"):

@@ -353,8 +353,8 @@ def test_with_a_token_each_rater_has_a_code(open_page: Open, workspace: Workspac
     assert anna["code"] != ben["code"]
     content = {"rater": "anna", "events": [_rate(face_id(0))]}
     paths = ("queue", "next", "history", "videos", "agreement", f"item?face={face_id(0)}")
-    for code, status in ((ben["code"], 403), ("", 403), ("\u00e9".encode(), 403), (anna["code"], 200)):
-        headers = {CODE_HEADER: code}
+    for code, status in ((ben["code"], 403), ("", 403), ("\u00e9", 403), (anna["code"], 200)):
+        headers = {CODE_HEADER.encode(): code.encode("latin-1")}
         assert client.post("/api/events", json=content, headers=headers).status_code == status
         for path in paths:
             found = client.get(f"/api/{path}{'&' if '?' in path else '?'}rater=anna", headers=headers)

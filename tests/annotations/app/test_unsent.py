@@ -28,9 +28,9 @@ class _Port:
         self._stack = contextlib.ExitStack()
         self.number = 0
 
-    def serve(self, workspace: Workspace, **settings: object) -> str:
+    def serve(self, workspace: Workspace, *, token: str | None = None) -> str:
         self.stop()
-        address = self._stack.enter_context(serving(workspace, port=self.number, **settings))
+        address = self._stack.enter_context(serving(workspace, port=self.number, token=token))
         self.number = urlsplit(address).port or 0
         return address
 

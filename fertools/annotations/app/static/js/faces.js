@@ -7,6 +7,7 @@ import { PAGE } from "./items.js";
 import { Pause } from "./pause.js";
 import { EXPLAIN, Plane, nudged } from "./plane.js";
 import { Says } from "./says.js";
+import { Tray } from "./tray.js";
 
 const LEAST_LOOK_MS = 500; // how long a face is seen before its suggestion can be taken
 export const FLAGS = { unsure: ["Unsure", "U"], no_face: ["No face", "N"], bad_crop: ["Bad crop", "B"], note: ["Note", "F"] };
@@ -76,11 +77,7 @@ export class FacesView {
 
   #build() {
     const tasks = this.app.settings.tasks;
-    this.thumbs = h("div", { class: "thumbs", role: "group", "aria-label": "Faces of this page" });
-    this.where = h("span", { class: "number small muted" });
-    const before = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(-1) }, "\u2039", h("span", { class: "visually-hidden" }, "Page before"));
-    const after = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(1) }, "\u203a", h("span", { class: "visually-hidden" }, "Next page"));
-    const next = h("button", { type: "button", onclick: () => this.#next() }, "Next open face ", h("kbd", {}, "Space"));
+    this.tray = new Tray(this.app.items, { go: (item) => this.#goTo(item), turn: (pages) => this.#turn(pages), next: () => this.#next() });
     this.image = h("img", { alt: "The face to rate", draggable: "false", onload: () => (this.#seen_ms = performance.now()) });
     this.about = h("p", { class: "small muted" });
     this.runButton = h("button", { type: "button", hidden: true, "aria-keyshortcuts": "R", onclick: () => this.#applyRun() });
@@ -123,7 +120,7 @@ export class FacesView {
         h("div", { class: "choices marks", role: "group", "aria-label": "Or say of this picture" }, ...this.flags.values()),
         rating ? null : h("div", { class: "row apart small" }, this.says.element, advance),
       ),
-      h("section", { class: "panel tray", "aria-label": "Queue" }, h("div", { class: "row apart" }, before, this.where, after), this.thumbs, next),
+      this.tray.element,
     );
   }
 
@@ -204,33 +201,8 @@ export class FacesView {
     const counts = this.app.counts;
     const parts = { calibration: `Calibration ${place + 1} of ${counts.calibration}`, main: "", repeat: "" };
     this.about.textContent = place === null ? "Not in your queue" : parts[part] || `Face ${place + 1} of ${counts.total}`;
-    this.#drawThumbs();
+    this.tray.draw(this.#items, this.#start, this.#item, counts.total);
     this.#drawRun();
-  }
-
-  #drawThumbs() {
-    const buttons = this.#items.map((item) => {
-      const answer = this.app.items.answer(item);
-      const done = this.app.items.isDone(item);
-      const words = [`Face ${item.place + 1}`, done ? "answered" : "open"];
-      if (answer.valence !== null) words.push(`valence ${signed(answer.valence)}, arousal ${signed(answer.arousal)}`);
-      if (answer.emotion) words.push(answer.emotion);
-      const current = item === this.#item;
-      // The thumbs are one stop of the Tab key; arrows go from one to the next.
-      return h(
-        "button",
-        { type: "button", class: "thumb", tabindex: current ? "0" : "-1", title: words.join(", "), "aria-label": words.join(", "), "aria-current": current ? "true" : null, onclick: () => this.#goTo(item) },
-        h("img", { src: `/face/${item.face}`, alt: "", loading: "lazy", draggable: "false" }),
-        item.part === "calibration" ? h("span", { class: "tag" }, "first") : null,
-        h("span", { class: "badge" }, done ? "\u2713" : answer.flags.size ? "!" : ""),
-      );
-    });
-    const focused = [...this.thumbs.children].indexOf(document.activeElement);
-    this.thumbs.replaceChildren(...buttons);
-    if (focused >= 0) buttons[focused]?.focus();
-    this.thumbs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-    const end = this.#start + this.#items.length;
-    this.where.textContent = this.#items.length ? `${this.#start + 1}\u2013${end} of ${this.app.counts.total}` : "";
   }
 
   #drawRun() {
@@ -474,7 +446,7 @@ export class FacesView {
 
   /** Return what a key does, and whether it does so in the pause before the next face too; null if it does nothing. */
   #actOf({ key, shiftKey, target }) {
-    if (key.startsWith("Arrow") && target?.closest?.(".thumbs")) return { during: true, does: () => this.#walk(key) };
+    if (key.startsWith("Arrow") && target?.closest?.(".thumbs")) return { during: true, does: () => this.tray.walk(key) };
     const from = () => this.#pending ?? this.plane.answer;
     if (this.app.settings.tasks.includes("va") && nudged([0, 0], key, shiftKey)) return { does: () => this.#move(nudged(from(), key, shiftKey)) };
     if (/^[1-9]$/.test(key)) return { does: () => this.#nameByKey(this.app.settings.emotions[Number(key) - 1]) };
@@ -500,12 +472,6 @@ export class FacesView {
     this.#pending = point;
     this.plane.setPending(point);
     tell(`Valence ${signed(point[0])}, arousal ${signed(point[1])}; Enter keeps it`);
-  }
-
-  #walk(key) {
-    const buttons = [...this.thumbs.children];
-    const place = buttons.indexOf(document.activeElement) + (["ArrowLeft", "ArrowUp"].includes(key) ? -1 : 1);
-    buttons[place]?.focus();
   }
 
   close() {

@@ -7,6 +7,7 @@ import { EXPLAIN, Plane, nudged } from "./plane.js";
 import { Recorder, Shown } from "./recorder.js";
 import { Says } from "./says.js";
 import { Timeline } from "./timeline.js";
+import { scrollWithin } from "./tray.js";
 
 const COUNTDOWN = 3;
 const BACK_S = 5;
@@ -330,7 +331,7 @@ export class VideosView {
         ),
       ),
     );
-    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    scrollWithin(this.list, this.list.querySelector("[aria-current]"));
   }
 
   #drawPriors() {
