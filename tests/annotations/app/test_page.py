@@ -290,11 +290,11 @@ _PLAY_ON = """async () => {
   const video = document.querySelector("video");
   const from = video.currentTime;
   await video.play();
-  // Two repaints at least, so that the page has read the pointer.
-  for (let repaints = 0; !video.ended && (repaints < 3 || video.currentTime - from < 0.06); repaints++) {
-    await new Promise(requestAnimationFrame);
-  }
-  video.pause();
+  // Some repaints at least, so that the page has read the pointer. The last frames are played to the end: a video that
+  // is stopped just there has ended, but never says so.
+  const goesOn = (repaints) => repaints < 3 || video.currentTime - from < 0.06 || video.currentTime > 1.8;
+  for (let repaints = 0; !video.ended && goesOn(repaints); repaints++) await new Promise(requestAnimationFrame);
+  if (!video.ended) video.pause();
 }"""
 """Plays a few frames of the video and stops it again."""
 
@@ -312,7 +312,7 @@ def _trace(page: Page) -> set[tuple[float, float]]:
     page.evaluate("document.querySelector('video').pause()")
     places = {(0.9, -0.9)}
     for number in itertools.count():
-        place = (0.6 + number % 4 / 10, -0.6 - number % 3 / 10)
+        place = (round(0.6 + number % 4 / 10, 1), round(-0.6 - number % 3 / 10, 1))
         page.mouse.move(*place_on_screen(page, *place))
         places.add(place)
         page.evaluate(_PLAY_ON)
