@@ -27,6 +27,7 @@ _COLUMNS = (
     "track_id",
     "path",
     "emotion",
+    "emotion_origin",
     "valence",
     "arousal",
     "va_origin",

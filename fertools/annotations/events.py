@@ -4,18 +4,17 @@ Nothing is ever changed or deleted. What a rater now thinks of a face is what a 
 (`fertools.annotations.answers`), and undoing is an event too. Why it is so: `docs/decisions/0008-rating-log.md`.
 
 An event is a JSON object. All have `id` (made by the page, unique), `kind`, `at_ms` (when it happened, in milliseconds
-since 1970, on the page's clock set by the server's) and `tab` (which tab of the browser). Values are always in the
-order (valence, arousal), both in [-1, 1].
+since 1970, on the page's clock set by the server's) and `tab` (which tab of the browser). A tab counts `at_ms` up with
+every event, so that it orders them. Values are always in the order (valence, arousal), both in [-1, 1].
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from fertools.core.errors import InputError
 
@@ -34,19 +33,42 @@ being rated is null)."""
 MAX_FACES = 1000
 MAX_SAMPLES = 10_000
 MAX_NOTE = 2000
+MAX_ORIGIN = 200
+MOST_TIME = 2.0**53
 
-_FIELDS: dict[str, tuple[type, str]] = {
+_ABOUT_FACES = ("faces", "part")
+FIELDS: dict[str, tuple[str, ...]] = {
+    "join": (),
+    "shown": (*_ABOUT_FACES, "source", "premark", "hidden"),
+    "rate": (*_ABOUT_FACES, "valence", "arousal", "accepted"),
+    "emotion": (*_ABOUT_FACES, "emotion"),
+    "flag": (*_ABOUT_FACES, "source", "flag", "on", "note"),
+    "take": ("source", "axis", "speed", "from_s", "exact"),
+    "trace": ("source", "take", *SAMPLE_COLUMNS),
+    "undo": ("target",),
+    "redo": ("target",),
+    "warning": (*_ABOUT_FACES, "source", "warning", "emotion", "distance", "media_s", "take"),
+    "override": ("target",),
+    "feedback": (*_ABOUT_FACES, "valence", "arousal", "origin"),
+}
+"""What an event of each kind holds besides `id`, `kind`, `tab` and `at_ms`. Other fields are not stored."""
+_PREMARK = ("valence", "arousal", "origin")
+_NUMBERS = ("speed", "from_s", "distance", "media_s")
+_TYPES: dict[str, tuple[type, str]] = {
     "accepted": (bool, "true or false"),
+    "exact": (bool, "true or false"),
     "hidden": (bool, "true or false"),
     "on": (bool, "true or false"),
     "emotion": (str, "a text"),
     "flag": (str, "a text"),
     "note": (str, "a text"),
+    "origin": (str, "a text"),
     "premark": (dict, "an object"),
 }
 """What these fields are in an event of any kind: the log is read in columns, each of one type, and what is once in it
 stays."""
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_TAB = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 ACTS = frozenset({"rate", "emotion", "flag", "take"})
@@ -137,8 +159,10 @@ def check_rater(name: object) -> str:
 def parse_event(raw: object, known: Known) -> Event:
     """Return an event from what a page sent, or say what is wrong with it.
 
+    Fields that an event of its kind does not have are dropped.
+
     Args:
-        raw: the JSON object.
+        raw: the JSON value.
         known: the faces, sources and labels there are.
 
     Raises:
@@ -148,14 +172,17 @@ def parse_event(raw: object, known: Known) -> Event:
         raise InputError("an event is a JSON object")
     fields = dict(raw)
     event_id, kind, at_ms, tab = (fields.pop(name, None) for name in ("id", "kind", "at_ms", "tab"))
-    if not isinstance(event_id, str) or not _ID.fullmatch(event_id):
+    if not _is_id(event_id):
         raise InputError("an event needs an id of 8 to 64 letters, digits, dashes or underscores")
-    if kind not in KINDS or kind == "plan":
-        raise InputError(f"there is no event of kind '{kind}'; kinds are {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in FIELDS:
+        raise InputError(f"there is no event of kind '{kind}'; kinds are {', '.join(FIELDS)}")
     if isinstance(at_ms, bool) or not isinstance(at_ms, int) or not 0 <= at_ms < 2**53:
         raise InputError("at_ms is the time of the event in whole milliseconds since 1970")
-    if not isinstance(tab, str) or len(tab) > 64:
-        raise InputError("tab is a text of at most 64 characters")
+    if not isinstance(tab, str) or not _TAB.fullmatch(tab):
+        raise InputError("tab is at most 64 letters, digits, dashes or underscores")
+    fields = {name: fields[name] for name in FIELDS[kind] if name in fields}
+    if isinstance(fields.get("premark"), dict):
+        fields["premark"] = {name: fields["premark"][name] for name in _PREMARK if name in fields["premark"]}
     _check_body(kind, fields, known)
     try:
         event = Event(event_id, kind, tab, at_ms, fields)
@@ -180,7 +207,7 @@ def _check_body(kind: str, body: dict[str, Any], known: Known) -> None:
         raise InputError(f"an event of kind {kind} names its source")
     if kind in ("undo", "redo", "override", "trace"):
         name = "take" if kind == "trace" else "target"
-        if not isinstance(body.get(name), str) or not _ID.fullmatch(body[name]):
+        if not _is_id(body.get(name)):
             raise InputError(f"an event of kind {kind} gives the id of another as its {name}")
     if kind in ("rate", "feedback"):
         check_point(body)
@@ -198,18 +225,28 @@ def _check_body(kind: str, body: dict[str, Any], known: Known) -> None:
         if not isinstance(body["premark"], dict) or not isinstance(body.get("hidden"), bool):
             raise InputError("a pre-mark is an object, and `hidden` says whether it was kept back")
         check_point(body["premark"])
-    _check_fields(kind, body)
+    _check_types(kind, body, known)
 
 
-def _check_fields(kind: str, body: dict[str, Any]) -> None:
-    for name, (wanted, words) in _FIELDS.items():
+def _check_types(kind: str, body: dict[str, Any], known: Known) -> None:
+    for name, (wanted, words) in _TYPES.items():
         if body.get(name) is not None and not isinstance(body[name], wanted):
             raise InputError(f"{name} is {words}")
-    if not isinstance((body.get("premark") or {}).get("origin", ""), str):
-        raise InputError("origin of a pre-mark is a text")
-    for name in ("valence", "arousal"):
-        if kind != "trace" and body.get(name) is not None and not is_value(body[name]):
-            raise InputError(f"{name} {body[name]} is not a number in [-1, 1]")
+    for origin in (body.get("origin") or "", (body.get("premark") or {}).get("origin", "")):
+        if not isinstance(origin, str) or len(origin) > MAX_ORIGIN:
+            raise InputError(f"origin of a pre-mark is a text of at most {MAX_ORIGIN} characters")
+    for name in _NUMBERS if kind != "trace" else ():
+        if body.get(name) is not None and not _are_times([body[name]]):
+            raise InputError(f"{name} is a finite number")
+    if kind == "warning":
+        if body.get("take") is not None and not _is_id(body["take"]):
+            raise InputError("a warning gives the id of another event as its take")
+        if body.get("emotion") is not None:
+            _check_choice(body, "emotion", known.emotions)
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def check_point(values: Mapping[str, Any]) -> None:
@@ -273,6 +310,8 @@ def _check_samples(body: dict[str, Any]) -> None:
 
 
 def _are_times(values: Sequence[object]) -> bool:
+    # The bounds also leave out whole numbers that are too large for a float, and nan.
     return all(
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for value in values
+        isinstance(value, int | float) and not isinstance(value, bool) and -MOST_TIME < value < MOST_TIME
+        for value in values
     )

@@ -7,6 +7,7 @@ after a lost answer or a crash, is found by its identifier and counts once. The 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,14 @@ WAIT_S = 30.0
 """How long a writer waits for another process that is writing."""
 
 # `done_ms` is what acts are ordered by: a clock that runs ahead cannot put an act later than its arrival.
+# `properties` came later than the first logs, and so did the index by tab; both are added to a log that lacks them.
 # Columns that are read by themselves are computed from the body, which alone is stored.
+_ADDED = """
+CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS events_by_tab ON events (rater, tab, at_ms);
+INSERT OR IGNORE INTO properties VALUES
+    ('identity', lower(hex(randomblob(16)))), ('secret', lower(hex(randomblob(32))));
+"""
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,6 +59,7 @@ CREATE TABLE IF NOT EXISTS about (
     number INTEGER NOT NULL,
     PRIMARY KEY (rater, item, number)
 ) WITHOUT ROWID;
+{_ADDED}
 CREATE TRIGGER IF NOT EXISTS events_stay BEFORE DELETE ON events
     BEGIN SELECT raise(ABORT, 'the log of ratings is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_stay_as_they_are BEFORE UPDATE ON events
@@ -96,7 +105,7 @@ class Logged:
         number: its place in the log, from 1.
         rater: who.
         event: what.
-        received_ms: when it came in, on the server's clock.
+        received_ms: when it came in: the server's time, but later than what came in before it (see `append_batches`).
         done_ms: when it is taken to have happened: `at_ms`, but not after it came in.
     """
 
@@ -151,6 +160,37 @@ class RatingLog:
         if not tables:
             self.connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
 
+    def complete(self) -> None:
+        """Add to a log of an earlier fertools what it lacks: its properties, and the index by tab.
+
+        Raises:
+            StorageError: the log cannot be written.
+        """
+        with explained(self.path):
+            self.connection.executescript(f"BEGIN IMMEDIATE; {_ADDED} COMMIT;")
+
+    @property
+    def identity(self) -> str:
+        """32 hexadecimal digits that this log and its copies have, and no other."""
+        return self._property("identity")
+
+    @property
+    def secret(self) -> str:
+        """64 hexadecimal digits that codes of raters are made from."""
+        return self._property("secret")
+
+    def _property(self, name: str) -> str:
+        (value,) = self.connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
+        return str(value)
+
+    def clock_ms(self, now_ms: int | None = None) -> int:
+        """Return the time in milliseconds since 1970, but later than the last arrivals if the clock was set back."""
+        now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+        # The latest is among the last ones; see `_arrival_ms` for why it need not be the very last.
+        query = "SELECT max(received_ms) FROM (SELECT received_ms FROM events ORDER BY number DESC LIMIT 100)"
+        (last_ms,) = self.connection.execute(query).fetchone()
+        return now_ms if last_ms is None else max(now_ms, int(last_ms) + 1)
+
     def __enter__(self) -> Self:
         return self
 
@@ -170,6 +210,9 @@ class RatingLog:
     def append_batches(self, batches: Sequence[Batch], *, received_ms: int | None = None) -> list[Receipt]:
         """Add the events of several batches in one transaction; they are on the disk when this returns.
 
+        The acts of one tab keep the order of their `at_ms`, which the tab counts up with every act, whatever the
+        server's clock says: arrivals are numbered by a clock that never runs backwards.
+
         Args:
             batches: what came in.
             received_ms: when, in milliseconds since 1970; now if None.
@@ -180,11 +223,11 @@ class RatingLog:
         Raises:
             StorageError: the disk is full or cannot be written; nothing was added.
         """
-        now_ms = int(time.time() * 1000) if received_ms is None else received_ms
         with explained(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
-                receipts = [self._add(batch, now_ms) for batch in batches]
+                arrivals_ms = itertools.count(self.clock_ms(received_ms))
+                receipts = [self._add(batch, arrivals_ms) for batch in batches]
                 self.connection.execute("COMMIT")
             except BaseException:
                 # A failed commit has rolled back by itself in some cases.
@@ -193,7 +236,7 @@ class RatingLog:
                 raise
         return receipts
 
-    def _add(self, batch: Batch, now_ms: int) -> Receipt:
+    def _add(self, batch: Batch, arrivals_ms: Iterator[int]) -> Receipt:
         saved, added, refused = [], [], {}
         for event in batch.events:
             text = event.to_json()
@@ -201,10 +244,11 @@ class RatingLog:
                 "SELECT rater, kind, at_ms, body FROM events WHERE event_id = ?", (event.id,)
             ).fetchone()
             if found is None:
+                arrival_ms = self._arrival_ms(batch.rater, event, next(arrivals_ms))
                 cursor = self.connection.execute(
                     "INSERT INTO events (event_id, rater, kind, tab, at_ms, received_ms, body) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (event.id, batch.rater, event.kind, event.tab, event.at_ms, now_ms, text),
+                    (event.id, batch.rater, event.kind, event.tab, event.at_ms, arrival_ms, text),
                 )
                 self.connection.executemany(
                     "INSERT OR IGNORE INTO about (rater, item, number) VALUES (?, ?, ?)",
@@ -216,6 +260,14 @@ class RatingLog:
                 continue
             saved.append(event.id)
         return Receipt(tuple(saved), tuple(added), refused)
+
+    def _arrival_ms(self, rater: str, event: Event, clock_ms: int) -> int:
+        """Return the arrival to write down: before that of later acts of the same tab which came in earlier."""
+        if not event.tab:
+            return clock_ms
+        query = "SELECT min(done_ms) FROM events WHERE rater = ? AND tab = ? AND at_ms > ?"
+        (later_ms,) = self.connection.execute(query, (rater, event.tab, event.at_ms)).fetchone()
+        return clock_ms if later_ms is None else min(clock_ms, int(later_ms) - 1)
 
     def events(
         self, *, rater: str | None = None, kinds: Sequence[str] = (), item: str | None = None

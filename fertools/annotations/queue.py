@@ -38,7 +38,7 @@ class Plan:
     Attributes:
         seed: another seed, another order.
         overlap: share of the faces that every rater gets, in [0, 1]; each of the others goes to one rater.
-        calibration: how many faces come first, with feedback; 0 for none.
+        calibration: how many faces with known ratings come first, with feedback; 0 for none.
         hidden: share of the pre-marked faces that are shown without their pre-mark, in [0, 1].
 
     Raises:
@@ -47,7 +47,7 @@ class Plan:
 
     seed: int = 0
     overlap: float = 1.0
-    calibration: int = 7
+    calibration: int = 0
     hidden: float = 0.2
 
     def __post_init__(self) -> None:

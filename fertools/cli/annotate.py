@@ -52,9 +52,21 @@ class _Annotate(click.Command):
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
 @click.option("--rater", "raters", multiple=True, metavar="NAME", help="Let in only these; may be given several times.")
 @click.option("--overlap", type=float, default=1.0, show_default=True, help="Share of the faces that all raters get.")
-@click.option("--calibration", type=int, default=7, show_default=True, help="Faces that come first, with feedback.")
+@click.option(
+    "--calibration",
+    default="0",
+    metavar="N|FILE",
+    help="Faces that come first, with feedback: N that have ratings, or those of a table with known ratings.",
+)
 @click.option("--premarks", default=None, metavar="prior|FILE", help="Draw the prior's or a model's points as ghosts.")
 @click.option("--hidden", type=float, default=0.2, show_default=True, help="Share of faces shown without pre-mark.")
+@click.option(
+    "--warn/--no-warn",
+    "warnings",
+    default=None,
+    help="Say when a value is far from the expression's usual point.  [default: only with --emotion]",
+)
+@click.option("--hide-agreement", is_flag=True, help="Do not show raters how far they agree.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another order.")
 @json_option
 def command(
@@ -116,23 +128,38 @@ def _serve(
     token: str | None,
     no_browser: bool,
     overlap: float,
-    calibration: int,
+    calibration: str,
     hidden: float,
     seed: int,
+    warnings: bool | None,
+    hide_agreement: bool,
 ) -> int:
     from fertools.annotations.app.desk import Settings
     from fertools.annotations.app.server import Place, serve
     from fertools.annotations.queue import Plan
 
     workspace = open_workspace(folder)
-    plan = Plan(seed=seed, overlap=overlap, calibration=calibration, hidden=hidden)
+    count = int(calibration) if calibration.removeprefix("-").isdecimal() else None
+    plan = Plan(seed=seed, overlap=overlap, calibration=count or 0, hidden=hidden)
     ghosts: Path | Literal["prior"] | None = Path(premarks) if premarks else None
     if premarks == "prior":
         ghosts = "prior"
 
-    def announce(address: str) -> None:
+    def announce(address: str, links: dict[str, str]) -> None:
         click.echo(f"Rate at {address}\nAll is saved as it is done; Ctrl-C closes the page.")
+        if links:
+            click.echo("Each rater has a code, which is in the link of their own:")
+        for rater, link in links.items():
+            click.echo(f"  {rater}  {link}")
 
-    place = Place(host, port, token)
-    serve(workspace, Settings(tasks, plan, raters, ghosts), place, browser=not no_browser, announce=announce)
+    settings = Settings(
+        tasks,
+        plan,
+        raters,
+        ghosts,
+        calibration=Path(calibration) if count is None else None,
+        warnings=warnings,
+        agreement=not hide_agreement,
+    )
+    serve(workspace, settings, Place(host, port, token), browser=not no_browser, announce=announce)
     return 0

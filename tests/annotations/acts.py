@@ -13,7 +13,7 @@ from fertools.annotations.events import Event, Known, parse_event
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from tests.conftest import write_clip
-from tests.manifests.rows import build, face, identify, source
+from tests.manifests.rows import Row, build, face, identify, source
 
 _NUMBERS = itertools.count(1)
 
@@ -52,7 +52,13 @@ def piece(take: str, frames: list[int], valence: list[Any], arousal: list[Any], 
 
 
 def rating_workspace(
-    root: Path, *, faces: int = 40, videos: dict[str, str] | None = None, frames: int = 50, labelled: bool = True
+    root: Path,
+    *,
+    faces: int = 40,
+    videos: dict[str, str] | None = None,
+    frames: int = 50,
+    labelled: bool = True,
+    rated: bool = False,
 ) -> Workspace:
     """Return a workspace of grey faces with labels, and of clips that grow brighter frame by frame.
 
@@ -62,13 +68,16 @@ def rating_workspace(
         videos: name of each clip to the codec it is written with; one clip that every browser plays if None.
         frames: length of each clip.
         labelled: whether the faces have an expression.
+        rated: whether they have valence 0.5 and arousal -0.5 by two people.
     """
     clips = videos if videos is not None else {"clip.webm": "libvpx"}
     rows = []
     for number in range(faces):
         name = list(clips)[number % len(clips)]
         emotion = EMOTIONS[number % len(EMOTIONS)]
-        label = {"emotion": emotion, "emotion_origin": "folder"} if labelled else {}
+        label: Row = {"emotion": emotion, "emotion_origin": "folder"} if labelled else {}
+        if rated:
+            label |= {"valence": 0.5, "arousal": -0.5, "va_origin": "people", "va_raters": 2}
         place = {"track_id": number // len(clips) // 10}
         rows.append(face(f"face {number}", name, number // len(clips) % frames, **place, **label))
     sources = [

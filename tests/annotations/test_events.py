@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fertools.annotations.events import MAX_FACES, Event, Known, check_rater, parse_event
+from fertools.annotations.events import FIELDS, MAX_FACES, Event, Known, check_rater, parse_event
 from fertools.core.errors import InputError
 from tests.annotations.acts import piece, raw
 
@@ -45,7 +48,7 @@ def test_what_a_page_sends_is_taken(content: dict[str, Any]) -> None:
         (raw("plan"), "no event of kind 'plan'"),
         (raw("join", at_ms=-1), "whole milliseconds"),
         (raw("join") | {"at_ms": True}, "whole milliseconds"),
-        (raw("join") | {"tab": 3}, "tab is a text"),
+        (raw("join") | {"tab": 3}, "tab is at most"),
         (raw("rate", valence=0, arousal=0), "names its faces"),
         (raw("rate", faces=[], valence=0, arousal=0), "list of 1 to"),
         (raw("rate", faces=["f1"] * (MAX_FACES + 1), valence=0, arousal=0), "list of 1 to"),
@@ -56,8 +59,15 @@ def test_what_a_page_sends_is_taken(content: dict[str, Any]) -> None:
         (raw("rate", faces=["f1"], valence=0, arousal=True), "arousal True is not a number"),
         (raw("rate", faces=["f1"], valence=0), "arousal None is not a number"),
         (raw("rate", faces=["f1"], valence=0, arousal=0, part="end"), "part is one of"),
-        (raw("rate", faces=["f1"], valence=0, arousal=0, extra=float("inf")), "what JSON in UTF-8 cannot"),
-        (raw("rate", faces=["f1"], valence=0, arousal=0, extra="\ud800"), "what JSON in UTF-8 cannot"),
+        (raw("flag", faces=["f1"], flag="note", on=True, note="\ud800"), "what JSON in UTF-8 cannot"),
+        (raw(["rate"], faces=["f1"], valence=0, arousal=0), "no event of kind"),  # type: ignore[arg-type]
+        (raw("join") | {"tab": "\ud800"}, "tab is at most"),
+        (raw("take", source="s", axis="both", speed=10**400), "speed is a finite number"),
+        (raw("take", source="s", axis="both", speed=float("nan")), "speed is a finite number"),
+        (raw("take", source="s", axis="both", exact=1), "exact is true or false"),
+        (raw("warning", warning="frozen", take=["x"]), "the id of another event as its take"),
+        (raw("warning", warning="outside", emotion="joy"), "'joy' is no emotion"),
+        (raw("trace", **piece("take-0001", [0], [0], [0])) | {"observed_ms": [10**400]}, "finite numbers"),
         (raw("emotion", faces=["f1"], emotion="joy"), "'joy' is no emotion"),
         (raw("emotion", faces=["f1"]), "'None' is no emotion"),
         (raw("flag", faces=["f1"], flag="ugly", on=True), "'ugly' is no flag"),
@@ -78,16 +88,62 @@ def test_what_a_page_sends_is_taken(content: dict[str, Any]) -> None:
         (raw("shown", faces=["f1"], premark={"valence": 2, "arousal": 0}, hidden=False), "valence 2"),
         (raw("shown", faces=["f1"], premark={"valence": 0, "arousal": 0}), "kept back"),
         (raw("rate", faces=["f1"], valence=0, arousal=0, accepted="yes"), "accepted is true or false"),
-        (raw("rate", faces=["f1"], valence=0, arousal=0, note=5), "note is a text"),
-        (raw("rate", faces=["f1"], valence=0, arousal=0, emotion=["joy"]), "emotion is a text"),
-        (raw("rate", faces=["f1"], valence=0, arousal=0, premark="prior"), "premark is an object"),
-        (raw("rate", faces=["f1"], valence=0, arousal=0, premark={"origin": 1}), "origin of a pre-mark is a text"),
-        (raw("emotion", faces=["f1"], emotion=None, valence="high"), "valence high is not a number"),
+        (raw("flag", faces=["f1"], flag="note", on=False, note=5), "a note is a text"),
+        (raw("shown", faces=["f1"], premark="prior", hidden=False), "a pre-mark is an object"),
+        (
+            raw("shown", faces=["f1"], premark={"valence": 0, "arousal": 0, "origin": 1}, hidden=False),
+            "origin of a pre-mark is a text",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(content: object, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         parse_event(content, KNOWN)
+
+
+def test_fields_that_an_event_does_not_have_are_not_kept() -> None:
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    for extra in ("x" * 10_000, float("nan"), "\ud800", deep):
+        premark = {"valence": 0, "arousal": 0, "origin": "prior", "extra": extra}
+        found = parse_event(raw("shown", faces=["f1"], premark=premark, hidden=False, extra=extra, valence=0), KNOWN)
+        assert set(found.body) == {"faces", "premark", "hidden"}
+        assert set(found.body["premark"]) == {"valence", "arousal", "origin"}
+
+
+_NAMES = st.sampled_from(["id", "at_ms", "tab", *dict.fromkeys(name for names in FIELDS.values() for name in names)])
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["\ud800", "f1", "s", "fear", "main", "unsure", "outside", "both", "event-0001"])
+)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES | st.text(max_size=3), inner, max_size=3),
+)
+
+
+@given(
+    st.sampled_from(GOOD),
+    st.dictionaries(_NAMES, _VALUES, max_size=3),
+    st.sampled_from(list(FIELDS)) | _VALUES,
+    _VALUES,
+)
+def test_whatever_is_sent_is_an_event_of_its_fields_or_refused(
+    good: dict[str, Any], changed: dict[str, Any], kind: object, other: object
+) -> None:
+    for content in ({**good, **changed}, {**good, **changed, "kind": kind}, other):
+        try:
+            found = parse_event(content, KNOWN)
+        except InputError:
+            continue
+        assert set(found.body) <= set(FIELDS[found.kind])
+        assert json.loads(found.to_json()) == found.body
 
 
 @pytest.mark.parametrize("name", ["r01", "anna.b", "A", "x" * 40])

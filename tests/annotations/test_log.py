@@ -3,9 +3,13 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fertools.annotations.log import Batch, RatingLog
 from fertools.core.errors import InputError, SchemaError, StorageError
@@ -56,10 +60,53 @@ def test_a_batch_that_fails_leaves_nothing_and_the_next_one_goes_in(tmp_path: Pa
 
 def test_a_clock_that_runs_ahead_is_cut_at_the_arrival(tmp_path: Path) -> None:
     with RatingLog(tmp_path / "r.sqlite") as log:
-        log.append("anna", [event("join", 10**15)], received_ms=1000)
-        log.append("anna", [event("join", 1500)], received_ms=2000)
-        log.append("anna", [event("join", 500)], received_ms=3000)
+        for at_ms, received_ms in ((10**15, 1000), (1500, 2000), (500, 3000)):
+            log.append("anna", [replace(event("join", at_ms), tab=f"tab-{at_ms}")], received_ms=received_ms)
         assert [logged.done_ms for logged in log.events()] == [500, 1000, 1500]
+
+
+@pytest.mark.parametrize("arrivals_ms", [[5000, 1000, 1000], [5000, 5000, 5000], [1000, 2000, 3000]])
+def test_acts_of_a_tab_keep_their_order_when_the_servers_clock_is_set_back(
+    tmp_path: Path, arrivals_ms: list[int]
+) -> None:
+    acts = [event("join", at_ms) for at_ms in (4000, 4001, 4002)]
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        for act, arrival_ms in zip(acts, arrivals_ms, strict=True):
+            log.append("anna", [act], received_ms=arrival_ms)
+            assert log.clock_ms(1000) > arrivals_ms[0] - 1, "a page that is opened now starts after what there is"
+        assert [logged.event for logged in log.events()] == acts
+
+
+@settings(max_examples=20)
+@given(st.permutations(range(6)), st.lists(st.integers(0, 10_000), min_size=6, max_size=6))
+def test_acts_of_a_tab_keep_their_order_in_whatever_order_they_come(order: list[int], arrivals_ms: list[int]) -> None:
+    acts = [event("join", 20_000 + number) for number in range(6)]
+    with tempfile.TemporaryDirectory() as folder, RatingLog(Path(folder) / "r.sqlite") as log:
+        log.append("anna", [event("join", 1) for _ in range(3)], received_ms=50_000)
+        for number, arrival_ms in zip(order, arrivals_ms, strict=True):
+            log.append("anna", [acts[number]], received_ms=arrival_ms)
+        assert [logged.event for logged in log.events()][3:] == acts
+
+
+def test_a_log_has_an_identity_that_stays(tmp_path: Path) -> None:
+    names = []
+    for path in (tmp_path / "one.sqlite", tmp_path / "other.sqlite", tmp_path / "one.sqlite"):
+        with RatingLog(path) as log:
+            names.append((log.identity, log.secret))
+            log.complete()
+            assert (log.identity, log.secret) == names[-1]
+    assert names[0] == names[2] != names[1]
+
+
+def test_a_log_of_an_earlier_fertools_gets_one_and_stays_readable(tmp_path: Path) -> None:
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        log.append("anna", [event("join")])
+        log.connection.executescript("DROP TABLE properties; DROP INDEX events_by_tab;")
+    with RatingLog(tmp_path / "r.sqlite") as log:
+        assert log.raters() == ["anna"]
+        log.append("anna", [event("join")])
+        log.complete()
+        assert len(log.identity) == 32
 
 
 def test_only_who_acted_can_undo(tmp_path: Path) -> None:

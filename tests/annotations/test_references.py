@@ -9,12 +9,11 @@ import pytest
 
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.circumplex import load_points
-from fertools.annotations.queue import Plan
-from fertools.annotations.references import choose_calibration, prior_points, read_premarks, reference_of
+from fertools.annotations.references import prior_points, read_premarks
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from tests.annotations.acts import face_id, rating_workspace
-from tests.manifests.rows import Row, build, face
+from tests.manifests.rows import build, face
 
 
 @pytest.fixture
@@ -33,27 +32,6 @@ def test_a_face_without_a_label_has_no_prior(tmp_path: Path) -> None:
     catalogue = Catalogue(build(tmp_path, [face("a"), face("b", frame=1, emotion="contempt", emotion_origin="folder")]))
     points = prior_points(catalogue, load_points())
     assert np.isnan(points).all()
-    assert reference_of(catalogue, points, 0) is None
-
-
-def test_calibration_has_one_face_of_each_expression_and_is_the_same_again(catalogue: Catalogue) -> None:
-    chosen = choose_calibration(catalogue, Plan(calibration=7))
-    assert {catalogue.value("emotion", row) for row in chosen} == set(EMOTIONS)
-    assert chosen == choose_calibration(catalogue, Plan(calibration=7))
-    assert chosen != choose_calibration(catalogue, Plan(calibration=7, seed=1))
-    assert choose_calibration(catalogue, Plan(calibration=0)) == []
-    assert len(choose_calibration(catalogue, Plan(calibration=50))) == len(catalogue) // 10
-
-
-def test_what_people_say_goes_before_the_prior(tmp_path: Path) -> None:
-    label: Row = {"emotion": "fear", "emotion_origin": "folder"}
-    rated: Row = {"valence": 0.25, "arousal": -0.5, "va_origin": "people", "va_raters": 2}
-    filled: Row = {"valence": -0.64, "arousal": 0.6, "va_origin": "prior"}
-    catalogue = Catalogue(build(tmp_path, [face("a", **label, **rated), face("b", frame=1, **label, **filled)]))
-    prior = prior_points(catalogue, load_points())
-    found = [reference_of(catalogue, prior, catalogue.row_of[name]) for name in sorted(catalogue.face_ids)]
-    assert {one[2] for one in found if one} == {"people", "prior"}
-    assert (0.25, -0.5, "people") in found
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

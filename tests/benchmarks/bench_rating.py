@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pyarrow as pa
 
+from fertools.annotations.app.site import LOG_HEADER
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -86,12 +87,12 @@ class Rater:
     def __init__(self, name: str, host: str, port: int, pause_s: float) -> None:
         self.name, self.host, self.port, self.pause_s = name, host, port, pause_s
         self.waits_s: dict[str, list[float]] = {"write": [], "next": [], "page": []}
-        self._number = 0
+        self._number, self._log = 0, ""
 
     async def ask(self, method: str, path: str, content: Any = None) -> Any:
         """Return the JSON answer of one request."""
         body = b"" if content is None else json.dumps(content).encode()
-        place = f"{method} {path} HTTP/1.1\r\nhost: {self.host}:{self.port}"
+        place = f"{method} {path} HTTP/1.1\r\nhost: {self.host}:{self.port}\r\n{LOG_HEADER}: {self._log}"
         self._writer.write(f"{place}\r\n{HEADERS}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
         length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length"))
@@ -103,6 +104,7 @@ class Rater:
     async def run(self, until_s: float) -> None:
         """Rate until a time of the monotonic clock."""
         self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
+        self._log = (await self.ask("GET", "/api/settings"))["log"]
         await self.ask("POST", "/api/join", {"rater": self.name})
         start = time.perf_counter()
         await self.ask("GET", f"/api/queue?rater={self.name}&start=0&count=24")

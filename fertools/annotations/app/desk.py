@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from fertools.annotations.answers import answers_about_faces
 from fertools.annotations.app.writer import Writer
+from fertools.annotations.calibration import Reference, choose_calibration, read_calibration
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.circumplex import load_points
 from fertools.annotations.events import ACTS, PARTS, Event, Known, check_rater, parse_event
@@ -30,10 +31,8 @@ from fertools.annotations.references import (
     PRIOR,
     USUAL_RADIUS,
     Premarks,
-    choose_calibration,
     prior_points,
     read_premarks,
-    reference_of,
 )
 from fertools.core.errors import InputError
 from fertools.core.hashing import fingerprint
@@ -50,12 +49,25 @@ class Settings:
         plan: seed and shares of the queues.
         raters: the only ones let in; empty lets anyone in.
         premarks: what is drawn as a ghost beside the question: `prior`, a table of predictions, or nothing.
+        calibration: a table of faces with known ratings that come first; None draws `plan.calibration` of those that
+            have a rating in the manifest.
+        warnings: whether the page says that a value is far from where its expression usually lies. None says so only
+            where raters name the expression: elsewhere the warning would tell them the face's label.
+        agreement: whether raters see how far they agree.
     """
 
     tasks: tuple[str, ...] = TASKS
     plan: Plan = field(default_factory=Plan)
     raters: tuple[str, ...] = ()
     premarks: Path | Literal["prior"] | None = None
+    calibration: Path | None = None
+    warnings: bool | None = None
+    agreement: bool = True
+
+    @property
+    def warns(self) -> bool:
+        """Whether far values are warned of."""
+        return "emotion" in self.tasks if self.warnings is None else self.warnings
 
 
 @dataclass
@@ -81,7 +93,7 @@ class Desk:
         settings: what is asked.
 
     Raises:
-        InputError: there is no manifest, no face in it was kept, or the pre-marks cannot be read.
+        InputError: there is no manifest, no face in it was kept, or the pre-marks or the calibration cannot be read.
     """
 
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
@@ -94,11 +106,17 @@ class Desk:
         self.emotions = (*EMOTIONS, *(label for label in labels if label not in EMOTIONS))
         self.prior = prior_points(self.catalogue, self.points)
         self.premarks = _make_premarks(settings.premarks, self.catalogue, self.prior)
-        self.calibration = choose_calibration(self.catalogue, settings.plan)
+        self._references = (
+            choose_calibration(self.catalogue, settings.plan, settings.tasks)
+            if settings.calibration is None
+            else read_calibration(settings.calibration, self.catalogue, settings.tasks, self.emotions)
+        )
+        self.calibration = list(self._references)
         self._hidden = is_hidden(self.catalogue.keys, settings.plan)
         self._known = Known(self.catalogue.row_of, self.catalogue.videos, frozenset(self.emotions))
         self.writer = Writer(workspace.ratings_log)
         self.log = RatingLog(workspace.ratings_log)
+        self.log.complete()
         self._progress: dict[str, _Progress] = {}
         self._raters = list(dict.fromkeys([*settings.raters, *self.log.raters()]))
         self._joined = set(self.log.raters())
@@ -118,11 +136,22 @@ class Desk:
             "tasks": list(self.settings.tasks),
             "raters": list(self.settings.raters),
             "premarks": self.premarks.origin if self.premarks else None,
+            "warnings": self.settings.warns,
+            "agreement": self.settings.agreement,
         }
         last = [logged.event.body for logged in self.log.events(rater="", kinds=("plan",))][-1:]
         if [fingerprint(dict(one)) for one in last] != [fingerprint(body)]:
             event = Event(uuid.uuid4().hex, "plan", "", int(time.time() * 1000), body)
             self.writer.submit(Batch("", [event])).result()
+
+    @property
+    def raters(self) -> list[str]:
+        """All raters who have come, or are let in."""
+        return list(self._raters)
+
+    def has_come(self, rater: str) -> bool:
+        """Return whether a rater of that name has come before, or is among those let in."""
+        return rater in self._raters
 
     async def join(self, name: object) -> str:
         """Let a rater in, for the first time or again, and return the name.
@@ -163,11 +192,12 @@ class Desk:
             StorageError: the disk is full or cannot be written; nothing was added.
         """
         events, refused = [], {}
-        for raw in raw_events:
+        for number, raw in enumerate(raw_events):
             try:
                 events.append(parse_event(raw, self._known))
             except InputError as error:
-                refused[str(raw.get("id") if isinstance(raw, dict) else raw)] = str(error)
+                event_id = raw.get("id") if isinstance(raw, dict) else None
+                refused[event_id if isinstance(event_id, str) else f"event {number} of the batch"] = str(error)
         receipt = await asyncio.wrap_future(self.writer.submit(Batch(rater, events)))
         self._refresh(rater, receipt.added)
         return receipt, refused | receipt.refused
@@ -286,26 +316,21 @@ class Desk:
 
     def _usual(self, row: int) -> str | None:
         """Return the expression that a rating is compared with, where asking for it does not give it away."""
-        if "emotion" in self.settings.tasks:
-            return None  # the page goes by what the rater names
+        if not self.settings.warns or "emotion" in self.settings.tasks:
+            return None  # the page goes by what the rater names, if by anything
         emotion = self.catalogue.value("emotion", row)
         return emotion if emotion in self.points else None
 
-    def reference(self, face_id: object) -> dict[str, Any] | None:
-        """Return what a calibration face's answer is compared with, or None.
+    def reference(self, face_id: object) -> Reference:
+        """Return the known rating that a calibration face's answer is compared with.
 
         Raises:
             InputError: the face is not of the calibration set.
         """
         row = self.catalogue.row_of.get(str(face_id))
-        if row is None or row not in self.calibration:
+        if row is None or row not in self._references:
             raise InputError(f"'{face_id}' is no face of the calibration set")
-        found = reference_of(self.catalogue, self.prior, row)
-        if found is None:
-            return None
-        valence, arousal, origin = found
-        emotion = self.catalogue.value("emotion", row)
-        return {"valence": valence, "arousal": arousal, "origin": origin, "emotion": emotion}
+        return self._references[row]
 
     def counts(self, rater: str) -> dict[str, int | str]:
         """Return how many places of a rater's queue there are, and are answered, in all and in the calibration.
@@ -326,19 +351,21 @@ class Desk:
     def describe(self) -> dict[str, Any]:
         """Return what the page needs to know before any face."""
         return {
+            "log": self.log.identity,
             "tasks": list(self.settings.tasks),
             "emotions": list(self.emotions),
             "points": {
                 label: {"valence": point.valence, "arousal": point.arousal, "source": point.source}
                 for label, point in self.points.items()
             },
-            "usual_radius": USUAL_RADIUS,
+            "usual_radius": USUAL_RADIUS if self.settings.warns else None,
+            "agreement": self.settings.agreement,
             "premarks": None if self.premarks is None else self.premarks.origin,
             "prior": PRIOR,
             "catalogue": self.catalogue.fingerprint,
             "faces": len(self.catalogue),
             "videos": len(self.catalogue.videos),
-            "now_ms": int(time.time() * 1000),
+            "now_ms": self.log.clock_ms(),
         }
 
 

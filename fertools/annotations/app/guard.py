@@ -11,10 +11,10 @@
 from __future__ import annotations
 
 import hmac
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -88,10 +88,10 @@ class Guard:
             response = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
             response.set_cookie(COOKIE, given, httponly=True, samesite="strict", max_age=90 * 24 * 3600)
             return response
-        cookies = SimpleCookie(headers.get("cookie", ""))
-        if COOKIE in cookies and self._is_token(cookies[COOKIE].value):
+        # Cookies of other servers of this host come along, and need not be well formed.
+        if self._is_token(cookie_parser(headers.get("cookie", "")).get(COOKIE, "")):
             return None
         return PlainTextResponse("this page needs its token: open the address that was printed, with ?token=", 401)
 
     def _is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), (self._token or "").encode())
+        return hmac.compare_digest(given.encode(errors="replace"), (self._token or "").encode())

@@ -9,9 +9,11 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import uvicorn
 
+from fertools.annotations.app.codes import Codes
 from fertools.annotations.app.desk import Desk, Settings
 from fertools.annotations.app.site import make_site
 from fertools.core.errors import InputError, Interrupted
@@ -58,7 +60,7 @@ def serve(
     place: Place,
     *,
     browser: bool = True,
-    announce: Callable[[str], None] = lambda address: None,
+    announce: Callable[[str, dict[str, str]], None] = lambda address, links: None,
 ) -> None:
     """Serve the rating page until it is interrupted.
 
@@ -67,7 +69,8 @@ def serve(
         settings: what is asked, and of whom.
         place: where it is served.
         browser: open it, where there is one with a window.
-        announce: called with the address once the page can be opened.
+        announce: called with the address once the page can be opened, and with a link for each rater that is known,
+            which holds their code; there is none without a token.
 
     Raises:
         Interrupted: always, at the end; all that was acknowledged is on the disk.
@@ -86,7 +89,7 @@ def serve(
             raise
         shown = place.host if place.host not in ("0.0.0.0", "::") else socket.gethostname()
         address = f"http://{_in_url(shown)}:{port}/" + (f"?token={place.token}" if place.token else "")
-        announce(address)
+        announce(address, _links(address, desk) if place.token else {})
         if browser and _has_window():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         config = uvicorn.Config(
@@ -100,6 +103,11 @@ def serve(
         except Interrupted as error:
             raise Interrupted(message, exit_code=error.exit_code) from error
         raise Interrupted(message)
+
+
+def _links(address: str, desk: Desk) -> dict[str, str]:
+    codes = Codes(desk.log.secret)
+    return {rater: f"{address}&{urlencode({'rater': rater, 'code': codes.of(rater)})}" for rater in desk.raters}
 
 
 def _listen(place: Place) -> socket.socket:

@@ -1,6 +1,7 @@
 """The addresses that the page asks: a Starlette application over a `Desk`.
 
-Every answer about ratings is about one rater's own; there is no address that gives another's.
+Every answer about ratings is about one rater's own; there is no address that gives another's. Requests say which log
+they are about, since a browser may hold answers for another workspace that was served at the same address.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from fertools.annotations.agreement import measure_agreement
+from fertools.annotations.app.codes import Codes, Refusal
 from fertools.annotations.app.desk import Desk
 from fertools.annotations.app.guard import Guard
 from fertools.annotations.app.history import read_history
 from fertools.annotations.app.videos import COVERED, Videos
+from fertools.annotations.events import check_rater
 from fertools.annotations.identical import identical_run
 from fertools.annotations.log import RatingLog
 from fertools.annotations.playable import Playable
@@ -35,6 +38,10 @@ from fertools.core.errors import FertoolsError, InputError, StorageError
 STATIC = Path(__file__).parent / "static"
 PAGE = 24
 """Faces on one page of the page."""
+LOG_HEADER = "x-fertools-log"
+"""Names the log that a request is about; another one's answers are refused with 409."""
+CODE_HEADER = "x-fertools-code"
+"""The rater's code, where raters have one."""
 MOST_EVENTS = 1000
 MOST_BYTES = 8 << 20
 """What one request may send."""
@@ -50,9 +57,9 @@ def make_site(desk: Desk, *, hosts: frozenset[str] | None, token: str | None = N
     Args:
         desk: what it is about; it is closed when the application ends.
         hosts: values of the `Host` header that are this server's; None accepts any, which needs a token.
-        token: what has to be known; None asks for nothing.
+        token: what has to be known; None asks for nothing. With one, each rater also has a code of their own.
     """
-    site = _Site(desk)
+    site = _Site(desk, Codes(desk.log.secret) if token else None)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -64,17 +71,8 @@ def make_site(desk: Desk, *, hosts: frozenset[str] | None, token: str | None = N
     routes = [
         *(Route(path, _open_page) for path in PAGES),
         Route("/api/settings", site.settings),
-        Route("/api/join", site.join, methods=["POST"]),
-        Route("/api/events", site.record, methods=["POST"]),
-        Route("/api/queue", site.queue),
-        Route("/api/next", site.next),
-        Route("/api/item", site.item),
-        Route("/api/run", site.run),
-        Route("/api/reference", site.reference),
-        Route("/api/history", site.history),
-        Route("/api/agreement", site.agreement),
-        Route("/api/videos", site.list_videos),
-        Route("/api/video", site.video),
+        *(Route(f"/api/{name}", site.about_this_log(ask)) for name, ask in site.questions.items()),
+        *(Route(f"/api/{name}", site.about_this_log(ask), methods=["POST"]) for name, ask in site.changes.items()),
         Route("/face/{face}", site.face),
         Route("/media/{source}", site.media),
         Mount("/static", StaticFiles(directory=STATIC)),
@@ -91,21 +89,42 @@ async def _open_page(request: Request) -> Response:
     return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
 
+class _Answer(JSONResponse):
+    """JSON in ASCII: what was asked may hold half a character, which cannot be sent back as UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 async def _refuse(request: Request, error: Exception) -> Response:
     # A full disk is the server's trouble, and the page tries again; the rest is a mistake in what was asked.
-    return JSONResponse({"error": str(error)}, 503 if isinstance(error, StorageError) else 400)
+    code = 503 if isinstance(error, StorageError) else 403 if isinstance(error, Refusal) else 400
+    return _Answer({"error": str(error)}, code)
 
 
 async def _refuse_plainly(request: Request, error: Exception) -> Response:
     code, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
-    return JSONResponse({"error": detail}, code)
+    return _Answer({"error": detail}, code)
 
 
 class _Site:
     """The handlers, over one desk."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, codes: Codes | None) -> None:
+        self.desk, self._codes = desk, codes
+        self.identity = desk.log.identity
+        self.questions: dict[str, Handler] = {
+            "queue": self.queue,
+            "next": self.next,
+            "item": self.item,
+            "run": self.run,
+            "reference": self.reference,
+            "history": self.history,
+            "agreement": self.agreement,
+            "videos": self.list_videos,
+            "video": self.video,
+        }
+        self.changes: dict[str, Handler] = {"join": self.join, "events": self.record}
         # Slow questions are asked in threads, over a connection of their own.
         self._log = RatingLog(desk.workspace.ratings_log)
         self._comparing = asyncio.Lock()
@@ -116,63 +135,89 @@ class _Site:
         self._log.close()
         self.desk.close()
 
-    def _rater(self, request: Request) -> str:
-        return self.desk.rater(request.query_params.get("rater"))
+    def about_this_log(self, handler: Handler) -> Handler:
+        """Return a handler that refuses what is about another log; what changes something has to say which it is."""
+
+        async def checked(request: Request) -> Response:
+            asked = request.headers.get(LOG_HEADER)
+            if asked != self.identity and (asked is not None or request.method == "POST"):
+                raise HTTPException(
+                    409,
+                    "another workspace is served here now"
+                    if asked
+                    else f"say which log this is for: give the `log` of /api/settings as the header {LOG_HEADER}",
+                )
+            return await handler(request)
+
+        return checked
+
+    def _rater(self, request: Request, name: object = None) -> str:
+        rater = self.desk.rater(request.query_params.get("rater") if name is None else name)
+        if self._codes is not None:
+            self._codes.check(rater, request.headers.get(CODE_HEADER))
+        return rater
 
     async def settings(self, request: Request) -> Response:
-        return JSONResponse({**self.desk.describe(), "covered": COVERED})
+        return _Answer({**self.desk.describe(), "covered": COVERED, "codes": self._codes is not None})
 
     async def join(self, request: Request) -> Response:
-        rater = await self.desk.join((await _read(request)).get("rater"))
-        return JSONResponse({"rater": rater, "counts": self.desk.counts(rater)})
+        content = await _read(request)
+        name = check_rater(content.get("rater"))
+        if self._codes is not None and self.desk.has_come(name):
+            self._codes.check(name, content.get("code"))
+        rater = await self.desk.join(name)
+        code = None if self._codes is None else self._codes.of(rater)
+        return _Answer({"rater": rater, "code": code, "counts": self.desk.counts(rater)})
 
     async def record(self, request: Request) -> Response:
         content = await _read(request)
-        rater = self.desk.rater(content.get("rater"))
+        rater = self._rater(request, content.get("rater", ""))
         events = content.get("events")
         if not isinstance(events, list) or len(events) > MOST_EVENTS:
             raise InputError(f"events is a list of at most {MOST_EVENTS}")
         receipt, refused = await self.desk.record(rater, events)
         if any(event.kind in ("take", "trace", "undo", "redo") for event in receipt.added):
             self.videos.forget(rater)
-        return JSONResponse({"saved": receipt.saved, "refused": refused, "counts": self.desk.counts(rater)})
+        return _Answer({"saved": receipt.saved, "refused": refused, "counts": self.desk.counts(rater)})
 
     async def queue(self, request: Request) -> Response:
         rater, start = self._rater(request), _number(request, "start")
         count = min(_number(request, "count", PAGE), 4 * PAGE)
         items = self.desk.items(rater, range(start, start + count))
-        return JSONResponse({"items": items, "counts": self.desk.counts(rater)})
+        return _Answer({"items": items, "counts": self.desk.counts(rater)})
 
     async def next(self, request: Request) -> Response:
         rater = self._rater(request)
-        place = self.desk.next_place(rater, _number(request, "after", -1))
+        place = self.desk.next_place(rater, _number(request, "after", -1, least=-1))
         found = self.desk.items(rater, range(place, place + 1)) if place is not None else [None]
-        return JSONResponse({"item": found[0], "counts": self.desk.counts(rater)})
+        return _Answer({"item": found[0], "counts": self.desk.counts(rater)})
 
     async def item(self, request: Request) -> Response:
         query = request.query_params
-        return JSONResponse(self.desk.item(self._rater(request), query.get("face"), query.get("part", "main")))
+        return _Answer(self.desk.item(self._rater(request), query.get("face"), query.get("part", "main")))
 
     async def run(self, request: Request) -> Response:
         catalogue, face_id = self.desk.catalogue, request.query_params.get("face", "")
         if face_id not in catalogue.row_of:
             raise InputError(f"there is no face '{face_id}' to rate in this workspace")
         rows = await run_in_threadpool(identical_run, catalogue, catalogue.row_of[face_id])
-        return JSONResponse({"faces": [catalogue.face_ids[row] for row in rows]})
+        return _Answer({"faces": [catalogue.face_ids[row] for row in rows]})
 
     async def reference(self, request: Request) -> Response:
         rater, face_id = self._rater(request), request.query_params.get("face")
         found = self.desk.reference(face_id)
         # Feedback comes after the answer, or it would be the answer.
         given = self.desk.item(rater, face_id, "calibration")["done"]
-        return JSONResponse({"reference": found if given else None, "answered": given})
+        return _Answer({"reference": asdict(found) if given else None, "answered": given})
 
     async def history(self, request: Request) -> Response:
         found = await run_in_threadpool(read_history, self._log, self._rater(request), _number(request, "skip"))
-        return JSONResponse(found)
+        return _Answer(found)
 
     async def agreement(self, request: Request) -> Response:
         self._rater(request)
+        if not self.desk.settings.agreement:
+            raise Refusal("agreement is not shown to raters here")
         # One at a time: it is work for a whole core, and others are rating.
         async with self._comparing:
             found = await run_in_threadpool(measure_agreement, self.desk.workspace)
@@ -183,10 +228,10 @@ class _Site:
             if one.get("face_id") in self.desk.catalogue.row_of
         ]
         estimates = [asdict(one) for one in found.estimates]
-        return JSONResponse({"estimates": estimates, "videos": found.videos, "worst": worst, "notes": found.notes})
+        return _Answer({"estimates": estimates, "videos": found.videos, "worst": worst, "notes": found.notes})
 
     async def list_videos(self, request: Request) -> Response:
-        return JSONResponse({"videos": await run_in_threadpool(self.videos.describe, self._rater(request))})
+        return _Answer({"videos": await run_in_threadpool(self.videos.describe, self._rater(request))})
 
     async def video(self, request: Request) -> Response:
         rater, source_id = self._rater(request), self._source(request.query_params.get("source"))
@@ -201,7 +246,7 @@ class _Site:
             answer |= {"state": "preparing", "share": self.videos.share_prepared(source_id)}
         else:
             answer |= {"state": "failed", "error": found}
-        return JSONResponse(answer)
+        return _Answer(answer)
 
     async def face(self, request: Request) -> Response:
         row = self.desk.catalogue.row_of.get(request.path_params["face"])
@@ -233,16 +278,17 @@ async def _read(request: Request) -> dict[str, Any]:
         if len(body) > MOST_BYTES:
             raise HTTPException(413, f"a request holds at most {MOST_BYTES >> 20} MiB")
     try:
-        content = json.loads(bytes(body))
-    except ValueError as error:
+        # A number of any length is a number; what is too large for a float is out of range wherever it stands.
+        content = json.loads(bytes(body), parse_int=lambda text: int(text) if len(text) < 20 else float(text))
+    except (ValueError, RecursionError) as error:
         raise InputError("the request is not JSON in UTF-8") from error
     if not isinstance(content, dict):
         raise InputError("the request is not a JSON object")
     return content
 
 
-def _number(request: Request, name: str, default: int = 0) -> int:
+def _number(request: Request, name: str, default: int = 0, *, least: int = 0) -> int:
     text = request.query_params.get(name, str(default))
     if not text.removeprefix("-").isdecimal() or len(text) > 12:
         raise InputError(f"{name} '{text}' is not a whole number")
-    return int(text)
+    return max(least, int(text))

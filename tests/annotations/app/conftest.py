@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, BrowserContext
 from starlette.testclient import TestClient
 
 from fertools.annotations.app.desk import Desk, Settings
-from fertools.annotations.app.site import make_site
+from fertools.annotations.app.site import LOG_HEADER, make_site
 from fertools.annotations.queue import Plan
 from fertools.core.workspace import Workspace
 from tests.annotations.acts import rating_workspace
@@ -59,7 +61,8 @@ def open_page() -> Iterator[Callable[..., TestClient]]:
         plan = settings.pop("plan", Plan(calibration=0))
         desk = Desk(workspace, Settings(plan=plan, **settings))
         site = make_site(desk, hosts=None if token else HOSTS, token=token)
-        client = TestClient(site, base_url="http://127.0.0.1:8350", headers=PAGE_HEADERS)
+        headers = PAGE_HEADERS | {LOG_HEADER: desk.log.identity}
+        client = TestClient(site, base_url="http://127.0.0.1:8350", headers=headers)
         client.__enter__()
         clients.append(client)
         return client
@@ -110,23 +113,34 @@ def run_command() -> Iterator[Callable[..., Served]]:
         one.process.communicate()
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
-    """Return a function that serves a workspace from a thread, over HTTP, and returns the address."""
-    running: list[tuple[uvicorn.Server, threading.Thread]] = []
-
-    def serve_(workspace: Workspace, **settings: Any) -> str:
-        listener = socket.create_server(("127.0.0.1", 0))
-        host = f"127.0.0.1:{listener.getsockname()[1]}"
-        desk = Desk(workspace, Settings(**{"tasks": ("va",), "plan": Plan(calibration=0), **settings}))
-        site = make_site(desk, hosts=frozenset({host}))
-        server = uvicorn.Server(uvicorn.Config(site, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        running.append((server, thread))
-        return f"http://{host}/"
-
-    yield serve_
-    for server, thread in running:
+@contextlib.contextmanager
+def serving(workspace: Workspace, *, port: int = 0, token: str | None = None, **settings: Any) -> Iterator[str]:
+    """Serve a workspace from a thread, over HTTP; give the address."""
+    listener = socket.create_server(("127.0.0.1", port))
+    host = f"127.0.0.1:{listener.getsockname()[1]}"
+    desk = Desk(workspace, Settings(**{"tasks": ("va",), "plan": Plan(calibration=0), **settings}))
+    site = make_site(desk, hosts=frozenset({host}), token=token)
+    server = uvicorn.Server(uvicorn.Config(site, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://{host}/"
+    finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Return a function that serves a workspace until the test ends, and returns the address."""
+    with contextlib.ExitStack() as stack:
+        yield lambda workspace, **settings: stack.enter_context(serving(workspace, **settings))
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Return a browser of one person, with a store of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()

@@ -69,6 +69,14 @@ def test_the_token_is_asked_for_once_and_kept(open_page: Open, workspace: Worksp
     assert client.get("/api/settings", headers={"origin": "http://evil.example"}).status_code == 403
 
 
+def test_cookies_of_other_servers_do_no_harm(open_page: Open, workspace: Workspace) -> None:
+    client = open_page(workspace, token=TOKEN)
+    for other in ("a@b=1", "=;=", 'x="', "\u00e9=1"):
+        for cookies, status in ((f"{other}; {COOKIE}={TOKEN}", 200), (other, 401)):
+            headers = {b"cookie": cookies.encode("latin-1")}
+            assert client.get("/api/settings", headers=headers).status_code == status
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -58,7 +58,7 @@ class _Server:
         self.address = self._served.address
 
     def _start(self, port: str) -> Served:
-        return start(self._root, "--va", "--port", port, "--calibration", "0")
+        return start(self._root, "--va", "--port", port)
 
     @property
     def process(self) -> int:
@@ -141,6 +141,7 @@ class _Tab:
         """Open the page in a process of its own; the browser has kept what the one before had not sent."""
         self.page: Page = self.context.new_page()
         self.page.goto(f"{self.address}?rater=anna")
+        self.page.get_by_role("button", name="Begin").click()
         expect(self.page.locator(".thumb[aria-current]")).to_be_visible()
         session = self.browser.new_browser_cdp_session()
         found = session.send("SystemInfo.getProcessInfo")["processInfo"]

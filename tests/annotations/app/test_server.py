@@ -70,13 +70,16 @@ def test_beyond_loopback_the_address_has_the_token(run_command: Run, workspace: 
 
 def test_the_page_works_from_another_machine(browser: Browser, run_command: Run, unlabelled: Workspace) -> None:
     """Where the address is neither loopback nor HTTPS, browsers withhold some of what the page might use."""
-    arguments = ("--host", "0.0.0.0", "--token", "0123456789abcdef", "--calibration", "0")
+    arguments = ("--host", "0.0.0.0", "--token", "0123456789abcdef")
     served = run_command(unlabelled.root, "--va", "--port", "0", *arguments)
     parts = urlsplit(served.address)
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://rating.test:{parts.port}/?{parts.query}&rater=anna")
     assert page.evaluate("isSecureContext") is False
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_text("Your code is")).to_be_visible()
+    page.keyboard.press("Escape")
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     assert "token" not in page.url
     page.get_by_label("Valence, from").fill("0.5")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
+from fertools.annotations.app.site import CODE_HEADER, LOG_HEADER
 from fertools.annotations.log import RatingLog
 from fertools.annotations.queue import Plan
 from fertools.core.workspace import Workspace
@@ -189,7 +191,8 @@ def test_shares_go_to_raters_and_a_newcomer_gets_a_share(open_page: Open, worksp
     assert _join(client, "anna")["counts"]["total"] == 40 - ben
 
 
-def test_calibration_comes_first_and_tells_only_after_the_answer(open_page: Open, workspace: Workspace) -> None:
+def test_calibration_comes_first_and_tells_only_after_the_answer(open_page: Open, tmp_path: Path) -> None:
+    workspace = rating_workspace(tmp_path, rated=True)
     client = open_page(workspace, tasks=("va",), plan=Plan(calibration=4))
     counts = _join(client)["counts"]
     assert (counts["total"], counts["calibration"]) == (44, 4)
@@ -199,15 +202,29 @@ def test_calibration_comes_first_and_tells_only_after_the_answer(open_page: Open
     assert client.get("/api/reference", params=asked).json() == {"reference": None, "answered": False}
     _send(client, _rate(item["face"], part="calibration"))
     reference = client.get("/api/reference", params=asked).json()["reference"]
-    assert reference["origin"] == "prior"
-    assert reference["emotion"]
+    assert reference == {"origin": "people", "valence": 0.5, "arousal": -0.5, "emotion": None}
     other = _next(client, after=3)["item"]
     assert other["part"] == "main"
     answer = client.get("/api/reference", params={"rater": "anna", "face": other["face"]})
     assert "no face of the calibration set" in answer.json()["error"]
 
 
-def test_premarks_are_drawn_but_for_a_share_and_never_in_calibration(open_page: Open, workspace: Workspace) -> None:
+def test_the_label_of_a_face_is_told_only_where_warnings_are_asked_for(open_page: Open, workspace: Workspace) -> None:
+    for settings, radius, told in (
+        ({"tasks": ("va",)}, None, False),
+        ({"tasks": ("va",), "warnings": True}, 0.8, True),
+        ({"tasks": ("va", "emotion")}, 0.8, False),
+        ({"tasks": ("va", "emotion"), "warnings": False}, None, False),
+    ):
+        client = open_page(workspace, **settings)
+        _join(client)
+        items = client.get("/api/queue", params={"rater": "anna", "start": 0, "count": 40}).json()["items"]
+        assert any(item["usual"] for item in items) is told
+        assert client.get("/api/settings").json()["usual_radius"] == radius
+
+
+def test_premarks_are_drawn_but_for_a_share_and_never_in_calibration(open_page: Open, tmp_path: Path) -> None:
+    workspace = rating_workspace(tmp_path, rated=True)
     client = open_page(workspace, tasks=("va",), premarks="prior", plan=Plan(calibration=4, hidden=0.5))
     _join(client)
     items = client.get("/api/queue", params={"rater": "anna", "start": 0, "count": 44}).json()["items"]
@@ -217,13 +234,15 @@ def test_premarks_are_drawn_but_for_a_share_and_never_in_calibration(open_page: 
     assert 0 < sum(item["hidden"] for item in main) < len(main)
 
 
-def test_what_the_server_was_told_is_in_the_log_once(open_page: Open, workspace: Workspace) -> None:
+def test_what_the_server_was_told_is_in_the_log_once(open_page: Open, workspace: Workspace, tmp_path: Path) -> None:
+    table = tmp_path / "gold.csv"
+    table.write_text(f"face_id,valence,arousal,emotion\n{face_id(3)},0.5,0,fear\n{face_id(4)},0,0,anger\n")
     for seed in (3, 3, 4):
-        open_page(workspace, plan=Plan(seed=seed, calibration=2))
+        open_page(workspace, plan=Plan(seed=seed), calibration=table)
     with RatingLog(workspace.ratings_log) as log:
         plans = [logged.event.body for logged in log.events(kinds=("plan",))]
     assert [plan["seed"] for plan in plans] == [3, 4]
-    assert len(plans[0]["calibration"]) == 2
+    assert plans[0]["calibration"] == [face_id(3), face_id(4)]
 
 
 def test_a_link_to_a_face_of_another_rater_still_opens(open_page: Open, workspace: Workspace) -> None:
@@ -256,13 +275,108 @@ def test_faces_and_runs(open_page: Open, workspace: Workspace) -> None:
     assert "ingest again" in client.get(f"/face/{face_id(0)}").json()["error"]
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b'{"rater": "anna", "events": 3}'])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"[" * 100_000, b'{"rater": "anna", "events": 3}'])
 def test_requests_that_are_no_requests(open_page: Open, workspace: Workspace, content: bytes) -> None:
     client = open_page(workspace)
     _join(client)
     answer = client.post("/api/events", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+_BAD = {
+    "a list as its kind": '{"id": "event-0001", "kind": ["rate"], "tab": "t", "at_ms": 0}',
+    "half a character": r'{"id": "\ud800", "kind": "\ud800", "tab": "\ud800", "at_ms": 0}',
+    "half a character in the tab": r'{"id": "event-0001", "kind": "join", "tab": "\ud800", "at_ms": 0}',
+    "half a character in a note": r'{"id": "event-0001", "kind": "flag", "tab": "t", "at_ms": 0, "faces": ["FACE"], '
+    r'"flag": "note", "on": true, "note": "\udfff"}',
+    "a number too large": '{"id": "event-0001", "kind": "take", "tab": "t", "at_ms": 0, "source": "SOURCE", '
+    '"axis": "both", "speed": ' + "9" * 400 + "}",
+    "a number of 5,000 digits": '{"id": "event-0001", "kind": "join", "tab": "t", "at_ms": ' + "9" * 5000 + "}",
+    "no number": '{"id": "event-0001", "kind": "rate", "tab": "t", "at_ms": 0, "valence": NaN, "arousal": Infinity}',
+    "a list for an object": '{"id": "event-0001", "kind": "shown", "tab": "t", "at_ms": 0, "faces": ["FACE"], '
+    '"premark": [], "hidden": false}',
+    "nothing": "null",
+    "a list": '[["id"]]',
+    "an object as its id": '{"id": {}, "kind": "join", "tab": "t", "at_ms": 0}',
+}
+
+
+@pytest.mark.parametrize("bad", _BAD.values(), ids=_BAD)
+def test_a_bad_answer_does_not_take_its_batch_along(open_page: Open, workspace: Workspace, bad: str) -> None:
+    client = open_page(workspace)
+    _join(client)
+    (video,) = client.get("/api/videos", params={"rater": "anna"}).json()["videos"]
+    bad = bad.replace("FACE", face_id(2)).replace("SOURCE", video["source"])
+    good = [_rate(face_id(0)), _rate(face_id(1))]
+    content = f'{{"rater": "anna", "events": [{json.dumps(good[0])}, {bad}, {json.dumps(good[1])}]}}'
+    answer = client.post("/api/events", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["saved"] == [act["id"] for act in good]
+    assert len(answer.json()["refused"]) == 1
+
+
+@pytest.mark.parametrize("rater", ["\ud800", ["anna"], {}, 3, None])
+def test_raters_that_cannot_be(open_page: Open, workspace: Workspace, rater: object) -> None:
+    client = open_page(workspace)
+    for path, content in (("/api/join", {"rater": rater}), ("/api/events", {"rater": rater, "events": []})):
+        answer = client.post(path, content=json.dumps(content), headers={"content-type": "application/json"})
+        assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize(("after", "status"), [("-5", 200), ("-1", 200), ("1000000", 200), ("x", 400), ("", 400)])
+def test_any_place_may_be_asked_for(open_page: Open, workspace: Workspace, after: str, status: int) -> None:
+    client = open_page(workspace)
+    _join(client)
+    assert client.get("/api/next", params={"rater": "anna", "after": after}).status_code == status
+
+
+def test_what_is_for_another_log_is_refused(open_page: Open, workspace: Workspace) -> None:
+    client = open_page(workspace)
+    _join(client)
+    content = {"rater": "anna", "events": [_rate(face_id(0))]}
+    other = {LOG_HEADER: "0" * 32}
+    assert client.get("/api/queue", params={"rater": "anna"}, headers=other).status_code == 409
+    answer = client.post("/api/events", json=content, headers=other)
+    assert (answer.status_code, "another workspace is served here" in answer.text) == (409, True)
+    del client.headers[LOG_HEADER]
+    answer = client.post("/api/events", json=content)
+    assert (answer.status_code, "say which log" in answer.text) == (409, True)
+    with RatingLog(workspace.ratings_log) as log:
+        assert [logged.event.kind for logged in log.events(rater="anna")] == ["join"]
+
+
+def test_with_a_token_each_rater_has_a_code(open_page: Open, workspace: Workspace) -> None:
+    client = open_page(workspace, token="0123456789abcdef")
+    client.get("/?token=0123456789abcdef")
+    anna, ben = (client.post("/api/join", json={"rater": rater}).json() for rater in ("anna", "ben"))
+    assert anna["code"] != ben["code"]
+    content = {"rater": "anna", "events": [_rate(face_id(0))]}
+    paths = ("queue", "next", "history", "videos", "agreement", f"item?face={face_id(0)}")
+    for code, status in ((ben["code"], 403), ("", 403), ("\u00e9", 403), (anna["code"], 200)):
+        headers = {CODE_HEADER.encode(): code.encode("latin-1")}
+        assert client.post("/api/events", json=content, headers=headers).status_code == status
+        for path in paths:
+            found = client.get(f"/api/{path}{'&' if '?' in path else '?'}rater=anna", headers=headers)
+            # Agreement needs the answers of two raters.
+            assert found.status_code == (400 if status == 200 and path == "agreement" else status), path
+    for wrong in (None, ben["code"]):
+        assert client.post("/api/join", json={"rater": "anna", "code": wrong}).status_code == 403
+    typed = anna["code"].replace("-", " ").upper()
+    assert client.post("/api/join", json={"rater": "anna", "code": typed}).json()["code"] == anna["code"]
+
+
+def test_who_is_let_in_by_name_needs_the_code_from_the_first_time(open_page: Open, workspace: Workspace) -> None:
+    client = open_page(workspace, token="0123456789abcdef", raters=("anna",))
+    client.get("/?token=0123456789abcdef")
+    assert client.post("/api/join", json={"rater": "anna"}).status_code == 403
+
+
+def test_agreement_can_be_hidden(open_page: Open, workspace: Workspace) -> None:
+    client = open_page(workspace, agreement=False)
+    _join(client)
+    assert client.get("/api/settings").json()["agreement"] is False
+    assert client.get("/api/agreement", params={"rater": "anna"}).status_code == 403
 
 
 def test_a_request_that_is_too_large_is_refused(open_page: Open, workspace: Workspace) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from fertools.annotations.app.site import LOG_HEADER
 from fertools.annotations.log import RatingLog
 from tests.annotations.acts import face_id, raw
 
@@ -27,8 +28,9 @@ def ask(address: str, method: str, path: str, content: object = None, **headers:
 
 
 def post(address: str, path: str, content: object) -> dict[str, Any]:
-    """Return what a request that is not refused answers."""
-    status, text = ask(address, "POST", path, content)
+    """Return what a request that is not refused answers; it names the log that is served there."""
+    log = json.loads(ask(address, "GET", "/api/settings")[1])["log"]
+    status, text = ask(address, "POST", path, content, **{LOG_HEADER: log})
     assert status == 200, text
     found: dict[str, Any] = json.loads(text)
     return found

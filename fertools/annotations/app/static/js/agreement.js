@@ -39,7 +39,7 @@ export class AgreementView {
       ];
     });
     this.body.replaceChildren(
-      h("p", { class: "muted small" }, "Square brackets hold 95 % intervals of a bootstrap over videos. A trace is also compared on its differences from frame to frame, which a shared slow drift cannot raise."),
+      h("p", { class: "muted small" }, "n is how many faces or frames a number rests on; raters with none in common are left out. Square brackets hold 95 % intervals of a bootstrap over videos. A trace is also compared on its differences from frame to frame, which a shared slow drift cannot raise."),
       ...parts,
       worst.length ? h("h3", {}, "Faces on which raters differ most") : "",
       h("div", { class: "row" }, ...worst.map((one) => this.#face(one))),
@@ -70,14 +70,17 @@ function table(caption, head, estimates, rowOf, columnOf) {
   const columns = [...new Set(estimates.map(columnOf))];
   const rows = new Map();
   for (const one of estimates) rows.set(rowOf(one), { ...rows.get(rowOf(one)), [columnOf(one)]: one });
+  // Raters who rated nothing in common, or too little, have no row.
+  for (const [name, cells] of rows) if (Object.values(cells).every((one) => one.value === null)) rows.delete(name);
+  if (!rows.size) return "";
   const cell = (one) => {
     if (!one || one.value === null) return h("td", {}, "–");
     const interval = one.low === null ? "" : ` [${signed(one.low)}, ${signed(one.high)}]`;
-    return h("td", { title: `${one.items} items` }, h("b", {}, signed(one.value)), h("span", { class: "muted" }, interval));
+    return h("td", {}, h("b", {}, signed(one.value)), h("span", { class: "muted" }, `${interval} n\u00a0=\u00a0${one.items.toLocaleString("en")}`));
   };
   return h(
     "div",
-    { class: "card scroll" },
+    { class: "card scroll", tabindex: "0", role: "region", "aria-label": caption },
     h(
       "table",
       {},

@@ -1,4 +1,13 @@
 // Asking the server. Being unreachable and being refused are two different things, and so are their errors.
+// Every request says which log it is about, and the rater's code where raters have one.
+
+const about = new Map();
+
+/** Send a header with every request from now on; null sends it no more. */
+export function sendAlways(header, value) {
+  if (value) about.set(header, value);
+  else about.delete(header);
+}
 
 export class Unreachable extends Error {}
 
@@ -29,13 +38,13 @@ async function ask(path, options) {
 
 export function get(path, values = {}) {
   const query = new URLSearchParams(values).toString();
-  return ask(query ? `${path}?${query}` : path, { headers: { accept: "application/json" } });
+  return ask(query ? `${path}?${query}` : path, { headers: { accept: "application/json", ...Object.fromEntries(about) } });
 }
 
 export function post(path, content, options = {}) {
   return ask(path, {
     method: "POST",
-    headers: { "content-type": "application/json", "x-fertools": "page" },
+    headers: { "content-type": "application/json", "x-fertools": "page", ...Object.fromEntries(about) },
     body: JSON.stringify(content),
     ...options,
   });

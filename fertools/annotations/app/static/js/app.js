@@ -1,7 +1,7 @@
 // The page: who rates, which view is open, what is saved, and the keys that all views share.
 
 import { AgreementView } from "./agreement.js";
-import { get, post } from "./api.js";
+import { get, post, sendAlways } from "./api.js";
 import { byId, h, tell } from "./dom.js";
 import { FacesView } from "./faces.js";
 import { Items } from "./items.js";
@@ -22,12 +22,12 @@ class App extends EventTarget {
   view = null;
   #views = {};
   #asked_ms = 0;
+  #downloaded = false;
 
   async begin() {
     this.outbox = new Outbox();
     this.outbox.addEventListener("state", () => this.#drawSaved());
     this.outbox.addEventListener("counts", ({ detail }) => detail.rater === this.rater && this.setCounts(detail.counts));
-    await this.outbox.open();
     this.#listen();
     for (let waited_ms = 500; ; waited_ms = Math.min(2 * waited_ms, 8000)) {
       try {
@@ -39,54 +39,81 @@ class App extends EventTarget {
         await new Promise((resolve) => setTimeout(resolve, waited_ms));
       }
     }
-    const asked = new URLSearchParams(location.search).get("rater") ?? this.#remembered();
-    if (!asked || !(await this.#join(asked))) this.#askWho();
+    sendAlways("x-fertools-log", this.settings.log);
+    this.outbox.lock(this.settings.codes, null);
+    await this.outbox.open(this.settings.log);
+    document.querySelector("[data-view=agreement]").hidden = !this.settings.agreement;
+    byId("code-field").hidden = !this.settings.codes;
+    // A link fills in the dialog and no more, or it would let one rater rate as another.
+    const query = new URLSearchParams(location.search);
+    const linked = query.get("rater");
+    const { rater, code } = this.#remembered();
+    if (rater && (!linked || linked === rater) && (await this.#join(rater, code))) return;
+    byId("who-input").value = linked ?? rater ?? "";
+    byId("code-input").value = query.get("code") ?? "";
+    byId("who-dialog").showModal();
   }
 
-  async #join(name) {
+  async #join(name, code) {
+    let joined;
     try {
-      const { rater, counts } = await post("/api/join", { rater: name });
+      joined = await post("/api/join", { rater: name, code });
+      // What is begun is still the former rater's.
+      for (const view of Object.values(this.#views)) view.close();
+      this.#views = {};
+      this.view = null;
+      sendAlways("x-fertools-code", joined.code);
       this.ledger?.close();
-      this.rater = rater;
-      this.counts = counts;
-      this.ledger = new Ledger(this.outbox, rater, this.settings.now_ms + performance.now() - this.#asked_ms);
-      this.items = new Items(rater, this.ledger, this.settings.tasks);
+      this.rater = joined.rater;
+      this.code = joined.code;
+      this.ledger = new Ledger(this.outbox, this.rater, this.settings.now_ms + performance.now() - this.#asked_ms);
+      this.items = new Items(this.rater, this.ledger, this.settings.tasks);
       this.ledger.addEventListener("change", () => this.#drawUndo());
+      this.outbox.lock(this.settings.codes, this.rater);
       await this.ledger.load();
     } catch (error) {
       byId("who-fault").textContent = error.message;
       return false;
     }
-    try {
-      localStorage.setItem("fertools-rater", this.rater);
-    } catch {
-      // A browser that keeps nothing asks again next time.
-    }
+    this.#remember();
+    history.replaceState(null, "", location.pathname);
     byId("who-name").textContent = this.rater;
+    byId("who-fault").textContent = "";
     byId("who-dialog").close();
-    this.#views = {};
-    this.setCounts(this.counts);
+    this.setCounts(joined.counts);
     await this.show();
+    if (joined.code && !code) this.#askWho();
     return true;
   }
 
+  // Who rates is a matter of the tab: two raters may share a browser, each in a tab of their own.
   #remembered() {
     try {
-      return localStorage.getItem("fertools-rater");
+      return JSON.parse(sessionStorage.getItem(`fertools-rater-${this.settings.log}`)) ?? {};
     } catch {
-      return null;
+      return {};
+    }
+  }
+
+  #remember() {
+    try {
+      sessionStorage.setItem(`fertools-rater-${this.settings.log}`, JSON.stringify({ rater: this.rater, code: this.code }));
+    } catch {
+      // A browser that keeps nothing asks again next time.
     }
   }
 
   #askWho() {
     byId("who-input").value = this.rater ?? "";
+    byId("code-input").value = this.code ?? "";
+    byId("code-own").textContent = this.code ? `Your code is ${this.code}. Keep it: it lets you go on in another tab or browser, and nobody else.` : "";
     byId("who-dialog").showModal();
   }
 
   /** Open the view that the address names. */
   async show() {
     const [name = "", ...rest] = location.pathname.split("/").filter(Boolean);
-    const chosen = name in VIEWS ? name : "faces";
+    const chosen = name in VIEWS && (name !== "agreement" || this.settings.agreement) ? name : "faces";
     for (const link of document.querySelectorAll("[data-view]")) {
       if (link.dataset.view === chosen) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -97,6 +124,8 @@ class App extends EventTarget {
       this.view = this.#views[chosen];
       byId("main").replaceChildren(this.view.element);
       this.#drawUndo();
+      // From here the plane is the next stop of the Tab key.
+      byId("main").focus({ preventScroll: true });
     }
     await this.view.open(rest);
   }
@@ -200,17 +229,28 @@ class App extends EventTarget {
   }
 
   #drawSaved() {
-    const { name, count, why, stored } = this.outbox.state;
-    const words = {
-      saved: "All saved",
-      saving: `Saving ${count}`,
-      waiting: `${count} not saved yet: ${why}${stored ? "" : "; keep this tab open"}`,
-      refused: `${count} refused: ${why}`,
-    };
+    const { name, count, trouble, stored, kept } = this.outbox.state;
     const mark = byId("saved");
     mark.dataset.state = name;
-    mark.querySelector(".words").textContent = words[name];
-    mark.title = name === "waiting" ? "Kept in this browser and sent again by itself" : "";
+    const unsent = kept.refused + kept.elsewhere + kept.locked;
+    mark.querySelector(".words").textContent = { saved: "All saved", saving: `Saving ${count}`, waiting: `${count} not saved yet${trouble === "no connection" ? `: ${trouble}` : ""}`, kept: `${unsent} kept here` }[name];
+    const sentences = [];
+    if (name === "waiting") sentences.push(`${changes(count)} not saved yet: ${trouble}. ${stored ? "They are kept in this browser and sent when that is over." : "Keep this tab open until they are sent."}`);
+    if (trouble && trouble.startsWith("another workspace")) sentences.push("Reload this page to rate that one.");
+    if (kept.refused) sentences.push(`${changes(kept.refused)} refused: ${kept.why}. They are kept in this browser.`);
+    if (kept.elsewhere) sentences.push(`${changes(kept.elsewhere)} for another workspace ${kept.elsewhere === 1 ? "is" : "are"} kept in this browser, and sent when it is served at this address again.`);
+    if (kept.locked) sentences.push(`${changes(kept.locked)} of ${kept.others.join(", ")} ${kept.locked === 1 ? "is" : "are"} kept in this browser, and sent when that rater is back.`);
+    byId("unsent").hidden = !sentences.length;
+    if (byId("unsent-words").textContent !== sentences.join(" ")) byId("unsent-words").textContent = sentences.join(" ");
+    byId("unsent-remove").hidden = !kept.refused || !this.#downloaded;
+  }
+
+  #download() {
+    const address = URL.createObjectURL(this.outbox.toFile());
+    h("a", { href: address, download: "fertools-unsent.json" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    this.#downloaded = true;
+    this.#drawSaved();
   }
 
   #drawHelp() {
@@ -221,6 +261,8 @@ class App extends EventTarget {
   }
 
   #listen() {
+    byId("unsent-download").onclick = () => this.#download();
+    byId("unsent-remove").onclick = () => this.outbox.removeRefused();
     byId("undo").onclick = () => this.undo();
     byId("redo").onclick = () => this.redo();
     byId("who").onclick = () => this.#askWho();
@@ -229,7 +271,7 @@ class App extends EventTarget {
     byId("who-dialog").addEventListener("cancel", (event) => this.rater || event.preventDefault());
     byId("who-dialog").querySelector("form").onsubmit = (event) => {
       event.preventDefault();
-      this.#join(byId("who-input").value.trim());
+      this.#join(byId("who-input").value.trim(), byId("code-input").value.trim());
     };
     for (const link of document.querySelectorAll("[data-view]")) {
       link.onclick = (event) => {
@@ -247,6 +289,8 @@ class App extends EventTarget {
     const command = event.ctrlKey || event.metaKey;
     const letter = event.key.toLowerCase();
     if (typing && !(command && "zy".includes(letter))) return;
+    // A key that is held down acts once, except to move a point: a minute of Enter would rate a hundred faces.
+    if (event.repeat && !event.key.startsWith("Arrow")) return event.preventDefault();
     // A focused button or link answers to space and enter itself.
     if ([" ", "Enter"].includes(event.key) && event.target.closest("button, a, input[type=checkbox]")) return;
     let taken = true;
@@ -258,6 +302,10 @@ class App extends EventTarget {
     else taken = this.view.key(event);
     if (taken) event.preventDefault();
   }
+}
+
+function changes(count) {
+  return `${count} ${count === 1 ? "change" : "changes"}`;
 }
 
 new App().begin();

@@ -44,3 +44,6 @@ export function clock(seconds) {
   const minutes = Math.floor(tenths / 600);
   return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
 }
+
+/** Whether the page is used by touch: then hints name buttons and no keys. */
+export const byTouch = matchMedia("(hover: none) and (pointer: coarse)").matches;

@@ -1,12 +1,15 @@
 // Faces one after the other: look, point, go on.
 
 import { get } from "./api.js";
-import { h, signed, tell } from "./dom.js";
+import { Calibration, compare } from "./calibration.js";
+import { byTouch, h, signed, tell } from "./dom.js";
 import { PAGE } from "./items.js";
-import { Plane, nudged } from "./plane.js";
+import { Pause } from "./pause.js";
+import { EXPLAIN, Plane, nudged } from "./plane.js";
 import { Says } from "./says.js";
+import { Tray } from "./tray.js";
 
-const SHOW_MS = 260; // how long a mark is seen before the next face comes
+const LEAST_LOOK_MS = 500; // how long a face is seen before its suggestion can be taken
 export const FLAGS = { unsure: ["Unsure", "U"], no_face: ["No face", "N"], bad_crop: ["Bad crop", "B"], note: ["Note", "F"] };
 
 export class FacesView {
@@ -17,13 +20,17 @@ export class FacesView {
   #shown = new Set();
   #pending = null;
   #warning = null;
-  #going = null;
-  #told = null;
+  #pause = new Pause();
+  #calibration;
+  #seen_ms = null;
+  #accepting = null;
+  #key = null;
 
   constructor(app) {
     this.app = app;
     this.plane = new Plane();
     this.says = new Says();
+    this.#calibration = new Calibration(app);
     this.#build();
     this.plane.addEventListener("choose", ({ detail }) => this.#rate(detail.point));
     this.plane.addEventListener("fault", ({ detail }) => this.says.warn(detail));
@@ -37,7 +44,8 @@ export class FacesView {
     ["Enter", "Keep the point, take the suggestion, keep what was warned of, go on"],
     ["Space", "Next face that is not answered"],
     ["Backspace", "The face before"],
-    ["1 – 9", "Name the expression"],
+    ["1 – 9", "Name the expression; the same again confirms it"],
+    ["0", "Take the expression off"],
     ["U", "Unsure"],
     ["N", "No face"],
     ["B", "Bad crop"],
@@ -69,18 +77,14 @@ export class FacesView {
 
   #build() {
     const tasks = this.app.settings.tasks;
-    this.thumbs = h("div", { class: "thumbs", role: "group", "aria-label": "Faces of this page" });
-    this.where = h("span", { class: "number small muted" });
-    const before = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(-1) }, "\u2039", h("span", { class: "visually-hidden" }, "Page before"));
-    const after = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(1) }, "\u203a", h("span", { class: "visually-hidden" }, "Next page"));
-    const next = h("button", { type: "button", onclick: () => this.#next() }, "Next open face ", h("kbd", {}, "Space"));
-    this.image = h("img", { alt: "The face to rate", draggable: "false" });
+    this.tray = new Tray(this.app.items, { go: (item) => this.#goTo(item), turn: (pages) => this.#turn(pages), next: () => this.#next() });
+    this.image = h("img", { alt: "The face to rate", draggable: "false", onload: () => (this.#seen_ms = performance.now()) });
     this.about = h("p", { class: "small muted" });
     this.runButton = h("button", { type: "button", hidden: true, "aria-keyshortcuts": "R", onclick: () => this.#applyRun() });
     this.emotions = new Map(
       this.app.settings.emotions.slice(0, 9).map((emotion, i) => [
         emotion,
-        h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": String(i + 1), onclick: () => this.#name(emotion) }, h("kbd", {}, String(i + 1)), emotion),
+        h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": String(i + 1), onclick: () => this.#toggle(emotion) }, h("kbd", {}, String(i + 1)), emotion),
       ]),
     );
     this.flags = new Map(
@@ -91,10 +95,22 @@ export class FacesView {
     );
     this.byItself = h("input", { type: "checkbox", checked: this.app.choice("advance", true), onchange: () => this.app.choose("advance", this.byItself.checked) });
     this.priors = h("input", { type: "checkbox", checked: this.app.choice("priors", false), onchange: () => this.app.togglePriors(this.priors.checked) });
+    const rating = tasks.includes("va");
+    const advance = h("label", { class: "check" }, this.byItself, "Go on by itself ", h("kbd", {}, "A"));
+    // The plane comes first, so that it is the first stop of the Tab key; style sheets put the face before it.
     this.element = h(
       "div",
-      { class: "view faces" },
-      h("section", { class: "panel tray", "aria-label": "Queue" }, h("div", { class: "row apart" }, before, this.where, after), this.thumbs, next),
+      { class: rating ? "view faces" : "view faces named" },
+      rating
+        ? h(
+            "section",
+            { class: "panel question", "aria-label": "Valence and arousal" },
+            this.plane.element,
+            h("p", { class: "explain small muted" }, EXPLAIN),
+            this.says.element,
+            h("div", { class: "row apart small" }, advance, h("label", { class: "check" }, this.priors, "Usual points ", h("kbd", {}, "P"))),
+          )
+        : null,
       h(
         "section",
         { class: "panel subject", "aria-label": "Face" },
@@ -102,19 +118,9 @@ export class FacesView {
         h("div", { class: "portrait" }, this.image),
         tasks.includes("emotion") ? h("div", { class: "choices", role: "group", "aria-label": "Expression" }, ...this.emotions.values()) : h("div", { hidden: true }),
         h("div", { class: "choices marks", role: "group", "aria-label": "Or say of this picture" }, ...this.flags.values()),
+        rating ? null : h("div", { class: "row apart small" }, this.says.element, advance),
       ),
-      h(
-        "section",
-        { class: "panel question", "aria-label": "Valence and arousal" },
-        tasks.includes("va") ? this.plane.element : null,
-        this.says.element,
-        h(
-          "div",
-          { class: "row apart small" },
-          h("label", { class: "check" }, this.byItself, "Go on by itself ", h("kbd", {}, "A")),
-          tasks.includes("va") ? h("label", { class: "check" }, this.priors, "Usual points ", h("kbd", {}, "P")) : null,
-        ),
-      ),
+      this.tray.element,
     );
   }
 
@@ -125,21 +131,25 @@ export class FacesView {
   }
 
   async #goTo(item) {
-    if (!item) return;
-    clearTimeout(this.#going);
+    if (item) await this.#pause.move(() => this.#bring(item));
+    this.#pause.replay((event) => this.key(event));
+  }
+
+  async #bring(item) {
     await this.#keepPending();
     if (item.place !== null && !this.#items.includes(item)) await this.#loadPage(item.place);
     this.#item = item;
     this.#run = [];
     this.#warning = null;
-    this.#told = null;
     this.plane.setReference(null);
     this.plane.setPending(null);
     this.plane.reset();
+    clearTimeout(this.#accepting);
+    this.#seen_ms = null;
     this.image.src = `/face/${item.face}`;
     this.image.alt = `Face ${item.place === null ? "" : item.place + 1} to rate`;
     this.app.go(`/faces/${item.part}/${item.face}`, { replace: true });
-    this.says.hint(this.#hint());
+    this.#guide();
     if (!this.#shown.has(item)) {
       this.#shown.add(item);
       this.app.ledger.do("shown", { faces: [item.face], part: item.part, premark: item.premark, hidden: item.hidden });
@@ -149,10 +159,17 @@ export class FacesView {
   }
 
   #hint() {
-    if (this.#item.part === "calibration") return "Calibration: say what you see; then you are shown where others place it.";
-    if (this.#ghost()) return `Suggested by ${this.#item.premark.origin === this.app.settings.prior ? "the prior" : this.#item.premark.origin}: Enter takes it; point anywhere to say otherwise.`;
+    if (this.#item.part === "calibration") return "Calibration: say what you see; then you are shown the known rating of this face.";
     if (this.app.settings.tasks.includes("va")) return "Point at the plane where this face lies.";
     return "Name what this face expresses.";
+  }
+
+  /** Say what to do: take or leave a suggestion, or answer. */
+  #guide() {
+    const ghost = this.#ghost();
+    if (!ghost) return this.says.hint(this.#hint());
+    const origin = ghost.origin === this.app.settings.prior ? "the prior, from the face's label" : ghost.origin;
+    this.says.suggest(`Suggested by ${origin}. Point anywhere to say otherwise.`, () => this.#accept());
   }
 
   async #findRun(item) {
@@ -184,32 +201,8 @@ export class FacesView {
     const counts = this.app.counts;
     const parts = { calibration: `Calibration ${place + 1} of ${counts.calibration}`, main: "", repeat: "" };
     this.about.textContent = place === null ? "Not in your queue" : parts[part] || `Face ${place + 1} of ${counts.total}`;
-    this.#drawThumbs();
+    this.tray.draw(this.#items, this.#start, this.#item, counts.total);
     this.#drawRun();
-  }
-
-  #drawThumbs() {
-    const buttons = this.#items.map((item) => {
-      const answer = this.app.items.answer(item);
-      const done = this.app.items.isDone(item);
-      const words = [`Face ${item.place + 1}`, done ? "answered" : "open"];
-      if (answer.valence !== null) words.push(`valence ${signed(answer.valence)}, arousal ${signed(answer.arousal)}`);
-      if (answer.emotion) words.push(answer.emotion);
-      const current = item === this.#item;
-      return h(
-        "button",
-        { type: "button", class: "thumb", title: words.join(", "), "aria-label": words.join(", "), "aria-current": current ? "true" : null, onclick: () => this.#goTo(item) },
-        h("img", { src: `/face/${item.face}`, alt: "", loading: "lazy", draggable: "false" }),
-        item.part === "calibration" ? h("span", { class: "tag" }, "first") : null,
-        h("span", { class: "badge" }, done ? "\u2713" : answer.flags.size ? "!" : ""),
-      );
-    });
-    const focused = [...this.thumbs.children].indexOf(document.activeElement);
-    this.thumbs.replaceChildren(...buttons);
-    if (focused >= 0) buttons[focused]?.focus();
-    this.thumbs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-    const end = this.#start + this.#items.length;
-    this.where.textContent = this.#items.length ? `${this.#start + 1}\u2013${end} of ${this.app.counts.total}` : "";
   }
 
   #drawRun() {
@@ -240,13 +233,37 @@ export class FacesView {
   }
 
   #name(emotion) {
-    if (!this.#item || !emotion || !this.app.settings.tasks.includes("emotion")) return;
+    if (!this.#item || !this.app.settings.tasks.includes("emotion")) return;
     const { face, part } = this.#item;
-    const again = this.app.items.answer(this.#item).emotion === emotion;
-    const id = this.app.ledger.do("emotion", { faces: [face], part, emotion: again ? null : emotion });
-    tell(again ? "No expression" : emotion);
-    if (again) this.says.hint(this.#hint());
-    else this.#after(id);
+    if (this.app.items.answer(this.#item).emotion === emotion) return;
+    const id = this.app.ledger.do("emotion", { faces: [face], part, emotion });
+    tell(emotion ?? "No expression");
+    if (emotion) this.#after(id);
+    else this.#guide();
+  }
+
+  /** A click on the expression that is named takes it off, but not the second click of two. */
+  #toggle(emotion) {
+    const named = this.#item && this.app.items.answer(this.#item).emotion === emotion;
+    if (named && this.#pause.on) return;
+    this.#name(named ? null : emotion);
+  }
+
+  /** A digit names the expression; the one that is named already is confirmed by it. */
+  #nameByKey(emotion) {
+    if (!emotion || this.app.items.answer(this.#item).emotion !== emotion) return emotion && this.#name(emotion);
+    tell(`${emotion}, as before`);
+    if (this.app.items.isDone(this.#item)) this.#advance();
+  }
+
+  /** Take the suggestion, but not before its face was seen for a moment. */
+  #accept() {
+    clearTimeout(this.#accepting);
+    const ghost = this.#ghost();
+    if (!ghost || this.#pause.on) return;
+    const left_ms = this.#seen_ms === null ? LEAST_LOOK_MS : this.#seen_ms + LEAST_LOOK_MS - performance.now();
+    if (left_ms > 0) this.#accepting = setTimeout(() => this.#accept(), left_ms);
+    else this.#rate([ghost.valence, ghost.arousal], true);
   }
 
   async #flag(flag) {
@@ -274,13 +291,15 @@ export class FacesView {
     const faces = [face, ...this.#run];
     if (answer.valence !== null) this.app.ledger.do("rate", { faces, part, valence: answer.valence, arousal: answer.arousal, accepted: answer.accepted });
     if (answer.emotion !== null) this.app.ledger.do("emotion", { faces, part, emotion: answer.emotion });
-    this.says.hint(`Applied to ${this.#run.length} near-identical frames; Z takes it back.`);
+    this.says.hint(`Applied to ${this.#run.length} near-identical frames. ${byTouch ? "Undo" : "Z"} takes it back.`);
     tell(`Applied to ${this.#run.length} near-identical frames`);
     this.#advance();
   }
 
   /** After an act: warn, give feedback, or go on. */
   async #after(id) {
+    this.#pause.stop();
+    clearTimeout(this.#accepting);
     const item = this.#item;
     const answer = this.app.items.answer(item);
     if (this.#isOutside(item, answer)) return;
@@ -288,7 +307,7 @@ export class FacesView {
       this.says.hint(answer.emotion === null && this.app.settings.tasks.includes("emotion") ? "Now name the expression." : "Now point at the plane.");
       return;
     }
-    if (item.part === "calibration" && (await this.#giveFeedback(item, answer, id))) return;
+    if (item.part === "calibration" && (await this.#giveFeedback(item, id))) return;
     this.#advance();
   }
 
@@ -296,7 +315,7 @@ export class FacesView {
     const named = this.app.settings.tasks.includes("emotion");
     const expression = named ? answer.emotion : item.usual;
     const usual = this.app.settings.points[expression];
-    if (!usual || answer.valence === null || item.part === "calibration") return false;
+    if (!usual || this.app.settings.usual_radius === null || answer.valence === null || item.part === "calibration") return false;
     const distance = Math.hypot(answer.valence - usual.valence, answer.arousal - usual.arousal);
     if (distance <= this.app.settings.usual_radius) return false;
     const { face, part } = item;
@@ -315,58 +334,55 @@ export class FacesView {
     else this.says.hint("Kept.");
   }
 
-  async #giveFeedback(item, answer, id) {
-    if (this.#told === item) return false;
-    let reference = null;
-    try {
-      if (!(await this.app.outbox.saved(id))) return false;
-      ({ reference } = await get("/api/reference", { rater: this.app.rater, face: item.face }));
-    } catch {
-      return false;
-    }
-    if (!reference || this.#item !== item) return false;
-    this.#told = item;
-    this.plane.setReference([reference.valence, reference.arousal]);
-    const { face, part } = item;
-    const words = [];
-    if (answer.valence !== null) {
-      const distance = Math.hypot(answer.valence - reference.valence, answer.arousal - reference.arousal);
-      words.push(`Here: valence ${signed(reference.valence)}, arousal ${signed(reference.arousal)}; yours is ${distance.toFixed(2)} away.`);
-    }
-    if (reference.emotion) words.push(`Labelled ${reference.emotion}.`);
-    if (reference.origin === this.app.settings.prior) words.push("(The usual point of the expression, not a judgement of this face.)");
-    this.app.ledger.do("feedback", { faces: [face], part, valence: reference.valence, arousal: reference.arousal, origin: reference.origin });
-    this.says.feedback(words.join(" "), () => this.#next());
+  /** Show the known rating of a calibration face; returns false if there is nothing to stay for. */
+  async #giveFeedback(item, id) {
+    const current = () => this.#item === item;
+    const goOn = () => this.#next();
+    const unreachable = () => current() && this.says.feedback("The known rating cannot be shown: the server cannot be reached. Your answer is kept, and the rating is shown when the server is back.", goOn);
+    const reference = await this.#calibration.reference(item, id, unreachable);
+    // Another face may have come meanwhile; then nothing goes on from here.
+    if (!current()) return true;
+    if (reference === null) return false;
+    if (reference === undefined) return true;
+    if (reference.valence !== null) this.plane.setReference([reference.valence, reference.arousal], "known");
+    this.says.feedback(compare(reference, this.app.items.answer(item)), goOn);
     return true;
   }
 
   #advance() {
-    if (!this.byItself.checked) {
-      this.says.hint("Kept; Space goes on.");
-      return;
-    }
-    clearTimeout(this.#going);
-    this.#going = setTimeout(() => this.#next(), SHOW_MS);
+    const key = this.#key;
+    if (this.byItself.checked) this.#pause.begin(() => this.#next(), key);
+    else this.says.hint(byTouch ? "Kept. Next open face goes on." : "Kept; Space goes on.");
   }
 
   async #next() {
-    clearTimeout(this.#going);
+    if (this.#pause.moving) return;
+    let found = null;
+    await this.#pause.move(async () => {
+      found = await this.#findNext();
+      if (found) await this.#bring(found);
+    });
+    if (!found) this.#pause.cancel();
+    this.#pause.replay((event) => this.key(event));
+  }
+
+  async #findNext() {
     await this.#keepPending();
     const after = this.#item?.place ?? -1;
     try {
       const item = await this.app.items.next(after);
-      if (item) await this.#goTo(item);
-      else this.says.feedback("All is answered. Thank you!", () => {});
+      if (!item) this.says.feedback("All is answered. Thank you!", () => {});
+      return item;
     } catch {
       // Without network, the rest of this page is still there.
       const rest = this.#items.find((item) => item.place > after) ?? null;
-      if (rest) await this.#goTo(rest);
-      else this.says.warn("The next faces cannot be fetched without the server. What you did is kept here and sent when it is back.");
+      if (!rest) this.says.warn("The next faces cannot be fetched without the server. What you did is kept here and sent when it is back.");
+      return rest;
     }
   }
 
   async #previous() {
-    clearTimeout(this.#going);
+    this.#pause.cancel();
     const place = this.#item?.place;
     if (place === null || place === undefined || place < 1) return;
     await this.#step(place - 1);
@@ -398,14 +414,16 @@ export class FacesView {
     if (this.#pending) this.#rate(this.#pending);
     else if (this.#warning) this.#keepWarned();
     else if (this.says.kind === "feedback") this.#next();
-    else if (this.#ghost()) this.#rate([this.#ghost().valence, this.#ghost().arousal], true);
+    else if (this.#ghost()) this.#accept();
     else this.#next();
   }
 
   /** After an undo or a redo: show what it was about. */
   async reveal(act) {
+    this.#pause.cancel();
+    clearTimeout(this.#accepting);
     const [, part, face] = (act.items[0] ?? "").split(":");
-    if (!face || (this.#item?.face === face && this.#item.part === part)) return this.says.hint(this.#hint());
+    if (!face || (this.#item?.face === face && this.#item.part === part)) return this.#guide();
     try {
       await this.#goTo(await this.app.items.find(face, part));
     } catch {
@@ -414,33 +432,51 @@ export class FacesView {
   }
 
   key(event) {
-    const point = this.app.settings.tasks.includes("va") && nudged(this.#pending ?? this.plane.answer, event.key, event.shiftKey);
-    if (point) {
-      this.#pending = point;
-      this.plane.setPending(point);
-      tell(`Valence ${signed(point[0])}, arousal ${signed(point[1])}; Enter keeps it`);
-      return true;
+    const act = this.#actOf(event);
+    if (!act) return false;
+    const { during, does } = act;
+    if (this.#pause.on && !during) this.#pause.keep(event);
+    else {
+      this.#key = event.key.toLowerCase();
+      does();
+      this.#key = null;
     }
+    return true;
+  }
+
+  /** Return what a key does, and whether it does so in the pause before the next face too; null if it does nothing. */
+  #actOf({ key, shiftKey, target }) {
+    if (key.startsWith("Arrow") && target?.closest?.(".thumbs")) return { during: true, does: () => this.tray.walk(key) };
+    const from = () => this.#pending ?? this.plane.answer;
+    if (this.app.settings.tasks.includes("va") && nudged([0, 0], key, shiftKey)) return { does: () => this.#move(nudged(from(), key, shiftKey)) };
+    if (/^[1-9]$/.test(key)) return { does: () => this.#nameByKey(this.app.settings.emotions[Number(key) - 1]) };
     const acts = {
-      Enter: () => this.#enter(),
-      " ": () => this.#next(),
-      Backspace: () => this.#previous(),
-      u: () => this.#flag("unsure"),
-      n: () => this.#flag("no_face"),
-      b: () => this.#flag("bad_crop"),
-      f: () => this.#flag("note"),
-      r: () => this.#applyRun(),
-      p: () => this.app.togglePriors(!this.priors.checked),
-      a: () => this.byItself.click(),
+      0: { does: () => this.#item && this.app.items.answer(this.#item).emotion && this.#name(null) },
+      // In the pause, Enter is the second press of the one that gave the answer.
+      Enter: { during: true, does: () => this.#pause.on || this.#enter() },
+      " ": { during: true, does: () => this.#next() },
+      Backspace: { during: true, does: () => this.#previous() },
+      u: { does: () => this.#flag("unsure") },
+      n: { does: () => this.#flag("no_face") },
+      b: { does: () => this.#flag("bad_crop") },
+      f: { does: () => this.#flag("note") },
+      r: { does: () => this.#applyRun() },
+      p: { during: true, does: () => this.app.togglePriors(!this.priors.checked) },
+      a: { during: true, does: () => this.byItself.click() },
     };
-    if (/^[1-9]$/.test(event.key)) acts[event.key] = () => this.#name(this.app.settings.emotions[Number(event.key) - 1]);
-    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    act?.();
-    return Boolean(act);
+    return acts[key.length === 1 ? key.toLowerCase() : key] ?? null;
+  }
+
+  #move(point) {
+    clearTimeout(this.#accepting);
+    this.#pending = point;
+    this.plane.setPending(point);
+    tell(`Valence ${signed(point[0])}, arousal ${signed(point[1])}; Enter keeps it`);
   }
 
   close() {
-    clearTimeout(this.#going);
+    this.#pause.cancel();
+    clearTimeout(this.#accepting);
     this.#keepPending();
   }
 }

@@ -8,6 +8,7 @@ export const PAGE = 24;
 export class Items extends EventTarget {
   #byKey = new Map();
   #pages = new Map();
+  #states = new Map();
 
   constructor(rater, ledger, tasks) {
     super();
@@ -63,6 +64,8 @@ export class Items extends EventTarget {
 
   #keep(item) {
     const key = keyOf(item);
+    // What was undone here meanwhile is undone, whatever the server knew when it answered.
+    for (const act of item.acts) act.active = this.#states.get(act.id) ?? act.active;
     const known = this.#byKey.get(key);
     if (!known) {
       this.#byKey.set(key, item);
@@ -76,6 +79,7 @@ export class Items extends EventTarget {
 
   #apply(event, names) {
     if (event.kind === "undo" || event.kind === "redo") {
+      this.#states.set(event.target, event.kind === "redo");
       for (const item of this.#byKey.values()) {
         const act = item.acts.find((one) => one.id === event.target);
         if (act) act.active = event.kind === "redo";

@@ -11,7 +11,7 @@ export class Ledger extends EventTarget {
   #older = false;
   #clockAhead_ms = 0;
   #last_ms = 0;
-  #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("fertools-rating") : null;
+  #channel = null;
 
   constructor(outbox, rater, serverNow_ms) {
     super();
@@ -19,6 +19,8 @@ export class Ledger extends EventTarget {
     this.rater = rater;
     this.tab = newId();
     this.#clockAhead_ms = serverNow_ms - Date.now();
+    this.#last_ms = outbox.latest_ms(rater);
+    if ("BroadcastChannel" in globalThis) this.#channel = new BroadcastChannel(`fertools-rating-${outbox.log}`);
     if (this.#channel) this.#channel.onmessage = ({ data }) => data.rater === this.rater && this.#take(data.event, data.items);
   }
 
@@ -44,8 +46,9 @@ export class Ledger extends EventTarget {
 
   /** Do something: make the event, show it, keep it. Returns the event's identifier. */
   do(kind, body) {
-    // Milliseconds on the server's clock, and never backwards within a tab.
-    this.#last_ms = Math.max(this.#last_ms, Date.now() + Math.round(this.#clockAhead_ms));
+    // Milliseconds on the server's clock, counted up with every event: they order what a tab does, whatever becomes of
+    // the clocks.
+    this.#last_ms = Math.max(this.#last_ms + 1, Date.now() + Math.round(this.#clockAhead_ms));
     const event = { id: newId(), kind, tab: this.tab, at_ms: this.#last_ms, ...body };
     const items = itemsOf(event);
     this.#take(event, items);

@@ -1,50 +1,54 @@
 // What is not yet on the server's disk: kept in the browser's own store, sent in order, and sent again until it is
 // acknowledged. The store outlives the tab, the browser and the network; the server counts a repeated event once.
+//
+// A browser keeps one store for an address, whichever workspace is served there. So each event carries the log that it
+// belongs to and is sent to no other. It leaves the store once that log has it, or when the rater removes it. What is
+// refused stays too.
 
 import { Refused, Unreachable, post } from "./api.js";
+import { Store } from "./store.js";
 
-const STORE = "events";
 const TOGETHER = 200;
 const LONGEST_WAIT_MS = 10_000;
-
-function promised(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-function openStore() {
-  const request = indexedDB.open("fertools-ratings", 1);
-  request.onupgradeneeded = () => {
-    request.result.createObjectStore(STORE, { keyPath: "id" }).createIndex("order", "order");
-  };
-  return promised(request);
-}
+const BAD = [400, 413]; // something in the batch is wrong; trying again changes nothing
+const TROUBLES = {
+  401: "this browser does not have the token; open the address with its token again",
+  403: "the rater's code is missing or wrong",
+  409: "another workspace is served here now",
+};
 
 export class Outbox extends EventTarget {
-  #database = null;
+  #store = new Store();
   #waiting = [];
-  #refused = [];
+  #kept = [];
+  #isLocked = () => false;
   #sending = false;
   #timer = null;
   #delay_ms = 500;
+  #most = TOGETHER;
   #trouble = null;
   #order = 0;
   #watchers = new Map();
+  #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("fertools-outbox") : null;
 
-  /** Open the store and take up what a former tab left there. */
-  async open() {
-    try {
-      this.#database = await openStore();
-      const all = this.#database.transaction(STORE).objectStore(STORE).index("order").getAll();
-      this.#waiting = [...(await promised(all)), ...this.#waiting];
-    } catch {
-      // A private window may have no store. Events then live in this tab alone, and the mark says so.
-      this.#database = null;
-    }
+  /** Open the store and take up what a former tab left there for this log. */
+  async open(log) {
+    this.log = log;
+    // Tabs share the store, and tell one another what is out of it.
+    const gone = new Set();
+    if (this.#channel) this.#channel.onmessage = ({ data }) => (data.forEach((id) => gone.add(id)), this.#forget(new Set(data), true));
+    const entries = (await this.#store.open()).filter(({ id }) => !gone.has(id));
+    this.#waiting = [...entries.filter((entry) => entry.log === log), ...this.#waiting];
+    this.#kept = entries.filter((entry) => entry.log !== log);
     addEventListener("online", () => this.kick());
     addEventListener("pagehide", () => this.#sendLast());
+    this.#report();
+    this.kick();
+  }
+
+  /** Where raters have codes, send what `rater` did and no more: this tab does not know the codes of others. */
+  lock(codes, rater) {
+    this.#isLocked = (entry) => codes && entry.rater !== rater;
     this.#report();
     this.kick();
   }
@@ -53,9 +57,9 @@ export class Outbox extends EventTarget {
   add(rater, event) {
     // In order across reloads; a clock that is set back does not reorder what one tab does.
     this.#order = Math.max(this.#order + 1, Date.now() * 1000);
-    const entry = { id: event.id, order: this.#order, rater, event };
+    const entry = { id: event.id, order: this.#order, log: this.log, rater, event };
     this.#waiting.push(entry);
-    const stored = this.#store((store) => store.put(entry));
+    const stored = this.#store.change((store) => store.put(entry));
     this.#report();
     this.kick();
     return stored;
@@ -63,91 +67,132 @@ export class Outbox extends EventTarget {
 
   /** Resolve with true once the server has the event, with false if it was refused. */
   saved(id) {
+    if (this.#kept.some((entry) => entry.id === id)) return Promise.resolve(false);
     if (!this.#waiting.some((entry) => entry.id === id)) return Promise.resolve(true);
     return new Promise((resolve) => this.#watchers.set(id, [...(this.#watchers.get(id) ?? []), resolve]));
   }
 
-  /** Resolve once nothing waits any more. */
-  async drained() {
-    while (this.#waiting.length) await this.saved(this.#waiting.at(-1).id);
+  /** Resolve as `saved` does, but with null as soon as the server cannot be reached. */
+  tried(id) {
+    return new Promise((resolve) => {
+      this.saved(id).then(resolve);
+      this.addEventListener("stuck", () => resolve(null), { once: true });
+    });
   }
 
+  /** Resolve once nothing waits any more. */
+  async drained() {
+    const open = () => this.#sendable();
+    while (open().length) await this.saved(open().at(-1).id);
+  }
+
+  /** The latest time of an event of a rater that the server does not have yet, or 0. */
+  latest_ms(rater) {
+    return this.#waiting.reduce((latest, entry) => (entry.rater === rater ? Math.max(latest, entry.event.at_ms) : latest), 0);
+  }
+
+  /** What is unsent, and why: `name` is saved, saving, waiting (it is tried again) or kept (it is not, by itself). */
   get state() {
-    const count = this.#waiting.length;
-    if (this.#refused.length) return { name: "refused", count: this.#refused.length, why: this.#refused.at(-1).why };
-    if (!count) return { name: "saved", count };
-    return { name: this.#trouble ? "waiting" : "saving", count, why: this.#trouble, stored: this.#database !== null };
+    const refused = this.#kept.filter((entry) => entry.why);
+    const locked = this.#waiting.filter(this.#isLocked);
+    const kept = {
+      refused: refused.length,
+      why: refused.at(-1)?.why,
+      elsewhere: this.#kept.length - refused.length,
+      others: [...new Set(locked.map((entry) => entry.rater))],
+      locked: locked.length,
+    };
+    const count = this.#waiting.length - locked.length;
+    const name = count ? (this.#trouble ? "waiting" : "saving") : this.#kept.length || locked.length ? "kept" : "saved";
+    return { name, count, trouble: this.#trouble, stored: this.#store.works, kept };
+  }
+
+  /** All that is unsent, as a file to be kept elsewhere. */
+  toFile() {
+    const entries = [...this.#kept, ...this.#waiting].map(({ log, rater, why, event }) => ({ log: log ?? null, rater, why, event }));
+    return new File([JSON.stringify({ unsent: entries }, null, 1)], "fertools-unsent.json", { type: "application/json" });
+  }
+
+  /** Forget what was refused, as the rater asked. */
+  removeRefused() {
+    const refused = this.#kept.filter((entry) => entry.why).map(({ id }) => id);
+    this.#store.change((store) => refused.forEach((id) => store.delete(id)));
+    this.#forget(new Set(refused), false);
+    this.#channel?.postMessage(refused);
   }
 
   kick() {
     clearTimeout(this.#timer);
     this.#timer = null;
-    if (!this.#sending && this.#waiting.length) this.#send();
+    if (!this.#sending && this.#sendable().length) this.#send();
+  }
+
+  #sendable() {
+    return this.#waiting.filter((entry) => !this.#isLocked(entry));
   }
 
   async #send() {
     this.#sending = true;
-    const rater = this.#waiting[0].rater;
-    const end = this.#waiting.findIndex((entry) => entry.rater !== rater);
-    const group = this.#waiting.slice(0, Math.min(end < 0 ? TOGETHER : end, TOGETHER));
+    const entries = this.#sendable();
+    const rater = entries[0].rater;
+    const end = entries.findIndex((entry) => entry.rater !== rater);
+    const group = entries.slice(0, Math.min(end < 0 ? this.#most : end, this.#most));
     try {
       const answer = await post("/api/events", { rater, events: group.map((entry) => entry.event) });
       this.#settle(group, new Set(answer.saved), answer.refused);
       this.#trouble = null;
       this.#delay_ms = 500;
+      this.#most = TOGETHER;
       this.dispatchEvent(new CustomEvent("counts", { detail: { rater, counts: answer.counts } }));
     } catch (error) {
       if (!(error instanceof Unreachable || error instanceof Refused)) throw error;
-      this.#trouble = error instanceof Unreachable ? "no connection" : error.message;
-      this.#timer = setTimeout(() => this.kick(), this.#delay_ms);
-      this.#delay_ms = Math.min(2 * this.#delay_ms, LONGEST_WAIT_MS);
+      this.#fail(error, group);
     } finally {
       this.#sending = false;
     }
     this.#report();
-    if (!this.#trouble) this.kick();
+    if (!this.#timer) this.kick();
+  }
+
+  // A batch that is refused as a whole is halved until the event is found that is to blame, so that it holds up no other.
+  #fail(error, group) {
+    if (BAD.includes(error.status) && group.length === 1) return this.#settle(group, new Set(), { [group[0].id]: error.message });
+    if (BAD.includes(error.status)) return (this.#most = Math.ceil(group.length / 2));
+    this.#trouble = error instanceof Unreachable ? "no connection" : (TROUBLES[error.status] ?? error.message);
+    this.#timer = setTimeout(() => this.kick(), this.#delay_ms);
+    this.#delay_ms = Math.min(2 * this.#delay_ms, LONGEST_WAIT_MS);
+    this.dispatchEvent(new Event("stuck"));
   }
 
   #settle(group, saved, refused) {
-    const settled = new Set();
-    for (const { id } of group) {
-      if (!saved.has(id) && !(id in refused)) continue;
-      settled.add(id);
-      if (id in refused) this.#refused.push({ id, why: refused[id] });
-      this.#watchers.get(id)?.forEach((resolve) => resolve(!(id in refused)));
-      this.#watchers.delete(id);
-    }
-    this.#waiting = this.#waiting.filter((entry) => !settled.has(entry.id));
-    this.#store((store) => settled.forEach((id) => store.delete(id)));
+    const done = group.filter(({ id }) => saved.has(id));
+    const bad = group.filter(({ id }) => !saved.has(id) && id in refused).map((entry) => ({ ...entry, why: refused[entry.id] }));
+    this.#store.change((store) => {
+      done.forEach(({ id }) => store.delete(id));
+      bad.forEach((entry) => store.put(entry));
+    });
+    const ids = done.map(({ id }) => id);
+    this.#channel?.postMessage(ids);
+    this.#forget(new Set(bad.map(({ id }) => id)), false);
+    this.#forget(new Set(ids), true);
+    this.#kept.push(...bad);
   }
 
-  // The transaction begins at once and is committed at once, so that even a tab whose process dies right after an act
-  // has handed it over. The browser runs transactions in the order in which they began: no event is deleted before it is
-  // there.
-  #store(change) {
-    if (!this.#database) return Promise.resolve();
-    return new Promise((resolve) => {
-      let transaction;
-      try {
-        transaction = this.#database.transaction(STORE, "readwrite", { durability: "strict" });
-        change(transaction.objectStore(STORE));
-        transaction.commit();
-      } catch {
-        // The browser has closed the store, as when its data are cleared.
-        this.#database = null;
-        return resolve();
-      }
-      transaction.oncomplete = () => resolve();
-      transaction.onerror = transaction.onabort = () => {
-        this.#database = null;
-        resolve();
-      };
-    });
+  /** Hold some entries no longer; `saved` says whether the server has them. */
+  #forget(ids, saved) {
+    this.#waiting = this.#waiting.filter((entry) => !ids.has(entry.id));
+    this.#kept = this.#kept.filter((entry) => !ids.has(entry.id));
+    for (const id of ids) {
+      this.#watchers.get(id)?.forEach((resolve) => resolve(saved));
+      this.#watchers.delete(id);
+    }
+    this.#report();
   }
 
   // A closing tab may still send a little; whether it arrives or not, the store has it.
   #sendLast() {
-    const group = this.#waiting.filter((entry) => entry.rater === this.#waiting[0].rater).slice(0, 20);
+    const entries = this.#sendable();
+    const group = entries.filter((entry) => entry.rater === entries[0].rater).slice(0, 20);
     if (!group.length) return;
     post("/api/events", { rater: group[0].rater, events: group.map((entry) => entry.event) }, { keepalive: true }).catch(
       () => {},

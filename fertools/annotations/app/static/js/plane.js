@@ -5,6 +5,7 @@
 
 import { h, s, signed } from "./dom.js";
 
+export const EXPLAIN = "Valence is how pleasant the feeling is that the face shows. Arousal is how excited or calm it is.";
 const LIP = 1 / 6;
 const VIEW = 1 + LIP;
 const round = (value) => Math.round(value * 1000) / 1000;
@@ -25,7 +26,7 @@ export class Plane extends EventTarget {
       "aria-label": "Plane of valence and arousal. Arrow keys move a point, Shift makes small steps, Enter keeps it.",
     });
     this.#drawField();
-    for (const name of ["prior", "ghost", "reference", "trail", "answer", "pending", "hover"]) {
+    for (const name of ["prior", "ghost", "reference", "trail", "answer", "pending", "hover", "dot"]) {
       this.#layers[name] = s("g", { class: name, "aria-hidden": "true" });
       this.#svg.append(this.#layers[name]);
     }
@@ -107,6 +108,11 @@ export class Plane extends EventTarget {
     this.#layers.trail.replaceChildren(...pieces);
   }
 
+  /** Draw what is being recorded, as a dot at the pointer; null draws none. */
+  setDot(point) {
+    this.#draw("dot", point, ([v, a]) => [s("circle", { cx: v, cy: -a, r: 0.04 })]);
+  }
+
   focus() {
     this.#svg.focus({ preventScroll: true });
   }
@@ -136,7 +142,7 @@ export class Plane extends EventTarget {
         type: "number", min: "-1", max: "1", step: "0.01", inputmode: "decimal", "aria-label": `${name}, from \u22121 to 1`,
         oninput: () => (this.#typing = true),
         onkeydown: (event) => {
-          if (event.key !== "Enter") return;
+          if (event.key !== "Enter" || event.repeat) return;
           event.stopPropagation();
           if (this.#typed()) this.focus();
         },

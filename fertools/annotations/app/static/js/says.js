@@ -18,6 +18,11 @@ export class Says {
     tell(words);
   }
 
+  /** Say what is suggested; `take` is called when the rater takes it. */
+  suggest(words, take) {
+    this.#set("hint", words, h("button", { type: "button", onclick: take }, "Take it ", h("kbd", {}, "Enter")));
+  }
+
   feedback(words, go) {
     this.#set("feedback", words, h("button", { type: "button", onclick: go }, "Go on ", h("kbd", {}, "Enter")));
     tell(words);

@@ -6,6 +6,7 @@ export class Timeline extends EventTarget {
   #trace = { frames: [], valence: [], arousal: [] };
   #times_s = [];
   #at_s = 0;
+  #take = null;
 
   constructor() {
     super();
@@ -22,10 +23,15 @@ export class Timeline extends EventTarget {
   }
 
   set(trace, times_s) {
-    [this.#trace, this.#times_s] = [trace, times_s];
+    [this.#trace, this.#times_s, this.#take] = [trace, times_s, null];
     const share = times_s.length ? Math.round((100 * trace.frames.length) / times_s.length) : 0;
     this.element.setAttribute("aria-label", `Trace so far: ${share} percent of the frames`);
     this.draw();
+  }
+
+  /** Draw a take while it is being recorded; it covers what was traced before. */
+  set take(recorder) {
+    this.#take = recorder;
   }
 
   set at_s(value) {
@@ -61,9 +67,7 @@ export class Timeline extends EventTarget {
   // Where half a second has no value, the line is broken, so that gaps are seen.
   *#pieces(axis) {
     let piece = [];
-    for (const [i, frame] of this.#trace.frames.entries()) {
-      const value = this.#trace[axis][i];
-      if (value === null) continue;
+    for (const [frame, value] of this.#values(axis)) {
       if (piece.length && this.#times_s[frame] - this.#times_s[piece.at(-1)[0]] > 0.5) {
         yield piece;
         piece = [];
@@ -71,6 +75,16 @@ export class Timeline extends EventTarget {
       piece.push([frame, value]);
     }
     if (piece.length) yield piece;
+  }
+
+  *#values(axis) {
+    const taken = this.#take && [axis, "both"].includes(this.#take.axis) ? this.#take.samples : [];
+    const old = this.#trace.frames.map((frame, i) => [frame, this.#trace[axis][i]]).filter(([, value]) => value !== null);
+    if (!taken.length) return yield* old;
+    const [first, last] = [taken[0][0], taken.at(-1)[0]];
+    yield* old.filter(([frame]) => frame < first);
+    for (const sample of taken) yield [sample[0], sample[axis === "valence" ? 3 : 4]];
+    yield* old.filter(([frame]) => frame > last);
   }
 }
 

@@ -1,12 +1,13 @@
 // Videos: while one plays, the pointer on the plane is its trace.
 
 import { get } from "./api.js";
-import { clock, h, tell } from "./dom.js";
+import { byTouch, clock, h, tell } from "./dom.js";
 import { mergeTake } from "./fold.js";
-import { Plane, nudged } from "./plane.js";
+import { EXPLAIN, Plane, nudged } from "./plane.js";
 import { Recorder, Shown } from "./recorder.js";
 import { Says } from "./says.js";
 import { Timeline } from "./timeline.js";
+import { scrollWithin } from "./tray.js";
 
 const COUNTDOWN = 3;
 const BACK_S = 5;
@@ -70,7 +71,15 @@ export class VideosView {
     this.element = h(
       "div",
       { class: "view videos" },
-      h("section", { class: "panel tray", "aria-label": "Queue" }, h("h3", {}, "Videos"), this.list, h("button", { type: "button", onclick: () => this.#nextVideo() }, "Next open video")),
+      h("p", { class: "card narrow", role: "note" }, "Tracing needs a wider screen: the video and the plane stand side by side. Open this page on a tablet or a computer. Faces can be rated here."),
+      h(
+        "section",
+        { class: "panel question", "aria-label": "Valence and arousal" },
+        this.plane.element,
+        h("p", { class: "explain small muted" }, EXPLAIN),
+        this.says.element,
+        h("div", { class: "row apart small" }, h("span", { class: "muted" }, "Only you see your trace."), h("label", { class: "check" }, this.priors, "Usual points ", h("kbd", {}, "P"))),
+      ),
       h(
         "section",
         { class: "panel stage", "aria-label": "Video" },
@@ -86,13 +95,7 @@ export class VideosView {
         h("div", { class: "row apart" }, this.speed, this.axis, this.time),
         h("div", {}, this.seek, this.timeline.element, h("div", { class: "legend" }, h("span", {}, "valence"), h("span", { class: "arousal" }, "arousal"))),
       ),
-      h(
-        "section",
-        { class: "panel question", "aria-label": "Valence and arousal" },
-        this.plane.element,
-        this.says.element,
-        h("div", { class: "row apart small" }, h("span", { class: "muted" }, "Only you see your trace."), h("label", { class: "check" }, this.priors, "Usual points ", h("kbd", {}, "P"))),
-      ),
+      h("section", { class: "panel tray", "aria-label": "Queue" }, h("h2", {}, "Videos"), this.list, h("button", { type: "button", onclick: () => this.#nextVideo() }, "Next open video")),
     );
     this.video.addEventListener("ended", () => this.#stop());
     this.video.addEventListener("error", () => this.#cannotPlay());
@@ -117,6 +120,9 @@ export class VideosView {
     this.#current = source;
     this.#info = null;
     this.#frozenWarning = null;
+    this.#keyPoint = null;
+    this.plane.setPending(null);
+    this.plane.setTrail([]);
     this.#drawList();
     this.app.go(`/videos/${source}`, { replace: true });
     this.#say("Loading…");
@@ -148,7 +154,7 @@ export class VideosView {
     this.seek.max = String(info.times_s.at(-1) ?? 1);
     this.timeline.set(info.trace, info.times_s);
     this.#say("");
-    this.says.hint("Rest the pointer on the plane, then press Space. Recording begins after a countdown.");
+    this.says.hint(byTouch ? "Tap Record, then keep a finger on the plane. Recording begins after a countdown." : "Press Space, then keep the pointer on the plane. Recording begins after a countdown.");
     this.app.ledger.do("shown", { source: info.source, premark: null, hidden: false });
   }
 
@@ -189,6 +195,7 @@ export class VideosView {
       this.says.warn("The pointer has not moved for five seconds. It is recorded all the same.");
     });
     this.badge.hidden = false;
+    this.timeline.take = this.#recorder;
     this.says.hint("Follow what you see.");
     this.#drawRecord();
     try {
@@ -206,6 +213,8 @@ export class VideosView {
     const recorder = this.#recorder;
     this.#recorder = null;
     this.badge.hidden = true;
+    this.plane.setDot(null);
+    this.timeline.take = null;
     if (recorder?.take) this.#finish(recorder);
     this.#drawRecord();
   }
@@ -245,7 +254,7 @@ export class VideosView {
     const recording = this.#recorder !== null;
     this.#stop();
     this.#seek(this.video.currentTime - BACK_S);
-    if (recording) this.says.hint("Back five seconds. Space records this stretch again.");
+    if (recording) this.says.hint(`Back five seconds. ${byTouch ? "Record" : "Space"} records this stretch again.`);
   }
 
   #seek(time_s) {
@@ -288,9 +297,10 @@ export class VideosView {
     this.time.textContent = `${clock(at_s)} / ${clock(this.#info.times_s.at(-1) ?? 0)}`;
     if (!this.#recorder || this.video.paused) return;
     const point = this.plane.pointer ?? this.#keyPoint;
-    if (!point && this.says.kind !== "warning") this.says.warn("The pointer is not on the plane; nothing is recorded until it is.");
+    if (!point && this.says.kind !== "warning") this.says.warn(byTouch ? "No finger is on the plane; nothing is recorded until one is." : "The pointer is not on the plane; nothing is recorded until it is.");
     if (point && this.says.kind === "warning" && this.#recorder.trail.length === 0) this.says.hint("Follow what you see.");
     this.#recorder.sample(this.#shown, point, now_ms);
+    this.plane.setDot(point);
     this.plane.setTrail(this.#recorder.trail.map(([v, a, then_ms]) => [v, a, (now_ms - then_ms) / 5000]));
   }
 
@@ -321,7 +331,7 @@ export class VideosView {
         ),
       ),
     );
-    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    scrollWithin(this.list, this.list.querySelector("[aria-current]"));
   }
 
   #drawPriors() {

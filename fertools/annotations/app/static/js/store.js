@@ -1,0 +1,62 @@
+// The browser's own store of events, which outlives the tab. One address has one store, whatever is served there.
+
+const EVENTS = "events";
+
+function promised(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+function openDatabase() {
+  const request = indexedDB.open("fertools-ratings", 1);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore(EVENTS, { keyPath: "id" }).createIndex("order", "order");
+  };
+  return promised(request);
+}
+
+export class Store {
+  #database = null;
+
+  /** Whether events are kept beyond this tab; a private window may have no store. */
+  get works() {
+    return this.#database !== null;
+  }
+
+  /** Open it; resolves with all entries in order. */
+  async open() {
+    try {
+      this.#database = await openDatabase();
+      return await promised(this.#database.transaction(EVENTS).objectStore(EVENTS).index("order").getAll());
+    } catch {
+      this.#database = null;
+      return [];
+    }
+  }
+
+  // The transaction begins at once and is committed at once, so that even a tab whose process dies right after an act
+  // has handed it over. The browser runs transactions in the order in which they began: no event is deleted before it is
+  // there.
+  change(make) {
+    if (!this.#database) return Promise.resolve();
+    return new Promise((resolve) => {
+      let transaction;
+      try {
+        transaction = this.#database.transaction(EVENTS, "readwrite", { durability: "strict" });
+        make(transaction.objectStore(EVENTS));
+        transaction.commit();
+      } catch {
+        // The browser has closed the store, as when its data are cleared.
+        this.#database = null;
+        return resolve();
+      }
+      transaction.oncomplete = () => resolve();
+      transaction.onerror = transaction.onabort = () => {
+        this.#database = null;
+        resolve();
+      };
+    });
+  }
+}
