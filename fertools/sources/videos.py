@@ -164,13 +164,17 @@ def choose_stream(container: InputContainer) -> av.VideoStream:
     picture is only taken where there is nothing else. The first wins a draw.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or none that can be decoded.
 
     Source: `map_auto_video` in FFmpeg's `fftools/ffmpeg_mux_init.c`.
     """
     if not container.streams.video:
         raise InputError(f"{container.name} has no video stream")
-    return max(container.streams.video, key=_worth)
+    # PyAV has no context for a codec that nothing here decodes.
+    known = [stream for stream in container.streams.video if stream.codec_context is not None]
+    if not known:
+        raise InputError(f"{container.name} has no video stream of a known codec; convert it, to H.264 for example")
+    return max(known, key=_worth)
 
 
 def _worth(stream: av.VideoStream) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -67,6 +68,7 @@ def _break_cropping(patch: pytest.MonkeyPatch, error: BaseException) -> None:
         (_break_opening, RuntimeError("of a codec")),
         (_break_opening, UnicodeDecodeError("utf-8", b"\xfc", 0, 1, "invalid start byte")),
         (_break_opening, OSError(errno.EIO, "Input/output error")),
+        (_break_opening, av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")),
         (_break_turning, struct.error("required argument is not an integer")),
         (_break_turning, TypeError()),
         (_break_cropping, cv2.error("(-215:Assertion failed)")),

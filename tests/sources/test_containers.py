@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import numpy as np
 import pytest
 
+from fertools.core.errors import InputError
 from fertools.sources.videos import FrameReader
 from tests.sources.ffmpeg import first_frame, make, probe
 
@@ -78,8 +80,6 @@ def test_the_cases_are_of_all_kinds(tmp_path: Path) -> None:
     uneven = [frame.pts_s for frame in FrameReader(make(tmp_path / "a.mp4", *SOURCE, *UNEVEN, *_h264(2)))]
     assert len(set(np.diff(np.array(uneven, np.float64)).round(3))) == 2
     stored = make(tmp_path / "b.mp4", *SOURCE, *_h264(2))
-    import av
-
     with av.open(str(stored)) as container:
         ticks = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
     assert ticks != sorted(ticks)
@@ -128,6 +128,16 @@ def test_of_several_streams_the_one_is_read_that_ffmpeg_takes(
     assert (reader.remark is None) == (remark is None)
     if remark is not None:
         assert reader.remark == f"of its 2 video streams, {remark} was read"
+
+
+def test_a_stream_of_an_unknown_codec_is_passed_over(tmp_path: Path) -> None:
+    both = make(tmp_path / "a.mov", *LARGE, *SMALL, "-map", "0", "-map", "1", "-c:v:0", "libx264", "-c:v:1", "mpeg4")
+    alone = make(tmp_path / "b.mov", *LARGE, "-c:v", "libx264")
+    for path in (both, alone):
+        path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    assert next(iter(FrameReader(both))).rgb.shape == (48, 64, 3)
+    with pytest.raises(InputError, match="no video stream of a known codec"):
+        list(FrameReader(alone))
 
 
 def test_a_piece_of_music_shows_its_cover(tmp_path: Path) -> None:
