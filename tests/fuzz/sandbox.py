@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import io
 import json
 import os
@@ -98,6 +99,8 @@ def call(*arguments: str) -> Ended:
         sys.argv = argv
         for number, handler in before.items():
             signal.signal(number, handler)
+        # A command is over with its process, which closes what an error's traceback still holds open.
+        gc.collect()
     return Ended(code, said[0].getvalue().decode(), said[1].getvalue().decode(), hung)
 
 
