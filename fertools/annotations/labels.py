@@ -108,9 +108,10 @@ def apply_table(
     Raises:
         InputError: something in the table is wrong; nothing was applied.
     """
-    optional = {"frame_index", "pts_s", "end_s", "rater"} | (
-        {"face_id"} if any(table.columns.get("source", ())) else set()
-    )
+    optional = {"frame_index", "end_s", "rater"} | ({"face_id"} if any(table.columns.get("source", ())) else set())
+    # Without any other place, an empty time would make a label of one moment that of the whole video.
+    if any(map(any, (table.columns.get(name, ()) for name in ("face_id", "frame_index")))):
+        optional.add("pts_s")
     given = {name: cells for name, cells in table.columns.items() if any(cells) or name not in optional}
     table = replace(table, columns=given if len(table) else table.columns)
     if not table.columns:

@@ -1,8 +1,8 @@
 """Which identifiers and paths a manifest may hold: a table from elsewhere is data, and never says where to write.
 
 An identifier is 32 hex digits. The path of a crop follows from its `face_id`. The picture of a generated face may
-also be below `training/`, in a file named by its parent. The path of a source is absolute or below the workspace.
-Every table is checked when it is read, so code that uses a manifest may join its paths to the workspace.
+also be below `training/`, in a file named by its parent. Every table is checked when it is read, so code that uses a
+manifest may join the paths of its faces to the workspace. A source may lie anywhere: its path is only ever read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.errors import SchemaError
-from fertools.manifests.schema import FACES, SOURCES, TableSchema
+from fertools.manifests.schema import FACES, TableSchema
 
 _IDENTIFIERS = ("face_id", "source_id", "parent_id")
 _HEX = "^[0-9a-f]{32}$"
@@ -42,13 +42,8 @@ def check_names(path: Path, schema: TableSchema, table: pa.Table) -> None:
     """
     for name in set(_IDENTIFIERS).intersection(table.column_names):
         _refuse(path, table[name], pc.match_substring_regex(table[name], _HEX), f"{name} that is not 32 hex digits")
-    if "path" not in table.column_names:
-        return
-    if schema is FACES:
+    if schema is FACES and "path" in table.column_names:
         _refuse(path, table["path"], _follows(table), "path that does not follow from the face's identifier")
-    elif schema is SOURCES:
-        inside = pc.invert(pc.match_substring_regex(table["path"], _UPWARDS))
-        _refuse(path, table["path"], inside, "path that leads out of its folder")
 
 
 def _follows(table: pa.Table) -> Any:

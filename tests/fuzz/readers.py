@@ -18,7 +18,7 @@ _GENERATE: Command = ("generate", "stargan/t", "--limit", "1", "--device", "cpu"
 _VALIDATE: Command = ("validate",)
 _RECROP: Command = ("recrop", "--template", "centre", "--crop-px", "24")
 _LABELS: Command = ("annotate", "labels.csv")
-_AGREEMENT: Command = ("annotate", "agreement", "--bootstrap", "0")
+_AGREEMENT: Command = ("annotate", "agreement")
 _PUBLISH: Command = ("annotate", "publish")
 
 
@@ -130,13 +130,13 @@ READERS: tuple[Reader, ...] = (
     ),
     _format("csv", "labels/csv/all.csv"),
     _format("parquet", "labels/parquet/all.parquet", *BINARY),
-    _format("affwild2", "labels/affwild2/VA/given/s0/anger/clip.txt", options=("--source", CLIP)),
-    _format("affwild2 expressions", "labels/affwild2/EXPR/given/s0/anger/clip.txt", options=("--source", CLIP)),
-    _format("afew-va", "labels/afew-va/given/s0/anger/clip.json", options=("--source", CLIP)),
+    _format("affwild2", "labels/affwild2/VA/clip.txt", options=("--source", CLIP)),
+    _format("affwild2 expressions", "labels/affwild2/EXPR/clip.txt", options=("--source", CLIP)),
+    _format("afew-va", "labels/afew-va/clip.json", options=("--source", CLIP)),
     _format("affectnet", "labels/affectnet/all.affectnet", options=("--classes", CLASSES)),
     _format("recola", "labels/recola-valence.csv", options=("labels/recola-arousal.csv", "--source", CLIP)),
-    _format("sewa", "labels/sewa/given/s0/anger/clip.csv", options=("--source", CLIP)),
-    _format("elan", "labels/elan/given/s0/anger/clip.eaf"),
+    _format("sewa", "labels/sewa/clip.csv", options=("--source", CLIP)),
+    _format("elan", "labels/elan/clip.eaf"),
     _format("cvat", "labels/cvat/all.cvat"),
     _format("label-studio", "labels/label-studio/all.label-studio"),
     _format("muse", "labels/muse-valence.csv", options=("labels/muse-arousal.csv", "--source", CLIP)),

@@ -149,7 +149,7 @@ def build(root: Path, *, trained: bool) -> None:
     for name in ("recola", "muse"):
         for axis in AXES:
             (root / f"labels/{name}-{axis}.csv").write_bytes(
-                (root / f"labels/{name}/{axis}/given/s0/anger/clip.csv").read_bytes()
+                next((root / f"labels/{name}/{axis}").rglob("*.csv")).read_bytes()
             )
 
 

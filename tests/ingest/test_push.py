@@ -227,7 +227,7 @@ def _spoil_manifest(_: Workspace, url: str) -> None:
     [
         (_lose_a_crop, InputError, "the crop .* is gone"),
         (_forget_the_ingest, InputError, "nothing was ingested in"),
-        (_spoil_settings, SchemaError, r"memory://.*/fertools\.toml is not valid TOML"),
+        (_spoil_settings, InputError, r"memory://.*/fertools\.toml is not valid TOML"),
         (_spoil_manifest, SchemaError, r"memory://.*/manifests/faces\.parquet cannot be read as Parquet"),
     ],
 )

@@ -14,7 +14,7 @@ from fertools.core.errors import SchemaError
 from fertools.core.workspace import Workspace
 from fertools.ingest.merge import merge
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, SOURCES
+from fertools.manifests.schema import FACES
 from fertools.manifests.validation import validate
 from tests.manifests.rows import build, face, identify, source
 
@@ -44,18 +44,10 @@ def test_a_face_may_not_name_another_place(tmp_path: Path, columns: dict[str, An
         store.read_table(path, FACES)
 
 
-@pytest.mark.parametrize("name", ["../clip.mp4", "videos/../../clip.mp4", "..", "/videos/../clip.mp4"])
-def test_a_source_may_not_lead_out_of_its_folder(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "sources.parquet"
-    pq.write_table(SOURCES.table([source("clip.mp4", path=name)]), path)
-    with pytest.raises(SchemaError, match="leads out of its folder"):
-        store.read_table(path, SOURCES)
-
-
 def test_what_fertools_writes_is_read(tmp_path: Path) -> None:
     made = f"training/stargan/first run/generated/fear/{identify('a')}.png"
     rows = [face("a"), face("b", path=None, size_px=None), face("made", parent_id=identify("a"), path=made)]
-    workspace = build(tmp_path, rows, [source("/data/a..b/clip.mp4", source_id=identify("clip.mp4"))])
+    workspace = build(tmp_path, rows, [source("../videos/clip.mp4", source_id=identify("clip.mp4"))])
     assert len(store.read_faces(workspace, ["path"])) == 3
     assert len(store.read_sources(workspace)) == 1
 

@@ -39,7 +39,7 @@ export class AgreementView {
       ];
     });
     this.body.replaceChildren(
-      h("p", { class: "muted small" }, "n is how many faces or frames a number rests on; raters with none in common are left out. Square brackets hold 95 % intervals of a bootstrap over videos. A trace is also compared on its differences from frame to frame, which a shared slow drift cannot raise."),
+      h("p", { class: "muted small" }, "n is how many faces or frames a number rests on; raters with none in common are left out. Square brackets hold 95 % intervals over videos. A trace is also compared on its differences from frame to frame, which a shared slow drift cannot raise."),
       ...parts,
       worst.length ? h("h3", {}, "Faces on which raters differ most") : "",
       h("div", { class: "row" }, ...worst.map((one) => this.#face(one))),
