@@ -144,7 +144,7 @@ class FrameReader:
                 return
             picture = None
             if picker.wants(index, time_s):
-                picture = Frame(index, None if time_s is None else float(time_s), _upright(frame, reformatter))
+                picture = Frame(index, None if time_s is None else float(time_s), upright(frame, reformatter))
             self.decoded = index + 1
             if picture is not None:
                 yield picture
@@ -256,7 +256,8 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     return Orientation() if matrix is None else Orientation.of_matrix(np.frombuffer(matrix, np.int32).reshape(3, 3))
 
 
-def _upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
+def upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
+    """Return a decoded frame as (H, W, 3) uint8 RGB, the way up that it is shown."""
     # On one thread: another's stay behind, and workers have as many threads as they were given.
     rgb = np.asarray(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
     return orientation_of(frame).apply(rgb)

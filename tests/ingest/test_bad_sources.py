@@ -129,7 +129,7 @@ def test_what_is_no_fault_of_the_source_ends_the_work(
 def test_a_video_that_breaks_off_strangely_keeps_what_came_before(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upright, count = videos._upright, 0
+    upright, count = videos.upright, 0
 
     def third(*arguments: Any) -> Any:
         nonlocal count
@@ -138,7 +138,7 @@ def test_a_video_that_breaks_off_strangely_keeps_what_came_before(
             raise ValueError("of a plane")
         return upright(*arguments)
 
-    monkeypatch.setattr(videos, "_upright", third)
+    monkeypatch.setattr(videos, "upright", third)
     workspace = Workspace.at(tmp_path)
     summary = ingest(workspace, [folder / "bad.mp4"], OPTIONS)
     assert summary.sources == {"done": 1}

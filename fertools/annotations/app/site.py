@@ -33,6 +33,7 @@ from fertools.annotations.events import check_rater
 from fertools.annotations.identical import identical_run
 from fertools.annotations.log import RatingLog
 from fertools.annotations.playable import Playable
+from fertools.annotations.surroundings import draw_surroundings
 from fertools.core.errors import FertoolsError, InputError, StorageError
 
 STATIC = Path(__file__).parent / "static"
@@ -74,6 +75,7 @@ def make_site(desk: Desk, *, hosts: frozenset[str] | None, token: str | None = N
         *(Route(f"/api/{name}", site.about_this_log(ask)) for name, ask in site.questions.items()),
         *(Route(f"/api/{name}", site.about_this_log(ask), methods=["POST"]) for name, ask in site.changes.items()),
         Route("/face/{face}", site.face),
+        Route("/surroundings/{face}", site.surroundings),
         Route("/media/{source}", site.media),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
@@ -256,6 +258,13 @@ class _Site:
         if not path.is_file():
             raise HTTPException(404, f"the crop {path} is missing; ingest again")
         return FileResponse(path, headers={"cache-control": "private, max-age=86400"})
+
+    async def surroundings(self, request: Request) -> Response:
+        face = request.path_params["face"]
+        if face not in self.desk.catalogue.row_of:
+            raise HTTPException(404, "there is no such face")
+        picture = await run_in_threadpool(draw_surroundings, self.desk.workspace, face)
+        return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
 
     async def media(self, request: Request) -> Response:
         source_id = self._source(request.path_params["source"])

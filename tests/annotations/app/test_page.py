@@ -45,6 +45,29 @@ def test_click_a_point_and_the_next_face_comes(serve: Serve, context: BrowserCon
     assert page.faults == []  # type: ignore[attr-defined]
 
 
+def test_the_surroundings_of_a_face_are_shown_and_the_face_again(
+    serve: Serve, context: BrowserContext, workspace: Workspace
+) -> None:
+    page = open_page(context, serve(workspace))
+    expect(page.get_by_text("Face 1 of 40")).to_be_visible()
+    first = face_of(page)
+    image = page.locator(".portrait img")
+    page.keyboard.press("o")
+    expect(image).to_have_attribute("src", f"/surroundings/{first}")
+    expect(page.get_by_role("button", name="Surroundings")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function("document.querySelector('.portrait img').naturalWidth === 128")
+    page.keyboard.press("o")
+    expect(image).to_have_attribute("src", f"/face/{first}")
+    # Without the original the face stays, and the page says why.
+    for source in store.read_sources(workspace, ["path"])["path"].to_pylist():
+        workspace.path_of(source).unlink(missing_ok=True)
+    click(page, 0.5, -0.25)
+    expect(page.get_by_text("Face 2 of 40")).to_be_visible()
+    page.get_by_role("button", name="Surroundings").click()
+    expect(page.get_by_text("only the face is shown")).to_be_visible()
+    expect(image).to_have_attribute("src", f"/face/{face_of(page)}")
+
+
 def test_by_keyboard_alone(serve: Serve, context: BrowserContext, workspace: Workspace) -> None:
     page = open_page(context, serve(workspace, tasks=("va", "emotion")))
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()

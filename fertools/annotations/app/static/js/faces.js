@@ -52,6 +52,7 @@ export class FacesView {
     ["F", "Flag with a note"],
     ["R", "Apply the answer to the run of near-identical frames"],
     ["P", "Show or hide the usual points"],
+    ["O", "Show the surroundings of the face, or the face again"],
     ["A", "Go on by itself, or not"],
   ];
 
@@ -78,7 +79,8 @@ export class FacesView {
   #build() {
     const tasks = this.app.settings.tasks;
     this.tray = new Tray(this.app.items, { go: (item) => this.#goTo(item), turn: (pages) => this.#turn(pages), next: () => this.#next() });
-    this.image = h("img", { alt: "The face to rate", draggable: "false", onload: () => (this.#seen_ms = performance.now()) });
+    this.image = h("img", { alt: "The face to rate", draggable: "false", onload: () => (this.#seen_ms = performance.now()), onerror: () => this.#narrow() });
+    this.wider = h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": "O", onclick: () => this.#widen() }, "Surroundings ", h("kbd", {}, "O"));
     this.about = h("p", { class: "small muted" });
     this.runButton = h("button", { type: "button", hidden: true, "aria-keyshortcuts": "R", onclick: () => this.#applyRun() });
     this.emotions = new Map(
@@ -114,7 +116,7 @@ export class FacesView {
       h(
         "section",
         { class: "panel subject", "aria-label": "Face" },
-        h("div", { class: "row apart" }, this.about, this.runButton),
+        h("div", { class: "row apart" }, this.about, h("div", { class: "row" }, this.wider, this.runButton)),
         h("div", { class: "portrait" }, this.image),
         tasks.includes("emotion") ? h("div", { class: "choices", role: "group", "aria-label": "Expression" }, ...this.emotions.values()) : h("div", { hidden: true }),
         h("div", { class: "choices marks", role: "group", "aria-label": "Or say of this picture" }, ...this.flags.values()),
@@ -146,6 +148,7 @@ export class FacesView {
     this.plane.reset();
     clearTimeout(this.#accepting);
     this.#seen_ms = null;
+    this.wider.setAttribute("aria-pressed", "false");
     this.image.src = `/face/${item.face}`;
     this.image.alt = `Face ${item.place === null ? "" : item.place + 1} to rate`;
     this.app.go(`/faces/${item.part}/${item.face}`, { replace: true });
@@ -212,6 +215,22 @@ export class FacesView {
     this.runButton.disabled = !ready;
     this.runButton.replaceChildren(`Same for ${this.#run.length} near-identical `, h("kbd", {}, "R"));
     this.runButton.title = ready ? "" : "Answer this face first";
+  }
+
+  /** Show what is around the face in its picture, or the face again. */
+  #widen() {
+    if (!this.#item) return;
+    const wide = this.wider.getAttribute("aria-pressed") !== "true";
+    this.wider.setAttribute("aria-pressed", String(wide));
+    this.image.src = `/${wide ? "surroundings" : "face"}/${this.#item.face}`;
+    tell(wide ? "The surroundings of the face" : "The face");
+  }
+
+  /** Show the face again, where its surroundings cannot be had. */
+  #narrow() {
+    if (this.wider.getAttribute("aria-pressed") !== "true") return;
+    this.#widen();
+    this.says.hint("The picture or video that this face is from cannot be read, so only the face is shown.");
   }
 
   #drawPriors() {
@@ -461,6 +480,7 @@ export class FacesView {
       b: { does: () => this.#flag("bad_crop") },
       f: { does: () => this.#flag("note") },
       r: { does: () => this.#applyRun() },
+      o: { does: () => this.#widen() },
       p: { during: true, does: () => this.app.togglePriors(!this.priors.checked) },
       a: { during: true, does: () => this.byItself.click() },
     };
