@@ -5,6 +5,7 @@ They are made from what is in the run's folder: the record, the journal and the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from fertools.training.page import escape, fact_boxes, figure, table
 from fertools.training.published import PAPERS, TERMS
 from fertools.training.recipe import ORIGINS, write_value
 from fertools.training.record import Record
+
+_LARGEST = 3.4e38
+"""The largest number of float32."""
 
 
 def summary_chapter(record: Record) -> Iterable[str]:
@@ -115,7 +119,11 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         "largest.</p>"
     )
     charts = []
-    curves = {name: [(entry["iteration"], entry[name]) for entry in journal if name in entry] for name in TERMS}
+    # A chart has no place for NaN and infinity, nor for what no loss in float32 can be.
+    curves = {
+        name: [(entry["iteration"], entry[name]) for entry in journal if abs(entry.get(name, math.inf)) < _LARGEST]
+        for name in TERMS
+    }
     # With a single term, the loss is that term.
     alone = curves["loss"] in [curve for name, curve in curves.items() if name != "loss"]
     for name, points in curves.items():
