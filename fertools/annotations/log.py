@@ -138,15 +138,19 @@ class RatingLog:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = connect(path, wait_s=WAIT_S)
             try:
-                self._prepare()
+                self._prepare(existing=existing)
             except BaseException:
                 self.connection.close()
                 raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, existing: bool) -> None:
         (application,) = self.connection.execute("PRAGMA application_id").fetchone()
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         (tables,) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        # A log that is being made has a page before it has a table; one that had more has lost them.
+        if not tables and (existing or pages > 1):
+            raise InputError(f"{self.path} is empty or damaged; restore it from a copy, or remove it to begin anew")
         if tables and application != APPLICATION_ID:
             raise InputError(f"{self.path} is not a log of ratings; move it away or name another workspace")
         if tables and version != LOG_VERSION:

@@ -14,9 +14,10 @@ import tomli_w
 
 from fertools.core import files, locking, products
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.explain import reading
 from fertools.training.data import Side
 from fertools.training.predictions import PREDICTIONS_NAME
-from fertools.training.record import Record
+from fertools.training.record import Record, check_record
 
 SAME_OR_ANEW = "give the same again, another --run NAME, or begin anew with --no-resume"
 """What to do where a run was begun with something else."""
@@ -120,11 +121,8 @@ class RunFolder:
         """
         if not self.record_path.is_file():
             return None
-        try:
-            record: Record = json.loads(self.record_path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{self.record_path} is not valid JSON ({error}); begin anew with --no-resume") from error
-        return record
+        with reading(self.record_path, "is not a whole record", "restore it, or begin anew with --no-resume"):
+            return check_record(json.loads(self.record_path.read_bytes()))
 
     def write(self, record: Record) -> None:
         """Write the record, and the recipe's values beside it."""

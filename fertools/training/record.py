@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from fertools.training.data import Faces, Side
 from fertools.training.provenance import code_state, device_name, versions
-from fertools.training.recipe import EngineRecipe, Recipe, Resolved
+from fertools.training.recipe import ORIGINS, EngineRecipe, Recipe, Resolved
 from fertools.training.systems import find_system
 
 Record = dict[str, Any]
 """The content of `run.json`."""
+_SHAPE = {
+    **dict.fromkeys(("system", "kind", "title", "source", "run", "preset"), str),
+    **dict.fromkeys(("recipe", "parameters", "results"), dict),
+    "data": {
+        "fingerprint": str,
+        "drawn": int,
+        **dict.fromkeys(("classes", "datasets", "templates", "va_origins"), list),
+    },
+    "iterations": int,
+    "sessions": list,
+    "finished": bool,
+}
+"""What every record has, and of which type."""
 
 
 def describe_run(resolved: Resolved[Recipe], faces: Faces, drawn: int, run: str) -> Record:
@@ -52,6 +66,30 @@ def describe_run(resolved: Resolved[Recipe], faces: Faces, drawn: int, run: str)
         "results": {},
         "generated": None,
     }
+
+
+def check_record(record: Any) -> Record:
+    """Return what was read of `run.json` if it has what every record has.
+
+    Raises:
+        ValueError: something is missing, or of another type.
+    """
+    _require(record, _SHAPE, "it")
+    for name, entry in record["recipe"].items():
+        _require(entry, {"value": object, "note": str, "origin": str}, name)
+        if entry["origin"] not in ORIGINS:
+            raise ValueError(f"{name} has no origin that is known")
+    return cast(Record, record)
+
+
+def _require(value: Any, shape: Mapping[str, Any], what: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no object")  # noqa: TRY004 - what is wrong is the file
+    for name, kind in shape.items():
+        if isinstance(kind, dict):
+            _require(value.get(name), kind, name)
+        elif name not in value or not isinstance(value[name], kind):
+            raise ValueError(f"{what} has no {name}")
 
 
 def sides_of(faces: Faces) -> list[Side]:

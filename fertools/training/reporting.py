@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.training.experiments.run import experiment_folder
 from fertools.training.folder import RunFolder
@@ -27,13 +28,16 @@ def report_on(workspace: Workspace, name: str) -> Path:
     """
     experiment = experiment_folder(workspace, name.removeprefix("experiments/"))
     if (experiment / "evaluation.json").is_file():
-        figures = json.loads((experiment / "evaluation.json").read_text(encoding="utf-8"))
-        return write_experiment_report(experiment, figures)
+        # What is shown is taken apart in a hundred places, and the file may be of another version.
+        with reading(experiment / "evaluation.json", "does not hold what a report shows", "carry it out again"):
+            figures = json.loads((experiment / "evaluation.json").read_bytes())
+            return write_experiment_report(experiment, figures)
     run = RunFolder(workspace.root / "training" / name)
     if (record := run.read()) is not None:
         if not record["finished"]:
             raise InputError(f"the run '{name}' is not finished; go on with it by the command that began it")
-        write_report(run, record, workspace)
+        with reading(run.record_path, "does not hold what a report shows", "restore it, or train the run again"):
+            write_report(run, record, workspace)
         return run.report_path
     folder = find_run(workspace, name)
     scores = score(read_predictions(folder / PREDICTIONS_NAME))

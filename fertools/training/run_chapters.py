@@ -5,6 +5,7 @@ They are made from what is in the run's folder: the record, the journal and the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from fertools.training.page import escape, fact_boxes, figure, table
 from fertools.training.published import PAPERS, TERMS
 from fertools.training.recipe import ORIGINS, write_value
 from fertools.training.record import Record
+
+_LARGEST = 3.4e38
+"""The largest number of float32."""
 
 
 def summary_chapter(record: Record) -> Iterable[str]:
@@ -118,7 +122,7 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     charts = []
     logged = dict.fromkeys(name for entry in journal for name in entry if "/" not in name or name[:2] in ("D/", "G/"))
     names = [*(name for name in TERMS if name in logged), *(name for name in logged if name not in TERMS)]
-    curves = {name: _curve(journal, name) for name in names if name != "iteration"}
+    curves = {name: points for name in names if name != "iteration" and (points := _curve(journal, name))}
     # With a single term, the loss is that term.
     alone = curves.get("loss") in [curve for name, curve in curves.items() if name != "loss"]
     for name, points in curves.items():
@@ -150,7 +154,9 @@ def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str
     )
     charts = []
     for name in names:
-        xs, ys = zip(*_curve(journal, name), strict=True)
+        if not (points := _curve(journal, name)):
+            continue
+        xs, ys = zip(*points, strict=True)
         best = next((y for x, y in zip(xs, ys, strict=True) if x == used), None)
         told = f" At the state that is used: {best:.4g}." if best is not None else ""
         charts.append(
@@ -173,7 +179,9 @@ def course_chapter(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable
         for name in dict.fromkeys(name for entry in entries for name in entry):
             if (note := next((text for start, text in words.items() if name.startswith(start)), None)) is None:
                 continue
-            xs, ys = zip(*_curve(entries, name), strict=True)
+            if not (points := _curve(entries, name)):
+                continue
+            xs, ys = zip(*points, strict=True)
             charts.append(
                 f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
                 f"<p>{note} Last: {ys[-1]:.4g}.</p></div>"
@@ -184,7 +192,8 @@ def course_chapter(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable
 
 
 def _curve(entries: Sequence[Entry], name: str) -> list[tuple[float, float]]:
-    return [(entry["iteration"], entry[name]) for entry in entries if name in entry]
+    # A chart has no place for NaN and infinity, nor for what no number in float32 can be.
+    return [(entry["iteration"], entry[name]) for entry in entries if abs(entry.get(name, math.inf)) < _LARGEST]
 
 
 def networks_chapter(record: Record) -> Iterable[str]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -68,8 +68,12 @@ def run(folder: Path, seed: int, total: int, workers: int) -> Iterator[Case]:
     for name in _HEAVY:
         importlib.import_module(name)
     with ThreadPoolExecutor(workers) as pool:
-        for cases in pool.map(lambda item: list(_run_share(folder, item[0], item[1], seed)), enumerate(shares(total))):
-            yield from cases
+        parts = [
+            pool.submit(lambda place, share: list(_run_share(folder, place, share, seed)), place, share)
+            for place, share in enumerate(shares(total))
+        ]
+        for part in as_completed(parts):
+            yield from part.result()
 
 
 def _run_share(folder: Path, place: int, share: Share, seed: int) -> Iterator[Case]:

@@ -158,7 +158,7 @@ def test_a_run_needs_a_name_that_can_be_a_folder(workspace: Workspace, name: str
 def test_a_damaged_record_is_named(workspace: Workspace) -> None:
     result = train_tiny(workspace)
     (result.folder / "run.json").write_text("{")
-    with pytest.raises(InputError, match=r"run\.json is not valid JSON"):
+    with pytest.raises(InputError, match=r"run\.json is not a whole record"):
         train_tiny(workspace)
     assert train_tiny(workspace, resume=False).new_iterations == 6
 

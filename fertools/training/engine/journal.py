@@ -80,7 +80,7 @@ def read_journal(path: Path) -> list[Entry]:
 
 def _entry(line: bytes) -> Entry:
     entry: Any = json.loads(line)
-    if not isinstance(entry, dict) or "iteration" not in entry:
+    if not isinstance(entry, dict) or type(entry.get("iteration")) is not int or entry["iteration"] >= 2**63:
         raise ValueError("it names no iteration")
     if not all(isinstance(value, int | float) for value in entry.values()):
         raise ValueError("it holds something else than numbers")
