@@ -29,9 +29,10 @@ def command(folder: Path, people: int, preset: str | None) -> int:
 
     begun_s = time.monotonic()
     folder = folder.absolute()
-    # Many people in short clips: a translator learns more from another person than from another frame.
-    _run(folder, "sample", "drawn", "--people", str(people), "--frames", "6", "--stills", "0")
-    _run(folder, "ingest", "drawn/videos")
+    # Many people in short clips, at the peak of each expression and large in the picture: a translator learns more from
+    # another person than from another frame, and most from what can be told apart.
+    _run(folder, "sample", "drawn", "--people", str(people), "--frames", "4", "--stills", "0", "--least-shown", "1")
+    _run(folder, "ingest", "drawn/videos", "--template", "tight")
     _run(folder, "annotate", "--va", "--prior")
     _run(folder, "split", "--folds", str(min(10, people)))
     _run(folder, "train", "stargan", *(["--preset", preset] if preset else []))

@@ -18,8 +18,17 @@ from fertools.cli.options import json_option, print_result
 )
 @click.option("--size-px", type=int, default=256, show_default=True, help="Side of the square pictures in pixels.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed draws other people.")
+@click.option(
+    "--least-shown",
+    type=float,
+    default=0.3,
+    show_default=True,
+    help="Share of its peak that an expression has in the first frame.",
+)
 @json_option
-def command(folder: Path, people: int, frames: int, stills: int, size_px: int, seed: int, as_json: bool) -> int:
+def command(
+    folder: Path, people: int, frames: int, stills: int, size_px: int, seed: int, least_shown: float, as_json: bool
+) -> int:
     """Draw an invented dataset of people who do not exist into DIR.
 
     Each shows the seven expressions as videos and stills, in visible light, as a thermal image of the same moment and
@@ -39,7 +48,7 @@ def command(folder: Path, people: int, frames: int, stills: int, size_px: int, s
                 begun = True
             report.advance(done)
 
-        options = SampleOptions(people=people, frames=frames, stills=stills, size_px=size_px, seed=seed)
+        options = SampleOptions(people, frames, stills, size_px, seed, least_shown)
         summary = draw_dataset(folder, options, advance=advance)
     print_result({"folder": str(folder), **vars(summary)}, as_json)
     return 0

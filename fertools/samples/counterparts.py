@@ -14,7 +14,7 @@ from pathlib import Path
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.samples.dataset import SampleOptions
-from fertools.samples.moments import Moment, draw_clip
+from fertools.samples.moments import Moment
 from fertools.samples.scene import LOOKS
 
 MARKS = ("sample.json", "truth.csv")
@@ -57,10 +57,10 @@ class DrawnDataset:
         known = 1 <= person <= options.people and 0 <= number < options.frames and look in LOOKS
         if not known or shown not in EMOTIONS:
             return None
-        moment = draw_clip(person, shown, look, options.frames, options.seed).moments[number]
+        moment = options.clip(person, shown, look).moments[number]
         if emotion is None or emotion == shown:
             return moment
-        other = draw_clip(person, emotion, look, options.frames, options.seed).moments[number]
+        other = options.clip(person, emotion, look).moments[number]
         return replace(moment, manner=other.manner, intensity=other.intensity)
 
 

@@ -30,7 +30,7 @@ import cv2
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.vocabulary import EMOTIONS
-from fertools.samples.moments import MODALITIES, Clip, Moment, draw_clip
+from fertools.samples.moments import LEAST_SHOWN, MODALITIES, Clip, Moment, draw_clip
 from fertools.samples.scene import LOOKS
 
 FPS = 25
@@ -77,6 +77,7 @@ class SampleOptions:
             more than there are frames.
         size_px: side of the square pictures; even, as video wants it.
         seed: another one draws other people.
+        least_shown: share of its peak that an expression has in the first frame, from 0 to 1.
 
     Raises:
         InputError: a value is out of range.
@@ -87,6 +88,7 @@ class SampleOptions:
     stills: int = 2
     size_px: int = 256
     seed: int = 0
+    least_shown: float = LEAST_SHOWN
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -98,10 +100,16 @@ class SampleOptions:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise InputError(f"--{name.replace('_', '-')} is {value}; give {least} to {most}")
+        if not 0 <= self.least_shown <= 1:
+            raise InputError(f"--least-shown is {self.least_shown:g}; give 0 to 1")
         if self.size_px % 2:
             raise InputError(f"--size-px is {self.size_px}; give an even number, which video needs")
         if self.stills < 0:
             raise InputError(f"--stills is {self.stills}; give 0 or more")
+
+    def clip(self, person: int, emotion: str, look: str) -> Clip:
+        """Return what a person of this dataset shows in one of its videos."""
+        return draw_clip(person, emotion, look, self.frames, self.seed, self.least_shown)
 
     def still_frames(self) -> list[int]:
         """Return the numbers of the frames that are also stills, at even distances up to the last."""
@@ -159,7 +167,7 @@ class _Take:
     look: str
 
     def clip(self, options: SampleOptions) -> Clip:
-        return draw_clip(self.person, self.emotion, self.look, options.frames, options.seed)
+        return options.clip(self.person, self.emotion, self.look)
 
     @property
     def place(self) -> str:
@@ -194,7 +202,8 @@ def _claim(folder: Path, options: SampleOptions) -> None:
     wanted = asdict(options)
     if record.is_file():
         try:
-            begun = json.loads(record.read_text(encoding="utf-8"))
+            # Datasets of earlier versions do not name it.
+            begun = {"least_shown": LEAST_SHOWN} | json.loads(record.read_text(encoding="utf-8"))
         except ValueError:
             begun = {}
         for name, value in wanted.items():

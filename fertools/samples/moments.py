@@ -21,7 +21,7 @@ from fertools.samples.scene import LOOKS, Image, Scene, draw_scene
 from fertools.samples.thermal import AIR, paint_thermal
 
 LEAST_SHOWN = 0.3
-"""Share of its peak that an expression has in the first frame; it is at its peak from the middle of the clip on."""
+"""Share of its peak that an expression has in the first frame, unless told; it is at its peak from the middle on."""
 _PEAKS = (0.65, 1.0)
 _THERMAL_NOISE, _THERMAL_SOFTNESS_PX = 1.5, 1.1
 
@@ -121,7 +121,9 @@ class Clip:
     moments: tuple[Moment, ...]
 
 
-def draw_clip(number: int, emotion: str, look: str, frames: int, seed: int = 0) -> Clip:
+def draw_clip(
+    number: int, emotion: str, look: str, frames: int, seed: int = 0, least_shown: float = LEAST_SHOWN
+) -> Clip:
     """Return person `number` showing `emotion` in a scene of `look`; it does not depend on what else is drawn.
 
     Args:
@@ -130,6 +132,7 @@ def draw_clip(number: int, emotion: str, look: str, frames: int, seed: int = 0) 
         look: `lab` or `wild`.
         frames: how many moments.
         seed: of the population.
+        least_shown: share of its peak that the expression has in the first frame, from 0 to 1.
     """
     key = (1, number, EMOTIONS.index(emotion), list(LOOKS).index(look))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
@@ -139,13 +142,13 @@ def draw_clip(number: int, emotion: str, look: str, frames: int, seed: int = 0) 
     times = np.linspace(0, 1, frames) if frames > 1 else np.ones(1)
     return Clip(
         tuple(
-            Moment(person, character, manner, manner.peak * _shown(float(time)), scene, float(time), frame)
+            Moment(person, character, manner, manner.peak * _shown(float(time), least_shown), scene, float(time), frame)
             for frame, time in enumerate(times)
         )
     )
 
 
-def _shown(time: float) -> float:
+def _shown(time: float, least: float) -> float:
     """Return the share of the peak that is shown: it rises without a jerk and stays."""
     rise = min(1.0, 2 * time)
-    return LEAST_SHOWN + (1 - LEAST_SHOWN) * rise * rise * (3 - 2 * rise)
+    return least + (1 - least) * rise * rise * (3 - 2 * rise)

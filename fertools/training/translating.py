@@ -20,6 +20,7 @@ from fertools.training.evaluation import Translator, evaluate
 from fertools.training.generated import list_generated
 from fertools.training.job import Job, build_system, make_feed, make_loop, run_loop
 from fertools.training.systems.base import TranslatingSystem
+from fertools.training.systems.stargan import changes_of
 from fertools.training.systems.stargan_recipe import StarganRecipe
 
 _VALIDATED = 128
@@ -57,14 +58,7 @@ def train_translator(job: Job) -> int:
 def open_translator(job: Job) -> tuple[Loop, Translator]:
     """Return a run's loop, where its newest checkpoint left it, and the means to translate with its generator."""
     recipe = cast(StarganRecipe, job.choice.resolved.recipe)
-    augmentation = Augmentation(
-        flip=recipe.flip,
-        rotate_deg=recipe.rotate_deg,
-        shift=recipe.shift,
-        scale=recipe.scale,
-        brightness=recipe.brightness,
-        contrast=recipe.contrast,
-    )
+    augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else changes_of(recipe)
     feed = make_feed(job, recipe, augmentation)
     system = cast(TranslatingSystem, build_system(job.choice.resolved))
     loop = make_loop(job, recipe, system, feed)

@@ -1,6 +1,6 @@
 """Train a translator on drawn people and measure its pictures against the true ones, expression by expression.
 
-    .venv/bin/python tests/benchmarks/bench_translation.py FOLDER [--people 20] [--frames 6] [--preset cpu] [--run NAME]
+    .venv/bin/python tests/benchmarks/bench_translation.py FOLDER [--people 20] [--frames 4] [--preset cpu] [--run NAME]
         [--set key=value ...] [--threads 2]
 
 FOLDER becomes a workspace as `fertools demo` makes one; what is there already is not made again, so that several runs
@@ -35,8 +35,8 @@ def prepare(folder: Path, people: int, frames: int) -> None:
     """Draw people, find their faces and split them, as far as that is not done."""
     folder.mkdir(parents=True, exist_ok=True)
     steps = (
-        ["sample", "drawn", "--people", str(people), "--frames", str(frames), "--stills", "0"],
-        ["ingest", "drawn/videos"],
+        ["sample", "drawn", "--people", str(people), "--frames", str(frames), "--stills", "0", "--least-shown", "1"],
+        ["ingest", "drawn/videos", "--template", "tight"],
         ["split", "--folds", str(min(10, people))],
     )
     with contextlib.chdir(folder):
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--people", type=int, default=20)
-    parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--run", default=None, help="its name; that of the preset if left out")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")

@@ -27,7 +27,7 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.faces.align import align
 from fertools.manifests.schema import FACES
-from fertools.samples.moments import draw_clip
+from fertools.samples.moments import LEAST_SHOWN, draw_clip
 from fertools.samples.scene import LOOKS
 from fertools.training.assessment.truths import drawn_datasets
 from fertools.training.choice import Choice
@@ -59,6 +59,7 @@ class _Cut:
     workspace: Workspace
     folder: Path
     seed: int
+    least_shown: float
     modality: str
     template: str
     size_px: int
@@ -80,14 +81,21 @@ def train_drawn_judge(
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full.
     """
-    used = {dataset.options.seed for dataset, _ in drawn_datasets(workspace, translator.faces).values()}
+    drawn = [dataset.options for dataset, _ in drawn_datasets(workspace, translator.faces).values()]
+    used = {options.seed for options in drawn}
     seed = next(number for number in itertools.count(1) if number not in used)
     folder = RunFolder(translator.folder.root / _FOLDER / f"seed-{seed}")
     overrides = (f"modality={translator.recipe.modality}", "val_share=0")
     resolved = resolve_recipe("classifier", ClassifierRecipe, "cpu", overrides)
     template = translator.faces.table["template"].to_pylist()[0] or "loose"
     cut = _Cut(
-        workspace, folder.root / "faces", seed, translator.recipe.modality, template, translator.recipe.image_size
+        workspace=workspace,
+        folder=folder.root / "faces",
+        seed=seed,
+        least_shown=min((options.least_shown for options in drawn), default=LEAST_SHOWN),
+        modality=translator.recipe.modality,
+        template=template,
+        size_px=translator.recipe.image_size,
     )
     with locking.exclusive(folder.lock_path, "training"):
         faces = _other_people(cut, report)
@@ -127,7 +135,7 @@ def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
     rows = []
     for look in LOOKS:
         for emotion in EMOTIONS:
-            moments = draw_clip(person, emotion, look, _FRAMES, cut.seed).moments
+            moments = draw_clip(person, emotion, look, _FRAMES, cut.seed, cut.least_shown).moments
             for number in _SHOWN:
                 face_id = hash_bytes(f"{cut.seed} {person} {look} {emotion} {number}".encode())
                 path = cut.folder / f"{face_id}.png"

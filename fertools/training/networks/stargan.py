@@ -18,11 +18,15 @@ from torch.nn import functional as F
 
 Conditioning = Literal["concat", "cin"]
 Padding = Literal["zeros", "reflect"]
-Output = Literal["picture", "change"]
+Output = Literal["picture", "change", "warp"]
 Upsampling = Literal["transposed", "resize"]
 
 SLOPE = 0.01
 """Slope of the discriminator's leaky ReLU. The paper prints -0.01, which would not be monotone."""
+_FARTHEST = 0.12
+"""How far `warp` moves a pixel at most, where half a side is 1."""
+_SHUT = 2.0
+"""What the mask of `warp` is short of being half open before anything is learned."""
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -90,11 +94,13 @@ class Generator(nn.Module):
         padding: `zeros`; `reflect` is a negative control.
         output: `picture` (the paper), or `change`: three channels of new colour and a mask that says, for each pixel,
             which share of it replaces the input. What an expression does not move is then copied and not painted anew.
+            `warp` first moves the input's pixels, and lays the change over that; both are smooth fields of half the
+            resolution, at which the whole network works, so that no fine pattern can be painted.
         upsampling: `transposed` convolutions (the paper), or `resize`: the nearest pixel repeated, then a 3x3
             convolution, which leaves no chequered pattern.
 
-    Source: of `change`, Pumarola et al., "GANimation" (2018), equation 1; of `resize`, Odena et al., "Deconvolution and
-    Checkerboard Artifacts" (2016).
+    Source: of `change`, Pumarola et al., "GANimation" (2018), equation 1; of moving pixels, Zhou et al., "View
+    Synthesis by Appearance Flow" (2016); of `resize`, Odena et al., "Deconvolution and Checkerboard Artifacts" (2016).
 
     Example:
         >>> generator = Generator(condition_dim=7)
@@ -115,10 +121,13 @@ class Generator(nn.Module):
         super().__init__()
         self.condition_dim, self.conditioning, self.output = condition_dim, conditioning, output
         inputs = 3 + (condition_dim if conditioning == "concat" else 0)
-        layers: list[nn.Module] = [nn.Conv2d(inputs, conv_dim, 7, 1, 3, bias=False, padding_mode=padding)]
+        halved = output == "warp"
+        side, stride, edge = (4, 2, 1) if halved else (7, 1, 3)
+        layers: list[nn.Module] = [nn.Conv2d(inputs, conv_dim, side, stride, edge, bias=False, padding_mode=padding)]
         width = conv_dim
         layers += [_norm(width, condition_dim, conditioning), nn.ReLU(inplace=True)]
-        for _ in range(2):
+        steps = 1 if halved else 2
+        for _ in range(steps):
             layers += [
                 nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False, padding_mode=padding),
                 _norm(2 * width, condition_dim, conditioning),
@@ -126,14 +135,14 @@ class Generator(nn.Module):
             ]
             width *= 2
         layers += [ResidualBlock(width, condition_dim, conditioning, padding) for _ in range(blocks)]
-        for _ in range(2):
+        for _ in range(steps):
             layers += [
                 _doubled(width, upsampling, padding),
                 _norm(width // 2, condition_dim, conditioning),
                 nn.ReLU(inplace=True),
             ]
             width //= 2
-        outputs = 3 if output == "picture" else 4
+        outputs = {"picture": 3, "change": 4, "warp": 6}[output]
         layers.append(nn.Conv2d(width, outputs, 7, 1, 3, bias=False, padding_mode=padding))
         self.main = nn.Sequential(*layers, *([nn.Tanh()] if output == "picture" else []))
 
@@ -154,7 +163,11 @@ class Generator(nn.Module):
         painted = _run(self.main, images, condition)
         if self.output == "picture":
             return painted
-        return torch.lerp(inputs, painted[:, :3].tanh(), painted[:, 3:].sigmoid())
+        if self.output == "change":
+            return torch.lerp(inputs, painted[:, :3].tanh(), painted[:, 3:].sigmoid())
+        fields = F.interpolate(painted, scale_factor=2, mode="bilinear")
+        moved = _moved(inputs, _FARTHEST * fields[:, 4:].tanh())
+        return torch.lerp(moved, fields[:, :3].tanh(), (fields[:, 3:4] - _SHUT).sigmoid())
 
 
 class Discriminator(nn.Module):
@@ -241,6 +254,13 @@ def _doubled(channels: int, upsampling: Upsampling, padding: Padding) -> nn.Modu
         return nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False)
     convolution = nn.Conv2d(channels, channels // 2, 3, 1, 1, bias=False, padding_mode=padding)
     return nn.Sequential(nn.Upsample(scale_factor=2), convolution)
+
+
+def _moved(images: Tensor, flow: Tensor) -> Tensor:
+    """Return NxCxHxW images, each pixel looked up Nx2xHxW away (across, down), where half a side is 1."""
+    still = torch.eye(2, 3, dtype=images.dtype, device=images.device).expand(len(images), -1, -1)
+    places = F.affine_grid(still, list(images.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
+    return F.grid_sample(images, places, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _run(layers: nn.Sequential, features: Tensor, condition: Tensor) -> Tensor:

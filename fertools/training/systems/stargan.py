@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fertools.core.vocabulary import EMOTIONS
+from fertools.training.engine.augment import Augmentation
 from fertools.training.engine.optimisers import OptimiserPlan
 from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
 from fertools.training.losses.precision import widened
@@ -57,9 +58,12 @@ class Stargan:
             upsampling=recipe.upsampling,
         )
         width = recipe.discriminator_conv_dim or recipe.conv_dim
-        self._discriminator = Discriminator(recipe.image_size, dim, width, recipe.discriminator_layers)
+        self._discriminator = Discriminator(
+            recipe.image_size, dim + recipe.made_class, width, recipe.discriminator_layers
+        )
         if recipe.initial_weights == "he":
             begin_evenly(self._discriminator)
+        self._changes = replace(changes_of(recipe), flip=False) if recipe.augmented == "seen" else None
         self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
@@ -76,6 +80,7 @@ class Stargan:
         """Return target labels, which are the batch's own in a random order, and the mixing shares of the penalty.
 
         With `input_noise` also Nx2x3xSxS noise: of the real faces that the discriminator sees, and of the made ones.
+        With `augmented=seen` also Nx2x9 numbers that decide how these are changed.
         """
         count, size = len(labels.emotions), self.recipe.image_size
         order = torch.randperm(count, generator=generator)
@@ -84,6 +89,8 @@ class Stargan:
             "valence_arousal": labels.valence_arousal[order],
             "alpha": torch.rand(count, 1, 1, 1, generator=generator),
         }
+        if self._changes is not None:
+            draws["changes"] = torch.stack([self._changes.draw(count, generator) for _ in range(2)], dim=1)
         if self.recipe.input_noise:
             draws["noise"] = self.recipe.input_noise * torch.randn(count, 2, 3, size, size, generator=generator)
         return draws
@@ -97,9 +104,7 @@ class Stargan:
         In the first `head_start` iterations the discriminator learns to read expressions, and nothing else happens: a
         generator has nothing to learn from a head that guesses.
         """
-        noise = draws.get("noise")
-        of_real, of_made = noise.unbind(1) if noise is not None else (None, None)
-        seen = replace(batch, images=_with_noise(batch.images, of_real))
+        seen = replace(batch, images=self._seen(batch.images, draws, 0))
         if iteration < self.recipe.head_start:
             yield self.head_step(seen, cast)
             return
@@ -107,9 +112,10 @@ class Stargan:
         target = replace(batch, emotions=draws["emotions"], valence_arousal=draws["valence_arousal"])
         with torch.set_grad_enabled(with_generator), cast(G):
             fake = self._generator(batch.images, self.condition(target.emotions, target.valence_arousal))
-        yield self.d_step(seen, _with_noise(fake.detach(), of_made), draws["alpha"], cast)
+        shown = self._seen(fake, draws, 1)
+        yield self.d_step(seen, shown.detach(), draws["alpha"], cast)
         if with_generator:
-            yield self.g_step(batch, target, fake, cast, of_made)
+            yield self.g_step(batch, target, fake, cast, shown)
 
     def head_step(self, batch: Batch, cast: Cast = full_precision) -> Step:
         """Return the discriminator's loss on what real faces show, and nothing else: lambda_cls CE(D_cls(x), c).
@@ -127,7 +133,8 @@ class Stargan:
         """Return the discriminator's loss.
 
         -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP, with the regression term
-        lambda_va MSE(D_va(x), c) where the condition has valence and arousal.
+        lambda_va MSE(D_va(x), c) where the condition has valence and arousal. With `made_class` also
+        lambda_cls CE(D_cls(G(x, c')), made).
 
         Args:
             batch: real faces x with their own labels c.
@@ -142,7 +149,12 @@ class Stargan:
         real_critic, fake_critic = widened(critic).chunk(2)
         terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
         loss = terms["D/loss_real"] + terms["D/loss_fake"]
-        loss = loss + self._label_loss("D", heads.chunk(2)[0], batch, terms)
+        of_real, of_made = heads.chunk(2)
+        loss = loss + self._label_loss("D", of_real, batch, terms)
+        if recipe.made_class:
+            made = torch.full_like(batch.emotions, self.classes)
+            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_made)), made)
+            loss = loss + recipe.lambda_cls * terms["D/loss_made"]
         if recipe.gp != "none":
             points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
             with cast("penalty"):
@@ -152,7 +164,7 @@ class Stargan:
         return _step(D, loss, terms)
 
     def g_step(
-        self, batch: Batch, target: Batch, fake: Tensor, cast: Cast = full_precision, noise: Tensor | None = None
+        self, batch: Batch, target: Batch, fake: Tensor, cast: Cast = full_precision, shown: Tensor | None = None
     ) -> Step:
         """Return the generator's loss.
 
@@ -164,12 +176,12 @@ class Stargan:
             target: the labels c'.
             fake: G(x, c') with its graph.
             cast: the precision of both networks.
-            noise: on what the discriminator sees of G(x, c'); None for none.
+            shown: what the discriminator sees of G(x, c'), with its graph; None for that itself.
         """
         # Nobody asks for the discriminator's weight gradients here, and they are a third of its backward pass.
         self._discriminator.requires_grad_(False)
         with cast(D):
-            critic, heads = self._discriminator(_with_noise(fake, noise))
+            critic, heads = self._discriminator(fake if shown is None else shown)
         self._discriminator.requires_grad_(True)
         terms = {"G/loss_fake": -widened(critic).mean()}
         loss = terms["G/loss_fake"]
@@ -199,23 +211,52 @@ class Stargan:
     def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the discriminator's own head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
         heads = widened(self._discriminator(images)[1])
-        return heads[:, : self.classes], heads[:, self.classes :]
+        return heads[:, : self.classes], heads[:, self.classes : self.classes + self.regressions]
+
+    def _seen(self, images: Tensor, draws: Draws, which: int) -> Tensor:
+        """Return what the discriminator sees of real faces (which=0) or of made ones (1).
+
+        Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training" (2020).
+        """
+        if self._changes is not None:
+            images = self._changes.apply(images, draws["changes"][:, which])
+        return images + draws["noise"][:, which] if "noise" in draws else images
+
+    def _class_logits(self, heads: Tensor) -> Tensor:
+        """Return the logits of the expressions, and last, with `made_class`, that of no true face.
+
+        Source: Salimans et al., "Improved Techniques for Training GANs" (2016), section 5.
+        """
+        if not self.recipe.made_class:
+            return heads[:, : self.classes]
+        return torch.cat([heads[:, : self.classes], heads[:, -1:]], dim=1)
 
     def _label_loss(self, network: str, heads: Tensor, wanted: Batch, terms: dict[str, Tensor]) -> Tensor:
         """Return the weighted expression loss of a network, and add its parts to `terms`."""
         heads = widened(heads)
         loss = heads.new_zeros(())
         if self.classes:
-            terms[f"{network}/loss_cls"] = F.cross_entropy(heads[:, : self.classes], wanted.emotions)
+            terms[f"{network}/loss_cls"] = F.cross_entropy(self._class_logits(heads), wanted.emotions)
             loss = loss + self.recipe.lambda_cls * terms[f"{network}/loss_cls"]
         if self.regressions:
-            terms[f"{network}/loss_va"] = F.mse_loss(heads[:, self.classes :], wanted.valence_arousal)
+            terms[f"{network}/loss_va"] = F.mse_loss(
+                heads[:, self.classes : self.classes + self.regressions], wanted.valence_arousal
+            )
             loss = loss + self.recipe.lambda_va * terms[f"{network}/loss_va"]
         return loss
 
 
-def _with_noise(images: Tensor, noise: Tensor | None) -> Tensor:
-    return images if noise is None else images + noise
+def changes_of(recipe: StarganRecipe) -> Augmentation:
+    """Return all changes that a recipe makes to faces, wherever it makes them."""
+    return Augmentation(
+        flip=recipe.flip,
+        rotate_deg=recipe.rotate_deg,
+        shift=recipe.shift,
+        scale=recipe.scale,
+        brightness=recipe.brightness,
+        contrast=recipe.contrast,
+        erase=recipe.erase,
+    )
 
 
 def _step(network: str, loss: Tensor, terms: dict[str, Tensor]) -> Step:

@@ -25,13 +25,14 @@ class StarganRecipe(EngineRecipe):
     translate_faces: int = bounded(0)
     condition: Literal["class7", "va2", "class7+va2"]
     conditioning: Literal["concat", "cin"]
-    generator_output: Literal["picture", "change"]
+    generator_output: Literal["picture", "change", "warp"]
     upsampling: Literal["transposed", "resize"]
     conv_dim: int = bounded(1, 1024)
     discriminator_conv_dim: int = bounded(0, 1024)
     generator_blocks: int = bounded(0, 64)
     discriminator_layers: int = bounded(1, 10)
     initial_weights: Literal["torch", "he"]
+    made_class: bool
     head_start: int = bounded(0)
     input_noise: float = bounded(0, 1)
     n_critic: int = bounded(1)
@@ -44,11 +45,13 @@ class StarganRecipe(EngineRecipe):
     gp_impl: Literal["closed_form", "autograd"]
     val_share: float = bounded(0, 0.5)
     judge: str
+    augmented: Literal["faces", "seen"]
     rotate_deg: float = bounded(0, 180)
     shift: float = bounded(0, 0.5)
     scale: float = bounded(0, 0.9)
     brightness: float = bounded(0, 1)
     contrast: float = bounded(0, 1)
+    erase: float = bounded(0, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,6 +62,8 @@ class StarganRecipe(EngineRecipe):
                 f"multiple of {step}; give {max(1, round(self.image_size / step)) * step}"
             )
 
+        if self.made_class and not self.needs_emotion:
+            raise RecipeError("made_class is a class beside the expressions, and va2 has none; use condition=class7")
         if bool(self.judge) != bool(self.val_share):
             raise RecipeError(
                 f"judge is '{self.judge}' and val_share is {self.val_share:g}, and neither is of use alone; set both, "
