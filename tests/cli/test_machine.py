@@ -63,9 +63,7 @@ def test_a_closed_standard_output_is_refused_before_anything_is_done(workspace: 
 
 
 def test_closed_errors_go_into_no_file(workspace: Workspace) -> None:
-    ended = shell(
-        workspace.root, "$fertools annotate agreement --bootstrap 0 2>&-; echo $?; $fertools show -w none 2>&-"
-    )
+    ended = shell(workspace.root, "$fertools annotate agreement 2>&-; echo $?; $fertools show -w none 2>&-")
     assert (ended.stdout.splitlines()[-1], ended.returncode, ended.stderr) == (b"0", 2, b"")
 
 

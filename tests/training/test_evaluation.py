@@ -146,7 +146,7 @@ def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) ->
 
 
 def test_the_transform_of_a_resized_crop_maps_the_same_points(setting: Setting) -> None:
-    folder = setting.workspace.root / "made"
+    folder = setting.workspace.runs("stargan") / "x" / "generated"
     evaluate(setting.translator, setting.faces, setting.rows, folder)
     path = listed(setting, folder)
     assert path is not None

@@ -55,7 +55,7 @@ def test_the_surroundings_of_a_face_are_shown_and_the_face_again(
     page.keyboard.press("o")
     expect(image).to_have_attribute("src", f"/surroundings/{first}")
     expect(page.get_by_role("button", name="Surroundings")).to_have_attribute("aria-pressed", "true")
-    page.wait_for_function("document.querySelector('.portrait img').naturalWidth === 128")
+    expect(image).to_have_js_property("naturalWidth", 128)
     page.keyboard.press("o")
     expect(image).to_have_attribute("src", f"/face/{first}")
     # Without the original the face stays, and the page says why.

@@ -50,8 +50,8 @@ def write_drawn(root: Path) -> Workspace:
             assert moment is not None
             crop, matrix = align(moment.picture("visible", 128), moment.landmarks("visible", 128), size_px=64)
             name = hash_bytes(f"{person} {emotion}".encode())
-            path = root / "faces" / f"{name}.png"
-            path.parent.mkdir(exist_ok=True)
+            path = root / workspace.crop_path(name, ".png")
+            path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), crop[..., ::-1])
             sources.append(
                 {"source_id": name, "path": video.relative_to(root).as_posix(), "kind": "video", "modality": "visible",
@@ -59,7 +59,7 @@ def write_drawn(root: Path) -> Workspace:
             )  # fmt: skip
             faces.append(
                 {"face_id": name, "source_id": name, "dataset": "drawn", "modality": "visible", "frame_index": 1,
-                 "path": f"faces/{name}.png", "size_px": 64, "matrix": matrix.tolist(), "interpolated": False,
+                 "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(), "interpolated": False,
                  "template": "loose", "status": "kept", "subject_id": f"p{person:02d}", "subject_origin": "folder",
                  "emotion": emotion, "emotion_origin": "folder", "fold": person - 1}
             )  # fmt: skip
