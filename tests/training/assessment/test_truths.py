@@ -59,7 +59,8 @@ def write_drawn(root: Path) -> Workspace:
             )  # fmt: skip
             faces.append(
                 {"face_id": name, "source_id": name, "dataset": "drawn", "modality": "visible", "frame_index": 1,
-                 "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(), "interpolated": False,
+                 "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(),
+                 "interpolated": False,
                  "template": "loose", "status": "kept", "subject_id": f"p{person:02d}", "subject_origin": "folder",
                  "emotion": emotion, "emotion_origin": "folder", "fold": person - 1}
             )  # fmt: skip
