@@ -103,6 +103,13 @@ def test_intensity_rises_and_moves_the_face_away_from_rest(emotion: str) -> None
     assert felt[1] > felt[0]
 
 
+@pytest.mark.parametrize(("least", "first"), [(0.0, 0.0), (0.3, 0.3), (1.0, 1.0)])
+def test_the_first_frame_shows_the_share_of_the_peak_that_is_wanted(least: float, first: float) -> None:
+    moments = draw_clip(1, "fear", "lab", 5, least_shown=least).moments
+    assert moments[0].intensity == pytest.approx(first * moments[-1].intensity)
+    assert moments[-1].intensity == draw_clip(1, "fear", "lab", 5).moments[-1].intensity
+
+
 def test_every_prototype_is_another() -> None:
     assert set(PROTOTYPES) == set(EMOTIONS)
     assert len(set(PROTOTYPES.values())) == len(EMOTIONS)

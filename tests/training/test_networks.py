@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import pytest
@@ -97,6 +98,30 @@ def test_a_change_is_laid_over_the_input_by_a_mask() -> None:
         torch.testing.assert_close(generator(images, condition), images)
         last.bias[3] = 100
         assert (generator(images, condition) - images).abs().mean() > 0.1
+
+
+@torch.no_grad()
+def test_pixels_are_moved_and_a_smooth_change_is_laid_over_them() -> None:
+    torch.manual_seed(0)
+    generator = Generator(conv_dim=4, blocks=1, conditioning="cin", output="warp", upsampling="resize")
+    images, condition = torch.rand(2, 3, 32, 32) * 2 - 1, torch.eye(7)[:2]
+    assert generator(images, condition).shape == images.shape
+    last = generator.main[-1]
+    assert isinstance(last, nn.Conv2d)
+    # Nothing is painted and nothing moved: the input.
+    last.weight.zero_()
+    last.bias = nn.Parameter(torch.tensor([0.0, 0, 0, -100, 0, 0]))
+    torch.testing.assert_close(generator(images, condition), images)
+    # A flow of 2 / 32 across looks each pixel up one to the right.
+    last.bias[4] = math.atanh(2 / 32 / 0.12)
+    torch.testing.assert_close(generator(images, condition)[..., :-1], images[..., 1:], rtol=1e-4, atol=1e-4)
+    # However large the numbers are, a pixel moves by 0.12 of half a side at most.
+    last.bias[4] = 1e6
+    reach = generator(torch.linspace(-1, 1, 32).expand(1, 3, 32, 32).contiguous(), condition[:1])[0, 0, 16, 8]
+    assert reach.item() == pytest.approx(-1 + 2 / 31 * (8 + 0.12 * 16), abs=1e-3)
+    # A mask that is 1 everywhere shows the new colours alone, which no pattern of single pixels can be.
+    last.bias = nn.Parameter(torch.tensor([0.5, 0.5, 0.5, 100, 0, 0]))
+    torch.testing.assert_close(generator(images, condition), torch.full_like(images, math.tanh(0.5)))
 
 
 @torch.no_grad()

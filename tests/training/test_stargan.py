@@ -252,3 +252,45 @@ def test_targets_of_va_lie_in_the_square_and_are_written_out() -> None:
     targets = system("condition=va2").targets(torch.zeros(7, 2))
     assert all(target.emotion is None and target.condition.abs().max() <= 1 for target in targets)
     assert targets[0].words == "v -0.8 a +0.0"
+
+
+@pytest.mark.parametrize("condition", ["class7", "class7+va2"])
+def test_a_class_for_made_faces_is_learned_beside_the_expressions(condition: str) -> None:
+    built = system(f"condition={condition}", "made_class=true", "n_critic=1")
+    (batch, draws) = batches(1)[0]
+    d_step, g_step = built.iterate(0, batch, draws)
+    with torch.no_grad():
+        fake = built.networks[G](batch.images, built.condition(draws["emotions"], draws["valence_arousal"]))
+        heads = built.networks[D](fake)[1]
+        own = built.networks[D](batch.images)[1]
+    expressions = built.classes
+    logits = torch.cat([heads[:, :expressions], heads[:, -1:]], dim=1)
+    made = -logits.log_softmax(dim=1)[:, -1].mean()
+    assert d_step.terms["D/loss_made"].item() == pytest.approx(made.item(), rel=1e-8)
+    assert "G/loss_made" not in g_step.terms
+    classes, points = built.read(batch.images)
+    assert (classes.shape[1], points.shape[1]) == (expressions, built.regressions)
+    if built.regressions:
+        torch.testing.assert_close(points, own[:, expressions : expressions + 2])
+
+
+def test_with_augmented_seen_all_that_the_discriminator_sees_is_changed_and_nothing_that_the_generator_sees() -> None:
+    settings = ("augmented=seen", "shift=0.2", "brightness=0.2", "n_critic=1")
+    built, plain = system(*settings), system("n_critic=1")
+    (batch, draws) = batches(1)[0]
+    changed = draws | {"changes": built.draw(batch, torch.Generator().manual_seed(1))["changes"].double()}
+    seen: list[Tensor] = []
+    built.networks[D].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    given: list[Tensor] = []
+    built.networks[G].register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].detach()))
+    steps = list(built.iterate(0, batch, changed))
+    real, made = seen[0].chunk(2)
+    assert not torch.equal(real, batch.images)
+    torch.testing.assert_close(given[0], batch.images)
+    with torch.no_grad():
+        fake = plain.networks[G](batch.images, plain.condition(draws["emotions"], draws["valence_arousal"]))
+    assert (made - fake).abs().mean() > 0.01
+    assert "changes" not in plain.draw(batch, torch.Generator())
+    steps[1].loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
+    gradients = [parameter.grad for parameter in built.networks[G].parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
