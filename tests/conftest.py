@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import logging
 import uuid
 from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
@@ -28,6 +29,12 @@ __all__ = ["browser"]
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("searching", deadline=None)
 settings.load_profile("repeatable" if os.environ.get("CI") else "searching")
+
+
+@pytest.fixture(autouse=True)
+def _quiet_log() -> None:
+    """Keep tracebacks out of reports, whatever another library sets: one with a name that is no UTF-8 ends the run."""
+    logging.getLogger("fertools").setLevel(logging.WARNING)
 
 
 @pytest.hookimpl(wrapper=True)
