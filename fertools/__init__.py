@@ -21,56 +21,56 @@ if TYPE_CHECKING:
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
     from fertools.core.workspace import Workspace as Workspace
-    from fertools.ingest.filtering import FilterOptions as FilterOptions
-    from fertools.ingest.filtering import filter_faces as filter_faces
-    from fertools.ingest.merge import merge as merge
-    from fertools.ingest.options import IngestOptions as IngestOptions
-    from fertools.ingest.pull import pull as pull
-    from fertools.ingest.push import push as push
-    from fertools.ingest.recrop import RecropOptions as RecropOptions
-    from fertools.ingest.recrop import recrop as recrop
-    from fertools.ingest.run import ingest as ingest
-    from fertools.manifests.splits import SplitOptions as SplitOptions
-    from fertools.manifests.splits import split as split
+    from fertools.ingestion.filter import FilterOptions as FilterOptions
+    from fertools.ingestion.filter import filter_faces as filter_faces
+    from fertools.ingestion.ingest import ingest as ingest
+    from fertools.ingestion.options import IngestOptions as IngestOptions
+    from fertools.ingestion.recrop import RecropOptions as RecropOptions
+    from fertools.ingestion.recrop import recrop as recrop
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
-    from fertools.training.evaluating import assess_runs as assess_runs
-    from fertools.training.evaluating import evaluate_runs as evaluate_runs
-    from fertools.training.generating import generate as generate
-    from fertools.training.run import train as train
+    from fertools.splits.split import SplitOptions as SplitOptions
+    from fertools.splits.split import split as split
+    from fertools.training.jobs.evaluate import assess_runs as assess_runs
+    from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
+    from fertools.training.jobs.generate import generate as generate
+    from fertools.training.jobs.train import train as train
+    from fertools.transfer.merge import merge as merge
+    from fertools.transfer.pull import pull as pull
+    from fertools.transfer.push import push as push
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Workspace": "fertools.core.workspace",
-    "assess_runs": "fertools.training.evaluating",
-    "evaluate_runs": "fertools.training.evaluating",
-    "IngestOptions": "fertools.ingest.options",
-    "RecropOptions": "fertools.ingest.recrop",
-    "FilterOptions": "fertools.ingest.filtering",
+    "assess_runs": "fertools.training.jobs.evaluate",
+    "evaluate_runs": "fertools.training.jobs.evaluate",
+    "IngestOptions": "fertools.ingestion.options",
+    "RecropOptions": "fertools.ingestion.recrop",
+    "FilterOptions": "fertools.ingestion.filter",
     "SampleOptions": "fertools.samples.dataset",
-    "SplitOptions": "fertools.manifests.splits",
+    "SplitOptions": "fertools.splits.split",
     "draw_dataset": "fertools.samples.dataset",
     "export_annotations": "fertools.annotations.exchange",
-    "filter_faces": "fertools.ingest.filtering",
+    "filter_faces": "fertools.ingestion.filter",
     "fill_prior": "fertools.annotations.prior",
     "import_annotations": "fertools.annotations.exchange",
     "import_labels": "fertools.annotations.labels",
-    "generate": "fertools.training.generating",
-    "ingest": "fertools.ingest.run",
+    "generate": "fertools.training.jobs.generate",
+    "ingest": "fertools.ingestion.ingest",
     "measure_agreement": "fertools.annotations.agreement",
-    "merge": "fertools.ingest.merge",
+    "merge": "fertools.transfer.merge",
     "publish": "fertools.annotations.publish",
-    "pull": "fertools.ingest.pull",
-    "push": "fertools.ingest.push",
+    "pull": "fertools.transfer.pull",
+    "push": "fertools.transfer.push",
     "read_faces": "fertools.manifests.store",
     "read_sources": "fertools.manifests.store",
-    "recrop": "fertools.ingest.recrop",
-    "split": "fertools.manifests.splits",
-    "train": "fertools.training.run",
+    "recrop": "fertools.ingestion.recrop",
+    "split": "fertools.splits.split",
+    "train": "fertools.training.jobs.train",
     "validate": "fertools.manifests.validation",
 }
 

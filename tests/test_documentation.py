@@ -16,8 +16,8 @@ import pytest
 
 import fertools as package
 from fertools.annotations.log import RatingLog
-from fertools.training.generating import generate
-from fertools.training.run import train
+from fertools.training.jobs.generate import generate
+from fertools.training.jobs.train import train
 from tests.cli.conftest import Run, fertools
 from tests.training.blobs import write_blobs
 from tests.training.tiny import TINY
@@ -29,7 +29,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 NOT_IMPORTED = {
     "fertools.__main__",  # runs the command line
     "fertools.core.cluster",  # this and the next two import Ray, an extra
-    "fertools.ingest.ray",
+    "fertools.ingestion.engines.ray",
     "fertools.training.experiments.ray",
 }
 MODULES = sorted({info.name for info in pkgutil.walk_packages(package.__path__, "fertools.")} - NOT_IMPORTED)

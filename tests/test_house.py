@@ -11,47 +11,82 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = (
-    {"cli"},
-    {"ingest", "annotations", "training"},
-    {"manifests", "sources", "faces", "samples"},
-    {"core"},
-)
+ORDER = {
+    "fertools": (
+        ("cli",),
+        ("transfer",),
+        ("ingestion", "annotations", "training"),
+        ("splits",),
+        ("sources", "faces", "samples"),
+        ("manifests",),
+        ("statistics", "core"),
+    ),
+    "fertools.training": (
+        ("experiments",),
+        ("jobs",),
+        ("reports",),
+        ("evaluation",),
+        ("runs",),
+        ("engine",),
+        ("systems",),
+        ("data", "networks", "losses"),
+        ("recipes",),
+    ),
+}
+"""Rooms by package, the highest first: a room imports only from rooms of the rows below its own."""
 MODULES = sorted((ROOT / "fertools").rglob("*.py"))
 
 
-def _layer(package: str) -> int:
-    return next(number for number, packages in enumerate(LAYERS) if package in packages)
+def _row(package: str, room: str) -> int:
+    return next(number for number, rooms in enumerate(ORDER[package]) if room in rooms)
 
 
-def _imports(path: Path) -> set[str]:
-    """Return the subpackages of fertools that the module at `path` imports, wherever in it."""
+def _imports(path: Path) -> set[tuple[str, ...]]:
+    """Return the modules of fertools that the module at `path` imports, wherever in it, as their parts."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("fertools.")}
-    return {name for name in found if (ROOT / "fertools" / name).is_dir()}
+        found |= {tuple(name.split(".")) for name in names if name.startswith("fertools.")}
+    return found
+
+
+def _arrows_back(package: str, path: Path, own: tuple[str, ...]) -> set[str]:
+    """Return the rooms that the module at `path` may not import, and imports."""
+    inside = tuple(package.split("."))
+    rooms = {room for row in ORDER[package] for room in row}
+    depth = len(inside)
+    imported = {parts[depth] for parts in _imports(path) if parts[:depth] == inside and len(parts) > depth}
+    room = own[depth]
+    return {name for name in imported & rooms - {room} if _row(package, name) <= _row(package, room)}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_imports_go_one_way(path: Path) -> None:
-    parts = path.relative_to(ROOT / "fertools").parts
-    if len(parts) == 1:
-        return  # the package itself offers everything, lazily
-    own = parts[0]
-    upward = {name for name in _imports(path) if name != own and _layer(name) <= _layer(own)}
-    assert not upward, f"{own} may not import {upward}"
+    own = path.relative_to(ROOT).with_suffix("").parts
+    for package in ORDER:
+        depth = package.count(".") + 1
+        # A package itself offers everything, lazily.
+        if ".".join(own[:depth]) == package and len(own) > depth and own[depth] not in ("__init__", "__main__"):
+            back = _arrows_back(package, path, own)
+            assert not back, f"{'.'.join(own)} may not import {back}"
+
+
+def test_every_room_has_its_place() -> None:
+    for package, rows in ORDER.items():
+        folder = ROOT.joinpath(*package.split("."))
+        rooms = {path.parent.name for path in folder.glob("*/__init__.py")}
+        assert rooms == {room for row in rows for room in row}
 
 
 def test_the_rule_has_an_eye_for_an_arrow_back(tmp_path: Path) -> None:
     bad = tmp_path / "bad.py"
-    bad.write_text("def f():\n    from fertools.cli.main import main\n")
-    assert _imports(bad) == {"cli"}
+    bad.write_text("def f():\n    from fertools.training.jobs.train import train\n")
+    assert _arrows_back("fertools.training", bad, ("fertools", "training", "engine", "bad")) == {"jobs"}
 
 
-def test_knowledge_folders_hold_no_python() -> None:
+def test_package_data_holds_no_python() -> None:
     assert not [path for kind in ("manifests", "annotations", "training") for path in (ROOT / kind).rglob("*.py")]
 
 

@@ -50,7 +50,7 @@ def _run(python: Path, folder: Path, *arguments: str) -> str:
 
 def test_the_code_and_the_knowledge_come_from_the_wheel(python: Path, tmp_path: Path) -> None:
     program = (
-        "import fertools, fertools.core.knowledge as k; print(fertools.__file__); "
+        "import fertools, fertools.core.package_data as k; print(fertools.__file__); "
         "print(*(k.shipped_folder(kind) for kind in ('manifests', 'annotations', 'training')), sep='\\n')"
     )
     done = subprocess.run([str(python), "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)

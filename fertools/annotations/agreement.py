@@ -13,9 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fertools.annotations.answers import answers
 from fertools.annotations.consistency import measure_anchoring, measure_consistency
-from fertools.annotations.estimators import (
+from fertools.annotations.current import answers
+from fertools.annotations.disagreement import worst_faces, worst_videos
+from fertools.annotations.log import RatingLog
+from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS, Scale, over_groups
+from fertools.statistics.rater_agreement import (
     ICC_NAMES,
     PAIR_SUMS,
     alpha_interval_of,
@@ -28,13 +35,6 @@ from fertools.annotations.estimators import (
     nominal_terms,
     pair_terms,
 )
-from fertools.annotations.log import RatingLog
-from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
-from fertools.annotations.worst import worst_faces, worst_videos
-from fertools.core.errors import InputError
-from fertools.core.intervals import FEW_GROUPS, FEWEST_GROUPS, Scale, over_groups
-from fertools.core.workspace import Workspace
-from fertools.manifests import store
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,7 +77,7 @@ class Agreement:
         raters: whose answers.
         videos: how many sources there are, by what the estimates are about.
         estimates: over all raters first, then pairs, then raters.
-        worst: items on which raters differ most, the worst first; see `fertools.annotations.worst`.
+        worst: items on which raters differ most, the worst first; see `fertools.annotations.disagreement`.
         consistency: per rater, how the calibration set was answered again; see `fertools.annotations.consistency`.
         anchoring: per rater, how pre-marks drew the answers; see there.
         notes: what could not be computed, and why, in sentences.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fertools.core import knowledge
+from fertools.core import package_data
 from fertools.core.errors import InputError
 from fertools.core.toml import shown, table_in
 from fertools.core.vocabulary import load_lexicon
@@ -40,10 +40,10 @@ def load_points(workspace: Path | None = None) -> dict[str, Point]:
         >>> load_points()["anger"].valence
         -0.57
     """
-    path = knowledge.find("annotations", "circumplex", workspace)
+    path = package_data.find("annotations", "circumplex", workspace)
     labels = load_lexicon(workspace).labels
     points = {}
-    table = table_in(knowledge.read_toml(path), "points", path)
+    table = table_in(package_data.read_toml(path), "points", path)
     for label in table:
         entry = table_in(table, label, f"[points] of {path}")
         if label not in labels:

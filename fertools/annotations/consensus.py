@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from fertools.annotations.estimators import correlation
-from fertools.annotations.worst import spread_of
+from fertools.annotations.disagreement import spread_of
 from fertools.core.errors import InputError
+from fertools.statistics.rater_agreement import correlation
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

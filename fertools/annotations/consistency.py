@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.annotations.estimators import concordance, correlation
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES
-from fertools.core.intervals import FEWEST_GROUPS, LEVEL
+from fertools.statistics.jackknife import FEWEST_GROUPS, LEVEL
+from fertools.statistics.rater_agreement import concordance, correlation
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[s
     """Return how each rater answered the calibration set again.
 
     Args:
-        answers: rows of `fertools.annotations.answers.ANSWERS`.
+        answers: rows of `fertools.annotations.current.ANSWERS`.
         raters: whose.
 
     Returns:
@@ -62,7 +62,7 @@ def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str]) 
 
     Args:
         log: where the pre-marks are.
-        answers: rows of `fertools.annotations.answers.ANSWERS`.
+        answers: rows of `fertools.annotations.current.ANSWERS`.
         raters: whose.
 
     Returns:

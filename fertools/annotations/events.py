@@ -1,7 +1,7 @@
 """Events: everything that happens at the rating page, one act each, with an identifier that the page made.
 
 Nothing is ever changed or deleted. What a rater now thinks of a face is what a fold over the events says
-(`fertools.annotations.answers`), and undoing is an event too. Why it is so: `docs/decisions/0008-rating-log.md`.
+(`fertools.annotations.current`), and undoing is an event too. Why it is so: `docs/decisions/0008-rating-log.md`.
 
 An event is a JSON object. All have `id` (made by the page, unique), `kind`, `at_ms` (when it happened, in milliseconds
 since 1970, on the page's clock set by the server's) and `tab` (which tab of the browser). A tab counts `at_ms` up with

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 
 from fertools.annotations.formats.plain import read_plain
 from fertools.annotations.formats.table import LabelTable
-from fertools.annotations.keys import KEY_COLUMNS, Key, Rows, count_rows_of_copies, find_key, match_rows
-from fertools.annotations.moments import is_by_time, place_in_time
+from fertools.annotations.imported_ratings import RatingsSummary, record_ratings
 from fertools.annotations.prior import without_priors
-from fertools.annotations.rated import RatingsSummary, record_ratings
 from fertools.annotations.regions import place_in_frame
+from fertools.annotations.row_matching import KEY_COLUMNS, Key, Rows, count_rows_of_copies, find_key, match_rows
+from fertools.annotations.timestamps import is_by_time, place_in_time
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon

@@ -76,7 +76,7 @@ def face_ratings(answers: pa.Table, raters: Sequence[str]) -> Ratings:
     when that set came again do not count.
 
     Args:
-        answers: rows of `fertools.annotations.answers.ANSWERS`.
+        answers: rows of `fertools.annotations.current.ANSWERS`.
         raters: whose.
     """
     chosen = pc.and_(pc.equal(answers["kind"], "face"), pc.is_in(answers["rater"], value_set=pa.array(raters)))
@@ -118,7 +118,7 @@ def trace_ratings(answers: pa.Table, raters: Sequence[str], *, lag_s: float = 0.
     on the straight line between its samples, unless they are more than MAX_GAP_S apart.
 
     Args:
-        answers: rows of `fertools.annotations.answers.ANSWERS`.
+        answers: rows of `fertools.annotations.current.ANSWERS`.
         raters: whose.
         lag_s: how late raters react; a frame gets what was said that much later.
     """

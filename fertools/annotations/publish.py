@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fertools.annotations.answers import answers
 from fertools.annotations.consensus import METHODS, Consensus, Method, fuse, majority
+from fertools.annotations.current import answers
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import (
     AXES,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fertools.annotations.formats.table import LabelTable
-from fertools.annotations.keys import KEY_COLUMNS, find_key, match_rows
+from fertools.annotations.row_matching import KEY_COLUMNS, find_key, match_rows
 from fertools.core.workspace import Workspace
 
 LEAST_OVERLAP = 0.1

@@ -134,8 +134,8 @@ def _serve(
     warnings: bool | None,
     hide_agreement: bool,
 ) -> int:
-    from fertools.annotations.app.desk import Settings
     from fertools.annotations.app.server import Place, serve
+    from fertools.annotations.app.service import Settings
     from fertools.annotations.queue import Plan
 
     workspace = open_workspace(folder)

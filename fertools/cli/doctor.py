@@ -16,8 +16,8 @@ def command(folder: Path, as_json: bool) -> int:
     """Say what this machine can do and what is missing; exit 4 if something is."""
     from fertools.core.errors import CheckFailed, InputError
     from fertools.core.machine import Finding, survey
-    from fertools.faces.compiled.library import MISSING, library
-    from fertools.faces.weights import load_weights
+    from fertools.faces.detection.mtcnn.native.library import MISSING, library
+    from fertools.faces.detection.mtcnn.weights import load_weights
 
     workspace = open_workspace(folder)
     findings = survey(workspace.root)

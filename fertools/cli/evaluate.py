@@ -11,7 +11,7 @@ import click
 from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.training.writing import Form
+    from fertools.training.reports.table_formatting import Form
 
 _FORMS = ("text", "markdown", "latex")
 
@@ -53,11 +53,11 @@ def command(
     classifier on other drawn people that reads both.
     """
     from fertools.core.progress import Progress
-    from fertools.training.assessment.sheets import translation_sheets
-    from fertools.training.assessment.side_by_side import beside_sheets
-    from fertools.training.evaluating import assess_runs, evaluate_runs
-    from fertools.training.sheets import comparison_sheets, detail_sheets, result_sheets
-    from fertools.training.writing import write_sheet
+    from fertools.training.jobs.evaluate import assess_runs, evaluate_runs
+    from fertools.training.reports.result_tables import comparison_sheets, detail_sheets, result_sheets
+    from fertools.training.reports.table_formatting import write_sheet
+    from fertools.training.reports.translation_tables import translation_sheets
+    from fertools.training.reports.translator_comparison import beside_sheets
 
     workspace = open_workspace(folder)
     if judges or features or identity or gan_train or drawn:

@@ -13,7 +13,7 @@ from fertools.cli.options import json_option, open_workspace, wait_option, works
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
     from fertools.training.experiments.plan import Experiment
-    from fertools.training.writing import Form
+    from fertools.training.reports.table_formatting import Form
 
 
 @click.command("experiment")
@@ -77,7 +77,7 @@ def command(
         _print_plan(workspace, experiment, as_json)
         return 0
     from fertools.core.progress import Progress
-    from fertools.training.experiments.run import run_experiment
+    from fertools.training.experiments.execution import run_experiment
 
     with Progress("experiment", "iterations") as report:
         result = run_experiment(
@@ -100,8 +100,8 @@ def command(
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
     elif result.finished:
-        from fertools.training.sheets import experiment_sheets
-        from fertools.training.writing import write_sheet
+        from fertools.training.reports.result_tables import experiment_sheets
+        from fertools.training.reports.table_formatting import write_sheet
 
         sheets = experiment_sheets(result.figures)
         click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))

@@ -29,7 +29,7 @@ def command(folder: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
     rejected leaves its fold; run `fertools split --overwrite` to give folds to faces that are kept again.
     """
     from fertools.core.progress import Progress
-    from fertools.ingest.filtering import FilterOptions, filter_faces
+    from fertools.ingestion.filter import FilterOptions, filter_faces
 
     with Progress("filter", "parts") as report:
         summary = filter_faces(open_workspace(folder), FilterOptions(**values), report, dry_run=dry_run)

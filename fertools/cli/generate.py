@@ -10,7 +10,7 @@ import click
 from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.training.generating import Which
+    from fertools.training.jobs.generate import Which
 
 
 @click.command("generate")
@@ -37,7 +37,7 @@ def command(
     RUN is SYSTEM/RUN, such as stargan/cpu. What is there already is not made again.
     """
     from fertools.core.progress import Progress
-    from fertools.training.generating import generate
+    from fertools.training.jobs.generate import generate
 
     workspace = open_workspace(folder)
     with Progress("generate", "faces") as report:

@@ -133,10 +133,10 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     from fertools.core.device import choose_device
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress
-    from fertools.faces.compiled.library import MISSING, library
-    from fertools.ingest.options import IngestOptions
-    from fertools.ingest.run import ingest
-    from fertools.ingest.shards import Shard
+    from fertools.faces.detection.mtcnn.native.library import MISSING, library
+    from fertools.ingestion.ingest import ingest
+    from fertools.ingestion.options import IngestOptions
+    from fertools.ingestion.shards import Shard
 
     workspace = open_workspace(folder)
     options = IngestOptions(template=templates[0], more_templates=templates[1:], **values)

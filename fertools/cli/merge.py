@@ -30,7 +30,7 @@ def command(folders: tuple[Path, ...], folder: Path, copy: bool, as_json: bool) 
     """
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress
-    from fertools.ingest.merge import merge
+    from fertools.transfer.merge import merge
 
     workspace = open_workspace(folder)
     with Progress("merge", "files") as report:

@@ -13,7 +13,7 @@ from fertools.core.locking import waiting
 from fertools.core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from fertools.ingest.run import IngestSummary
+    from fertools.ingestion.ingest import IngestSummary
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

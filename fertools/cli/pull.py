@@ -10,7 +10,7 @@ import click
 from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.ingest.sides import Side
+    from fertools.transfer.three_way import Side
 
 
 @click.command("pull")
@@ -32,7 +32,7 @@ def command(url: str, folder: Path, crops: bool, prefer: Side | None, as_json: b
     Run the same command again to go on after any stop.
     """
     from fertools.core.progress import Progress
-    from fertools.ingest.pull import pull
+    from fertools.transfer.pull import pull
 
     workspace = open_workspace(folder)
     with Progress("pull", "objects") as report:

@@ -21,7 +21,7 @@ def command(url: str, folder: Path, as_json: bool) -> int:
     same command again to go on after any stop, or to send what is new.
     """
     from fertools.core.progress import Progress
-    from fertools.ingest.push import push
+    from fertools.transfer.push import push
 
     workspace = open_workspace(folder)
     with Progress("push", "objects") as report:

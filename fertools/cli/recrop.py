@@ -25,7 +25,7 @@ def command(folder: Path, as_json: bool, **values: Any) -> int:
     """
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress
-    from fertools.ingest.recrop import RecropOptions, recrop
+    from fertools.ingestion.recrop import RecropOptions, recrop
 
     workspace = open_workspace(folder)
     options = RecropOptions(**values)

@@ -18,7 +18,7 @@ def command(name: str, folder: Path, as_json: bool) -> int:
 
     Training writes it by itself; this is for predictions that came from elsewhere, and after an update.
     """
-    from fertools.training.reporting import report_on
+    from fertools.training.experiments.report import report_on
 
     print_result({"report": str(report_on(open_workspace(folder), name))}, as_json)
     return 0

@@ -20,12 +20,12 @@ def command(folder: Path, sheet: Path | None, faces: int, rejected: bool, as_jso
     """Show the dataset: faces, subjects and sources per label, or a contact sheet."""
     workspace = open_workspace(folder)
     if sheet is not None:
-        from fertools.manifests.sheet import SheetOptions, draw_sheet
+        from fertools.manifests.contact_sheet import SheetOptions, draw_sheet
 
         count = draw_sheet(workspace, sheet, SheetOptions(faces=faces, rejected=rejected))
         click.echo(f"{count} faces on {sheet}")
         return 0
-    from fertools.manifests.statistics import count_labels
+    from fertools.manifests.summary import count_labels
 
     rows = [{**vars(count), "label": count.label or "no label"} for count in count_labels(workspace)]
     _print(rows, as_json)

@@ -12,7 +12,7 @@ import click
 from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.manifests.splits import SplitSummary
+    from fertools.splits.split import SplitSummary
 
 
 @click.command("split")
@@ -43,7 +43,7 @@ def command(
 ) -> int:
     """Part subjects into folds or a hold-out, so that no person is on two sides and every part has every expression."""
     from fertools.core.errors import InputError
-    from fertools.manifests.splits import SplitOptions, split
+    from fertools.splits.split import SplitOptions, split
 
     if group_by not in ("subject", "source"):
         raise InputError(f"--group-by {group_by} is unknown; choose subject or source")

@@ -12,8 +12,8 @@ from fertools.cli.options import json_option, open_workspace, print_result, wait
 
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
-    from fertools.training.choice import Choice
-    from fertools.training.run import TrainResult
+    from fertools.training.jobs.train import TrainResult
+    from fertools.training.runs.configuration import Choice
 
 
 @click.command("train")
@@ -55,8 +55,8 @@ def command(
     SYSTEM is what to train, such as stargan. The run goes into training/SYSTEM/RUN/. Stop it as you like; the same
     command goes on where it was. Without a GPU a small preset is taken, and the expected time is said.
     """
-    from fertools.training.choice import choose_recipe
-    from fertools.training.systems import SYSTEMS
+    from fertools.training.runs.configuration import choose_recipe
+    from fertools.training.systems.registry import SYSTEMS
 
     workspace = open_workspace(folder)
     if listing:
@@ -71,7 +71,7 @@ def command(
         _print_recipe(choice, as_json)
         return 0
     from fertools.core.progress import Progress
-    from fertools.training.run import train
+    from fertools.training.jobs.train import train
 
     with Progress("train", "iterations") as report:
         result = train(
@@ -110,8 +110,8 @@ def _described(result: TrainResult) -> dict[str, Any]:
 
 
 def _print_systems(workspace: Workspace, as_json: bool) -> None:
-    from fertools.training.resolve import describe_presets
-    from fertools.training.systems import SYSTEMS
+    from fertools.training.recipes.resolve import describe_presets
+    from fertools.training.systems.registry import SYSTEMS
 
     presets = {name: describe_presets(name, workspace.root) for name in SYSTEMS}
     if as_json:
@@ -140,7 +140,7 @@ def _print_recipe(choice: Choice, as_json: bool) -> None:
         }
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return
-    from fertools.training.recipe import ORIGINS, write_value
+    from fertools.training.recipes.recipe import ORIGINS, write_value
 
     click.echo(f"{resolved.system}, preset {resolved.preset}, on {choice.device}\n")
     values = {name: write_value(entry["value"]) for name, entry in record.items()}

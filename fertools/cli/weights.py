@@ -17,7 +17,7 @@ def command(folder: Path, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
-    from fertools.training.published_weights import list_weights, places, present_at
+    from fertools.training.networks.published_weights import list_weights, places, present_at
 
     workspace = open_workspace(folder)
     entries = [(entry, present_at(entry, workspace)) for entry in list_weights(workspace)]

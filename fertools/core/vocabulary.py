@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fertools.core import knowledge
+from fertools.core import package_data
 from fertools.core.errors import InputError
 from fertools.core.toml import shown, table_in
 
@@ -59,8 +59,8 @@ def load_lexicon(workspace: Path | None = None) -> Lexicon:
     Raises:
         InputError: the file lacks one of the seven labels, or gives one word to two labels.
     """
-    path = knowledge.find("annotations", "lexicon", workspace)
-    table = table_in(knowledge.read_toml(path), "labels", path)
+    path = package_data.find("annotations", "lexicon", workspace)
+    table = table_in(package_data.read_toml(path), "labels", path)
     if missing := [label for label in EMOTIONS if label not in table]:
         raise InputError(f"{path} lacks a [labels.{missing[0]}] table; all seven expressions are needed")
     words: dict[str, str] = {}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.compiled.library import library
+from fertools.faces.detection.mtcnn.native.library import library
 
 _DEGREE = 2
 """A line would be steadier still, and cuts the turning points off a head that is shaken: at two turns a second it was

@@ -16,10 +16,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.manifests import nested
-from fertools.manifests.evidence import Evidence, Mask, equals, faces_of, is_among, names_of, numbers_of, valid
-from fertools.manifests.followed import backward_times, lost_between, placeless_faces, seen_between, trackless_smoothing
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES, SOURCES, TableSchema
+from fertools.manifests.track_invariants import (
+    backward_times,
+    lost_between,
+    placeless_faces,
+    seen_between,
+    trackless_smoothing,
+)
+from fertools.manifests.validation_context import (
+    Evidence,
+    Mask,
+    equals,
+    faces_of,
+    is_among,
+    names_of,
+    numbers_of,
+    valid,
+)
 
 SIMILARITY_TOLERANCE = 1e-5
 """How far a matrix may be from a similarity, relative to its scale: the rounding of float32 and a margin."""

@@ -1,6 +1,6 @@
 """Finding people on both sides of a split, from the finished columns and by no code that made the split.
 
-`fertools.manifests.groups` joins first and assigns after; here nothing is joined. Each rule is looked up pair by
+`fertools.splits.groups` joins first and assigns after; here nothing is joined. Each rule is looked up pair by
 pair in what was written, so that a mistake there is not repeated here.
 """
 

@@ -19,9 +19,9 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
-from fertools.manifests.names import check_names, names_beside
+from fertools.manifests.identifiers import check_names, names_beside
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
-from fertools.manifests.spool import Spool
+from fertools.manifests.table_writer import Spool
 
 _GROUP_ROWS = 16_384
 """Rows of a row group, some 12 MB in memory."""
@@ -64,7 +64,7 @@ def read_table(
     Raises:
         InputError: a wanted column is not in the schema.
         SchemaError: the file is not Parquet, of another schema version, has other columns, or holds an identifier or a
-            path that fertools does not write (see `fertools.manifests.names`).
+            path that fertools does not write (see `fertools.manifests.identifiers`).
     """
     wanted = list(columns) if columns is not None else list(schema.names)
     if unknown := [name for name in wanted if name not in schema.names]:

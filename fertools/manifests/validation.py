@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.evidence import Evidence
 from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, broken_columns
 from fertools.manifests.schema import FACES, SOURCES
+from fertools.manifests.validation_context import Evidence
 
 EXAMPLES = 5
 """Most names that a violation gives."""

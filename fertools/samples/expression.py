@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from fertools.core import knowledge
+from fertools.core import package_data
 from fertools.core.vocabulary import EMOTIONS
 
 
@@ -129,7 +129,7 @@ def felt_at(manner: Manner, intensity: float) -> tuple[float, float]:
 
 
 def _point(emotion: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    entry = knowledge.load("annotations", "circumplex")["points"][emotion]
+    entry = package_data.load("annotations", "circumplex")["points"][emotion]
     return np.array([entry["valence"], entry["arousal"]], dtype=np.float64)
 
 

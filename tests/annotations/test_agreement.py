@@ -14,13 +14,13 @@ import pytest
 from scipy import stats
 
 from fertools.annotations.agreement import Estimate, axis_estimates, emotion_estimates, measure_agreement
-from fertools.annotations.answers import answers
-from fertools.annotations.estimators import ICC_NAMES, alpha_interval, concordance, correlation, intraclass
+from fertools.annotations.current import answers
 from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import MAX_GAP_S, Ratings, face_ratings, first_differences, trace_ratings
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
+from fertools.statistics.rater_agreement import ICC_NAMES, alpha_interval, concordance, correlation, intraclass
 from tests.annotations.acts import event, face_id, piece, rating_workspace
 from tests.cli.conftest import Run
 from tests.cli.conftest import fertools as fertools

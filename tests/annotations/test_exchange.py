@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from fertools.annotations.agreement import measure_agreement
-from fertools.annotations.answers import answers
+from fertools.annotations.current import answers
 from fertools.annotations.exchange import export_annotations, import_annotations
 from fertools.annotations.formats.registry import FORMATS
+from fertools.annotations.imported_ratings import RatingsSummary
 from fertools.annotations.labels import ImportSummary
 from fertools.annotations.log import RatingLog
-from fertools.annotations.rated import RatingsSummary
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fertools.annotations.circumplex import load_points
-from fertools.core import knowledge
+from fertools.core import package_data
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS, load_lexicon
 
@@ -61,7 +61,7 @@ def test_the_labels_are_the_seven_in_order_and_then_the_wider_ones() -> None:
 
 
 def test_every_label_has_terms_to_search_for_and_the_paper_s_are_whole() -> None:
-    table = knowledge.load("annotations", "lexicon")["labels"]
+    table = package_data.load("annotations", "lexicon")["labels"]
     searched = {label: entry["search"] for label, entry in table.items()}
     assert all(searched.values())
     # Lengths of the lists of section 3 of "Emotion Generation and Recognition: A StarGAN Approach"; where the label

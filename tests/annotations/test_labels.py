@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertools.annotations.answers import answers
+from fertools.annotations.current import answers
 from fertools.annotations.labels import ImportSummary, import_labels
 from fertools.annotations.log import RatingLog
 from fertools.annotations.prior import fill_prior

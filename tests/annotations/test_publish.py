@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fertools.annotations.answers import ANSWERS, answers
+from fertools.annotations.current import ANSWERS, answers
 from fertools.annotations.events import Event
 from fertools.annotations.labels import import_labels
 from fertools.annotations.log import RatingLog

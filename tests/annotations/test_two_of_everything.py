@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from fertools.annotations.answers import answers
+from fertools.annotations.current import answers
 from fertools.annotations.exchange import import_annotations
 from fertools.annotations.formats.registry import FORMATS
+from fertools.annotations.imported_ratings import RatingsSummary
 from fertools.annotations.log import RatingLog
-from fertools.annotations.rated import RatingsSummary
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from tests.manifests.rows import build, face, faces_of, identify, source

@@ -31,11 +31,11 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces.cascade import MODES, Detector
-from fertools.faces.tracks import overlaps
+from fertools.faces.detection.mtcnn.cascade import MODES, Detector
+from fertools.faces.tracking import overlaps
 from tests.benchmarks.peer import quick_nms
-from tests.faces import oracle
-from tests.faces.oracle import facenet_detect, facenet_detect_all, facenet_mtcnn
+from tests.faces.detection.mtcnn import oracle
+from tests.faces.detection.mtcnn.oracle import facenet_detect, facenet_detect_all, facenet_mtcnn
 
 Picture = NDArray[np.uint8]
 Found = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]

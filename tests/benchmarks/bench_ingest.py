@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.core.workspace import Workspace
-from fertools.faces.tracks import overlaps
+from fertools.faces.tracking import overlaps
 from fertools.manifests import store
 from fertools.sources.videos import FrameReader
 from tests.benchmarks.clips import copy_videos, lengthened

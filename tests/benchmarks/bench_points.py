@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces.cascade import MODES
+from fertools.faces.detection.mtcnn.cascade import MODES
 from fertools.sources.images import read_image
 from tests.benchmarks.bench_recall import Faces, detectors
 

@@ -35,10 +35,10 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces.cascade import MODES, Detector
-from fertools.faces.tracks import overlaps
+from fertools.faces.detection.mtcnn.cascade import MODES, Detector
+from fertools.faces.tracking import overlaps
 from fertools.sources.images import read_image
-from tests.faces.oracle import facenet_detect, facenet_mtcnn
+from tests.faces.detection.mtcnn.oracle import facenet_detect, facenet_mtcnn
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]

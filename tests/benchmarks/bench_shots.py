@@ -40,8 +40,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.ingest.options import IngestOptions
-from fertools.ingest.run import ingest
+from fertools.ingestion.ingest import ingest
+from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from fertools.sources.images import read_image
 from fertools.sources.shots import CutDetector

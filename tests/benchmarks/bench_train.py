@@ -45,18 +45,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
-from fertools.training.data import Faces, select_faces
-from fertools.training.engine.augment import Augmentation
-from fertools.training.engine.feed import Feed, Order
+from fertools.training.data.augmentation import Augmentation
+from fertools.training.data.batch_loader import Feed, Order
+from fertools.training.data.faces import Faces, select_faces
+from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.engine.journal import read_journal
 from fertools.training.engine.loop import Hooks, Loop
-from fertools.training.engine.state import Places
-from fertools.training.engine.team import Team
-from fertools.training.pixels import load_pixels
-from fertools.training.recipe import EngineRecipe
-from fertools.training.resolve import resolve_recipe
-from fertools.training.systems import find_system
+from fertools.training.engine.process_group import Team
+from fertools.training.engine.run_state import Places
+from fertools.training.recipes.recipe import EngineRecipe
+from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import System
+from fertools.training.systems.registry import find_system
 from tests.benchmarks.loops import PEERS, PLAIN, Plain, Turn
 from tests.training.blobs import blob_rows, write_blobs
 

@@ -25,10 +25,10 @@ from fertools.cli.main import cli
 from fertools.core.device import choose_device
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.training.assessment.assess import assess
-from fertools.training.assessment.drawn_judge import DRAWN_JUDGE
-from fertools.training.assessment.scores import score_translations
-from fertools.training.run import train
+from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.jobs.drawn_judge import DRAWN_JUDGE
+from fertools.training.jobs.evaluate_translator import assess
+from fertools.training.jobs.train import train
 
 
 def prepare(folder: Path, people: int, frames: int) -> None:

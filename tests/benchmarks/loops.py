@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fertools.training.data import Faces
-from fertools.training.engine.feed import Order
+from fertools.training.data.batch_loader import Order
+from fertools.training.data.faces import Faces
 from fertools.training.systems.base import Draws, System
 
 Turn = tuple[Order, Draws]

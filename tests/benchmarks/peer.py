@@ -24,10 +24,10 @@ from torch import Tensor
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces import boxes as boxwork
-from fertools.faces.align import similarity
-from fertools.faces.tracks import overlaps
-from tests.faces import oracle
+from fertools.faces.alignment import similarity
+from fertools.faces.detection.mtcnn import boxes as boxwork
+from fertools.faces.tracking import overlaps
+from tests.faces.detection.mtcnn import oracle
 
 SIDE_PX = 256
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fertools.faces.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import Detector
 from tests.benchmarks.bench_points import errors, read_pts
 from tests.benchmarks.bench_recall import Faces, Tally
 from tests.conftest import write_clip

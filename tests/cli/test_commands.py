@@ -10,7 +10,7 @@ from PIL import Image
 
 from fertools.cli.main import COMMANDS
 from tests.cli.conftest import Run, make_workspace
-from tests.ingest.stores import make_dataset
+from tests.transfer.stores import make_dataset
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -70,7 +70,7 @@ def test_doctor_finds_what_is_needed(fertools: Run) -> None:
 def test_ingest_says_if_it_is_slow_here(
     fertools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: bool
 ) -> None:
-    monkeypatch.setattr("fertools.faces.compiled.library.library", lambda: None)
+    monkeypatch.setattr("fertools.faces.detection.mtcnn.native.library.library", lambda: None)
     monkeypatch.setattr("fertools.core.device.choose_device", lambda _: "cpu")
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     ended = fertools("ingest", str(tmp_path / "a.png"), *options)

@@ -13,7 +13,7 @@ import pytest
 from fertools.core.workspace import Workspace
 from fertools.manifests.schema import VERSION_KEY
 from tests.cli.conftest import Run, make_workspace
-from tests.ingest.stores import make_dataset
+from tests.transfer.stores import make_dataset
 
 
 def _one_sentence(text: str) -> bool:
@@ -242,7 +242,7 @@ def test_an_invalid_manifest_is_exit_4(fertools: Run, tmp_path: Path) -> None:
 
 def test_a_bug_of_ours_is_exit_1_and_says_so(fertools: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     make_workspace(tmp_path)
-    monkeypatch.setattr("fertools.manifests.statistics.count_labels", lambda workspace: 1 / 0)
+    monkeypatch.setattr("fertools.manifests.summary.count_labels", lambda workspace: 1 / 0)
     ended = fertools("show")
     assert ended.code == 1
     assert "bug in fertools" in ended.err

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fertools.training.predictions import write_predictions
+from fertools.training.evaluation.predictions import write_predictions
 from tests.cli.conftest import Run
-from tests.training.assessment.made import train_both
+from tests.training.evaluation.made import train_both
 from tests.training.guesses import invent
 
 

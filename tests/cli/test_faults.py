@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
-from fertools.ingest.plan import make_plan
+from fertools.ingestion.plan import make_plan
 from fertools.manifests import store
 from tests.cli.conftest import Ended, Run
 from tests.conftest import write_clip
@@ -158,7 +158,7 @@ def test_a_file_that_the_system_refuses(
             raise OSError(number, os.strerror(number))
         return hash_file(path)
 
-    monkeypatch.setattr("fertools.ingest.plan.hash_file", refuse)
+    monkeypatch.setattr("fertools.ingestion.plan.hash_file", refuse)
     _check(_ingest(fertools), tmp_path, "locked.png", "failed", reason)
 
 
@@ -203,7 +203,7 @@ def test_a_folder_that_vanishes_during_the_run(
         return planned
 
     with monkeypatch.context() as patch:
-        patch.setattr("fertools.ingest.run.make_plan", and_gone)
+        patch.setattr("fertools.ingestion.ingest.make_plan", and_gone)
         ended = _ingest(fertools)
     _check(ended, tmp_path, f"disk/{name}", "failed", "cannot read it: No such file or directory")
     shutil.copytree(kept, folder)

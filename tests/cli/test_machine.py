@@ -82,7 +82,7 @@ def test_a_removed_working_directory(workspace: Workspace, tmp_path: Path) -> No
     [
         ("fertools.cli.main", "validate", "limit of open files"),
         ("fertools.cli.validate, fertools.manifests.validation", "validate", "limit of open files"),
-        ("fertools.cli.train, fertools.training.choice", "train stargan --explain", "open files"),
+        ("fertools.cli.train, fertools.training.runs.configuration", "train stargan --explain", "open files"),
     ],
 )
 def test_a_limit_of_open_files(workspace: Workspace, imported: str, command: str, words: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fertools.training.experiments.run import run_experiment
-from fertools.training.predictions import write_predictions
+from fertools.training.evaluation.predictions import write_predictions
+from fertools.training.experiments.execution import run_experiment
 from tests.cli.conftest import Run
 from tests.training.blobs import write_blobs
 from tests.training.experiments.protocols import Guesser, write_experiment

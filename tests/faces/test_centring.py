@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertools.core.errors import InputError
-from fertools.faces.align import similarity, warp
+from fertools.faces.alignment import similarity, warp
 from fertools.faces.centring import Centre, centre_square, covered_square, square_matrix
 from fertools.faces.templates import template
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fertools.faces.align import align
-from fertools.faces.cascade import Detector
+from fertools.faces.alignment import align
+from fertools.faces.detection.mtcnn.cascade import Detector
 from fertools.faces.quality import HEAD, MEASURES, STANDARDS, Quality, Standard, head_pose, judge, measure
 from fertools.faces.templates import template
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fertools.faces import smoothing
-from fertools.faces.cascade import Detector
-from fertools.faces.compiled.library import library
+from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.native.library import library
 from fertools.faces.smoothing import smooth
 from fertools.samples.moments import draw_clip
 from fertools.sources.videos import FrameReader

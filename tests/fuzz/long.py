@@ -22,9 +22,9 @@ from tests.fuzz.campaign import Case, run_cases
 from tests.fuzz.readers import READERS, Reader
 
 _HEAVY = (
-    "fertools.training.run",
-    "fertools.training.generating",
-    "fertools.ingest.run",
+    "fertools.training.jobs.train",
+    "fertools.training.jobs.generate",
+    "fertools.ingestion.ingest",
     "fertools.annotations.exchange",
 )
 """Modules that are imported once, before the processes part, since that takes longer than many cases."""

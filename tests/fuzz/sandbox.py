@@ -23,10 +23,10 @@ from PIL import Image
 from fertools.annotations.formats.table import AXES
 from fertools.annotations.log import RatingLog
 from fertools.cli.main import main
-from fertools.core import knowledge
+from fertools.core import package_data
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.faces.weights import load_weights, save_weights
+from fertools.faces.detection.mtcnn.weights import load_weights, save_weights
 from fertools.manifests import store
 from fertools.sources.points import POINT_COLUMNS
 from tests.annotations.acts import event, piece
@@ -221,10 +221,10 @@ def _beside(folder: Path, frames: list[np.typing.NDArray[np.uint8]]) -> None:
 def _write_texts(root: Path) -> None:
     for name in ("annotations/lexicon", "annotations/circumplex", "training/stargan", "training/weights"):
         (root / name).parent.mkdir(exist_ok=True)
-        shutil.copy(knowledge.shipped_folder("training").parent / f"{name}.toml", root / f"{name}.toml")
+        shutil.copy(package_data.shipped_folder("training").parent / f"{name}.toml", root / f"{name}.toml")
     experiments = root / "training" / "experiments"
     experiments.mkdir()
-    shipped = sorted((knowledge.shipped_folder("training") / "experiments").glob("*.toml"))
+    shipped = sorted((package_data.shipped_folder("training") / "experiments").glob("*.toml"))
     shutil.copy(shipped[0], experiments / shipped[0].name)
     faces = store.read_faces(Workspace.at(root), ("face_id", "emotion", "valence", "arousal")).to_pylist()
     lines = [

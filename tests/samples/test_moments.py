@@ -10,8 +10,8 @@ from skimage.feature import hog
 from sklearn.svm import LinearSVC
 
 from fertools.core.vocabulary import EMOTIONS
-from fertools.faces.align import align
-from fertools.faces.cascade import Detector
+from fertools.faces.alignment import align
+from fertools.faces.detection.mtcnn.cascade import Detector
 from fertools.samples.expression import ACTION_NAMES, PROTOTYPES
 from fertools.samples.identity import draw_person
 from fertools.samples.moments import MODALITIES, Moment, draw_clip

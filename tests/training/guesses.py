@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from fertools.core.vocabulary import EMOTIONS
-from fertools.training.predictions import Predictions, join_predictions, make_predictions
+from fertools.training.evaluation.predictions import Predictions, join_predictions, make_predictions
 
 
 def invent(

@@ -11,12 +11,13 @@ import torch
 
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
-from fertools.training.data import select_faces
-from fertools.training.engine.pool import ImagePool
-from fertools.training.engine.team import Team
-from fertools.training.systems.base import Batch, Cast, Draws, Labels, Step, full_precision
-from fertools.training.systems.stargan_recipe import StarganRecipe
-from tests.training.test_loop import Watched, make_loop
+from fertools.training.data.batch import Batch, Labels
+from fertools.training.data.faces import select_faces
+from fertools.training.engine.process_group import Team
+from fertools.training.networks.image_pool import ImagePool
+from fertools.training.systems.base import Cast, Draws, Step, full_precision
+from fertools.training.systems.stargan.recipe import StarganRecipe
+from tests.training.engine.test_loop import Watched, make_loop
 
 
 class Remembering(Watched):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core.workspace import Workspace
-from fertools.training.resolve import resolve_recipe
-from fertools.training.run import TrainResult, train
-from fertools.training.systems.stargan_recipe import StarganRecipe
+from fertools.training.jobs.train import TrainResult, train
+from fertools.training.recipes.resolve import resolve_recipe
+from fertools.training.systems.stargan.recipe import StarganRecipe
 
 TINY = ("image_size=16", "discriminator_layers=2", "conv_dim=2")
 """Laid over the preset `smoke`."""

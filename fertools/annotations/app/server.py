@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import uvicorn
 
 from fertools.annotations.app.codes import Codes
-from fertools.annotations.app.desk import Desk, Settings
+from fertools.annotations.app.service import Desk, Settings
 from fertools.annotations.app.site import make_site
 from fertools.core.errors import InputError, Interrupted
 from fertools.core.locking import exclusive

@@ -25,9 +25,9 @@ from starlette.staticfiles import StaticFiles
 
 from fertools.annotations.agreement import measure_agreement
 from fertools.annotations.app.codes import Codes, Refusal
-from fertools.annotations.app.desk import Desk
 from fertools.annotations.app.guard import Guard
 from fertools.annotations.app.history import read_history
+from fertools.annotations.app.service import Desk
 from fertools.annotations.app.videos import COVERED, Videos
 from fertools.annotations.events import check_rater
 from fertools.annotations.identical import identical_run

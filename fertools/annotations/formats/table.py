@@ -48,7 +48,7 @@ class LabelTable:
 
 
 class Sources(Protocol):
-    """Which videos and pictures there are: `fertools.annotations.keys.SourceFinder`."""
+    """Which videos and pictures there are: `fertools.annotations.row_matching.SourceFinder`."""
 
     def path_of(self, name: str) -> str | None:
         """Return the path of the source called `name`, None if there is none or several are."""

@@ -20,20 +20,20 @@ from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.explain import reading
 from fertools.core.progress import Reporter
 from fertools.core.sealed import check_whole
-from fertools.training.engine.average import MovingAverage
+from fertools.training.data.batch_loader import Feed
 from fertools.training.engine.checkpoint import ANEW, best_path, checkpoint_path, load_newest
 from fertools.training.engine.display import Display
+from fertools.training.engine.ema import MovingAverage
 from fertools.training.engine.faults import faults_told, repeatable
-from fertools.training.engine.feed import Feed
 from fertools.training.engine.journal import Journal
 from fertools.training.engine.optimisers import build_optimiser
-from fertools.training.engine.pace import Pace
 from fertools.training.engine.precision import Precision, usable
-from fertools.training.engine.schedules import rate_factor
-from fertools.training.engine.state import Best, Places, RunState
+from fertools.training.engine.process_group import Team
+from fertools.training.engine.run_state import Best, Places, RunState
 from fertools.training.engine.stopping import StopRequest
-from fertools.training.engine.team import Team
-from fertools.training.recipe import Course, EngineRecipe, read_precisions
+from fertools.training.engine.throughput import Pace
+from fertools.training.recipes.recipe import Course, EngineRecipe, read_precisions
+from fertools.training.recipes.schedules import rate_factor
 from fertools.training.systems.base import Step, System
 
 Measures = dict[str, float]

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from fertools.core import knowledge
+from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
 from fertools.core.toml import shown, table_in
-from fertools.training.recipe import nearest
-from fertools.training.scoring import MEASURES
+from fertools.training.evaluation.prediction_metrics import MEASURES
+from fertools.training.recipes.recipe import nearest
 
 Protocol = Literal["k-fold", "leave-one-subject-out", "hold-out"]
 Over = Literal["fold", "once"]
@@ -112,7 +112,7 @@ class Experiment:
 
 def list_experiments(workspace: Path | None = None) -> dict[str, str]:
     """Return the titles of all experiments, shipped and the workspace's own, by name."""
-    folders = [knowledge.shipped_folder("training"), *([workspace / "training"] if workspace else [])]
+    folders = [package_data.shipped_folder("training"), *([workspace / "training"] if workspace else [])]
     names = sorted({path.stem for folder in folders for path in (folder / "experiments").glob("*.toml")})
     return {name: read_experiment(name, workspace).title for name in names}
 
@@ -124,7 +124,7 @@ def read_experiment(name: str, workspace: Path | None = None) -> Experiment:
         InputError: there is no such file.
         RecipeError: an unknown key, step or measure, steps that need each other, or nothing that is tested.
     """
-    folders = [*([workspace / "training"] if workspace else []), knowledge.shipped_folder("training")]
+    folders = [*([workspace / "training"] if workspace else []), package_data.shipped_folder("training")]
     paths = [folder / "experiments" / f"{name}.toml" for folder in folders]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
@@ -132,7 +132,7 @@ def read_experiment(name: str, workspace: Path | None = None) -> Experiment:
         raise InputError(f"there is no experiment '{name}'{nearest(name, known)}; there are {', '.join(known)}")
     if not _NAME.fullmatch(name):
         raise RecipeError(f"{path} cannot name an experiment; use small letters, digits and '-'")
-    return _read(name, knowledge.read_toml(path), str(path))
+    return _read(name, package_data.read_toml(path), str(path))
 
 
 def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:

@@ -16,7 +16,7 @@ from fertools.core.sealed import check_whole, is_sealed
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.networks.plain import AlexNet, Vgg19
 from fertools.training.networks.resnet import ResNet
-from fertools.training.recipe import nearest
+from fertools.training.recipes.recipe import nearest
 
 _STATE_KEYS = ("state_dict", "model")
 """Where training programs put a network's weights beside other things."""

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fertools.training.networks.inception import Convolution, Shape, conv
-from fertools.training.networks.readers import take_weights
+from fertools.training.networks.pretrained import take_weights
 
 SIZE_PX = 160
 _Branch = tuple[Shape, ...]

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fertools.training.networks.readers import take_weights
+from fertools.training.networks.pretrained import take_weights
 
 SIZE_PX = 299
 _LATER_OUTPUTS = 1000

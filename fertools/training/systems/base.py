@@ -18,7 +18,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from fertools.training.engine.optimisers import OptimiserPlan
+from fertools.training.data.batch import Batch, Labels
+from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 Draws = dict[str, Tensor]
 """The random numbers of one batch by name, each with a row per face."""
@@ -30,34 +31,6 @@ def full_precision(part: str) -> AbstractContextManager[object]:
     """Return a context that changes nothing: every part runs in the precision of its weights."""
     del part
     return contextlib.nullcontext()
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What is known of some faces.
-
-    Attributes:
-        emotions: N, int64 position among the recipe's classes; -1 where unknown.
-        valence_arousal: Nx2 float32 in [-1, 1]; NaN where unknown.
-        weights: N float32, how much each face counts in a loss; the mean over the training faces is 1.
-        shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
-    """
-
-    emotions: Tensor
-    valence_arousal: Tensor
-    weights: Tensor
-    shares: Tensor
-
-
-@dataclass(frozen=True)
-class Batch(Labels):
-    """Some faces with their labels, on one device.
-
-    Attributes:
-        images: Nx3xHxW float32 in [-1, 1], RGB.
-    """
-
-    images: Tensor
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext
 from starlette.testclient import TestClient
 
-from fertools.annotations.app.desk import Desk, Settings
+from fertools.annotations.app.service import Desk, Settings
 from fertools.annotations.app.site import LOG_HEADER, make_site
 from fertools.annotations.queue import Plan
 from fertools.core.workspace import Workspace

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from fertools.annotations.answers import answers
+from fertools.annotations.current import answers
 from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
 

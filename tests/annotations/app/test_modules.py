@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from fertools.annotations.app.site import STATIC
 from fertools.annotations.events import Event
-from fertools.annotations.fold import TASKS, fold
 from fertools.annotations.log import RatingLog
+from fertools.annotations.replay import TASKS, fold
 from fertools.annotations.traces import fold_traces
 from fertools.core.workspace import Workspace
 from tests.annotations.acts import event, piece

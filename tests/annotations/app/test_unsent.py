@@ -214,7 +214,7 @@ def test_a_clock_that_was_set_back_does_not_make_the_older_answer_win(
     wait_until_saved(page)
     real = time.time
     monkeypatch.setattr("fertools.annotations.log.time.time", lambda: real() - 3600)
-    monkeypatch.setattr("fertools.annotations.app.desk.time.time", lambda: real() - 3600)
+    monkeypatch.setattr("fertools.annotations.app.service.time.time", lambda: real() - 3600)
     click(page, -0.2, 0)
     wait_until_saved(page)
     assert _valences(unlabelled) == [-0.2]

@@ -13,7 +13,8 @@ from fertools.core.progress import Reporter
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.training.predictions import PREDICTIONS_NAME, make_predictions, write_predictions
+from fertools.training.evaluation.predictions import make_predictions, write_predictions
+from fertools.training.runs.folder import PREDICTIONS_NAME
 
 TWO_STEPS = """
 title = "Two methods"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fertools.core import knowledge
+from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
 from fertools.training.experiments.plan import list_experiments, read_experiment
-from fertools.training.resolve import describe_presets, resolve_recipe
-from fertools.training.systems import SYSTEMS
+from fertools.training.recipes.resolve import describe_presets, resolve_recipe
+from fertools.training.systems.registry import SYSTEMS
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment
 
-SHIPPED = sorted(path.stem for path in (knowledge.shipped_folder("training") / "experiments").glob("*.toml"))
+SHIPPED = sorted(path.stem for path in (package_data.shipped_folder("training") / "experiments").glob("*.toml"))
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

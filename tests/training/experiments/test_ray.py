@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fertools.core.errors import InputError, ItemsFailed
-from fertools.training.experiments.run import run_experiment
+from fertools.training.experiments.execution import run_experiment
 from tests.training.blobs import write_blobs
 from tests.training.experiments.protocols import Guesser, write_experiment
 

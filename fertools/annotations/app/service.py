@@ -1,0 +1,375 @@
+"""What the server knows while it runs: the catalogue, the log, and how far each rater is.
+
+The log on the disk is the truth. What is held here (queues, and which places of them are answered) is computed from it
+and can be thrown away at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fertools.annotations.app.writer import Writer
+from fertools.annotations.calibration_set import Reference, choose_calibration, read_calibration
+from fertools.annotations.catalogue import Catalogue
+from fertools.annotations.circumplex import load_points
+from fertools.annotations.current import answers_about_faces
+from fertools.annotations.events import ACTS, PARTS, Event, Known, check_rater, parse_event
+from fertools.annotations.log import Batch, Logged, RatingLog, Receipt
+from fertools.annotations.queue import CALIBRATION, MAIN, Plan, Queue, is_hidden, make_queue
+from fertools.annotations.replay import PASSES, TASKS, fold
+from fertools.annotations.suggestions import (
+    PRIOR,
+    USUAL_RADIUS,
+    Premarks,
+    prior_points,
+    read_premarks,
+)
+from fertools.core.errors import InputError
+from fertools.core.hashing import fingerprint
+from fertools.core.vocabulary import EMOTIONS, load_lexicon
+from fertools.core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the rating page asks, and of whom.
+
+    Attributes:
+        tasks: of `va` and `emotion`, what is asked of a face.
+        plan: seed and shares of the queues.
+        raters: the only ones let in; empty lets anyone in.
+        premarks: what is drawn as a ghost beside the question: `prior`, a table of predictions, or nothing.
+        calibration: a table of faces with known ratings that come first; None draws `plan.calibration` of those that
+            have a rating in the manifest.
+        warnings: whether the page says that a value is far from where its expression usually lies. None says so only
+            where raters name the expression: elsewhere the warning would tell them the face's label.
+        agreement: whether raters see how far they agree.
+    """
+
+    tasks: tuple[str, ...] = TASKS
+    plan: Plan = field(default_factory=Plan)
+    raters: tuple[str, ...] = ()
+    premarks: Path | Literal["prior"] | None = None
+    calibration: Path | None = None
+    warnings: bool | None = None
+    agreement: bool = True
+
+    @property
+    def warns(self) -> bool:
+        """Whether far values are warned of."""
+        return "emotion" in self.tasks if self.warnings is None else self.warnings
+
+
+@dataclass
+class _Progress:
+    """One rater's queue and how far they are.
+
+    Attributes:
+        queue: the faces in order.
+        place: (parts, faces) int64, where in the queue each face is; -1 where it is not.
+        done: (n,) bool, which places are answered.
+    """
+
+    queue: Queue
+    place: npt.NDArray[np.int64]
+    done: npt.NDArray[np.bool_]
+
+
+class Desk:
+    """Answers the page's questions; use it in one thread.
+
+    Args:
+        workspace: whose faces.
+        settings: what is asked.
+
+    Raises:
+        InputError: there is no manifest, no face in it was kept, or the pre-marks or the calibration cannot be read.
+    """
+
+    def __init__(self, workspace: Workspace, settings: Settings) -> None:
+        self.workspace, self.settings = workspace, settings
+        for rater in settings.raters:
+            check_rater(rater)
+        self.catalogue = Catalogue(workspace)
+        self.points = load_points(workspace.root)
+        labels = load_lexicon(workspace.root).labels
+        self.emotions = (*EMOTIONS, *(label for label in labels if label not in EMOTIONS))
+        self.prior = prior_points(self.catalogue, self.points)
+        self.premarks = _make_premarks(settings.premarks, self.catalogue, self.prior)
+        self._references = (
+            choose_calibration(self.catalogue, settings.plan, settings.tasks)
+            if settings.calibration is None
+            else read_calibration(settings.calibration, self.catalogue, settings.tasks, self.emotions)
+        )
+        self.calibration = list(self._references)
+        self._hidden = is_hidden(self.catalogue.keys, settings.plan)
+        self._known = Known(self.catalogue.row_of, self.catalogue.videos, frozenset(self.emotions))
+        self.writer = Writer(workspace.ratings_log)
+        self.log = RatingLog(workspace.ratings_log)
+        self.log.complete()
+        self._progress: dict[str, _Progress] = {}
+        self._raters = list(dict.fromkeys([*settings.raters, *self.log.raters()]))
+        self._joined = set(self.log.raters())
+        self._record_plan()
+
+    def close(self) -> None:
+        """Write what waits and close the log."""
+        self.writer.close()
+        self.log.close()
+
+    def _record_plan(self) -> None:
+        """Write down the settings, unless the last ones in the log are the same."""
+        calibration = [self.catalogue.face_ids[row] for row in self.calibration]
+        body: dict[str, Any] = {
+            **asdict(self.settings.plan),
+            "calibration": calibration,
+            "tasks": list(self.settings.tasks),
+            "raters": list(self.settings.raters),
+            "premarks": self.premarks.origin if self.premarks else None,
+            "warnings": self.settings.warns,
+            "agreement": self.settings.agreement,
+        }
+        last = [logged.event.body for logged in self.log.events(rater="", kinds=("plan",))][-1:]
+        if [fingerprint(dict(one)) for one in last] != [fingerprint(body)]:
+            event = Event(uuid.uuid4().hex, "plan", "", int(time.time() * 1000), body)
+            self.writer.submit(Batch("", [event])).result()
+
+    @property
+    def raters(self) -> list[str]:
+        """All raters who have come, or are let in."""
+        return list(self._raters)
+
+    def has_come(self, rater: str) -> bool:
+        """Return whether a rater of that name has come before, or is among those let in."""
+        return rater in self._raters
+
+    async def join(self, name: object) -> str:
+        """Let a rater in, for the first time or again, and return the name.
+
+        Raises:
+            InputError: the name cannot be one, or is not among those let in.
+        """
+        rater = check_rater(name)
+        if self.settings.raters and rater not in self.settings.raters:
+            raise InputError(f"'{rater}' is not among the raters here; they are {', '.join(self.settings.raters)}")
+        if rater not in self._joined:
+            event = Event(uuid.uuid4().hex, "join", "", int(time.time() * 1000), {})
+            await asyncio.wrap_future(self.writer.submit(Batch(rater, [event])))
+            self._joined.add(rater)
+            if rater not in self._raters:
+                self._raters.append(rater)
+                if self.settings.plan.overlap < 1:
+                    # The newcomer takes a share of everyone's.
+                    self._progress.clear()
+        return rater
+
+    def rater(self, name: object) -> str:
+        """Return the name of a rater who has come.
+
+        Raises:
+            InputError: nobody of that name has.
+        """
+        if not isinstance(name, str) or name not in self._joined:
+            raise InputError(f"there is no rater '{name}'; enter the name on the page first")
+        return name
+
+    async def record(self, rater: str, raw_events: Sequence[object]) -> tuple[Receipt, dict[str, str]]:
+        """Put events on the disk, and return the receipt and what was refused, each with its reason.
+
+        One wrong event does not hold up the others.
+
+        Raises:
+            StorageError: the disk is full or cannot be written; nothing was added.
+        """
+        events, refused = [], {}
+        for number, raw in enumerate(raw_events):
+            try:
+                events.append(parse_event(raw, self._known))
+            except InputError as error:
+                event_id = raw.get("id") if isinstance(raw, dict) else None
+                refused[event_id if isinstance(event_id, str) else f"event {number} of the batch"] = str(error)
+        receipt = await asyncio.wrap_future(self.writer.submit(Batch(rater, events)))
+        self._refresh(rater, receipt.added)
+        return receipt, refused | receipt.refused
+
+    def _refresh(self, rater: str, events: Sequence[Event]) -> None:
+        """Work out anew which of the items that the events are about are answered."""
+        progress = self._progress.get(rater)
+        if progress is None:
+            return
+        items: set[str] = set()
+        for event in events:
+            if event.kind in ACTS:
+                items.update(event.items)
+            elif event.kind in ("undo", "redo"):
+                items.update(self.items_of(rater, str(event.body["target"])))
+        for item in items:
+            kind, _, name = item.partition(":")
+            if kind == "face":
+                part, _, face_id = name.partition(":")
+                place = progress.place[PARTS.index(part), self.catalogue.row_of[face_id]]
+                if place >= 0:
+                    progress.done[place] = fold(self.acts(rater, item)[0]).is_done(self.settings.tasks)
+
+    def items_of(self, rater: str, event_id: str) -> list[str]:
+        """Return what an act of a rater is about."""
+        rows = self.log.connection.execute(
+            "SELECT item FROM events JOIN about USING (number, rater) WHERE event_id = ? AND rater = ?",
+            (event_id, rater),
+        )
+        return [item for (item,) in rows]
+
+    def acts(self, rater: str, item: str) -> tuple[list[Event], list[Logged]]:
+        """Return a rater's acts on an item that count, and all acts on it, each in order."""
+        every = list(self.log.events(rater=rater, item=item, kinds=tuple(ACTS)))
+        undone = self.log.undone_of(rater, [logged.event.id for logged in every])
+        return [logged.event for logged in every if logged.event.id not in undone], every
+
+    def progress(self, rater: str) -> _Progress:
+        """Return a rater's queue and how far they are, computed when first asked for."""
+        if rater not in self._progress:
+            keys, plan = self.catalogue.keys, self.settings.plan
+            queue = make_queue(keys, plan, self.calibration, self._raters, rater)
+            place = np.full((len(PARTS), len(self.catalogue)), -1, np.int64)
+            place[queue.parts, queue.rows] = np.arange(len(queue))
+            progress = _Progress(queue, place, np.zeros(len(queue), bool))
+            self._mark_done(rater, progress)
+            self._progress[rater] = progress
+        return self._progress[rater]
+
+    def _mark_done(self, rater: str, progress: _Progress) -> None:
+        if next(self.log.events(rater=rater, kinds=tuple(ACTS)), None) is None:
+            return  # a newcomer's first page need not wait for a fold over nothing
+        table = answers_about_faces(self.log, self.log.undone(rater), rater=rater)
+        done = np.array([bool(PASSES.intersection(flags)) for flags in table["flags"].to_pylist()], bool)
+        given = {"va": table["valence"].is_valid(), "emotion": table["emotion"].is_valid()}
+        done |= np.logical_and.reduce([given[task].to_numpy() for task in self.settings.tasks])
+        answered = table.select(["part", "face_id"]).filter(pa.array(done))
+        for part, face_id in zip(*(column.to_pylist() for column in answered.columns), strict=True):
+            row = self.catalogue.row_of.get(face_id)
+            if row is not None and (place := progress.place[PARTS.index(part), row]) >= 0:
+                progress.done[place] = True
+
+    def next_place(self, rater: str, after: int) -> int | None:
+        """Return the first place after `after` that is not answered, going round to the start; None if all are."""
+        done = self.progress(rater).done
+        for begin, end in ((after + 1, len(done)), (0, min(after + 1, len(done)))):
+            if begin < end and not done[begin:end].all():
+                return begin + int(np.argmin(done[begin:end]))
+        return None
+
+    def items(self, rater: str, places: range) -> list[dict[str, Any]]:
+        """Return what the page needs to know of some places of the queue, those that there are."""
+        queue = self.progress(rater).queue
+        inside = range(max(0, places.start), min(places.stop, len(queue)))
+        return [self._item(rater, int(queue.rows[place]), int(queue.parts[place]), place) for place in inside]
+
+    def item(self, rater: str, face_id: object, part: object) -> dict[str, Any]:
+        """Return the same of one face, which need not be in the rater's queue; its `place` is then null.
+
+        Raises:
+            InputError: there is no such face to rate, or no such part.
+        """
+        if not isinstance(face_id, str) or face_id not in self.catalogue.row_of:
+            raise InputError(f"there is no face '{face_id}' to rate in this workspace")
+        if part not in PARTS:
+            raise InputError(f"there is no part '{part}'; parts are {', '.join(PARTS)}")
+        row, number = self.catalogue.row_of[face_id], PARTS.index(str(part))
+        place = int(self.progress(rater).place[number, row])
+        return self._item(rater, row, number, place if place >= 0 else None)
+
+    def _item(self, rater: str, row: int, number: int, place: int | None) -> dict[str, Any]:
+        face_id, part = self.catalogue.face_ids[row], PARTS[number]
+        counting, every = self.acts(rater, f"face:{part}:{face_id}")
+        ids = {event.id for event in counting}
+        return {
+            "place": place,
+            "part": part,
+            "face": face_id,
+            "source": self.catalogue.value("source_id", row),
+            "frame": self.catalogue.value("frame_index", row),
+            "premark": self._premark(row) if number == MAIN else None,
+            "hidden": bool(self._hidden[row]),
+            "usual": self._usual(row),
+            "done": fold(counting).is_done(self.settings.tasks),
+            "acts": [
+                {"id": one.event.id, "kind": one.event.kind, "active": one.event.id in ids, **one.event.body}
+                for one in every
+            ],
+        }
+
+    def _premark(self, row: int) -> dict[str, Any] | None:
+        if self.premarks is None or np.isnan(self.premarks.points[row]).any():
+            return None
+        valence, arousal = self.premarks.points[row].tolist()
+        return {"valence": valence, "arousal": arousal, "origin": self.premarks.origin}
+
+    def _usual(self, row: int) -> str | None:
+        """Return the expression that a rating is compared with, where asking for it does not give it away."""
+        if not self.settings.warns or "emotion" in self.settings.tasks:
+            return None  # the page goes by what the rater names, if by anything
+        emotion = self.catalogue.value("emotion", row)
+        return emotion if emotion in self.points else None
+
+    def reference(self, face_id: object) -> Reference:
+        """Return the known rating that a calibration face's answer is compared with.
+
+        Raises:
+            InputError: the face is not of the calibration set.
+        """
+        row = self.catalogue.row_of.get(str(face_id))
+        if row is None or row not in self._references:
+            raise InputError(f"'{face_id}' is no face of the calibration set")
+        return self._references[row]
+
+    def counts(self, rater: str) -> dict[str, int | str]:
+        """Return how many places of a rater's queue there are, and are answered, in all and in the calibration.
+
+        With them go the `catalogue` that they are about, and whether the manifest is still that one (`current`).
+        """
+        progress = self.progress(rater)
+        first = progress.queue.parts == CALIBRATION
+        return {
+            "total": len(progress.queue),
+            "done": int(progress.done.sum()),
+            "calibration": int(first.sum()),
+            "calibration_done": int(progress.done[first].sum()),
+            "catalogue": self.catalogue.fingerprint,
+            "current": self.catalogue.is_current(),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page needs to know before any face."""
+        return {
+            "log": self.log.identity,
+            "tasks": list(self.settings.tasks),
+            "emotions": list(self.emotions),
+            "points": {
+                label: {"valence": point.valence, "arousal": point.arousal, "source": point.source}
+                for label, point in self.points.items()
+            },
+            "usual_radius": USUAL_RADIUS if self.settings.warns else None,
+            "agreement": self.settings.agreement,
+            "premarks": None if self.premarks is None else self.premarks.origin,
+            "prior": PRIOR,
+            "catalogue": self.catalogue.fingerprint,
+            "faces": len(self.catalogue),
+            "videos": len(self.catalogue.videos),
+            "now_ms": self.log.clock_ms(),
+        }
+
+
+def _make_premarks(wanted: Path | str | None, catalogue: Catalogue, prior: npt.NDArray[np.float64]) -> Premarks | None:
+    if wanted is None:
+        return None
+    return Premarks(prior, PRIOR) if wanted == PRIOR else read_premarks(Path(wanted), catalogue)

@@ -1,0 +1,55 @@
+"""The smallest face to look for, as a person states it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fertools.core.errors import InputError
+from fertools.faces.detection.mtcnn.proposals import WINDOW_PX
+
+SMALLEST_FACE_PX = WINDOW_PX
+"""Faces smaller than P-Net's window would have to be enlarged, which shows it nothing that is in the picture."""
+
+
+@dataclass(frozen=True)
+class MinFace:
+    """The smallest face to look for, in pixels or as a share of the picture's short side.
+
+    Attributes:
+        px: pixels; None if a share is given.
+        share: share of the short side, above 0 and at most 1; None if pixels are given.
+    """
+
+    px: float | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str | float) -> MinFace:
+        """Read `20` or `10%`.
+
+        Raises:
+            InputError: it is neither, or out of range.
+
+        Example:
+            >>> MinFace.parse("10%").in_picture(1080, 1920)
+            108.0
+        """
+        words = str(text).strip()
+        try:
+            number = float(words.removesuffix("%"))
+        except ValueError:
+            number = float("nan")
+        if words.endswith("%") and 0 < number <= 100:
+            return cls(share=number / 100)
+        if not words.endswith("%") and SMALLEST_FACE_PX <= number < float("inf"):
+            return cls(px=number)
+        raise InputError(
+            f"the smallest face '{words}' is neither a number of pixels from {SMALLEST_FACE_PX} up, such as 20, "
+            f"nor a share of the picture's short side, such as 10%"
+        )
+
+    def in_picture(self, height: int, width: int) -> float:
+        """Return the pixels that it means in a picture of this size, never below `SMALLEST_FACE_PX`."""
+        if self.share is not None:
+            return max(float(SMALLEST_FACE_PX), self.share * min(height, width))
+        return float(SMALLEST_FACE_PX if self.px is None else self.px)

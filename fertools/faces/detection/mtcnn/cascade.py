@@ -1,0 +1,275 @@
+"""The MTCNN detector: three networks, each looking closer at what the one before let through.
+
+P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
+left at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
+same settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
+In the mode `fast` on a CPU the networks are machine code (see `engines`), P-Net is spared places where the level above
+is sure that there is no face (see `descent`), and O-Net windows that show it the same as another one does, a fifth of
+all. The faces are the same, and where another of a face's windows wins, its box and points lie near those of the
+reference (see `docs/benchmarks.md` for how near).
+
+Kept from the reference because the results depend on it: windows rounded down to whole pixels, crops truncated to
+whole pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box
+last. Not kept, because no result depends on it: batches of one picture size only, a float copy of every picture at
+full resolution, a loop over crops, suppression across pictures by shifting coordinates (which costs float32
+precision from the second picture on), box numbers held in 16 bits, and a crash when a box lies outside the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.device import device_type
+from fertools.core.errors import InputError
+from fertools.faces.detection.detections import Detections, Survey, nothing
+from fertools.faces.detection.min_face import MinFace
+from fertools.faces.detection.mtcnn import boxes as boxwork
+from fertools.faces.detection.mtcnn.candidates import Candidates, finished, suppress
+from fertools.faces.detection.mtcnn.engine import Engine, View
+from fertools.faces.detection.mtcnn.local_search import REACH
+from fertools.faces.detection.mtcnn.native.library import library
+from fertools.faces.detection.mtcnn.native_engine import CompiledEngine
+from fertools.faces.detection.mtcnn.proposals import Proposals, pyramid
+from fertools.faces.detection.mtcnn.weights import CascadeWeights, load_weights
+
+# Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: torch's tables take
+# 12 bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about
+# 640 x 360 up, and the last bits of torch's matrix products depend on how many rows they have, so alone is the only way
+# that the same picture gives the same numbers whatever it is given together with.
+_STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
+
+MODES = ("fast", "exact")
+
+_SAME_WINDOW = 0.9
+"""Intersection over union from which two windows of R-Net show O-Net the same, in the mode `fast`."""
+
+_DOUBTFUL = 0.1
+"""Least face probability of what `Survey.doubtful` holds."""
+
+
+class Detector:
+    """Finds faces and their five points.
+
+    Args:
+        min_face: smallest face to look for: pixels, a text such as `20` or `10%`, or a `MinFace`.
+        thresholds: least face probability after each of the three networks.
+        factor: from each scale of the pyramid to the next.
+        weights: see `load_weights`; or weights that are already loaded.
+        device: the name of a torch device.
+        mode: `fast` or `exact`, see above.
+
+    Raises:
+        InputError: a value is out of range, or the weights are not there.
+
+    Example:
+        >>> from skimage.data import astronaut
+        >>> found = Detector().detect([astronaut()])[0]
+        >>> len(found), found.boxes.round().tolist()
+        (1, [[181.0, 62.0, 268.0, 172.0]])
+    """
+
+    def __init__(
+        self,
+        min_face: str | float | MinFace = 20,
+        *,
+        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
+        factor: float = 0.709,
+        weights: str | Path | CascadeWeights = "auto",
+        device: str = "cpu",
+        mode: str = "fast",
+    ) -> None:
+        if mode not in MODES:
+            raise InputError(f"the detector's mode '{mode}' is unknown; choose one of {', '.join(MODES)}")
+        if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
+            raise InputError(f"the detector's thresholds are {thresholds}; give three numbers between 0 and 1")
+        if not 0.1 <= factor <= 0.95:
+            raise InputError(f"the pyramid's factor is {factor}; give a number from 0.1 to 0.95")
+        self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
+        self.thresholds = thresholds
+        self.factor = factor
+        self.mode = mode
+        self.device = device
+        self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
+        self._engine = self._choose_engine()
+
+    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Return the faces of each frame.
+
+        On a CPU the answer for a picture is the same to the bit whatever other pictures are in the call, and whether
+        or not other threads call at the same time.
+
+        Args:
+            frames: pictures (height, width, 3) uint8 RGB, of any sizes.
+
+        Raises:
+            InputError: a frame is of another kind.
+        """
+        return [survey.faces for survey in self.survey(frames)]
+
+    def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:
+        """Return the faces of each frame as `detect` does, and where there may be one that is not sure enough."""
+        _check(frames)
+        found: dict[int, Survey] = {}
+        for numbers in self._stacks([frame.shape[:2] for frame in frames]):
+            stack = [np.ascontiguousarray(frames[number]) for number in numbers]
+            found.update(zip(numbers, self._survey_stack(stack), strict=True))
+        return [found[number] for number in range(len(frames))]
+
+    def detect_near(
+        self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Detections]:
+        """Return the faces that `detect` finds near known places, without looking anywhere else.
+
+        All three networks see there what they see when the whole frame is searched, so the answers are the same, but
+        for faces that are led to from further off, or out-voted by something further off: some 2 in 100.
+
+        Args:
+            frames: (height, width, 3) uint8 RGB; it pays that successive ones are of one size.
+            boxes: for each of them (n, 4) float32, where faces are expected, to about a third of their side.
+
+        Raises:
+            InputError: a frame is of another kind.
+        """
+        _check(frames)
+        out: list[Detections] = []
+        for first, last in _runs(frames, boxes, self._engine.near_px):
+            out += self._detect_near(frames[first:last], boxes[first:last])
+        return out
+
+    def _detect_near(
+        self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Detections]:
+        owner = np.repeat(np.arange(len(boxes)), [len(some) for some in boxes])
+        squares = boxwork.square(np.concatenate(boxes).astype(np.float32))
+        pixels = boxwork.clip(squares, *frames[0].shape[:2])
+        inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
+        owner, squares = owner[inside], squares[inside]
+        if not len(owner):
+            return [nothing() for _ in frames]
+        view = self._engine.view_near(frames, owner, squares)
+        levels = self._engine.propose_near(view, owner, squares, self._scales(view), self.thresholds[0])
+        candidates = self._refine(view, _proposed(levels))
+        return _by_picture(*self._finish(view, candidates, self.thresholds[2]), len(frames))
+
+    def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
+        """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
+        budget = _STACK_PIXELS.get(device_type(self.device), _STACK_PIXELS["cpu"])
+        for size in dict.fromkeys(sizes):
+            numbers = [number for number, other in enumerate(sizes) if other == size]
+            count = max(1, budget // max(1, size[0] * size[1]))
+            for first in range(0, len(numbers), count):
+                yield numbers[first : first + count]
+
+    def _survey_stack(self, frames: list[NDArray[np.uint8]]) -> list[Survey]:
+        if 0 in frames[0].shape:
+            return [Survey(nothing(), nothing().boxes) for _ in frames]
+        view = self._engine.view(frames)
+        proposed = _proposed(self._engine.propose(view, self._scales(view), self.thresholds[0]))
+        candidates, landmarks = self._finish(view, self._refine(view, proposed), _DOUBTFUL)
+        surveys = []
+        for seen in _by_picture(candidates, landmarks, len(frames)):
+            sure = seen.scores > self.thresholds[2]
+            surveys.append(Survey(seen.take(sure), seen.boxes[~sure]))
+        return surveys
+
+    def _scales(self, view: View) -> list[float]:
+        min_face_px = self.min_face.in_picture(view.height, view.width)
+        return list(pyramid(view.height, view.width, min_face_px, self.factor))
+
+    def _refine(self, view: View, candidates: Candidates) -> Candidates:
+        """Second stage: R-Net judges each proposal and moves its box."""
+        candidates, windows = _seen(view, candidates)
+        scores, offsets = self._engine.refine(view, windows)
+        passed = scores > self.thresholds[1]
+        candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        kept = suppress(candidates, 0.7)
+        candidates, offsets = candidates.take(kept), offsets[passed][kept]
+        moved = boxwork.square(boxwork.regress(candidates.boxes, offsets))
+        candidates = Candidates(candidates.picture, moved, candidates.scores)
+        return candidates if self.mode == "exact" else candidates.take(suppress(candidates, _SAME_WINDOW))
+
+    def _finish(self, view: View, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
+        """Third stage: O-Net judges again, moves the box a last time and places the points."""
+        candidates, windows = _seen(view, candidates)
+        scores, offsets, points = self._engine.place(view, windows)
+        passed = scores > threshold
+        candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
+        candidates, landmarks = finished(candidates, offsets[passed], points[passed])
+        kept = suppress(candidates, 0.7, nested=True)
+        return candidates.take(kept), landmarks[kept]
+
+    def _choose_engine(self) -> Engine[Any, Any]:
+        compiled = library()
+        if self.mode == "fast" and device_type(self.device) == "cpu" and compiled:
+            return CompiledEngine(compiled, self.weights)
+        # Not at the top: the compiled networks do without the seconds and the memory that torch takes.
+        import torch
+
+        from fertools.faces.detection.mtcnn.torch_engine import TorchEngine
+
+        return TorchEngine(self.weights, torch.device(self.device))
+
+
+def _check(frames: Sequence[NDArray[np.uint8]]) -> None:
+    for number, frame in enumerate(frames):
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise InputError(
+                f"frame {number} is {frame.dtype} of shape {frame.shape}; "
+                f"give RGB pictures: uint8 of shape (height, width, 3)"
+            )
+
+
+def _runs(
+    frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]], budget_px: float
+) -> Iterator[tuple[int, int]]:
+    """Yield runs of frames to work on together: of one size, as many as their parts stay within a budget."""
+    first, held = 0, 0.0
+    for number, some in enumerate(boxes):
+        pixels = float((((1 + 2 * REACH) * (some[:, 2:] - some[:, :2]).max(axis=1)) ** 2).sum()) if len(some) else 0.0
+        is_other = frames[number].shape != frames[first].shape
+        if number > first and (is_other or held + pixels > budget_px):
+            yield first, number
+            first, held = number, 0.0
+        held += pixels
+    if first < len(boxes):
+        yield first, len(boxes)
+
+
+def _proposed(levels: Sequence[Proposals]) -> Candidates:
+    """Return what is left of P-Net's windows, suppressed within each level, then over all, and moved."""
+    parts: list[tuple[Candidates, NDArray[np.float32]]] = []
+    for level in levels:
+        windows = Candidates(level.picture, level.boxes, level.scores)
+        kept = suppress(windows, 0.5)
+        parts.append((windows.take(kept), level.offsets[kept]))
+    if not parts:
+        return Candidates(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    windows = Candidates.joined([part for part, _ in parts])
+    kept = suppress(windows, 0.7)
+    windows, offsets = windows.take(kept), np.concatenate([offsets for _, offsets in parts])[kept]
+    # Without the `+ 1` of the later regressions, as in the reference.
+    sides = np.tile(windows.boxes[:, 2:] - windows.boxes[:, :2], 2)
+    return Candidates(windows.picture, boxwork.square(windows.boxes + offsets * sides), windows.scores)
+
+
+def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: int) -> list[Detections]:
+    """Return the faces of each of `count` pictures, the surest first."""
+    out = []
+    for number in range(count):
+        here = np.flatnonzero(candidates.picture == number)
+        here = here[np.argsort(-candidates.scores[here], kind="stable")]
+        out.append(Detections(candidates.boxes[here], candidates.scores[here], landmarks[here]))
+    return out
+
+
+def _seen(view: View, candidates: Candidates) -> tuple[Candidates, NDArray[np.int64]]:
+    """Return the candidates that touch their picture, and where a network finds what it sees of each."""
+    pixels = boxwork.clip(candidates.boxes, view.height, view.width)
+    inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
+    candidates = candidates.take(inside)
+    return candidates, view.windows(candidates.picture, pixels[inside])

@@ -1,0 +1,253 @@
+"""What is compiled, called on arrays of NumPy.
+
+They run without Python's lock, but for short work, so threads that call them do not wait for one another, and give the
+same numbers to the last bit whatever they are called with beside.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.faces.detection.mtcnn.native.build import levels, library_path
+
+PICTURE = np.dtype([(name, np.int64) for name in ("pixels", "row_bytes", "width", "height")])
+"""Where a picture is in memory; see `Picture` in `areas.hpp`."""
+
+REGION = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            *("picture", "level_width", "level_height"),
+            *("first_row", "last_row", "first_column", "last_column"),
+        )
+    ]
+)
+"""Steps of P-Net on a level of the pyramid; see `Region` in `propose.cpp`."""
+
+FOUND = np.dtype(
+    [("region", np.int32), ("row", np.int32), ("column", np.int32), ("odds", np.float32), ("offsets", np.float32, 4)]
+)
+"""A step of P-Net that may show a face: its place, the log-odds and the offsets of the box."""
+
+R_ANSWERS, O_ANSWERS = 8, 16
+"""Numbers that a network gives for a window: two log-likelihoods, four offsets, and ten of points or two of nothing."""
+
+MISSING = (
+    "not compiled for this processor, so it finds faces at a half to a fifth of its pace; with a C++ compiler: "
+    "python -m fertools.faces.detection.mtcnn.native.build"
+)
+"""What a person is told where there is no library."""
+
+_ROOM = 4096
+_FEW = 200
+
+
+class Pictures:
+    """Pictures of one size that the networks look at.
+
+    Args:
+        frames: (height, width, 3) uint8, one at least.
+
+    Raises:
+        ValueError: they are of different sizes, or of another kind.
+
+    Attributes:
+        height: in pixels.
+        width: likewise.
+        places: `PICTURE` of each.
+    """
+
+    def __init__(self, frames: Sequence[NDArray[np.uint8]]) -> None:
+        self.height, self.width = map(int, frames[0].shape[:2])
+        if any(frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8 for frame in frames):
+            shapes = ", ".join(f"{frame.dtype} {frame.shape}" for frame in frames)
+            raise ValueError(f"pictures that are looked at together are uint8 RGB of one size, not {shapes}")
+        # Held, so that they are where `places` says.
+        self._frames = [_in_rows(frame) for frame in frames]
+        places = [(frame.ctypes.data, frame.strides[0], self.width, self.height) for frame in self._frames]
+        self.places = np.array(places, PICTURE)
+
+    def windows(self, picture: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return boxes as the networks take them, (n, 5): number of the picture, corner, width and height.
+
+        Args:
+            picture: (n,) which picture each box is of.
+            boxes: (n, 4) x1, y1, x2, y2, all pixels from (x1, y1) to (x2 - 1, y2 - 1), inside the picture.
+        """
+        return np.column_stack([picture, boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+
+
+@dataclass(frozen=True)
+class Library:
+    """The functions of one compiled file.
+
+    Every array that they get has the type and the shape that is said, and every place that they read is inside its
+    picture: what has not raises ValueError, before anything is read.
+
+    Attributes:
+        level: the instruction set that they are compiled for.
+        _loaded: called without Python's lock.
+        _locked: the same, called with it.
+    """
+
+    level: str
+    _loaded: ctypes.CDLL
+    _locked: ctypes.PyDLL
+
+    def pnet(
+        self, pictures: Pictures, regions: NDArray[np.void], weights: NDArray[np.float32], least: float
+    ) -> NDArray[np.void]:
+        """Return what P-Net finds.
+
+        Args:
+            pictures: what to look at.
+            regions: where, `REGION`.
+            weights: as `packing.pack_pnet` gives them.
+            least: log-odds from which a step is of interest.
+
+        Returns:
+            The steps of interest as `FOUND`, region by region in reading order.
+        """
+        room = _ROOM
+        while True:
+            found = np.empty(room, FOUND)
+            count = self._loaded.fertools_pnet(
+                *_sized(pictures.places, PICTURE),
+                *_sized(regions, REGION),
+                *_sized(weights, np.float32),
+                ctypes.c_float(least),
+                *_sized(found, FOUND),
+            )
+            if count < 0:
+                raise ValueError("a region is not inside its picture, or the weights are not those of P-Net")
+            if count <= room:
+                return found[:count]
+            room = count
+
+    def rnet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what R-Net says, (n, R_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
+        return self._look("fertools_rnet", R_ANSWERS, pictures, windows, weights)
+
+    def onet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what O-Net says, (n, O_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
+        return self._look("fertools_onet", O_ANSWERS, pictures, windows, weights)
+
+    def suppress(
+        self, boxes: NDArray[np.float32], groups: NDArray[np.int64], threshold: float, *, smaller: bool, extra: float
+    ) -> NDArray[np.bool_]:
+        """Return which boxes (n, 4) are kept, given group by group and the best first; see `boxes`."""
+        kept = np.empty(len(boxes), np.bool_)
+        # With few it takes longer to get Python's lock back than to do it.
+        loaded = self._locked if len(boxes) < _FEW else self._loaded
+        loaded.fertools_suppress(
+            *(_address(boxes, np.float32, len(boxes), 4), *_sized(groups, np.int64, len(boxes))),
+            *(ctypes.c_float(threshold), ctypes.c_int32(smaller), ctypes.c_float(extra)),
+            _address(kept, np.bool_, len(boxes)),
+        )
+        return kept
+
+    def warp(self, picture: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
+        """Return a crop (size_px, size_px, 3) of a picture; see `align.warp`.
+
+        Args:
+            picture: (height, width, 3), whose rows may lie apart.
+            matrix: (2, 3) similarity from pixels of the crop to pixels of the picture.
+            size_px: side of the crop.
+        """
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            raise ValueError(f"a picture is uint8 (height, width, 3), not {picture.dtype} {picture.shape}")
+        if not np.isfinite(matrix).all():
+            raise ValueError("a matrix has numbers that are not finite")
+        picture = _in_rows(picture)
+        crop = np.empty((size_px, size_px, 3), np.uint8)
+        self._loaded.fertools_warp(
+            ctypes.c_void_p(picture.ctypes.data),
+            *(ctypes.c_int64(number) for number in (*picture.shape[:2], picture.strides[0])),
+            *(_address(matrix, np.float64, 2, 3), ctypes.c_int64(size_px), _address(crop, np.uint8)),
+        )
+        return crop
+
+    def smooth(
+        self,
+        times_s: NDArray[np.floating],
+        points: NDArray[np.floating],
+        at_s: float,
+        half_width_s: float,
+        bounds: NDArray[np.float64],
+    ) -> NDArray[np.float64] | None:
+        """Return where points were at a moment, as `smoothing.smooth` does; None where no parabola is determined.
+
+        Args:
+            times_s: see `smoothing.smooth`.
+            points: likewise.
+            at_s: likewise.
+            half_width_s: likewise.
+            bounds: `smoothing.BOUNDS`.
+        """
+        times_s, points = (np.ascontiguousarray(some, np.float64) for some in (times_s, points))
+        fitted = np.empty(points.shape[1:])
+        # Done sooner than Python's lock is had back.
+        done = self._locked.fertools_smooth(
+            *(_address(times_s, np.float64, len(points)), _address(points, np.float64)),
+            *(ctypes.c_int64(len(points)), ctypes.c_int64(fitted.size)),
+            *(ctypes.c_double(at_s), ctypes.c_double(half_width_s)),
+            *(_address(bounds, np.float64, 4), _address(fitted, np.float64)),
+        )
+        if done < 0:
+            raise ValueError("times or points are not finite")
+        return fitted if done else None
+
+    def _look(
+        self, name: str, answers: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        said = np.empty((len(windows), answers), np.float32)
+        done = self._loaded[name](
+            *_sized(pictures.places, PICTURE),
+            *(_address(windows, np.int64, len(windows), 5), ctypes.c_int64(len(windows))),
+            *(*_sized(weights, np.float32), _address(said, np.float32)),
+        )
+        if not done:
+            raise ValueError("a window is not inside its picture, or the weights are not those of the network")
+        return said
+
+
+@cache
+def library() -> Library | None:
+    """Return the networks compiled for the best instruction set that this processor has; None if there are none."""
+    for level in levels():
+        path = library_path(level)
+        if path.exists() and (loaded := ctypes.CDLL(str(path))).fertools_runs_here():
+            loaded.fertools_pnet.restype = ctypes.c_int64
+            return Library(level, loaded, ctypes.PyDLL(str(path)))
+    return None
+
+
+def _in_rows(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture of which each row lies in one piece."""
+    return picture if picture.strides[1:] == (3, 1) else np.ascontiguousarray(picture)
+
+
+def _sized(
+    array: NDArray[np.generic], dtype: np.dtype[np.void] | type, *shape: int
+) -> tuple[ctypes.c_void_p, ctypes.c_int64]:
+    """Return where an array of one axis is, and how many it holds."""
+    return _address(array, dtype, *(shape or (array.size,))), ctypes.c_int64(array.size)
+
+
+def _address(array: NDArray[np.generic], dtype: np.dtype[np.void] | type, *shape: int) -> ctypes.c_void_p:
+    """Return where an array is, of any shape if none is given.
+
+    Raises:
+        ValueError: it is of another type or shape, or does not lie in one piece.
+    """
+    if array.dtype != dtype or (shape and array.shape != shape):
+        raise ValueError(f"compiled code was given {array.dtype} {array.shape}, where it reads {dtype} {shape or ''}")
+    if not array.flags.c_contiguous:
+        raise ValueError("compiled code reads arrays that lie in one piece")
+    return ctypes.c_void_p(array.ctypes.data)

@@ -1,0 +1,91 @@
+"""The networks as machine code, on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.faces.detection.mtcnn.engine import Floats, Ints
+from fertools.faces.detection.mtcnn.local_search import gathered, squares_around
+from fertools.faces.detection.mtcnn.native.library import REGION, Library, Pictures
+from fertools.faces.detection.mtcnn.native.packing import pack_onet, pack_pnet, pack_rnet
+from fertools.faces.detection.mtcnn.proposals import Level, Proposals, least_evidence, probability
+from fertools.faces.detection.mtcnn.pyramid_pruning import descend
+from fertools.faces.detection.mtcnn.weights import CascadeWeights
+
+
+class CompiledEngine:
+    """An `Engine` of compiled networks, which passes over places of the pyramid that the level above is sure about.
+
+    Args:
+        library: the networks.
+        weights: of the three.
+    """
+
+    near_px = float("inf")
+
+    def __init__(self, library: Library, weights: CascadeWeights) -> None:
+        self._library = library
+        self._pnet, self._rnet, self._onet = pack_pnet(weights.pnet), pack_rnet(weights.rnet), pack_onet(weights.onet)
+
+    def view(self, frames: Sequence[NDArray[np.uint8]]) -> Pictures:
+        """See `Engine`."""
+        return Pictures(frames)
+
+    def view_near(self, frames: Sequence[NDArray[np.uint8]], frame: Ints, boxes: Floats) -> Pictures:
+        """See `Engine`: all of the pictures, for only what is looked at costs anything."""
+        return Pictures(frames)
+
+    def propose(self, view: Pictures, scales: Sequence[float], threshold: float) -> list[Proposals]:
+        """See `Engine`; of one picture."""
+
+        def look(level: Level, steps: Ints, least: float) -> tuple[Ints, Floats, Floats]:
+            regions = np.zeros(len(steps), REGION)
+            _fill(regions, level_width=level.width, level_height=level.height)
+            _fill_steps(regions, steps[:, :2], steps[:, 2:])
+            found = self._library.pnet(view, regions, self._pnet, least)
+            return _steps_of(found), found["odds"], found["offsets"]
+
+        levels = [Level.of(view.height, view.width, scale) for scale in scales]
+        return descend(levels, threshold, look)
+
+    def propose_near(
+        self, view: Pictures, frame: Ints, boxes: Floats, scales: Sequence[float], threshold: float
+    ) -> list[Proposals]:
+        """See `Engine`."""
+        squares = squares_around(boxes, scales, view.height, view.width)
+        regions = np.zeros(len(squares), REGION)
+        _fill(regions, picture=frame[squares.place])
+        _fill(regions, level_width=squares.level_px[:, 0], level_height=squares.level_px[:, 1])
+        _fill_steps(regions, squares.corner // 2, squares.steps)
+        found = self._library.pnet(view, regions, self._pnet, least_evidence(threshold))
+        scores = probability(found["odds"])
+        found, scores = found[scores >= threshold], scores[scores >= threshold]
+        which = found["region"].astype(np.int64)
+        return gathered(squares, which, frame[squares.place[which]], _steps_of(found), scores, found["offsets"])
+
+    def refine(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats]:
+        """See `Engine`."""
+        said = self._library.rnet(view, windows, self._rnet)
+        return probability(said[:, 1] - said[:, 0]), said[:, 2:6]
+
+    def place(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats, Floats]:
+        """See `Engine`."""
+        said = self._library.onet(view, windows, self._onet)
+        return probability(said[:, 1] - said[:, 0]), said[:, 2:6], said[:, 6:].reshape(-1, 2, 5)
+
+
+def _steps_of(found: NDArray[np.void]) -> Ints:
+    """Return where steps are, (n, 2), to the right and down."""
+    return np.column_stack([found["column"], found["row"]]).astype(np.int64)
+
+
+def _fill(regions: NDArray[np.void], **values: Ints | int) -> None:
+    for name, value in values.items():
+        regions[name] = value
+
+
+def _fill_steps(regions: NDArray[np.void], first: Ints, last: Ints) -> None:
+    _fill(regions, first_column=first[:, 0], first_row=first[:, 1], last_column=last[:, 0], last_row=last[:, 1])

@@ -1,0 +1,146 @@
+"""What an engine is: it does items of work, wherever, and yields what came of each as it is committed.
+
+All engines do the same to an item, which is here, and so commit the same parts with the same bytes. They differ in
+where their workers are, and in how they notice that one has died. An item whose worker died is tried once more,
+source by source, and a source that kills again is recorded as failed while the rest goes on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
+
+import cv2
+import pyarrow as pa
+
+from fertools.core.device import set_torch_threads
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.ingestion.detection_cache import drop_finding
+from fertools.ingestion.extract import Extracted, Extractor, flush_crops, source_row
+from fertools.ingestion.options import IngestOptions, parse_thresholds
+from fertools.ingestion.plan import Item
+from fertools.ingestion.search import Search
+from fertools.ingestion.workload import Done
+from fertools.manifests import store
+from fertools.manifests.schema import FACES, SOURCES
+from fertools.sources.points import PointTable, read_points
+
+Watch = Callable[[Done], None]
+"""Told now and then what was done so far."""
+
+WATCH_INTERVAL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one source; `trace` is the traceback of what stopped it, for whoever asks by `--debug`."""
+
+    name: str
+    status: str
+    reason: str | None
+    trace: str | None = None
+
+
+Outcomes = Generator[list[Outcome], None, None]
+"""The outcomes of one item after another."""
+
+
+class Engine(Protocol):
+    """Does all items and yields the outcomes of each as it is committed; closed early, it leaves nothing at work."""
+
+    def __call__(
+        self, workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch
+    ) -> Outcomes:
+        """Do all items.
+
+        Args:
+            workspace: where parts and crops go.
+            options: how.
+            device: what networks run on.
+            items: what to do, in order.
+            watch: told of progress within items.
+
+        Raises:
+            StorageError: the disk is full or cannot be written.
+        """
+
+
+def choose_engine(name: str) -> Engine:
+    """Return the engine called `name`, the module of that name beside this one.
+
+    Raises:
+        InputError: it needs a package that is not installed.
+    """
+    if name == "ray" and importlib.util.find_spec("ray") is None:
+        raise InputError("--engine ray needs Ray; install it by: pip install 'fertools[ray]'")
+    return cast(Engine, importlib.import_module(f"fertools.ingest.{name}").work)
+
+
+def make_extractor(
+    workspace: Workspace,
+    options: IngestOptions,
+    device: str,
+    threads: int,
+    tick: Callable[[Done], None],
+    pulse: Callable[[], None] = lambda: None,
+) -> Extractor:
+    """Return what takes faces out of sources, its networks loaded; for the arguments see `Extractor`."""
+    detector = Detector(
+        options.min_face,
+        thresholds=parse_thresholds(options.thresholds),
+        factor=options.factor,
+        weights=options.weights,
+        device=device,
+        mode=options.mode,
+    )
+    # Threads are spent on frames side by side (see `search`), not within one. The detector has imported torch if it
+    # works with it.
+    set_torch_threads(1)
+    cv2.setNumThreads(1)
+    search = Search(detector, threads, options.batch_size, follow=not options.exhaustive)
+    points = read_points(options.landmarks) if options.landmarks else PointTable()
+    return Extractor(workspace, options, search, threads, points, tick, pulse)
+
+
+def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
+    """Do one item in this process and commit its part."""
+    extracted = []
+    for source in item.sources:
+        extractor.pulse()
+        extracted.append(extractor.extract(source))
+        if source.kind == "image":
+            extractor.tick(Done(pictures=1))
+    outcomes = commit(extractor.workspace, item.name, extracted)
+    for source in item.sources:
+        drop_finding(extractor.workspace.parts, source.source_id)
+    return outcomes
+
+
+def singly(item: Item) -> list[Item]:
+    """Return an item of many pictures as items of one, so that one that kills a worker takes no other with it."""
+    return [Item(source.source_id, (source,)) for source in item.sources]
+
+
+def reason_of_death(options: IngestOptions, *, hung: bool) -> str:
+    """Return why a source failed whose worker was lost both times that it was tried."""
+    return f"no progress for {options.stall_s:g} s, tried twice" if hung else "the worker process died twice on it"
+
+
+def record_failed(workspace: Workspace, options: IngestOptions, item: Item, reason: str) -> list[Outcome]:
+    """Commit a part that says that every source of `item` failed."""
+    rows = [source_row(replace(source, status="failed", reason=reason), options) for source in item.sources]
+    return commit(workspace, item.name, [Extracted(row) for row in rows])
+
+
+def commit(workspace: Workspace, name: str, extracted: list[Extracted]) -> list[Outcome]:
+    """Add what was extracted to the workspace as the part `name`."""
+    flush_crops()
+    faces = pa.concat_tables([FACES.arrow.empty_table(), *(one.faces for one in extracted)])
+    sources = SOURCES.table([one.source for one in extracted])
+    store.commit_part(workspace, name, faces, sources)
+    return [Outcome(one.source["path"], one.source["status"], one.source["reason"], one.trace) for one in extracted]

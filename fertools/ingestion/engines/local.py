@@ -1,0 +1,233 @@
+"""The local engine: items of work over processes of this machine.
+
+A worker takes one item, commits its part and says what came out. A worker that dies (out of memory, a crash in
+a decoder) takes nothing with it: what was under way is tried once more, source by source, and a source that kills
+again is recorded as failed while the rest goes on. A worker that hangs is killed, and the same holds.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from typing import Any
+
+import cv2
+
+from fertools.core.device import set_torch_threads, spread
+from fertools.core.workspace import Workspace
+from fertools.ingestion.engines.base import (
+    WATCH_INTERVAL_S,
+    Outcome,
+    Outcomes,
+    Watch,
+    extract_and_commit,
+    make_extractor,
+    reason_of_death,
+    record_failed,
+    singly,
+)
+from fertools.ingestion.extract import Extractor
+from fertools.ingestion.options import IngestOptions, processors
+from fertools.ingestion.plan import Item
+from fertools.ingestion.shared_progress import Board
+from fertools.ingestion.workload import Done
+
+
+def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch) -> Outcomes:
+    """Do all items, in processes where that is worth it; yield the outcomes of each as it is committed.
+
+    Args:
+        workspace: where parts and crops go.
+        options: how.
+        device: a torch device; on GPUs one process each does all the work.
+        items: what to do, in order.
+        watch: told of progress within items.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    devices = spread(device)
+    workers = options.worker_count(len(items)) if device == "cpu" else max(1, min(len(devices), len(items)))
+    threads = -(-processors() // workers)
+    # A single process of its own still outlives a source that kills it, so one that was not asked for is not ours.
+    if options.workers == 1 or len(items) <= 1:
+        yield from _in_this_process(workspace, options, device, items, threads, watch)
+    else:
+        yield from _Crew(workspace, options, devices, threads, watch).do(items, workers)
+
+
+def _in_this_process(
+    workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], threads: int, watch: Watch
+) -> Outcomes:
+    total = Done()
+
+    def tick(done: Done) -> None:
+        nonlocal total
+        total += done
+        watch(total)
+
+    # The caller may go on to train in this process, with all the threads it had.
+    before = set_torch_threads(1), cv2.getNumThreads()
+    try:
+        _begin(workspace, options, device, threads, tick)
+        for item in items:
+            yield _do(item)
+    finally:
+        _end()
+        set_torch_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+class _Crew:
+    """Worker processes, replaced when one of them dies."""
+
+    def __init__(
+        self, workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, watch: Watch
+    ) -> None:
+        # Forked copies of a process that has begun torch's threads can hang; fresh ones cannot.
+        self._context = multiprocessing.get_context("spawn")
+        self._workspace, self._options, self._watch = workspace, options, watch
+        self._devices, self._threads = devices, threads
+        self._before = Done()
+        self._board = Board(self._context, 1)
+        self._stopped: set[int] = set()
+
+    def do(self, items: Sequence[Item], workers: int) -> Outcomes:
+        """Do all items; what dies with a worker is done again at the end, each source in a process of its own."""
+        todo = deque(items)
+        suspects: list[Item] = []
+        while todo:
+            with self._pool(workers) as pool:
+                yield from self._drain(pool, todo, suspects, 2 * workers)
+        alone = deque(single for item in suspects for single in singly(item))
+        while alone:
+            with self._pool(1) as pool:
+                yield from self._drain_singly(pool, alone)
+
+    def _pool(self, workers: int) -> _Pool:
+        """Return fresh workers, with a board of their own that adds to what the ones before did."""
+        self._before = self._totals()
+        self._board = Board(self._context, workers)
+        self._stopped = set()
+        return _Pool(
+            workers, self._context, (self._workspace, self._options, self._devices, self._threads, self._board)
+        )
+
+    def _totals(self) -> Done:
+        return self._before + self._board.totals()
+
+    def _drain(self, pool: ProcessPoolExecutor, todo: deque[Item], suspects: list[Item], depth: int) -> Outcomes:
+        """Feed `todo` to the pool; when a worker dies, whatever was under way becomes a suspect."""
+        running: dict[Future[list[Outcome]], Item] = {}
+        while todo or running:
+            try:
+                while todo and len(running) < depth:
+                    running[pool.submit(_do, todo[0])] = todo[0]
+                    todo.popleft()
+                for future in self._wait(running):
+                    outcome = future.result()
+                    del running[future]
+                    yield outcome
+            except BrokenProcessPool:
+                suspects += running.values()
+                return
+
+    def _drain_singly(self, pool: ProcessPoolExecutor, todo: deque[Item]) -> Outcomes:
+        """Do `todo` one after the other; one that kills its worker is recorded as failed."""
+        while todo:
+            item = todo.popleft()
+            try:
+                future = pool.submit(_do, item)
+                while not self._wait({future: item}):
+                    pass
+                yield future.result()
+            except BrokenProcessPool:
+                reason = reason_of_death(self._options, hung=bool(self._stopped))
+                yield record_failed(self._workspace, self._options, item, reason)
+                return
+
+    def _wait(self, running: dict[Future[list[Outcome]], Item]) -> set[Future[list[Outcome]]]:
+        done, _ = wait(running, timeout=WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
+        self._watch(self._totals())
+        for process in self._board.stalled(self._options.stall_s):
+            # Its pool breaks, and is dealt with as if it had died by itself.
+            if process not in self._stopped:
+                self._stopped.add(process)
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        return done
+
+
+class _Pool(ProcessPoolExecutor):
+    """Worker processes that end at once, not after their item, when the block is left by an error."""
+
+    def __init__(self, workers: int, context: Any, arguments: tuple[Any, ...]) -> None:
+        super().__init__(workers, context, initializer=_begin_worker, initargs=arguments)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None:
+            for process in list((self._processes or {}).values()):
+                process.terminate()
+        self.shutdown(wait=True, cancel_futures=True)
+
+
+_extractor: Extractor | None = None
+"""The extractor of this process: networks are loaded once, not once per item."""
+
+
+_board: Board | None = None
+"""Where this worker says how far it is; None in the first process, which nobody watches."""
+
+
+def _begin_worker(workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, board: Board) -> None:
+    global _board
+    # Ctrl-C reaches every process of the terminal; the first process decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    device = devices[board.join() % len(devices)]
+    _board = board
+    _begin(workspace, options, device, threads, board.tick, board.pulse)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the first process is killed; it would wait for ever for work that nobody sends."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _begin(
+    workspace: Workspace,
+    options: IngestOptions,
+    device: str,
+    threads: int,
+    tick: Callable[[Done], None],
+    pulse: Callable[[], None] = lambda: None,
+) -> None:
+    global _extractor
+    _extractor = make_extractor(workspace, options, device, threads, tick, pulse)
+
+
+def _end() -> None:
+    global _extractor
+    if _extractor is not None:
+        _extractor.search.close()
+    _extractor = None
+
+
+def _do(item: Item) -> list[Outcome]:
+    """Do one item in this process and commit its part."""
+    if _extractor is None:
+        raise RuntimeError("the worker was not begun")
+    try:
+        return extract_and_commit(_extractor, item)
+    finally:
+        if _board is not None:
+            _board.rest()

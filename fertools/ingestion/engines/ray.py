@@ -1,0 +1,241 @@
+"""The Ray engine: items of work over the workers of a Ray cluster, which see the workspace and the sources by one path.
+
+Each worker is an actor that takes one item at a time, so that one that dies names the item that was under way; a new
+one is asked for in its place, on whatever machine has room. One that shows no progress is killed, and the same holds.
+What is committed is a file in the workspace, so no result travels over the network.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
+
+from fertools.core.cluster import connected
+from fertools.core.errors import DeviceError, InputError
+from fertools.core.workspace import Workspace
+from fertools.ingestion.engines.base import (
+    WATCH_INTERVAL_S,
+    Outcome,
+    Outcomes,
+    Watch,
+    extract_and_commit,
+    make_extractor,
+    reason_of_death,
+    record_failed,
+    singly,
+)
+from fertools.ingestion.extract import Extractor
+from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.plan import Item
+from fertools.ingestion.workload import Done
+
+_DEATHS = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
+
+State = tuple[Done, int]
+"""What a worker has done, and how often it has shown that it goes on."""
+
+_MOST_STILLBORN = 3
+"""Workers that may die one after the other as they begin, before that is taken for the cluster's fault."""
+
+
+def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch) -> Outcomes:
+    """Do all items on a Ray cluster; see `fertools.ingestion.engines.base.Engine`.
+
+    Args:
+        workspace: on a file system that all machines of the cluster see by the same path.
+        options: how; `workers` of None takes one per processor of the cluster, or one per GPU.
+        device: `cpu`, `cuda`, or `auto` for GPUs where the cluster has any.
+        items: what to do, in order.
+        watch: told of progress within items.
+
+    Raises:
+        InputError: there is no cluster at the address, or its machines do not see the workspace.
+        DeviceError: the cluster has no such device.
+        StorageError: the disk is full or cannot be written.
+    """
+    if not items:
+        return
+    with connected(options.ray_address):
+        resources = ray.cluster_resources()
+        device = _choose_device(device, resources)
+        there = int(resources.get("GPU" if device == "cuda" else "CPU", 1))
+        crew = _Crew(workspace, options, device, watch)
+        try:
+            yield from crew.do(items, max(1, min(options.workers or there, len(items))))
+        except SystemError as error:
+            # What a handler of a signal raises while Ray waits comes out as the cause of this.
+            if error.__cause__ is None:
+                raise
+            raise error.__cause__ from None
+        finally:
+            crew.dismiss()
+
+
+def _choose_device(wanted: str, resources: dict[str, float]) -> str:
+    gpus = resources.get("GPU", 0) >= 1
+    if wanted == "auto":
+        return "cuda" if gpus else "cpu"
+    if wanted not in ("cpu", "cuda"):
+        raise DeviceError(f"--device {wanted} is one of a single machine; with --engine ray give auto, cpu or cuda")
+    if wanted == "cuda" and not gpus:
+        raise DeviceError("--device cuda is on no machine of the Ray cluster; there is cpu, or take auto")
+    return wanted
+
+
+class Worker:
+    """What runs on the cluster. Its methods are called from afar, `state` beside a `do` that is under way."""
+
+    def __init__(self) -> None:
+        self._extractor: Extractor | None = None
+        self._done, self._pulses = Done(), 0
+
+    def begin(self, workspace: Workspace, options: IngestOptions, device: str) -> None:
+        """Load the networks.
+
+        Raises:
+            InputError: the workspace is not on this machine.
+        """
+        if not workspace.settings_path.is_file():
+            raise InputError(
+                f"{workspace.root} is not on the machine {os.uname().nodename} of the Ray cluster; choose a "
+                f"--workspace on a file system that all its machines see by the same path"
+            )
+        self._extractor = make_extractor(workspace, options, device, 1, self._tick, self._pulse)
+
+    def do(self, item: Item) -> tuple[list[Outcome], State]:
+        """Do one item and commit its part; return its outcomes and how far this worker is now."""
+        if self._extractor is None:
+            raise RuntimeError("the worker was not begun")
+        return extract_and_commit(self._extractor, item), self.state()
+
+    def state(self) -> State:
+        """Return what this worker has done, and how often it has shown that it goes on."""
+        return self._done, self._pulses
+
+    def _tick(self, done: Done) -> None:
+        self._done += done
+        self._pulse()
+
+    def _pulse(self) -> None:
+        self._pulses += 1
+
+
+@dataclass(eq=False)
+class _Hand:
+    """A worker as the first process knows it.
+
+    Attributes:
+        actor: its handle.
+        item: what it was given; None before it has begun, and while it has nothing to do.
+        asked: the question how far it is that was not answered yet.
+        state: the last answer.
+        moved_s: when that was another than before.
+        hung: whether it was killed because that is long ago.
+    """
+
+    actor: Any
+    item: Item | None = None
+    asked: Any = None
+    state: State = (Done(), 0)
+    moved_s: float = 0.0
+    hung: bool = False
+
+
+class _Crew:
+    """The workers, and who has which item."""
+
+    def __init__(self, workspace: Workspace, options: IngestOptions, device: str, watch: Watch) -> None:
+        self._workspace, self._options, self._device, self._watch = workspace, options, device, watch
+        self._waiting: dict[Any, _Hand] = {}
+        self._idle: list[_Hand] = []
+        self._before = Done()
+        self._stillborn = 0
+
+    def do(self, items: Sequence[Item], workers: int) -> Outcomes:
+        """Do all items; what was lost with a worker is done again at the end, each source by itself."""
+        todo, tried = deque(items), set[str]()
+        for _ in range(workers):
+            self._hire()
+        while todo or any(hand.item for hand in self._waiting.values()):
+            while todo and self._idle:
+                self._give(self._idle.pop(), todo.popleft())
+            done, _ = ray.wait(list(self._waiting), timeout=WATCH_INTERVAL_S)
+            self._look_after()
+            for answer in done:
+                hand = self._waiting.pop(answer)
+                item, hand.item = hand.item, None
+                try:
+                    result = ray.get(answer)
+                except _DEATHS:
+                    self._replace(hand, begun=item is not None)
+                    if item is None:
+                        continue
+                    if item.name in tried:
+                        reason = reason_of_death(self._options, hung=hand.hung)
+                        yield record_failed(self._workspace, self._options, item, reason)
+                        continue
+                    todo.extend(again := singly(item))
+                    tried.update(one.name for one in again)
+                    continue
+                except RayTaskError as error:
+                    # Told as it was there, without the lines that Ray puts around it.
+                    raise error.cause from error
+                self._stillborn = 0
+                self._idle.append(hand)
+                if item is not None:
+                    outcomes, hand.state = result
+                    yield outcomes
+
+    def dismiss(self) -> None:
+        """End all workers at once."""
+        for hand in {*self._waiting.values(), *self._idle}:
+            ray.kill(hand.actor)
+
+    def _hire(self) -> None:
+        gpus = 1 if self._device == "cuda" else 0
+        # Two methods at once: one that works and one that says how far it is.
+        actor = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, max_concurrency=2, max_restarts=0).remote()
+        self._waiting[actor.begin.remote(self._workspace, self._options, self._device)] = _Hand(actor)
+
+    def _replace(self, hand: _Hand, *, begun: bool) -> None:
+        """Ask for a worker in place of one that died; it may have to wait until the cluster has room."""
+        self._before += hand.state[0]
+        self._stillborn += not begun
+        if self._stillborn > _MOST_STILLBORN:
+            raise InputError(
+                "the workers of the Ray cluster die as they begin; look into Ray's logs of them for the reason, "
+                "such as too little memory"
+            )
+        self._hire()
+
+    def _give(self, hand: _Hand, item: Item) -> None:
+        hand.item, hand.moved_s = item, time.monotonic()
+        self._waiting[hand.actor.do.remote(item)] = hand
+
+    def _look_after(self) -> None:
+        """Learn how far the workers are, and kill those that are at work and do not get on."""
+        now_s = time.monotonic()
+        hands = [*self._waiting.values(), *self._idle]
+        for hand in self._waiting.values():
+            if hand.item is None:
+                continue
+            if hand.asked is None:
+                hand.asked = hand.actor.state.remote()
+            elif ray.wait([hand.asked], timeout=0)[0]:
+                # Of its death the item tells.
+                with suppress(RayError):
+                    if (state := ray.get(hand.asked)) != hand.state:
+                        hand.state, hand.moved_s = state, now_s
+                hand.asked = None
+            if now_s - hand.moved_s > self._options.stall_s and not hand.hung:
+                hand.hung = True
+                ray.kill(hand.actor)
+        self._watch(sum((hand.state[0] for hand in hands), self._before))

@@ -1,0 +1,219 @@
+"""`filter`: decide again which faces are kept, without detecting again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.progress import Reporter, Silent
+from fertools.core.workspace import Workspace
+from fertools.faces.detection.min_face import MinFace
+from fertools.faces.quality import STANDARDS
+from fertools.ingestion.extract import outcome
+from fertools.ingestion.keeping import Keeping
+from fertools.ingestion.plan import Source
+from fertools.ingestion.postprocessing import decided_again, settle
+from fertools.manifests import nested, store
+from fertools.manifests.schema import FACES, SOURCES
+
+SECTION = "filter"
+"""Section of `fertools.toml`: the smallest face that is kept, and the whole rule of a filter that was stopped."""
+
+_SUBJECT = ("subject_id", "subject_origin")
+_DECIDED = ("status", "reason", *_SUBJECT)
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """Which faces to keep; what is None stays as it was.
+
+    Attributes:
+        quality: `keep-all`, `standard` or `strict`.
+        min_face: smallest face: pixels (`64`) or a share of the picture's short side (`10%`).
+        max_faces: how many a frame may keep, largest first; 0 is any number.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    quality: str | None = None
+    min_face: str | None = None
+    max_faces: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and self.quality not in STANDARDS:
+            raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
+        if self.min_face is not None:
+            MinFace.parse(self.min_face)
+        if self.max_faces is not None and self.max_faces < 0:
+            raise InputError(f"--max-faces is {self.max_faces}; give 1 or more, or 0 for any number")
+
+
+@dataclass(frozen=True)
+class FilterSummary:
+    """What came of it.
+
+    Attributes:
+        kept: faces that are kept now.
+        rejected: faces that are rejected now, by reason.
+        newly_kept: faces that were rejected before.
+        newly_rejected: faces that were kept before.
+        left_the_split: newly rejected faces that had a fold or a part of a hold-out.
+    """
+
+    kept: int
+    rejected: dict[str, int]
+    newly_kept: int
+    newly_rejected: int
+    left_the_split: int
+
+
+def kept_from(workspace: Workspace) -> str | None:
+    """Return the smallest face that is kept where a filter said so; None where `--min-face` of the ingest holds.
+
+    Raises:
+        ResumeRefused: a filter was stopped before its end.
+    """
+    record = workspace.settings().get(SECTION)
+    if record is None:
+        return None
+    if not record["finished"]:
+        raise ResumeRefused(f"a filter of {workspace.root} was stopped before its end; run `fertools filter` again")
+    return str(record["min_face"]) if "min_face" in record else None
+
+
+def filter_faces(
+    workspace: Workspace, options: FilterOptions | None = None, report: Reporter | None = None, *, dry_run: bool = False
+) -> FilterSummary:
+    """Apply `--quality`, `--min-face` and `--max-faces` again to every face that an ingest found.
+
+    Every face that was found has a row, the rejected ones too, with all that the decision needs. Labels stay. A face
+    that is rejected leaves its fold; one that is kept again has none until the next split.
+
+    Args:
+        workspace: whose faces.
+        options: what to change; None applies what the workspace was ingested with.
+        report: told of progress.
+        dry_run: only count.
+
+    Raises:
+        InputError: nothing was ingested here, faces smaller than those that were looked for are wanted, or another
+            command is at work here.
+        StorageError: the disk is full or cannot be written; the same call goes on.
+    """
+    options, report = options or FilterOptions(), report or Silent()
+    ingested = workspace.settings().get("ingest")
+    if ingested is None:
+        raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
+    with workspace.locked("a filter"):
+        rule = _resolved(ingested, workspace.settings().get(SECTION, {}), options)
+        keeping = Keeping(
+            rule["quality"], MinFace.parse(rule["min_face"]) if rule["min_face"] else None, rule["max_faces"] or None
+        )
+        before = store.read_faces(workspace)
+        if not dry_run:
+            workspace.save_settings(SECTION, {**rule, "finished": False})
+        parts = sorted(workspace.parts.glob("*.sources.parquet"))
+        report.start(len(parts))
+        old, new = [], []
+        for done, part in enumerate(parts, start=1):
+            path = part.with_name(part.name.replace(".sources.", ".faces."))
+            faces, sources = store.read_table(path, FACES), store.read_table(part, SOURCES)
+            decided, rows = _decide(faces, sources, keeping)
+            old.append(faces.select(["face_id", *_SUBJECT]))
+            new.append(decided.select(["face_id", *_DECIDED]))
+            if not dry_run:
+                store.commit_part(workspace, part.name.removesuffix(".sources.parquet"), decided, rows)
+            report.advance(done)
+        after = _changed(before, pa.concat_tables(old), pa.concat_tables(new))
+        if not dry_run:
+            faces, _ = store.rebuild(workspace)
+            store.write_table(workspace.manifest, FACES, _changed(faces, pa.concat_tables(old), pa.concat_tables(new)))
+            record = {"quality": rule["quality"], "max_faces": rule["max_faces"] or None}
+            workspace.save_settings("ingest", ingested | record)
+            workspace.save_settings(SECTION, {"min_face": rule["min_face"], "finished": True})
+    return _summarise(before, after)
+
+
+def _resolved(ingested: dict[str, Any], before: dict[str, Any], options: FilterOptions) -> dict[str, Any]:
+    """Return the rule: what is given, else that of a filter before, else what the ingest was given."""
+    # Of a face crop the size was not searched for.
+    searched_from = None if ingested["crops"] else ingested["min_face"]
+    rule = {
+        "quality": options.quality or before.get("quality") or ingested["quality"],
+        "min_face": options.min_face or before.get("min_face") or searched_from,
+        "max_faces": options.max_faces,
+    }
+    if options.max_faces is None:
+        rule["max_faces"] = before.get("max_faces", ingested.get("max_faces"))
+    if options.min_face and searched_from:
+        least, wanted = MinFace.parse(searched_from), MinFace.parse(options.min_face)
+        if (wanted.px or 0) < (least.px or 0) or (wanted.share or 1) < (least.share or 0):
+            raise InputError(
+                f"faces were looked for from {searched_from}, and --min-face {options.min_face} is smaller; ingest "
+                f"again with --overwrite --min-face {options.min_face}"
+            )
+    return rule
+
+
+def _decide(faces: pa.Table, sources: pa.Table, keeping: Keeping) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of a part with the decision made again, and its sources with what that came to."""
+    decided, rows = [FACES.arrow.empty_table()], []
+    for row in sources.to_pylist():
+        own = nested.keep(faces, pc.equal(faces["source_id"], row["source_id"]))
+        if len(own):
+            own = settle(_source(row), own, keeping)
+            row |= outcome(own) | {"reason": decided_again(row["reason"], own)}
+            decided.append(own)
+        rows.append(row)
+    return pa.concat_tables(decided), SOURCES.table(rows)
+
+
+def _source(row: dict[str, Any]) -> Source:
+    return Source(
+        source_id=row["source_id"],
+        path=Path(row["path"]),
+        name=row["path"],
+        kind=row["kind"],
+        **{name: row[name] for name in ("dataset", *_SUBJECT, "emotion", "emotion_origin")},
+    )
+
+
+def _changed(faces: pa.Table, old: pa.Table, new: pa.Table) -> pa.Table:
+    """Return the manifest with the decision, the subjects that follow from it, and no rejected face in a split.
+
+    A subject that was given later, by a table or by hand, is not what the part said, and stays.
+    """
+    place = pc.index_in(faces["face_id"], value_set=new["face_id"].combine_chunks())
+    real = pc.is_valid(place)
+    columns = {
+        name: pc.if_else(real, pc.take(new[name], place), faces[name]).combine_chunks() for name in ("status", "reason")
+    }
+    said = pc.take(old["subject_id"], place)
+    same = pc.or_(pc.fill_null(pc.equal(said, faces["subject_id"]), False), pc.is_null(faces["subject_id"]))
+    for name in _SUBJECT:
+        follows = pc.and_(real, same)
+        columns[name] = pc.if_else(follows, pc.take(new[name], place), faces[name]).combine_chunks()
+    kept = pc.equal(columns["status"], "kept")
+    for name in ("fold", "split"):
+        columns[name] = pc.if_else(kept, faces[name], pa.scalar(None, faces[name].type)).combine_chunks()
+    return store.replace_columns(faces, columns)
+
+
+def _summarise(before: pa.Table, after: pa.Table) -> FilterSummary:
+    was, now = (np.asarray(pc.equal(table["status"], "kept").to_numpy()) for table in (before, after))
+    split = np.asarray(pc.or_(pc.is_valid(before["fold"]), pc.is_valid(before["split"])).to_numpy())
+    return FilterSummary(
+        kept=int(now.sum()),
+        rejected=dict(Counter(after["reason"].drop_null().to_pylist()).most_common()),
+        newly_kept=int((now & ~was).sum()),
+        newly_rejected=int((was & ~now).sum()),
+        left_the_split=int((was & ~now & split).sum()),
+    )

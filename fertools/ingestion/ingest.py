@@ -1,0 +1,296 @@
+"""`ingest`: from folders of videos and pictures to a manifest, whatever happens on the way.
+
+The manifest is the union of committed parts, one part per video or handful of pictures. A run that is stopped, or
+killed at any moment, is continued by the same call; what was committed is never done again, and the manifest of
+a broken and continued run is byte for byte that of an unbroken one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Collection, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fertools.core import files, products
+from fertools.core.device import choose_device
+from fertools.core.errors import FertoolsError, InputError, StorageError
+from fertools.core.hashing import hash_bytes
+from fertools.core.progress import Reporter, Silent
+from fertools.core.vocabulary import load_lexicon
+from fertools.core.workspace import Workspace
+from fertools.faces.centring import CENTRED
+from fertools.faces.detection.min_face import MinFace
+from fertools.faces.detection.mtcnn.weights import load_weights
+from fertools.faces.templates import template_names
+from fertools.ingestion.detection_cache import drop_findings
+from fertools.ingestion.engines.base import Engine, choose_engine, commit
+from fertools.ingestion.extract import Extracted, source_row
+from fertools.ingestion.filter import SECTION as FILTER
+from fertools.ingestion.filter import kept_from
+from fertools.ingestion.options import IngestOptions, refuse_other_options
+from fertools.ingestion.plan import Plan, make_plan
+from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.workload import Done, Workload
+from fertools.manifests import store
+from fertools.sources.discovery import Found, discover
+from fertools.sources.naming import NamingRules
+from fertools.sources.points import read_points
+
+_log = logging.getLogger(__name__)
+
+_GONE_NAMED = 10
+"""Sources that are gone of which each is said on a line of its own; a whole disk may be."""
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What a workspace holds after an ingest, and what this run added.
+
+    Attributes:
+        sources: number of sources by status.
+        new_sources: how many of them this run worked on.
+        given: files that this run was given; each of them is one of the sources.
+        frames: frames searched, in all.
+        detected: faces found, as the sources count them: the kept and the rejected ones that were not interpolated.
+        interpolated: faces that the detector missed for a moment, put between where they were and are again.
+        faces_kept: faces that take part in splits and training.
+        faces_rejected: number of the others by reason.
+        subjects: distinct subjects among the kept faces.
+        emotions: kept faces by label; `None` counts those without one.
+        failures: name and reason of each failed source.
+        passed_over: number of files that this run was given and did not take, by what they are; they are no sources.
+        gone: names of sources whose files are no longer there; what was taken from them stays.
+    """
+
+    sources: dict[str, int]
+    new_sources: int
+    given: int
+    frames: int
+    detected: int
+    interpolated: int
+    faces_kept: int
+    faces_rejected: dict[str, int]
+    subjects: int
+    emotions: dict[str | None, int]
+    failures: tuple[tuple[str, str], ...]
+    passed_over: dict[str, int] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+
+
+def ingest(
+    workspace: Workspace, inputs: Sequence[Path], options: IngestOptions | None = None, report: Reporter | None = None
+) -> IngestSummary:
+    """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
+
+    Args:
+        workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
+        inputs: folders, searched to any depth, and files.
+        options: how; the defaults if None.
+        report: told of progress and of each source that failed.
+
+    Returns:
+        The totals. Sources that failed are in it, and in the sources table with their reason.
+
+    Raises:
+        InputError: nothing to read, an option that cannot be, or another command is at work here.
+        ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
+        StorageError: the disk is full or cannot be written; what was committed is safe.
+    """
+    options, report = options or IngestOptions(), report or Silent()
+    rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
+    MinFace.parse(options.min_face)
+    engine, weights = choose_engine(options.engine), load_weights(options.weights).digest
+    # Elsewhere than here there may be other devices.
+    device = choose_device(options.device) if options.engine == "local" else options.device
+    shard = Shard.parse(options.shard) if options.shard else None
+    own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
+    beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
+    discovery = discover(inputs, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    found: Sequence[Found] = discovery.files
+    _refuse_foreign_points(options, found)
+    whole, everything = workspace, found
+    if shard is not None:
+        workspace, found = shard.place(whole), shard.of(everything)
+    open_for_writing(workspace)
+    with workspace.locked("ingest"):
+        if options.overwrite:
+            _forget_everything(workspace)
+        refuse_other_options(workspace, options, weights)
+        options = replace(options, kept_from=kept_from(workspace))
+        files.remove_unfinished(workspace.faces)
+        if options.retry_failed:
+            store.forget_failed(workspace)
+        for folder in discovery.workspaces:
+            report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
+        plan = make_plan(workspace, found, rules, options, report)
+        drop_findings(workspace.parts, keep={item.name for item in plan.items})
+        workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
+        if shard is not None:
+            workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
+        try:
+            new = _carry_out(workspace, plan, options, engine, device, report)
+        finally:
+            # A stopped run leaves a whole manifest of what it committed.
+            store.rebuild(workspace)
+        if shard is not None:
+            workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
+    summary = summarise(workspace, new, [workspace.name_of(file.path) for file in found])
+    return replace(summary, passed_over=discovery.passed_over, gone=plan.gone)
+
+
+def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str] = ()) -> IngestSummary:
+    """Return the totals of what `workspace` holds.
+
+    Args:
+        workspace: what to count.
+        new_sources: how many sources this run worked on.
+        given: names of the files that it was given.
+
+    Raises:
+        FertoolsError: the totals do not balance: a given file is no source, or a face is in no source's count. That
+            is a bug, or a table was changed by other means.
+    """
+    faces = store.read_faces(workspace, ("status", "reason", "subject_id", "emotion", "parent_id", "interpolated"))
+    columns = ("path", "status", "reason", "frames_searched", "faces_kept", "faces_rejected", "faces_interpolated")
+    sources = store.read_sources(workspace, columns)
+    kept = faces.filter(pc.equal(faces["status"], "kept"))
+    counted, interpolated = (
+        sum(pc.sum(sources[name]).as_py() or 0 for name in names)
+        for names in (("faces_kept", "faces_rejected"), ("faces_interpolated",))
+    )
+    real = pc.sum(pc.is_null(faces["parent_id"])).as_py() or 0
+    between = pc.sum(faces["interpolated"]).as_py() or 0
+    lost = len(set(given).difference(sources["path"].to_pylist()))
+    if lost or (counted, interpolated) != (real, between):
+        raise FertoolsError(
+            f"the totals of {workspace.root} do not balance: {lost} given files are in no row of the sources table, "
+            f"and the sources count {counted} faces, {interpolated} of them interpolated, where the manifest has "
+            f"{real} and {between}; see `fertools validate`"
+        )
+    failed = sources.filter(pc.equal(sources["status"], "failed"))
+    return IngestSummary(
+        sources=_count(sources["status"]),
+        new_sources=new_sources,
+        given=len(given),
+        frames=pc.sum(sources["frames_searched"]).as_py() or 0,
+        detected=counted - interpolated,
+        interpolated=interpolated,
+        faces_kept=len(kept),
+        faces_rejected=_count(faces["reason"].drop_null()),
+        subjects=pc.count_distinct(kept["subject_id"]).as_py(),
+        emotions=_count(kept["emotion"]),
+        failures=tuple(zip(failed["path"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
+    )
+
+
+def _count(column: pa.ChunkedArray) -> dict[Any, int]:
+    """Return how often each value of a column comes."""
+    return {pair["values"]: pair["counts"] for pair in pc.value_counts(column).to_pylist()}
+
+
+def _carry_out(
+    workspace: Workspace, plan: Plan, options: IngestOptions, engine: Engine, device: str, report: Reporter
+) -> int:
+    total = len(plan.settled) + sum(len(item.sources) for item in plan.items)
+    report.start(total)
+    report.beside("")
+    if plan.before:
+        report.note(f"{plan.before} files were done before; {total} to do")
+    _note_gone(plan, report)
+    for remark in plan.remarks:
+        report.note(remark)
+    done = 0
+    counts = {"frames": 0, "faces": 0}
+    workload = Workload.of(plan.items)
+    if plan.settled:
+        name = hash_bytes(*(source.source_id.encode() for source in plan.settled))
+        commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.settled])
+        done = len(plan.settled)
+        for source in plan.settled:
+            report.note(f"{source.status}: {source.name}: {source.reason}")
+
+    def watch(reached: Done) -> None:
+        counts.update(frames=reached.frames, faces=reached.faces)
+        if (share := workload.share(reached)) is not None:
+            report.reach(share)
+        report.advance(done, **counts)
+
+    # Closed at once if anything goes wrong here, so that no worker is at work while the manifest is rebuilt.
+    with closing(engine(workspace, options, device, plan.items, watch)) as finished:
+        for outcomes in finished:
+            done += len(outcomes)
+            for outcome in outcomes:
+                if outcome.reason is not None:
+                    report.note(f"{outcome.status}: {outcome.name}: {outcome.reason}")
+                if outcome.trace is not None:
+                    _log.debug("%s: %s", outcome.name, outcome.trace)
+            report.advance(done, **counts)
+    return done
+
+
+def _note_gone(plan: Plan, report: Reporter) -> None:
+    for name in plan.gone[:_GONE_NAMED]:
+        report.note(f"gone: {name}: it was ingested before and is no longer there; its rows and crops stay")
+    if (more := len(plan.gone) - _GONE_NAMED) > 0:
+        report.note(f"gone: {more:,} more; see `gone` with --json")
+
+
+def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:
+    """Raise InputError for a table of landmarks that fits none of the files: its paths are then most likely wrong."""
+    if options.landmarks is not None:
+        points = read_points(options.landmarks).points
+        if not any(file.path.resolve() in points for file in found):
+            raise InputError(
+                f"{options.landmarks} has points for none of the given files; write their paths in it absolute, "
+                f"or relative to the folder that the table is in"
+            )
+
+
+def open_for_writing(workspace: Workspace) -> None:
+    """Make the folder of the manifest.
+
+    Raises:
+        StorageError: it cannot be made or written.
+    """
+    folder = workspace.manifest.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the dataset cannot be made in {workspace.root} ({error.strerror}); choose another place with --workspace"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise StorageError(f"{folder} cannot be written; allow it or choose another place with --workspace")
+    products.mark(workspace.faces)
+
+
+def _forget_everything(workspace: Workspace) -> None:
+    """Remove what earlier ingests made, and nothing else: ratings, training runs and files of the user's stay."""
+    workspace.manifest.unlink(missing_ok=True)
+    workspace.sources.unlink(missing_ok=True)
+    drop_findings(workspace.parts)
+    for pattern in ("*.faces.parquet", "*.sources.parquet"):
+        for path in workspace.parts.glob(pattern):
+            path.unlink()
+    crop = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
+    others = rf"(?:{'|'.join(template_names())}|{CENTRED})-[0-9]+"
+    folders = [path for path in workspace.faces.glob("*-*") if re.fullmatch(others, path.name)]
+    shards = [path for folder in (workspace.faces, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
+    for shard in shards:
+        for path in shard.iterdir():
+            if crop.fullmatch(path.name):
+                path.unlink()
+        with suppress(OSError):  # not empty: something else lies there
+            shard.rmdir()
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+    workspace.drop_settings("ingest", "split", FILTER)

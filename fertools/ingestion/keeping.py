@@ -1,0 +1,52 @@
+"""Which of the faces of a source are kept, by measures that are in the manifest: so it can be decided again later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fertools.faces.detection.min_face import MinFace
+from fertools.faces.quality import MEASURES, STANDARDS, Standard, judge
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What a face must be to be kept.
+
+    Attributes:
+        quality: name of a preset of `fertools.faces.quality.STANDARDS`.
+        min_face: smallest face; None is any size.
+        max_faces: how many a frame may keep, largest first; None is any number.
+    """
+
+    quality: str
+    min_face: MinFace | None
+    max_faces: int | None
+
+    @property
+    def standard(self) -> Standard:
+        """The preset's bounds."""
+        return STANDARDS[self.quality]
+
+    def judge(self, faces: pa.Table) -> NDArray[np.object_]:
+        """Return why each face is rejected by its own measures, None where it is not.
+
+        Args:
+            faces: rows of FACES.
+        """
+        measures = {name: np.asarray(faces[name].to_numpy(zero_copy_only=False)) for name in MEASURES}
+        return judge(measures, self.standard, self._least_px(faces))
+
+    def _least_px(self, faces: pa.Table) -> NDArray[np.float64]:
+        """Return the least size of each face; a share is of its own frame, and 0 where that is unknown."""
+        if self.min_face is None:
+            return np.zeros(len(faces))
+        sizes = np.stack(
+            [np.asarray(faces[name].to_numpy(), np.float64) for name in ("frame_height_px", "frame_width_px")], axis=1
+        )
+        known, which = np.unique(sizes, axis=0, return_inverse=True)
+        least = [0.0 if np.isnan(pair).any() else self.min_face.in_picture(*pair) for pair in known.tolist()]
+        return np.asarray(least, np.float64)[which.reshape(-1)]

@@ -1,0 +1,264 @@
+"""What an ingest is told: the options that shape its result, and those that only shape how fast it comes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.hashing import hash_file
+from fertools.core.workspace import Workspace
+from fertools.faces.alignment import FILLS
+from fertools.faces.centring import Centre
+from fertools.faces.detection.min_face import MinFace
+from fertools.faces.detection.mtcnn.cascade import MODES
+from fertools.faces.quality import STANDARDS
+from fertools.faces.templates import template_names
+from fertools.ingestion.keeping import Keeping
+from fertools.ingestion.shards import Shard
+from fertools.manifests.schema import MODALITIES
+from fertools.sources.sampling import Sampling
+
+_PACE = (
+    "shard",
+    "engine",
+    "ray_address",
+    "workers",
+    "device",
+    "batch_size",
+    "stall_s",
+    "retry_failed",
+    "overwrite",
+    "kept_from",
+)
+"""Options that do not change the result, so that a rerun may choose them anew."""
+
+ENGINES = ("local", "ray")
+"""Where work can be done: modules beside this one."""
+
+MOST_SMOOTHING_S = 1.0
+"""Within longer stretches a head turns and a mouth opens and closes, and frames would have to be held for as long."""
+
+CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
+
+
+def processors() -> int:
+    """Return how many processors this process may use, which in a container or a batch job can be few of many."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How to ingest.
+
+    Attributes:
+        every: search every n-th frame of a video, from the first.
+        fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
+        span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
+        min_face: smallest face to look for and to keep: pixels (`20`) or a share of the picture's short side (`10%`).
+        thresholds: least face probability after P-Net, R-Net and O-Net, `P,R,O`, each between 0 and 1.
+        factor: of side lengths from each level of P-Net's pyramid to the next, 0.1 to 0.95.
+        max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
+        weights: of the three networks; see `fertools.faces.detection.mtcnn.weights.load_weights`.
+        smoothing_s: how far to either side of a moment landmarks are smoothed within a track, in seconds; 0 is not.
+        mode: of the detector, `fast` or `exact` (see `fertools.faces.detection.mtcnn.cascade`).
+        exhaustive: search every frame of a video in full, instead of about every sixteenth with faces followed between.
+        template: named landmark template of the crops.
+        more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
+        crop_px: side of the square crops.
+        crop_format: `jpeg` (quality 95) or `png`.
+        fill: what crops show beyond the picture: `black`, `grey` or `edge` (see `fertools.faces.alignment.FILLS`).
+        crops: the sources are face crops already: nothing is searched, each picture and frame is one face.
+        landmarks: table of five points for crops (see `fertools.sources.points`), which are then aligned.
+        centre: where the square of a crop without landmarks is centred, as shares `X,Y`; None is the middle.
+        quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
+        subject_from: see `fertools.sources.naming.NamingRules`.
+        emotion_from: likewise.
+        dataset: name written to every row; None takes the name of each given folder.
+        modality: what the pictures were taken with.
+        licence: terms of the pictures, written to every row.
+        shard: work on one share of the files, `I/N` (see `fertools.ingestion.shards`); None is all of them.
+        engine: where work is done: `local`, in processes of this machine, or `ray`, on a Ray cluster.
+        ray_address: of the cluster, such as `auto` or `10.0.0.5:6379`; None begins one on this machine.
+        workers: processes; None takes one per processor. With one, all work is done in the calling process.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        batch_size: frames per call of the detector on a GPU; on a CPU each is searched alone.
+        stall_s: seconds without a decoded frame after which a worker process counts as hung and is replaced.
+        retry_failed: work on sources that failed in an earlier run again.
+        overwrite: forget everything that was ingested here and begin anew.
+        kept_from: smallest face to keep, where `fertools filter` raised it above `min_face`.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    every: int = 1
+    fps: str | None = None
+    span: str | None = None
+    min_face: str = "20"
+    thresholds: str = "0.6,0.7,0.7"
+    factor: float = 0.709
+    max_faces: int | None = None
+    weights: str = "auto"
+    smoothing_s: float = 0.2
+    mode: str = "fast"
+    exhaustive: bool = False
+    template: str = "loose"
+    more_templates: tuple[str, ...] = ()
+    crop_px: int = 256
+    crop_format: str = "jpeg"
+    fill: str = "black"
+    crops: bool = False
+    landmarks: Path | None = None
+    centre: str | None = None
+    quality: str = "standard"
+    subject_from: str = "auto"
+    emotion_from: str = "folder"
+    dataset: str | None = None
+    modality: str = "visible"
+    licence: str | None = None
+    shard: str | None = None
+    engine: str = "local"
+    ray_address: str | None = None
+    workers: int | None = None
+    device: str = "auto"
+    batch_size: int = 8
+    stall_s: float = 600.0
+    retry_failed: bool = False
+    overwrite: bool = False
+    kept_from: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.stall_s > 0:
+            raise InputError(f"--stall is {self.stall_s:g}; give seconds above 0")
+        if not 0 <= self.smoothing_s <= MOST_SMOOTHING_S:
+            raise InputError(f"--smoothing is {self.smoothing_s:g}; give seconds from 0 to {MOST_SMOOTHING_S:g}")
+        if self.batch_size < 1:
+            raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
+        if not self.crops and (self.landmarks or self.centre):
+            raise InputError("--landmarks and --centre place face crops; give them with --crops")
+        parse_thresholds(self.thresholds)
+        if not 0.1 <= self.factor <= 0.95:
+            raise InputError(f"--factor is {self.factor:g}; give a number from 0.1 to 0.95, such as 0.709")
+        if self.max_faces is not None and self.max_faces < 1:
+            raise InputError(f"--max-faces is {self.max_faces}; give 1 or more")
+        check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
+        Sampling.parse(every=self.every, fps=self.fps, span=self.span)
+        if self.centre:
+            Centre.parse(self.centre)
+        if self.shard is not None:
+            Shard.parse(self.shard)
+        if self.engine not in ENGINES:
+            raise InputError(f"--engine '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
+        if self.ray_address is not None and self.engine != "ray":
+            raise InputError("--ray-address names a Ray cluster; give it with --engine ray")
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"--workers is {self.workers}; give 1 or more")
+        if self.mode not in MODES:
+            raise InputError(f"--mode '{self.mode}' is unknown; choose one of {', '.join(MODES)}")
+        if self.quality not in STANDARDS:
+            raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
+        if self.fill not in FILLS:
+            raise InputError(f"--fill '{self.fill}' is unknown; choose one of {', '.join(FILLS)}")
+        if self.modality not in MODALITIES:
+            raise InputError(f"--modality '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}")
+
+    @property
+    def keeping(self) -> Keeping:
+        """Which of the faces that are found are kept."""
+        # Of a face crop the size was not searched for.
+        min_face = None if self.crops and not self.kept_from else MinFace.parse(self.kept_from or self.min_face)
+        return Keeping(self.quality, min_face, self.max_faces)
+
+    @property
+    def sampling(self) -> Sampling:
+        """Which frames of a video are searched."""
+        return Sampling.parse(every=self.every, fps=self.fps, span=self.span)
+
+    @property
+    def crop_suffix(self) -> str:
+        """File suffix of the crops."""
+        return CROP_SUFFIXES[self.crop_format]
+
+    def worker_count(self, items: int) -> int:
+        """Return how many processes `items` items are worth."""
+        return max(1, min(self.workers or processors(), items))
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the options that shape the result, as the workspace keeps them."""
+        shaping = {key: value for key, value in asdict(self).items() if key not in _PACE and value is not None}
+        # The digest of the weights is kept beside these: where they come from does not matter.
+        del shaping["weights"]
+        shaping["thresholds"] = parse_thresholds(self.thresholds)
+        shaping |= {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
+        if self.landmarks is not None:
+            # What the table says counts, not where it lies.
+            shaping["landmarks"] = hash_file(self.landmarks)
+        return shaping
+
+
+def parse_thresholds(text: str) -> tuple[float, float, float]:
+    """Return the least face probabilities after the three networks, written as `P,R,O`.
+
+    Raises:
+        InputError: it is not three numbers between 0 and 1.
+
+    Example:
+        >>> parse_thresholds("0.6, 0.7, 0.7")
+        (0.6, 0.7, 0.7)
+    """
+    try:
+        first, second, third = (float(word) for word in text.split(","))
+    except ValueError:
+        first = second = third = 0.0
+    if not all(0 < threshold < 1 for threshold in (first, second, third)):
+        raise InputError(f"--thresholds is '{text}'; give three numbers between 0 and 1, such as 0.6,0.7,0.7")
+    return first, second, third
+
+
+def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> None:
+    """Raise InputError unless crops can be made so.
+
+    Args:
+        templates: names, each once.
+        crop_px: side of the crops.
+        crop_format: `jpeg` or `png`.
+    """
+    if crop_px < 16:
+        raise InputError(f"--crop-px is {crop_px}; give 16 or more")
+    if len(set(templates)) < len(templates):
+        raise InputError("--template is given twice with the same name; give each once")
+    for name, value, choices in (
+        *(("template", template, template_names()) for template in templates),
+        ("crop-format", crop_format, tuple(CROP_SUFFIXES)),
+    ):
+        if value not in choices:
+            raise InputError(f"--{name} '{value}' is unknown; choose one of {', '.join(choices)}")
+
+
+def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: str) -> None:
+    """Raise ResumeRefused if this workspace was ingested with other options or weights, naming the first difference.
+
+    Args:
+        workspace: where.
+        options: what is asked now.
+        weights: digest of the detector's weights now.
+    """
+    before = workspace.settings().get("ingest")
+    if before is None:
+        return
+    # An option that came after this workspace was made had its default then.
+    before = {**IngestOptions().recorded(), **before}
+    now = {**options.recorded(), "weights": weights}
+    for key in sorted({*before, *now}):
+        old, new = before.get(key, "unset"), now.get(key, "unset")
+        if old != new:
+            raise ResumeRefused(
+                f"{workspace.root} was ingested with {key} {old}, not {new}; give the same again, "
+                f"use another --workspace, or begin anew with --overwrite"
+            )

@@ -1,0 +1,297 @@
+"""What there is to do: the given files, told apart from what is committed already.
+
+A source is named by its content. The digests of unchanged files (same size and time of change) are kept, so that
+a rerun over terabytes does not read them again.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fertools.core import files
+from fertools.core.errors import ResumeRefused
+from fertools.core.explain import raise_of_machine
+from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.progress import Reporter, Silent
+from fertools.core.workspace import Workspace
+from fertools.ingestion.options import IngestOptions
+from fertools.manifests import store
+from fertools.sources.content import Kind
+from fertools.sources.discovery import Found
+from fertools.sources.naming import NamingRules
+
+IMAGES_PER_ITEM = 64
+"""Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
+
+LONG_READING_BYTES = 2**30
+"""New files of so many bytes take seconds to read at least, so that it is told how far that is."""
+
+COPY_OF = "same content as "
+"""How the reason of a duplicate begins; the path of the source that it is a copy of follows."""
+
+
+_LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
+"""Columns of a label and of where it comes from."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to be ingested: the columns of its `sources` row that are known before it is opened."""
+
+    source_id: str
+    path: Path
+    name: str
+    kind: Kind
+    dataset: str | None
+    subject_id: str | None
+    subject_origin: str | None
+    emotion: str | None
+    emotion_origin: str | None
+    status: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One unit of work, committed as one part: a video, or some pictures.
+
+    Attributes:
+        name: file-safe name of the part.
+        sources: what to read, in order.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work of one run.
+
+    Attributes:
+        items: what is left to do.
+        settled: sources that need no work: copies of others and files that cannot be read.
+        before: how many sources are committed already.
+        gone: names of committed sources whose files are no longer there.
+        remarks: what to tell the user: labels of new copies that the faces committed earlier do not have.
+    """
+
+    items: tuple[Item, ...]
+    settled: tuple[Source, ...]
+    before: int
+    gone: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def make_plan(
+    workspace: Workspace,
+    found: Sequence[Found],
+    rules: NamingRules,
+    options: IngestOptions,
+    report: Reporter | None = None,
+) -> Plan:
+    """Return what is left to do for the files in `found`.
+
+    Of files with the same content one is ingested, with the labels that any of them has. New files are read whole, to
+    be named by their content; `report` is told how far that is where it takes long.
+
+    Raises:
+        InputError: the place of a file names two people.
+        ResumeRefused: a file has another content than when it was ingested.
+    """
+    committed = {row["path"]: row for row in store.committed_sources(workspace).to_pylist()}
+    digests = _Digests(workspace)
+    owners = {row["source_id"]: path for path, row in committed.items()}
+    copies: dict[str, list[Source]] = {}
+    todo: list[Source] = []
+    settled: list[Source] = []
+    remarks: list[str] = []
+    before = 0
+    reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
+    for file in found:
+        source = _describe(workspace, file, rules, options)
+        old = committed.get(source.name)
+        digest, trouble = digests.of(file.path)
+        reading.advance(digests.read_bytes)
+        if digest is not None:
+            copies.setdefault(digest, []).append(source)
+        if old is not None:
+            _refuse_changed(source, old, digest)
+            before += 1
+        elif digest is None:
+            settled.append(replace(source, source_id=id_of_name(source.name), status="failed", reason=trouble))
+        elif owners.setdefault(digest, source.name) != source.name:
+            reason = COPY_OF + owners[digest]
+            settled.append(replace(source, source_id=id_of_name(source.name), status="duplicate", reason=reason))
+            if (owner := committed.get(owners[digest])) is not None:
+                remarks += _labels_lost(source, owner)
+        else:
+            todo.append(replace(source, source_id=digest))
+    digests.save()
+    # Those that were ingested from another folder are there, though not among the found.
+    names = committed.keys() - {workspace.name_of(file.path) for file in found}
+    gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
+    todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
+    return Plan(tuple(_items(todo)), tuple(settled), before, gone, tuple(remarks))
+
+
+def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
+    named = rules.read(file.below, file.given)
+    root = file.path
+    for _ in file.below.parts:
+        root = root.parent
+    return Source(
+        source_id="",
+        path=file.path,
+        name=workspace.name_of(file.path),
+        kind=file.kind,
+        dataset=options.dataset or root.name or None,
+        subject_id=named.subject,
+        subject_origin=named.subject_origin,
+        emotion=named.emotion,
+        emotion_origin=named.emotion_origin,
+    )
+
+
+def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
+    """Return a source with the labels that any of its copies has.
+
+    Where two contradict one another the label is unknown, and what each says is the source's reason.
+
+    Args:
+        source: the one that is ingested.
+        copies: all files of this content, itself among them, in any order.
+    """
+    findings, agreed = [], dict[str, str | None]()
+    for label, origin in _LABELS:
+        said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
+        values = sorted(set(said.values()))
+        if len(values) > 1:
+            places = ", ".join(f"{said[name]} ({name})" for name in sorted(said))
+            findings.append(f"its copies contradict one another, so {label} is unknown: {places}")
+        agreed[label] = values[0] if len(values) == 1 else None
+        origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
+        agreed[origin] = min(origins, default=None)
+    return replace(source, **agreed, reason="; ".join(findings) or None)  # type: ignore[arg-type]  # columns of texts
+
+
+def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:
+    """Return what a new copy says that the file whose faces are committed already does not.
+
+    Args:
+        copy: a file that was not there before.
+        owner: the committed row of `sources` of the same content.
+    """
+    return [
+        f"{copy.name} is a copy of {owner['path']}, whose faces have the {label} {owner[label] or 'unknown'} "
+        f"and not {getattr(copy, label)}; import that label, or begin anew with --overwrite"
+        for label, _ in _LABELS
+        if getattr(copy, label) not in (None, owner[label])
+    ]
+
+
+def _refuse_changed(source: Source, old: dict[str, Any], digest: str | None) -> None:
+    readable_before = old["status"] in ("done", "empty")
+    if readable_before and digest is not None and digest != old["source_id"]:
+        raise ResumeRefused(
+            f"{source.name} has other content than when it was ingested; put the old file back, "
+            f"give the new one another name, or begin anew with --overwrite"
+        )
+
+
+def id_of_name(name: str) -> str:
+    """Return the `source_id` of a source whose content does not name it: unreadable, or that of another."""
+    return hash_bytes(b"path", name.encode())
+
+
+def _items(sources: list[Source]) -> list[Item]:
+    videos = [source for source in sources if source.kind == "video"]
+    # The largest first, so that no long video is left for the end, where it would keep one worker busy alone.
+    items = [Item(source.source_id, (source,)) for source in sorted(videos, key=lambda video: -size_bytes(video.path))]
+    images = [source for source in sources if source.kind == "image"]
+    for first in range(0, len(images), IMAGES_PER_ITEM):
+        chunk = tuple(images[first : first + IMAGES_PER_ITEM])
+        items.append(Item(hash_bytes(*(source.source_id.encode() for source in chunk)), chunk))
+    return items
+
+
+def size_bytes(path: Path) -> int:
+    """Return the size of a file, 0 if it cannot be told."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+class _Reading:
+    """Tells how far the reading of new files is, where it takes long."""
+
+    def __init__(self, total_bytes: int, files: int, report: Reporter) -> None:
+        self._total_bytes, self._report, self._done = total_bytes, report, 0
+        self._is_long = total_bytes > LONG_READING_BYTES
+        if self._is_long:
+            report.start(files)
+            report.beside("reading")
+
+    def advance(self, read_bytes: int) -> None:
+        self._done += 1
+        if self._is_long:
+            self._report.reach(min(1.0, read_bytes / self._total_bytes))
+            self._report.advance(self._done)
+
+
+class _Digests:
+    """Content digests of files, remembered by size and time of change."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._path = workspace.manifest.parent / "digests.json"
+        self._workspace = workspace
+        try:
+            self._known: dict[str, list[Any]] = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+        self._changed = False
+        self.read_bytes = 0
+
+    def unread_bytes(self, found: Sequence[Found]) -> int:
+        """Return the size of the files that are to be read whole."""
+        sizes = 0
+        for file in found:
+            with suppress(OSError):
+                status = file.path.stat()
+                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [status.st_size, status.st_mtime_ns]:
+                    sizes += status.st_size
+        return sizes
+
+    def of(self, path: Path) -> tuple[str | None, str | None]:
+        """Return the digest of `path` and None, or None and the reason why there is none."""
+        name = self._workspace.name_of(path)
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                # A named pipe, say: reading it could take for ever.
+                return None, "is not an ordinary file"
+            key = [status.st_size, status.st_mtime_ns]
+            known = self._known.get(name)
+            if known is not None and known[:2] == key and known[2]:
+                return str(known[2]), None
+            digest = hash_file(path)
+            self.read_bytes += status.st_size
+        except OSError as error:
+            raise_of_machine(error, path)
+            return None, f"cannot be read: {error.strerror}"
+        if status.st_size == 0:
+            return None, "the file is empty (0 bytes)"
+        self._known[name] = [*key, digest]
+        self._changed = True
+        return digest, None
+
+    def save(self) -> None:
+        if self._changed:
+            files.write_json(self._path, self._known)

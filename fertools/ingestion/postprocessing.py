@@ -1,0 +1,133 @@
+"""What is decided when all faces of a source are there: which pass by, which are too many, and who they are.
+
+It looks at narrow columns alone, so that the rest of the rows may lie on the disk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fertools.faces.quality import Standard
+from fertools.ingestion.frame_cap import BEYOND, find_surplus
+from fertools.ingestion.keeping import Keeping
+from fertools.ingestion.plan import Source
+from fertools.ingestion.subjects import find_passing, find_weak, name_subjects
+from fertools.manifests import store
+
+WEAK = "weak_track"
+"""The reason of a face whose track is short and never scores as a face surely does."""
+PASSING = "single_frame"
+"""The reason of a face that was there for a single frame beside one that lasts."""
+
+NONE_KEPT = "no face was kept"
+"""How the reason of a source begins whose faces are all rejected."""
+
+Mask = NDArray[np.bool_]
+
+
+def settle(source: Source, faces: pa.Table, keeping: Keeping) -> pa.Table:
+    """Return the faces of a source with their status, the reason of those rejected, and who they are.
+
+    What the rows said of these before does not matter, so it can be decided again.
+
+    Args:
+        source: where they are from.
+        faces: rows of FACES.
+        keeping: what is kept.
+    """
+    column = pa.array(keeping.judge(faces), pa.string())
+    status = pc.if_else(pc.is_valid(column), "rejected", "kept")
+    faces = store.replace_columns(faces, {"status": status, "reason": column})
+    if source.kind == "image":
+        return settle_picture(source, faces, keeping.max_faces)
+    return settle_video(source, faces, keeping.max_faces, keeping.standard)
+
+
+def kept_none(faces: pa.Table) -> str | None:
+    """Return why nothing of a source was kept: the most frequent reason; None where some face was, or none is there."""
+    if not len(faces) or pc.any(pc.equal(faces["status"], "kept")).as_py():
+        return None
+    (reason, count), *_ = Counter(faces["reason"].to_pylist()).most_common(1)
+    return f"{NONE_KEPT}: {count:,} of {len(faces):,} were rejected as {reason}"
+
+
+def join_reasons(*reasons: str | None) -> str | None:
+    """Return what is said of a source as one text, None where nothing is."""
+    return "; ".join(filter(None, reasons)) or None
+
+
+def decided_again(reason: str | None, faces: pa.Table) -> str | None:
+    """Return what is said of a source after its faces were settled again."""
+    others = [part for part in (reason or "").split("; ") if not part.startswith(NONE_KEPT)]
+    return join_reasons(*others, kept_none(faces))
+
+
+def settle_picture(source: Source, faces: pa.Table, most: int | None) -> pa.Table:
+    """Return the faces of a picture with who they are, and those rejected that are too many.
+
+    Two faces in one picture are two people, and its place names at most one of them. A rejected detection beside a kept
+    one is most often a false alarm.
+
+    Args:
+        source: the picture.
+        faces: rows of FACES.
+        most: how many a frame may keep; None is any number.
+    """
+    faces = _reject(faces, _beyond(faces, most), BEYOND)
+    kept = _kept(faces)
+    candidates = np.flatnonzero(kept if kept.any() else np.ones(len(faces), np.bool_))
+    named = [source.subject_id if [place] == candidates.tolist() else None for place in range(len(faces))]
+    return _name(faces, named, source.subject_origin)
+
+
+def settle_video(source: Source, faces: pa.Table, most: int | None, standard: Standard) -> pa.Table:
+    """Return the faces of a video with who they are, and those rejected that pass by, show too little or are too many.
+
+    Args:
+        source: the video.
+        faces: rows of FACES.
+        most: how many a frame may keep; None is any number.
+        standard: what a track must reach.
+    """
+    frames, tracks = _numbers(faces, "frame_index"), _numbers(faces, "track_id")
+    interpolated = np.asarray(faces["interpolated"].to_numpy(), np.bool_)
+    if standard.lasting:
+        faces = _reject(faces, find_passing(frames, tracks, _kept(faces), interpolated), PASSING)
+    scores = np.asarray(faces["det_score"].to_numpy(), np.float32)
+    faces = _reject(faces, find_weak(tracks, scores, _kept(faces), interpolated, standard), WEAK)
+    faces = _reject(faces, _beyond(faces, most), BEYOND)
+    return _name(faces, *name_subjects(source, frames, _numbers(faces, "shot_id"), tracks, _kept(faces), interpolated))
+
+
+def _beyond(faces: pa.Table, most: int | None) -> Mask:
+    sizes_px = np.asarray(faces["face_px"].to_numpy(), np.float32)
+    return find_surplus(_numbers(faces, "frame_index"), sizes_px, _kept(faces), most)
+
+
+def _reject(faces: pa.Table, which: Mask, reason: str) -> pa.Table:
+    if not which.any():
+        return faces
+    mask = pa.array(which)
+    columns: dict[str, Any] = {"status": pc.if_else(mask, "rejected", faces["status"])}
+    columns["reason"] = pc.if_else(mask, reason, faces["reason"])
+    return store.replace_columns(faces, columns)
+
+
+def _name(faces: pa.Table, subjects: list[str | None], origin: str | None) -> pa.Table:
+    named = pa.array(subjects, pa.string())
+    origins = pc.if_else(pc.is_valid(named), pa.scalar(origin, pa.string()), pa.scalar(None, pa.string()))
+    return store.replace_columns(faces, {"subject_id": named, "subject_origin": origins})
+
+
+def _kept(faces: pa.Table) -> Mask:
+    return np.asarray(pc.equal(faces["status"], "kept").to_numpy(), np.bool_)
+
+
+def _numbers(faces: pa.Table, name: str) -> NDArray[np.int64]:
+    return np.asarray(faces[name].to_numpy(), np.int64)

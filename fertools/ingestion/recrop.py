@@ -1,0 +1,204 @@
+"""`recrop`: other crops of the faces that are in the manifest, from their landmarks, without detecting again.
+
+Each video is decoded once, forward, as far as its last face. A crop lies where its face, template and size say, so a
+run that was stopped goes on with those that are not there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core import files
+from fertools.core.errors import Interrupted, MachineError, first_line
+from fertools.core.explain import blame, raise_of_machine
+from fertools.core.hashing import hash_file
+from fertools.core.progress import Reporter, Silent
+from fertools.core.workspace import Workspace
+from fertools.faces.alignment import cut, rescaled, similarity
+from fertools.faces.centring import CENTRED
+from fertools.ingestion.options import CROP_SUFFIXES, check_crops
+from fertools.ingestion.rows import write_crop
+from fertools.manifests import store
+from fertools.sources.animations import read_video
+from fertools.sources.images import read_image
+from fertools.sources.sampling import Sampling
+from fertools.sources.videos import Frame
+
+_COLUMNS = (
+    "face_id",
+    "source_id",
+    "frame_index",
+    "landmarks",
+    "landmarks_smoothed",
+    "size_px",
+    "template",
+    "matrix",
+    "parent_id",
+)
+
+
+@dataclass(frozen=True)
+class RecropOptions:
+    """Which crops to make.
+
+    Attributes:
+        template: named landmark template, or `centre` for the squares of face crops without landmarks.
+        crop_px: side of the square crops.
+        crop_format: `jpeg` (quality 95) or `png`.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    template: str = "loose"
+    crop_px: int = 256
+    crop_format: str = "jpeg"
+
+    def __post_init__(self) -> None:
+        # A face crop without landmarks has its square, and that in other sizes.
+        check_crops(() if self.template == CENTRED else (self.template,), self.crop_px, self.crop_format)
+
+
+@dataclass(frozen=True)
+class RecropSummary:
+    """What came of it; the four numbers are all real faces of the manifest.
+
+    Attributes:
+        folder: where the crops lie: `<folder>/<first two digits>/<face_id><suffix>`.
+        written: crops that this run made.
+        before: crops that were there already.
+        unplaced: faces without what the template goes by: landmarks, or for `centre` a square.
+        lost: faces whose source is gone, has changed or cannot be decoded so far.
+        failures: name and reason of each such source.
+    """
+
+    folder: Path
+    written: int
+    before: int
+    unplaced: int
+    lost: int
+    failures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One crop to make: in which frame, by which transform, to where."""
+
+    frame_index: int
+    matrix: NDArray[np.float64]
+    path: Path
+
+
+def recrop(workspace: Workspace, options: RecropOptions | None = None, report: Reporter | None = None) -> RecropSummary:
+    """Make crops of every face in the manifest by another template or in another size, beside those it names.
+
+    The manifest is not changed. The same template, size and landmarks give the same bytes as an ingest.
+
+    Args:
+        workspace: whose manifest.
+        options: which crops; the defaults if None.
+        report: told of progress, and of each source that gave no crop.
+
+    Raises:
+        InputError: there is no manifest, or another command is at work here.
+        StorageError: the disk is full or cannot be written.
+    """
+    options, report = options or RecropOptions(), report or Silent()
+    suffix = CROP_SUFFIXES[options.crop_format]
+    with workspace.locked("recrop"):
+        files.remove_unfinished(workspace.faces)
+        wanted: dict[str, list[_Wanted]] = {}
+        before = unplaced = 0
+        for row in store.read_faces(workspace, _COLUMNS).to_pylist():
+            path = workspace.root / workspace.other_crop_path(row["face_id"], options.template, options.crop_px, suffix)
+            if row["parent_id"] is not None:
+                continue  # a generated face has no frame to be cut from
+            if path.is_file():
+                before += 1
+            elif (matrix := _transform(row, options)) is None:
+                unplaced += 1
+            else:
+                wanted.setdefault(row["source_id"], []).append(_Wanted(row["frame_index"], matrix, path))
+        written = done = 0
+        failures = []
+        total = sum(map(len, wanted.values()))
+
+        def watch() -> None:
+            nonlocal written
+            written += 1
+            report.reach(written / total)
+            report.advance(done, crops=written)
+
+        report.start(len(wanted))
+        fill = str(workspace.settings().get("ingest", {}).get("fill", "black"))
+        sources = {
+            row["source_id"]: row for row in store.read_sources(workspace, ("source_id", "path", "kind")).to_pylist()
+        }
+        for source_id in sorted(wanted, key=lambda one: str(sources[one]["path"])):
+            reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px, fill, watch)
+            if reason is not None:
+                failures.append((str(sources[source_id]["path"]), reason))
+                report.note(f"failed: {sources[source_id]['path']}: {reason}")
+            done += 1
+            report.advance(done, crops=written)
+    lost = total - written
+    folder = workspace.other_crops(options.template, options.crop_px)
+    return RecropSummary(folder, written, before, unplaced, lost, tuple(failures))
+
+
+def _transform(row: dict[str, Any], options: RecropOptions) -> NDArray[np.float64] | None:
+    """Return the transform from source to crop pixels, or None for a face that has no landmarks to go by."""
+    points = row["landmarks_smoothed"] or row["landmarks"]
+    if points is not None and options.template != CENTRED:
+        return similarity(np.array(points, np.float32), options.template, options.crop_px)
+    if row["matrix"] is not None and row["template"] == options.template:
+        return rescaled(np.array(row["matrix"]), row["size_px"], options.crop_px)
+    return None
+
+
+def _cut(
+    workspace: Workspace,
+    source: dict[str, Any],
+    wanted: Sequence[_Wanted],
+    size_px: int,
+    fill: str,
+    watch: Callable[[], None],
+) -> str | None:
+    """Write the crops of one source; call `watch` after each; return why if not all were."""
+    path = workspace.path_of(source["path"])
+    by_frame: dict[int, list[_Wanted]] = {}
+    for one in wanted:
+        by_frame.setdefault(one.frame_index, []).append(one)
+    written, reason = 0, "it ends before its last face"
+    try:
+        if hash_file(path) != source["source_id"]:
+            return "it has other content than when it was ingested"
+        with closing(_frames(path, source["kind"], by_frame.keys())) as frames:
+            for frame in frames:
+                for one in by_frame[frame.index]:
+                    write_crop(one.path, cut(frame.rgb, one.matrix, size_px, fill), flush=True)
+                    written += 1
+                    watch()
+    except (MachineError, Interrupted):
+        raise
+    except OSError as error:
+        raise_of_machine(error, path)
+        reason = f"it cannot be read: {error.strerror or first_line(error)}"
+    except Exception as error:
+        reason = str(blame(error, path, "cannot be read")).replace(str(path), "it")
+    return None if written == len(wanted) else reason
+
+
+def _frames(path: Path, kind: str, indices: Collection[int]) -> Generator[Frame, None, None]:
+    """Yield the frames with these numbers, and decode no further than the last."""
+    if kind == "image":
+        yield Frame(0, None, read_image(path))
+        return
+    yield from read_video(path, sampling=Sampling(indices=frozenset(indices)))

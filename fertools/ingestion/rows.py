@@ -1,0 +1,133 @@
+"""From one face in one frame to its row of the manifest and its crop on the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core import files
+from fertools.core.workspace import Workspace
+from fertools.faces.alignment import FILLS, beyond, cut, filled, similarity, warp
+from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
+from fertools.faces.quality import measure
+from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.temporal_buffer import Face
+
+JPEG_QUALITY = 95
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Cropper:
+    """Cuts faces out of frames.
+
+    Attributes:
+        workspace: where crops go.
+        options: their template, size and format.
+    """
+
+    workspace: Workspace
+    options: IngestOptions
+
+    def found(self, rgb: Pixels, face: Face) -> dict[str, Any]:
+        """Return the columns of a face that was found in a frame, its crop written.
+
+        Args:
+            rgb: (H, W, 3) uint8, the frame.
+            face: where it is.
+
+        Raises:
+            InputError: the landmarks cannot be aligned.
+            StorageError: the crop cannot be written.
+        """
+        matrix = similarity(face.best_points, self.options.template, self.options.crop_px)
+        return self._row(rgb, face, matrix, self.options.template, face.best_points)
+
+    def given(self, rgb: Pixels, points: NDArray[np.float32] | None, face_id: str) -> dict[str, Any]:
+        """Return the columns of a frame that is a face crop already, its crop written.
+
+        Args:
+            rgb: (H, W, 3) uint8, the frame.
+            points: (5, 2) landmarks that came with it, aligned by template; None cuts the square around the centre.
+            face_id: its name.
+
+        Raises:
+            InputError: the landmarks cannot be aligned.
+            StorageError: the crop cannot be written.
+        """
+        size_px = self.options.crop_px
+        if points is not None:
+            matrix = similarity(points, self.options.template, size_px)
+            box = covered_square(matrix, size_px)
+            return self._row(rgb, Face(face_id, box, points=points), matrix, self.options.template, points)
+        centre = Centre.parse(self.options.centre) if self.options.centre else Centre()
+        box = centre_square(rgb.shape[1], rgb.shape[0], centre)
+        return self._row(rgb, Face(face_id, box), square_matrix(box, size_px), CENTRED, None)
+
+    def _row(
+        self,
+        rgb: Pixels,
+        face: Face,
+        matrix: NDArray[np.float64],
+        template: str,
+        points: NDArray[np.float32] | None,
+    ) -> dict[str, Any]:
+        crop = warp(rgb, matrix, self.options.crop_px)
+        # Before it is filled, so that its light and sharpness are those of the picture.
+        quality = measure(crop, face.box, points)
+        outside = beyond(matrix, self.options.crop_px, rgb.shape)
+        path = self.workspace.crop_path(face.face_id, self.options.crop_suffix)
+        write_crop(self.workspace.root / path, filled(crop, outside, FILLS[self.options.fill]))
+        if points is not None:
+            self._write_others(rgb, face.face_id, points)
+        return {
+            "face_id": face.face_id,
+            "track_id": face.track,
+            "box": face.box.tolist(),
+            "landmarks": None if face.points is None else face.points.tolist(),
+            "landmarks_smoothed": None if face.smoothed is None else face.smoothed.tolist(),
+            "det_score": None if face.score is None else min(face.score, 1.0),
+            "interpolated": face.interpolated,
+            "path": path,
+            "size_px": self.options.crop_px,
+            "template": template,
+            "matrix": matrix.tolist(),
+            "crop_coverage": 1.0 if outside is None else 1.0 - float(outside.mean()),
+            "face_px": quality.face_px,
+            "blur": quality.blur,
+            "brightness": quality.brightness,
+            "yaw_deg": quality.yaw_deg,
+            "pitch_deg": quality.pitch_deg,
+            "roll_deg": quality.roll_deg,
+            "status": "kept",
+        }
+
+    def _write_others(self, rgb: Pixels, face_id: str, points: NDArray[np.float32]) -> None:
+        """Write the crops by the further templates, beside the one that the manifest names."""
+        size_px, suffix = self.options.crop_px, self.options.crop_suffix
+        for template in self.options.more_templates:
+            crop = cut(rgb, similarity(points, template, size_px), size_px, self.options.fill)
+            write_crop(self.workspace.root / self.workspace.other_crop_path(face_id, template, size_px, suffix), crop)
+
+
+def write_crop(path: Path, crop: Pixels, *, flush: bool = False) -> None:
+    """Write a crop whole or not at all.
+
+    Args:
+        path: where to; its suffix says the format.
+        crop: (side, side, 3) uint8 RGB.
+        flush: whether it is put on the disk at once; an ingest does so for all crops of a part together.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    bgr = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    _, encoded = cv2.imencode(path.suffix, bgr, parameters)
+    files.write_bytes(path, encoded.tobytes(), flush=flush)

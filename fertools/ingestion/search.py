@@ -1,0 +1,199 @@
+"""The frames of a video with the faces in them, in order, while other threads already search what follows.
+
+Searching a frame costs some fifty times more than decoding it, so one thread decodes, follows and writes crops, and
+the others search one frame each. That beats several threads on one frame: the networks are small, and most of their
+layers are too short to be worth parting. It gives the same numbers whatever the number of threads.
+
+With `follow`, only the first frame of each block is searched in full, and faces are followed through the block from it
+and from the first of the next (`fertools.faces.propagation`). Blocks are counted from the first frame, so that they
+too are the same for every number of threads and after every stop.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.device import device_type
+from fertools.core.errors import Interrupted
+from fertools.faces.detection.detections import Detections, Survey
+from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.propagation import search_between
+from fertools.ingestion.background import Threads
+from fertools.ingestion.detection_cache import Findings
+from fertools.sources.videos import BrokenVideoError, Frame
+
+_Found = Future[list[Detections]]
+_Surveyed = Future[list[Survey]]
+_Unit = tuple[list[Frame], _Found]
+"""Frames, and what will be found in each of them."""
+
+LONGEST_BLOCK, SHORTEST_BLOCK = 16, 4
+"""Two thirds of a second, so that nobody who is worth a face comes and goes unseen; and the least that saves much."""
+_BLOCK_PIXELS = 100_000_000
+"""300 MB of pictures: 12 frames of 4K."""
+
+
+class Search:
+    """Searches frames in threads.
+
+    Args:
+        detector: finds the faces.
+        threads: how many frames of a video are searched at a time on a CPU; a GPU gets one call after another.
+        batch_size: frames per call on a GPU.
+        follow: search one frame of each block in full and follow faces in between.
+    """
+
+    def __init__(self, detector: Detector, threads: int = 1, batch_size: int = 1, *, follow: bool = False) -> None:
+        self.detector = detector
+        self._follow = follow
+        on_cpu = device_type(detector.device) == "cpu"
+        self._batch_size = 1 if on_cpu else batch_size
+        self._threads = threads if on_cpu else 1
+        self._pool = Threads(self._threads)
+
+    def close(self) -> None:
+        """Let the threads go; frames that none has begun are dropped."""
+        self._pool.close()
+
+    def run(self, frames: Iterable[Frame], findings: Findings) -> Generator[tuple[Frame, Detections], None, None]:
+        """Yield each frame with its faces.
+
+        Args:
+            frames: of one video, in order.
+            findings: what an earlier, broken run found already; those frames are not searched again, and what is
+                found now is added, and saved if the iterator is closed before its end.
+
+        Raises:
+            BrokenVideoError: as `frames` does, after everything before was yielded.
+            StorageError: the findings cannot be written.
+        """
+        ahead: deque[_Unit] = deque()
+        trouble: BrokenVideoError | None = None
+        units = self._blocks(frames, findings) if self._follow else self._batches(frames, findings)
+        try:
+            while True:
+                try:
+                    unit = next(units, None)
+                except BrokenVideoError as error:
+                    trouble, unit = error, None
+                if unit is not None:
+                    ahead.append(unit)
+                if not ahead:
+                    break
+                # One unit more than there are threads waits, so that no thread ever does.
+                if unit is None or len(ahead) > (self._threads if self._threads > 1 else 0):
+                    searched, future = ahead.popleft()
+                    for found in future.result():
+                        # Out of the list, so that a frame is gone when its caller is through with it.
+                        frame = searched.pop(0)
+                        findings.add(frame.index, found)
+                        yield frame, found
+        except (GeneratorExit, KeyboardInterrupt, Interrupted):
+            findings.save()
+            raise
+        finally:
+            for _, future in ahead:
+                future.cancel()
+        if trouble is not None:
+            raise trouble
+
+    def _batches(self, frames: Iterable[Frame], findings: Findings) -> Iterator[_Unit]:
+        """Yield frames, each searched in full."""
+        for batch in _lists(frames, self._batch_size):
+            known = _known(batch, findings)
+            yield batch, known or self._pool.submit(self.detector.detect, [frame.rgb for frame in batch])
+
+    def _blocks(self, frames: Iterable[Frame], findings: Findings) -> Iterator[_Unit]:
+        """Yield blocks of frames that are followed through from both sides."""
+        block: list[Frame] = []
+        trouble: BrokenVideoError | None = None
+        begin: _Surveyed | None = None
+        try:
+            for frame in frames:
+                if block and frame.rgb.shape != block[0].rgb.shape:
+                    # Places in a frame say nothing about one of another size, so the block ends before it.
+                    yield from self._rest(block, begin, findings)
+                    block, begin = [], None
+                block.append(frame)
+                if len(block) > _block_length(block[0]):
+                    unit, begin = self._follow_through(block, begin, findings)
+                    yield unit
+                    block = block[-1:]
+        except BrokenVideoError as error:
+            trouble = error
+        yield from self._rest(block, begin, findings)
+        if trouble is not None:
+            raise trouble
+
+    def _rest(self, block: list[Frame], begin: _Surveyed | None, findings: Findings) -> Iterator[_Unit]:
+        """Yield what is left of a block that no other follows: all frames but the last, and that one."""
+        if len(block) > 1:
+            unit, begin = self._follow_through(block, begin, findings)
+            yield unit
+        if block:
+            last = block[-1:]
+            yield last, _known(last, findings) or self._pool.after([begin or self._survey(last[0])], _faces_of)
+
+    def _follow_through(
+        self, block: list[Frame], begin: _Surveyed | None, findings: Findings
+    ) -> tuple[_Unit, _Surveyed | None]:
+        """Return all frames of a block but the last with what will be found in them, and the search of the last.
+
+        The first and the last are searched in full, unless an earlier run was through with the block.
+        """
+        if (known := _known(block[:-1], findings)) is not None:
+            return (block[:-1], known), None
+        first, last = begin or self._survey(block[0]), self._survey(block[-1])
+        follow = partial(_follow, self.detector, [frame.rgb for frame in block])
+        return (block[:-1], self._pool.after([first, last], follow)), last
+
+    def _survey(self, frame: Frame) -> _Surveyed:
+        return self._pool.submit(self.detector.survey, [frame.rgb])
+
+
+def _follow(detector: Detector, pictures: list[NDArray[np.uint8]], surveys: list[list[Survey]]) -> list[Detections]:
+    (first,), (last,) = surveys
+    return [first.faces, *search_between(detector, pictures, first, last)]
+
+
+def _faces_of(surveys: list[list[Survey]]) -> list[Detections]:
+    return [survey.faces for (survey,) in surveys]
+
+
+def _known(frames: list[Frame], findings: Findings) -> _Found | None:
+    """Return what an earlier run found in all of `frames`; None if it did not get to one of them."""
+    known = [found for frame in frames if (found := findings.known(frame.index)) is not None]
+    if len(known) < len(frames):
+        return None
+    done: _Found = Future()
+    done.set_result(known)
+    return done
+
+
+def _block_length(frame: Frame) -> int:
+    """Return after how many frames of this size the next is searched in full: fewer where they are large to hold."""
+    height, width = map(int, frame.rgb.shape[:2])
+    return min(LONGEST_BLOCK, max(SHORTEST_BLOCK, _BLOCK_PIXELS // (height * width)))
+
+
+def _lists(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Yield lists of up to `size` frames; frames decoded before an error come out before it does."""
+    batch: list[Frame] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except BrokenVideoError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch

@@ -1,0 +1,67 @@
+"""What worker processes tell the first one: how far they are, and that they are alive.
+
+Plain shared numbers without a lock: each worker writes its own, so one that is killed at any moment leaves nothing
+locked behind that the others would wait for.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from multiprocessing.context import BaseContext
+from typing import Any
+
+from fertools.ingestion.workload import Done
+
+_PROCESS, _PULSE_S, _FRAMES, _FACES, _PICTURES, _VIDEO_BYTES, _CELLS = range(7)
+
+
+class Board:
+    """Numbers that some worker processes share with the first.
+
+    Args:
+        context: of the processes.
+        workers: how many there are.
+    """
+
+    def __init__(self, context: BaseContext, workers: int) -> None:
+        self._cells: Any = context.RawArray("d", workers * _CELLS)
+        self._joined: Any = context.Value("i", 0)
+        self._place = 0
+
+    def join(self) -> int:
+        """Take a place on the board and return its number, from 0; called once in each worker."""
+        with self._joined.get_lock():
+            number = int(self._joined.value)
+            self._joined.value += 1
+        self._place = number * _CELLS
+        self._cells[self._place + _PROCESS] = os.getpid()
+        return number
+
+    def pulse(self) -> None:
+        """Say that this worker is at work and gets on."""
+        # The monotonic clock is one for all processes of a machine, and never zero.
+        self._cells[self._place + _PULSE_S] = time.monotonic()
+
+    def rest(self) -> None:
+        """Say that this worker has nothing to do, so that nobody waits for a pulse."""
+        self._cells[self._place + _PULSE_S] = 0
+
+    def tick(self, done: Done) -> None:
+        """Add to what this worker has done, which is a pulse too."""
+        self._cells[self._place + _FRAMES] += done.frames
+        self._cells[self._place + _FACES] += done.faces
+        self._cells[self._place + _PICTURES] += done.pictures
+        self._cells[self._place + _VIDEO_BYTES] += done.video_bytes
+        self.pulse()
+
+    def totals(self) -> Done:
+        """Return what all workers have done."""
+        columns = (_FRAMES, _FACES, _PICTURES, _VIDEO_BYTES)
+        return Done(*(int(sum(self._cells[column::_CELLS])) for column in columns))
+
+    def stalled(self, limit_s: float) -> list[int]:
+        """Return the processes that are at work and gave no pulse for `limit_s` seconds."""
+        now_s = time.monotonic()
+        pairs = zip(self._cells[_PROCESS::_CELLS], self._cells[_PULSE_S::_CELLS], strict=True)
+        return [int(process) for process, pulse_s in pairs if pulse_s and now_s - pulse_s > limit_s]

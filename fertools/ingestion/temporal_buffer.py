@@ -1,0 +1,225 @@
+"""A few frames held back, so that what comes after them can say where their faces are.
+
+Landmarks are smoothed over the moments before and after (`fertools.faces.smoothing`), and a face that the detector
+missed for a moment is put between where it was and where it is again. Both need the future, and crops need the frame;
+so frames wait here until nothing that is still to come can change their faces. That is a fifth of a second, two fifths
+where a face has just been missed, and never more pictures than fit a bound.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.hashing import hash_bytes
+from fertools.faces.smoothing import smooth
+from fertools.faces.tracking import overlaps, time_of
+from fertools.sources.videos import Frame
+
+LONGEST_GAP_S = 0.2
+"""How long a face may be missed and still be put in between, from where it was seen to where it is seen again. A blink
+of the detector lasts a frame or two; in half a second a head turns to the side and back."""
+_SURE = 0.9
+"""Least score that one of the two ends must have: a false alarm that comes and goes is not drawn out."""
+_TAKEN = 0.3
+"""Intersection over union with another face of the frame from which the place counts as taken."""
+_HELD_PIXELS, _FEWEST_HELD, _MOST_HELD = 64_000_000, 4, 64
+"""About 190 MB of pictures: seven of 4K, or all that are waited for at 1080p and 60 frames a second."""
+_TOLERANCE_S = 1e-6
+"""For times such as 0.1 + 0.2."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face of one frame.
+
+    Attributes:
+        face_id: its name.
+        box: (4,) float32 x1, y1, x2, y2 in source pixels.
+        track: number of its track; None in a picture.
+        score: the detector's face probability; None for a face that was put between two others.
+        points: (5, 2) float32 landmarks as the detector placed them; None likewise, and where none are known.
+        smoothed: (5, 2) float32, made steady in time; None where there was nothing to smooth.
+        interpolated: whether it was put between two others.
+    """
+
+    face_id: str
+    box: NDArray[np.float32]
+    track: int | None = None
+    score: float | None = None
+    points: NDArray[np.float32] | None = None
+    smoothed: NDArray[np.float32] | None = None
+    interpolated: bool = False
+
+    @property
+    def best_points(self) -> NDArray[np.float32]:
+        """The points to align by: the smoothed ones where there are any.
+
+        Raises:
+            ValueError: it has neither.
+        """
+        best = self.points if self.smoothed is None else self.smoothed
+        if best is None:
+            raise ValueError(f"the face {self.face_id} has no landmarks")
+        return best
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame and its faces.
+
+    Attributes:
+        frame: the frame.
+        shot: number of its shot.
+        faces: those in it.
+    """
+
+    frame: Frame
+    shot: int
+    faces: tuple[Face, ...]
+
+    @property
+    def time_s(self) -> float:
+        """Its time in the video."""
+        return time_of(self.frame.index, self.frame.pts_s)
+
+
+@dataclass
+class _Path:
+    """Where a track's face was seen lately."""
+
+    times_s: list[float]
+    faces: list[Face]
+
+    def points(self) -> NDArray[np.float32]:
+        return np.array([face.points for face in self.faces], np.float32)
+
+    def around(self, time_s: float) -> tuple[int | None, int | None]:
+        """Return the places of the last time up to `time_s` and of the first after it."""
+        after = int(np.searchsorted(self.times_s, time_s, side="right"))
+        return (after - 1 if after else None), (after if after < len(self.times_s) else None)
+
+
+class Lookahead:
+    """Completes the faces of the frames of one video.
+
+    Args:
+        half_width_s: how far to either side landmarks are smoothed, in seconds; 0 leaves them as they are.
+    """
+
+    def __init__(self, half_width_s: float) -> None:
+        self._half_width_s = half_width_s
+        self._held: deque[Seen] = deque()
+        self._paths: dict[int, _Path] = {}
+        self._newest_s = float("-inf")
+
+    def push(self, seen: Seen) -> Iterator[Seen]:
+        """Take the next frame with what was detected in it, and yield those that need not wait longer.
+
+        Args:
+            seen: a frame of the shot of the frames before; its faces have boxes, scores, points and tracks.
+        """
+        self._newest_s = max(self._newest_s, seen.time_s)
+        self._held.append(seen)
+        for face in seen.faces:
+            if face.track is not None:
+                path = self._paths.setdefault(face.track, _Path([], []))
+                path.times_s.append(seen.time_s)
+                path.faces.append(face)
+        height, width = map(int, seen.frame.rgb.shape[:2])
+        most = min(_MOST_HELD, max(_FEWEST_HELD, _HELD_PIXELS // (height * width)))
+        while self._held and (len(self._held) > most or self._is_settled(self._held[0])):
+            yield self._complete(self._held.popleft())
+        self._forget()
+
+    def flush(self) -> Iterator[Seen]:
+        """Yield all frames that are held: the shot or the video is over."""
+        while self._held:
+            yield self._complete(self._held.popleft())
+        self._paths = {}
+        self._newest_s = float("-inf")
+
+    def _is_settled(self, seen: Seen) -> bool:
+        """Return whether nothing that may come would change the faces of a frame."""
+        if seen.faces and not self._is_past(seen.time_s + self._half_width_s):
+            return False
+        for path in self._missed(seen):
+            last, following = path.around(seen.time_s)
+            if last is None:
+                continue
+            if following is None:
+                if not self._is_past(path.times_s[last] + LONGEST_GAP_S):
+                    return False
+            elif not self._is_past(path.times_s[following] + self._half_width_s) and _is_bridged(path, last, following):
+                return False
+        return True
+
+    def _is_past(self, time_s: float) -> bool:
+        return self._newest_s >= time_s - _TOLERANCE_S
+
+    def _missed(self, seen: Seen) -> list[_Path]:
+        """Return the paths of the tracks that are not in a frame."""
+        present = {face.track for face in seen.faces}
+        return [path for track, path in sorted(self._paths.items()) if track not in present]
+
+    def _complete(self, seen: Seen) -> Seen:
+        faces = [replace(face, smoothed=self._smoothed(face, seen.time_s)) for face in seen.faces]
+        for path in self._missed(seen):
+            last, following = path.around(seen.time_s)
+            if last is None or following is None or not _is_bridged(path, last, following):
+                continue
+            between = self._between(path, last, following, seen)
+            if not faces or overlaps(between.box[None], np.array([face.box for face in faces])).max() < _TAKEN:
+                faces.append(between)
+        return replace(seen, faces=tuple(faces))
+
+    def _smoothed(self, face: Face, time_s: float) -> NDArray[np.float32] | None:
+        if face.track is None or self._half_width_s == 0:
+            return None
+        path = self._paths[face.track]
+        return smooth(np.array(path.times_s), path.points(), time_s, self._half_width_s).astype(np.float32)
+
+    def _between(self, path: _Path, last: int, following: int, seen: Seen) -> Face:
+        """Return the face of a frame in which it was missed, evenly between where it was and where it is again."""
+        ends = path.faces[last], path.faces[following]
+        times_s = path.times_s[last], path.times_s[following]
+        share = (seen.time_s - times_s[0]) / (times_s[1] - times_s[0])
+        points = [
+            replace(end, smoothed=self._smoothed(end, time_s)).best_points
+            for end, time_s in zip(ends, times_s, strict=True)
+        ]
+        names = (ends[0].face_id, ends[1].face_id, str(seen.frame.index))
+        return Face(
+            # Three parts, where a detected face has two: no other face can have this name.
+            face_id=hash_bytes(*(name.encode() for name in names)),
+            box=_mix(ends[0].box, ends[1].box, share),
+            track=ends[0].track,
+            smoothed=_mix(points[0], points[1], share),
+            interpolated=True,
+        )
+
+    def _forget(self) -> None:
+        """Drop what no frame that is held or to come can need."""
+        oldest_s = self._held[0].time_s if self._held else self._newest_s
+        reach_s = oldest_s - LONGEST_GAP_S - self._half_width_s - _TOLERANCE_S
+        for track, path in list(self._paths.items()):
+            first = int(np.searchsorted(path.times_s, reach_s))
+            if first == len(path.times_s):
+                del self._paths[track]
+            elif first:
+                del path.times_s[:first], path.faces[:first]
+
+
+def _is_bridged(path: _Path, last: int, following: int) -> bool:
+    """Return whether a track is taken to have been there between two times at which it was seen."""
+    gap_s = path.times_s[following] - path.times_s[last]
+    sure = max(path.faces[end].score or 0 for end in (last, following)) >= _SURE
+    return sure and 0 < gap_s <= LONGEST_GAP_S + _TOLERANCE_S
+
+
+def _mix(one: NDArray[np.float32], other: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    return np.asarray((1 - share) * one.astype(np.float64) + share * other.astype(np.float64), np.float32)

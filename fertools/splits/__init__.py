@@ -1,0 +1,1 @@
+"""Subject-independent folds and hold-outs, and the search for leaks."""

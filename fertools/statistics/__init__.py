@@ -1,0 +1,1 @@
+"""Agreement, intervals, paired tests and calibration, as plain functions of arrays."""

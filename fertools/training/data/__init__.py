@@ -1,0 +1,1 @@
+"""Faces of a manifest as batches on a device."""

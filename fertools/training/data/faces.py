@@ -1,0 +1,311 @@
+"""Faces for training: which rows of the manifest take part, and on which side.
+
+A face is on the held-out side if its fold is the test fold, or, where the manifest was split by a hold-out, if its
+split is `test`; one that is in neither takes no part. No person is on both sides: that is looked up again here,
+whoever made the split. Of the others, some people may be kept for validation: on them the best state of a model is
+chosen, so that the test fold chooses nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fertools.core.errors import CheckFailed, InputError
+from fertools.core.hashing import hash_bytes
+from fertools.core.vocabulary import EMOTIONS
+from fertools.core.workspace import Workspace
+from fertools.manifests import nested, store
+from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
+from fertools.manifests.leaks import find_leaks
+from fertools.splits.folds import assign_groups
+from fertools.splits.groups import group_faces
+
+Side = Literal["train", "val", "test"]
+Pixels = NDArray[np.uint8]
+
+_MEANING = ("face_id", "path", "emotion", "valence", "arousal", "subject_id", "fold", "split", "weight")
+"""What a run depends on: a change in one of these makes it another run."""
+_RANGES = {"valence": (-1.0, 1.0), "arousal": (-1.0, 1.0), "weight": (0.0, np.inf)}
+"""Between which numbers a column has to be, where it is not null."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The rows that a run works on, in the order of `face_id`.
+
+    Attributes:
+        table: the rows with all columns of the manifest.
+        held_out: which of them are the test side: never trained on, and nothing is chosen by them.
+        validating: which of the others are kept for validation.
+        classes: the expressions that are told apart.
+        emotions: position among `classes`; -1 where unknown.
+        valence_arousal: Nx2 float32; NaN where unknown.
+        shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
+    """
+
+    table: pa.Table
+    held_out: NDArray[np.bool_]
+    validating: NDArray[np.bool_]
+    classes: tuple[str, ...]
+    emotions: NDArray[np.int64]
+    valence_arousal: NDArray[np.float32]
+    shares: NDArray[np.float32]
+
+    def fingerprint(self) -> str:
+        """Return a digest of everything about these rows that training depends on."""
+        digest = store.fingerprint(self.table, _MEANING)
+        return digest if np.isnan(self.shares).all() else hash_bytes(digest.encode(), self.shares.tobytes())
+
+    def rows(self, side: Side) -> NDArray[np.int64]:
+        """Return the positions of one side's rows."""
+        sides = {
+            "train": ~(self.held_out | self.validating),
+            "val": self.validating,
+            "test": self.held_out,
+        }
+        return np.flatnonzero(sides[side])
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether the held-out side is a fold, and not the test part of a hold-out."""
+        return bool(self.table["fold"].null_count < len(self.table))
+
+    def counts(self, side: Side) -> dict[str, int]:
+        """Return faces per expression of one side, all of `classes` named, in order."""
+        found = Counter(self.emotions[self.rows(side)].tolist())
+        return {emotion: found[index] for index, emotion in enumerate(self.classes)}
+
+    def subjects(self, side: Side) -> int:
+        """Return the number of people on one side."""
+        return len(set(self.table["subject_id"].take(pa.array(self.rows(side))).to_pylist()) - {None})
+
+    def prototypes(self) -> NDArray[np.float32]:
+        """Return Cx2 mean valence and arousal of each expression in the training part; 0 where none is known."""
+        means = np.zeros((len(self.classes), 2), np.float32)
+        known = ~(self.held_out | self.validating) & ~np.isnan(self.valence_arousal).any(axis=1)
+        for index in range(len(self.classes)):
+            if (members := known & (self.emotions == index)).any():
+                means[index] = self.valence_arousal[members].mean(axis=0)
+        return means
+
+
+def select_faces(
+    workspace: Workspace,
+    *,
+    modality: str,
+    test_fold: int,
+    needs_emotion: bool,
+    needs_va: bool,
+    classes: Sequence[str] = EMOTIONS,
+    val_share: float = 0.0,
+    seed: int = 0,
+) -> Faces:
+    """Return the faces that a system can be trained and tested on.
+
+    Args:
+        workspace: whose manifest.
+        modality: which pictures.
+        test_fold: the fold to hold out, where the manifest has folds.
+        needs_emotion: leave out faces without one of `classes`.
+        needs_va: leave out faces without valence and arousal.
+        classes: expressions to tell apart, two or more.
+        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
+        seed: breaks ties in choosing these people.
+
+    Raises:
+        InputError: no manifest, no faces, no split, no labels, a single class, an empty side, too few people for a
+            validation part, or a label or weight that is no number in its range; the message says what to do.
+        CheckFailed: a person is on both sides.
+    """
+    classes = tuple(classes)
+    table = store.read_faces(workspace)
+    real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
+    table = nested.keep(table, pc.and_(real, pc.equal(table["modality"], modality)))
+    table = nested.keep(table, pc.is_valid(table["path"]))
+    if not len(table):
+        raise InputError(f"{workspace.manifest} has no kept {modality} faces with crops; ingest some first")
+    table = _with_a_side(workspace, table)
+    _refuse_wrong_numbers(workspace, table)
+    if needs_emotion:
+        table = _with_emotion(table, classes)
+    if needs_va:
+        table = nested.keep(table, pc.and_(pc.is_valid(table["valence"]), pc.is_valid(table["arousal"])))
+        if not len(table):
+            raise InputError(
+                "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
+            )
+    held_out = _held_out(table, test_fold)
+    _refuse_leaks(table, held_out)
+    faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    _refuse_one_sided(faces, needs_emotion=needs_emotion)
+    return faces
+
+
+def arrange_faces(
+    table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
+) -> Faces:
+    """Return rows of a manifest as faces to train and test on.
+
+    Args:
+        table: the rows, with the labels that are learned in `emotion`, `valence` and `arousal`.
+        held_out: which of them are the test side.
+        classes: expressions to tell apart.
+        val_share: share of the other faces to keep for validation, by person; 0 for none.
+        seed: breaks ties in choosing these people.
+
+    Raises:
+        InputError: too few people for a validation part.
+    """
+    emotions = _class_numbers(table, classes)
+    return Faces(
+        table=table,
+        held_out=held_out,
+        validating=_validating(table, emotions, held_out, len(classes), val_share, seed),
+        classes=classes,
+        emotions=emotions,
+        valence_arousal=np.stack(
+            [np.asarray(table[name].to_numpy(), np.float32) for name in ("valence", "arousal")], axis=1
+        ),
+        shares=np.full((len(table), len(classes)), np.nan, np.float32),
+    )
+
+
+def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
+    """Return the rows in a fold, or where there are no folds, those in the training or the test part.
+
+    A face without a fold beside others that have one came after the split; nobody knows yet where its person belongs.
+    """
+    folds = pc.is_valid(table["fold"])
+    parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
+    table = nested.keep(table, folds if pc.any(folds).as_py() else parts)
+    if not len(table):
+        raise InputError(
+            f"no face of {workspace.manifest} is in a fold or split; run `fertools split --folds 10` first"
+        )
+    return table
+
+
+def _refuse_wrong_numbers(workspace: Workspace, table: pa.Table) -> None:
+    """Raise if a label or a weight cannot be learned from: one NaN makes every weight of a network NaN."""
+    for name, (least, most) in _RANGES.items():
+        values = np.asarray(pc.fill_null(table[name], 0.0).to_numpy(), np.float64)
+        wrong = np.flatnonzero(~((values >= least) & (values <= most) & np.isfinite(values)))
+        if len(wrong):
+            face, value = table["face_id"][int(wrong[0])].as_py(), values[wrong[0]]
+            raise InputError(
+                f"{name} of {len(wrong):,} faces in {workspace.manifest} is no number from {least:g} to {most:g}, the "
+                f"first {value:g} of face {face}; correct that column, or make it null where nothing is known"
+            )
+
+
+def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
+    labelled = nested.keep(table, pc.is_in(table["emotion"], value_set=pa.array(classes)))
+    present = pc.unique(labelled["emotion"]).to_pylist()
+    if not present:
+        named = "the seven expressions" if classes == EMOTIONS else f"the expressions {', '.join(classes)}"
+        raise InputError(
+            f"no face has one of {named} as its label; put videos into folders named by emotion and ingest them, or "
+            "label them with `fertools annotate --emotion`"
+        )
+    if len(present) == 1:
+        raise InputError(
+            f"every labelled face is {present[0]}, so there is nothing to tell it from; add faces of another emotion"
+        )
+    return labelled
+
+
+def _held_out(table: pa.Table, test_fold: int) -> NDArray[np.bool_]:
+    if table["fold"].null_count == len(table):
+        return np.asarray(pc.equal(table["split"], "test").to_numpy(zero_copy_only=False), bool)
+    folds = pc.unique(table["fold"].drop_null()).to_pylist()
+    if test_fold not in folds:
+        raise InputError(
+            f"test_fold is {test_fold}, and the manifest's folds go from {min(folds)} to {max(folds)}; give one of them"
+        )
+    return np.asarray(pc.equal(table["fold"], test_fold).to_numpy(zero_copy_only=False), bool)
+
+
+def _refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
+    sides = store.replace_columns(
+        table.select(list(LEAK_COLUMNS)),
+        {"fold": pa.nulls(len(table), pa.int32()), "split": np.where(held_out, "test", "train").tolist()},
+    )
+    if leaks := find_leaks(sides):
+        raise CheckFailed(
+            f"{len(leaks)} leaks between training and held-out faces, the first: {leaks[0]}; split again with "
+            "`fertools split --overwrite`"
+        )
+
+
+def _class_numbers(table: pa.Table, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    indices = pc.index_in(table["emotion"], value_set=pa.array(classes))
+    return np.asarray(pc.fill_null(indices, -1).to_numpy(), np.int64)
+
+
+def _validating(
+    table: pa.Table,
+    emotions: NDArray[np.int64],
+    held_out: NDArray[np.bool_],
+    class_count: int,
+    share: float,
+    seed: int,
+) -> NDArray[np.bool_]:
+    """Return which faces are kept for validation: some people of the training side, alike in classes to the rest."""
+    chosen = np.zeros(len(table), bool)
+    training = np.flatnonzero(~held_out)
+    if not share or not len(training):
+        return chosen
+    groups, names = group_faces(nested.take(table, training))
+    if len(names) < 2:
+        raise InputError(
+            f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "
+            "people, or set val_share=0"
+        )
+    counts = np.zeros((len(names), class_count + 1), np.int64)
+    np.add.at(counts, (groups, emotions[training]), 1)
+    parts = assign_groups(counts, np.array([1 - share, share]), np.random.default_rng(seed))
+    chosen[training] = parts[groups] == 1
+    return chosen
+
+
+def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:
+    sides: dict[Side, str] = {"train": "training", "test": "held-out"}
+    for side, words in sides.items():
+        if not len(faces.rows(side)):
+            raise InputError(f"no labelled face is left on the {words} side; split again with other folds")
+    present = [emotion for emotion, count in faces.counts("train").items() if count]
+    if needs_emotion and len(present) == 1:
+        raise InputError(
+            f"every training face is {present[0]}, so there is nothing to tell it from; choose another test_fold"
+        )
+
+
+def pick_examples(faces: Faces, count: int) -> NDArray[np.int64]:
+    """Return positions of at most `count` held-out faces for sample grids: as many people as can be, then expressions.
+
+    The choice depends on the rows alone.
+    """
+    rows = faces.rows("test")
+    subjects = faces.table["subject_id"].take(pa.array(rows)).to_pylist()
+    by_subject: dict[str | None, list[int]] = {}
+    for row, subject in zip(rows.tolist(), subjects, strict=True):
+        by_subject.setdefault(subject, []).append(row)
+    chosen: list[int] = []
+    seen: Counter[int] = Counter()
+    queues = list(by_subject.values())
+    while len(chosen) < count and any(queues):
+        for queue in queues:
+            if queue and len(chosen) < count:
+                best = min(queue, key=lambda row: (seen[int(faces.emotions[row])], row))
+                queue.remove(best)
+                seen[int(faces.emotions[best])] += 1
+                chosen.append(best)
+    return np.array(chosen, np.int64)

@@ -1,0 +1,172 @@
+"""The pixels of faces: crops read once, and kept on the disk as one file that memory maps.
+
+A cache belongs to a list of crops and a size. Its name is a digest of both, and of how large and how new each crop's
+file is, so that a crop that was made anew is read anew. All runs of a workspace share it. It holds nothing that is
+not in the crops, and may be deleted at any time. Behind the pixels it has a digest of each face's: by these a run
+knows what it has seen, and a damaged cache is noticed and written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.hashing import DIGEST_BYTES, hash_bytes
+from fertools.core.progress import Reporter
+from fertools.core.workspace import Workspace
+from fertools.training.data.faces import Faces, Pixels
+
+Digests = NDArray[np.uint8]
+"""NxB: a digest of each face's pixels."""
+_PIECE = 1024
+"""Faces that are read or hashed at a time."""
+
+
+def load_pixels(
+    workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
+) -> Pixels:
+    """Return the crops of `faces`, NxSxSx3 RGB, read once and kept in `cache` for other runs and starts.
+
+    The cache is compared with its own digests, which takes about a second per gigabyte and core.
+
+    Args:
+        workspace: what the paths of the crops are relative to.
+        faces: which.
+        size_px: S; crops are brought to it by area averaging, or by cubic interpolation where they are smaller.
+        cache: folder for the files of pixels.
+        report: told if crops have to be read, which takes minutes where there are very many.
+
+    Raises:
+        InputError: a crop is missing or cannot be read.
+        StorageError: the disk is full.
+    """
+    path = _pack(workspace, faces, size_px, cache, report)
+    mapped: Pixels = np.load(path, mmap_mode="r")
+    if not np.array_equal(_digest_all(mapped), _kept_digests(path, len(mapped))):
+        path.unlink(missing_ok=True)
+        mapped = np.load(_pack(workspace, faces, size_px, cache, report), mmap_mode="r")
+    return mapped
+
+
+def load_digests(
+    workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
+) -> Digests:
+    """Return a digest of each face's pixels as `load_pixels` gives them; the arguments and errors are the same.
+
+    They are taken while crops are read, so that they cost no more than a look at the cache.
+    """
+    path = _pack(workspace, faces, size_px, cache, report)
+    return _kept_digests(path, len(faces.table))
+
+
+def _pack(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None) -> Path:
+    """Return the file of pixels and their digests, written now if it is not there whole."""
+    path = cache / f"faces-{_digest(workspace, faces)[:16]}-{size_px}.npy"
+    count = len(faces.table)
+    stream = io.BytesIO()
+    shape = (count, size_px, size_px, 3)
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    header = stream.getvalue()
+    if _is_whole(path, header, count * (size_px * size_px * 3 + DIGEST_BYTES)):
+        return path
+    if report is not None:
+        report.note(f"reading {count:,} crops at {size_px} x {size_px}, once for all runs")
+    # Plain writes, since a full disk kills a process that writes through a memory map.
+    with files.replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(header)
+        digests = []
+        for pixels, digest in _read_crops(workspace, faces, size_px):
+            file.write(pixels.tobytes())
+            digests.append(digest)
+        file.write(b"".join(digests))
+    return path
+
+
+def _is_whole(path: Path, header: bytes, rest_bytes: int) -> bool:
+    """Return whether a file of `_pack` is there, begins as it should, and is as long."""
+    if not path.is_file() or path.stat().st_size != len(header) + rest_bytes:
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(header)) == header
+
+
+def _kept_digests(path: Path, count: int) -> Digests:
+    """Return the digests behind the pixels of so many faces in a file of `_pack`."""
+    with path.open("rb") as stream:
+        stream.seek(-count * DIGEST_BYTES, os.SEEK_END)
+        return np.frombuffer(stream.read(), np.uint8).reshape(count, DIGEST_BYTES)
+
+
+def _digest_all(pixels: Pixels) -> Digests:
+    with ThreadPoolExecutor() as pool:
+        pieces = [pixels[start : start + _PIECE] for start in range(0, len(pixels), _PIECE)]
+        return np.concatenate([*pool.map(_digest_piece, pieces)])
+
+
+def _digest_piece(pixels: Pixels) -> Digests:
+    return np.frombuffer(b"".join(_digest_face(face) for face in pixels), np.uint8).reshape(-1, DIGEST_BYTES)
+
+
+def _digest_face(face: Pixels) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(face).data, digest_size=DIGEST_BYTES).digest()
+
+
+def _digest(workspace: Workspace, faces: Faces) -> str:
+    parts = []
+    for name in faces.table["path"].to_pylist():
+        try:
+            found = (workspace.root / name).stat()
+        except OSError as error:
+            raise _unreadable(workspace.root / name, error) from error
+        parts.append(f"{name}\0{found.st_size}\0{found.st_mtime_ns}".encode())
+    return hash_bytes(*parts)
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"the crop {path} cannot be read ({error.strerror}); ingest with --overwrite")
+
+
+def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[tuple[Pixels, bytes]]:
+    names = faces.table["path"].to_pylist()
+
+    def read(name: str) -> tuple[Pixels, bytes]:
+        pixels = read_crop(workspace.root / name, size_px)
+        return pixels, _digest_face(pixels)
+
+    with ThreadPoolExecutor() as pool:
+        # In pieces, so that no more than these wait in memory for the disk.
+        for start in range(0, len(names), _PIECE):
+            yield from pool.map(read, names[start : start + _PIECE])
+
+
+def read_crop(path: Path, size_px: int) -> Pixels:
+    """Return the picture at `path` as SxSx3 RGB.
+
+    Raises:
+        InputError: it is missing or cannot be read.
+    """
+    try:
+        coded = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    bgr = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+    if bgr is None:
+        raise InputError(f"the crop {path} is not a picture; ingest with --overwrite")
+    return np.ascontiguousarray(resize(np.asarray(bgr, np.uint8), size_px)[..., ::-1])
+
+
+def resize(picture: Pixels, size_px: int) -> Pixels:
+    """Return an HxWx3 picture as SxSx3: by area averaging, or by cubic interpolation where it is smaller."""
+    shrinks = min(picture.shape[:2]) >= size_px
+    resized = cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(resized, np.uint8)

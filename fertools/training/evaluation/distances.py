@@ -1,0 +1,122 @@
+"""How far made faces are from real ones in the features of a network, and from the people whom they were made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fertools.training.evaluation.cached_outputs import Readings
+from fertools.training.evaluation.fid import frechet_distance, identity_preservation, kernel_distance
+from fertools.training.evaluation.originals import read_originals
+from fertools.training.evaluation.prediction_metrics import Scores
+from fertools.training.evaluation.subject_means import over_people, people_of
+
+_SUBSET = 1000
+"""Pictures per subset and side of the kernel distance, where there are twice as many."""
+_PAIRED = 2000
+"""Real faces at most that are paired with one another."""
+
+Floats = NDArray[np.float64]
+
+
+def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -> Scores:
+    """Return Fréchet and kernel distances of made faces to real held-out ones.
+
+    Args:
+        root: folder of the run.
+        table: the made faces.
+        found: features of all of them, of the held-out faces, and of some training faces.
+        seed: of the kernel distance's subsets.
+
+    Returns:
+        `dimensions`; `published`, whether papers' distances are of these features; `all`; `floor`, the distance of
+        training faces, which are real, to held-out ones; and `by_target` for expressions. Each is `real` and `made`
+        (how many), `fid`, `kid`, `kid_sd` and `kid_size`, or None where a side has fewer than two.
+    """
+    real = read_originals(root, held_out=True)
+    others = read_originals(root, held_out=False)
+    others = others.filter(pc.is_in(others["face_id"], value_set=pa.array(found.names, pa.string())))
+
+    def between(left: pa.Table, right: pa.Table) -> Scores | None:
+        if min(len(left), len(right)) < 2:
+            return None
+        one, two = (found.of(side["face_id"].to_pylist()) for side in (left, right))
+        size = min(_SUBSET, max(2, min(len(one), len(two)) // 2))
+        kernel = kernel_distance(one, two, np.random.default_rng(seed), size=size)
+        return {
+            "real": len(one),
+            "made": len(two),
+            "fid": frechet_distance(one, two),
+            "kid": kernel.mean,
+            "kid_sd": kernel.sd,
+            "kid_size": kernel.size,
+        }
+
+    def of_emotion(faces: pa.Table, column: str, emotion: str) -> pa.Table:
+        return faces.filter(pc.equal(faces[column], emotion))
+
+    emotions = sorted(set(table["target_emotion"].to_pylist()) - {None})
+    return {
+        "digest": found.digest,
+        "dimensions": found.values.shape[1],
+        "published": found.about["published"],
+        "all": between(real, table),
+        "floor": between(real, others),
+        "by_target": [
+            {
+                "target": emotion,
+                "distance": between(of_emotion(real, "emotion", emotion), of_emotion(table, "target_emotion", emotion)),
+            }
+            for emotion in emotions
+        ],
+    }
+
+
+def score_identity(root: Path, table: pa.Table, found: Readings) -> Scores:
+    """Return how much of whom a face shows is kept, as the cosine of the embeddings before and after.
+
+    Args:
+        root: folder of the run.
+        table: the made faces.
+        found: embeddings of all of them, and of the held-out faces.
+
+    Returns:
+        `cosine`, the mean with its interval; `by_target`; and, of real held-out faces for comparison, the mean cosine
+        of pairs that show the same person, `same_person`, and of those that show two, `other_people`; None without any.
+    """
+    parents, made = (found.of(table[name].to_pylist()) for name in ("parent_id", "face_id"))
+    cosines, people = identity_preservation(parents, made)[:, None], people_of(table)
+    targets = np.array(table["target"].to_pylist())
+
+    def mean(rows: NDArray[np.bool_]) -> Scores:
+        codes = np.unique(people[rows], return_inverse=True)[1]
+        return over_people(cosines[rows], codes)[0]
+
+    real = read_originals(root, held_out=True)
+    same, other = _pairs(found.of(real["face_id"].to_pylist()), real["subject_id"].to_pylist())
+    return {
+        "digest": found.digest,
+        "cosine": mean(np.ones(len(table), bool)),
+        "by_target": [{"target": name, "cosine": mean(targets == name)} for name in sorted(set(targets.tolist()))],
+        "same_person": same,
+        "other_people": other,
+    }
+
+
+def _pairs(embeddings: Floats, subjects: list[str | None]) -> tuple[float | None, float | None]:
+    """Return the mean cosines of pairs of faces of one person and of two, where the people are known."""
+    known = [row for row, subject in enumerate(subjects) if subject is not None]
+    if len(known) > _PAIRED:
+        known = [known[place] for place in np.linspace(0, len(known) - 1, _PAIRED).round().astype(int)]
+    lengths = np.linalg.norm(embeddings[known], axis=1, keepdims=True)
+    cosines = (embeddings[known] / lengths) @ (embeddings[known] / lengths).T
+    names = np.array([subjects[row] for row in known])
+    same = names[:, None] == names[None]
+    pairs = np.triu(np.ones_like(same), 1)
+    means = [cosines[pairs & chosen] for chosen in (same, ~same)]
+    first, second = (float(values.mean()) if len(values) else None for values in means)
+    return first, second

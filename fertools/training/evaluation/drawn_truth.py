@@ -1,0 +1,173 @@
+"""How far translations of drawn faces are from the true picture, which exists for drawn people alone.
+
+`fertools sample` can draw the very moment that a face shows with any other expression. That picture is cut and resized
+as the face was. Nothing here says anything about people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.progress import Reporter
+from fertools.core.workspace import Workspace
+from fertools.faces.alignment import cut
+from fertools.manifests import store
+from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
+from fertools.training.data.faces import Faces, Pixels
+from fertools.training.data.pixel_cache import load_pixels, read_crop, resize
+from fertools.training.evaluation.prediction_metrics import Scores
+from fertools.training.evaluation.subject_means import over_people, people_of
+from fertools.training.runs.generated import made_id, picture_path
+from fertools.training.runs.load import Finished
+from fertools.training.systems.stargan.recipe import StarganRecipe
+
+TRUTHS_NAME = "truths.parquet"
+"""Table in the folder of a run: `face_id` of a made face, `l1` to the true picture, `unchanged_l1` of its parent."""
+_MEASURES = ("l1", "unchanged_l1")
+
+
+def truth_path(root: Path, target: str, parent_id: str) -> Path:
+    """Return where the true picture of a face translated to `target` lies in the folder of a run."""
+    return picture_path(root / "truths", target, parent_id)
+
+
+def truth_id(parent_id: str, target: str) -> str:
+    """Return the identifier of the true picture of a face translated to `target`."""
+    return made_id(parent_id, "drawn", target)
+
+
+def drawn_datasets(workspace: Workspace, faces: Faces) -> dict[str, tuple[DrawnDataset, Path]]:
+    """Return the drawn dataset and the file of each source of some faces that is drawn.
+
+    Raises:
+        InputError: the options of a drawn dataset cannot be read.
+    """
+    if not workspace.sources.is_file():
+        return {}
+    wanted = set(faces.table["source_id"].to_pylist())
+    found: dict[str, tuple[DrawnDataset, Path]] = {}
+    opened: dict[Path, DrawnDataset] = {}
+    for row in store.read_sources(workspace, ("source_id", "path")).to_pylist():
+        path = (workspace.root / row["path"]).resolve()
+        if row["source_id"] in wanted and (root := find_drawn(path.parent)) is not None:
+            found[row["source_id"]] = opened.setdefault(root, open_drawn(root)), path
+    return found
+
+
+def draw_truths(workspace: Workspace, translator: Finished[StarganRecipe], table: pa.Table, report: Reporter) -> None:
+    """Draw the true pictures of translations into the run's folder, and write how far the translations are from them.
+
+    Args:
+        workspace: whose sources.
+        translator: the run.
+        table: its translations.
+        report: told of progress.
+
+    Raises:
+        InputError: a face is not drawn, its dataset is gone, or the targets are no expressions.
+        StorageError: the disk is full.
+    """
+    faces, root, size_px = translator.faces, translator.folder.root, translator.recipe.image_size
+    drawn = drawn_datasets(workspace, faces)
+    pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
+    place = {name: row for row, name in enumerate(faces.table["face_id"].to_pylist())}
+    fill = str(workspace.settings().get("ingest", {}).get("fill", "black"))
+    rows = []
+    report.start(len(table))
+    for done, entry in enumerate(table.to_pylist(), 1):
+        row = place[entry["parent_id"]]
+        path = truth_path(root, entry["target"], entry["parent_id"])
+        if not path.is_file():
+            picture = _draw(drawn, faces.table.slice(row, 1).to_pylist()[0], entry["target_emotion"], size_px, fill)
+            if picture is None:
+                raise InputError(
+                    f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; these "
+                    "have no true picture, so leave --drawn out"
+                )
+            coded = cv2.imencode(".png", picture[..., ::-1])[1]
+            files.write_bytes(path, coded.tobytes(), flush=False)
+        truth, made = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
+        rows.append((entry["face_id"], _distance(made, truth), _distance(pixels[row], truth)))
+        report.advance(done)
+    columns = dict(zip(("face_id", *_MEASURES), map(list, zip(*rows, strict=True)), strict=True))
+    with files.replacing(root / TRUTHS_NAME) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def score_truths(root: Path, table: pa.Table) -> Scores | None:
+    """Return how far translations are from the true pictures, beside their unchanged inputs; None where unknown.
+
+    Faces that show already what was asked for are left out: their true picture is the input itself.
+
+    Args:
+        root: folder of the run.
+        table: its translations.
+
+    Returns:
+        `faces`, how many made faces; `measures`, with `l1` and `unchanged_l1`, each with its interval; and
+        `by_target`, the same for each expression.
+    """
+    path = root / TRUTHS_NAME
+    if not path.is_file():
+        return None
+    measured = pq.read_table(path, partitioning=None)
+    table = table.filter(pc.is_in(table["face_id"], value_set=measured["face_id"].combine_chunks()))
+    table = table.filter(pc.invert(pc.equal(table["emotion"], table["target_emotion"])))
+    if not len(table):
+        return None
+    place = {name: row for row, name in enumerate(measured["face_id"].to_pylist())}
+    rows = np.array([place[name] for name in table["face_id"].to_pylist()], np.int64)
+    values = np.stack([measured[name].to_numpy()[rows] for name in _MEASURES], axis=1)
+    people, targets = people_of(table), np.array(table["target"].to_pylist())
+
+    def score(chosen: NDArray[np.bool_]) -> dict[str, Any]:
+        codes = np.unique(people[chosen], return_inverse=True)[1]
+        found = over_people(values[chosen], codes)
+        return {"faces": int(chosen.sum()), "measures": dict(zip(_MEASURES, found, strict=True))}
+
+    by_target = [{"target": name, **score(targets == name)} for name in sorted(set(targets.tolist()))]
+    return {**score(np.ones(len(table), bool)), "by_target": by_target}
+
+
+def truth_names(table: pa.Table) -> list[str]:
+    """Return the identifiers of the true pictures of some translations."""
+    return [truth_id(parent, target) for parent, target in _pairs(table)]
+
+
+def truth_paths(root: Path, table: pa.Table) -> list[Path]:
+    """Return where the true pictures of some translations lie."""
+    return [truth_path(root, target, parent) for parent, target in _pairs(table)]
+
+
+def _pairs(table: pa.Table) -> Iterator[tuple[str, str]]:
+    return zip(table["parent_id"].to_pylist(), table["target"].to_pylist(), strict=True)
+
+
+def _draw(
+    drawn: dict[str, tuple[DrawnDataset, Path]], face: dict[str, Any], emotion: str | None, size_px: int, fill: str
+) -> Pixels | None:
+    """Return the true picture of a face with an expression; None if it is not drawn."""
+    if face["source_id"] not in drawn or emotion is None or face["matrix"] is None:
+        return None
+    dataset, path = drawn[face["source_id"]]
+    moment = dataset.moment(path, face["frame_index"], emotion)
+    if moment is None:
+        return None
+    frame = moment.picture(face["modality"], dataset.options.size_px)
+    return resize(cut(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), size_px)
+
+
+def _distance(one: Pixels, other: Pixels) -> float:
+    """Return the mean absolute difference of two pictures on the scale from -1 to 1."""
+    return float(np.abs(one.astype(np.float64) - other).mean() / 127.5)

@@ -1,0 +1,180 @@
+"""The networks that read made faces: classifiers trained here, and published weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fertools.core.errors import CheckFailed, InputError
+from fertools.core.hashing import hash_file
+from fertools.core.workspace import Workspace
+from fertools.manifests import nested
+from fertools.training.data.faces import Faces, Pixels
+from fertools.training.data.pixel_cache import resize
+from fertools.training.evaluation.cached_outputs import Reader
+from fertools.training.evaluation.predictions import describe_trained
+from fertools.training.networks.backbones import read_weights, take_trained
+from fertools.training.networks.facenet import build_facenet
+from fertools.training.networks.inception import build_inception
+from fertools.training.networks.pretrained import Reading, read_pictures
+from fertools.training.networks.published_weights import find_weights, list_weights
+from fertools.training.runs.load import Finished, reopen_classifier
+from fertools.training.systems.base import ClassifyingSystem
+from fertools.training.systems.build import build_system
+from fertools.training.systems.classifier.recipe import ClassifierRecipe
+from fertools.training.systems.classifier.system import NETWORK
+from fertools.training.systems.stargan.recipe import StarganRecipe
+
+_BATCH = 128
+_NAMED = 3
+"""People named in a refusal."""
+
+
+def open_judge(workspace: Workspace, name: str, translator: Finished[StarganRecipe], device: str) -> Reader:
+    """Return a trained classifier that reads made faces: its numbers are the classes' probabilities, then the point.
+
+    Args:
+        workspace: whose runs.
+        name: `SYSTEM/RUN` of the classifier.
+        translator: whose faces it reads.
+        device: where it runs.
+
+    Raises:
+        InputError: it is no finished run of a classifying network, or it does not tell what the translator was asked
+            for.
+        ResumeRefused: the faces have changed since it was trained.
+        CheckFailed: it was trained on people whose faces were translated, and so would know them.
+    """
+    judge = reopen_classifier(workspace, name)
+    _refuse_deaf(judge, translator)
+    _refuse_acquainted(judge, translator)
+    chose = translator.record.get("judge", {}).get("run") == name
+    return read_by(judge, device, chose=chose)
+
+
+def read_by(judge: Finished[ClassifierRecipe], device: str, *, chose: bool = False) -> Reader:
+    """Return a trained classifier as a reader of pictures.
+
+    Args:
+        judge: the classifier.
+        device: where it runs.
+        chose: whether the best state of what it reads was chosen by it.
+    """
+    path = judge.folder.weights_path
+    system = cast(ClassifyingSystem, build_system(judge.resolved))
+    network = system.networks[NETWORK].to(device).eval()
+    take_trained(network, path)
+    recipe = judge.recipe
+    classes = judge.faces.classes if recipe.reads_emotion else ()
+    trained = nested.take(judge.faces.table, judge.faces.rows("train"))
+    about = {
+        "classes": list(classes),
+        "reads_va": recipe.reads_va,
+        "size_px": recipe.image_size,
+        "chose": chose,
+        "trained": asdict(describe_trained(trained)),
+    }
+    width = len(classes) + 2 * recipe.reads_va
+    return Reader(
+        "judge", judge.name, hash_file(path), about, width, _reads(system, network, recipe.image_size, device)
+    )
+
+
+def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:
+    """Return the Inception network whose features distances are of.
+
+    Args:
+        workspace: whose weights.
+        wanted: a path, or a name that `fertools weights` lists.
+        device: where it runs.
+
+    Raises:
+        InputError: the weights are missing or of something else.
+    """
+    name, path = _named(workspace, wanted)
+    network = build_inception(read_weights(path), str(path)).to(device)
+    return _published("features", name, path, network, {"published": network.first_release})
+
+
+def open_identity(workspace: Workspace, wanted: str, device: str) -> Reader:
+    """Return the network that knows people.
+
+    Args:
+        workspace: whose weights.
+        wanted: a path, or a name that `fertools weights` lists.
+        device: where it runs.
+
+    Raises:
+        InputError: the weights are missing or of something else.
+    """
+    name, path = _named(workspace, wanted)
+    return _published("identity", name, path, build_facenet(read_weights(path), str(path)).to(device), {})
+
+
+def _named(workspace: Workspace, wanted: str) -> tuple[str, Path]:
+    """Return what weights are called in tables, and their file."""
+    path = find_weights(wanted, workspace)
+    return wanted if wanted in {entry.name for entry in list_weights(workspace)} else path.name, path
+
+
+def _published(kind: str, name: str, path: Path, network: Reading, about: Mapping[str, object]) -> Reader:
+    digest = hash_file(path)
+    return Reader(kind, name, digest, about, network.width, lambda pictures: read_pictures(network, pictures))
+
+
+def _reads(
+    system: ClassifyingSystem, network: nn.Module, size_px: int, device: str
+) -> Callable[[Pixels], NDArray[np.float32]]:
+    @torch.no_grad()
+    def read(pictures: Pixels) -> NDArray[np.float32]:
+        sized = np.stack([resize(picture, size_px) for picture in pictures])
+        found: list[Tensor] = []
+        for start in range(0, len(sized), _BATCH):
+            coded = torch.from_numpy(sized[start : start + _BATCH]).to(device)
+            logits, points = system.predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            found.append(torch.cat([logits.float().softmax(dim=1), points.float()], dim=1).cpu())
+        return torch.cat(found).numpy()
+
+    return read
+
+
+def _refuse_deaf(judge: Finished[ClassifierRecipe], translator: Finished[StarganRecipe]) -> None:
+    """Raise unless a judge tells something of what a translator is asked for."""
+    hears = (translator.recipe.needs_emotion and judge.recipe.reads_emotion) or (
+        translator.recipe.needs_va and judge.recipe.reads_va
+    )
+    if not hears:
+        asked, told = "expressions", "valence and arousal"
+        if not translator.recipe.needs_emotion:
+            asked, told = told, asked
+        raise InputError(
+            f"{translator.name} is asked for {asked}, and {judge.name} tells {told} alone; train a classifier with "
+            "task=emotion+va, or one that tells the other"
+        )
+
+
+def _refuse_acquainted(judge: Finished[ClassifierRecipe], translator: Finished[StarganRecipe]) -> None:
+    """Raise if a judge was trained on people or faces that the translator holds out: it would remember them."""
+    seen = _who(judge.faces, ~judge.faces.held_out)
+    tested = _who(translator.faces, translator.faces.held_out)
+    if both := sorted(seen & tested):
+        named = ", ".join(both[:_NAMED]) + (" and others" if len(both) > _NAMED else "")
+        raise CheckFailed(
+            f"{judge.name} was trained on {len(both)} of the people whose faces {translator.name} holds out ({named}), "
+            f"and would remember them; train it with test_fold={translator.recipe.test_fold}"
+        )
+
+
+def _who(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
+    rows = nested.keep(faces.table, chosen)
+    pairs: Iterable[tuple[str | None, str]] = zip(
+        rows["subject_id"].to_pylist(), rows["face_id"].to_pylist(), strict=True
+    )
+    return {subject if subject is not None else f"face {face}" for subject, face in pairs}

@@ -1,0 +1,296 @@
+"""Every figure of an evaluation, from a table of predictions and nothing else.
+
+Each measure is given twice: as the mean over folds with the interval of Student's t, as papers of the field report it,
+and over all faces pooled with an interval over people, which is what holds for people not yet seen. Beside
+them always stand two guesses that look at no face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+from fertools.statistics import classification as decisions
+from fertools.statistics.calibration import (
+    brier_score,
+    calibration_error,
+    negative_log_likelihood,
+    reliability,
+)
+from fertools.statistics.intervals import (
+    AGREEMENT_SCALES,
+    agreement,
+    agreement_terms,
+    as_ends,
+    group_sums,
+    over_folds,
+)
+from fertools.statistics.jackknife import Scale, over_groups
+from fertools.statistics.roc import area, micro_curve, one_against_rest, thinned
+from fertools.training.evaluation.breakdowns import break_down, by_subject
+from fertools.training.evaluation.predictions import Predictions, Trained
+
+Scores = dict[str, Any]
+"""What `score` returns, as JSON can hold it."""
+MEASURES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy (UAR)",
+    "macro_f1": "macro F1",
+    "macro_auc": "macro AUC",
+    "micro_auc": "micro AUC",
+    "ece": "calibration error (ECE)",
+    "nll": "negative log-likelihood",
+    "brier": "Brier score",
+}
+"""Names of the measures of a classifier, and what they are called in a table."""
+SMALLER_IS_BETTER = ("ece", "nll", "brier", "rmse")
+AGREEMENTS = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
+"""Names of the measures of valence and arousal."""
+_DECISIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "accuracy": decisions.accuracy,
+    "balanced_accuracy": decisions.balanced_accuracy,
+    "macro_f1": decisions.macro_f1,
+}
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def score(predictions: Predictions) -> Scores:
+    """Return every figure about a run.
+
+    Args:
+        predictions: of one run, all its folds together.
+
+    Returns:
+        `faces`, `subjects`, `nameless` (faces of nobody known, who count as a person each), `folds`, and, where the run
+        has them, `classification` and `valence_arousal`; see docs/how-to/evaluate.md for what is in those.
+
+    Raises:
+        InputError: no face has both a prediction and a truth.
+    """
+    subjects = predictions.table["subject_id"]
+    scores: Scores = {
+        "faces": len(predictions.table),
+        "subjects": len(set(subjects.to_pylist()) - {None}),
+        "nameless": subjects.null_count,
+        "folds": sorted(set(predictions.folds().tolist())),
+        "classes": list(predictions.classes),
+    }
+    if predictions.classes and (predictions.labels() >= 0).any():
+        scores["classification"] = _classification(predictions)
+    if points := _valence_arousal(predictions):
+        scores["valence_arousal"] = points
+    if not scores.keys() & {"classification", "valence_arousal"}:
+        raise InputError("none of these faces has both a label and a prediction of it; label the tested faces first")
+    return scores
+
+
+def _classification(predictions: Predictions) -> Scores:
+    known = predictions.labels() >= 0
+    labels, shares = predictions.labels()[known], predictions.probabilities()[known]
+    folds, classes = predictions.folds()[known], predictions.classes
+    decided = shares.argmax(axis=1)
+    groups = np.array(predictions.groups())[known]
+    each = {fold: _measures(labels[folds == fold], shares[folds == fold]) for fold in np.unique(folds).tolist()}
+    people = _over_people(labels, shares, groups)
+    confusion = decisions.confusion_matrix(labels, decided, len(classes))
+    bins = reliability(labels, shares)
+    right = decided == labels
+    return {
+        "faces": int(known.sum()),
+        "left_out": int((~known).sum()),
+        "measures": {
+            name: {
+                "pooled": value,
+                "people": people["measures"].get(name),
+                "folds": _interval(each[fold][name] for fold in each),
+            }
+            for name, value in _measures(labels, shares).items()
+        },
+        "baselines": _baselines(labels, folds, classes, predictions.trained),
+        "per_class": _per_class(confusion, labels, shares, classes, people["recall"]),
+        "confusion": {"counts": confusion.astype(int).tolist(), "shares": _rows_shared(confusion)},
+        "roc": _curves(labels, shares, classes),
+        "reliability": [asdict(entry) for entry in bins],
+        "by_fold": [
+            {
+                "fold": fold,
+                "faces": int((folds == fold).sum()),
+                "subjects": len(set(groups[folds == fold])),
+                "trained": predictions.trained[fold].faces if fold in predictions.trained else None,
+                "measures": values,
+            }
+            for fold, values in each.items()
+        ],
+        "by_subject": by_subject(groups, right),
+        "by": break_down(predictions, known, labels, decided),
+    }
+
+
+def _measures(labels: Integers, shares: Floats) -> dict[str, float | None]:
+    """Return all MEASURES of some faces; None for one that they do not determine."""
+    confusion = decisions.confusion_matrix(labels, shares.argmax(axis=1), shares.shape[1])
+    curves = one_against_rest(labels, shares)
+    found: dict[str, float | None] = {name: float(measure(confusion)) for name, measure in _DECISIONS.items()}
+    found["macro_auc"] = float(np.mean([area(*curve) for curve in curves.values()])) if curves else None
+    found["micro_auc"] = area(*micro_curve(labels, shares)) if shares.shape[1] > 1 else None
+    found["ece"] = calibration_error(reliability(labels, shares))
+    found["nll"] = negative_log_likelihood(labels, shares)
+    found["brier"] = brier_score(labels, shares)
+    return found
+
+
+def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any]) -> dict[str, Any]:
+    """Return intervals of the measures that are functions of sums over people."""
+    classes = shares.shape[1]
+    codes = np.unique(groups, return_inverse=True)[1]
+    cells = np.eye(classes * classes)[labels * classes + shares.argmax(axis=1)]
+    chosen = shares[np.arange(len(labels)), labels]
+    losses = np.stack(
+        [-np.log(np.maximum(chosen, 1e-7)), ((shares - np.eye(classes)[labels]) ** 2).sum(axis=1)], axis=1
+    )
+
+    def statistic(sums: Floats) -> Floats:
+        confusion = sums[:, : classes * classes].reshape(-1, classes, classes)
+        values = [measure(confusion)[:, None] for measure in _DECISIONS.values()]
+        faces = confusion.sum(axis=(1, 2))[:, None]
+        return np.concatenate([*values, sums[:, classes * classes :] / faces, decisions.recall(confusion)], axis=1)
+
+    sums = group_sums(codes, np.concatenate([cells, losses], axis=1))
+    names = [*_DECISIONS, "nll", "brier"]
+    scales: list[Scale] = ["share" for _ in _DECISIONS]
+    scales += ["positive", "positive"]
+    scales += ["share" for _ in range(classes)]
+    ends = [as_ends(found) for found in over_groups(sums, statistic, scales)]
+    return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
+
+
+def _interval(values: Iterable[float | None]) -> Scores | None:
+    found = over_folds([float("nan") if value is None else value for value in values])
+    return asdict(found) if found else None
+
+
+def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trained: Any) -> dict[str, Scores]:
+    """Return what two guesses come to that know the training faces' classes and look at no face.
+
+    `majority` always says the most frequent class, `prior` draws one as frequent as in training; its measures are of
+    the expected decisions.
+    """
+    width = len(classes)
+    tables: dict[str, dict[int, Floats]] = {"majority": {}, "prior": {}}
+    surprise: dict[int, float] = {}
+    for fold in np.unique(folds).tolist():
+        support = np.bincount(labels[folds == fold], minlength=width).astype(np.float64)
+        shares = _frequencies(trained.get(fold), classes)
+        tables["majority"][fold] = np.outer(support, np.eye(width)[shares.argmax()])
+        tables["prior"][fold] = np.outer(support, shares)
+        surprise[fold] = float(-(support * np.log(np.maximum(shares, 1e-7))).sum())
+    found = {
+        name: {
+            measure: {
+                "pooled": float(function(np.sum(list(by_fold.values()), axis=0))),
+                "folds": _interval(float(function(table)) for table in by_fold.values()),
+            }
+            for measure, function in _DECISIONS.items()
+        }
+        for name, by_fold in tables.items()
+    }
+    sizes = {fold: int((folds == fold).sum()) for fold in surprise}
+    found["prior"]["nll"] = {
+        "pooled": sum(surprise.values()) / len(labels),
+        "folds": _interval(total / sizes[fold] for fold, total in surprise.items()),
+    }
+    return found
+
+
+def _frequencies(trained: Trained | None, classes: tuple[str, ...]) -> Floats:
+    counts = np.array([trained.emotions.get(name, 0) if trained else 0 for name in classes], np.float64)
+    return counts / counts.sum() if counts.sum() else np.full(len(classes), 1 / len(classes))
+
+
+def _per_class(
+    confusion: Floats, labels: Integers, shares: Floats, classes: tuple[str, ...], recalls: list[Any]
+) -> list[Scores]:
+    areas = {index: area(*curve) for index, curve in one_against_rest(labels, shares).items()}
+    columns = (decisions.precision(confusion), decisions.recall(confusion), decisions.f1(confusion))
+    return [
+        {
+            "class": name,
+            "faces": int(confusion[index].sum()),
+            "decided": int(confusion[:, index].sum()),
+            "precision": float(columns[0][index]),
+            "recall": _known(columns[1][index]),
+            "recall_people": recalls[index],
+            "f1": _known(columns[2][index]),
+            "auc": areas.get(index),
+        }
+        for index, name in enumerate(classes)
+    ]
+
+
+def _rows_shared(confusion: Floats) -> list[list[float] | None]:
+    totals = confusion.sum(axis=1)
+    return [(row / total).tolist() if total else None for row, total in zip(confusion, totals, strict=True)]
+
+
+def _curves(labels: Integers, shares: Floats, classes: tuple[str, ...]) -> dict[str, Scores]:
+    curves = {classes[index]: curve for index, curve in one_against_rest(labels, shares).items()}
+    found = {name: _drawn_curve(*curve) for name, curve in curves.items()}
+    if len(classes) > 1:
+        found["micro"] = _drawn_curve(*micro_curve(labels, shares))
+    return found
+
+
+def _drawn_curve(across: Floats, up: Floats) -> Scores:
+    few_across, few_up = thinned(across, up)
+    return {"auc": area(across, up), "fpr": few_across.round(4).tolist(), "tpr": few_up.round(4).tolist()}
+
+
+def _valence_arousal(predictions: Predictions) -> dict[str, Scores]:
+    """Return CCC, PCC, RMSE and SAGR of valence and of arousal, with what the training part's mean would come to."""
+    found: dict[str, Scores] = {}
+    groups, folds = np.array(predictions.groups()), predictions.folds()
+    for name in ("valence", "arousal"):
+        truths, estimates = predictions.numbers(name), predictions.numbers(f"{name}_predicted")
+        known = ~np.isnan(truths) & ~np.isnan(estimates)
+        if not known.any():
+            continue
+        truth, part = truths[known], folds[known]
+        means = [
+            getattr(predictions.trained[fold], name) if fold in predictions.trained else None for fold in part.tolist()
+        ]
+        constant = np.array([0.0 if mean is None else mean for mean in means])
+        codes = np.unique(groups[known], return_inverse=True)[1]
+        found[name] = {
+            "faces": int(known.sum()),
+            "measures": _agreements(estimates[known], truth, part, codes),
+            "baseline": _agreements(constant, truth, part, None),
+            "truths": truth.tolist(),
+            "estimates": estimates[known].tolist(),
+        }
+    return found
+
+
+def _agreements(estimates: Floats, truths: Floats, folds: Integers, codes: Integers | None) -> dict[str, Scores]:
+    terms = agreement_terms(estimates, truths)
+    pooled = agreement(terms.sum(axis=0, keepdims=True))[0].tolist()
+    each = [
+        agreement(terms[folds == fold].sum(axis=0, keepdims=True))[0].tolist() for fold in np.unique(folds).tolist()
+    ]
+    people: list[Any] = [None] * len(AGREEMENTS)
+    if codes is not None:
+        people = [as_ends(found) for found in over_groups(group_sums(codes, terms), agreement, AGREEMENT_SCALES)]
+    return {
+        name: {"pooled": pooled[index], "people": people[index], "folds": _interval(values[index] for values in each)}
+        for index, name in enumerate(AGREEMENTS)
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

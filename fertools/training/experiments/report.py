@@ -1,0 +1,44 @@
+"""`report`: the page about a run or an experiment, made anew from what lies in its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fertools.core.errors import InputError
+from fertools.core.explain import reading
+from fertools.core.workspace import Workspace
+from fertools.training.evaluation.find import find_run, name_run
+from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.predictions import read_predictions
+from fertools.training.experiments.execution import experiment_folder
+from fertools.training.reports.report import write_experiment_report, write_predictions_report, write_report
+from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
+
+
+def report_on(workspace: Workspace, name: str) -> Path:
+    """Write the page about a run or an experiment and return its path.
+
+    Args:
+        workspace: whose.
+        name: of an experiment, `SYSTEM/RUN`, or a path to a folder with predictions.
+
+    Raises:
+        InputError: there is no such run or experiment, or it has nothing to show yet.
+    """
+    experiment = experiment_folder(workspace, name.removeprefix("experiments/"))
+    if (experiment / "evaluation.json").is_file():
+        # What is shown is taken apart in a hundred places, and the file may be of another version.
+        with reading(experiment / "evaluation.json", "does not hold what a report shows", "carry it out again"):
+            figures = json.loads((experiment / "evaluation.json").read_bytes())
+            return write_experiment_report(experiment, figures)
+    run = RunFolder(workspace.root / "training" / name)
+    if (record := run.read()) is not None:
+        if not record["finished"]:
+            raise InputError(f"the run '{name}' is not finished; go on with it by the command that began it")
+        with reading(run.record_path, "does not hold what a report shows", "restore it, or train the run again"):
+            write_report(run, record, workspace)
+        return run.report_path
+    folder = find_run(workspace, name)
+    scores = score(read_predictions(folder / PREDICTIONS_NAME))
+    return write_predictions_report(folder, name_run(workspace, folder), scores)

@@ -1,0 +1,167 @@
+"""A classifier of other drawn people, which reads translations of drawn faces and knows none of them.
+
+It is trained on people of a seed that no drawn dataset of the workspace has, cut by their true landmarks, by the recipe
+`cpu` of the classifier. The faces that it is trained on, its weights and what it says of drawn people whom it has not
+seen either lie in the folder of the translator's run.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fertools.core import files, locking
+from fertools.core.errors import ResumeRefused
+from fertools.core.hashing import hash_bytes
+from fertools.core.progress import Reporter
+from fertools.core.vocabulary import EMOTIONS
+from fertools.core.workspace import Workspace
+from fertools.faces.alignment import align
+from fertools.manifests.schema import FACES
+from fertools.samples.moments import LEAST_SHOWN, draw_clip
+from fertools.samples.scene import LOOKS
+from fertools.training.data.faces import Faces, arrange_faces
+from fertools.training.engine.process_group import Team
+from fertools.training.evaluation.drawn_truth import drawn_datasets
+from fertools.training.jobs.classifying import train_classifier
+from fertools.training.recipes.resolve import resolve_recipe
+from fertools.training.runs.configuration import Choice
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.job import Job
+from fertools.training.runs.load import Finished
+from fertools.training.runs.metadata import describe_run
+from fertools.training.systems.classifier.recipe import ClassifierRecipe
+from fertools.training.systems.stargan.recipe import StarganRecipe
+
+DRAWN_JUDGE = "a classifier of other drawn people"
+"""What it is called in tables."""
+_FOLDER = "drawn-judge"
+_PEOPLE, _HELD_OUT = 40, 4
+"""Drawn people, and those among them whom the classifier is tried on."""
+_FRAMES, _SHOWN = 6, (2, 5)
+"""Frames of a clip, and those that are taken: one on the way to the peak of the expression, and one at it."""
+_DRAWN_PX = 256
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How other people's faces are drawn and cut."""
+
+    workspace: Workspace
+    folder: Path
+    seed: int
+    least_shown: float
+    modality: str
+    template: str
+    size_px: int
+
+
+def train_drawn_judge(
+    workspace: Workspace, translator: Finished[StarganRecipe], device: str, report: Reporter
+) -> Finished[ClassifierRecipe]:
+    """Train the classifier, going on where an earlier call stopped.
+
+    Args:
+        workspace: whose drawn datasets it must not know.
+        translator: whose faces it will read.
+        device: torch's name of it.
+        report: told of progress.
+
+    Raises:
+        ResumeRefused: it was trained by another version of fertools.
+        Interrupted: stopped by a signal; the state is saved.
+        StorageError: the disk is full.
+    """
+    drawn = [dataset.options for dataset, _ in drawn_datasets(workspace, translator.faces).values()]
+    used = {options.seed for options in drawn}
+    seed = next(number for number in itertools.count(1) if number not in used)
+    folder = RunFolder(translator.folder.root / _FOLDER / f"seed-{seed}")
+    overrides = (f"modality={translator.recipe.modality}", "val_share=0")
+    resolved = resolve_recipe("classifier", ClassifierRecipe, "cpu", overrides)
+    template = translator.faces.table["template"].to_pylist()[0] or "loose"
+    cut = _Cut(
+        workspace=workspace,
+        folder=folder.root / "faces",
+        seed=seed,
+        least_shown=min((options.least_shown for options in drawn), default=LEAST_SHOWN),
+        modality=translator.recipe.modality,
+        template=template,
+        size_px=translator.recipe.image_size,
+    )
+    with locking.exclusive(folder.lock_path, "training"):
+        faces = _other_people(cut, report)
+        record = describe_run(resolved, faces, len(faces.table), folder.root.name)
+        if (old := folder.read()) is not None:
+            if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
+                raise ResumeRefused(f"{folder.root} was begun in another way; remove that folder to train anew")
+            record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
+        if not record["finished"]:
+            report.note(f"training {DRAWN_JUDGE} on {len(faces.rows('train')):,} faces")
+            train_classifier(Job(workspace, Choice(resolved, device), faces, record, folder, Team(device), report))
+            record["finished"] = True
+            folder.write(record)
+    return Finished(DRAWN_JUDGE, folder, record, resolved.recipe, faces)
+
+
+def _other_people(cut: _Cut, report: Reporter) -> Faces:
+    """Return the faces of other drawn people, drawn where they are not there yet; the last few people are held out."""
+    people = range(1, _PEOPLE + 1)
+    report.note(f"drawing {_PEOPLE} other people")
+    report.start(_PEOPLE)
+    rows: list[dict[str, Any]] = []
+    context = multiprocessing.get_context("spawn")
+    workers = min(os.cpu_count() or 1, _PEOPLE)
+    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        for done, found in enumerate(pool.map(functools.partial(_draw_person, cut), people), 1):
+            rows += found
+            report.advance(done)
+    table = FACES.table(rows).sort_by("face_id")
+    last = {_subject(person) for person in people[-_HELD_OUT:]}
+    held_out = np.array([subject in last for subject in table["subject_id"].to_pylist()])
+    return arrange_faces(table, held_out, EMOTIONS)
+
+
+def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
+    """Write the crops of one person, those that are not there yet, and return their rows."""
+    rows = []
+    for look in LOOKS:
+        for emotion in EMOTIONS:
+            moments = draw_clip(person, emotion, look, _FRAMES, cut.seed, cut.least_shown).moments
+            for number in _SHOWN:
+                face_id = hash_bytes(f"{cut.seed} {person} {look} {emotion} {number}".encode())
+                path = cut.folder / f"{face_id}.png"
+                if not path.is_file():
+                    frame = moments[number].picture(cut.modality, _DRAWN_PX)
+                    points = moments[number].landmarks(cut.modality, _DRAWN_PX)
+                    crop, _ = align(frame, points, cut.template, cut.size_px)
+                    files.write_bytes(path, cv2.imencode(".png", crop[..., ::-1])[1].tobytes(), flush=False)
+                rows.append(
+                    {
+                        "face_id": face_id,
+                        "source_id": hash_bytes(f"{cut.seed} {person} {look} {emotion}".encode()),
+                        "dataset": "drawn",
+                        "modality": cut.modality,
+                        "frame_index": number,
+                        "path": cut.workspace.name_of(path),
+                        "size_px": cut.size_px,
+                        "interpolated": False,
+                        "template": cut.template,
+                        "status": "kept",
+                        "subject_id": _subject(person),
+                        "emotion": emotion,
+                    }
+                )
+    return rows
+
+
+def _subject(person: int) -> str:
+    return f"other-{person:02d}"

@@ -1,0 +1,152 @@
+"""`evaluate` with networks: made faces read by a classifier, by Inception and by a network that knows people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fertools.core.device import choose_device
+from fertools.core.errors import InputError
+from fertools.core.hashing import hash_file
+from fertools.core.progress import Reporter, Silent
+from fertools.core.workspace import Workspace
+from fertools.training.data.faces import Pixels
+from fertools.training.data.pixel_cache import load_digests, load_pixels, read_crop
+from fertools.training.evaluation.cached_outputs import Album, complete_readings
+from fertools.training.evaluation.drawn_truth import draw_truths, truth_names, truth_paths
+from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge, read_by
+from fertools.training.evaluation.originals import write_originals
+from fertools.training.evaluation.translations import read_translations
+from fertools.training.jobs.drawn_judge import train_drawn_judge
+from fertools.training.jobs.gan_train import made_and_held_out, train_on_made
+from fertools.training.jobs.translating import spread
+from fertools.training.reports.report import write_report
+from fertools.training.runs.load import Finished, reopen_classifier, reopen_translator
+from fertools.training.systems.stargan.recipe import StarganRecipe
+
+
+def assess(
+    workspace: Workspace,
+    name: str,
+    *,
+    judges: Sequence[str] = (),
+    features: str = "",
+    identity: str = "",
+    gan_train: bool = False,
+    drawn: bool = False,
+    device: str = "auto",
+    report: Reporter | None = None,
+) -> None:
+    """Let networks read what a translator made of held-out faces, and write the run's page anew.
+
+    What they say is kept in the run's folder, and
+    `fertools.training.evaluation.translation_metrics.score_translations` computes the
+    figures from it. Pictures that a network has read before are not read again.
+
+    Args:
+        workspace: whose runs and faces.
+        name: `SYSTEM/RUN` of the translator.
+        judges: runs of classifiers trained on real faces of other people.
+        features: weights of Inception, a path or a name that `fertools weights` lists; empty for none.
+        identity: weights of the network that knows people, likewise.
+        gan_train: train a classifier by each judge's recipe on made faces, too.
+        drawn: compare translations of drawn faces with the true pictures, and let a classifier of other drawn people,
+            which is trained first, read both.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        report: told of progress.
+
+    Raises:
+        InputError: a run or weights are missing or of the wrong kind, there are no made faces of training people to
+            train on, or faces that are not drawn have no true picture.
+        ResumeRefused: the faces, labels or folds have changed since one of these was trained.
+        CheckFailed: a judge was trained on people whose faces were translated.
+        Interrupted: stopped by a signal while training; the state is saved.
+        StorageError: the disk is full.
+
+    Example:
+        >>> assess(Workspace.at("my-dataset"), "stargan/cpu", judges=["classifier/cpu"])
+    """
+    report, chosen = report or Silent(), choose_device(device)
+    if gan_train and not judges:
+        raise InputError("GAN-train takes the recipe of a judge; name one with --judge")
+    translator = reopen_translator(workspace, name)
+    table = read_translations(translator.folder.root)
+    # Whatever can be refused is refused before the first picture is read.
+    readers = [open_judge(workspace, judge, translator, chosen) for judge in judges]
+    readers += [open_features(workspace, features, chosen)] if features else []
+    readers += [open_identity(workspace, identity, chosen)] if identity else []
+    recipes = [reopen_classifier(workspace, judge) for judge in judges] if gan_train else []
+    for judge in recipes:
+        made_and_held_out(workspace, translator, judge)
+    root = translator.folder.root
+    with translator.folder.locked("an evaluation"):
+        write_originals(root, translator.faces)
+        if drawn:
+            report.note(f"drawing the true pictures of {len(table):,} translations")
+            draw_truths(workspace, translator, table, report)
+            readers.append(read_by(train_drawn_judge(workspace, translator, chosen, report), chosen))
+        for reader in readers:
+            report.note(f"reading made and real faces with {reader.name}")
+            with_training = len(table) if reader.kind == "features" else 0
+            albums = _albums(workspace, translator, table, with_training)
+            if drawn and reader.kind == "judge":
+                albums.append(_truths(root, translator, table))
+            complete_readings(root, reader, albums, report)
+    for judge in recipes:
+        train_on_made(workspace, translator, judge, chosen, report)
+    write_report(translator.folder, translator.record, workspace)
+
+
+def _albums(workspace: Workspace, translator: Finished[StarganRecipe], table: pa.Table, training: int) -> list[Album]:
+    """Return the made faces and the real held-out ones, and so many real training faces at even distances.
+
+    Real faces are taken at the size of the made ones, so that no difference is one of sharpness alone.
+    """
+    faces, size_px = translator.faces, translator.recipe.image_size
+    paths = [workspace.path_of(name) for name in table["path"].to_pylist()]
+    pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
+    rows = np.flatnonzero(faces.held_out)
+    if training:
+        rows = np.concatenate([rows, spread(np.flatnonzero(~faces.held_out), training)])
+    names = faces.table["face_id"].take(pa.array(rows)).to_pylist()
+    seen = load_digests(workspace, faces, size_px, workspace.pixels)
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(_hash_picture, paths))
+
+    def load_made(part: NDArray[np.int64]) -> Pixels:
+        return np.stack([read_crop(paths[row], size_px) for row in part])
+
+    def load_real(part: NDArray[np.int64]) -> Pixels:
+        return np.asarray(pixels[rows[part]])
+
+    real = [seen[row].tobytes().hex() for row in rows]
+    return [Album(table["face_id"].to_pylist(), made, load_made), Album(names, real, load_real)]
+
+
+def _truths(root: Path, translator: Finished[StarganRecipe], table: pa.Table) -> Album:
+    """Return the true pictures of translations of drawn faces."""
+    paths, size_px = truth_paths(root, table), translator.recipe.image_size
+
+    def load(part: NDArray[np.int64]) -> Pixels:
+        return np.stack([read_crop(paths[row], size_px) for row in part])
+
+    return Album(truth_names(table), [_hash_picture(path) for path in paths], load)
+
+
+def _hash_picture(path: Path) -> str:
+    """Return the digest of a made face's picture.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return hash_file(path)
+    except OSError as error:
+        raise InputError(
+            f"the made face {path} cannot be read ({error.strerror}); make it again by `fertools generate`"
+        ) from error

@@ -1,0 +1,200 @@
+"""`train`: a system trained on a workspace's manifest, from whatever state an earlier call left."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fertools.core import files
+from fertools.core.progress import Reporter, Silent
+from fertools.core.workspace import Workspace
+from fertools.training.data.selection import faces_of
+from fertools.training.data.synthetic import count_drawn
+from fertools.training.engine.process_group import Team
+from fertools.training.jobs.baseline import train_baseline
+from fertools.training.jobs.classifying import train_classifier
+from fertools.training.jobs.translating import train_translator
+from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
+from fertools.training.reports.report import write_report
+from fertools.training.runs.configuration import choose_recipe
+from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder, check_run_name, refuse_another_run
+from fertools.training.runs.generated import generated_path
+from fertools.training.runs.job import Job
+from fertools.training.runs.metadata import Record, describe_run
+from fertools.training.runs.pixel_identity import identify_pixels
+from fertools.training.systems.registry import Kind, find_system
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run has come to.
+
+    Attributes:
+        system: name of the system.
+        run: name of the run.
+        preset: name of the preset.
+        folder: everything that the run has made.
+        report: the page about it.
+        iterations: done in all.
+        new_iterations: done by this call; 0 if the run was finished before.
+        device: what this call ran on.
+        first_process: whether this process is the one that writes and speaks for all that trained together.
+        results: measures on held-out faces; see `fertools.training.evaluation.translator.evaluate` for translators and
+            `fertools.training.jobs.classifying.measure` for classifiers.
+    """
+
+    system: str
+    run: str
+    preset: str
+    folder: Path
+    report: Path
+    iterations: int
+    new_iterations: int
+    device: str
+    first_process: bool
+    results: dict[str, Any]
+
+
+def train(
+    workspace: Workspace,
+    system: str,
+    *,
+    preset: str | None = None,
+    overrides: Iterable[str] = (),
+    device: str = "auto",
+    run: str | None = None,
+    resume: bool = True,
+    tensorboard: bool = False,
+    report: Reporter | None = None,
+) -> TrainResult:
+    """Train a system to the end, going on where an earlier call of the same run stopped.
+
+    Args:
+        workspace: whose manifest to train on; the run goes into its `training/<system>/<run>/`.
+        system: what to train, such as `stargan`.
+        preset: of the system's recipe; None for `recommended`, or `cpu` where there is no GPU.
+        overrides: `key=value` each.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        run: name of the run; None for the preset's.
+        resume: go on with the run of this name; False to remove it and begin anew.
+        tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
+        report: told of the device, the expected time and progress.
+
+    Raises:
+        RecipeError: an unknown system, preset or key, or a value out of range.
+        DeviceError: the device is unknown or not there.
+        InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
+            set and the package is not installed.
+        CheckFailed: a person is on both sides of the split, or training has diverged.
+        ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
+        Interrupted: stopped by a signal; the state is saved.
+        StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
+
+    Example:
+        >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")
+        >>> result.report.name
+        'report.html'
+    """
+    choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)
+    if tensorboard:
+        from fertools.training.engine.tensorboard import check_tensorboard
+
+        check_tensorboard()
+    recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
+    faces = faces_of(workspace, recipe)
+    folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
+    report = (report or Silent()) if team.is_first else Silent()
+    # One process writes; the others follow what it finds.
+    lock = folder.locked("training") if team.is_first else contextlib.nullcontext()
+    with lock, files.storage_told(folder.root):
+        if team.is_first and not resume:
+            generated_path(workspace, system, run).unlink(missing_ok=True)
+            folder.forget()
+        team.wait()
+        record = describe_run(choice.resolved, faces, count_drawn(workspace, faces.table), run)
+        if (old := folder.read()) is not None:
+            refuse_another_run(old, record)
+            record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
+        job = Job(workspace, choice, faces, record, folder, team, report, tensorboard)
+        done = 0
+        if record["finished"]:
+            identify_pixels(job, old, SAME_OR_ANEW)
+            report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
+            if tensorboard and team.is_first:
+                from fertools.training.engine.tensorboard import Board
+
+                with Board(folder.board, folder.journal_path, folder.samples, record["iterations"]):
+                    report.note(f"{folder.board} shows it")
+        else:
+            team.wait()
+            report.note(_announce(record, recipe, choice.device, found=device == "auto"))
+            if not record["sessions"]:
+                report.note(describe_origins(record))
+            identify_pixels(job, old, SAME_OR_ANEW)
+            done = _carry_out(job)
+        team.leave()
+        return _result(record, folder, team, new_iterations=done)
+
+
+def _carry_out(job: Job) -> int:
+    """Train to the end and write all that a finished run has; return the iterations done by this call."""
+    resolved = job.choice.resolved
+    if not isinstance(resolved.recipe, EngineRecipe):
+        done = train_baseline(job)
+    else:
+        done = _TASKS[find_system(resolved.system).kind](job)
+    if job.team.is_first:
+        write_report(job.folder, job.record, job.workspace)
+        job.record["finished"] = True
+        job.write()
+    return done
+
+
+_TASKS: dict[Kind, Callable[[Job], int]] = {"translator": train_translator, "classifier": train_classifier}
+
+
+def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> str:
+    where = device if device != "cpu" else "the CPU (no GPU found)" if found else "the CPU"
+    sides = (
+        f"{side['faces']} faces of {side['subjects']} subject{'s' if side['subjects'] != 1 else ''}"
+        for side in (record["data"]["train"], record["data"]["test"])
+    )
+    side = f"{recipe.image_size} x {recipe.image_size}"
+    if not isinstance(recipe, EngineRecipe):
+        return f"preset {record['preset']} on faces of {side}; fitted to {' and held out '.join(sides)}"
+    return (
+        f"preset {record['preset']} on {where}: {record['iterations']} iterations of {recipe.batch_size} faces at "
+        f"{side}; trained on {' and held out '.join(sides)}; a longer run says after its first iterations how long it "
+        "will take"
+    )
+
+
+def describe_origins(record: Record) -> str:
+    """Return how many of a recipe's values come from where, and which of them the paper does not fix."""
+    by_tag: dict[str, list[str]] = {tag: [] for tag in ORIGINS}
+    for name, entry in record["recipe"].items():
+        by_tag[entry["origin"]].append(name)
+    words = {"P": "the paper's", "R": "a reference's", "C": "our choice", "X": "where the paper errs"}
+    words |= {"ours": "changed from the paper or of the engine", "set": "set by you"}
+    parts = [f"{len(names)} {words[tag]} ({tag})" for tag, names in by_tag.items() if names]
+    told = f"of {len(record['recipe'])} values {', '.join(parts)}"
+    chosen = by_tag["C"] + by_tag["X"]
+    return f"{told}; not fixed by the paper: {', '.join(chosen)}; --explain says more" if chosen else told
+
+
+def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: int) -> TrainResult:
+    return TrainResult(
+        system=record["system"],
+        run=record["run"],
+        preset=record["preset"],
+        folder=folder.root,
+        report=folder.report_path,
+        iterations=record["iterations"],
+        new_iterations=new_iterations,
+        device=team.device,
+        first_process=team.is_first,
+        results=record["results"],
+    )

@@ -1,0 +1,100 @@
+"""Published weights by name: where they come from, under which licence, and whether they are here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from fertools.core import package_data
+from fertools.core.errors import InputError
+from fertools.core.toml import table_in
+from fertools.core.workspace import Workspace
+from fertools.training.recipes.recipe import nearest
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """An entry of `training/weights.toml`.
+
+    Attributes:
+        name: what recipes call it.
+        network: the network that has this layout.
+        file: name of the file.
+        url: where it is published.
+        sha256: what its SHA-256 begins with, in hexadecimal.
+        trained_on: the data.
+        licence: of the weights, and of the data.
+    """
+
+    name: str
+    network: str
+    file: str
+    url: str
+    sha256: str
+    trained_on: str
+    licence: str
+
+
+def list_weights(workspace: Workspace) -> list[PublishedWeights]:
+    """Return all entries that a workspace knows.
+
+    Raises:
+        InputError: an entry has a field too few or too many, or one that is no text.
+    """
+    known = [field.name for field in fields(PublishedWeights) if field.name != "name"]
+    found = []
+    path = package_data.find("training", "weights", workspace.root)
+    table = table_in(package_data.read_toml(path), "weights", path)
+    for name in table:
+        entry = table_in(table, name, f"[weights] of {path}")
+        if sorted(entry) != sorted(known) or not all(isinstance(value, str) for value in entry.values()):
+            raise InputError(f"[weights.{name}] in {path} needs exactly the texts {', '.join(known)}")
+        found.append(PublishedWeights(name=name, **entry))
+    return found
+
+
+def places(workspace: Workspace) -> list[Path]:
+    """Return the folders where files of weights are looked for, in order."""
+    cache = os.environ.get("TORCH_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
+    torch_home = Path(cache).expanduser()
+    # facenet-pytorch keeps its own in the second.
+    return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints"]
+
+
+def present_at(entry: PublishedWeights, workspace: Workspace) -> Path | None:
+    """Return where an entry's file lies, or None."""
+    paths = (folder / entry.file for folder in places(workspace))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def find_weights(wanted: str, workspace: Workspace) -> Path:
+    """Return the file of weights that a recipe asks for.
+
+    Args:
+        wanted: a path (relative to the workspace), or the name of an entry.
+        workspace: whose.
+
+    Raises:
+        InputError: there is no such file or name, the named file is not here, or it is another file.
+    """
+    if (path := workspace.root / Path(wanted).expanduser()).is_file():
+        return path
+    entries = {entry.name: entry for entry in list_weights(workspace)}
+    if (entry := entries.get(wanted)) is None:
+        raise InputError(
+            f"there is no file {path} and there are no weights called '{wanted}'{nearest(wanted, entries)}; "
+            "`fertools weights` lists the names"
+        )
+    found = present_at(entry, workspace)
+    if found is None:
+        raise InputError(
+            f"the weights {wanted} are not on this machine; download {entry.url} into {workspace.weights} "
+            f"(licence: {entry.licence})"
+        )
+    with found.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not digest.startswith(entry.sha256):
+        raise InputError(f"{found} is not the file that was published: its SHA-256 is {digest}; download it again")
+    return found

@@ -1,0 +1,1 @@
+"""Recipes: every value of a training run, and where it comes from."""

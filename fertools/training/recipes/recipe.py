@@ -1,0 +1,255 @@
+"""What a recipe is: how a system is trained, every number with where it comes from.
+
+`fertools.training.recipes.resolve` reads recipes; here is what they hold and which values a key may have.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+
+from fertools.core.errors import RecipeError
+from fertools.core.toml import shown
+from fertools.core.vocabulary import EMOTIONS
+
+ORIGINS = {
+    "P": "the paper states it",
+    "R": "the paper is silent; the public reference implementation does this",
+    "C": "our choice; neither the paper nor a reference decides",
+    "X": "the paper contradicts itself or cannot be right as printed; the note says how",
+    "ours": "not the paper's: changed by this preset, or a matter of the engine alone",
+    "set": "changed by the workspace's own recipe or on the command line",
+}
+"""What each origin tag means."""
+
+
+LARGEST = 2**63 - 1
+"""The largest whole number that a key may have, which is the largest that arrays and tensors hold."""
+PRECISIONS = ("float32", "bf16", "fp16")
+"""What networks can run in."""
+
+
+def bounded(least: float | None = None, most: float | None = None) -> Any:
+    """Return a dataclass field for a number from `least` to `most`, both allowed."""
+    return field(metadata={"least": least, "most": most})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What every system's recipe has; the meaning of each key is its note in the file.
+
+    Raises:
+        RecipeError: keys that do not go together.
+    """
+
+    image_size: int = bounded(4, 1024)
+    modality: Literal["visible", "thermal", "nir", "animated"]
+    test_fold: int = bounded(0)
+    seed: int = bounded(0, LARGEST)
+
+    @property
+    def needs_emotion(self) -> bool:
+        """Whether a face without one of the expressions is of no use."""
+        return True
+
+    @property
+    def needs_va(self) -> bool:
+        """Whether a face without valence and arousal is of no use."""
+        return False
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The expressions that are told apart, in the order of their numbers."""
+        return EMOTIONS
+
+    @property
+    def inner_validation(self) -> float:
+        """Share of the training people on whom the best state is chosen; 0 for none."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long a run is.
+
+    Attributes:
+        iterations: in all.
+        validate_every: iterations between two validations; 0 for none.
+        patience: validations without a new best after which the run ends early; 0 for never.
+    """
+
+    iterations: int
+    validate_every: int = 0
+    patience: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRecipe(Recipe, ABC):
+    """What the recipe of a system that the engine trains has."""
+
+    batch_size: int = bounded(2)
+    accumulate: int = bounded(1)
+    clip_norm: float = bounded(0)
+    lr: float = bounded(0, 1)
+    lr_schedule: Literal["constant", "linear", "cosine"]
+    warmup: int = bounded(0)
+    sampler: Literal["shuffled", "balanced", "groups"]
+    use_weight: bool
+    flip: bool
+    precision: Literal["float32", "bf16", "fp16"]
+    precision_parts: str
+    ema: float = bounded(0, 0.999999)
+    compile: bool
+    deterministic: bool
+    log_every: int = bounded(1)
+    checkpoint_every: int = bounded(1)
+    keep_checkpoints: int = bounded(1)
+
+    def __post_init__(self) -> None:
+        if self.accumulate > self.batch_size:
+            raise RecipeError(
+                f"accumulate is {self.accumulate}, and a batch of {self.batch_size} faces has no more parts than that; "
+                f"give {self.batch_size} or less"
+            )
+        read_precisions(self.precision_parts, self.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of a step that may have a precision of their own."""
+        return ()
+
+    @abstractmethod
+    def course(self, faces: int) -> Course:
+        """Return how long a run over so many training faces is."""
+
+
+def read_precisions(text: str, parts: Iterable[str]) -> dict[str, str]:
+    """Return precision by part, from text such as `penalty=float32,discriminator=fp16`.
+
+    Args:
+        text: as in the key `precision_parts`; empty for none.
+        parts: names that there are.
+
+    Raises:
+        RecipeError: an unknown part or precision.
+
+    Example:
+        >>> read_precisions("penalty=float32", ("generator", "penalty"))
+        {'penalty': 'float32'}
+    """
+    found: dict[str, str] = {}
+    known = tuple(parts)
+    for item in filter(None, (item.strip() for item in text.split(","))):
+        name, _, precision = (part.strip() for part in item.partition("="))
+        if name not in known:
+            raise RecipeError(
+                f"precision_parts names the part '{name}'{nearest(name, known)}; there are {', '.join(known) or 'none'}"
+            )
+        if precision not in PRECISIONS:
+            raise RecipeError(f"precision_parts gives {name} '{precision}'; choose one of {', '.join(PRECISIONS)}")
+        found[name] = precision
+    return found
+
+
+R = TypeVar("R", bound=Recipe)
+R_co = TypeVar("R_co", bound=Recipe, covariant=True)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value comes from.
+
+    Attributes:
+        tag: a key of ORIGINS.
+        note: one line on what the key means or why it has this value.
+    """
+
+    tag: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[R_co]):
+    """A recipe whose every key has its value.
+
+    Attributes:
+        system: name of the system.
+        preset: name of the preset.
+        recipe: the values.
+        origins: where each comes from, by key.
+    """
+
+    system: str
+    preset: str
+    recipe: R_co
+    origins: Mapping[str, Origin]
+
+    def record(self) -> dict[str, dict[str, Any]]:
+        """Return value, origin and note of every key, in the order of the file."""
+        return {
+            name: {"value": getattr(self.recipe, name), "origin": origin.tag, "note": origin.note}
+            for name, origin in self.origins.items()
+        }
+
+
+def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any:
+    """Return `value` as the type that a key has.
+
+    Args:
+        name: of the key.
+        value: as read.
+        hint: the key's type.
+        kind: the recipe class, whose field has the bounds.
+        where: where it was read, for the message.
+
+    Raises:
+        RecipeError: it is of another type or out of range.
+    """
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            choices = [str(choice) for choice in get_args(hint)]
+            near = nearest(value, choices) if isinstance(value, str) else ""
+            raise RecipeError(f"{name} in {where} is {shown(value)}{near}; choose one of {', '.join(choices)}")
+        return value
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise RecipeError(f"{name} in {where} is {shown(value)}; write true or false")
+        return value
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise RecipeError(f"{name} in {where} is {shown(value)}; give one of at most 18 digits")
+    if hint is float and type(value) is int:
+        value = float(value)
+    if type(value) is not hint:
+        kinds = {int: "a whole number", float: "a number", str: "text"}
+        raise RecipeError(f"{name} in {where} is {shown(value)}; give {kinds[hint]}")
+    if hint is str:
+        return value
+    limits = next(item.metadata for item in dataclasses.fields(kind) if item.name == name)
+    least, most = limits.get("least"), limits.get("most")
+    # Written so that NaN, which compares false to everything, is refused.
+    if not ((least is None or value >= least) and (most is None or value <= most) and value - value == 0):
+        span = f"from {least} to {most}" if most is not None else f"{least} or more"
+        raise RecipeError(f"{name} in {where} is {value}; give {span}")
+    return value
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean 'x'` for the known word that is most like `word`, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean '{near[0]}'" if near else ""
+
+
+def write_value(value: object) -> str:
+    """Return a value as the recipe file and `--set` write it.
+
+    Example:
+        >>> write_value(True), write_value(1e-4), write_value("cin")
+        ('true', '0.0001', 'cin')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

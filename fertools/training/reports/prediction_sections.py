@@ -1,0 +1,138 @@
+"""The parts of a report that show what was predicted: of one run, and of several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from fertools.training.evaluation.prediction_metrics import MEASURES, Scores
+from fertools.training.reports.figures import confusion_table, interval_chart, plane, reliability_chart, roc_panels
+from fertools.training.reports.html import escape, sheet_table
+from fertools.training.reports.result_tables import detail_sheets, number, result_sheets, with_ends
+
+_WORST = 10
+"""People listed by name, those recognised worst."""
+
+
+def run_chapters(name: str, scores: Scores) -> Iterator[str]:
+    """Yield everything about one run's predictions, as HTML.
+
+    Args:
+        name: of the run, for the tables.
+        scores: what `fertools.training.evaluation.prediction_metrics.score` gives.
+    """
+    yield "<h2>Results on people never seen</h2>"
+    yield from _nameless(scores)
+    yield from (sheet_table(sheet) for sheet in result_sheets({name: scores}))
+    if found := scores.get("classification"):
+        yield from _classification(found, scores)
+    if points := scores.get("valence_arousal"):
+        yield from _valence_arousal(points)
+
+
+def _nameless(scores: Scores) -> Iterable[str]:
+    if scores["nameless"]:
+        yield (
+            f'<p class="warn">{scores["nameless"]:,} of {scores["faces"]:,} faces have no subject. Each counts as a '
+            "person by itself, so that intervals over people are too narrow if some show the same one.</p>"
+        )
+
+
+def _classification(found: Scores, scores: Scores) -> Iterator[str]:
+    if left_out := found["left_out"]:
+        yield f"<p>{left_out:,} further faces have no label that this model knows, and are left out.</p>"
+    sheets = {sheet.title: sheet for sheet in detail_sheets(scores)}
+    yield "<h2>Classes</h2>"
+    yield confusion_table(scores["classes"], found["confusion"]["counts"], found["confusion"]["shares"])
+    yield sheet_table(sheets.pop("By class"))
+    sheets.pop("Confusion: true class down, decision across")
+    yield "<h2>ROC curves</h2>"
+    yield (
+        "<p>Each class against all others, over all test faces; the other curves lie pale behind. The dashed line is "
+        "guessing. <i>micro</i> takes all pairs of a face and a class together.</p>"
+    )
+    yield roc_panels(found["roc"])
+    yield "<h2>Are the probabilities right?</h2>"
+    pooled = found["measures"]["ece"]["pooled"]
+    yield (
+        f'<div class="charts"><div>{reliability_chart(found["reliability"])}</div><div><p>Points: of decisions made '
+        "with some confidence, the share that is right; on the dashed line, confidence is what it claims to be. Bars: "
+        f"the share of all faces. Expected calibration error: {number(pooled)}.</p></div></div>"
+    )
+    if fold_sheet := sheets.pop("By fold", None):
+        yield "<h2>Folds</h2>"
+        values = [part["measures"]["balanced_accuracy"] for part in found["by_fold"]]
+        entry = found["measures"]["balanced_accuracy"]["folds"]
+        row = {"name": "this run", "values": values, "paper": False, **entry}
+        yield interval_chart([row], MEASURES["balanced_accuracy"], chance=_chance(found))
+        yield "<p>Large dot and line: mean and 95 % interval; small dots: folds; dashed: always the majority.</p>"
+        yield sheet_table(fold_sheet)
+    yield "<h2>For whom, and in which pictures</h2>"
+    yield from _people(found)
+    # The paragraph has said it.
+    sheets.pop("Accuracy by person")
+    parts = "".join(f"<div>{sheet_table(sheet)}</div>" for sheet in sheets.values())
+    yield f'<div class="charts tables">{parts}</div>'
+
+
+def _people(found: Scores) -> Iterator[str]:
+    entry = found["by_subject"]
+    if entry["subjects"] < 2:
+        return
+    yield (
+        f"<p>Of {entry['subjects']:,} people, each counting once, {number(entry['mean'])} of the decisions are right "
+        f"in the mean; for a quarter of the people no more than {number(entry['quarter'])}, for half no more than "
+        f"{number(entry['median'])}; from {number(entry['worst'])} to {number(entry['best'])}.</p>"
+    )
+    several = [person for person in entry["each"] if person["faces"] > 1][:_WORST]
+    if several:
+        listed = "; ".join(
+            f"{escape(person['subject'])} {person['accuracy']:.2f} ({person['faces']})" for person in several
+        )
+        yield f"<p class='note quiet'>Lowest among those with several faces (share right, faces): {listed}.</p>"
+
+
+def _chance(found: Scores) -> float:
+    pooled: float = found["baselines"]["majority"]["balanced_accuracy"]["folds"]["mean"]
+    return pooled
+
+
+def _valence_arousal(points: Mapping[str, Scores]) -> Iterator[str]:
+    yield "<h2>Valence and arousal</h2>"
+    if len(points) == 2 and points["valence"]["faces"] == points["arousal"]["faces"]:
+        truths, estimates = (
+            list(zip(points["valence"][key], points["arousal"][key], strict=True)) for key in ("truths", "estimates")
+        )
+        yield (
+            f'<div class="charts"><div>{plane(truths, estimates)}</div><div><p>Rings: where raters put a face. Dots: '
+            "where the model puts it. A line ties the two.</p></div></div>"
+        )
+    for name, entry in points.items():
+        ccc = entry["measures"]["ccc"]
+        yield f"<p>CCC of {escape(name)}: {with_ends(ccc['pooled'], ccc['people'])}.</p>"
+
+
+def method_rows(figures: Mapping[str, Any], measure: str) -> list[dict[str, Any]]:
+    """Return the rows of `interval_chart` for an experiment: ours, and the paper's numbers."""
+    rows = []
+    for title, scores in figures["runs"].items():
+        found = scores.get("classification")
+        if found and (entry := found["measures"][measure]["folds"]):
+            values = [part["measures"][measure] for part in found["by_fold"]]
+            known = [value for value in values if value is not None] if len(values) > 1 else []
+            rows.append({"name": title, "values": known, "paper": False, **entry})
+    for row in figures["reported"]:
+        if measure in row["values"]:
+            mean, half = row["values"][measure]
+            low, high = (None, None) if half is None else (mean - half, mean + half)
+            rows.append(
+                {
+                    "name": f"{row['method']} (paper)",
+                    "values": [],
+                    "paper": True,
+                    "mean": mean,
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return rows

@@ -1,0 +1,187 @@
+"""The report: one HTML page about a run, an experiment or predictions, readable without a network.
+
+All pages are put together here from the same parts, in one order: of whom and by which protocol, results, how training
+went, every choice, and the paragraph for a paper's section on methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.workspace import Workspace
+from fertools.training.engine.journal import Entry, read_journal
+from fertools.training.evaluation.prediction_metrics import Scores, score
+from fertools.training.evaluation.predictions import read_predictions
+from fertools.training.reports.error_sections import errors_chapter
+from fertools.training.reports.experiment_sections import protocol_chapter, results_chapter, steps_chapter
+from fertools.training.reports.html import escape, render_page
+from fertools.training.reports.methods_text import write_methods
+from fertools.training.reports.prediction_sections import run_chapters
+from fertools.training.reports.run_sections import (
+    choices_chapter,
+    course_chapter,
+    data_chapter,
+    losses_chapter,
+    machine_chapter,
+    networks_chapter,
+    own_head_chapter,
+    samples_chapter,
+    summary_chapter,
+    validation_chapter,
+)
+from fertools.training.reports.translation_sections import translation_chapter
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.metadata import Record
+
+_OLDER_GRIDS = 4
+"""Sample grids shown beside the last one."""
+
+
+def write_report(folder: RunFolder, record: Record, workspace: Workspace | None = None) -> None:
+    """Write the page about a run.
+
+    Args:
+        folder: of the run; its journal, sample grids, predictions and translations are read.
+        record: the content of `run.json`, with results.
+        workspace: whose crops are shown where a classifier errs; None for no such pictures.
+    """
+    page = render_run(
+        record,
+        read_journal(folder.journal_path),
+        _grids(folder),
+        made=translation_chapter(folder.root),
+        scores=_scores(folder),
+        speed=read_journal(folder.speed_path),
+        errors=errors_chapter(workspace, folder.predictions_path()) if workspace else (),
+    )
+    files.write_text(folder.report_path, page)
+
+
+def write_experiment_report(folder: Path, figures: Mapping[str, Any]) -> Path:
+    """Write the page about an experiment beside its figures and return its path.
+
+    Args:
+        folder: of the experiment.
+        figures: the content of its `evaluation.json`.
+    """
+    path = folder / "report.html"
+    files.write_text(path, render_experiment(figures))
+    return path
+
+
+def write_predictions_report(folder: Path, name: str, scores: Scores) -> Path:
+    """Write the page about predictions of which nothing but themselves is known, beside them, and return its path."""
+    path = folder / "report.html"
+    files.write_text(path, render_predictions(name, scores))
+    return path
+
+
+def render_run(
+    record: Record,
+    journal: Sequence[Entry],
+    grids: Sequence[tuple[int, bytes]],
+    *,
+    made: Iterable[str] = (),
+    scores: Scores | None = None,
+    speed: Sequence[Entry] = (),
+    errors: Iterable[str] = (),
+) -> str:
+    """Return the page about a run as HTML.
+
+    Args:
+        record: the content of `run.json`.
+        journal: the logged losses.
+        grids: iteration and PNG of sample grids, oldest first; the last one is shown large.
+        made: what `translation_chapter` gives of a run that makes faces.
+        scores: what `fertools.training.evaluation.prediction_metrics.score` gives of a run that predicts.
+        speed: what was logged of throughput and memory.
+        errors: what `errors_chapter` gives of a run that predicts.
+    """
+    runs = {} if scores is None else {"this run": scores}
+    return _page(
+        f"{record['title']}, run {record['run']}",
+        summary_chapter(record),
+        samples_chapter(record, grids),
+        chain.from_iterable(run_chapters(name, entry) for name, entry in runs.items()),
+        errors,
+        made,
+        own_head_chapter(record["results"]),
+        validation_chapter(record, journal),
+        losses_chapter(record, journal),
+        course_chapter(journal, speed),
+        networks_chapter(record),
+        data_chapter(record),
+        ["<h2>Choices not fixed by the paper</h2>"],
+        choices_chapter(record["recipe"]),
+        machine_chapter(record),
+        methods_chapter(runs, trained={"The model": record}),
+    )
+
+
+def render_experiment(figures: Mapping[str, Any]) -> str:
+    """Return the page about an experiment as HTML.
+
+    Args:
+        figures: what `evaluation.json` of an experiment holds.
+    """
+    protocol = figures["protocol"]
+    trained = {step["title"]: step["trained"] for step in figures["steps"] if step["trained"]}
+    return _page(
+        f"{'LEAKY PROTOCOL: ' if protocol['leaky'] else ''}{figures['title']}",
+        protocol_chapter(figures),
+        results_chapter(figures),
+        steps_chapter(figures),
+        methods_chapter(
+            figures["runs"],
+            protocol=protocol["kind"],
+            leaky=protocol["leaky"],
+            compared=bool(figures["comparisons"]),
+            trained=trained,
+        ),
+    )
+
+
+def render_predictions(name: str, scores: Scores) -> str:
+    """Return the page about predictions alone as HTML."""
+    return _page(name, run_chapters(name, scores), methods_chapter({name: scores}))
+
+
+def methods_chapter(runs: Mapping[str, Scores], **known: Any) -> Iterator[str]:
+    """Yield the paragraph for a paper's section on methods, with its references; see `write_methods`."""
+    text, references = write_methods(runs, **known)
+    yield "<h2>For the section on methods</h2>"
+    yield f"<p>{escape(text)}</p>"
+    yield "<ul>" + "".join(f"<li class='note'>{escape(reference)}</li>" for reference in references) + "</ul>"
+
+
+def _page(title: str, *chapters: Iterable[str]) -> str:
+    return render_page(title, [f"<h1>{escape(title)}</h1>", *chain(*chapters)])
+
+
+def _scores(folder: RunFolder) -> Scores | None:
+    path = folder.predictions_path()
+    if not path.is_file():
+        return None
+    try:
+        return score(read_predictions(path))
+    except InputError:
+        # Held-out faces that nobody has labelled: there is nothing to compare with, and the run is none the worse.
+        return None
+
+
+def _grids(folder: RunFolder) -> list[tuple[int, bytes]]:
+    paths = sorted(path for path in folder.samples.glob("*.png") if path.stem.isdigit())
+    shown = [*_spread(paths[:-1], _OLDER_GRIDS), *paths[-1:]]
+    return [(int(path.stem), path.read_bytes()) for path in shown]
+
+
+def _spread(items: Sequence[Path], count: int) -> list[Path]:
+    """Return at most `count` items at even distances, the first among them."""
+    if len(items) <= count:
+        return list(items)
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]

@@ -1,0 +1,280 @@
+"""The parts of a report that show a training run: on what, how it went, and every choice.
+
+They are made from what is in the run's folder: the record, the journal and the sample grids.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fertools.core.progress import describe_duration
+from fertools.core.vocabulary import EMOTIONS
+from fertools.training.engine.journal import Entry
+from fertools.training.recipes.recipe import ORIGINS, write_value
+from fertools.training.reports.charts import line_chart
+from fertools.training.reports.html import escape, fact_boxes, figure, table
+from fertools.training.reports.published_results import PAPERS, TERMS
+from fertools.training.runs.metadata import Record
+
+_LARGEST = 3.4e38
+"""The largest number of float32."""
+
+
+def summary_chapter(record: Record) -> Iterable[str]:
+    """Yield on whom a run was trained, what a reader has to know of them, and the run in a few numbers."""
+    data, last = record["data"], record["sessions"][-1]
+    seconds = sum(session["seconds"] for session in record["sessions"])
+    train, test = data["train"], data["test"]
+    yield (
+        f'<p class="lead">Trained with preset <code>{escape(record["preset"])}</code> on {train["faces"]:,} faces of '
+        f"{_people(train['subjects'])}. Every picture and measure below is of other people, whom the networks have "
+        f"never seen: {_people(test['subjects'])} with {test['faces']:,} faces.</p>"
+    )
+    if drawn := data["drawn"]:
+        total = sum(data[side]["faces"] for side in ("train", "val", "test") if side in data)
+        whose = "These people are" if drawn == total else f"{drawn:,} of these {total:,} faces are"
+        yield (
+            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
+            "It shows that the machinery works, and no number here says anything about people.</p>"
+        )
+    if "prior" in data["va_origins"] and _uses_va(record["recipe"]):
+        yield (
+            '<p class="warn">Some valence and arousal values are priors, one point per expression, and no rating '
+            "of the face itself.</p>"
+        )
+    if missing := [emotion for emotion, count in train["emotions"].items() if not count]:
+        yield (
+            f'<p class="warn">No training face shows {escape(", ".join(missing))}. What the model makes of that has '
+            "been learned from nothing.</p>"
+        )
+    facts = []
+    if record["iterations"]:
+        facts.append(("iterations", f"{record['iterations']:,}"))
+        facts.append(("faces per iteration", f"{record['recipe']['batch_size']['value']:,}"))
+    facts += [
+        ("face size", f"{record['recipe']['image_size']['value']} × {record['recipe']['image_size']['value']} px"),
+        ("training time", describe_duration(seconds)),
+        ("ran on", "CPU" if last["device"] == "cpu" else last["device_name"]),
+    ]
+    yield fact_boxes(facts)
+    if record["source"]:
+        yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
+
+
+def samples_chapter(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
+    """Yield what a translator made of held-out faces, at the end and earlier; nothing of a run that makes no faces.
+
+    Args:
+        record: the content of `run.json`.
+        grids: iteration and PNG, oldest first; the last one is shown large.
+    """
+    if record["kind"] != "translator":
+        return
+    yield "<h2>What the generator makes of held-out faces</h2>"
+    if not grids:
+        yield "<p>No sample grid was drawn.</p>"
+        return
+    average = " They are made with the moving average of its weights." if record["recipe"]["ema"]["value"] else ""
+    yield (
+        "<p>Each row is one held-out face: first as it is, with its subject and what it shows written beside it, then "
+        f"as the generator turns it to what stands over the column.{average}</p>"
+    )
+    iteration, png = grids[-1]
+    yield figure(png, f"After {iteration:,} iterations, the end of the run.")
+    if older := grids[:-1]:
+        yield "<details><summary>The same faces earlier in the run</summary>"
+        for iteration, png in older:
+            yield figure(png, f"After {iteration:,} iterations.")
+        yield "</details>"
+
+
+def own_head_chapter(results: Mapping[str, Any]) -> Iterable[str]:
+    """Yield how a discriminator's own head reads faces, where the run has one."""
+    if own := results.get("own_head"):
+        yield "<h3>As read by the discriminator's own head, not by an independent classifier</h3>"
+        yield (
+            f"<p>On real faces it is right in {own['real']:.1%} (guessing: {1 / len(EMOTIONS):.1%}). On made faces it "
+            "only says how far generator and discriminator agree; the two were trained together.</p>"
+        )
+        shares = [(words, f"{share:.1%}") for words, share in own["translated"].items()]
+        yield table(("asked for", "read as asked for"), shares, numbers=(1,))
+    if va := results.get("own_head_va"):
+        yield "<p>Valence and arousal of real held-out faces as read by the discriminator's own head.</p>"
+        rows = [
+            (name, *(f"{values[key]:.3f}" for key in ("ccc", "pcc", "rmse", "sagr"))) for name, values in va.items()
+        ]
+        yield table(("", "CCC", "PCC", "RMSE", "SAGR"), rows, numbers=(1, 2, 3, 4))
+
+
+def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+    """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
+    if not journal:
+        return
+    published = PAPERS.get(record["system"])
+    yield "<h2>Losses</h2>"
+    under = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
+    yield (
+        f"<p>{under}Where a curve has many points they are averaged, and the pale band goes from the smallest to the "
+        "largest.</p>"
+    )
+    charts = []
+    logged = dict.fromkeys(name for entry in journal for name in entry if "/" not in name or name[:2] in ("D/", "G/"))
+    names = [*(name for name in TERMS if name in logged), *(name for name in logged if name not in TERMS)]
+    curves = {name: points for name in names if name != "iteration" and (points := _curve(journal, name))}
+    # With a single term, the loss is that term.
+    alone = curves.get("loss") in [curve for name, curve in curves.items() if name != "loss"]
+    for name, points in curves.items():
+        if name == "loss" and alone:
+            continue
+        note = f"Last: {points[-1][1]:.4g}."
+        if published and name in published.losses:
+            note += f" Paper, at {published.iterations:,}: {published.losses[name]:g}."
+        xs, ys = zip(*points, strict=True)
+        charts.append(
+            f"<div><h3><code>{name}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
+            f"<p>{escape(TERMS.get(name, ''))} {note}</p></div>"
+        )
+    yield '<div class="charts">' + "".join(charts) + "</div>"
+    if published:
+        yield "<p class='quiet'>The paper's numbers give names and order of magnitude; they are no target.</p>"
+
+
+def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+    """Yield the measures of the validation part over time, and which state they chose; nothing without that part."""
+    names = [name for name in dict.fromkeys(name for entry in journal for name in entry) if name.startswith("val/")]
+    if not names:
+        return
+    used = record.get("used_iteration", 0)
+    yield "<h2>How the best state was chosen</h2>"
+    yield (
+        f"<p>By <code>{escape(names[0])}</code>, on people who are neither trained on nor held out. The vertical line "
+        f"is the state that is used, after {used:,} iterations. The other measures are of the same faces.</p>"
+    )
+    charts = []
+    for name in names:
+        if not (points := _curve(journal, name)):
+            continue
+        xs, ys = zip(*points, strict=True)
+        best = next((y for x, y in zip(xs, ys, strict=True) if x == used), None)
+        told = f" At the state that is used: {best:.4g}." if best is not None else ""
+        charts.append(
+            f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys, mark=used)}"
+            f"<p>{escape(TERMS.get(name, ''))}{told}</p></div>"
+        )
+    yield '<div class="charts">' + "".join(charts) + "</div>"
+
+
+def course_chapter(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
+    """Yield learning rates, gradient norms, throughput and memory over time, as far as they were logged."""
+    words = {
+        "lr/": "Learning rate of the optimiser.",
+        "gradient/": "Norm of the gradient before it was clipped, if it was.",
+        "faces_per_s": "Faces per second since the last line, validation and samples among it.",
+        "memory_gb": "The most memory so far, in gigabytes: of the GPU, or on a CPU of the whole process.",
+    }
+    charts = []
+    for entries in (journal, speed):
+        for name in dict.fromkeys(name for entry in entries for name in entry):
+            if (note := next((text for start, text in words.items() if name.startswith(start)), None)) is None:
+                continue
+            if not (points := _curve(entries, name)):
+                continue
+            xs, ys = zip(*points, strict=True)
+            charts.append(
+                f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
+                f"<p>{note} Last: {ys[-1]:.4g}.</p></div>"
+            )
+    if charts:
+        yield "<h2>Steps, speed and memory</h2>"
+        yield '<div class="charts">' + "".join(charts) + "</div>"
+
+
+def _curve(entries: Sequence[Entry], name: str) -> list[tuple[float, float]]:
+    # A chart has no place for NaN and infinity, nor for what no number in float32 can be.
+    return [(entry["iteration"], entry[name]) for entry in entries if abs(entry.get(name, math.inf)) < _LARGEST]
+
+
+def networks_chapter(record: Record) -> Iterable[str]:
+    """Yield how many parameters the networks have, beside the paper's counts."""
+    if not record["parameters"]:
+        return
+    yield "<h2>Networks</h2>"
+    counts = record["parameters"]
+    published = PAPERS.get(record["system"])
+    if published is None:
+        yield table(("", "parameters"), [(name, f"{count:,}") for name, count in counts.items()], numbers=(1,))
+        return
+    rows = []
+    for name, count in counts.items():
+        wanted = published.parameters.get(name)
+        verdict = "" if wanted is None else "the same" if wanted == count else "differs: other sizes or options"
+        rows.append((name, f"{count:,}", f"{wanted:,}" if wanted else "", verdict))
+    yield table(("", "parameters", "in the paper", ""), rows, numbers=(1, 2))
+
+
+def data_chapter(record: Record) -> Iterable[str]:
+    """Yield how many faces and people there were on each side, by expression."""
+    data = record["data"]
+    yield "<h2>Data</h2>"
+    sets, templates = ", ".join(data["datasets"]) or "without a name", ", ".join(data["templates"]) or "not known"
+    yield (
+        f"<p>Dataset: {escape(sets)}. Alignment of the crops: {escape(templates)}. Nobody is on both sides; this was "
+        "checked before the first iteration.</p>"
+    )
+    words = {"train": "trained on", "val": "best state chosen on", "test": "held out"}
+    classes = data["classes"]
+    rows = []
+    for side in (side for side in words if side in data):
+        counts = (f"{data[side]['emotions'][name]:,}" for name in classes)
+        rows.append((words[side], f"{data[side]['faces']:,}", f"{data[side]['subjects']:,}", *counts))
+    yield table(("", "faces", "people", *classes), rows, numbers=range(1, 3 + len(classes)))
+
+
+def choices_chapter(recipe: Mapping[str, Any]) -> Iterable[str]:
+    """Yield every key of a recipe with its value, and where that comes from; what no paper fixes comes first.
+
+    The caller writes the heading.
+
+    Args:
+        recipe: `value`, `origin` and `note` by key, as in `run.json`.
+    """
+    yield "<p>Whoever compares with the paper should know these. C, X and so on say where a value comes from:</p>"
+    yield table(("origin", "meaning"), ORIGINS.items())
+    keys = [(name, write_value(entry["value"]), entry["origin"], entry["note"]) for name, entry in recipe.items()]
+    order = [tag for tag in ORIGINS if tag not in ("P", "R")]
+    chosen = sorted((key for key in keys if key[2] in order), key=lambda key: order.index(key[2]))
+    yield table(("key", "value", "origin", "note"), chosen, code=(0, 1))
+    fixed = [key for key in keys if key[2] not in order]
+    yield "<details><summary>Keys that the paper or its reference implementation fixes</summary>"
+    yield table(("key", "value", "origin", "note"), fixed, code=(0, 1)) + "</details>"
+
+
+def machine_chapter(record: Record) -> Iterable[str]:
+    """Yield when, on what and by which versions a run was worked on."""
+    yield "<h2>Where and with what it ran</h2>"
+    rows = [
+        (
+            session["began"],
+            f"{session['from_iteration']:,}",
+            f"{session['iterations']:,}",
+            session["device_name"],
+            session["precision"],
+        )
+        for session in record["sessions"]
+    ]
+    yield table(("began (UTC)", "from iteration", "iterations kept", "device", "precision"), rows, numbers=(1, 2))
+    last = record["sessions"][-1]
+    used = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
+    code = f" Code at commit {last['code']}." if last["code"] else ""
+    yield f"<p class='quiet'>{escape(used)}.{escape(code)} Manifest {escape(record['data']['fingerprint'])}.</p>"
+
+
+def _uses_va(recipe: Record) -> bool:
+    """Return whether a run learned from valence and arousal."""
+    return any("va" in str(recipe.get(key, {}).get("value", "")) for key in ("condition", "task"))
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"

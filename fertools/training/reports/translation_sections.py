@@ -1,0 +1,28 @@
+"""The part of a run's page that says how good a translator is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translations import TRANSLATIONS_NAME
+from fertools.training.reports.html import sheet_table, table
+from fertools.training.reports.translation_tables import measured_sheets, missing_measures
+
+
+def translation_chapter(root: Path) -> Iterator[str]:
+    """Yield what is known of a translator's made faces as HTML; nothing where it has none.
+
+    Args:
+        root: folder of the run.
+    """
+    if not (root / TRANSLATIONS_NAME).is_file():
+        return
+    found = score_translations(root)
+    name = f"{root.parent.name}/{root.name}"
+    yield "<h2>How good the made faces are</h2>"
+    yield from (sheet_table(sheet) for sheet in measured_sheets(found))
+    if missing := list(missing_measures(name, found)):
+        yield "<h3>Not measured</h3>"
+        yield table(("", "how to"), missing, code=(1,))

@@ -1,0 +1,108 @@
+"""Several translators beside one another, and the mean of those that are folds of one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fertools.statistics.intervals import over_folds
+from fertools.training.evaluation.prediction_metrics import Scores
+from fertools.training.reports.result_tables import MISSING, number, with_reach
+from fertools.training.reports.table_formatting import Sheet
+
+
+def _judged(kind: str, measure: str) -> Callable[[Scores], float | None]:
+    """Return what reads a measure of the first judge's, `kind` being `classification` or an axis of the plane."""
+
+    def read(found: Scores) -> float | None:
+        made: Scores = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
+        entry = made.get(kind) or made.get("valence_arousal", {}).get(kind)
+        value: float | None = entry["measures"][measure]["pooled"] if entry else None
+        return value
+
+    return read
+
+
+def _reconstructed(measure: str) -> Callable[[Scores], float | None]:
+    return lambda found: float(found["reconstruction"]["measures"][measure]["pooled"])
+
+
+def _distance(measure: str) -> Callable[[Scores], float | None]:
+    def read(found: Scores) -> float | None:
+        entry: Scores | None = next(iter(found["features"].values()), {"all": None})["all"]
+        value: float | None = entry[measure] if entry else None
+        return value
+
+    return read
+
+
+def _cosine(found: Scores) -> float | None:
+    entry = next(iter(found["identity"].values()), None)
+    value: float | None = entry["cosine"]["pooled"] if entry else None
+    return value
+
+
+def _learned(found: Scores) -> float | None:
+    entry = next(iter(found["gan_train"].values()), None)
+    value: float | None = entry["classification"]["measures"]["balanced_accuracy"]["pooled"] if entry else None
+    return value
+
+
+def _true(found: Scores) -> float | None:
+    value: float | None = found["truth"]["measures"]["l1"]["pooled"] if found["truth"] else None
+    return value
+
+
+HEADLINES: dict[str, tuple[str, Callable[[Scores], float | None]]] = {
+    "consistency": ("expression consistency", _judged("classification", "accuracy")),
+    "valence_ccc": ("CCC of valence", _judged("valence", "ccc")),
+    "arousal_ccc": ("CCC of arousal", _judged("arousal", "ccc")),
+    "fid": ("FID", _distance("fid")),
+    "kid": ("KID", _distance("kid")),
+    "cosine": ("identity", _cosine),
+    "gan_train": ("GAN-train (UAR)", _learned),
+    "truth": ("L1 to the true picture (drawn)", _true),
+    "l1": ("L1", _reconstructed("l1")),
+    "psnr": ("PSNR (dB)", _reconstructed("psnr")),
+    "ssim": ("SSIM", _reconstructed("ssim")),
+}
+"""The measures that translators are compared by: what each is called, and how it is read from their figures."""
+
+
+def set_side_by_side(runs: Mapping[str, Scores]) -> dict[str, Any]:
+    """Return the main measures of several translators.
+
+    Args:
+        runs: what `score_translations` gives, by name.
+
+    Returns:
+        `runs`, by name the measures of HEADLINES, None where unknown; and `folds`, the interval of Student's t over the
+        runs of each measure that all have, or None where two of them hold out the same fold: those are no folds.
+    """
+    values = {name: {key: read(found) for key, (_, read) in HEADLINES.items()} for name, found in runs.items()}
+    held_out = [fold for found in runs.values() for fold in found["folds"]]
+    folds: dict[str, Any] | None = None
+    if len(set(held_out)) == len(held_out):
+        each = {key: [line[key] for line in values.values()] for key in HEADLINES}
+        known = {key: [value for value in line if value is not None] for key, line in each.items()}
+        intervals = {key: over_folds(line) for key, line in known.items() if len(line) == len(runs)}
+        folds = {key: asdict(interval) for key, interval in intervals.items() if interval}
+    return {"runs": values, "folds": folds}
+
+
+def beside_sheets(beside: Mapping[str, Any] | None) -> list[Sheet]:
+    """Return the table of what `set_side_by_side` gives, if it gave anything."""
+    if beside is None:
+        return []
+    shown = [key for key in HEADLINES if any(line[key] is not None for line in beside["runs"].values())]
+    rows = [(name, *(number(line[key]) for key in shown)) for name, line in beside["runs"].items()]
+    note = "Of several judges or weights, the first in the alphabet."
+    if beside["folds"] is not None:
+        rows.append(("mean over folds", *(_reach(beside["folds"].get(key)) for key in shown)))
+        note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."
+    return [Sheet("Translators side by side", ("", *(HEADLINES[key][0] for key in shown)), tuple(rows), note)]
+
+
+def _reach(entry: Mapping[str, Any] | None) -> str:
+    return MISSING if entry is None else with_reach(entry)

@@ -1,0 +1,43 @@
+"""One call that works on a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fertools.core.progress import Reporter
+from fertools.core.workspace import Workspace
+from fertools.training.data.faces import Faces
+from fertools.training.engine.process_group import Team
+from fertools.training.runs.configuration import Choice
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.metadata import Record
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a call works on.
+
+    Attributes:
+        workspace: whose manifest.
+        choice: the recipe and the device.
+        faces: the rows that take part.
+        record: the content of `run.json`, brought up to date as the work goes on.
+        folder: of the run.
+        team: the processes that work together.
+        report: told of progress.
+        tensorboard: write what TensorBoard shows, too.
+    """
+
+    workspace: Workspace
+    choice: Choice
+    faces: Faces
+    record: Record
+    folder: RunFolder
+    team: Team
+    report: Reporter
+    tensorboard: bool = False
+
+    def write(self) -> None:
+        """Write the record, in the first process."""
+        if self.team.is_first:
+            self.folder.write(self.record)

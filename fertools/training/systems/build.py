@@ -1,0 +1,20 @@
+"""Building a system from its recipe."""
+
+from __future__ import annotations
+
+import torch
+
+from fertools.training.recipes.recipe import Recipe, Resolved
+from fertools.training.systems.base import System
+from fertools.training.systems.registry import find_system
+
+
+def build_system(resolved: Resolved[Recipe]) -> System:
+    """Return the system with initial weights that depend on the recipe's seed alone.
+
+    torch initialises from its global random state, which is put back as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(resolved.recipe.seed)
+        system: System = find_system(resolved.system).system_class()(resolved.recipe)
+    return system

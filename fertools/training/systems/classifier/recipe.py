@@ -1,0 +1,135 @@
+"""The keys of a classifier's recipe; `training/classifier.toml` has their values and meaning."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from fertools.core.errors import RecipeError
+from fertools.core.vocabulary import EMOTIONS
+from fertools.training.networks.names import BACKBONES, TIMM
+from fertools.training.recipes.recipe import Course, EngineRecipe, bounded, nearest
+
+CLASS_SETS = {
+    "seven": EMOTIONS,
+    "six": tuple(emotion for emotion in EMOTIONS if emotion != "neutral"),
+    "ck+": tuple(sorted({*EMOTIONS, "contempt"} - {"neutral"})),
+}
+"""Sets of classes that have a name."""
+
+
+def read_classes(text: str) -> tuple[str, ...]:
+    """Return the classes that the key `classes` names: a set's name, or labels parted by commas.
+
+    Raises:
+        RecipeError: fewer than two, one twice, or none of these.
+
+    Example:
+        >>> read_classes("happiness, pain")
+        ('happiness', 'pain')
+    """
+    if text in CLASS_SETS:
+        return CLASS_SETS[text]
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) < 2 or len(set(names)) < len(names) or not all(names):
+        raise RecipeError(
+            f"classes is '{text}'{nearest(text, CLASS_SETS)}; give {', '.join(CLASS_SETS)}, or two or more labels "
+            "parted by commas, each once"
+        )
+    return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierRecipe(EngineRecipe):
+    """How one classifier is trained.
+
+    Raises:
+        RecipeError: an unknown network or set of classes, or a face too small for the network.
+    """
+
+    task: Literal["emotion", "va", "emotion+va"]
+    classes: str
+    network: str
+    width: float = bounded(0.05, 4)
+    dropout: float = bounded(0, 0.95)
+    pretrained: str
+    epochs: float = bounded(0.001)
+    optimiser: Literal["sgd", "adam", "adamw"]
+    momentum: float = bounded(0, 0.9999)
+    beta1: float = bounded(0, 0.9999)
+    beta2: float = bounded(0, 0.999999)
+    weight_decay: float = bounded(0, 1)
+    va_loss: Literal["ccc", "mse"]
+    lambda_va: float = bounded(0)
+    label_smoothing: float = bounded(0, 0.99)
+    mixup: float = bounded(0, 100)
+    distributions: str
+    class_weights: Literal["none", "inverse", "root"]
+    rotate_deg: float = bounded(0, 180)
+    shift: float = bounded(0, 0.5)
+    scale: float = bounded(0, 0.9)
+    brightness: float = bounded(0, 1)
+    contrast: float = bounded(0, 1)
+    erase: float = bounded(0, 1)
+    val_share: float = bounded(0, 0.5)
+    patience: int = bounded(0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        read_classes(self.classes)
+        if not self.network.startswith(TIMM):
+            if self.network not in BACKBONES:
+                raise RecipeError(
+                    f"network is '{self.network}'{nearest(self.network, BACKBONES)}; choose one of "
+                    f"{', '.join(BACKBONES)}, or {TIMM}NAME where timm is installed"
+                )
+            if self.image_size < (least := BACKBONES[self.network]):
+                raise RecipeError(
+                    f"image_size is {self.image_size}, and {self.network} needs {least} pixels; give {least} or more"
+                )
+        if (self.width != 1 or self.dropout) and not self.network.startswith("resnet"):
+            raise RecipeError(f"width and dropout are for ResNets; with {self.network} set width to 1 and dropout to 0")
+        if self.patience and not self.val_share:
+            raise RecipeError("patience needs people to validate on; set val_share to 0.1, or patience to 0")
+
+    @property
+    def reads_emotion(self) -> bool:
+        """Whether the expression is told."""
+        return self.task != "va"
+
+    @property
+    def reads_va(self) -> bool:
+        """Whether valence and arousal are told."""
+        return self.task != "emotion"
+
+    @property
+    def needs_emotion(self) -> bool:
+        """Whether a face without one of the classes is of no use."""
+        return self.task == "emotion"
+
+    @property
+    def needs_va(self) -> bool:
+        """Whether a face without valence and arousal is of no use."""
+        return self.task == "va"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The expressions that are told apart; the seven where only valence and arousal are told."""
+        return read_classes(self.classes)
+
+    @property
+    def inner_validation(self) -> float:
+        """Share of the training people on whom the best epoch is chosen."""
+        return self.val_share
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The network is the only part."""
+        return ("network",)
+
+    def course(self, faces: int) -> Course:
+        """Return the recipe's number of epochs as iterations, with a validation after each epoch."""
+        epoch = math.ceil(faces / self.batch_size)
+        iterations = max(1, math.ceil(self.epochs * faces / self.batch_size))
+        return Course(iterations, epoch if self.val_share else 0, self.patience)

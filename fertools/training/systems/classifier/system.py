@@ -1,0 +1,135 @@
+"""The classifier: one network that tells the expression, valence and arousal, or both.
+
+Its head gives a logit per class and then, if the task asks for them, valence and arousal, each through a tanh.
+Faces are normalised as ImageNet is, as published weights expect.
+
+Source: Mollahosseini et al., "AffectNet" (2019), for both tasks on one kind of network; Kollias and Zafeiriou, "Affect
+Analysis in-the-wild" (2021), for the CCC as a loss beside the cross-entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fertools.training.data.batch import Batch, Labels
+from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_shares
+from fertools.training.losses.precision import widened
+from fertools.training.networks.backbones import build_backbone
+from fertools.training.systems.base import Cast, Draws, Step, full_precision
+from fertools.training.systems.classifier.recipe import ClassifierRecipe
+from fertools.training.systems.optimiser_plan import OptimiserPlan
+
+NETWORK = "network"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's red, green and blue, on the scale from 0 to 1."""
+
+
+class Classifier:
+    """The network, its losses and its step.
+
+    Args:
+        recipe: sizes, weights and options.
+
+    Attributes:
+        networks: `network`.
+        averaged: the network.
+        optimisers: one for it.
+        memory: nothing.
+    """
+
+    averaged = (NETWORK,)
+    memory: Mapping[str, nn.Module] = MappingProxyType({})
+
+    def __init__(self, recipe: ClassifierRecipe) -> None:
+        self.recipe = recipe
+        self.classes = len(recipe.class_names) if recipe.reads_emotion else 0
+        outputs = self.classes + (2 if recipe.reads_va else 0)
+        self.networks: dict[str, nn.Module] = {
+            NETWORK: build_backbone(recipe.network, outputs, recipe.width, recipe.dropout, recipe.image_size)
+        }
+        self.optimisers = {
+            NETWORK: OptimiserPlan(
+                networks=(NETWORK,),
+                kind=recipe.optimiser,
+                lr=recipe.lr,
+                schedule=recipe.lr_schedule,
+                warmup=recipe.warmup,
+                beta1=recipe.beta1,
+                beta2=recipe.beta2,
+                momentum=recipe.momentum,
+                weight_decay=recipe.weight_decay,
+            )
+        }
+
+    def draw(self, labels: Labels, generator: torch.Generator) -> Draws:
+        """Return for each face its share in the mixture with its neighbour; 1 is itself alone."""
+        count = len(labels.emotions)
+        if not self.recipe.mixup:
+            return {"mix": torch.ones(count)}
+        # torch's own beta distribution takes no generator.
+        rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+        shares = rng.beta(self.recipe.mixup, self.recipe.mixup, -(-count // 2))
+        return {"mix": torch.from_numpy(np.repeat(shares, 2)[:count].astype(np.float32))}
+
+    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
+        """Yield the one step: cross-entropy plus lambda_va times the loss of valence and arousal.
+
+        With mixup, a face is mixed with the one beside it in the batch, whose order is random anyway; pairs stay
+        together however a batch is dealt out. The loss is that of both labels, mixed in the same shares.
+
+        Source: of mixup, Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018), section 2.
+        """
+        del iteration
+        network = self.networks[NETWORK]
+        network.train()
+        images, mix, other = normalised(batch.images), draws["mix"], None
+        if self.recipe.mixup:
+            other = _neighbours(len(images), images.device)
+            images = torch.lerp(images[other], images, mix.view(-1, 1, 1, 1))
+        with cast(NETWORK):
+            outputs = network(images)
+        terms: dict[str, Tensor] = {}
+        loss = self._loss(outputs, batch, batch.weights * mix, slice(None), terms)
+        if other is not None:
+            second: dict[str, Tensor] = {}
+            loss = loss + self._loss(outputs, batch, batch.weights[other] * (1 - mix), other, second)
+            terms = {name: value + second[name] for name, value in terms.items()}
+        terms["loss"] = loss
+        yield Step(NETWORK, loss, {name: value.detach() for name, value in terms.items()})
+
+    def predict(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return NxC logits and Nx2 (valence, arousal) in [-1, 1], or Nx0 each, of Nx3xSxS faces in [-1, 1]."""
+        outputs = widened(network(normalised(images)))
+        return outputs[:, : self.classes], outputs[:, self.classes :].tanh()
+
+    def _loss(
+        self, outputs: Tensor, batch: Batch, weights: Tensor, rows: slice | Tensor, terms: dict[str, Tensor]
+    ) -> Tensor:
+        """Return the loss against the labels at some rows, and add its parts to `terms`."""
+        recipe, loss = self.recipe, widened(outputs).sum() * 0
+        if self.classes:
+            targets = target_shares(batch.emotions[rows], batch.shares[rows], recipe.label_smoothing)
+            terms["loss_emotion"] = soft_cross_entropy(outputs[:, : self.classes], targets, weights)
+            loss = loss + terms["loss_emotion"]
+        if recipe.reads_va:
+            measure = ccc_loss if recipe.va_loss == "ccc" else squared_error
+            estimates = widened(outputs[:, self.classes :]).tanh()
+            terms["loss_va"] = measure(estimates, batch.valence_arousal[rows], weights)
+            loss = loss + recipe.lambda_va * terms["loss_va"]
+        return loss
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Return Nx3xHxW images in [-1, 1] brought to the scale of ImageNet: mean 0 and spread 1 per colour."""
+    mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return ((images + 1) / 2 - mean) / std
+
+
+def _neighbours(count: int, device: torch.device) -> Tensor:
+    """Return the position beside each: 1, 0, 3, 2 and so on; the last of an odd number is by itself."""
+    return (torch.arange(count, device=device) ^ 1).clamp(max=count - 1)

@@ -1,0 +1,95 @@
+"""The keys of a StarGAN recipe; `training/stargan.toml` has their values and meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fertools.core.errors import RecipeError
+from fertools.training.recipes.recipe import Course, EngineRecipe, bounded
+
+
+@dataclass(frozen=True, kw_only=True)
+class StarganRecipe(EngineRecipe):
+    """How one StarGAN is trained.
+
+    Raises:
+        RecipeError: the picture's size does not suit the discriminator.
+    """
+
+    iterations: int = bounded(1)
+    beta1: float = bounded(0, 0.9999)
+    beta2: float = bounded(0, 0.999999)
+    sample_every: int = bounded(1)
+    sample_faces: int = bounded(1, 64)
+    translate_faces: int = bounded(0)
+    condition: Literal["class7", "va2", "class7+va2"]
+    conditioning: Literal["concat", "cin"]
+    generator_output: Literal["picture", "change", "warp"]
+    upsampling: Literal["transposed", "resize"]
+    conv_dim: int = bounded(1, 1024)
+    discriminator_conv_dim: int = bounded(0, 1024)
+    generator_blocks: int = bounded(0, 64)
+    discriminator_layers: int = bounded(1, 10)
+    initial_weights: Literal["torch", "he"]
+    made_class: bool
+    head_start: int = bounded(0)
+    input_noise: float = bounded(0, 1)
+    n_critic: int = bounded(1)
+    lambda_cls: float = bounded(0)
+    lambda_va: float = bounded(0)
+    lambda_rec: float = bounded(0)
+    lambda_change: float = bounded(0)
+    lambda_gp: float = bounded(0)
+    gp: Literal["wgan-gp", "r1", "none"]
+    gp_impl: Literal["closed_form", "autograd"]
+    val_share: float = bounded(0, 0.5)
+    judge: str
+    augmented: Literal["faces", "seen"]
+    rotate_deg: float = bounded(0, 180)
+    shift: float = bounded(0, 0.5)
+    scale: float = bounded(0, 0.9)
+    brightness: float = bounded(0, 1)
+    contrast: float = bounded(0, 1)
+    erase: float = bounded(0, 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        step = max(4, 2**self.discriminator_layers)
+        if self.image_size % step:
+            raise RecipeError(
+                f"image_size is {self.image_size}, and {self.discriminator_layers} discriminator layers need a "
+                f"multiple of {step}; give {max(1, round(self.image_size / step)) * step}"
+            )
+
+        if self.made_class and not self.needs_emotion:
+            raise RecipeError("made_class is a class beside the expressions, and va2 has none; use condition=class7")
+        if bool(self.judge) != bool(self.val_share):
+            raise RecipeError(
+                f"judge is '{self.judge}' and val_share is {self.val_share:g}, and neither is of use alone; set both, "
+                "such as judge=classifier/cpu and val_share=0.1, or none"
+            )
+
+    @property
+    def inner_validation(self) -> float:
+        """Share of the training people on whom the best state is chosen."""
+        return self.val_share
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The two networks and the gradient penalty."""
+        return ("generator", "discriminator", "penalty")
+
+    def course(self, faces: int) -> Course:
+        """Return the recipe's number of iterations, with a validation after each sample where there is a judge."""
+        return Course(self.iterations, self.sample_every if self.judge else 0)
+
+    @property
+    def needs_emotion(self) -> bool:
+        """Whether the condition has the expressions in it."""
+        return self.condition.startswith("class7")
+
+    @property
+    def needs_va(self) -> bool:
+        """Whether the condition has valence and arousal in it."""
+        return self.condition.endswith("va2")

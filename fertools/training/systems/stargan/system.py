@@ -1,0 +1,275 @@
+"""StarGAN: one generator that turns a face to any expression, one discriminator that judges it and names it.
+
+Source: Banerjee, "Emotion Generation and Recognition: A StarGAN Approach" (2019), chapter 4; signs, target labels and
+the order of updates from yunjey/stargan. `docs/explanation/stargan.md` says what the paper leaves open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fertools.core.vocabulary import EMOTIONS
+from fertools.training.data.augmentation import Augmentation
+from fertools.training.data.batch import Batch, Labels
+from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
+from fertools.training.losses.precision import widened
+from fertools.training.systems.base import Cast, Draws, Step, Target, full_precision
+from fertools.training.systems.optimiser_plan import OptimiserPlan
+from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, begin_evenly
+from fertools.training.systems.stargan.recipe import StarganRecipe
+
+G, D = "generator", "discriminator"
+CIRCLE = ((-0.8, 0.0), (-0.6, 0.6), (0.0, 0.8), (0.6, 0.6), (0.8, 0.0), (0.5, -0.5), (-0.5, -0.5))
+"""Points of (valence, arousal), once around the plane, that samples are translated to where there are no classes."""
+
+
+class Stargan:
+    """The two networks, their losses, and the order of their steps.
+
+    Args:
+        recipe: sizes, weights and options.
+
+    Attributes:
+        networks: `generator` and `discriminator`.
+        averaged: the generator.
+        optimisers: one Adam for each.
+        memory: nothing.
+    """
+
+    averaged = (G,)
+    memory: Mapping[str, nn.Module] = MappingProxyType({})
+
+    def __init__(self, recipe: StarganRecipe) -> None:
+        self.recipe = recipe
+        self.classes = len(EMOTIONS) if recipe.condition.startswith("class7") else 0
+        self.regressions = 2 if recipe.condition.endswith("va2") else 0
+        dim = self.classes + self.regressions
+        self._generator = Generator(
+            dim,
+            recipe.conv_dim,
+            recipe.generator_blocks,
+            recipe.conditioning,
+            output=recipe.generator_output,
+            upsampling=recipe.upsampling,
+        )
+        width = recipe.discriminator_conv_dim or recipe.conv_dim
+        self._discriminator = Discriminator(
+            recipe.image_size, dim + recipe.made_class, width, recipe.discriminator_layers
+        )
+        if recipe.initial_weights == "he":
+            begin_evenly(self._discriminator)
+        self._changes = replace(changes_of(recipe), flip=False) if recipe.augmented == "seen" else None
+        self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
+        self.optimisers = {name: _plan(name, recipe) for name in self.networks}
+
+    def condition(self, emotions: Tensor, valence_arousal: Tensor) -> Tensor:
+        """Return Nxn_c conditions: one-hot classes, then (valence, arousal), as far as the recipe asks for them."""
+        parts = []
+        if self.classes:
+            parts.append(F.one_hot(emotions, self.classes).to(valence_arousal.dtype))
+        if self.regressions:
+            parts.append(valence_arousal)
+        return torch.cat(parts, dim=1)
+
+    def draw(self, labels: Labels, generator: torch.Generator) -> Draws:
+        """Return target labels, which are the batch's own in a random order, and the mixing shares of the penalty.
+
+        With `input_noise` also Nx2x3xSxS noise: of the real faces that the discriminator sees, and of the made ones.
+        With `augmented=seen` also Nx2x9 numbers that decide how these are changed.
+        """
+        count, size = len(labels.emotions), self.recipe.image_size
+        order = torch.randperm(count, generator=generator)
+        draws = {
+            "emotions": labels.emotions[order],
+            "valence_arousal": labels.valence_arousal[order],
+            "alpha": torch.rand(count, 1, 1, 1, generator=generator),
+        }
+        if self._changes is not None:
+            draws["changes"] = torch.stack([self._changes.draw(count, generator) for _ in range(2)], dim=1)
+        if self.recipe.input_noise:
+            draws["noise"] = self.recipe.input_noise * torch.randn(count, 2, 3, size, size, generator=generator)
+        return draws
+
+    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
+        """Yield the discriminator's step, and on every `n_critic`-th iteration the generator's on the same batch.
+
+        The generator does not change in between, so its picture for the discriminator's step is the one that its own
+        step needs: it is computed once, with a graph only if that step comes.
+
+        In the first `head_start` iterations the discriminator learns to read expressions, and nothing else happens: a
+        generator has nothing to learn from a head that guesses.
+        """
+        seen = replace(batch, images=self._seen(batch.images, draws, 0))
+        if iteration < self.recipe.head_start:
+            yield self.head_step(seen, cast)
+            return
+        with_generator = (iteration + 1) % self.recipe.n_critic == 0
+        target = replace(batch, emotions=draws["emotions"], valence_arousal=draws["valence_arousal"])
+        with torch.set_grad_enabled(with_generator), cast(G):
+            fake = self._generator(batch.images, self.condition(target.emotions, target.valence_arousal))
+        shown = self._seen(fake, draws, 1)
+        yield self.d_step(seen, shown.detach(), draws["alpha"], cast)
+        if with_generator:
+            yield self.g_step(batch, target, fake, cast, shown)
+
+    def head_step(self, batch: Batch, cast: Cast = full_precision) -> Step:
+        """Return the discriminator's loss on what real faces show, and nothing else: lambda_cls CE(D_cls(x), c).
+
+        Args:
+            batch: real faces x with their own labels c.
+            cast: the precision of the discriminator.
+        """
+        with cast(D):
+            _, heads = self._discriminator(batch.images)
+        terms: dict[str, Tensor] = {}
+        return _step(D, self._label_loss("D", heads, batch, terms), terms)
+
+    def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor, cast: Cast = full_precision) -> Step:
+        """Return the discriminator's loss.
+
+        -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP, with the regression term
+        lambda_va MSE(D_va(x), c) where the condition has valence and arousal. With `made_class` also
+        lambda_cls CE(D_cls(G(x, c')), made).
+
+        Args:
+            batch: real faces x with their own labels c.
+            fake: G(x, c'), detached.
+            alpha: Nx1x1x1 shares of x in the pictures that the penalty is taken at.
+            cast: the precision of the discriminator and of the penalty.
+        """
+        recipe = self.recipe
+        # Without normalisation a sample's output does not depend on the batch, so real and fake go through together.
+        with cast(D):
+            critic, heads = self._discriminator(torch.cat([batch.images, fake]))
+        real_critic, fake_critic = widened(critic).chunk(2)
+        terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
+        loss = terms["D/loss_real"] + terms["D/loss_fake"]
+        of_real, of_made = heads.chunk(2)
+        loss = loss + self._label_loss("D", of_real, batch, terms)
+        if recipe.made_class:
+            made = torch.full_like(batch.emotions, self.classes)
+            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_made)), made)
+            loss = loss + recipe.lambda_cls * terms["D/loss_made"]
+        if recipe.gp != "none":
+            points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
+            with cast("penalty"):
+                gradient = input_gradient(self._discriminator.critic, points, SLOPE, recipe.gp_impl)
+            terms["D/loss_gp"] = gradient_penalty(gradient, recipe.gp)
+            loss = loss + recipe.lambda_gp * terms["D/loss_gp"]
+        return _step(D, loss, terms)
+
+    def g_step(
+        self, batch: Batch, target: Batch, fake: Tensor, cast: Cast = full_precision, shown: Tensor | None = None
+    ) -> Step:
+        """Return the generator's loss.
+
+        -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c'), with the
+        regression term where the condition has valence and arousal, and lambda_change mean|x - G(x, c')|.
+
+        Args:
+            batch: real faces x with their own labels c.
+            target: the labels c'.
+            fake: G(x, c') with its graph.
+            cast: the precision of both networks.
+            shown: what the discriminator sees of G(x, c'), with its graph; None for that itself.
+        """
+        # Nobody asks for the discriminator's weight gradients here, and they are a third of its backward pass.
+        self._discriminator.requires_grad_(False)
+        with cast(D):
+            critic, heads = self._discriminator(fake if shown is None else shown)
+        self._discriminator.requires_grad_(True)
+        terms = {"G/loss_fake": -widened(critic).mean()}
+        loss = terms["G/loss_fake"]
+        if self.recipe.lambda_rec:
+            with cast(G):
+                back = self._generator(fake, self.condition(batch.emotions, batch.valence_arousal))
+            terms["G/loss_rec"] = (batch.images - back).abs().mean()
+            loss = loss + self.recipe.lambda_rec * terms["G/loss_rec"]
+        if self.recipe.lambda_change:
+            terms["G/loss_change"] = (batch.images - fake).abs().mean()
+            loss = loss + self.recipe.lambda_change * terms["G/loss_change"]
+        return _step(G, loss + self._label_loss("G", heads, target, terms), terms)
+
+    def targets(self, prototypes: Tensor) -> list[Target]:
+        """Return the seven expressions, or points around the plane of valence and arousal."""
+        if not self.classes:
+            return [Target(f"v {v:+.1f} a {a:+.1f}", None, torch.tensor([v, a]), (v, a)) for v, a in CIRCLE]
+        rows = self.condition(torch.arange(self.classes), prototypes)
+        points = [(v, a) if self.regressions else None for v, a in prototypes.tolist()]
+        return [Target(word, word, *told) for word, *told in zip(EMOTIONS, rows, points, strict=True)]
+
+    def translate(self, generator: nn.Module, images: Tensor, condition: Tensor) -> Tensor:
+        """Return G(images, condition)."""
+        translated: Tensor = generator(images, condition)
+        return translated
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the discriminator's own head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
+        heads = widened(self._discriminator(images)[1])
+        return heads[:, : self.classes], heads[:, self.classes : self.classes + self.regressions]
+
+    def _seen(self, images: Tensor, draws: Draws, which: int) -> Tensor:
+        """Return what the discriminator sees of real faces (which=0) or of made ones (1).
+
+        Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training" (2020).
+        """
+        if self._changes is not None:
+            images = self._changes.apply(images, draws["changes"][:, which])
+        return images + draws["noise"][:, which] if "noise" in draws else images
+
+    def _class_logits(self, heads: Tensor) -> Tensor:
+        """Return the logits of the expressions, and last, with `made_class`, that of no true face.
+
+        Source: Salimans et al., "Improved Techniques for Training GANs" (2016), section 5.
+        """
+        if not self.recipe.made_class:
+            return heads[:, : self.classes]
+        return torch.cat([heads[:, : self.classes], heads[:, -1:]], dim=1)
+
+    def _label_loss(self, network: str, heads: Tensor, wanted: Batch, terms: dict[str, Tensor]) -> Tensor:
+        """Return the weighted expression loss of a network, and add its parts to `terms`."""
+        heads = widened(heads)
+        loss = heads.new_zeros(())
+        if self.classes:
+            terms[f"{network}/loss_cls"] = F.cross_entropy(self._class_logits(heads), wanted.emotions)
+            loss = loss + self.recipe.lambda_cls * terms[f"{network}/loss_cls"]
+        if self.regressions:
+            terms[f"{network}/loss_va"] = F.mse_loss(
+                heads[:, self.classes : self.classes + self.regressions], wanted.valence_arousal
+            )
+            loss = loss + self.recipe.lambda_va * terms[f"{network}/loss_va"]
+        return loss
+
+
+def changes_of(recipe: StarganRecipe) -> Augmentation:
+    """Return all changes that a recipe makes to faces, wherever it makes them."""
+    return Augmentation(
+        flip=recipe.flip,
+        rotate_deg=recipe.rotate_deg,
+        shift=recipe.shift,
+        scale=recipe.scale,
+        brightness=recipe.brightness,
+        contrast=recipe.contrast,
+        erase=recipe.erase,
+    )
+
+
+def _step(network: str, loss: Tensor, terms: dict[str, Tensor]) -> Step:
+    return Step(network, loss, {name: value.detach() for name, value in terms.items()})
+
+
+def _plan(network: str, recipe: StarganRecipe) -> OptimiserPlan:
+    return OptimiserPlan(
+        networks=(network,),
+        lr=recipe.lr,
+        schedule=recipe.lr_schedule,
+        warmup=recipe.warmup,
+        beta1=recipe.beta1,
+        beta2=recipe.beta2,
+    )

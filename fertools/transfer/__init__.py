@@ -1,0 +1,1 @@
+"""Workspaces between places: push, pull and merge."""

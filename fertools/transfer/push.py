@@ -1,0 +1,176 @@
+"""`push`: copy a workspace to object storage, part by part: a stopped copy is a smaller one, and not a broken one.
+
+The order is that of a commit on a disk: the crops of a part, its faces, and then its sources, which make it count. What
+is there with the same size is passed over, since a crop's name stands for one content. The settings go first and
+the labels last, both on the condition that nobody else changed them meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import tomli_w
+
+from fertools.core.errors import FertoolsError, InputError, ResumeRefused
+from fertools.core.hashing import hash_bytes
+from fertools.core.objects import ObjectStore
+from fertools.core.progress import Reporter, Silent
+from fertools.core.workspace import SETTINGS_HEADER, Workspace
+from fertools.ingestion.shards import shard_folders
+from fertools.manifests import store
+from fertools.manifests.schema import FACES
+from fertools.transfer.inventory import (
+    MANIFEST,
+    SETTINGS,
+    SOURCES_TABLE,
+    CopySummary,
+    crops_in,
+    in_batches,
+    look,
+    part_name,
+    read_settings,
+)
+from fertools.transfer.three_way import recall, refuse_unlike, remember, settle, state_here, unfinished
+
+
+def push(workspace: Workspace, url: str, report: Reporter | None = None) -> CopySummary:
+    """Copy what was ingested in a workspace, and in its shares, to a store; go on where an earlier push stopped.
+
+    Args:
+        workspace: what to copy; it stays as it is.
+        url: where to, such as `s3://bucket/name`; the objects are named as the files are.
+        report: told of progress.
+
+    Returns:
+        The totals.
+
+    Raises:
+        InputError: nothing was ingested here, the address cannot be, a crop is gone, or another command is at work.
+        ResumeRefused: the store holds a dataset of other options, or parts or labels that are not here.
+        StorageError: the store cannot be reached or written; what is there is whole, and the same call goes on.
+    """
+    remote = ObjectStore.at(url)
+    places = [(workspace, remote)]
+    places += [(Workspace.at(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
+    places = [(one, there) for one, there in places if "ingest" in one.settings() and one.manifest.is_file()]
+    if not places:
+        raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
+    total = CopySummary()
+    for one, there in places:
+        with one.locked("a push"):
+            total += _Push(one, there, report or Silent()).run()
+    return total
+
+
+class _Push:
+    """The copy of one workspace, under its lock."""
+
+    def __init__(self, workspace: Workspace, remote: ObjectStore, report: Reporter) -> None:
+        self._workspace, self._remote, self._report = workspace, remote, report
+        self._here, self._there = state_here(workspace), look(remote)
+        self._settings, self._tag = self._there.state.settings, self._there.settings_tag
+        self._summary = CopySummary()
+
+    def run(self) -> CopySummary:
+        url, here, there = self._remote.url, self._here, self._there.state
+        settled = settle(self._workspace, here, there, recall(self._workspace, url), url)
+        if lacking := settled.describe():
+            raise ResumeRefused(f"{url} holds {lacking} that are not here; run `fertools pull {url}` and push again")
+        crops = self._crops()
+        objects = sum(map(len, crops.values())) + 2 * len(crops) + 3
+        self._report.start(objects)
+        remember(self._workspace, url, here, sending=True)
+        if here.parts != there.parts:
+            # A split is one of faces that are not there yet.
+            split = {name: there.settings.get(name) for name in ("split",)}
+            begun = {name: value for name, value in (here.settings | split).items() if value is not None}
+            self._write_settings(unfinished(begun))
+        for part in sorted(here.parts):
+            self._send_part(part, crops[part])
+        self._send_tables()
+        self._count(1, sent=self._write_settings(here.settings) or self._settings != there.settings)
+        remember(self._workspace, url, here)
+        summary = replace(self._summary, parts=len(here.parts), objects=objects)
+        if summary.copied + summary.before != objects:
+            raise FertoolsError(
+                f"the totals do not balance: {summary.copied} sent and {summary.before} there of {objects}"
+            )
+        return summary
+
+    def _crops(self) -> dict[str, dict[str, int]]:
+        """Return the crops of each part that are here, with their sizes.
+
+        Raises:
+            InputError: one that the manifest names is neither here nor there.
+        """
+        root = self._workspace.root
+        found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.faces.rglob("*.*"))
+        crops: dict[str, dict[str, int]] = {}
+        for part in self._here.parts:
+            table = store.read_table(root / part_name(part, "faces"), FACES, ("face_id", "path"))
+            names = [name for face_id in table["face_id"].to_pylist() for name in sorted(found.get(face_id, []))]
+            crops[part] = {name: (root / name).stat().st_size for name in names}
+            for named in table["path"].to_pylist():
+                if named is not None and named not in crops[part] and named not in self._there.sizes:
+                    raise InputError(f"the crop {root / named} is gone; put it back, or ingest again with --overwrite")
+        return crops
+
+    def _write_settings(self, settings: dict[str, Any]) -> bool:
+        """Write the settings on the condition that they are still those that were seen; return whether they differ."""
+        if settings == self._settings:
+            return False
+        content = (SETTINGS_HEADER + tomli_w.dumps(settings)).encode()
+        written = self._remote.replace(SETTINGS, content, self._tag)
+        now, self._tag = read_settings(self._remote)
+        if not written or now != settings:
+            refuse_unlike(settings, now, self._remote.url)
+            raise ResumeRefused(f"{self._remote.url} was changed by another command; run the same command again")
+        self._settings = settings
+        return True
+
+    def _send_part(self, part: str, crops: dict[str, int]) -> None:
+        sizes = self._there.sizes
+        missing = {name: size for name, size in crops.items() if sizes.get(name) != size}
+        for batch in in_batches(missing):
+            self._send(batch)
+        self._count(len(crops) - len(missing), sent=False)
+        faces, sources = part_name(part, "faces"), part_name(part, "sources")
+        same = self._there.state.parts.get(part) == self._here.parts[part]
+        if same and sizes.get(faces) == (self._workspace.root / faces).stat().st_size:
+            self._count(2, sent=False)
+            return
+        if sources in sizes:
+            # What was tried again has other faces: until both tables are new, the part does not count.
+            self._remote.remove(sources)
+        self._send([faces])
+        self._send([sources])
+
+    def _send_tables(self) -> None:
+        sources = self._workspace.sources.read_bytes()
+        if self._remote.read_tagged(SOURCES_TABLE)[0] == sources:
+            self._count(1, sent=False)
+        else:
+            self._send([SOURCES_TABLE])
+        manifest = self._workspace.manifest.read_bytes()
+        if self._there.manifest_digest == hash_bytes(manifest):
+            self._count(1, sent=False)
+            return
+        if not self._remote.replace(MANIFEST, manifest, self._there.manifest_tag):
+            url = self._remote.url
+            raise ResumeRefused(
+                f"the labels in {url} were changed while this ran; run `fertools pull {url}` and push again"
+            )
+        self._count(1, sent=True, size=len(manifest))
+
+    def _send(self, names: Sequence[str]) -> None:
+        contents = {name: (self._workspace.root / name).read_bytes() for name in names}
+        self._remote.write(contents)
+        self._count(len(names), sent=True, size=sum(map(len, contents.values())))
+
+    def _count(self, objects: int, *, sent: bool, size: int = 0) -> None:
+        one = CopySummary(copied=objects, copied_bytes=size) if sent else CopySummary(before=objects)
+        self._summary += one
+        done = self._summary.copied + self._summary.before
+        self._report.advance(done, sent=self._summary.copied, MB=self._summary.copied_bytes // 1_000_000)

@@ -1,0 +1,113 @@
+"""`--thresholds`, `--factor` and `--weights` reach the detector, are recorded, and may not change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.workspace import Workspace
+from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.weights import load_weights, save_weights
+from fertools.ingestion.ingest import ingest
+from fertools.ingestion.options import IngestOptions, parse_thresholds
+from fertools.manifests import store
+from tests.faces.scenes import scene
+
+OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24", quality="keep-all")
+
+
+@pytest.fixture
+def picture(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return scene(portrait, 240, 480, [(256, -20, 0), (180, 260, 30)])
+
+
+@pytest.fixture
+def given(tmp_path: Path, picture: NDArray[np.uint8]) -> Path:
+    path = tmp_path / "given" / "a.png"
+    path.parent.mkdir()
+    cv2.imwrite(str(path), picture[..., ::-1])
+    return path
+
+
+@pytest.fixture
+def other_weights(tmp_path: Path) -> Path:
+    """The published numbers with O-Net placing every point a tenth of the box further down."""
+    weights = load_weights()
+    onet = {key: value.copy() for key, value in weights.onet.items()}
+    onet["dense6_3.bias"][5:] += 0.1
+    save_weights(tmp_path / "other.npz", replace(weights, onet=onet))
+    return tmp_path / "other.npz"
+
+
+def _found(workspace: Workspace) -> list[tuple[list[float], list[list[float]]]]:
+    rows = store.read_faces(workspace).to_pylist()
+    return sorted((row["box"], row["landmarks"]) for row in rows)
+
+
+@pytest.mark.parametrize("name", ["thresholds", "factor", "weights"])
+def test_each_reaches_the_detector(
+    given: Path, picture: NDArray[np.uint8], other_weights: Path, tmp_path: Path, name: str
+) -> None:
+    options, detector = {
+        "thresholds": (replace(OPTIONS, thresholds="0.1,0.3,0.3"), Detector(24, thresholds=(0.1, 0.3, 0.3))),
+        "factor": (replace(OPTIONS, factor=0.5), Detector(24, factor=0.5)),
+        "weights": (replace(OPTIONS, weights=str(other_weights)), Detector(24, weights=other_weights)),
+    }[name]
+    workspaces = [Workspace.at(tmp_path / way) for way in ("usual", "other")]
+    for workspace, chosen in zip(workspaces, (OPTIONS, options), strict=True):
+        ingest(workspace, [given], chosen)
+    usual, other = (_found(workspace) for workspace in workspaces)
+    found = detector.detect([picture])[0]
+    assert other == sorted(zip(found.boxes.tolist(), found.landmarks.tolist(), strict=True))
+    assert len(other) >= 2
+    assert other != usual
+
+
+def test_changes_are_refused_by_name_and_other_spellings_are_none(
+    given: Path, other_weights: Path, tmp_path: Path
+) -> None:
+    workspace = Workspace.at(tmp_path / "workspace")
+    ingest(workspace, [given], OPTIONS)
+    for words, changed in {
+        r"thresholds \[0\.6, 0\.7, 0\.7\], not \[0\.6, 0\.7, 0\.8\]": replace(OPTIONS, thresholds="0.6,0.7,0.8"),
+        r"factor 0\.709, not 0\.8": replace(OPTIONS, factor=0.8),
+        f"weights {load_weights().digest}, not {load_weights(other_weights).digest}": replace(
+            OPTIONS, weights=str(other_weights)
+        ),
+    }.items():
+        with pytest.raises(ResumeRefused, match=words):
+            ingest(workspace, [given], changed)
+    # The same numbers, whichever package or file they come from, are the same weights.
+    save_weights(tmp_path / "same.safetensors", load_weights("mtcnn"))
+    for weights in ("facenet-pytorch", "mtcnn", str(tmp_path / "same.safetensors")):
+        again = replace(OPTIONS, weights=weights, thresholds=" 0.60, .7,0.7")
+        assert ingest(workspace, [given], again).new_sources == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0.6", "0.6,0.7", "0.6,0.7,0.7,0.7", "0,0.7,0.7", "0.6,1,0.7", "a,b,c", "nan,0.7,0.7"]
+)
+def test_thresholds_that_cannot_be(text: str) -> None:
+    with pytest.raises(InputError, match="--thresholds is"):
+        parse_thresholds(text)
+    with pytest.raises(InputError, match="--thresholds is"):
+        IngestOptions(thresholds=text)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"factor": 1.0}, "--factor is 1"),
+        ({"factor": float("nan")}, "--factor is nan"),
+        ({"max_faces": 0}, "--max-faces is 0"),
+    ],
+)
+def test_options_out_of_range_are_refused(values: dict[str, float], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        IngestOptions(**values)  # type: ignore[arg-type]  # wrong values are the point

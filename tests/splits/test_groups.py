@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from itertools import combinations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fertools.core.errors import InputError
+from fertools.splits.groups import COLUMNS, GroupBy, group_faces
+
+
+def _table(rows: Iterable[tuple[str, int, str | None, str]], **columns: list[str | None]) -> pa.Table:
+    """Return a table of faces from (source, frame, subject, origin)."""
+    source, frame, subject, origin = zip(*rows, strict=True)
+    names = {"face_id": [f"f{number}" for number in range(len(source))], "parent_id": [None] * len(source)}
+    cells = {"source_id": source, "frame_index": frame, "subject_id": subject, "subject_origin": origin}
+    return pa.table({name: pa.array((names | cells | columns)[name]) for name in COLUMNS})
+
+
+def _grouped(table: pa.Table, group_by: GroupBy = "subject") -> set[frozenset[str]]:
+    """Return the groups as sets of face identifiers."""
+    numbers, names = group_faces(table, group_by)
+    assert set(numbers.tolist()) == set(range(len(names)))
+    faces = table["face_id"].to_pylist()
+    return {frozenset(face for face, own in zip(faces, numbers, strict=True) if own == one) for one in set(numbers)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "groups"),
+    [
+        pytest.param(
+            [("a", 0, "x", "folder"), ("b", 0, "x", "folder"), ("b", 0, "y", "folder")],
+            [{"f0", "f1"}, {"f2"}],
+            id="one subject in two sources",
+        ),
+        pytest.param(
+            [("a", 0, "x", "video"), ("a", 9, "y", "video")],
+            [{"f0", "f1"}],
+            id="two tracks that are never together may be one person",
+        ),
+        pytest.param(
+            [("a", 0, "x", "video"), ("a", 0, "y", "video"), ("a", 9, "x", "video")],
+            [{"f0", "f2"}, {"f1"}],
+            id="two tracks in one frame are two people",
+        ),
+        pytest.param(
+            [("a", 0, "x", "video"), ("a", 0, "y", "video"), ("a", 9, "z", "video")],
+            [{"f0", "f1", "f2"}],
+            id="a third track may be either of two",
+        ),
+        pytest.param(
+            [("a", 0, "x", "video"), ("b", 9, "y", "video")],
+            [{"f0"}, {"f1"}],
+            id="tracks of two videos",
+        ),
+        pytest.param(
+            [("a", 0, "x", "folder"), ("a", 9, "y", "dataset")],
+            [{"f0"}, {"f1"}],
+            id="subjects that somebody named are told apart",
+        ),
+    ],
+)
+def test_ties(rows: list[tuple[str, int, str | None, str]], groups: list[set[str]]) -> None:
+    assert _grouped(_table(rows)) == {frozenset(group) for group in groups}
+
+
+def test_group_by_source_keeps_a_source_together() -> None:
+    table = _table([("a", 0, "x", "folder"), ("a", 1, "y", "folder"), ("b", 0, "y", "folder"), ("c", 0, "z", "folder")])
+    assert _grouped(table) == {frozenset({"f0"}), frozenset({"f1", "f2"}), frozenset({"f3"})}
+    assert _grouped(table, "source") == {frozenset({"f0", "f1", "f2"}), frozenset({"f3"})}
+
+
+def test_a_generated_face_goes_with_its_parent() -> None:
+    rows: list[tuple[str, int, str | None, str]] = [
+        ("a", 0, "x", "folder"),
+        ("a", 0, None, "folder"),
+        ("g", 0, "y", "folder"),
+        ("b", 0, "y", "folder"),
+        ("b", 1, "z", "folder"),
+    ]
+    parents: list[str | None] = [None, "f0", "f0", None, None]
+    assert _grouped(_table(rows, parent_id=parents)) == {frozenset({"f0", "f1", "f2", "f3"}), frozenset({"f4"})}
+
+
+def test_faces_without_a_subject_are_refused_with_their_number_and_the_first() -> None:
+    with pytest.raises(InputError, match=r"1 of 2 kept faces have no subject \(f1 is the first\)"):
+        group_faces(_table([("a", 0, "x", "folder"), ("a", 1, None, "folder")]))
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 4), st.sampled_from("stuvwxyz"), st.just("video")),
+        min_size=1,
+        max_size=25,
+    ),
+    seed=st.integers(0, 9),
+)
+def test_video_groups_are_those_of_all_pairs_looked_at(rows: list[tuple[str, int, str, str]], seed: int) -> None:
+    # A track lies in one video, so its name begins with that of the video.
+    rows = [(source, frame, source + subject, origin) for source, frame, subject, origin in rows]
+    shuffled = rows.copy()
+    random.Random(seed).shuffle(shuffled)
+    assert _names_by_subject(shuffled) == _components(rows) == _names_by_subject(rows)
+
+
+def _names_by_subject(rows: list[tuple[str, int, str, str]]) -> dict[str, str]:
+    numbers, names = group_faces(_table(rows))
+    return {row[2]: names[number] for row, number in zip(rows, numbers, strict=True)}
+
+
+def _components(rows: list[tuple[str, int, str, str]]) -> dict[str, str]:
+    """Return the first subject of each subject's group, by joining pairs until nothing changes."""
+    frames: dict[str, set[tuple[str, int]]] = {}
+    for source, frame, subject, _ in rows:
+        frames.setdefault(subject, set()).add((source, frame))
+    name = {subject: subject for subject in frames}
+    for _ in frames:
+        for one, other in combinations(frames, 2):
+            if one[0] == other[0] and not frames[one] & frames[other]:
+                name[one] = name[other] = min(name[one], name[other])
+    return name

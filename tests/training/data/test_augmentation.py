@@ -1,0 +1,123 @@
+"""Changes of training faces."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from fertools.training.data.augmentation import Augmentation
+
+ALL = Augmentation(flip=True, rotate_deg=20, shift=0.1, scale=0.2, brightness=0.2, contrast=0.3, erase=0.3)
+
+
+def faces(count: int = 6, side: int = 12) -> torch.Tensor:
+    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(3)) * 2 - 1
+
+
+def drawn(count: int, augmentation: Augmentation = ALL, seed: int = 0) -> torch.Tensor:
+    return augmentation.draw(count, torch.Generator().manual_seed(seed))
+
+
+def middle() -> torch.Tensor:
+    """Return draws that ask for no change: no turn, no shift, no mirroring, no square."""
+    draws = torch.full((6, 9), 0.5)
+    draws[:, 7] = 0.9
+    return draws
+
+
+def test_nothing_asked_for_is_nothing_done() -> None:
+    assert torch.equal(Augmentation().apply(faces(), drawn(6)), faces())
+
+
+def test_draws_in_the_middle_change_nothing() -> None:
+    torch.testing.assert_close(ALL.apply(faces(), middle()), faces(), atol=1e-5, rtol=0)
+
+
+@given(cut=st.integers(1, 5), seed=st.integers(0, 99))
+def test_each_face_depends_on_its_own_draws_alone(cut: int, seed: int) -> None:
+    draws = drawn(6, seed=seed)
+    together = ALL.apply(faces(), draws)
+    apart = torch.cat([ALL.apply(faces()[part], draws[part]) for part in (slice(cut), slice(cut, 6))])
+    torch.testing.assert_close(together, apart, atol=1e-6, rtol=0)
+    assert together.abs().max() <= 1
+
+
+def test_a_face_is_mirrored_where_the_draw_says_so() -> None:
+    draws = middle()
+    draws[2, 0] = 0.4
+    changed = Augmentation(flip=True).apply(faces(), draws)
+    assert torch.equal(changed[2], faces()[2].flip(2))
+    assert torch.equal(changed[3], faces()[3])
+
+
+def test_a_shift_by_whole_pixels_moves_them() -> None:
+    draws = middle()
+    draws[:, 3] = 1.0  # to the right, as far as asked for
+    moved = Augmentation(shift=2 / 12).apply(faces(), draws)
+    torch.testing.assert_close(moved[..., 2:], faces()[..., :-2], atol=1e-5, rtol=0)
+
+
+def test_a_quarter_turn_is_a_quarter_turn() -> None:
+    draws = middle()
+    draws[:, 1] = 1.0
+    turned = Augmentation(rotate_deg=90).apply(faces(), draws)
+    candidates = [faces().rot90(count, (2, 3)) for count in (1, 3)]
+    assert min((turned - candidate).abs().max().item() for candidate in candidates) < 1e-4
+
+
+def test_scaling_keeps_the_middle_and_enlarges() -> None:
+    ramp = torch.linspace(-1, 1, 101).expand(6, 3, 101, 101).contiguous()
+    draws = middle()
+    draws[:, 2] = 1.0
+    larger = Augmentation(scale=0.5).apply(ramp, draws)[0, 0, 50]
+    assert larger[50].item() == pytest.approx(0, abs=1e-6)
+    assert (larger[60] - larger[50]).item() == pytest.approx(0.2 / 1.5, rel=1e-4)
+
+
+def test_all_that_moves_a_face_is_torch_s_own_affine_map_and_then_a_mirror() -> None:
+    draws, side = drawn(6, seed=4), 16
+    moving = Augmentation(flip=True, rotate_deg=30, shift=0.2, scale=0.3)
+    turn = (draws[:, 1] * 2 - 1) * math.radians(30)
+    size = 1 + (draws[:, 2] * 2 - 1) * 0.3
+    right, lower = (2 * 0.2 * (draws[:, column] * 2 - 1) for column in (3, 4))
+    cos, sin = turn.cos() / size, turn.sin() / size
+    maps = torch.stack([torch.stack([cos, sin, -right], 1), torch.stack([-sin, cos, -lower], 1)], 1)
+    grid = F.affine_grid(maps, [6, 3, side, side], align_corners=False)
+    expected = F.grid_sample(faces(side=side), grid, padding_mode="border", align_corners=False)
+    mirrored = draws[:, 0] < 0.5
+    assert 0 < mirrored.sum() < 6
+    expected[mirrored] = expected[mirrored].flip(3)
+    torch.testing.assert_close(moving.apply(faces(side=side), draws), expected, atol=1e-5, rtol=0)
+
+
+def test_light_and_contrast() -> None:
+    draws = middle()
+    draws[:, 5] = 1.0
+    flat = torch.zeros(6, 3, 4, 4)
+    assert Augmentation(brightness=0.25).apply(flat, draws)[0, 0, 0, 0].item() == pytest.approx(0.5)
+    draws = middle()
+    draws[:, 6] = 0.0
+    half = Augmentation(contrast=0.5).apply(faces(), draws)
+    means = faces().mean(dim=(1, 2, 3), keepdim=True)
+    torch.testing.assert_close(half, (faces() - means) / 2 + means)
+
+
+def test_half_the_faces_lose_a_square_somewhere() -> None:
+    ones = torch.ones(400, 3, 20, 20)
+    grey = Augmentation(erase=0.5).apply(ones, drawn(400)).eq(0)
+    sizes = grey[:, 0].sum(dim=(1, 2))
+    assert 160 < int((sizes > 0).sum()) < 240
+    assert sizes.max() == 100
+    assert grey.any(dim=0).all(), "every place may be hidden"
+    assert torch.equal(grey[:, 0], grey[:, 1])
+
+
+def test_draws_are_even_and_from_their_generator() -> None:
+    draws = drawn(4000)
+    assert torch.equal(draws, drawn(4000))
+    assert draws.mean(dim=0).sub(0.5).abs().max() < 5 / math.sqrt(12 * 4000)

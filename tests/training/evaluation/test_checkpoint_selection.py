@@ -1,0 +1,175 @@
+"""The best state of a translator, chosen by a judge on people whom neither was trained on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional as F
+
+from fertools.core.device import choose_device
+from fertools.core.errors import CheckFailed, InputError, Interrupted, RecipeError, ResumeRefused
+from fertools.core.progress import Silent
+from fertools.core.workspace import Workspace
+from fertools.training.data.faces import select_faces
+from fertools.training.engine.checkpoint import best_path, list_checkpoints, load_checkpoint
+from fertools.training.engine.journal import read_journal
+from fertools.training.engine.process_group import Team
+from fertools.training.evaluation.checkpoint_selection import open_chooser
+from fertools.training.jobs.generate import generate
+from fertools.training.jobs.train import train
+from fertools.training.jobs.translating import open_translator
+from fertools.training.networks.backbones import build_backbone
+from fertools.training.runs.configuration import choose_recipe
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.job import Job
+from fertools.training.systems.classifier.system import normalised
+from tests.training.blobs import blob_rows, write_blobs
+from tests.training.tiny import TINY, lasting, read_record, train_tiny
+
+SHARE = "val_share=0.3"
+JUDGED = ("judge=classifier/judge", SHARE, "iterations=9", "sample_every=3", "checkpoint_every=9", "lr=2e-3", "ema=0.5")
+
+
+def train_judge(workspace: Workspace, *overrides: str, run: str = "judge", resume: bool = True) -> None:
+    settings = ("image_size=32", SHARE, *overrides)
+    train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run=run, resume=resume)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace of eight people with a judge, and a translator that it has judged."""
+    rows = blob_rows(subjects=8)
+    for row in rows:
+        row["fold"] %= 4
+    workspace = write_blobs(tmp_path_factory.mktemp("judged"), rows)
+    train_judge(workspace, "task=emotion+va")
+    train_tiny(workspace, *JUDGED)
+    return workspace
+
+
+def test_the_best_state_by_the_judge_is_the_one_that_is_used(judged: Workspace) -> None:
+    folder = judged.runs("stargan") / "smoke"
+    told = {
+        int(entry["iteration"]): entry["val/read_as_asked"]
+        for entry in read_journal(folder / "metrics.jsonl")
+        if "val/read_as_asked" in entry
+    }
+    assert list(told) == [3, 6, 9]
+    record = read_record(folder)
+    best = max(told, key=lambda iteration: (told[iteration], -iteration))
+    assert record["used_iteration"] == best < 9, "the last state would be used anyway"
+    assert record["judge"]["run"] == "classifier/judge"
+    assert record["data"]["val"]["subjects"] > 0
+    kept = load_checkpoint(best_path(folder / "checkpoints"))
+    assert kept.iteration == best
+
+
+def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
+    """The measure is that of single pictures, made and read one by one."""
+    settings = (*TINY, *JUDGED, "condition=class7+va2")
+    choice = choose_recipe("stargan", preset="smoke", overrides=settings, device="cpu", workspace=judged.root)
+    faces = select_faces(
+        judged, modality="visible", test_fold=0, needs_emotion=True, needs_va=True, val_share=0.3, seed=0
+    )
+    folder = RunFolder(judged.runs("stargan") / "measured")
+    job = Job(judged, choice, faces, {}, folder, Team(choose_device("cpu")), Silent())
+    _, translator = open_translator(job)
+    rows = faces.rows("val")
+    measured = open_chooser(job, translator, rows, "classifier/judge")()
+    network = build_backbone("resnet18", 9, width=0.125).eval()
+    network.load_state_dict(load_file(judged.runs("classifier") / "judge/model.safetensors"))
+    shares, asked, read = [], [], []
+    for number, target in enumerate(translator.targets):
+        hits = []
+        for row in rows:
+            made = translator.translate(translator.feed.batch(np.array([row])).images, target)
+            sized = F.interpolate(made, (32, 32), mode="bilinear", antialias=True, align_corners=False)
+            with torch.no_grad():
+                outputs = network(normalised(sized))[0]
+            hits.append(int(outputs[:7].argmax()) == number)
+            asked.append(target.point)
+            read.append(outputs[7:].tanh().tolist())
+        shares.append(np.mean(hits))
+    assert measured["read_as_asked"] == pytest.approx(np.mean(shares), abs=1e-6)
+    assert list(measured) == ["read_as_asked", "ccc"]
+    x, y = np.array(read), np.array(asked)
+    spread = x.var(axis=0) + y.var(axis=0) + (x.mean(axis=0) - y.mean(axis=0)) ** 2
+    ccc = 2 * ((x - x.mean(axis=0)) * (y - y.mean(axis=0))).mean(axis=0) / spread
+    assert measured["ccc"] == pytest.approx(ccc.mean(), abs=1e-5)
+
+
+def test_faces_are_made_by_the_best_state(judged: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    folder = workspace.runs("stargan") / "smoke"
+    before = {path.name: path.read_bytes() for path in (folder / "generated").rglob("*.png")}
+    shutil.rmtree(folder / "generated")
+    # Whatever is in the last state, it is not what faces are made by.
+    list_checkpoints(folder / "checkpoints")[-1].write_bytes(b"no state")
+    generate(workspace, "stargan/smoke", device="cpu")
+    after = {path.name: path.read_bytes() for path in (folder / "generated").rglob("*.png")}
+    assert before.items() <= after.items()
+
+
+def test_stopped_and_gone_on_with_it_has_the_same_best(judged: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    shutil.rmtree(workspace.runs("stargan"))
+
+    class Stop(Silent):
+        def advance(self, done: int, **counts: int) -> None:
+            if done == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train_tiny(workspace, *JUDGED, report=Stop())
+    assert lasting(train_tiny(workspace, *JUDGED).folder) == lasting(judged.runs("stargan") / "smoke")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (("val_share=0.1",), "people whom this run validates on"),
+        (("seed=5",), "people whom this run validates on"),
+        (("test_fold=1",), "people whom this run holds out"),
+    ],
+)
+def test_a_judge_that_knows_those_people_is_refused(
+    judged: Workspace, tmp_path: Path, overrides: tuple[str, ...], words: str
+) -> None:
+    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    train_judge(workspace, *overrides, run="other")
+    with pytest.raises(CheckFailed, match=f"{words}.*same test_fold, seed and val_share"):
+        train_tiny(workspace, *JUDGED, "judge=classifier/other", run="refused")
+
+
+def test_a_judge_that_tells_nothing_of_what_is_asked_for_is_refused(judged: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    train_judge(workspace, "task=va", run="plane")
+    with pytest.raises(InputError, match="tells nothing of what this system is asked for"):
+        train_tiny(workspace, *JUDGED, "judge=classifier/plane", run="refused")
+
+
+def test_a_judge_that_was_trained_anew_is_refused(judged: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+
+    class Stop(Silent):
+        def advance(self, done: int, **counts: int) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train_tiny(workspace, *JUDGED, run="waits", report=Stop())
+    train_judge(workspace, "task=emotion+va", "epochs=1", resume=False)
+    with pytest.raises(ResumeRefused, match="classifier/judge has been trained anew"):
+        train_tiny(workspace, *JUDGED, run="waits")
+
+
+@pytest.mark.parametrize("override", ["judge=classifier/judge", SHARE])
+def test_one_without_the_other_is_refused(tmp_path: Path, override: str) -> None:
+    with pytest.raises(RecipeError, match="neither is of use alone"):
+        choose_recipe("stargan", preset="smoke", overrides=(override,), device="cpu")

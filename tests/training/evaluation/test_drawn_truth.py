@@ -1,0 +1,140 @@
+"""Translations of drawn people beside the true pictures, by networks that have hardly learned."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fertools.core.errors import InputError
+from fertools.core.hashing import hash_bytes
+from fertools.core.progress import Silent
+from fertools.core.vocabulary import EMOTIONS
+from fertools.core.workspace import Workspace
+from fertools.faces.alignment import align
+from fertools.manifests import store
+from fertools.manifests.schema import FACES, SOURCES
+from fertools.samples.counterparts import open_drawn
+from fertools.samples.dataset import SampleOptions
+from fertools.training.evaluation.drawn_truth import TRUTHS_NAME, draw_truths, truth_paths
+from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translations import read_translations
+from fertools.training.jobs import drawn_judge
+from fertools.training.jobs.evaluate_translator import assess
+from fertools.training.runs.load import reopen_translator
+from tests.training.evaluation.made import TRANSLATOR, write_people
+from tests.training.tiny import read_record, train_tiny
+
+SEED = 1
+
+
+def write_drawn(root: Path) -> Workspace:
+    """Write two drawn people, one face for each expression, as they are where they have been ingested."""
+    workspace, drawn = Workspace.at(root), root / "drawn"
+    drawn.mkdir()
+    (drawn / "sample.json").write_text(json.dumps(asdict(SampleOptions(people=2, frames=2, size_px=128, seed=SEED))))
+    (drawn / "truth.csv").touch()
+    dataset = open_drawn(drawn)
+    sources, faces = [], []
+    for person in (1, 2):
+        for emotion in EMOTIONS:
+            video = drawn / f"videos/lab/p{person:02d}/{emotion}/clip.mp4"
+            moment = dataset.moment(video, 1)
+            assert moment is not None
+            crop, matrix = align(moment.picture("visible", 128), moment.landmarks("visible", 128), size_px=64)
+            name = hash_bytes(f"{person} {emotion}".encode())
+            path = root / workspace.crop_path(name, ".png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), crop[..., ::-1])
+            sources.append(
+                {"source_id": name, "path": video.relative_to(root).as_posix(), "kind": "video", "modality": "visible",
+                 "status": "done", "faces_kept": 1, "faces_rejected": 0}
+            )  # fmt: skip
+            faces.append(
+                {"face_id": name, "source_id": name, "dataset": "drawn", "modality": "visible", "frame_index": 1,
+                 "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(),
+                 "interpolated": False,
+                 "template": "loose", "status": "kept", "subject_id": f"p{person:02d}", "subject_origin": "folder",
+                 "emotion": emotion, "emotion_origin": "folder", "fold": person - 1}
+            )  # fmt: skip
+    store.write_table(workspace.sources, SOURCES, SOURCES.table(sources))
+    store.write_table(workspace.manifest, FACES, FACES.table(faces))
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = write_drawn(tmp_path_factory.mktemp("workspace"))
+    train_tiny(workspace, "translate_faces=0")
+    return workspace
+
+
+def test_distances_are_those_to_the_drawn_truth(workspace: Workspace) -> None:
+    root = workspace.root / "training" / TRANSLATOR
+    assert "fertools evaluate stargan/smoke --drawn" in (root / "report.html").read_text(encoding="utf-8")
+    translator, table = reopen_translator(workspace, TRANSLATOR), read_translations(root)
+    draw_truths(workspace, translator, table, Silent())
+    told = {row["face_id"]: row for row in pq.read_table(root / TRUTHS_NAME).to_pylist()}
+    assert len(told) == len(table) == 7 * 7
+    for entry in table.to_pylist():
+        unchanged = told[entry["face_id"]]["unchanged_l1"]
+        if entry["emotion"] == entry["target_emotion"]:
+            assert unchanged == 0, "the true picture of what a face shows already is the face"
+        else:
+            assert unchanged > 0
+    found = score_translations(root)["truth"]
+    assert found["faces"] == 6 * 7
+    assert found["measures"]["l1"]["pooled"] > found["measures"]["unchanged_l1"]["pooled"] > 0
+    others = [
+        told[entry["face_id"]]["l1"] for entry in table.to_pylist() if entry["emotion"] != entry["target_emotion"]
+    ]
+    assert found["measures"]["l1"]["pooled"] == pytest.approx(float(np.mean(others)))
+    assert [part["target"] for part in found["by_target"]] == sorted(EMOTIONS)
+
+    for truth, made in zip(truth_paths(root, table), table["path"].to_pylist(), strict=True):
+        shutil.copyfile(truth, workspace.path_of(made))
+    draw_truths(workspace, translator, table, Silent())
+    assert score_translations(root)["truth"]["measures"]["l1"]["pooled"] == 0
+
+
+def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawn_judge, "_PEOPLE", 3)
+    monkeypatch.setattr(drawn_judge, "_HELD_OUT", 1)
+    root = workspace.root / "training" / TRANSLATOR
+    options: dict[str, Any] = {"drawn": True, "device": "cpu"}
+    assess(workspace, TRANSLATOR, **options)
+    (folder,) = (root / "drawn-judge").iterdir()
+    assert folder.name == "seed-2", "people of the workspace's own seed would be known to it"
+    record = read_record(folder)
+    assert (record["data"]["train"]["faces"], record["data"]["test"]["faces"]) == (56, 28)
+    judged = score_translations(root)["judges"][drawn_judge.DRAWN_JUDGE]
+    for whose, faces in (("made", 49), ("unchanged", 49), ("truth", 49), ("real", 7)):
+        assert judged[whose]["classification"]["faces"] == faces
+    page = (root / "report.html").read_text(encoding="utf-8")
+    for words in (
+        "Distance to the true picture (drawn people)",
+        "L1 of the unchanged input",
+        f"Expressions as {drawn_judge.DRAWN_JUDGE} sees them",
+        "true pictures of what was asked for (drawn)",
+    ):
+        assert words in page, words
+    assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"
+
+    stamp = (folder / "model.safetensors").stat().st_mtime_ns
+    assess(workspace, TRANSLATOR, **options)
+    assert (folder / "model.safetensors").stat().st_mtime_ns == stamp, "it is finished"
+
+
+def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:
+    workspace = write_people(tmp_path)
+    train_tiny(workspace, "translate_faces=1")
+    with pytest.raises(InputError, match="leave --drawn out"):
+        assess(workspace, TRANSLATOR, drawn=True, device="cpu")
+    assert "--drawn" not in (tmp_path / "training" / TRANSLATOR / "report.html").read_text(encoding="utf-8")

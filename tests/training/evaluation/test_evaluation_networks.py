@@ -1,0 +1,109 @@
+"""Who may judge made faces: a classifier that reads them as it reads real ones, and has not met the people."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fertools.core.errors import CheckFailed, FertoolsError, InputError, ResumeRefused
+from fertools.core.workspace import Workspace
+from fertools.training.data.pixel_cache import load_pixels
+from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge
+from fertools.training.evaluation.predictions import read_predictions
+from fertools.training.runs.load import reopen_translator
+from tests.training.blobs import blob_rows, write_blobs
+from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both, train_judge, write_people
+from tests.training.tiny import train_tiny
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    found = train_both(tmp_path_factory.mktemp("people"))
+    train_tiny(found, "condition=va2", run="plane")
+    train_tiny(found, "condition=class7+va2", run="both")
+    train_judge(found, "test_fold=1", run="acquainted")
+    train_judge(found, "task=va", run="feeling")
+    train_judge(found, "task=emotion+va", "classes=six", run="six")
+    return found
+
+
+def test_it_says_of_real_faces_what_it_said_when_it_was_trained(workspace: Workspace) -> None:
+    translator = reopen_translator(workspace, TRANSLATOR)
+    judge = open_judge(workspace, JUDGE, translator, "cpu")
+    faces = translator.faces
+    rows = faces.rows("test")
+    pixels = load_pixels(workspace, faces, 32, workspace.pixels)
+    found = judge.read(np.asarray(pixels[rows]))
+    said = read_predictions(workspace.root / "training" / JUDGE / "predictions.parquet")
+    names = said.table["face_id"].to_pylist()
+    order = [names.index(name) for name in faces.table["face_id"].take(rows).to_pylist()]
+    assert found == pytest.approx(said.probabilities()[order], abs=1e-5)
+    assert judge.about["classes"] == list(faces.classes)
+    assert judge.about["trained"]["faces"] == 7 * 3, "one of four training people was kept for validation"
+
+
+def test_one_that_chose_the_best_state_of_the_translator_is_marked(workspace: Workspace) -> None:
+    translator = reopen_translator(workspace, TRANSLATOR)
+    assert not open_judge(workspace, JUDGE, translator, "cpu").about["chose"]
+    chosen = dataclasses.replace(translator, record=translator.record | {"judge": {"run": JUDGE, "digest": "d"}})
+    assert open_judge(workspace, JUDGE, chosen, "cpu").about["chose"]
+
+
+def test_pictures_of_another_size_are_brought_to_its_own(workspace: Workspace) -> None:
+    judge = open_judge(workspace, JUDGE, reopen_translator(workspace, TRANSLATOR), "cpu")
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    assert judge.read(pictures).shape == (3, 7)
+
+
+def test_classes_and_the_point_stand_side_by_side(workspace: Workspace) -> None:
+    judge = open_judge(workspace, "classifier/six", reopen_translator(workspace, "stargan/both"), "cpu")
+    found = judge.read(np.zeros((2, 32, 32, 3), np.uint8))
+    assert found.shape == (2, judge.width) == (2, 6 + 2)
+    assert found[:, :6].sum(axis=1) == pytest.approx(1)
+    assert judge.about["reads_va"]
+
+
+@pytest.mark.parametrize(
+    ("judge", "translator", "error", "words"),
+    [
+        ("classifier/smok", TRANSLATOR, InputError, "did you mean 'classifier/smoke'"),
+        (TRANSLATOR, TRANSLATOR, InputError, "no classifying network"),
+        ("classifier/feeling", TRANSLATOR, InputError, "asked for expressions.*tells valence and arousal alone"),
+        (JUDGE, "stargan/plane", InputError, "asked for valence and arousal.*tells expressions alone"),
+        ("classifier/acquainted", TRANSLATOR, CheckFailed, r"2 of the people .*\(p00, p03\).*test_fold=0"),
+    ],
+)
+def test_who_cannot_judge_is_refused(
+    workspace: Workspace, judge: str, translator: str, error: type[FertoolsError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        open_judge(workspace, judge, reopen_translator(workspace, translator), "cpu")
+
+
+def test_one_whose_faces_have_changed_is_refused(tmp_path: Path) -> None:
+    workspace = write_people(tmp_path)
+    train_judge(workspace)
+    write_blobs(workspace.root, blob_rows(subjects=5))
+    train_tiny(workspace)
+    with pytest.raises(ResumeRefused, match="since classifier/smoke was trained"):
+        open_judge(workspace, JUDGE, reopen_translator(workspace, TRANSLATOR), "cpu")
+
+
+def test_weights_that_are_missing_or_wrong_are_named(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError, match=r"inception-fid are not on this machine; download https://.*pytorch-fid"):
+        open_features(workspace, "inception-fid", "cpu")
+    with pytest.raises(InputError, match=r"facenet-vggface2 are not on this machine; download https://"):
+        open_identity(workspace, "facenet-vggface2", "cpu")
+    with pytest.raises(InputError, match=r"there is no file .* called 'nothing'"):
+        open_features(workspace, "nothing", "cpu")
+    classifier = f"training/{JUDGE}/model.safetensors"
+    with pytest.raises(InputError, match="holds no weights of Inception v3"):
+        open_features(workspace, classifier, "cpu")
+    with pytest.raises(InputError, match="holds no weights of facenet"):
+        open_identity(workspace, classifier, "cpu")

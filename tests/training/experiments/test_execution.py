@@ -1,0 +1,171 @@
+"""Carrying an experiment out: all at once, fold by fold, after failures, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fertools.core.errors import InputError, Interrupted, ItemsFailed
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.samples.counterparts import MARKS
+from fertools.training.evaluation.find import known_runs
+from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.predictions import read_predictions
+from fertools.training.experiments.execution import run_experiment
+from fertools.training.reports.result_tables import experiment_sheets
+from tests.training.blobs import write_blobs
+from tests.training.data.test_synthetic import write_sources
+from tests.training.experiments.protocols import TWO_STEPS, Guesser, write_experiment
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = write_blobs(tmp_path)
+    write_experiment(tmp_path)
+    return workspace
+
+
+def carry_out(workspace: Workspace, trainer: Guesser, **options: object) -> object:
+    return run_experiment(workspace, "two", trainer=trainer, **options)  # type: ignore[arg-type]
+
+
+def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None:
+    trainer = Guesser()
+    result = run_experiment(workspace, "two", trainer=trainer)
+    assert (result.finished, result.runs, result.done, len(trainer.trained)) == (True, 8, 8, 12)
+    whole = read_predictions(result.folder / "tuned" / "predictions.parquet")
+    assert (len(whole.table), sorted(whole.trained)) == (28, [0, 1, 2, 3])
+    assert result.figures["runs"]["Tuned"] == score(whole)
+    assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(result.figures))
+    assert [(entry["first"], entry["second"]) for entry in result.figures["comparisons"]] == [("Plain", "Tuned")]
+    assert "experiments/two/tuned" in known_runs(workspace)
+    beside = experiment_sheets(result.figures)[0]
+    assert beside.head[:3] == ("", "accuracy, paper", "accuracy, ours")
+    assert beside.rows[0][:2] == ("Theirs", "0.400 ± 0.030")
+    assert beside.rows[0][2].startswith(
+        f"{result.figures['runs']['Tuned']['classification']['measures']['accuracy']['folds']['mean']:.3f} ± "
+    )
+    assert beside.rows[1] == ("Another", "0.500", "–", "–", "–")
+
+
+def test_figures_say_how_many_faces_are_drawn_and_how_runs_went(workspace: Workspace) -> None:
+    (workspace.root / "drawn").mkdir()
+    for name in MARKS:
+        (workspace.root / "drawn" / name).touch()
+    sources = sorted(set(store.read_faces(workspace)["source_id"].to_pylist()))
+    write_sources(workspace, dict.fromkeys(sources[:3], "drawn/clip.mp4") | dict.fromkeys(sources[3:], "clip.mp4"))
+    for fold in range(4):
+        journal = workspace.runs("classifier") / f"two.plain.fold-{fold}/metrics.jsonl"
+        journal.parent.mkdir(parents=True)
+        lines = [f'{{"iteration": {step}, "loss": {1 / step}, "val/uar": 0.5}}' for step in range(1, 400)]
+        journal.write_text("\n".join(lines))
+    result = run_experiment(workspace, "two", trainer=Guesser())
+    assert result.figures["drawn"] == 3
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "3 of these 28 faces are drawn" in page
+    curves = result.figures["steps"][0]["curves"]
+    assert list(curves) == ["loss", "val/uar"]
+    assert list(curves["loss"]) == [f"plain, fold {fold}" for fold in range(4)]
+    assert 100 < len(curves["loss"]["plain, fold 0"]) < 300
+    assert "Plain: its runs over one another" in page
+
+
+def test_fold_by_fold_is_the_same_as_all_at_once(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    trainer = Guesser()
+    for fold in range(4):
+        result = run_experiment(workspace, "two", fold=fold, trainer=trainer)
+        assert result.finished == (fold == 3)
+        assert result.done == 2 * (fold + 1)
+        assert len(trainer.trained) == 3 * (fold + 1)
+    other = write_blobs(tmp_path_factory.mktemp("other"))
+    write_experiment(other.root)
+    at_once = run_experiment(other, "two", trainer=Guesser())
+    assert result.figures == at_once.figures
+
+
+def test_the_same_again_trains_nothing(workspace: Workspace) -> None:
+    carry_out(workspace, Guesser())
+    again = Guesser()
+    result = run_experiment(workspace, "two", trainer=again)
+    assert result.finished
+    assert again.trained == []
+
+
+def test_a_run_that_fails_ends_only_what_builds_upon_it(workspace: Workspace) -> None:
+    trainer = Guesser(fails={"two.source.fold-1"})
+    with pytest.raises(ItemsFailed, match=r"2 of 12 runs .* the first: source, fold 1: something is wrong"):
+        carry_out(workspace, trainer)
+    assert len(trainer.trained) == 10
+    mended = Guesser()
+    assert run_experiment(workspace, "two", trainer=mended).finished
+    assert mended.trained == ["two.source.fold-1", "two.tuned.fold-1"]
+
+
+def test_a_signal_ends_it_at_once(workspace: Workspace) -> None:
+    trainer = Guesser(fails={"two.plain.fold-1"}, error=Interrupted("stopped"))
+    with pytest.raises(Interrupted):
+        carry_out(workspace, trainer)
+    assert trainer.trained == ["two.plain.fold-0"]
+
+
+def test_one_step_alone(workspace: Workspace) -> None:
+    trainer = Guesser()
+    result = run_experiment(workspace, "two", step="plain", trainer=trainer)
+    assert not result.finished
+    assert trainer.trained == [f"two.plain.fold-{fold}" for fold in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"fold": 4}, "folds go from 0 to 3"), ({"step": "plan"}, "did you mean 'plain'")]
+)
+def test_what_is_not_there_is_said(workspace: Workspace, options: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        carry_out(workspace, Guesser(), **options)
+
+
+def test_every_table_of_a_leaky_protocol_says_so(workspace: Workspace) -> None:
+    text = TWO_STEPS.replace("folds = 4", 'folds = 4\nleaky = "the source is trained once."').replace(
+        "[steps.source]", '[steps.source]\nover = "once"'
+    )
+    write_experiment(workspace.root, text)
+    result = run_experiment(workspace, "two", trainer=Guesser())
+    assert len(result.figures["protocol"]["leaks"]) == 3
+    sheets = experiment_sheets(result.figures)
+    assert all(sheet.title.startswith("LEAKY PROTOCOL: ") for sheet in sheets)
+    assert all("trained once" in sheet.note for sheet in sheets)
+
+
+BASELINE = """
+title = "One baseline"
+
+[protocol]
+kind = "k-fold"
+
+[steps.svm]
+title = "A machine"
+system = "svm"
+preset = "smoke"
+test = true
+"""
+
+
+def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) -> None:
+    write_experiment(workspace.root, BASELINE, "baseline")
+    result = run_experiment(workspace, "baseline", device="cpu")
+    (step,) = result.figures["steps"]
+    assert step["trained"]["recipe"]["features"] == {
+        "value": "hog",
+        "origin": "R",
+        "note": "hog: histograms of oriented gradients; lbp: local binary patterns by region",
+    }
+    # Folds differ in what was held out, so that no fold's own faces stand for all.
+    assert "data" not in step["trained"]
+    assert "test_fold" not in step["trained"]["recipe"]
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "A machine is a linear support vector machine (C = 0.01)" in page
+    assert "A machine: choices not fixed by the paper" in page

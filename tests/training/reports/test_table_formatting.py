@@ -1,0 +1,37 @@
+"""Tables in three forms."""
+
+from __future__ import annotations
+
+from fertools.training.reports.table_formatting import Sheet, write_sheet
+
+SHEET = Sheet("Runs", ("", "a & b"), (("x|y_1", "0.5 ± 0.1"), ("longer name", "1")), "100 % sure")
+
+
+def test_text_stands_in_columns() -> None:
+    assert write_sheet(SHEET, "text").splitlines() == [
+        "Runs",
+        "                 a & b",
+        "x|y_1        0.5 ± 0.1",
+        "longer name          1",
+        "100 % sure",
+    ]
+
+
+def test_markdown_keeps_bars_within_cells() -> None:
+    lines = write_sheet(SHEET, "markdown").splitlines()
+    assert lines[2:5] == ["|  | a & b |", "|---|---:|", r"| x\|y_1 | 0.5 ± 0.1 |"]
+    assert lines[-1] == "100 % sure"
+
+
+def test_latex_has_no_bare_special_characters() -> None:
+    text = write_sheet(SHEET, "latex")
+    assert r"\begin{tabular}{lr}" in text
+    assert r" & a \& b \\" in text
+    assert r"x|y\_1 & 0.5 $\pm$ 0.1 \\" in text
+    assert r"\caption{Runs. 100 \% sure}" in text
+
+
+def test_a_table_without_a_note_ends_with_its_last_row() -> None:
+    bare = Sheet("T", ("", "n"), (("a", "1"),))
+    assert write_sheet(bare, "text").endswith("a  1")
+    assert write_sheet(bare, "markdown").endswith("| a | 1 |")

@@ -1,0 +1,139 @@
+"""What the tables about made faces say, and what they warn of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.reports.table_formatting import write_sheet
+from fertools.training.reports.translation_tables import measured_sheets, missing_measures, translation_sheets
+from tests.training.guesses import invent
+
+
+def measured(value: float) -> dict[str, Any]:
+    return {"pooled": value, "people": {"low": value - 0.1, "high": value + 0.1, "groups": 9}}
+
+
+def figures() -> dict[str, Any]:
+    parts = {"l1": measured(0.5), "psnr": measured(20), "ssim": measured(0.75)}
+    far = {"real": 30, "made": 70, "fid": 12.5, "kid": 0.25, "kid_sd": 0.01, "kid_size": 15}
+    real = score(invent(skill=3, va=True))
+    return {
+        "faces": 1,
+        "made": 7,
+        "subjects": 1,
+        "folds": [0],
+        "targets": ["fear"],
+        "drawn": 0,
+        "truth": None,
+        "reconstruction": {"measures": parts, "by_target": [{"target": "fear", "measures": parts}]},
+        "judges": {
+            "classifier/x": {
+                "digest": "d",
+                "chose": False,
+                "made": score(invent(skill=1, va=True)),
+                "unchanged": score(invent(skill=0, seed=2, va=True)),
+                "real": real,
+            }
+        },
+        "features": {
+            "net": {
+                "digest": "d",
+                "dimensions": 2048,
+                "published": True,
+                "all": far,
+                "floor": None,
+                "by_target": [{"target": "fear", "distance": None}],
+            }
+        },
+        "identity": {
+            "who": {
+                "digest": "d",
+                "cosine": measured(0.6),
+                "by_target": [{"target": "fear", "cosine": measured(0.6)}],
+                "same_person": 0.9,
+                "other_people": None,
+            }
+        },
+        "gan_train": {"classifier_x": score(invent(skill=2))},
+        "waiting": [],
+    }
+
+
+def text(found: dict[str, Any]) -> str:
+    return "\n\n".join(write_sheet(sheet, "text") for sheet in measured_sheets(found))
+
+
+def test_every_measure_has_its_table_with_what_to_compare_it_with() -> None:
+    told = text(figures())
+    for words in (
+        "7 made faces, of 1 face of 1 person, each translated back",
+        "0.500 [0.400, 0.600]",
+        "the same faces, unchanged",
+        "real faces, by their own label",
+        "Share of made faces that classifier/x calls what was asked for",
+        "Asked for (down) and seen by classifier/x (across)",
+        "Valence as classifier/x sees it",
+        "Arousal as classifier/x sees it",
+        "12.50  0.2500 ± 0.0100",
+        "two real faces of one person",
+        "GAN-train: learned from made faces",
+        "the judge: learned from real faces",
+    ):
+        assert words in told, words
+    assert "\nfear" in told
+
+
+def test_few_pictures_and_unpublished_features_are_said() -> None:
+    found = figures()
+    assert "mostly its bias" in text(found)
+    assert "not the features of published distances" not in text(found)
+    found["features"]["net"]["all"] |= {"real": 5000, "made": 5000}
+    found["features"]["net"]["published"] = False
+    assert "mostly its bias" not in text(found)
+    assert "not the features of published distances" in text(found)
+
+
+def test_a_judge_that_chose_the_best_state_is_no_independent_one() -> None:
+    found = figures()
+    assert "which had no part in training" in text(found)
+    found["judges"]["classifier/x"]["chose"] = True
+    assert "which had no part in training" not in text(found)
+    assert "is not independent of it" in text(found)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("judges", "expression consistency, GAN-test"),
+        ("features", "FID, KID"),
+        ("identity", "identity preservation"),
+        ("gan_train", "GAN-train"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_command(part: str, words: str) -> None:
+    found = figures()
+    assert list(missing_measures("stargan/x", found)) == []
+    ((what, command),) = missing_measures("stargan/x", found | {part: {}})
+    assert what == words
+    assert command.startswith("fertools evaluate stargan/x --")
+    sheets = translation_sheets("stargan/x", found | {part: {}, "waiting": ["net"]})
+    assert sheets[-1].title == "stargan/x: not measured"
+    assert sheets[-1].rows[0] == ("faces made since net read them", "fertools evaluate stargan/x, and name net again")
+
+
+def test_the_distance_to_a_drawn_truth_is_openly_drawn() -> None:
+    found = figures() | {"drawn": 7}
+    ways = dict(missing_measures("stargan/x", found))
+    assert ways["distance to the true pictures, which exist for these drawn people"].endswith("stargan/x --drawn")
+    part = {"faces": 6, "measures": {"l1": measured(0.125), "unchanged_l1": measured(0.25)}}
+    found["truth"] = part | {"by_target": [{"target": "fear", **part}]}
+    assert not any("--drawn" in way for _, way in missing_measures("stargan/x", found))
+    (sheet,) = (sheet for sheet in measured_sheets(found) if "true picture" in sheet.title)
+    assert "drawn people" in sheet.title
+    assert "These people are drawn" in sheet.note
+    assert [row[:2] for row in sheet.rows] == [("all", "6"), ("fear", "6")]
+    assert sheet.rows[0][2].startswith("0.125")
+    assert sheet.rows[0][3].startswith("0.250")
