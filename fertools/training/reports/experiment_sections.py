@@ -11,7 +11,7 @@ from fertools.training.reports.charts import overlaid_chart
 from fertools.training.reports.figures import interval_chart
 from fertools.training.reports.html import escape, fact_boxes, folded, sheet_table, table
 from fertools.training.reports.prediction_sections import method_rows, run_chapters
-from fertools.training.reports.published_results import TERMS
+from fertools.training.reports.term_words import words_of
 from fertools.training.reports.result_tables import experiment_sheets
 from fertools.training.reports.run_sections import choices_chapter
 
@@ -111,9 +111,10 @@ def steps_chapter(figures: Mapping[str, Any]) -> Iterable[str]:
 
 def _curves(step: Mapping[str, Any]) -> Iterator[str]:
     """Yield the runs of a step over one another: the loss, and what chose the best state."""
+    terms = words_of(step["system"])
     charts = [
         f"<div><h3><code>{escape(name)}</code></h3>{overlaid_chart(name, 'iteration', runs)}"
-        f"<p>{escape(TERMS.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
+        f"<p>{escape(terms.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
         for name, runs in step.get("curves", {}).items()
     ]
     if charts:

@@ -15,11 +15,15 @@ from fertools.training.engine.journal import Entry
 from fertools.training.recipes.recipe import ORIGINS, write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
-from fertools.training.reports.published_results import PAPERS, TERMS
+from fertools.training.reports.term_words import words_of
+from fertools.training.systems.registry import find_system
 from fertools.training.runs.metadata import Record
 
 _LARGEST = 3.4e38
 """The largest number of float32."""
+
+_NO_LOSSES = ("lr/", "gradient/", "val/")
+"""How the names of logged values begin that other charts show."""
 
 
 def summary_chapter(record: Record) -> Iterable[str]:
@@ -112,7 +116,7 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
     if not journal:
         return
-    published = PAPERS.get(record["system"])
+    published = find_system(record["system"]).published
     yield "<h2>Losses</h2>"
     under = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
     yield (
@@ -120,8 +124,9 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         "largest.</p>"
     )
     charts = []
-    logged = dict.fromkeys(name for entry in journal for name in entry if "/" not in name or name[:2] in ("D/", "G/"))
-    names = [*(name for name in TERMS if name in logged), *(name for name in logged if name not in TERMS)]
+    terms = words_of(record["system"])
+    logged = dict.fromkeys(name for entry in journal for name in entry if not name.startswith(_NO_LOSSES))
+    names = [*(name for name in terms if name in logged), *(name for name in logged if name not in terms)]
     curves = {name: points for name in names if name != "iteration" and (points := _curve(journal, name))}
     # With a single term, the loss is that term.
     alone = curves.get("loss") in [curve for name, curve in curves.items() if name != "loss"]
@@ -134,7 +139,7 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         xs, ys = zip(*points, strict=True)
         charts.append(
             f"<div><h3><code>{name}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
-            f"<p>{escape(TERMS.get(name, ''))} {note}</p></div>"
+            f"<p>{escape(terms.get(name, ''))} {note}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
     if published:
@@ -146,7 +151,7 @@ def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str
     names = [name for name in dict.fromkeys(name for entry in journal for name in entry) if name.startswith("val/")]
     if not names:
         return
-    used = record.get("used_iteration", 0)
+    used, terms = record.get("used_iteration", 0), words_of(record["system"])
     yield "<h2>How the best state was chosen</h2>"
     yield (
         f"<p>By <code>{escape(names[0])}</code>, on people who are neither trained on nor held out. The vertical line "
@@ -161,7 +166,7 @@ def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str
         told = f" At the state that is used: {best:.4g}." if best is not None else ""
         charts.append(
             f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys, mark=used)}"
-            f"<p>{escape(TERMS.get(name, ''))}{told}</p></div>"
+            f"<p>{escape(terms.get(name, ''))}{told}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
 
@@ -202,7 +207,7 @@ def networks_chapter(record: Record) -> Iterable[str]:
         return
     yield "<h2>Networks</h2>"
     counts = record["parameters"]
-    published = PAPERS.get(record["system"])
+    published = find_system(record["system"]).published
     if published is None:
         yield table(("", "parameters"), [(name, f"{count:,}") for name, count in counts.items()], numbers=(1,))
         return
