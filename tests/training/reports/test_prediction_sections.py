@@ -16,13 +16,13 @@ from fertools.training.reports.methods_text import REFERENCES, write_methods
 from fertools.training.reports.prediction_sections import method_rows, run_chapters
 from fertools.training.reports.report import render_experiment, render_predictions
 from fertools.training.reports.result_tables import result_sheets
-from fertools.training.systems.registry import SYSTEMS
+from fertools.training.systems.registry import find_system
 from tests.training.guesses import invent
 
 
 def made_up_record(system: str, *overrides: str) -> dict[str, Any]:
     """Return what an experiment keeps of a run of a system with its preset `smoke`."""
-    recipe = resolve_recipe(system, SYSTEMS[system].recipe_class(), "smoke", overrides)
+    recipe = resolve_recipe(system, find_system(system).recipe_class(), "smoke", overrides)
     versions = {"fertools": "9.9", "torch": "8.8"}
     return {
         "system": system,
