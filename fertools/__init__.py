@@ -5,7 +5,7 @@ Everything the command line does is a function here. Names are imported on first
 
 Example:
     >>> import fertools
-    >>> workspace = fertools.Workspace.at("my-dataset")
+    >>> workspace = fertools.Workspace("my-dataset")
 """
 
 from __future__ import annotations

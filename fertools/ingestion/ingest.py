@@ -111,7 +111,7 @@ def ingest(
     # Elsewhere than here there may be other devices.
     device = choose_device(options.device) if options.engine == "local" else options.device
     shard = Shard.parse(options.shard) if options.shard else None
-    own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
+    own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
     discovery = discover(inputs, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
     found: Sequence[Found] = discovery.files
@@ -125,7 +125,7 @@ def ingest(
             _forget_everything(workspace)
         refuse_other_options(workspace, options, weights)
         options = replace(options, kept_from=kept_from(workspace))
-        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.crops)
         if options.retry_failed:
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
@@ -269,7 +269,7 @@ def open_for_writing(workspace: Workspace) -> None:
         ) from error
     if not os.access(folder, os.W_OK):
         raise StorageError(f"{folder} cannot be written; allow it or choose another place with --workspace")
-    products.mark(workspace.faces)
+    products.mark(workspace.crops)
 
 
 def _forget_everything(workspace: Workspace) -> None:
@@ -282,8 +282,8 @@ def _forget_everything(workspace: Workspace) -> None:
             path.unlink()
     crop = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
     others = rf"(?:{'|'.join(template_names())}|{CENTRED})-[0-9]+"
-    folders = [path for path in workspace.faces.glob("*-*") if re.fullmatch(others, path.name)]
-    shards = [path for folder in (workspace.faces, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
+    folders = [path for path in workspace.crops.glob("*-*") if re.fullmatch(others, path.name)]
+    shards = [path for folder in (workspace.crops, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
     for shard in shards:
         for path in shard.iterdir():
             if crop.fullmatch(path.name):

@@ -113,7 +113,7 @@ def recrop(workspace: Workspace, options: RecropOptions | None = None, report: R
     options, report = options or RecropOptions(), report or Silent()
     suffix = CROP_SUFFIXES[options.crop_format]
     with workspace.locked("recrop"):
-        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.crops)
         wanted: dict[str, list[_Wanted]] = {}
         before = unplaced = 0
         for row in store.read_faces(workspace, _COLUMNS).to_pylist():

@@ -57,7 +57,7 @@ def merge(
         StorageError: the disk is full or cannot be written; what was committed is safe.
     """
     report = report or Silent()
-    others = list(dict.fromkeys(others)) or [Workspace.at(folder) for folder in shard_folders(workspace)]
+    others = list(dict.fromkeys(others)) or [Workspace(folder) for folder in shard_folders(workspace)]
     if not others:
         raise InputError(f"there is nothing in {workspace.shards}; give the workspaces to join, or ingest with --shard")
     if workspace in others:
@@ -73,7 +73,7 @@ def merge(
             # One that lies on a read-only disk is changed by nobody.
             if one is workspace or os.access(one.manifest.parent, os.W_OK):
                 held.enter_context(one.locked("a merge"))
-        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.crops)
         decided = decide(
             workspace, list(chain.from_iterable(read_entries(workspace, one) for one in (workspace, *others)))
         )
@@ -159,7 +159,7 @@ def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter,
 
 def _crops(workspace: Workspace, faces: pa.Table) -> Iterator[PurePosixPath]:
     """Yield where the crops of `faces` lie below the root: those that are named, and others made beside them."""
-    folders = [folder.name for folder in workspace.faces.glob("*-*") if folder.is_dir()]
+    folders = [folder.name for folder in workspace.crops.glob("*-*") if folder.is_dir()]
     for named in faces["path"].to_pylist():
         path = PurePosixPath(named)
         yield path

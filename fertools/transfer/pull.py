@@ -67,7 +67,7 @@ def pull(
     names = remote.sizes()
     shares = shares_in(names)
     places = [(workspace, remote)] if SETTINGS in names else []
-    places += [(Workspace.at(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
+    places += [(Workspace(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
     if not places:
         raise InputError(f"there is no dataset at {url}; give an address that `fertools push` was given")
     total = CopySummary()
@@ -79,7 +79,7 @@ def pull(
                 f"the dataset cannot be made in {one.root} ({error.strerror}); choose another place with --workspace"
             ) from error
         with one.locked("a pull"):
-            files.remove_unfinished(one.faces)
+            files.remove_unfinished(one.crops)
             total += _Pull(one, there, report or Silent(), crops=crops, prefer=prefer).run()
     return total
 
@@ -148,7 +148,7 @@ class _Pull:
             self._count(missing, CopySummary(left=len(missing)))
             return
         if missing:
-            products.mark(self._workspace.faces)
+            products.mark(self._workspace.crops)
         for batch in in_batches(missing):
             contents = self._remote.read(batch)
             for name, content in contents.items():

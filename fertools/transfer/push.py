@@ -53,7 +53,7 @@ def push(workspace: Workspace, url: str, report: Reporter | None = None) -> Copy
     """
     remote = ObjectStore.at(url)
     places = [(workspace, remote)]
-    places += [(Workspace.at(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
+    places += [(Workspace(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
     places = [(one, there) for one, there in places if "ingest" in one.settings() and one.manifest.is_file()]
     if not places:
         raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
@@ -106,7 +106,7 @@ class _Push:
             InputError: one that the manifest names is neither here nor there.
         """
         root = self._workspace.root
-        found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.faces.rglob("*.*"))
+        found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.crops.rglob("*.*"))
         crops: dict[str, dict[str, int]] = {}
         for part in self._here.parts:
             table = store.read_table(root / part_name(part, "faces"), FACES, ("face_id", "path"))

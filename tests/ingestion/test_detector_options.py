@@ -59,7 +59,7 @@ def test_each_reaches_the_detector(
         "factor": (replace(OPTIONS, factor=0.5), Detector(24, factor=0.5)),
         "weights": (replace(OPTIONS, weights=str(other_weights)), Detector(24, weights=other_weights)),
     }[name]
-    workspaces = [Workspace.at(tmp_path / way) for way in ("usual", "other")]
+    workspaces = [Workspace(tmp_path / way) for way in ("usual", "other")]
     for workspace, chosen in zip(workspaces, (OPTIONS, options), strict=True):
         ingest(workspace, [given], chosen)
     usual, other = (_found(workspace) for workspace in workspaces)
@@ -72,7 +72,7 @@ def test_each_reaches_the_detector(
 def test_changes_are_refused_by_name_and_other_spellings_are_none(
     given: Path, other_weights: Path, tmp_path: Path
 ) -> None:
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     ingest(workspace, [given], OPTIONS)
     for words, changed in {
         r"thresholds \[0\.6, 0\.7, 0\.7\], not \[0\.6, 0\.7, 0\.8\]": replace(OPTIONS, thresholds="0.6,0.7,0.8"),

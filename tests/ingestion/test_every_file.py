@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, IngestSummary]:
-    workspace = Workspace.at(tmp_path_factory.mktemp("workspace"))
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
     return workspace, ingest(workspace, [folder], OPTIONS)
 
 
@@ -139,7 +139,7 @@ def test_a_file_that_is_gone_is_said_and_its_rows_stay(tmp_path: Path, portrait:
     given.mkdir()
     for number, frame in enumerate(moving_face(portrait, 3)):
         Image.fromarray(frame).save(given / f"{number}.png")
-    workspace = Workspace.at(tmp_path / "set")
+    workspace = Workspace(tmp_path / "set")
     assert ingest(workspace, [given], OPTIONS).gone == ()
     (given / "1.png").unlink()
     summary = ingest(workspace, [given], OPTIONS, report)
@@ -161,15 +161,15 @@ def test_what_ingest_show_and_recrop_wrote_is_no_source(tmp_path: Path, portrait
     given = tmp_path / "given"
     given.mkdir()
     Image.fromarray(portrait).save(given / "a.png")
-    first = Workspace.at(given / "first")
+    first = Workspace(given / "first")
     ingest(first, [given / "a.png"], OPTIONS)
     recrop(first, RecropOptions(template="centre", crop_px=16))
     draw_sheet(first, given / "sheet.png")
     (given / "copied").mkdir()
-    (first.faces / products.MARKER).rename(given / "copied" / products.MARKER)
-    for crop in first.faces.rglob("*.jpg"):
+    (first.crops / products.MARKER).rename(given / "copied" / products.MARKER)
+    for crop in first.crops.rglob("*.jpg"):
         crop.rename(given / "copied" / f"{crop.parts[-3]}-{crop.name}")
-    second = ingest(Workspace.at(tmp_path / "second"), [given], OPTIONS)
+    second = ingest(Workspace(tmp_path / "second"), [given], OPTIONS)
     assert second.given == 1
     files = sum(path.is_file() for path in given.rglob("*"))
     assert second.given + sum(second.passed_over.values()) == files

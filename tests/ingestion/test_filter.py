@@ -44,7 +44,7 @@ def given(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 
 
 def _ingested(root: Path, given: Path, **options: object) -> Workspace:
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     ingest(workspace, [given], IngestOptions(workers=1, crop_px=64, min_face="24", **options))  # type: ignore[arg-type]
     return workspace
 
@@ -94,7 +94,7 @@ def test_the_smallest_face_holds_for_what_comes_later(tmp_path: Path, given: Pat
     assert summary.faces_rejected == {"too_small": 1}
     alike = _ingested(tmp_path / "other", first)
     with pytest.raises(ResumeRefused, match="kept_from"):
-        merge(Workspace.at(tmp_path / "joined"), [workspace, alike])
+        merge(Workspace(tmp_path / "joined"), [workspace, alike])
 
 
 def test_labels_and_given_subjects_stay_and_the_rejected_leave_the_split(tmp_path: Path, given: Path) -> None:
@@ -153,7 +153,7 @@ def test_one_that_was_stopped_goes_on_and_nothing_is_mixed_before(
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, given: Path, options: dict[str, object], message: str) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     workspace.save_settings("ingest", IngestOptions(min_face="24").recorded())
     with pytest.raises(InputError, match=message):
         filter_faces(workspace, FilterOptions(**options))  # type: ignore[arg-type]

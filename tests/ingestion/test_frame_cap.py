@@ -70,7 +70,7 @@ def crowd(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
 def test_the_largest_stay_and_the_rest_is_accounted_for(
     crowd: Path, tmp_path: Path, most: int | None, kept: int
 ) -> None:
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     summary = ingest(workspace, [crowd], replace(OPTIONS, max_faces=most))
     faces = store.read_faces(workspace).to_pylist()
     assert len(faces) == summary.detected == 12

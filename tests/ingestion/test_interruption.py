@@ -44,13 +44,13 @@ def clips(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 
 @pytest.fixture(scope="module")
 def unbroken(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace.at(tmp_path_factory.mktemp("unbroken"))
+    workspace = Workspace(tmp_path_factory.mktemp("unbroken"))
     ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
     return workspace
 
 
 def _contents(workspace: Workspace) -> dict[str, bytes]:
-    files = [workspace.manifest, workspace.sources, *workspace.faces.rglob("*.*")]
+    files = [workspace.manifest, workspace.sources, *workspace.crops.rglob("*.*")]
     return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in files}
 
 
@@ -98,7 +98,7 @@ def _stop_when(
 def test_killed_and_continued_equals_unbroken(
     clips: Path, unbroken: Workspace, tmp_path: Path, parts: int, workers: int
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     (tmp_path / "sitecustomize.py").write_text(KILLED_BEFORE_A_COMMIT)
     changed = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}", "FERTOOLS_TEST_PARTS": str(parts)}
     # A session of its own, so that the kill reaches every process.
@@ -106,7 +106,7 @@ def test_killed_and_continued_equals_unbroken(
     ended = subprocess.run(command, start_new_session=True, check=False, env=os.environ | changed)
     assert ended.returncode == -signal.SIGKILL
     assert parts <= len(list(workspace.parts.glob("*.sources.parquet"))) < 6
-    assert any(workspace.faces.rglob("*.jpg"))
+    assert any(workspace.crops.rglob("*.jpg"))
     ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
     assert not list(workspace.root.rglob(f"{TEMPORARY_PREFIX}*"))
@@ -117,7 +117,7 @@ def test_killed_and_continued_equals_unbroken(
 def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
     clips: Path, unbroken: Workspace, tmp_path: Path, how: signal.Signals, code: int, workers: int
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
 
     def ready() -> bool:
         return len(list(workspace.parts.glob("*.sources.parquet"))) >= 1
@@ -133,7 +133,7 @@ def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, 
     rng = np.random.default_rng(11)
     whole = _written(unbroken)
     runs = killed = midway = 0
-    workspace = Workspace.at(tmp_path / "0")
+    workspace = Workspace(tmp_path / "0")
     while killed < kills:
         # By what was written and not by the clock: how long the work takes to begin differs from machine to machine.
         moment = _Moment(workspace, int(rng.integers(_written(workspace), whole + 1)), rng.uniform(0, 0.1))
@@ -145,9 +145,9 @@ def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, 
             ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
             assert _contents(workspace) == _contents(unbroken)
             runs += 1
-            workspace = Workspace.at(tmp_path / str(runs))
+            workspace = Workspace(tmp_path / str(runs))
         else:
-            midway += any(workspace.faces.rglob("*.*"))
+            midway += any(workspace.crops.rglob("*.*"))
     ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
     assert midway >= kills // 3, "the kills fell before or after the work"
@@ -177,7 +177,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uin
 
 def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = IngestOptions(workers=1, crop_px=64, min_face="24", exhaustive=True)
-    whole, broken = Workspace.at(tmp_path / "whole"), Workspace.at(tmp_path / "broken")
+    whole, broken = Workspace(tmp_path / "whole"), Workspace(tmp_path / "broken")
     ingest(whole, [long_clip], options)
 
     def pieces() -> int:
@@ -207,11 +207,11 @@ def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, mon
 
 
 def test_workers_end_when_the_first_process_is_killed(clips: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     workers: list[int] = []
 
     def ready() -> bool:
-        return any(workspace.faces.rglob("*.jpg"))
+        return any(workspace.crops.rglob("*.jpg"))
 
     def kill_the_first_alone(process: int, number: int) -> None:
         workers.extend(_children(process))
@@ -258,7 +258,7 @@ def test_a_worker_that_dies_takes_only_its_own_source(
         cv2.imwrite(str(folder / name), np.full((40, 40, 3), shade, dtype=np.uint8))
     # Worker processes are fresh: they import this module, and in them `local._do` is the real one.
     monkeypatch.setattr(local, "_do", deadly)
-    summary = ingest(Workspace.at(tmp_path), [folder], IngestOptions(workers=2, crop_px=64, min_face="24"))
+    summary = ingest(Workspace(tmp_path), [folder], IngestOptions(workers=2, crop_px=64, min_face="24"))
     assert summary.sources == {"done": 2, "empty": 2, "failed": 2}
     assert sorted(Path(name).name for name, _ in summary.failures) == ["deadly.mp4", "deadly.png"]
     assert all("died" in reason for _, reason in summary.failures)
@@ -286,7 +286,7 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
     for name, copy in (("0.mp4", "a.mp4"), ("1.mp4", "b.mp4"), ("3.mp4", "hung.mp4")):
         shutil.copy(clips / name, folder / copy)
     monkeypatch.setattr(local, "_do", hanging)
-    workspace, stalled = Workspace.at(tmp_path), Board.stalled
+    workspace, stalled = Workspace(tmp_path), Board.stalled
 
     def stalled_at_the_end(board: Board, stall_s: float) -> list[int]:
         # However slow this machine is, the sources that are well are not taken for hung ones.
@@ -305,7 +305,7 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
 def test_a_full_disk_is_one_sentence_and_what_was_committed_stays(
     clips: Path, unbroken: Workspace, tmp_path: Path
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     ingest(workspace, [clips / "0.mp4"], IngestOptions(workers=1, crop_px=64, min_face="24"))
     before = workspace.manifest.read_bytes()
     # No file may grow beyond 1 kB, which the system refuses as it does a file on a full disk.

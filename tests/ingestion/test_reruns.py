@@ -33,7 +33,7 @@ def test_a_second_run_does_nothing(done: tuple[Workspace, IngestSummary], videos
 def test_added_videos_are_added_and_labels_stay(videos: Path, tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     folder = tmp_path / "videos"
     shutil.copytree(videos / "joyful", folder / "joyful")
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     ingest(workspace, [folder], OPTIONS)
     faces = store.read_faces(workspace)
     labelled = store.replace_columns(faces, {"valence": [0.5] * len(faces), "arousal": [0.25] * len(faces)})
@@ -64,7 +64,7 @@ def test_other_options_are_refused_by_name(
 
 
 def test_an_option_that_came_later_had_its_default_before(videos: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     ingest(workspace, [videos / "joyful"], OPTIONS)
     settings = workspace.settings()["ingest"]
     del settings["crops"], settings["quality"]
@@ -80,7 +80,7 @@ def test_a_changed_file_is_refused_and_overwrite_begins_anew(
 ) -> None:
     folder = tmp_path / "videos"
     shutil.copytree(videos / "joyful", folder)
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     ingest(workspace, [folder], OPTIONS)
     write_clip(folder / "one.mp4", moving_face(portrait, 4))
     before = workspace.manifest.read_bytes()
@@ -93,7 +93,7 @@ def test_a_changed_file_is_refused_and_overwrite_begins_anew(
 
 
 def test_overwriting_removes_what_ingest_made_and_nothing_else(videos: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     mine = [tmp_path / "faces" / name for name in ("holiday.jpg", "ab/c.jpg", "album/a.png")]
     for path in mine:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def test_retry_failed_works_on_failures_alone(videos: Path, tmp_path: Path) -> N
     folder.mkdir()
     shutil.copy(videos / "broken.mp4", folder / "a.mp4")
     shutil.copy(videos / "nobody.mp4", folder / "b.mp4")
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     assert ingest(workspace, [folder], OPTIONS).sources == {"failed": 1, "empty": 1}
     shutil.copy(videos / "joyful" / "one.mp4", folder / "a.mp4")
     assert ingest(workspace, [folder], OPTIONS).new_sources == 0
@@ -125,7 +125,7 @@ def test_retry_failed_works_on_failures_alone(videos: Path, tmp_path: Path) -> N
 def test_a_full_disk_stops_with_what_was_committed(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     ingest(workspace, [videos / "joyful"], OPTIONS)
     before = workspace.manifest.read_bytes()
 

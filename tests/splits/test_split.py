@@ -331,5 +331,5 @@ def test_a_split_waits_for_no_other_command(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_left_empty(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no manifest"):
-        split(Workspace.at(tmp_path), SplitOptions(folds=3))
+        split(Workspace(tmp_path), SplitOptions(folds=3))
     assert list(tmp_path.iterdir()) == []

@@ -36,7 +36,7 @@ def evaluate_runs(workspace: Workspace, names: Sequence[str], *, seed: int = 0) 
         SchemaError: a file that is no table of predictions or of translated faces.
 
     Example:
-        >>> found = evaluate_runs(Workspace.at("my-dataset"), ["classifier/cpu"])
+        >>> found = evaluate_runs(Workspace("my-dataset"), ["classifier/cpu"])
         >>> sorted(found["runs"]["classifier/cpu"]["classification"]["measures"]["accuracy"])[-1]
         'pooled'
     """

@@ -69,7 +69,7 @@ def assess(
         StorageError: the disk is full.
 
     Example:
-        >>> assess(Workspace.at("my-dataset"), "stargan/cpu", judges=["classifier/cpu"])
+        >>> assess(Workspace("my-dataset"), "stargan/cpu", judges=["classifier/cpu"])
     """
     report, chosen = report or Silent(), choose_device(device)
     if gan_train and not judges:

@@ -92,7 +92,7 @@ def generate(
             generator has seen.
 
     Example:
-        >>> result = generate(Workspace.at("my-dataset"), "stargan/cpu", emotions=["fear"])
+        >>> result = generate(Workspace("my-dataset"), "stargan/cpu", emotions=["fear"])
     """
     report = report or Silent()
     run = reopen_translator(workspace, name)

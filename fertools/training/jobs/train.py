@@ -94,7 +94,7 @@ def train(
         StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
 
     Example:
-        >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")
+        >>> result = train(Workspace("my-dataset"), "stargan", preset="smoke")
         >>> result.report.name
         'report.html'
     """
