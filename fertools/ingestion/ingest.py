@@ -25,7 +25,7 @@ from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.centring import CENTRED
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn.weights import load_weights
@@ -86,13 +86,16 @@ class IngestSummary:
 
 
 def ingest(
-    workspace: Workspace, inputs: Sequence[Path], options: IngestOptions | None = None, report: Reporter | None = None
+    inputs: Path | str | Sequence[Path | str],
+    workspace: WorkspaceLike = ".",
+    options: IngestOptions | None = None,
+    report: Reporter | None = None,
 ) -> IngestSummary:
     """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
 
     Args:
+        inputs: folders, searched to any depth, and files: one path, or several.
         workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
-        inputs: folders, searched to any depth, and files.
         options: how; the defaults if None.
         report: told of progress and of each source that failed.
 
@@ -104,6 +107,8 @@ def ingest(
         ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
         StorageError: the disk is full or cannot be written; what was committed is safe.
     """
+    workspace = Workspace(workspace)
+    paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     MinFace.parse(options.min_face)
@@ -113,7 +118,7 @@ def ingest(
     shard = Shard.parse(options.shard) if options.shard else None
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
-    discovery = discover(inputs, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
     found: Sequence[Found] = discovery.files
     _refuse_foreign_points(options, found)
     whole, everything = workspace, found

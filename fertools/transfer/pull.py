@@ -18,7 +18,7 @@ from fertools.core import files, products
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import SETTINGS_HEADER, Workspace
+from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, LAYERS, SOURCES
 from fertools.transfer.inventory import (
@@ -37,7 +37,7 @@ from fertools.transfer.three_way import Side, recall, remember, settle, settle_l
 
 
 def pull(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     url: str,
     report: Reporter | None = None,
     *,
@@ -63,6 +63,7 @@ def pull(
         ResumeRefused: what is here is of other options, or both sides changed the same; nothing was changed.
         StorageError: the store cannot be reached, or the disk is full; the same call goes on.
     """
+    workspace = Workspace(workspace)
     remote = ObjectStore.at(url)
     names = remote.sizes()
     shares = shares_in(names)

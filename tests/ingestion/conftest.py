@@ -36,4 +36,4 @@ def videos(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8]
 @pytest.fixture(scope="session")
 def done(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> tuple[Workspace, IngestSummary]:
     workspace = Workspace(tmp_path_factory.mktemp("workspace"))
-    return workspace, ingest(workspace, [videos], OPTIONS)
+    return workspace, ingest([videos], workspace, OPTIONS)

@@ -39,7 +39,7 @@ def _place(folder: Path, portrait: NDArray[np.uint8], *places: str) -> None:
 def _ingest(workspace: Workspace, folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Return the one face, its source, and what was said."""
     report = Notes()
-    ingest(workspace, [folder], OPTIONS, report)
+    ingest([folder], workspace, OPTIONS, report)
     (face,) = store.read_faces(workspace).to_pylist()
     (source,) = [row for row in store.read_sources(workspace).to_pylist() if row["status"] == "done"]
     return face, source, report.said
@@ -91,5 +91,5 @@ def test_two_people_in_one_path_end_the_ingest_before_anything_is_made(
 ) -> None:
     _place(tmp_path / "given", portrait, "P03/S1/a.png", "P04/S1/a.png")
     with pytest.raises(InputError, match="'P03' and 'S1'"):
-        ingest(Workspace(tmp_path / "w"), [tmp_path / "given"], OPTIONS)
+        ingest([tmp_path / "given"], Workspace(tmp_path / "w"), OPTIONS)
     assert not list((tmp_path / "w").rglob("*.parquet"))

@@ -46,7 +46,7 @@ def test_no_track_or_subject_holds_two_people(
 ) -> None:
     clip = write_clip(tmp_path / "given" / "a.mp4", _people(length, light))
     workspace = Workspace(tmp_path / "w")
-    ingest(workspace, [clip], options)
+    ingest([clip], workspace, options)
     columns = ("frame_index", "shot_id", "track_id", "subject_id")
     rows = store.read_faces(workspace, columns, [("status", "=", "kept")]).to_pylist()
     for column in columns[1:]:

@@ -69,7 +69,7 @@ def sharded(place: Path) -> Workspace:
 def single(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What one ingest makes of it."""
     place = Path(shutil.copytree(home, tmp_path_factory.mktemp("single") / "place"))
-    ingest(Workspace(place), [place / "videos"], OPTIONS)
+    ingest([place / "videos"], Workspace(place), OPTIONS)
     return _contents(Workspace(place))
 
 
@@ -80,7 +80,7 @@ def _contents(workspace: Workspace) -> dict[str, bytes]:
 
 def _shard_all(place: Path, shares: tuple[str, ...] = SHARES) -> Workspace:
     for share in shares:
-        ingest(Workspace(place), [place / "videos"], replace(OPTIONS, shard=share))
+        ingest([place / "videos"], Workspace(place), replace(OPTIONS, shard=share))
     return Workspace(place)
 
 
@@ -129,7 +129,7 @@ def test_merged_shares_are_byte_for_byte_one_ingest(place: Path, single: dict[st
     # Again: nothing to do. And without the shards, an ingest finds all done.
     assert merge(workspace).new_sources == 0
     shutil.rmtree(workspace.shards)
-    assert ingest(workspace, [place / "videos"], OPTIONS).new_sources == 0
+    assert ingest([place / "videos"], workspace, OPTIONS).new_sources == 0
     assert _contents(workspace) == single
 
 
@@ -160,16 +160,16 @@ def test_workspaces_elsewhere_are_joined_and_what_is_there_stays(place: Path, tm
     videos = sorted((place / "videos").rglob("*.*"))
     # The copies are each in another workspace here, where they are no copies: one of them owns the content.
     for one, given in ((others[0], videos[::2]), (others[1], videos[1::2])):
-        ingest(one, given, replace(OPTIONS, dataset="x"))
+        ingest(given, one, replace(OPTIONS, dataset="x"))
     whole = Workspace(tmp_path / "whole")
-    ingest(whole, [place / "videos"], replace(OPTIONS, dataset="x"))
+    ingest([place / "videos"], whole, replace(OPTIONS, dataset="x"))
     merged = Workspace(tmp_path / "merged")
     merge(merged, others)
     assert store.read_sources(merged, ("path", "status", "reason")).to_pylist() == (
         store.read_sources(whole, ("path", "status", "reason")).to_pylist()
     )
     assert store.read_faces(merged, ("face_id", "path")).equals(store.read_faces(whole, ("face_id", "path")))
-    ingest(workspace, [videos[0]], OPTIONS)
+    ingest([videos[0]], workspace, OPTIONS)
     with pytest.raises(ResumeRefused, match=r"ingested with dataset x, and .* with unset"):
         merge(workspace, others)
 
@@ -188,7 +188,7 @@ def test_a_source_that_failed_gives_way_when_its_share_is_tried_again(place: Pat
         path.with_name(f".{path.name}").rename(path)
     target.write_bytes(good)
     for share in SHARES:
-        ingest(workspace, [place / "videos"], replace(OPTIONS, shard=share, retry_failed=True))
+        ingest([place / "videos"], workspace, replace(OPTIONS, shard=share, retry_failed=True))
     assert merge(workspace).sources["failed"] == 2
     assert _contents(workspace) == single
 
@@ -225,16 +225,16 @@ def _stop_a_share(place: Path) -> None:
 
 def _add_a_file(place: Path) -> None:
     shutil.copy(place / "videos" / "0.png", place / "videos" / "9.png")
-    ingest(Workspace(place), [place / "videos"], replace(OPTIONS, shard="2/3"))
+    ingest([place / "videos"], Workspace(place), replace(OPTIONS, shard="2/3"))
 
 
 def _other_options(place: Path) -> None:
     options = replace(OPTIONS, shard="2/3", overwrite=True, crop_px=48)
-    ingest(Workspace(place), [place / "videos"], options)
+    ingest([place / "videos"], Workspace(place), options)
 
 
 def _another_division(place: Path) -> None:
-    ingest(Workspace(place), [place / "videos"], replace(OPTIONS, shard="1/2"))
+    ingest([place / "videos"], Workspace(place), replace(OPTIONS, shard="1/2"))
 
 
 def _lose_a_crop(place: Path) -> None:
@@ -269,11 +269,11 @@ def test_what_cannot_be_merged_is_said(place: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing was ingested in"):
         merge(workspace, [Workspace(tmp_path)])
     other = Workspace(tmp_path / "other")
-    ingest(other, [place / "videos" / "0.png"], OPTIONS)
+    ingest([place / "videos" / "0.png"], other, OPTIONS)
     with locking.exclusive(other.lock_path, "an ingest"), pytest.raises(InputError, match="is in use"):
         merge(workspace, [other])
     (place / "videos" / "0.png").write_bytes((place / "videos" / "1.png").read_bytes())
-    ingest(workspace, [place / "videos" / "0.png"], OPTIONS)
+    ingest([place / "videos" / "0.png"], workspace, OPTIONS)
     with pytest.raises(ResumeRefused, match="had other content"):
         merge(workspace, [other])
 
