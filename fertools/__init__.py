@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from fertools.annotations.labels import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
-    from fertools.core.workspace import Workspace as Workspace
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import filter_faces as filter_faces
     from fertools.ingestion.ingest import ingest as ingest
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
     from fertools.manifests.validation import validate as validate
+    from fertools.manifests.workspace import Workspace as Workspace
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.splits.split import split as split
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Workspace": "fertools.core.workspace",
+    "Workspace": "fertools.manifests.workspace",
     "assess_runs": "fertools.training.jobs.evaluate",
     "evaluate_runs": "fertools.training.jobs.evaluate",
     "IngestOptions": "fertools.ingestion.options",
