@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fertools.annotations.consistency import measure_anchoring, measure_consistency
-from fertools.annotations.current import answers
-from fertools.annotations.disagreement import worst_faces, worst_videos
+from fertools.annotations.current import current_annotations
+from fertools.annotations.disagreement import most_disputed_faces, most_disputed_videos
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
 from fertools.core.errors import InputError
@@ -79,7 +79,7 @@ class Agreement:
         estimates: over all raters first, then pairs, then raters.
         worst: items on which raters differ most, the worst first; see `fertools.annotations.disagreement`.
         consistency: per rater, how the calibration set was answered again; see `fertools.annotations.consistency`.
-        anchoring: per rater, how pre-marks drew the answers; see there.
+        anchoring: per rater, how suggestions drew the answers; see there.
         notes: what could not be computed, and why, in sentences.
     """
 
@@ -111,7 +111,7 @@ def measure_agreement(
     if worst < 0:
         raise InputError("the number of worst items cannot be below 0")
     with RatingLog(workspace.ratings_log, existing=True) as log:
-        table = answers(log, workspace)
+        table = current_annotations(log, workspace)
         chosen = choose_raters(table, raters)
         if len(chosen) < 2:
             who = f"only {chosen[0]} has" if chosen else "nobody has"
@@ -137,7 +137,7 @@ def measure_agreement(
             "raise the share that all get with `fertools annotate --va --overlap 0.2`, or let them rate on"
         )
     notes = _notes(estimates, videos)
-    differing = [*worst_faces(faces, worst), *worst_videos(traces, worst)]
+    differing = [*most_disputed_faces(faces, worst), *most_disputed_videos(traces, worst)]
     paths = dict(zip(*store.read_sources(workspace, ("source_id", "path")).to_pydict().values(), strict=True))
     differing = [{**one, "source": paths.get(one["source_id"])} for one in differing]
     return Agreement(

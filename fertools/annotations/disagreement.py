@@ -31,7 +31,7 @@ def _distance(ratings: Ratings) -> Floats:
     return np.where(known.any(axis=0), np.sqrt(np.where(known, squares, 0.0).sum(axis=0)), np.nan)
 
 
-def worst_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
+def most_disputed_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
     """Return the faces on which raters differ most, the worst first.
 
     Faces are ordered by the spread of the raters' points; faces that were only named, or whose points are as far
@@ -65,7 +65,7 @@ def worst_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def worst_videos(ratings: Ratings, count: int) -> list[dict[str, Any]]:
+def most_disputed_videos(ratings: Ratings, count: int) -> list[dict[str, Any]]:
     """Return the videos on whose traces raters differ most, the worst first.
 
     Returns:

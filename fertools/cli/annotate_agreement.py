@@ -40,7 +40,7 @@ def command(
 
     Over all raters, per pair and per rater (with the mean of the others), each with its 95 % interval over
     videos; of traces also on the differences from frame to frame. Then the items on which raters differ most, how
-    the calibration faces were answered again, and how far pre-marks drew the answers.
+    the calibration faces were answered again, and how far suggestions drew the answers.
     """
     from dataclasses import asdict
 
@@ -92,7 +92,7 @@ def _print(found: Agreement, console: Console) -> None:
         )
     _print_rows("Where raters differ most", [_worst_row(one) for one in found.worst], console)
     _print_rows("The calibration set, answered again", [_again_row(one) for one in found.consistency], console)
-    _print_rows("Distance to the pre-mark, shown and hidden", found.anchoring, console)
+    _print_rows("Distance to the suggestion, shown and hidden", found.anchoring, console)
     for note in found.notes:
         console.print(f"Note: {note}.")
 

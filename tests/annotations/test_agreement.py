@@ -14,14 +14,14 @@ import pytest
 from scipy import stats
 
 from fertools.annotations.agreement import Estimate, axis_estimates, emotion_estimates, measure_agreement
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import MAX_GAP_S, Ratings, face_ratings, first_differences, trace_ratings
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.statistics.rater_agreement import ICC_NAMES, alpha_interval, concordance, correlation, intraclass
-from tests.annotations.acts import event, face_id, piece, rating_workspace
+from tests.annotations.rating_events import event, face_id, piece, rating_workspace
 from tests.cli.conftest import Run
 from tests.cli.conftest import fertools as fertools
 from tests.manifests.rows import identify
@@ -138,7 +138,7 @@ def test_faces_count_once_by_main_or_calibration_and_never_by_repeat(workspace: 
     acts += [_rate(2, 0.3, part="calibration"), _rate(2, 0.4)]
     _write(workspace, {"anna": acts, "ben": [event("emotion", 1, faces=[face_id(3)], emotion="fear")]})
     with RatingLog(workspace.ratings_log) as log:
-        ratings = face_ratings(answers(log, workspace), ("anna", "ben"))
+        ratings = face_ratings(current_annotations(log, workspace), ("anna", "ben"))
     names = {identify(f"face {number}"): number for number in range(40)}
     rows = {names[name]: row for row, name in enumerate(ratings.items["face_id"])}
     assert set(rows) == {0, 1, 2, 3}
@@ -158,7 +158,7 @@ def test_traces_are_read_between_their_samples_but_not_across_gaps_or_beyond_the
         },
     )
     with RatingLog(workspace.ratings_log) as log:
-        table = answers(log, workspace)
+        table = current_annotations(log, workspace)
     ratings = trace_ratings(table, ("anna", "ben"))
     frames = ratings.items["frame_index"].tolist()
     assert frames == [0, 1, 2, 3, 4, 5, 10, 32, 33]
@@ -180,13 +180,13 @@ def _everything(workspace: Workspace) -> None:
                 "shown",
                 0,
                 faces=[face_id(face)],
-                premark={"valence": 0.0, "arousal": 0.0, "origin": "prior"},
+                suggestion={"valence": 0.0, "arousal": 0.0, "origin": "prior"},
                 hidden=face % 2 == 0,
             )
             for face in range(20)
         ]
         for face in range(20):
-            # Drawn to the pre-mark where it is shown.
+            # Drawn to the suggestion where it is shown.
             size = 0.8 if face % 2 == 0 else 0.3
             value = size * (1 if face % 4 < 2 else -1) + 0.02 * float(rng.normal())
             part = "calibration" if face < 4 else "main"
