@@ -19,7 +19,7 @@ from fertools.annotations.disagreement import most_disputed_faces, most_disputed
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS, Scale, over_groups
 from fertools.statistics.rater_agreement import (
@@ -93,7 +93,7 @@ class Agreement:
 
 
 def measure_agreement(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     *,
     raters: Sequence[str] = (),
     worst: int = 20,
@@ -108,6 +108,7 @@ def measure_agreement(
     Raises:
         InputError: there is no log, a rater is unknown, fewer than two raters answered, or no item was answered by two.
     """
+    workspace = Workspace(workspace)
     if worst < 0:
         raise InputError("the number of worst items cannot be below 0")
     with RatingLog(workspace.ratings_log, existing=True) as log:

@@ -26,7 +26,7 @@ from fertools.annotations.timestamps import is_by_time, place_in_time
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LAYERS
@@ -69,7 +69,7 @@ class ImportSummary:
 
 
 def import_labels(
-    workspace: Workspace, path: Path, *, key: Literal["auto"] | Key = "auto"
+    workspace: WorkspaceLike, path: Path | str, *, key: Literal["auto"] | Key = "auto"
 ) -> ImportSummary | RatingsSummary:
     """Apply the labels of a table to the faces of the manifest, or what single raters said to the log of ratings.
 
@@ -90,6 +90,8 @@ def import_labels(
     Raises:
         InputError: something in the file is wrong; the message has the first line that is, and how many more are.
     """
+    workspace = Workspace(workspace)
+    path = Path(path)
     return apply_table(workspace, read_plain(path), key=key)
 
 

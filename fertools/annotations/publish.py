@@ -34,7 +34,7 @@ from fertools.annotations.prior import ORIGIN as PRIOR
 from fertools.annotations.prior import VA_COLUMNS, without_priors
 from fertools.core import files
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LAYERS
@@ -87,7 +87,7 @@ class PublishSummary:
 
 
 def publish(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     *,
     method: Method = "mean",
     lag_s: float = 0.0,
@@ -111,6 +111,7 @@ def publish(
         InputError: there is no log or no answer, a rater or the method is unknown, the lag is out of range, or raters
             cannot be weighed.
     """
+    workspace = Workspace(workspace)
     if method not in METHODS:
         raise InputError(f"there is no method '{method}'; methods are {', '.join(METHODS)}")
     if not (math.isfinite(lag_s) and 0 <= lag_s <= MOST_LAG_S):

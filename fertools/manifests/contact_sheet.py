@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fertools.core import files, products
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 
 _CAPTION_PX, _GAP_PX = 30, 6
@@ -39,7 +39,7 @@ class ContactSheetOptions:
             raise InputError("a contact sheet needs at least one face, one column and one pixel")
 
 
-def draw_contact_sheet(workspace: Workspace, path: Path, options: ContactSheetOptions | None = None) -> int:
+def draw_contact_sheet(workspace: WorkspaceLike, path: Path | str, options: ContactSheetOptions | None = None) -> int:
     """Write a contact sheet as a PNG and return how many faces are on it.
 
     Faces are ordered by emotion, subject, source and time. A crop that is missing shows as a grey cell that says so.
@@ -52,6 +52,8 @@ def draw_contact_sheet(workspace: Workspace, path: Path, options: ContactSheetOp
     Raises:
         InputError: there is no manifest, or no face of that status in it.
     """
+    workspace = Workspace(workspace)
+    path = Path(path)
     options = options or ContactSheetOptions()
     status = "rejected" if options.rejected else "kept"
     columns = (

@@ -17,7 +17,7 @@ from fertools.core import files
 from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_bytes
 from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names, names_beside
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
@@ -30,7 +30,9 @@ _REMEDY = "restore it or ingest again"
 """What to do about a table that is damaged."""
 
 
-def read_faces(workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None) -> pa.Table:
+def read_faces(
+    workspace: WorkspaceLike, columns: Sequence[str] | None = None, filters: Filters | None = None
+) -> pa.Table:
     """Return the manifest, or some of its columns and rows, sorted by `face_id`.
 
     Args:
@@ -42,15 +44,17 @@ def read_faces(workspace: Workspace, columns: Sequence[str] | None = None, filte
         InputError: there is no manifest yet, or a column is not in the schema.
         SchemaError: the file is of another schema version or not a manifest.
     """
+    workspace = Workspace(workspace)
     if not workspace.manifest.is_file():
         raise InputError(f"there is no manifest in {workspace.root}; run `fertools ingest SOURCE` there first")
     return read_table(workspace.manifest, FACES, columns, filters)
 
 
 def read_sources(
-    workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None
+    workspace: WorkspaceLike, columns: Sequence[str] | None = None, filters: Filters | None = None
 ) -> pa.Table:
     """Return the sources table, or some of its columns and rows; see `read_faces`."""
+    workspace = Workspace(workspace)
     if not workspace.sources.is_file():
         raise InputError(f"there is no sources table in {workspace.root}; run `fertools ingest SOURCE` there first")
     return read_table(workspace.sources, SOURCES, columns, filters)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fertools.core.vocabulary import load_lexicon
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, broken_columns
 from fertools.manifests.schema import FACES, SOURCES
@@ -53,7 +53,7 @@ class Report:
         return not self.violations
 
 
-def validate(workspace: Workspace, *, deep: bool = False) -> Report:
+def validate(workspace: WorkspaceLike, *, deep: bool = False) -> Report:
     """Check every invariant of the manifest, the sources table and the crops.
 
     Args:
@@ -64,6 +64,7 @@ def validate(workspace: Workspace, *, deep: bool = False) -> Report:
         InputError: there is no manifest or no sources table.
         SchemaError: a table is of another schema version.
     """
+    workspace = Workspace(workspace)
     context = ValidationContext(
         workspace=workspace,
         faces=store.read_faces(workspace),

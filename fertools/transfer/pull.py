@@ -18,7 +18,7 @@ from fertools.core import files, products
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import SETTINGS_HEADER, Workspace
+from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, LAYERS, SOURCES
 from fertools.transfer.inventory import (
@@ -45,7 +45,7 @@ from fertools.transfer.three_way import (
 
 
 def pull(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     url: str,
     report: Reporter | None = None,
     *,
@@ -71,11 +71,12 @@ def pull(
         ResumeRefused: what is here is of other options, or both sides changed the same; nothing was changed.
         StorageError: the store cannot be reached, or the disk is full; the same call goes on.
     """
+    workspace = Workspace(workspace)
     remote = ObjectStore.at(url)
     names = remote.sizes()
     shares = shares_in(names)
     places = [(workspace, remote)] if SETTINGS in names else []
-    places += [(Workspace.at(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
+    places += [(Workspace(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
     if not places:
         raise InputError(f"there is no dataset at {url}; give an address that `fertools push` was given")
     total = CopySummary()
@@ -87,7 +88,7 @@ def pull(
                 f"the dataset cannot be made in {one.root} ({error.strerror}); choose another place with --workspace"
             ) from error
         with one.locked("a pull"):
-            files.remove_unfinished(one.faces)
+            files.remove_unfinished(one.crops)
             total += _Pull(one, there, report or Silent(), crops=crops, prefer=prefer).run()
     return total
 
@@ -156,7 +157,7 @@ class _Pull:
             self._count(missing, CopySummary(left=len(missing)))
             return
         if missing:
-            products.mark(self._workspace.faces)
+            products.mark(self._workspace.crops)
         for batch in in_batches(missing):
             contents = self._remote.read(batch)
             for name, content in contents.items():

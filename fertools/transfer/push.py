@@ -17,7 +17,7 @@ from fertools.core.errors import FertoolsError, InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import SETTINGS_HEADER, Workspace
+from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
 from fertools.ingestion.shards import shard_folders
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
@@ -42,7 +42,7 @@ from fertools.transfer.three_way import (
 )
 
 
-def push(workspace: Workspace, url: str, report: Reporter | None = None) -> CopySummary:
+def push(workspace: WorkspaceLike, url: str, report: Reporter | None = None) -> CopySummary:
     """Copy what was ingested in a workspace, and in its shares, to a store; go on where an earlier push stopped.
 
     Args:
@@ -58,9 +58,10 @@ def push(workspace: Workspace, url: str, report: Reporter | None = None) -> Copy
         ResumeRefused: the store holds a dataset of other options, or parts or labels that are not here.
         StorageError: the store cannot be reached or written; what is there is whole, and the same call goes on.
     """
+    workspace = Workspace(workspace)
     remote = ObjectStore.at(url)
     places = [(workspace, remote)]
-    places += [(Workspace.at(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
+    places += [(Workspace(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
     places = [(one, there) for one, there in places if "ingest" in one.settings() and one.manifest.is_file()]
     if not places:
         raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
@@ -113,7 +114,7 @@ class _Push:
             InputError: one that the manifest names is neither here nor there.
         """
         root = self._workspace.root
-        found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.faces.rglob("*.*"))
+        found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.crops.rglob("*.*"))
         crops: dict[str, dict[str, int]] = {}
         for part in self._local.parts:
             table = store.read_table(root / part_name(part, "faces"), FACES, ("face_id", "path"))

@@ -35,7 +35,7 @@ HEADERS = "x-fertools: page\r\ncontent-type: application/json"
 
 def make_workspace(root: Path, faces: int) -> Workspace:
     """Write a manifest of `faces` faces without their pictures, 500 to a video."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     numbers = np.arange(faces)
     rng = np.random.default_rng(0)
     names = [f"{high:016x}{low:016x}" for high, low in rng.integers(0, 2**63, (faces, 2)).tolist()]

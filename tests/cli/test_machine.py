@@ -32,7 +32,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(kept: Path, tmp_path: Path) -> Workspace:
     shutil.copytree(kept, tmp_path / "w")
-    return Workspace.at(tmp_path / "w")
+    return Workspace(tmp_path / "w")
 
 
 def shell(folder: Path, line: str) -> subprocess.CompletedProcess[bytes]:

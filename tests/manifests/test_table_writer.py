@@ -128,14 +128,14 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_a_rebuild_never_holds_a_large_part_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_GROUP_ROWS", 256)
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     rows = FACES.table([face(str(number), frame=number) for number in range(12_000)])
     store.commit_part(workspace, "large", rows, SOURCES.table([source()]))
     # In a process of its own, whose pool has counted nothing else.
     program = (
         "import sys\nimport pyarrow as pa\n"
         "from fertools.core.workspace import Workspace\nfrom fertools.manifests import store, table_writer\n"
-        "table_writer.BLOCK_ROWS = store._GROUP_ROWS = 256\nstore.rebuild(Workspace.at(sys.argv[1]))\n"
+        "table_writer.BLOCK_ROWS = store._GROUP_ROWS = 256\nstore.rebuild(Workspace(sys.argv[1]))\n"
         "print(pa.default_memory_pool().max_memory())\n"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)

@@ -37,7 +37,7 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(_template: Path, tmp_path: Path) -> Workspace:
     """Return a workspace of 40 faces and one clip, made once and copied."""
     shutil.copytree(_template, tmp_path, dirs_exist_ok=True)
-    return Workspace.at(tmp_path)
+    return Workspace(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def _unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unlabelled(_unlabelled: Path, tmp_path: Path) -> Workspace:
     """Return the same of faces without an expression, for which no value is far from the usual."""
     shutil.copytree(_unlabelled, tmp_path, dirs_exist_ok=True)
-    return Workspace.at(tmp_path)
+    return Workspace(tmp_path)
 
 
 @pytest.fixture
