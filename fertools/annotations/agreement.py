@@ -77,7 +77,7 @@ class Agreement:
         raters: whose answers.
         videos: how many sources there are, by what the estimates are about.
         estimates: over all raters first, then pairs, then raters.
-        worst: items on which raters differ most, the worst first; see `fertools.annotations.disagreement`.
+        disagreements: the items with the largest disagreement, largest first; see `fertools.annotations.disagreement`.
         consistency: per rater, how the calibration set was answered again; see `fertools.annotations.consistency`.
         anchoring: per rater, how suggestions drew the answers; see there.
         notes: what could not be computed, and why, in sentences.
@@ -86,7 +86,7 @@ class Agreement:
     raters: tuple[str, ...]
     videos: dict[str, int]
     estimates: list[Estimate]
-    worst: list[dict[str, Any]]
+    disagreements: list[dict[str, Any]]
     consistency: list[dict[str, Any]]
     anchoring: list[dict[str, Any]]
     notes: list[str]
@@ -96,21 +96,21 @@ def measure_agreement(
     workspace: WorkspaceLike,
     *,
     raters: Sequence[str] = (),
-    worst: int = 20,
+    disagreements: int = 20,
 ) -> Agreement:
     """Return how far the raters of a workspace agree.
 
     Args:
         workspace: whose log of ratings.
         raters: whose answers; empty for all.
-        worst: how many of the worst items to name.
+        disagreements: how many items to list, faces and videos each, largest disagreement first.
 
     Raises:
         InputError: there is no log, a rater is unknown, fewer than two raters answered, or no item was answered by two.
     """
     workspace = Workspace(workspace)
-    if worst < 0:
-        raise InputError("the number of worst items cannot be below 0")
+    if disagreements < 0:
+        raise InputError("the number of disagreements to list must be 0 or more")
     with RatingLog(workspace.ratings_log, existing=True) as log:
         table = current_annotations(log, workspace)
         chosen = choose_raters(table, raters)
@@ -138,7 +138,7 @@ def measure_agreement(
             "raise the share that all get with `fertools annotate --va --overlap 0.2`, or let them rate on"
         )
     notes = _notes(estimates, videos)
-    differing = [*most_disputed_faces(faces, worst), *most_disputed_videos(traces, worst)]
+    differing = [*most_disputed_faces(faces, disagreements), *most_disputed_videos(traces, disagreements)]
     paths = dict(zip(*store.read_sources(workspace, ("source_id", "path")).to_pydict().values(), strict=True))
     differing = [{**one, "source": paths.get(one["source_id"])} for one in differing]
     return Agreement(

@@ -205,17 +205,17 @@ def _everything(workspace: Workspace) -> None:
 
 def test_the_report_has_everything(workspace: Workspace) -> None:
     _everything(workspace)
-    found = measure_agreement(workspace, worst=3)
+    found = measure_agreement(workspace, disagreements=3)
     assert found.raters == RATERS
     assert found.videos == {"faces": 2, "traces": 2, "trace differences": 2, "emotion": 2}
     by_key = {(one.about, one.axis, one.who, one.measure): one for one in found.estimates}
     assert (by_key["traces", "valence", "all", "ccc"].value or 0) > 0.99
     assert by_key["emotion", "emotion", "all", "alpha"].value == 1
     assert by_key["faces", "arousal", "all", "pcc"].value is None
-    assert found.worst[0]["face_id"] == face_id(7)
-    assert found.worst[0]["source"] == "b.webm"
-    assert found.worst[0]["said"]["cleo"] == {"valence": 0.9, "arousal": 0.0, "emotion": "anger"}
-    assert [one["about"] for one in found.worst] == ["faces"] * 3 + ["traces"] * 2
+    assert found.disagreements[0]["face_id"] == face_id(7)
+    assert found.disagreements[0]["source"] == "b.webm"
+    assert found.disagreements[0]["said"]["cleo"] == {"valence": 0.9, "arousal": 0.0, "emotion": "anger"}
+    assert [one["about"] for one in found.disagreements] == ["faces"] * 3 + ["traces"] * 2
     again = found.consistency[0]
     assert (again["rater"], again["faces"]) == ("anna", 4)
     assert again["valence"]["mean_difference"] == pytest.approx(0.1)
@@ -224,7 +224,7 @@ def test_the_report_has_everything(workspace: Workspace) -> None:
     assert (anchoring["rater"], anchoring["shown"], anchoring["hidden"]) == ("all", 24, 24)
     assert anchoring["pull"] == pytest.approx(0.5, abs=0.05)
     assert anchoring["low"] > 0.4
-    assert measure_agreement(workspace, worst=3) == found
+    assert measure_agreement(workspace, disagreements=3) == found
     assert measure_agreement(workspace, raters=["ben", "anna"]).raters == ("anna", "ben")
 
 
@@ -255,7 +255,7 @@ def test_too_little_is_said_in_a_sentence(workspace: Workspace, fertools: Run) -
     assert "no face and no frame was answered by two of anna, ben" in refused()
     assert "no answer by a rater 'eve'; answers are by anna, ben" in refused("--rater", "eve")
     with pytest.raises(InputError, match="below 0"):
-        measure_agreement(workspace, worst=-1)
+        measure_agreement(workspace, disagreements=-1)
 
 
 def test_one_video_has_no_interval_and_the_report_says_so(tmp_path: Path) -> None:

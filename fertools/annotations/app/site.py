@@ -224,13 +224,15 @@ class _Site:
         async with self._comparing:
             found = await run_in_threadpool(measure_agreement, self.service.workspace)
         # Numbers alone: what others said of a face stays hidden.
-        worst = [
+        disagreements = [
             {"face": one["face_id"], "spread": one["spread"]}
-            for one in found.worst
+            for one in found.disagreements
             if one.get("face_id") in self.service.catalogue.row_of
         ]
         estimates = [asdict(one) for one in found.estimates]
-        return _Answer({"estimates": estimates, "videos": found.videos, "worst": worst, "notes": found.notes})
+        return _Answer(
+            {"estimates": estimates, "videos": found.videos, "disagreements": disagreements, "notes": found.notes}
+        )
 
     async def list_videos(self, request: Request) -> Response:
         return _Answer({"videos": await run_in_threadpool(self.videos.describe, self._rater(request))})
