@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES
-from fertools.statistics.jackknife import FEWEST_GROUPS, LEVEL
-from fertools.statistics.rater_agreement import concordance, correlation
+from fertools.statistics.concordance import concordance, correlation
+from fertools.statistics.intervals import mean_difference_interval
+from fertools.statistics.jackknife import FEWEST_GROUPS
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,7 +88,8 @@ def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) 
         )
         if not len(near) or not len(far):
             continue
-        low, high = _difference_ends(far, near)
+        enough = min(len(near), len(far)) >= FEWEST_GROUPS
+        low, high = (mean_difference_interval(far, near) if enough else None) or (None, None)
         found.append(
             {
                 "rater": rater,
@@ -115,16 +117,6 @@ def _suggestions(log: RatingLog) -> pd.DataFrame:
     names = ["rater", "part", "face_id", "suggestion_valence", "suggestion_arousal"]
     table = pd.DataFrame(rows, columns=names).astype({"suggestion_valence": float, "suggestion_arousal": float})
     return table.drop_duplicates(names[:3], keep="last")
-
-
-def _difference_ends(first: Floats, second: Floats) -> tuple[float | None, float | None]:
-    """Return Welch's interval of a difference of means; None where a side has too few or does not vary."""
-    from scipy import stats
-
-    if min(len(first), len(second)) < FEWEST_GROUPS or not (np.ptp(first) or np.ptp(second)):
-        return None, None
-    ends = stats.ttest_ind(first, second, equal_var=False).confidence_interval(LEVEL)
-    return float(ends.low), float(ends.high)
 
 
 def _number(value: float) -> float | None:

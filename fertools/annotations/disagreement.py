@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fertools.annotations.matrix import AXES, Ratings
+from fertools.annotations.matrix import AXES, Ratings, run_starts
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def most_disputed_videos(ratings: Ratings, count: int) -> list[dict[str, Any]]:
     Returns:
         Per video `source_id`, `spread` (mean over its frames), and `frame_index` and `pts_s` of the worst frame.
     """
-    spread, starts = _distance(ratings), ratings.starts
+    spread, starts = _distance(ratings), run_starts(ratings.videos)
     means = []
     for start, stop in zip(starts.tolist(), [*starts.tolist()[1:], len(ratings)], strict=False):
         own = spread[start:stop]

@@ -44,14 +44,13 @@ class Ratings:
         return len(self.items)
 
     @property
-    def starts(self) -> Integers:
-        """The first row of each source; an item of no known source is a source of its own."""
-        return run_starts(self.items["source_id"].fillna(self.items["face_id"]))
+    def videos(self) -> Integers:
+        """The number of each item's source, from 0 and ascending; an item without a source is a source of its own."""
+        return np.asarray(pd.factorize(self.items["source_id"].fillna(self.items["face_id"]))[0], np.int64)
 
 
-def run_starts(names: pd.Series) -> Integers:
-    """Return where runs of one name begin in sorted names."""
-    codes = pd.factorize(names)[0]
+def run_starts(codes: Integers) -> Integers:
+    """Return the first row of each run of equal numbers."""
     return np.flatnonzero(np.diff(codes, prepend=-1)).astype(np.int64)
 
 
@@ -130,7 +129,7 @@ def trace_ratings(current: pa.Table, raters: Sequence[str], *, lag_s: float = 0.
     values = {axis: np.full((len(items), len(raters)), np.nan) for axis in AXES}
     times = items["pts_s"].to_numpy(np.float64)
     names = items["source_id"].to_numpy(object)
-    starts = run_starts(items["source_id"])
+    starts = run_starts(np.asarray(pd.factorize(items["source_id"])[0], np.int64))
     span = {
         names[start]: slice(start, stop)
         for start, stop in zip(starts.tolist(), [*starts.tolist()[1:], len(items)], strict=False)

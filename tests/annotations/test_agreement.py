@@ -20,7 +20,8 @@ from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import MAX_GAP_S, Ratings, face_ratings, first_differences, trace_ratings
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.statistics.rater_agreement import ICC_NAMES, alpha_interval, concordance, correlation, intraclass
+from fertools.statistics.concordance import concordance, correlation
+from fertools.statistics.rater_agreement import ICC_NAMES, alpha_interval, intraclass
 from tests.annotations.rating_events import event, face_id, piece, rating_workspace
 from tests.cli.conftest import Run
 from tests.cli.conftest import fertools as fertools
@@ -254,7 +255,7 @@ def test_too_little_is_said_in_a_sentence(workspace: Workspace, fertools: Run) -
     _write(workspace, {"ben": [_rate(1, 0.1)]})
     assert "no face and no frame was answered by two of anna, ben" in refused()
     assert "no answer by a rater 'eve'; answers are by anna, ben" in refused("--rater", "eve")
-    with pytest.raises(InputError, match="below 0"):
+    with pytest.raises(InputError, match="disagreements is -1; give 0 or more"):
         measure_agreement(workspace, disagreements=-1)
 
 
