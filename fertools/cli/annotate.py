@@ -58,8 +58,8 @@ class _Annotate(click.Command):
     metavar="N|FILE",
     help="Faces that come first, with feedback: N that have ratings, or those of a table with known ratings.",
 )
-@click.option("--premarks", default=None, metavar="prior|FILE", help="Draw the prior's or a model's points as ghosts.")
-@click.option("--hidden", type=float, default=0.2, show_default=True, help="Share of faces shown without pre-mark.")
+@click.option("--suggestions", default=None, metavar="prior|FILE", help="Suggest the prior's or a model's points.")
+@click.option("--hidden", type=float, default=0.2, show_default=True, help="Share of faces without suggestion.")
 @click.option(
     "--warn/--no-warn",
     "warnings",
@@ -78,7 +78,7 @@ def command(
     overwrite: bool,
     as_json: bool,
     raters: tuple[str, ...],
-    premarks: str | None,
+    suggestions: str | None,
     **options: Any,
 ) -> int:
     """Give faces valence, arousal and emotion: by people, from a table of labels, or from the expression's name.
@@ -102,7 +102,7 @@ def command(
         raise InputError("--prior gives valence and arousal, not emotions; use --va --prior, or a table of labels")
     if labels is None and not prior:
         tasks = tuple(name for name, wanted in (("va", va), ("emotion", emotion)) if wanted)
-        return _serve(folder, tasks, raters, premarks, **options)
+        return _serve(folder, tasks, raters, suggestions, **options)
     workspace = open_workspace(folder)
     result: dict[str, Any] = {}
     if labels is not None:
@@ -121,7 +121,7 @@ def _serve(
     folder: Path,
     tasks: tuple[str, ...],
     raters: tuple[str, ...],
-    premarks: str | None,
+    suggestions: str | None,
     *,
     host: str,
     port: int,
@@ -141,9 +141,9 @@ def _serve(
     workspace = open_workspace(folder)
     count = int(calibration) if calibration.removeprefix("-").isdecimal() else None
     plan = Plan(seed=seed, overlap=overlap, calibration=count or 0, hidden=hidden)
-    ghosts: Path | Literal["prior"] | None = Path(premarks) if premarks else None
-    if premarks == "prior":
-        ghosts = "prior"
+    origin: Path | Literal["prior"] | None = Path(suggestions) if suggestions else None
+    if suggestions == "prior":
+        origin = "prior"
 
     def announce(address: str, links: dict[str, str]) -> None:
         click.echo(f"Rate at {address}\nAll is saved as it is done; Ctrl-C closes the page.")
@@ -156,7 +156,7 @@ def _serve(
         tasks,
         plan,
         raters,
-        ghosts,
+        origin,
         calibration=Path(calibration) if count is None else None,
         warnings=warnings,
         agreement=not hide_agreement,

@@ -10,7 +10,7 @@ import click
 from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.transfer.three_way import Side
+    from fertools.transfer.three_way import Preference
 
 
 @click.command("pull")
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     help="Whose labels to keep where both sides gave a face others.  [default: refuse, exit 5]",
 )
 @json_option
-def command(url: str, folder: Path, crops: bool, prefer: Side | None, as_json: bool) -> int:
+def command(url: str, folder: Path, crops: bool, prefer: Preference | None, as_json: bool) -> int:
     """Bring a dataset back from object storage, or what is new there.
 
     The manifest is made anew from the parts, byte for byte the one that was pushed. What is here and not there stays.
