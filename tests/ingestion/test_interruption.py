@@ -185,7 +185,7 @@ def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, mon
 
     # Rows leave memory too before it is killed, and in other blocks than in the run that is not.
     program = "from fertools.ingestion import detection_cache; detection_cache.SAVE_INTERVAL_S = 0; "
-    program += "from fertools.manifests import spool; table_writer.BLOCK_ROWS = 4; "
+    program += "from fertools.manifests import table_writer; table_writer.BLOCK_ROWS = 4; "
     program += "import sys; sys.argv.append('--exhaustive'); " + PROGRAM
     assert _stop_when(broken, long_clip, 1, lambda: pieces() >= 20, signal.SIGKILL, program) == -signal.SIGKILL
     assert {path.suffix for path in broken.parts.glob(".*")} <= {".npz"}, "the rows that left memory have a name"
