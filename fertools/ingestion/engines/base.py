@@ -78,7 +78,7 @@ def choose_engine(name: str) -> Engine:
     """
     if name == "ray" and importlib.util.find_spec("ray") is None:
         raise InputError("--engine ray needs Ray; install it by: pip install 'fertools[ray]'")
-    return cast(Engine, importlib.import_module(f"fertools.ingest.{name}").work)
+    return cast(Engine, importlib.import_module(f"fertools.ingestion.engines.{name}").work)
 
 
 def make_extractor(
