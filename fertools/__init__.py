@@ -5,7 +5,7 @@ Everything the command line does is a function here. Names are imported on first
 
 Example:
     >>> import fertools
-    >>> workspace = fertools.Workspace.at("my-dataset")
+    >>> workspace = fertools.Workspace("my-dataset")
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
-    from fertools.splits.split import SplitOptions as SplitOptions
     from fertools.splits.split import split as split
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
@@ -52,7 +51,6 @@ _HOMES = {
     "RecropOptions": "fertools.ingestion.recrop",
     "FilterOptions": "fertools.ingestion.filter",
     "SampleOptions": "fertools.samples.dataset",
-    "SplitOptions": "fertools.splits.split",
     "draw_dataset": "fertools.samples.dataset",
     "export_annotations": "fertools.annotations.exchange",
     "filter_faces": "fertools.ingestion.filter",

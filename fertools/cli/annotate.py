@@ -21,7 +21,7 @@ SUBCOMMANDS: dict[str, str] = {
 GROUPS = {
     "Most used options": ("--workspace", "--va", "--emotion", "--prior", "--rater"),
     "Who gets which faces": ("--overlap", "--calibration", "--seed"),
-    "What raters see": ("--premarks", "--hidden", "--warn", "--hide-agreement"),
+    "What raters see": ("--suggestions", "--hidden", "--warn", "--hide-agreement"),
     "Server": ("--host", "--port", "--token", "--no-browser"),
     "Repeated runs": ("--overwrite", "--wait"),
 }
@@ -72,7 +72,7 @@ class _Annotate(GroupedCommand):
     help="Faces that come first, with feedback: N rated faces, or a table of known ratings.  [default: 0]",
 )
 @click.option(
-    "--premarks",
+    "--suggestions",
     default=None,
     metavar="prior|FILE",
     help="Show suggestions: the prior, or predictions of a model from a table.",
@@ -98,7 +98,7 @@ def command(
     overwrite: bool,
     as_json: bool,
     raters: tuple[str, ...],
-    premarks: str | None,
+    suggestions: str | None,
     **options: Any,
 ) -> int:
     """Label faces: by people, from a table, or from the name of the expression.
@@ -122,7 +122,7 @@ def command(
         raise InputError("--prior gives valence and arousal, not emotions; use --va --prior, or a table of labels")
     if labels is None and not prior:
         tasks = tuple(name for name, wanted in (("va", va), ("emotion", emotion)) if wanted)
-        return _serve(folder, tasks, raters, premarks, **options)
+        return _serve(folder, tasks, raters, suggestions, **options)
     workspace = open_workspace(folder)
     result: dict[str, Any] = {}
     if labels is not None:
@@ -141,7 +141,7 @@ def _serve(
     folder: Path,
     tasks: tuple[str, ...],
     raters: tuple[str, ...],
-    premarks: str | None,
+    suggestions: str | None,
     *,
     host: str,
     port: int,
@@ -161,9 +161,9 @@ def _serve(
     workspace = open_workspace(folder)
     count = int(calibration) if calibration.removeprefix("-").isdecimal() else None
     plan = Plan(seed=seed, overlap=overlap, calibration=count or 0, hidden=hidden)
-    ghosts: Path | Literal["prior"] | None = Path(premarks) if premarks else None
-    if premarks == "prior":
-        ghosts = "prior"
+    origin: Path | Literal["prior"] | None = Path(suggestions) if suggestions else None
+    if suggestions == "prior":
+        origin = "prior"
 
     def announce(address: str, links: dict[str, str]) -> None:
         click.echo(f"Rate at {address}\nAll is saved as it is done; Ctrl-C closes the page.")
@@ -176,7 +176,7 @@ def _serve(
         tasks,
         plan,
         raters,
-        ghosts,
+        origin,
         calibration=Path(calibration) if count is None else None,
         warnings=warnings,
         agreement=not hide_agreement,

@@ -174,7 +174,7 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     if here and library() is None and choose_device(options.device) == "cpu":
         click.echo(f"Note: the detector is {MISSING}", err=True)
     with Progress("ingest", "files") as report:
-        summary = ingest(workspace, sources, options, report)
+        summary = ingest(sources, workspace, options, report)
     result = describe_summary(shard.place(workspace) if shard else workspace, summary, as_json)
     print_result(result, as_json)
     if failed := len(summary.failures):

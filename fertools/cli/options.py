@@ -53,7 +53,7 @@ def json_option(function: Function) -> Function:
 
 def open_workspace(folder: Path) -> Workspace:
     """Return the workspace in `folder`."""
-    return Workspace.at(folder)
+    return Workspace(folder)
 
 
 def print_result(result: dict[str, Any], as_json: bool) -> None:

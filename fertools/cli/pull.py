@@ -10,7 +10,7 @@ import click
 from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.transfer.three_way import Side
+    from fertools.transfer.three_way import Preference
 
 
 @click.command("pull")
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     help="Which labels to keep where both copies changed a face.  [default: refuse, exit 5]",
 )
 @json_option
-def command(url: str, folder: Path, crops: bool, prefer: Side | None, as_json: bool) -> int:
+def command(url: str, folder: Path, crops: bool, prefer: Preference | None, as_json: bool) -> int:
     """Copy a dataset, or what is new in it, from object storage.
 
     The manifest is rebuilt and equals, byte for byte, the one that was pushed. What exists only here stays. Run the

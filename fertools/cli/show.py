@@ -22,9 +22,9 @@ def command(folder: Path, sheet: Path | None, faces: int, rejected: bool, as_jso
     """Show faces, subjects and sources per label, or draw a contact sheet."""
     workspace = open_workspace(folder)
     if sheet is not None:
-        from fertools.manifests.contact_sheet import SheetOptions, draw_sheet
+        from fertools.manifests.contact_sheet import ContactSheetOptions, draw_contact_sheet
 
-        count = draw_sheet(workspace, sheet, SheetOptions(faces=faces, rejected=rejected))
+        count = draw_contact_sheet(workspace, sheet, ContactSheetOptions(faces=faces, rejected=rejected))
         click.echo(f"{count} faces on {sheet}")
         return 0
     from fertools.manifests.summary import count_labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -38,7 +38,7 @@ def command(
     folds: int | None,
     loso: bool,
     holdout: float | None,
-    group_by: str,
+    group_by: Literal["subject", "source"],
     seed: int,
     overwrite: bool,
     as_json: bool,
@@ -47,15 +47,17 @@ def command(
 
     No subject is in two folds. Expressions are spread evenly. A split that leaks or loses a class is refused.
     """
-    from fertools.core.errors import InputError
-    from fertools.splits.split import SplitOptions, split
+    from fertools.splits.split import split
 
-    if group_by not in ("subject", "source"):
-        raise InputError(f"--group-by {group_by} is unknown; choose subject or source")
-    options = SplitOptions(
-        folds=folds, loso=loso, holdout=holdout, seed=seed, group_by="source" if group_by == "source" else "subject"
+    summary = split(
+        open_workspace(folder),
+        folds=folds,
+        loso=loso,
+        holdout=holdout,
+        group_by=group_by,
+        seed=seed,
+        overwrite=overwrite,
     )
-    summary = split(open_workspace(folder), options, overwrite=overwrite)
     _print(summary, as_json)
     return 0
 

@@ -33,7 +33,7 @@ from fertools.ingestion.search import Search
 from fertools.ingestion.temporal_buffer import Face, Lookahead, Seen
 from fertools.ingestion.workload import Done
 from fertools.manifests.schema import FACES
-from fertools.manifests.table_writer import Spool
+from fertools.manifests.table_writer import TableWriter
 from fertools.sources.animations import count_pages, read_video
 from fertools.sources.images import read_image
 from fertools.sources.points import PointTable
@@ -123,7 +123,7 @@ class Extractor:
 
     def _video(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
         measured: dict[str, Any] = {"frames_searched": 0}
-        with closing(Spool(self.workspace.parts, FACES)) as spool:
+        with closing(TableWriter(self.workspace.parts, FACES)) as spool:
             try:
                 self._follow(source, spool, measured)
             except BrokenVideoError as error:
@@ -133,7 +133,7 @@ class Extractor:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
         return faces, measured
 
-    def _follow(self, source: Source, spool: Spool, measured: dict[str, Any]) -> None:
+    def _follow(self, source: Source, spool: TableWriter, measured: dict[str, Any]) -> None:
         """Follow faces through a video; fill in its rows and measures, of what came before an error too.
 
         Raises:
@@ -192,7 +192,9 @@ class Extractor:
         else:
             yield from self.search.run(frames, findings)
 
-    def _add(self, spool: Spool, crops: Behind[list[dict[str, Any]]], source: Source, frames: Iterator[Seen]) -> None:
+    def _add(
+        self, spool: TableWriter, crops: Behind[list[dict[str, Any]]], source: Source, frames: Iterator[Seen]
+    ) -> None:
         """Have the crops of frames written, and add the rows of those that are."""
         for seen in frames:
             for rows in crops.push(self._rows, source, seen):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.quality import STANDARDS
 from fertools.ingestion.extract import outcome
@@ -90,7 +90,11 @@ def kept_from(workspace: Workspace) -> str | None:
 
 
 def filter_faces(
-    workspace: Workspace, options: FilterOptions | None = None, report: Reporter | None = None, *, dry_run: bool = False
+    workspace: WorkspaceLike,
+    options: FilterOptions | None = None,
+    report: Reporter | None = None,
+    *,
+    dry_run: bool = False,
 ) -> FilterSummary:
     """Apply `--quality`, `--min-face` and `--max-faces` again to every face that an ingest found.
 
@@ -108,6 +112,7 @@ def filter_faces(
             command is at work here.
         StorageError: the disk is full or cannot be written; the same call goes on.
     """
+    workspace = Workspace(workspace)
     options, report = options or FilterOptions(), report or Silent()
     ingested = workspace.settings().get("ingest")
     if ingested is None:

@@ -25,7 +25,7 @@ from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.centring import CENTRED
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn.weights import load_weights
@@ -86,13 +86,16 @@ class IngestSummary:
 
 
 def ingest(
-    workspace: Workspace, inputs: Sequence[Path], options: IngestOptions | None = None, report: Reporter | None = None
+    inputs: Path | str | Sequence[Path | str],
+    workspace: WorkspaceLike = ".",
+    options: IngestOptions | None = None,
+    report: Reporter | None = None,
 ) -> IngestSummary:
     """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
 
     Args:
+        inputs: folders, searched to any depth, and files: one path, or several.
         workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
-        inputs: folders, searched to any depth, and files.
         options: how; the defaults if None.
         report: told of progress and of each source that failed.
 
@@ -104,6 +107,8 @@ def ingest(
         ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
         StorageError: the disk is full or cannot be written; what was committed is safe.
     """
+    workspace = Workspace(workspace)
+    paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     MinFace.parse(options.min_face)
@@ -111,9 +116,9 @@ def ingest(
     # Elsewhere than here there may be other devices.
     device = choose_device(options.device) if options.engine == "local" else options.device
     shard = Shard.parse(options.shard) if options.shard else None
-    own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
+    own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
-    discovery = discover(inputs, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
     found: Sequence[Found] = discovery.files
     _refuse_foreign_points(options, found)
     whole, everything = workspace, found
@@ -125,7 +130,7 @@ def ingest(
             _forget_everything(workspace)
         refuse_other_options(workspace, options, weights)
         options = replace(options, kept_from=kept_from(workspace))
-        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.crops)
         if options.retry_failed:
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
@@ -269,7 +274,7 @@ def open_for_writing(workspace: Workspace) -> None:
         ) from error
     if not os.access(folder, os.W_OK):
         raise StorageError(f"{folder} cannot be written; allow it or choose another place with --workspace")
-    products.mark(workspace.faces)
+    products.mark(workspace.crops)
 
 
 def _forget_everything(workspace: Workspace) -> None:
@@ -282,8 +287,8 @@ def _forget_everything(workspace: Workspace) -> None:
             path.unlink()
     crop = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
     others = rf"(?:{'|'.join(template_names())}|{CENTRED})-[0-9]+"
-    folders = [path for path in workspace.faces.glob("*-*") if re.fullmatch(others, path.name)]
-    shards = [path for folder in (workspace.faces, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
+    folders = [path for path in workspace.crops.glob("*-*") if re.fullmatch(others, path.name)]
+    shards = [path for folder in (workspace.crops, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
     for shard in shards:
         for path in shard.iterdir():
             if crop.fullmatch(path.name):

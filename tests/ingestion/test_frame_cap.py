@@ -70,8 +70,8 @@ def crowd(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
 def test_the_largest_stay_and_the_rest_is_accounted_for(
     crowd: Path, tmp_path: Path, most: int | None, kept: int
 ) -> None:
-    workspace = Workspace.at(tmp_path / "workspace")
-    summary = ingest(workspace, [crowd], replace(OPTIONS, max_faces=most))
+    workspace = Workspace(tmp_path / "workspace")
+    summary = ingest([crowd], workspace, replace(OPTIONS, max_faces=most))
     faces = store.read_faces(workspace).to_pylist()
     assert len(faces) == summary.detected == 12
     assert summary.faces_kept == 4 * kept
@@ -87,4 +87,4 @@ def test_the_largest_stay_and_the_rest_is_accounted_for(
     assert all(face["subject_id"] is None for face in faces if face["reason"] == "max_faces")
     assert all((workspace.root / face["path"]).is_file() for face in faces)
     with pytest.raises(ResumeRefused, match=f"max_faces {most or 'unset'}, not 4"):
-        ingest(workspace, [crowd], replace(OPTIONS, max_faces=4))
+        ingest([crowd], workspace, replace(OPTIONS, max_faces=4))

@@ -139,9 +139,11 @@ def evaluate(
 
 def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> dict[str, float]:
     """Return CCC, PCC, RMSE and SAGR of one of valence and arousal."""
-    measures = (concordance, correlation, root_mean_square_error, sign_agreement)
     return {
-        name: measure(estimates, truths) for name, measure in zip(("ccc", "pcc", "rmse", "sagr"), measures, strict=True)
+        "ccc": concordance(estimates, truths, undefined=0.0),
+        "pcc": correlation(estimates, truths, undefined=0.0),
+        "rmse": root_mean_square_error(estimates, truths),
+        "sagr": sign_agreement(estimates, truths),
     }
 
 

@@ -15,7 +15,7 @@ from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch_loader import Feed
 from fertools.training.data.faces import Faces
@@ -61,7 +61,7 @@ class GenerateResult:
 
 
 def generate(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     name: str,
     *,
     which: Which = "test",
@@ -92,8 +92,9 @@ def generate(
             generator has seen.
 
     Example:
-        >>> result = generate(Workspace.at("my-dataset"), "stargan/cpu", emotions=["fear"])
+        >>> result = generate(Workspace("my-dataset"), "stargan/cpu", emotions=["fear"])
     """
+    workspace = Workspace(workspace)
     report = report or Silent()
     run = reopen_translator(workspace, name)
     folder, record, recipe, faces = run.folder, run.record, run.recipe, run.faces

@@ -27,7 +27,7 @@ def test_workers_share_out_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     board = Board(multiprocessing.get_context("spawn"), 3)
     for _ in range(3):
-        local._begin_worker(Workspace.at(tmp_path), IngestOptions(), ["cuda:0", "cuda:1"], 1, board)
+        local._begin_worker(Workspace(tmp_path), IngestOptions(), ["cuda:0", "cuda:1"], 1, board)
     assert taken == ["cuda:0", "cuda:1", "cuda:0"]
 
 
@@ -43,6 +43,6 @@ def test_as_many_processes_as_gpus(videos: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("fertools.ingestion.ingest.choose_device", lambda name: "cuda")
     monkeypatch.setattr(local, "spread", lambda device: ["cpu", "cpu"])
     monkeypatch.setattr(local._Crew, "_pool", counted)
-    summary = ingest(Workspace.at(tmp_path), [videos], IngestOptions(crop_px=64, min_face="24"))
+    summary = ingest([videos], Workspace(tmp_path), IngestOptions(crop_px=64, min_face="24"))
     assert crews[0] == 2
     assert summary.sources["done"] >= 3
