@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from fertools.annotations.labels import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
-    from fertools.core.workspace import Workspace as Workspace
+    from fertools.inference.align import align as align
+    from fertools.inference.detect import Face as Face
+    from fertools.inference.detect import Faces as Faces
+    from fertools.inference.detect import detect as detect
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import filter_faces as filter_faces
     from fertools.ingestion.ingest import ingest as ingest
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
     from fertools.manifests.validation import validate as validate
+    from fertools.manifests.workspace import Workspace as Workspace
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.splits.split import split as split
@@ -44,7 +48,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Workspace": "fertools.core.workspace",
+    "Face": "fertools.inference.detect",
+    "Faces": "fertools.inference.detect",
+    "align": "fertools.inference.align",
+    "detect": "fertools.inference.detect",
+    "Workspace": "fertools.manifests.workspace",
     "assess_runs": "fertools.training.jobs.evaluate",
     "evaluate_runs": "fertools.training.jobs.evaluate",
     "IngestOptions": "fertools.ingestion.options",
