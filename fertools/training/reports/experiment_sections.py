@@ -11,9 +11,9 @@ from fertools.training.reports.charts import overlaid_chart
 from fertools.training.reports.figures import interval_chart
 from fertools.training.reports.html import escape, fact_boxes, folded, sheet_table, table
 from fertools.training.reports.prediction_sections import method_rows, run_chapters
-from fertools.training.reports.term_words import words_of
 from fertools.training.reports.result_tables import experiment_sheets
 from fertools.training.reports.run_sections import choices_chapter
+from fertools.training.reports.term_words import words_of
 
 _CHARTED = ("accuracy", "balanced_accuracy", "macro_f1")
 

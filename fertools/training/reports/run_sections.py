@@ -16,8 +16,8 @@ from fertools.training.recipes.recipe import ORIGINS, write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
 from fertools.training.reports.term_words import words_of
-from fertools.training.systems.registry import find_system
 from fertools.training.runs.metadata import Record
+from fertools.training.systems.registry import find_system
 
 _LARGEST = 3.4e38
 """The largest number of float32."""
