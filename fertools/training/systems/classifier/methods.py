@@ -11,9 +11,9 @@ from fertools.training.systems.methods_terms import OPTIMISERS, SCHEDULES, value
 _NETWORKS = {
     "resnet": "He, K., Zhang, X., Ren, S., Sun, J. (2016). Deep residual learning for image recognition. CVPR.",
     "vgg": "Simonyan, K., Zisserman, A. (2015). Very deep convolutional networks for large-scale image "
-        "recognition. ICLR.",
+    "recognition. ICLR.",
     "alexnet": "Krizhevsky, A., Sutskever, I., Hinton, G. (2012). ImageNet classification with deep "
-        "convolutional neural networks. NeurIPS.",
+    "convolutional neural networks. NeurIPS.",
 }
 
 

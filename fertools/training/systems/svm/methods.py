@@ -11,11 +11,10 @@ from fertools.training.systems.methods_terms import values
 _FEATURES = {
     "hog": "Dalal, N., Triggs, B. (2005). Histograms of oriented gradients for human detection. CVPR.",
     "lbp": "Shan, C., Gong, S., McOwan, P. (2009). Facial expression recognition based on local binary "
-        "patterns: a comprehensive study. Image and Vision Computing 27, 803-816.",
+    "patterns: a comprehensive study. Image and Vision Computing 27, 803-816.",
 }
 _PLATT = (
-    "Platt, J. (1999). Probabilistic outputs for support vector machines. Advances in Large Margin "
-    "Classifiers, 61-74."
+    "Platt, J. (1999). Probabilistic outputs for support vector machines. Advances in Large Margin Classifiers, 61-74."
 )
 
 
