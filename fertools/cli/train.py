@@ -56,14 +56,14 @@ def command(
     command goes on where it was. Without a GPU a small preset is taken, and the expected time is said.
     """
     from fertools.training.runs.configuration import choose_recipe
-    from fertools.training.systems.registry import SYSTEMS
+    from fertools.training.systems.registry import list_systems
 
     workspace = open_workspace(folder)
     if listing:
         _print_systems(workspace, as_json)
         return 0
     if system is None:
-        raise click.UsageError(f"say what to train: {', '.join(SYSTEMS)}", click.get_current_context())
+        raise click.UsageError(f"say what to train: {', '.join(list_systems())}", click.get_current_context())
     overrides = [*settings, *([f"seed={seed}"] if seed is not None else [])]
     # A mistake in the recipe is answered here, before the seconds that importing what follows takes.
     choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
@@ -111,17 +111,17 @@ def _described(result: TrainResult) -> dict[str, Any]:
 
 def _print_systems(workspace: Workspace, as_json: bool) -> None:
     from fertools.training.recipes.resolve import describe_presets
-    from fertools.training.systems.registry import SYSTEMS
+    from fertools.training.systems.registry import list_systems
 
-    presets = {name: describe_presets(name, workspace.root) for name in SYSTEMS}
+    presets = {name: describe_presets(name, workspace.root) for name in list_systems()}
     if as_json:
         listed = {
             name: {"title": entry.title, "source": entry.source, "presets": presets[name]}
-            for name, entry in SYSTEMS.items()
+            for name, entry in list_systems().items()
         }
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
-    for name, entry in SYSTEMS.items():
+    for name, entry in list_systems().items():
         click.echo(f"{name}  {entry.source}")
         width = max(map(len, presets[name]))
         for preset, about in presets[name].items():

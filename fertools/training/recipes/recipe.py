@@ -158,6 +158,15 @@ class EngineRecipe(Recipe, ABC):
             faces: number of training faces by domain.
         """
 
+    def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> EngineRecipe:
+        """Return this recipe for training on generated faces alone, labelled with nothing but expressions.
+
+        Args:
+            size_px: side of the generated faces.
+            test_folds: the folds that the generator has not seen.
+        """
+        return dataclasses.replace(self, image_size=min(self.image_size, size_px), test_folds=test_folds)
+
     @property
     def load_size(self) -> int:
         """Side of the training faces before a square of `image_size` is cut out of them at random."""
@@ -268,9 +277,14 @@ class Resolved(Generic[R_co]):
     def record(self) -> dict[str, dict[str, Any]]:
         """Return value, origin and note of every key, in the order of the file."""
         return {
-            name: {"value": getattr(self.recipe, name), "origin": origin.tag, "note": origin.note}
+            name: {"value": _plain(getattr(self.recipe, name)), "origin": origin.tag, "note": origin.note}
             for name, origin in self.origins.items()
         }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON and TOML have it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any:

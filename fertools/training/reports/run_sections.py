@@ -74,7 +74,7 @@ def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Itera
         record: the content of `run.json`.
         grids: iteration and PNG, oldest first; the last one is shown large.
     """
-    if record["kind"] != "translator":
+    if not find_system(record["system"]).recipe_class().translates:
         return
     yield "<h2>What the generator makes of held-out faces</h2>"
     if not grids:

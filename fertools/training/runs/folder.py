@@ -20,6 +20,8 @@ from fertools.training.runs.metadata import Record, check_record
 
 PREDICTIONS_NAME = "predictions.parquet"
 """What a table of predictions is called."""
+GAN_TRAIN_FOLDER = "gan-train"
+"""Where the classifiers lie that were trained on what a run generated."""
 SAME_OR_ANEW = "give the same again, another --run NAME, or begin anew with --no-resume"
 """What to do where a run was begun with something else."""
 

@@ -165,7 +165,7 @@ def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) ->
     }
     # Folds differ in what was held out, so that no fold's own faces stand for all.
     assert "data" not in step["trained"]
-    assert "test_fold" not in step["trained"]["recipe"]
+    assert "test_folds" not in step["trained"]["recipe"]
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     assert "A machine is a linear support vector machine (C = 0.01)" in page
     assert "A machine: choices not fixed by the paper" in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fertools.core.errors import RecipeError
@@ -134,6 +134,17 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     def parts(self) -> tuple[str, ...]:
         """The network is the only part."""
         return ("network",)
+
+    def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> ClassifierRecipe:
+        """Return this recipe for training on generated faces alone; see `EngineRecipe.for_generated`.
+
+        Faces are no larger than the generated ones, if the network allows that, so that neither generated nor real
+        faces have detail that the others cannot have.
+        """
+        least = max(size_px, BACKBONES.get(self.network, 0))
+        return replace(
+            self, task="emotion", image_size=min(self.image_size, least), test_folds=test_folds, distributions=""
+        )
 
     @property
     def soft_labels(self) -> str:
