@@ -14,7 +14,7 @@ from fertools.cli.options import json_option, open_workspace, wait_option, works
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
     from fertools.training.experiments.plan import Experiment
-    from fertools.training.reports.table_formatting import Form
+    from fertools.training.reports.table_formatting import TableFormat
 
 GROUPS = {
     "Most used options": ("--workspace", "--device", "--format"),
@@ -62,7 +62,7 @@ def command(
     device: str,
     engine: str,
     ray_address: str | None,
-    form: Form,
+    form: TableFormat,
     listing: bool,
     dry_run: bool,
     as_json: bool,
@@ -114,11 +114,11 @@ def command(
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
     elif result.finished:
-        from fertools.training.reports.result_tables import experiment_sheets
-        from fertools.training.reports.table_formatting import write_sheet
+        from fertools.training.reports.result_tables import experiment_tables
+        from fertools.training.reports.table_formatting import format_table
 
-        sheets = experiment_sheets(result.figures)
-        click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))
+        tables = experiment_tables(result.figures)
+        click.echo("\n\n".join(format_table(result_table, form) for result_table in tables))
     else:
         click.echo(f"{result.done} of {result.runs} tested runs are done; the figures come with the last")
     return 0
