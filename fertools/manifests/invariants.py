@@ -262,7 +262,7 @@ def unknown_parents(context: ValidationContext) -> list[str]:
 def unpaired_provenance(context: ValidationContext) -> list[str]:
     """Find generated faces that do not say what, by which run and as what; the fold may be unknown."""
     told = np.stack([valid(context.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
-    alone = valid(context.faces, "generator_fold") & ~told.all(axis=0)
+    alone = valid(context.faces, "generator_folds") & ~told.all(axis=0)
     return violating_faces(context, (told.any(axis=0) & ~told.all(axis=0)) | alone)
 
 

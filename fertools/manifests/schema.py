@@ -278,7 +278,7 @@ FACES = TableSchema(
         Column("weight", _F32, "Protocol", "Weight of the face in a loss; null is 1.", bounds=(0, 1e6)),
         Column("parent_id", _TEXT, "Provenance", "The face that a generated face was made from; null for a real one."),
         Column("generator_run", _TEXT, "Provenance", "The training run that made a generated face."),
-        Column("generator_fold", _I32, "Provenance", "The fold that the generator never saw.", bounds=(0, 10**6)),
+        Column("generator_folds", pa.list_(_I32), "Provenance", "The folds that the generator never saw."),
         Column("target_emotion", _TEXT, "Provenance", "The expression that a generated face was asked to show."),
     ),
 )
