@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 @click.option(
     "--tensorboard", is_flag=True, help="Write losses and samples for TensorBoard into the run's folder, too."
 )
+@click.option(
+    "--allow-leaks",
+    is_flag=True,
+    help="Train even if start weights or the judge have learned from held-out people.",
+)
 @click.option("--list", "listing", is_flag=True, help="Show what can be trained, with the presets, and stop.")
 @click.option("--explain", is_flag=True, help="Show every key with its value and where that comes from, and stop.")
 @json_option
@@ -46,6 +51,7 @@ def command(
     run: str | None,
     resume: bool,
     tensorboard: bool,
+    allow_leaks: bool,
     listing: bool,
     explain: bool,
     as_json: bool,
@@ -83,6 +89,7 @@ def command(
             run=run,
             resume=resume,
             tensorboard=tensorboard,
+            allow_leaks=allow_leaks,
             report=report,
         )
     # Of several processes that train together, one speaks.
