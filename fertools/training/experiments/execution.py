@@ -11,7 +11,7 @@ from typing import Any, Literal
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interrupted, ItemsFailed, MachineError
 from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.experiments.audit import audit
 from fertools.training.experiments.graph import Task, find_folds, list_tasks, needed_by
 from fertools.training.experiments.outcome import evaluate_experiment, experiment_folder, has_results
@@ -44,7 +44,7 @@ class ExperimentResult:
 
 
 def run_experiment(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     name: str,
     *,
     fold: int | None = None,
@@ -77,6 +77,7 @@ def run_experiment(
         ResumeRefused: runs of one step were trained on different faces or crops.
         Interrupted: stopped by a signal; what was done is kept.
     """
+    workspace = Workspace(workspace)
     report = report or Silent()
     experiment = read_experiment(name, workspace.root)
     folds = find_folds(workspace, experiment)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.find import find_run, name_run
 from fertools.training.evaluation.model_comparison import compare_all
 from fertools.training.evaluation.prediction_metrics import score
@@ -17,7 +17,7 @@ from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME
 
 
-def evaluate_runs(workspace: Workspace, names: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
     """Return the figures of runs, and of several that classify, how every two of them differ.
 
     Args:
@@ -36,10 +36,11 @@ def evaluate_runs(workspace: Workspace, names: Sequence[str], *, seed: int = 0) 
         SchemaError: a file that is no table of predictions or of translated faces.
 
     Example:
-        >>> found = evaluate_runs(Workspace.at("my-dataset"), ["classifier/cpu"])
+        >>> found = evaluate_runs(Workspace("my-dataset"), ["classifier/cpu"])
         >>> sorted(found["runs"]["classifier/cpu"]["classification"]["measures"]["accuracy"])[-1]
         'pooled'
     """
+    workspace = Workspace(workspace)
     folders = {name_run(workspace, folder): folder for folder in (find_run(workspace, name) for name in names)}
     if len(folders) < len(names):
         raise InputError(f"a run is named twice among {', '.join(names)}; name each once")
@@ -57,7 +58,7 @@ def evaluate_runs(workspace: Workspace, names: Sequence[str], *, seed: int = 0) 
     return {"runs": runs, "comparisons": comparisons, "translators": beside}
 
 
-def assess_runs(workspace: Workspace, names: Sequence[str], **options: Any) -> None:
+def assess_runs(workspace: WorkspaceLike, names: Sequence[str], **options: Any) -> None:
     """Let networks read what runs have made, those among some that make faces.
 
     Args:
@@ -68,6 +69,7 @@ def assess_runs(workspace: Workspace, names: Sequence[str], **options: Any) -> N
     Raises:
         InputError: none of these runs makes faces; and see `assess`.
     """
+    workspace = Workspace(workspace)
     from fertools.training.jobs.evaluate_translator import assess
 
     folders = [find_run(workspace, name) for name in names]

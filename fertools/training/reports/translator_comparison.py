@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from fertools.statistics.intervals import over_folds
+from fertools.statistics.intervals import mean_over_folds
 from fertools.training.evaluation.prediction_metrics import Scores
 from fertools.training.reports.result_tables import MISSING, number, with_half_width
 from fertools.training.reports.table_formatting import ResultTable
@@ -86,7 +86,7 @@ def compare_translators(runs: Mapping[str, Scores]) -> dict[str, Any]:
     if len(set(held_out)) == len(held_out):
         each = {key: [line[key] for line in values.values()] for key in HEADLINES}
         known = {key: [value for value in line if value is not None] for key, line in each.items()}
-        intervals = {key: over_folds(line) for key, line in known.items() if len(line) == len(runs)}
+        intervals = {key: mean_over_folds(line) for key, line in known.items() if len(line) == len(runs)}
         folds = {key: asdict(interval) for key, interval in intervals.items() if interval}
     return {"runs": values, "folds": folds}
 

@@ -35,7 +35,7 @@ def trace_recipe(workspace: Workspace, recipe: Recipe, *, missing_ok: bool = Fal
         OSError: a file cannot be read.
     """
     found = []
-    for name in dict.fromkeys(recipe.start.values() if isinstance(recipe, EngineRecipe) else ()):
+    for name in dict.fromkeys(recipe.starting_weights.values() if isinstance(recipe, EngineRecipe) else ()):
         with contextlib.suppress(*(InputError,) if missing_ok else ()):
             found.append(trace_weights(workspace, find_weights(name, workspace), name))
     if isinstance(recipe, TranslatingRecipe) and recipe.judge:
