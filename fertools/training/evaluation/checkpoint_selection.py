@@ -56,7 +56,7 @@ def open_chooser(
     for faces in job.selection.domains.values():
         _refuse_acquainted(judge, faces)
     digest = hash_file(judge.folder.weights_path)
-    if (begun := job.record.setdefault("judge", {"run": name, "digest": digest})["digest"]) != digest:
+    if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
             f"{name} has been trained anew since this run was begun, which it judges ({begun[:8]}, now {digest[:8]}); "
             "begin anew with --no-resume"
