@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from fertools.annotations.formats.plain import read_plain
 from fertools.annotations.formats.table import LabelTable
-from fertools.annotations.imported_ratings import RatingsSummary, record_ratings
+from fertools.annotations.imported_ratings import RatingsSummary, import_ratings
 from fertools.annotations.prior import without_priors
 from fertools.annotations.regions import place_in_frame
 from fertools.annotations.row_matching import KEY_COLUMNS, Key, Rows, count_rows_of_copies, find_key, match_rows
@@ -26,7 +26,7 @@ from fertools.annotations.timestamps import is_by_time, place_in_time
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon, load_lexicon
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LAYERS
@@ -69,7 +69,7 @@ class ImportSummary:
 
 
 def import_labels(
-    workspace: Workspace, path: Path, *, key: Literal["auto"] | Key = "auto"
+    workspace: WorkspaceLike, path: Path | str, *, key: Literal["auto"] | Key = "auto"
 ) -> ImportSummary | RatingsSummary:
     """Apply the labels of a table to the faces of the manifest, or what single raters said to the log of ratings.
 
@@ -90,6 +90,8 @@ def import_labels(
     Raises:
         InputError: something in the file is wrong; the message has the first line that is, and how many more are.
     """
+    workspace = Workspace(workspace)
+    path = Path(path)
     return apply_table(workspace, read_plain(path), key=key)
 
 
@@ -120,7 +122,7 @@ def apply_table(
         return apply_labels(workspace, table, key=key)
     if not all(table.columns["rater"]):
         raise InputError(f"{table.name}: some rows have a rater and some have none; import them one after the other")
-    return record_ratings(workspace, table, key=key)
+    return import_ratings(workspace, table, key=key)
 
 
 def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> ImportSummary:

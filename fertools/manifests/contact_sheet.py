@@ -12,14 +12,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fertools.core import files, products
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 
 _CAPTION_PX, _GAP_PX = 30, 6
 
 
 @dataclass(frozen=True)
-class SheetOptions:
+class ContactSheetOptions:
     """What to draw.
 
     Attributes:
@@ -39,7 +39,7 @@ class SheetOptions:
             raise InputError("a contact sheet needs at least one face, one column and one pixel")
 
 
-def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = None) -> int:
+def draw_contact_sheet(workspace: WorkspaceLike, path: Path | str, options: ContactSheetOptions | None = None) -> int:
     """Write a contact sheet as a PNG and return how many faces are on it.
 
     Faces are ordered by emotion, subject, source and time. A crop that is missing shows as a grey cell that says so.
@@ -52,7 +52,9 @@ def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = 
     Raises:
         InputError: there is no manifest, or no face of that status in it.
     """
-    options = options or SheetOptions()
+    workspace = Workspace(workspace)
+    path = Path(path)
+    options = options or ContactSheetOptions()
     status = "rejected" if options.rejected else "kept"
     columns = (
         "emotion",
@@ -77,7 +79,7 @@ def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = 
     return len(chosen)
 
 
-def _draw(root: Path, rows: Sequence[dict[str, Any]], options: SheetOptions) -> Image.Image:
+def _draw(root: Path, rows: Sequence[dict[str, Any]], options: ContactSheetOptions) -> Image.Image:
     cell, font = options.cell_px, ImageFont.load_default(11)
     across = min(options.columns, len(rows))
     down = -(-len(rows) // across)

@@ -17,11 +17,11 @@ from fertools.core import files
 from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_bytes
 from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names, names_beside
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
-from fertools.manifests.table_writer import Spool
+from fertools.manifests.table_writer import TableWriter
 
 _GROUP_ROWS = 16_384
 """Rows of a row group, some 12 MB in memory."""
@@ -30,7 +30,9 @@ _REMEDY = "restore it or ingest again"
 """What to do about a table that is damaged."""
 
 
-def read_faces(workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None) -> pa.Table:
+def read_faces(
+    workspace: WorkspaceLike, columns: Sequence[str] | None = None, filters: Filters | None = None
+) -> pa.Table:
     """Return the manifest, or some of its columns and rows, sorted by `face_id`.
 
     Args:
@@ -42,15 +44,17 @@ def read_faces(workspace: Workspace, columns: Sequence[str] | None = None, filte
         InputError: there is no manifest yet, or a column is not in the schema.
         SchemaError: the file is of another schema version or not a manifest.
     """
+    workspace = Workspace(workspace)
     if not workspace.manifest.is_file():
         raise InputError(f"there is no manifest in {workspace.root}; run `fertools ingest SOURCE` there first")
     return read_table(workspace.manifest, FACES, columns, filters)
 
 
 def read_sources(
-    workspace: Workspace, columns: Sequence[str] | None = None, filters: Filters | None = None
+    workspace: WorkspaceLike, columns: Sequence[str] | None = None, filters: Filters | None = None
 ) -> pa.Table:
     """Return the sources table, or some of its columns and rows; see `read_faces`."""
+    workspace = Workspace(workspace)
     if not workspace.sources.is_file():
         raise InputError(f"there is no sources table in {workspace.root}; run `fertools ingest SOURCE` there first")
     return read_table(workspace.sources, SOURCES, columns, filters)
@@ -127,8 +131,8 @@ def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
 def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     """Write `table` to `path` atomically, sorted by the schema's key.
 
-    The same rows give the same bytes: no time stamps, one row order, one compression. Rows are brought into order a
-    group at a time, so that a table which lies on the disk (see `spool`) is never in memory as a whole.
+    The same rows give the same bytes: no time stamps, one row order, one compression. Rows are sorted one group at a
+    time, so a table on disk (see `fertools.manifests.table_writer`) is never in memory as a whole.
 
     Raises:
         SchemaError: the columns are not those of the schema, or the key is not unique.
@@ -248,11 +252,11 @@ def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
 def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
     if not paths:
         return schema.arrow.empty_table()
-    with closing(Spool(paths[0].parent, schema)) as spool:
+    with closing(TableWriter(paths[0].parent, schema)) as writer:
         for path in paths:
             for group in _groups(path, schema):
-                spool.add_table(group)
-        return spool.table()
+                writer.add_table(group)
+        return writer.table()
 
 
 def _with_layers_of(old: pa.Table, faces: pa.Table) -> pa.Table:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fertools.core.vocabulary import EMOTIONS
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 
 
@@ -32,12 +32,13 @@ class LabelCount:
     arousal: float | None
 
 
-def count_labels(workspace: Workspace) -> list[LabelCount]:
+def count_labels(workspace: WorkspaceLike) -> list[LabelCount]:
     """Return the counts per label: the seven expressions in their order, wider labels, then the unlabelled.
 
     Raises:
         InputError: there is no manifest.
     """
+    workspace = Workspace(workspace)
     columns = ("emotion", "subject_id", "source_id", "valence", "arousal")
     table = store.read_faces(workspace, columns, filters=[("status", "=", "kept")]).to_pandas()
     found = set(table["emotion"].dropna())

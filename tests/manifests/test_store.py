@@ -89,7 +89,7 @@ def test_columns_and_rows_can_be_chosen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read", [store.read_faces, store.read_sources])
 def test_without_a_manifest_the_message_says_what_to_run(tmp_path: Path, read: Any) -> None:
     with pytest.raises(InputError, match="run `fertools ingest SOURCE`"):
-        read(Workspace.at(tmp_path))
+        read(Workspace(tmp_path))
 
 
 def test_an_unknown_column_is_named(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def _part(workspace: Workspace, name: str, frames: range, **columns: Any) -> Non
 
 
 def test_a_rebuild_is_the_union_of_the_parts(tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     assert [len(table) for table in store.rebuild(workspace)] == [0, 0]
     _part(workspace, "one", range(3))
     _part(workspace, "two", range(2))
@@ -168,7 +168,7 @@ def test_a_rebuild_is_the_union_of_the_parts(tmp_path: Path) -> None:
 
 
 def test_a_part_without_its_sources_table_does_not_count_yet(tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     _part(workspace, "one", range(3))
     (workspace.parts / "one.sources.parquet").unlink()
     assert len(store.rebuild(workspace)[0]) == 0
@@ -195,7 +195,7 @@ LAYER_VALUES: dict[str, Any] = {
 
 def test_a_rebuild_keeps_what_later_commands_filled_in(tmp_path: Path) -> None:
     assert set(LAYER_VALUES) == set(LAYERS)
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     _part(workspace, "one", range(2))
     faces, _ = store.rebuild(workspace)
     columns: dict[str, Iterable[Any]] = {name: [value, None] for name, value in LAYER_VALUES.items()}

@@ -258,4 +258,4 @@ def test_an_empty_manifest_is_valid(tmp_path: Path) -> None:
 
 def test_without_a_manifest_there_is_nothing_to_check(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no manifest"):
-        validate(Workspace.at(tmp_path))
+        validate(Workspace(tmp_path))

@@ -88,7 +88,9 @@ def open_chooser(
             told["read_as_asked"] = float(np.mean([float(torch.cat(found).float().mean()) for found in hits.values()]))
         if asked:
             pairs = np.concatenate(read), np.concatenate(asked)
-            told["ccc"] = float(np.mean([concordance(pairs[0][:, axis], pairs[1][:, axis]) for axis in (0, 1)]))
+            told["ccc"] = float(
+                np.mean([concordance(pairs[0][:, axis], pairs[1][:, axis], undefined=0.0) for axis in (0, 1)])
+            )
         return told
 
     return measure

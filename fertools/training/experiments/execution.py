@@ -15,7 +15,7 @@ from fertools.core import files
 from fertools.core.errors import FertoolsError, InputError, Interrupted, ItemsFailed, MachineError, ResumeRefused
 from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.journal import read_journal
@@ -74,7 +74,7 @@ class ExperimentResult:
 
 
 def run_experiment(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     name: str,
     *,
     fold: int | None = None,
@@ -106,6 +106,7 @@ def run_experiment(
         ResumeRefused: runs of one step were trained on different faces or crops.
         Interrupted: stopped by a signal; what was done is kept.
     """
+    workspace = Workspace(workspace)
     report = report or Silent()
     experiment = read_experiment(name, workspace.root)
     folds = find_folds(workspace, experiment)

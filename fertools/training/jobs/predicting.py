@@ -138,7 +138,10 @@ def _measured(faces: Faces, rows: NDArray[np.int64], shares: Floats, points: Flo
     if points.shape[1]:
         truths = faces.valence_arousal[rows]
         known = ~np.isnan(truths).any(axis=1)
-        axes = [concordance(points[known, axis], truths[known, axis]) if known.any() else 0.0 for axis in (0, 1)]
+        axes = [
+            concordance(points[known, axis], truths[known, axis], undefined=0.0) if known.any() else 0.0
+            for axis in (0, 1)
+        ]
         told |= {"ccc": float(np.mean(axes)), "ccc_valence": axes[0], "ccc_arousal": axes[1]}
     if "uar" in told and "ccc" in told:
         return {"uar_and_ccc": (told["uar"] + told["ccc"]) / 2, **told}

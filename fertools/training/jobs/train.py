@@ -10,7 +10,7 @@ from typing import Any
 
 from fertools.core import files
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.selection import select_domains
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.process_group import Team
@@ -57,7 +57,7 @@ class TrainResult:
 
 
 def train(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     system: str,
     *,
     preset: str | None = None,
@@ -92,10 +92,11 @@ def train(
         StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
 
     Example:
-        >>> result = train(Workspace.at("my-dataset"), "stargan", preset="smoke")
+        >>> result = train(Workspace("my-dataset"), "stargan", preset="smoke")
         >>> result.report.name
         'report.html'
     """
+    workspace = Workspace(workspace)
     choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)
     if tensorboard:
         from fertools.training.engine.tensorboard import check_tensorboard

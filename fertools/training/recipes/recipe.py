@@ -17,6 +17,7 @@ from fertools.core.toml import shown
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Domain, Modality, Pairing
+from fertools.training.recipes.schedules import Schedule
 
 ORIGINS = {
     "P": "the paper states it",
@@ -63,7 +64,7 @@ class Recipe(ABC):
         """The sets of faces that the system learns from; the first is the one that it is tested on."""
 
     @property
-    def pairing(self) -> Pairing:
+    def domain_pairing(self) -> Pairing:
         """How the faces of the other domains are chosen for those of the first."""
         return "none"
 
@@ -123,7 +124,7 @@ class EngineRecipe(Recipe, ABC):
     accumulate: int = bounded(1)
     clip_norm: float = bounded(0)
     lr: float = bounded(0, 1)
-    lr_schedule: Literal["constant", "linear", "cosine"]
+    lr_schedule: Schedule
     warmup: int = bounded(0)
     sampler: Literal["shuffled", "balanced", "groups"]
     use_weight: bool
@@ -168,12 +169,12 @@ class EngineRecipe(Recipe, ABC):
         return dataclasses.replace(self, image_size=min(self.image_size, size_px), test_folds=test_folds)
 
     @property
-    def load_size(self) -> int:
+    def loaded_px(self) -> int:
         """Side of the training faces before a square of `image_size` is cut out of them at random."""
         return self.image_size
 
     @property
-    def start(self) -> Mapping[str, str]:
+    def starting_weights(self) -> Mapping[str, str]:
         """By network, the published weights, file or run that it begins with."""
         return {}
 

@@ -144,7 +144,7 @@ def test_what_is_asked_for_ahead_is_not_yet_behind(faces: Faces) -> None:
 def test_batches_come_from_the_cache_on_the_disk_too(tmp_path: Path, faces: Faces) -> None:
     from fertools.core.workspace import Workspace
 
-    pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
+    pixels = load_pixels(Workspace(tmp_path), faces, 16, tmp_path / "cache")
     source = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu")
     assert source.size_px == 16
     expected = torch.from_numpy(np.array(pixels[[3, 1]])).permute(0, 3, 1, 2) / 127.5 - 1
@@ -157,7 +157,7 @@ def test_the_system_is_asked_for_a_batch_while_the_one_before_is_worked_on(
 ) -> None:
     from fertools.core.workspace import Workspace
 
-    pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
+    pixels = load_pixels(Workspace(tmp_path), faces, 16, tmp_path / "cache")
     assert isinstance(pixels, np.memmap)
     file = Path(str(pixels.filename))
     content, asked = file.read_bytes(), []

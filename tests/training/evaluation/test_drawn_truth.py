@@ -37,7 +37,7 @@ SEED = 1
 
 def write_drawn(root: Path) -> Workspace:
     """Write two drawn people, one face for each expression, as they are where they have been ingested."""
-    workspace, drawn = Workspace.at(root), root / "drawn"
+    workspace, drawn = Workspace(root), root / "drawn"
     drawn.mkdir()
     (drawn / "sample.json").write_text(json.dumps(asdict(SampleOptions(people=2, frames=2, size_px=128, seed=SEED))))
     (drawn / "truth.csv").touch()

@@ -40,7 +40,7 @@ def workspace(trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # As small as the network goes, which is a sixteenth of the work.
     monkeypatch.setattr("fertools.training.networks.inception.SIZE_PX", 75)
     shutil.copytree(trained.root, tmp_path / "copy")
-    return Workspace.at(tmp_path / "copy")
+    return Workspace(tmp_path / "copy")
 
 
 def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

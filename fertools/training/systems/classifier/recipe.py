@@ -61,6 +61,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     width: float = bounded(0.05, 4)
     dropout: float = bounded(0, 0.95)
     pretrained: str
+    lr_schedule: Literal["constant", "linear", "cosine"]
     epochs: float = bounded(0.001)
     optimiser: Literal["sgd", "adam", "adamw"]
     momentum: float = bounded(0, 0.9999)
@@ -152,7 +153,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
         return self.distributions
 
     @property
-    def start(self) -> Mapping[str, str]:
+    def starting_weights(self) -> Mapping[str, str]:
         """The key `pretrained`, for the one network."""
         return {NETWORK: self.pretrained} if self.pretrained else {}
 
