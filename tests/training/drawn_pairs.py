@@ -19,7 +19,7 @@ _SIZE_PX = 48
 
 def write_drawn_pairs(root: Path, people: int = 4) -> Workspace:
     """Write a workspace in which everybody shows each expression once in each modality, and is a fold of their own."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     rows = []
     for row in blob_rows(people):
         subject, emotion, _ = row.pop("_picture")

@@ -97,11 +97,11 @@ def test_a_classifier_of_the_target_reads_generated_faces(trained: Workspace) ->
 
 def test_the_report_shows_both_directions_and_explains_every_loss(trained: Workspace) -> None:
     page = (trained.root / "training" / RUN / "report.html").read_text(encoding="utf-8")
-    for words in (ENTRY.title, "junyanz/pytorch-CycleGAN-and-pix2pix", "Zhu et al., 2017", *ENTRY.terms.values()):
+    for words in (ENTRY.title, "Zhu et al., 2017", *ENTRY.terms.values()):
         assert words in page, words
 
 
-LASTING = ("ema=0.9", "pair_by=label", "accumulate=2", "log_every=1")
+LASTING = ("ema=0.9", "pairing=label", "accumulate=2", "log_every=1")
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +109,19 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return lasting(train_smoke(write_drawn_pairs(tmp_path_factory.mktemp("unbroken")), *LASTING).folder)
 
 
-@pytest.mark.parametrize("stop_after", [1, 5, 7, 11])
+@pytest.mark.parametrize("stop_after", [1, 5, 7, 10])
 def test_an_interrupted_run_goes_on_bit_for_bit(
     tmp_path: Path, unbroken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     workspace = write_drawn_pairs(tmp_path)
-    iterate = Cyclegan.iterate
+    iterate, sent = Cyclegan.iterate, list[int]()
 
     def interrupted(
         self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
-        if at.number == stop_after - 1:
+        # A batch in two parts begins twice, and a second signal would not wait.
+        if at.number == stop_after - 1 and not sent:
+            sent.append(at.number)
             os.kill(os.getpid(), signal.SIGINT)
         return iterate(self, at, batches, noise, cast)
 
