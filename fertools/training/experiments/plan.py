@@ -11,7 +11,7 @@ A file names its protocol, its steps and the paper's numbers. A step is a traini
     system = "classifier"
     over = "fold"
     test = true
-    set = { pretrained = "{source}/model.safetensors" }
+    set = { pretrained = "{source}/models/network.safetensors" }
 """
 
 from __future__ import annotations

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
-from fertools.core.sealed import write_sealed
 from fertools.training.data.balancing import number_people
 from fertools.training.data.faces import Side
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.jobs.classifying import measure, predict_side
+from fertools.training.runs.artefact import save_model
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import describe_session
 from fertools.training.systems.svm.machine import describe_faces, fit_machine
@@ -45,8 +43,7 @@ def train_baseline(job: Job) -> int:
     people: NDArray[np.int64] = number_people(job.faces)[training]
     job.report.note(f"fitting to {len(training)} faces of {features.shape[1]} features each")
     machine = fit_machine(features[training], job.faces.emotions[training], people, len(job.faces.classes), recipe)
-    named = {"fertools": json.dumps({"classes": job.faces.classes, "features": recipe.features})}
-    write_sealed(job.folder.weights_path, save(asdict(machine), metadata=named))
+    save_model(job, "machine", asdict(machine))
     job.record["parameters"] = {"machine": int(machine.weights.size + machine.bias.size)}
     test: Side = "test"
     shares = machine.probabilities(features[job.faces.rows(test)])

@@ -11,12 +11,10 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import nn
 
 from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_file
-from fertools.core.sealed import write_sealed
 from fertools.manifests import nested
 from fertools.statistics.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 from fertools.statistics.concordance import concordance
@@ -29,6 +27,7 @@ from fertools.training.evaluation.predictions import Floats, make_predictions, w
 from fertools.training.jobs.engine_setup import make_feed, make_loop, run_loop
 from fertools.training.networks.backbones import load_weights, read_weights
 from fertools.training.networks.published_weights import find_weights
+from fertools.training.runs.artefact import save_model
 from fertools.training.runs.folder import SAME_OR_ANEW
 from fertools.training.runs.job import Job
 from fertools.training.systems.base import ClassifyingSystem
@@ -141,8 +140,7 @@ def measure(job: Job, side: Side, shares: Floats, points: Floats) -> Measures:
 def _conclude(job: Job, reader: Reader) -> None:
     """Write the weights and what the network says of validation and held-out faces."""
     job.report.note(f"reading {len(job.faces.rows('test'))} held-out faces")
-    weights = {name: value.detach().cpu().contiguous() for name, value in reader.network.state_dict().items()}
-    write_sealed(job.folder.weights_path, save(weights))
+    save_model(job, NETWORK, reader.network.state_dict())
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := job.faces.rows(side)):

@@ -18,6 +18,7 @@ from fertools.training.evaluation.sample_grid import draw_grid
 from fertools.training.evaluation.translations import add_translations, list_translations
 from fertools.training.evaluation.translator import Translator, evaluate
 from fertools.training.jobs.engine_setup import make_feed, make_loop, run_loop
+from fertools.training.runs.artefact import save_model
 from fertools.training.runs.generated import list_generated
 from fertools.training.runs.job import Job
 from fertools.training.systems.base import TranslatingSystem
@@ -71,6 +72,7 @@ def open_translator(job: Job) -> tuple[Loop, Translator]:
 def _conclude(job: Job, translator: Translator, recipe: StarganRecipe) -> None:
     """Translate held-out faces and measure."""
     record, folder = job.record, job.folder
+    save_model(job, translator.system.averaged[0], translator.generator.state_dict())
     rows = spread(job.faces.rows("test"), recipe.translate_faces)
     job.report.note(f"translating {len(rows)} held-out faces to {len(translator.targets)} targets")
     record["results"], qualities = evaluate(translator, job.faces, rows, folder.generated)
