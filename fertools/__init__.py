@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.splits.split import split as split
+    from fertools.training.data.dataset import FaceDataset as FaceDataset
+    from fertools.training.data.dataset import FaceLabels as FaceLabels
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
     from fertools.training.jobs.generate import generate as generate
@@ -56,6 +58,8 @@ _HOMES = {
     "Faces": "fertools.inference.detect",
     "align": "fertools.inference.align",
     "detect": "fertools.inference.detect",
+    "FaceDataset": "fertools.training.data.dataset",
+    "FaceLabels": "fertools.training.data.dataset",
     "Model": "fertools.inference.model",
     "PicturePrediction": "fertools.inference.predictions",
     "PicturePredictions": "fertools.inference.predictions",
