@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from fertools.annotations.formats.plain import read_plain
 from fertools.annotations.formats.table import LabelTable
-from fertools.annotations.imported_ratings import RatingsSummary, record_ratings
+from fertools.annotations.imported_ratings import RatingsSummary, import_ratings
 from fertools.annotations.prior import without_priors
 from fertools.annotations.regions import place_in_frame
 from fertools.annotations.row_matching import KEY_COLUMNS, Key, Rows, count_rows_of_copies, find_key, match_rows
@@ -122,7 +122,7 @@ def apply_table(
         return apply_labels(workspace, table, key=key)
     if not all(table.columns["rater"]):
         raise InputError(f"{table.name}: some rows have a rater and some have none; import them one after the other")
-    return record_ratings(workspace, table, key=key)
+    return import_ratings(workspace, table, key=key)
 
 
 def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> ImportSummary:

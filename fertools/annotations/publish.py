@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.annotations.consensus import METHODS, Consensus, Method, fuse, majority
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import (
     AXES,
@@ -117,7 +117,7 @@ def publish(
     if not (math.isfinite(lag_s) and 0 <= lag_s <= MOST_LAG_S):
         raise InputError(f"--lag {lag_s} is not a number of seconds from 0 to {MOST_LAG_S:g}")
     with changing(workspace, "publishing ratings") as faces, RatingLog(workspace.ratings_log, existing=True) as log:
-        table = answers(log, workspace)
+        table = current_annotations(log, workspace)
         chosen = choose_raters(table, raters)
         if not chosen:
             raise InputError(f"nobody has answered yet in {workspace.ratings_log}; rate faces first")

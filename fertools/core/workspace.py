@@ -117,7 +117,7 @@ class Workspace:
         return self.root / "annotations" / "playable"
 
     @property
-    def copies(self) -> Path:
+    def merge_bases(self) -> Path:
         """`manifests/copies/`: what this workspace and each store that it was copied to last had in common."""
         return self.root / "manifests" / "copies"
 

@@ -6,7 +6,7 @@ Everything that depends on how systems are built is here.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from fertools.core.errors import InputError, RecipeError
 from fertools.core.explain import reading
 from fertools.inference.pictures import Rgb
-from fertools.training.recipes.recipe import EngineRecipe, Resolved
+from fertools.training.recipes.recipe import EngineRecipe, Recipe, Resolved
 from fertools.training.runs.artefact import ModelInfo
-from fertools.training.systems.base import Target
-from fertools.training.systems.build import build_system
+from fertools.training.systems.base import System, Translation
+from fertools.training.systems.build import build_fitted, build_system
+from fertools.training.systems.fitted import FittedSystem
 from fertools.training.systems.registry import find_system
-from fertools.training.systems.svm.machine import SupportVectorMachine, describe_faces
 
 Floats = NDArray[np.float32]
 
@@ -61,12 +61,12 @@ class _Torch:
         ways: what it translates to, by name.
     """
 
-    system: Any
+    system: System
     network: nn.Module
     device: str
     classes: tuple[str, ...]
     predicts_va: bool
-    ways: dict[str, Target]
+    ways: dict[str, Translation]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -79,8 +79,7 @@ class _Torch:
 
     @torch.no_grad()
     def translate(self, crops: Rgb, target: str) -> Rgb:
-        condition = self.ways[target].condition.to(self.device).expand(len(crops), -1)
-        images = self.system.translate(self.network, self._scaled(crops), condition)
+        images = self.system.translate(self.network, self._scaled(crops), self.ways[target])
         coded = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
         return np.asarray(coded.permute(0, 2, 3, 1).cpu().numpy())
 
@@ -91,16 +90,22 @@ class _Torch:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A machine on features that are computed from a crop."""
+    """A system that was fitted to features of crops.
 
-    machine: SupportVectorMachine
-    recipe: Any
+    Attributes:
+        system: with what was fitted.
+        classes: see `Network`.
+        predicts_va: see `Network`.
+        targets: see `Network`.
+    """
+
+    system: FittedSystem
     classes: tuple[str, ...]
     predicts_va: bool = False
     targets: tuple[str, ...] = ()
 
     def predict(self, crops: Rgb) -> tuple[Floats, Floats]:
-        shares = self.machine.probabilities(describe_faces(crops, self.recipe))
+        shares = self.system.probabilities(self.system.describe(crops))
         return shares, np.empty((len(shares), 0), np.float32)
 
     def translate(self, crops: Rgb, target: str) -> Rgb:
@@ -129,23 +134,25 @@ def build_network(info: ModelInfo, state: dict[str, Tensor], device: str, where:
         recipe = kind(**info.recipe)
     except RecipeError as error:
         raise InputError(f"{where} cannot be opened by this version of fertools ({error}); use that one") from error
+    resolved: Resolved[Recipe] = Resolved(info.system, info.preset, recipe, {})
     with reading(where, "holds the weights of another network", "train the run again"):
         if not isinstance(recipe, EngineRecipe):
-            machine = SupportVectorMachine(**{name: value.numpy() for name, value in state.items()})
-            return _Fitted(machine, recipe, info.classes)
-        system: Any = build_system(Resolved(info.system, info.preset, recipe, {}))
-        network: nn.Module = system.networks[info.network]
+            fitted = build_fitted(resolved)
+            fitted.restore({name: value.numpy() for name, value in state.items()})
+            return _Fitted(fitted, info.classes)
+        system = build_system(resolved)
+        network = system.networks[info.network]
         network.load_state_dict(state)
         network.to(device).eval()
-    predicts, translates = hasattr(system, "predict"), hasattr(system, "translate")
-    targets = system.targets(torch.tensor(info.prototypes)) if translates else []
+    predicts = system.prediction is not None and system.prediction.network == info.network
+    ways = system.translations(torch.tensor(info.prototypes))
     return _Torch(
         system=system,
         network=network,
         device=device,
-        classes=info.classes if predicts and getattr(recipe, "reads_emotion", True) else (),
-        predicts_va=predicts and bool(getattr(recipe, "reads_va", False)),
-        ways={target.words: target for target in targets},
+        classes=info.classes if predicts and recipe.predicts_emotion else (),
+        predicts_va=predicts and recipe.predicts_va,
+        ways={way.name: way for way in ways if way.network == info.network},
     )
 
 

@@ -19,7 +19,7 @@ _CAPTION_PX, _GAP_PX = 30, 6
 
 
 @dataclass(frozen=True)
-class SheetOptions:
+class ContactSheetOptions:
     """What to draw.
 
     Attributes:
@@ -39,7 +39,7 @@ class SheetOptions:
             raise InputError("a contact sheet needs at least one face, one column and one pixel")
 
 
-def draw_sheet(workspace: WorkspaceLike, path: Path | str, options: SheetOptions | None = None) -> int:
+def draw_contact_sheet(workspace: WorkspaceLike, path: Path | str, options: ContactSheetOptions | None = None) -> int:
     """Write a contact sheet as a PNG and return how many faces are on it.
 
     Faces are ordered by emotion, subject, source and time. A crop that is missing shows as a grey cell that says so.
@@ -54,7 +54,7 @@ def draw_sheet(workspace: WorkspaceLike, path: Path | str, options: SheetOptions
     """
     workspace = Workspace(workspace)
     path = Path(path)
-    options = options or SheetOptions()
+    options = options or ContactSheetOptions()
     status = "rejected" if options.rejected else "kept"
     columns = (
         "emotion",
@@ -79,7 +79,7 @@ def draw_sheet(workspace: WorkspaceLike, path: Path | str, options: SheetOptions
     return len(chosen)
 
 
-def _draw(root: Path, rows: Sequence[dict[str, Any]], options: SheetOptions) -> Image.Image:
+def _draw(root: Path, rows: Sequence[dict[str, Any]], options: ContactSheetOptions) -> Image.Image:
     cell, font = options.cell_px, ImageFont.load_default(11)
     across = min(options.columns, len(rows))
     down = -(-len(rows) // across)

@@ -26,14 +26,14 @@ from fertools.manifests.track_invariants import (
     trackless_smoothing,
 )
 from fertools.manifests.validation_context import (
-    Evidence,
     Mask,
+    ValidationContext,
     equals,
-    faces_of,
     is_among,
-    names_of,
-    numbers_of,
+    list_values,
     valid,
+    violating_faces,
+    violating_ids,
 )
 
 SIMILARITY_TOLERANCE = 1e-5
@@ -52,214 +52,218 @@ class Invariant:
 
     name: str
     sentence: str
-    find: Callable[[Evidence], Sequence[str]]
+    find: Callable[[ValidationContext], Sequence[str]]
 
 
-def repeated_keys(evidence: Evidence) -> list[str]:
+def repeated_keys(context: ValidationContext) -> list[str]:
     """Find identifiers that several rows of a table have."""
     found = []
-    for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES)):
+    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         counts = pc.value_counts(table[schema.key])
         found += counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
     return found
 
 
-def unsorted_keys(evidence: Evidence) -> list[str]:
+def unsorted_keys(context: ValidationContext) -> list[str]:
     """Find identifiers that come after a larger one."""
     found = []
-    for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES)):
+    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         key = table[schema.key].combine_chunks()
         found += key[1:].filter(pc.less(key[1:], key[:-1])).to_pylist()
     return found
 
 
-def unknown_labels(evidence: Evidence) -> list[str]:
+def unknown_labels(context: ValidationContext) -> list[str]:
     """Find emotions that the lexicon does not have."""
-    labels, found = pa.array(evidence.labels, pa.string()), []
+    labels, found = pa.array(context.labels, pa.string()), []
     for table, schema, name in (
-        (evidence.faces, FACES, "emotion"),
-        (evidence.faces, FACES, "target_emotion"),
-        (evidence.sources, SOURCES, "emotion"),
+        (context.faces, FACES, "emotion"),
+        (context.faces, FACES, "target_emotion"),
+        (context.sources, SOURCES, "emotion"),
     ):
-        found += names_of(table, schema, valid(table, name) & ~is_among(table, name, labels))
+        found += violating_ids(table, schema, valid(table, name) & ~is_among(table, name, labels))
     return found
 
 
-def parted_origins(evidence: Evidence) -> list[str]:
+def unpaired_origins(context: ValidationContext) -> list[str]:
     """Find an emotion or subject without an origin, and an origin without what it is the origin of."""
     found = []
-    for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES)):
+    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         for name in ("emotion", "subject"):
             value = "subject_id" if name == "subject" else name
-            found += names_of(table, schema, valid(table, value) != valid(table, f"{name}_origin"))
+            found += violating_ids(table, schema, valid(table, value) != valid(table, f"{name}_origin"))
     return found
 
 
-def half_points(evidence: Evidence) -> list[str]:
+def unpaired_va(context: ValidationContext) -> list[str]:
     """Find valence without arousal and the reverse."""
-    return faces_of(evidence, valid(evidence.faces, "valence") != valid(evidence.faces, "arousal"))
+    return violating_faces(context, valid(context.faces, "valence") != valid(context.faces, "arousal"))
 
 
-def parted_va_origins(evidence: Evidence) -> list[str]:
+def unpaired_va_origins(context: ValidationContext) -> list[str]:
     """Find valence and arousal without an origin, and the reverse."""
-    given = valid(evidence.faces, "valence") | valid(evidence.faces, "arousal")
-    return faces_of(evidence, given != valid(evidence.faces, "va_origin"))
+    given = valid(context.faces, "valence") | valid(context.faces, "arousal")
+    return violating_faces(context, given != valid(context.faces, "va_origin"))
 
 
-def baseless_priors(evidence: Evidence) -> list[str]:
+def baseless_priors(context: ValidationContext) -> list[str]:
     """Find priors without an emotion to come from, or with raters."""
-    prior = equals(evidence.faces, "va_origin", "prior")
-    return faces_of(evidence, prior & (~valid(evidence.faces, "emotion") | valid(evidence.faces, "va_raters")))
+    prior = equals(context.faces, "va_origin", "prior")
+    return violating_faces(context, prior & (~valid(context.faces, "emotion") | valid(context.faces, "va_raters")))
 
 
-def bad_boxes(evidence: Evidence) -> list[str]:
+def bad_boxes(context: ValidationContext) -> list[str]:
     """Find boxes that are not finite or have no area."""
-    x1, y1, x2, y2 = numbers_of(evidence.faces, "box", 4).T
+    x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
     # Nan compares as False, so a box that is not finite is not good.
     good = (x2 > x1) & (y2 > y1) & np.isfinite(x2 - x1) & np.isfinite(y2 - y1)
-    return faces_of(evidence, valid(evidence.faces, "box") & ~good)
+    return violating_faces(context, valid(context.faces, "box") & ~good)
 
 
-def outside_boxes(evidence: Evidence) -> list[str]:
+def outside_boxes(context: ValidationContext) -> list[str]:
     """Find boxes that show nothing of their frame."""
-    place = pc.index_in(evidence.faces["source_id"], value_set=evidence.sources["source_id"].combine_chunks())
+    place = pc.index_in(context.faces["source_id"], value_set=context.sources["source_id"].combine_chunks())
     width, height = (
-        pc.cast(pc.coalesce(evidence.faces[f"frame_{name}"], pc.take(evidence.sources[name], place)), pa.float64())
+        pc.cast(pc.coalesce(context.faces[f"frame_{name}"], pc.take(context.sources[name], place)), pa.float64())
         for name in ("width_px", "height_px")
     )
-    x1, y1, x2, y2 = numbers_of(evidence.faces, "box", 4).T
+    x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
     # Where a size is not known it is nan here, which compares as False.
     outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width.to_numpy()) | (y1 >= height.to_numpy())
-    return faces_of(evidence, valid(evidence.faces, "box") & outside)
+    return violating_faces(context, valid(context.faces, "box") & outside)
 
 
-def bad_landmarks(evidence: Evidence) -> list[str]:
+def bad_landmarks(context: ValidationContext) -> list[str]:
     """Find landmarks, detected or smoothed, that are not finite."""
-    broken = np.zeros(len(evidence.faces), np.bool_)
+    broken = np.zeros(len(context.faces), np.bool_)
     for name in ("landmarks", "landmarks_smoothed"):
-        finite = np.isfinite(numbers_of(evidence.faces, name, 10)).all(axis=1)
-        broken |= valid(evidence.faces, name) & ~finite
-    return faces_of(evidence, broken)
+        finite = np.isfinite(list_values(context.faces, name, 10)).all(axis=1)
+        broken |= valid(context.faces, name) & ~finite
+    return violating_faces(context, broken)
 
 
-def bad_matrices(evidence: Evidence) -> list[str]:
+def bad_matrices(context: ValidationContext) -> list[str]:
     """Find matrices that shear, stretch, mirror or collapse."""
-    a, b, x, c, d, y = numbers_of(evidence.faces, "matrix", 6).T
+    a, b, x, c, d, y = list_values(context.faces, "matrix", 6).T
     with np.errstate(invalid="ignore", over="ignore"):
         scale = np.hypot(a, c)
         strain = np.maximum(np.abs(a - d), np.abs(b + c))
         good = (scale > 0) & (a * d - b * c > 0) & (strain <= SIMILARITY_TOLERANCE * scale) & np.isfinite(x + y)
-    return faces_of(evidence, valid(evidence.faces, "matrix") & ~good)
+    return violating_faces(context, valid(context.faces, "matrix") & ~good)
 
 
-def parted_reasons(evidence: Evidence) -> list[str]:
+def unpaired_reasons(context: ValidationContext) -> list[str]:
     """Find rejected faces without a reason and kept ones with one, and failed sources without one."""
-    faces = equals(evidence.faces, "status", "rejected") != valid(evidence.faces, "reason")
-    bad = equals(evidence.sources, "status", "failed") | equals(evidence.sources, "status", "duplicate")
-    return faces_of(evidence, faces) + names_of(evidence.sources, SOURCES, bad & ~valid(evidence.sources, "reason"))
+    faces = equals(context.faces, "status", "rejected") != valid(context.faces, "reason")
+    bad = equals(context.sources, "status", "failed") | equals(context.sources, "status", "duplicate")
+    return violating_faces(context, faces) + violating_ids(
+        context.sources, SOURCES, bad & ~valid(context.sources, "reason")
+    )
 
 
-def nameless_crops(evidence: Evidence) -> list[str]:
+def nameless_crops(context: ValidationContext) -> list[str]:
     """Find kept faces that have no crop to learn from."""
-    lacking = ~valid(evidence.faces, "path") | ~valid(evidence.faces, "size_px")
-    return faces_of(evidence, equals(evidence.faces, "status", "kept") & lacking)
+    lacking = ~valid(context.faces, "path") | ~valid(context.faces, "size_px")
+    return violating_faces(context, equals(context.faces, "status", "kept") & lacking)
 
 
-def missing_crops(evidence: Evidence) -> list[str]:
+def missing_crops(context: ValidationContext) -> list[str]:
     """Find crops that are not on the disk."""
-    paths = evidence.faces["path"].to_pylist()
+    paths = context.faces["path"].to_pylist()
     there: dict[str, set[str]] = {}
     broken = np.zeros(len(paths), np.bool_)
     for row, path in enumerate(paths):
         if path is not None:
             folder, _, name = path.rpartition("/")
             if folder not in there:
-                there[folder] = _files_in(evidence, folder)
+                there[folder] = _files_in(context, folder)
             broken[row] = name not in there[folder]
-    return faces_of(evidence, broken)
+    return violating_faces(context, broken)
 
 
-def _files_in(evidence: Evidence, folder: str) -> set[str]:
+def _files_in(context: ValidationContext, folder: str) -> set[str]:
     try:
-        with os.scandir(evidence.workspace.root / folder) as entries:
+        with os.scandir(context.workspace.root / folder) as entries:
             return {entry.name for entry in entries if entry.is_file()}
     except OSError:
         return set()
 
 
-def damaged_crops(evidence: Evidence) -> list[str]:
+def damaged_crops(context: ValidationContext) -> list[str]:
     """Find crops on the disk that cannot be decoded, or are of another size than their row says."""
     # Here, so that what does not look into pictures does not load Pillow.
     from PIL import Image
 
-    broken = np.zeros(len(evidence.faces), np.bool_)
-    pairs = zip(evidence.faces["path"].to_pylist(), evidence.faces["size_px"].to_pylist(), strict=True)
+    broken = np.zeros(len(context.faces), np.bool_)
+    pairs = zip(context.faces["path"].to_pylist(), context.faces["size_px"].to_pylist(), strict=True)
     for row, (path, size_px) in enumerate(pairs):
-        if path is None or not (evidence.workspace.root / path).is_file():
+        if path is None or not (context.workspace.root / path).is_file():
             continue
         try:
-            with Image.open(evidence.workspace.root / path) as crop:
+            with Image.open(context.workspace.root / path) as crop:
                 crop.load()
                 broken[row] = crop.size != (size_px, size_px)
         # Pillow raises many kinds of error for damaged files, SyntaxError among them.
         except Exception:
             broken[row] = True
-    return faces_of(evidence, broken)
+    return violating_faces(context, broken)
 
 
-def lost_sources(evidence: Evidence) -> list[str]:
+def unknown_sources(context: ValidationContext) -> list[str]:
     """Find faces whose source is not in the sources table."""
-    return faces_of(evidence, ~is_among(evidence.faces, "source_id", evidence.sources["source_id"].combine_chunks()))
+    return violating_faces(
+        context, ~is_among(context.faces, "source_id", context.sources["source_id"].combine_chunks())
+    )
 
 
-def wrong_counts(evidence: Evidence) -> list[str]:
+def wrong_counts(context: ValidationContext) -> list[str]:
     """Find sources whose numbers of kept, rejected and interpolated faces are not those of the manifest's real ones."""
-    real = nested.keep(evidence.faces, pc.is_null(evidence.faces["parent_id"]))
-    wrong = np.zeros(len(evidence.sources), np.bool_)
+    real = nested.keep(context.faces, pc.is_null(context.faces["parent_id"]))
+    wrong = np.zeros(len(context.sources), np.bool_)
     which = {status: pc.equal(real["status"], status) for status in ("kept", "rejected")}
     for name, mask in {**which, "interpolated": real["interpolated"]}.items():
         counts = pc.value_counts(real.filter(mask)["source_id"])
-        position = pc.index_in(evidence.sources["source_id"], value_set=counts.field("values"))
+        position = pc.index_in(context.sources["source_id"], value_set=counts.field("values"))
         actual = pc.fill_null(pc.take(counts.field("counts"), position), 0).to_numpy()
-        stated = pc.fill_null(evidence.sources[f"faces_{name}"], 0).to_numpy()
+        stated = pc.fill_null(context.sources[f"faces_{name}"], 0).to_numpy()
         wrong |= actual != stated
-    return names_of(evidence.sources, SOURCES, wrong)
+    return violating_ids(context.sources, SOURCES, wrong)
 
 
-def wrong_outcomes(evidence: Evidence) -> list[str]:
+def wrong_outcomes(context: ValidationContext) -> list[str]:
     """Find sources with faces that are not done, and done ones without."""
-    with_faces = is_among(evidence.sources, "source_id", pc.unique(evidence.faces["source_id"]))
-    return names_of(evidence.sources, SOURCES, with_faces != equals(evidence.sources, "status", "done"))
+    with_faces = is_among(context.sources, "source_id", pc.unique(context.faces["source_id"]))
+    return violating_ids(context.sources, SOURCES, with_faces != equals(context.sources, "status", "done"))
 
 
-def leaks(evidence: Evidence) -> list[str]:
+def leaks(context: ValidationContext) -> list[str]:
     """Find people, generated faces and sources on two sides of the split."""
-    return find_leaks(evidence.faces, by_source=evidence.by_source)
+    return find_leaks(context.faces, by_source=context.by_source)
 
 
-def double_protocols(evidence: Evidence) -> list[str]:
+def double_protocols(context: ValidationContext) -> list[str]:
     """Find faces with both a fold and a side of a hold-out, and rejected faces with either."""
-    fold, side = valid(evidence.faces, "fold"), valid(evidence.faces, "split")
-    return faces_of(evidence, (fold & side) | (equals(evidence.faces, "status", "rejected") & (fold | side)))
+    fold, side = valid(context.faces, "fold"), valid(context.faces, "split")
+    return violating_faces(context, (fold & side) | (equals(context.faces, "status", "rejected") & (fold | side)))
 
 
-def missing_folds(evidence: Evidence) -> list[str]:
+def missing_folds(context: ValidationContext) -> list[str]:
     """Find numbers below the largest fold that no face has."""
-    present = set(pc.unique(evidence.faces["fold"].drop_null()).to_pylist())
+    present = set(pc.unique(context.faces["fold"].drop_null()).to_pylist())
     return [f"fold {number}" for number in range(max(present, default=-1)) if number not in present]
 
 
-def lost_parents(evidence: Evidence) -> list[str]:
+def unknown_parents(context: ValidationContext) -> list[str]:
     """Find generated faces whose parent is not in the manifest."""
-    known = is_among(evidence.faces, "parent_id", evidence.faces["face_id"].combine_chunks())
-    return faces_of(evidence, valid(evidence.faces, "parent_id") & ~known)
+    known = is_among(context.faces, "parent_id", context.faces["face_id"].combine_chunks())
+    return violating_faces(context, valid(context.faces, "parent_id") & ~known)
 
 
-def half_provenance(evidence: Evidence) -> list[str]:
+def unpaired_provenance(context: ValidationContext) -> list[str]:
     """Find generated faces that do not say what, by which run and as what; the fold may be unknown."""
-    told = np.stack([valid(evidence.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
-    alone = valid(evidence.faces, "generator_fold") & ~told.all(axis=0)
-    return faces_of(evidence, (told.any(axis=0) & ~told.all(axis=0)) | alone)
+    told = np.stack([valid(context.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
+    alone = valid(context.faces, "generator_fold") & ~told.all(axis=0)
+    return violating_faces(context, (told.any(axis=0) & ~told.all(axis=0)) | alone)
 
 
 def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str, list[str]]]:
@@ -276,7 +280,7 @@ def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str,
             broken = broken | (filled & ~_within(values, column.bounds))
             rule = f"is in [{column.bounds[0]:g}, {column.bounds[1]:g}]"
         if broken.any():
-            found[f"{schema.name}.{column.name}"] = (rule, names_of(table, schema, broken))
+            found[f"{schema.name}.{column.name}"] = (rule, violating_ids(table, schema, broken))
     return found
 
 
@@ -289,7 +293,7 @@ def _within(values: Any, bounds: tuple[float, float]) -> Mask:
 INVARIANTS = (
     Invariant("key-unique", "identifiers are in a table more than once", repeated_keys),
     Invariant("key-sorted", "rows stand after a larger identifier", unsorted_keys),
-    Invariant("source-known", "faces name a source that the sources table lacks", lost_sources),
+    Invariant("source-known", "faces name a source that the sources table lacks", unknown_sources),
     Invariant("source-outcome", "sources are done without a face, or have faces without being done", wrong_outcomes),
     Invariant(
         "source-counts",
@@ -320,20 +324,22 @@ INVARIANTS = (
     ),
     Invariant("matrix-similarity", "matrices are not a turn, one scale and a shift", bad_matrices),
     Invariant(
-        "reason-complete", "faces are rejected or sources failed without a reason, or kept with one", parted_reasons
+        "reason-complete", "faces are rejected or sources failed without a reason, or kept with one", unpaired_reasons
     ),
     Invariant("crop-named", "kept faces have no crop path or size", nameless_crops),
     Invariant("crop-exists", "crops are not on the disk", missing_crops),
     Invariant("emotion-known", "rows have an emotion that the lexicon lacks", unknown_labels),
-    Invariant("origin-complete", "rows have an emotion or subject without its origin, or the reverse", parted_origins),
-    Invariant("va-pair", "faces have valence or arousal without the other", half_points),
-    Invariant("va-origin", "faces have valence and arousal without their origin, or the reverse", parted_va_origins),
+    Invariant(
+        "origin-complete", "rows have an emotion or subject without its origin, or the reverse", unpaired_origins
+    ),
+    Invariant("va-pair", "faces have valence or arousal without the other", unpaired_va),
+    Invariant("va-origin", "faces have valence and arousal without their origin, or the reverse", unpaired_va_origins),
     Invariant("prior-base", "priors have no emotion to come from, or claim raters", baseless_priors),
     Invariant("split-leaks", "leaks are in the split", leaks),
     Invariant("split-single", "faces have a fold and a split at once, or are rejected and have one", double_protocols),
     Invariant("folds-contiguous", "folds below the largest one have no face", missing_folds),
-    Invariant("parent-known", "generated faces name a parent that the manifest lacks", lost_parents),
-    Invariant("provenance-complete", "faces have a part of their provenance only", half_provenance),
+    Invariant("parent-known", "generated faces name a parent that the manifest lacks", unknown_parents),
+    Invariant("provenance-complete", "faces have a part of their provenance only", unpaired_provenance),
 )
 """All invariants that look at every run, in the order of the report."""
 

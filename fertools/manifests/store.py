@@ -21,7 +21,7 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names, names_beside
 from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
-from fertools.manifests.table_writer import Spool
+from fertools.manifests.table_writer import TableWriter
 
 _GROUP_ROWS = 16_384
 """Rows of a row group, some 12 MB in memory."""
@@ -131,8 +131,8 @@ def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
 def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     """Write `table` to `path` atomically, sorted by the schema's key.
 
-    The same rows give the same bytes: no time stamps, one row order, one compression. Rows are brought into order a
-    group at a time, so that a table which lies on the disk (see `spool`) is never in memory as a whole.
+    The same rows give the same bytes: no time stamps, one row order, one compression. Rows are sorted one group at a
+    time, so a table on disk (see `fertools.manifests.table_writer`) is never in memory as a whole.
 
     Raises:
         SchemaError: the columns are not those of the schema, or the key is not unique.
@@ -252,11 +252,11 @@ def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
 def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
     if not paths:
         return schema.arrow.empty_table()
-    with closing(Spool(paths[0].parent, schema)) as spool:
+    with closing(TableWriter(paths[0].parent, schema)) as writer:
         for path in paths:
             for group in _groups(path, schema):
-                spool.add_table(group)
-        return spool.table()
+                writer.add_table(group)
+        return writer.table()
 
 
 def _with_layers_of(old: pa.Table, faces: pa.Table) -> pa.Table:

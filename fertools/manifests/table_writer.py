@@ -23,7 +23,7 @@ _ALIGNMENT = 64
 """Arrow's own; at another place its values could not be used where they lie."""
 
 
-class Spool:
+class TableWriter:
     """Gathers rows of one table.
 
     Args:
@@ -64,7 +64,7 @@ class Spool:
     def table(self) -> pa.Table:
         """Return all rows in the order in which they came, as a table that lies on the disk but for its last block.
 
-        It stays good after the spool is closed.
+        It stays good after the writer is closed.
         """
         self._gather()
         written = []
@@ -93,7 +93,7 @@ class Spool:
             writer.write_table(block)
         content = sink.getvalue()
         if self._file is None:
-            self._file = files.nameless(self._folder)
+            self._file = files.anonymous_file(self._folder)
         start = files.append(self._file, content, self._folder, _ALIGNMENT)
         self._pieces.append((start, len(content)))
         self._tables, self._waiting = [], 0

@@ -10,7 +10,7 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, broken_columns
 from fertools.manifests.schema import FACES, SOURCES
-from fertools.manifests.validation_context import Evidence
+from fertools.manifests.validation_context import ValidationContext
 
 EXAMPLES = 5
 """Most names that a violation gives."""
@@ -65,29 +65,29 @@ def validate(workspace: WorkspaceLike, *, deep: bool = False) -> Report:
         SchemaError: a table is of another schema version.
     """
     workspace = Workspace(workspace)
-    evidence = Evidence(
+    context = ValidationContext(
         workspace=workspace,
         faces=store.read_faces(workspace),
         sources=store.read_sources(workspace),
         labels=load_lexicon(workspace.root).labels,
         by_source=workspace.settings().get("split", {}).get("group_by") == "source",
     )
-    return check(evidence, deep=deep)
+    return check(context, deep=deep)
 
 
-def check(evidence: Evidence, *, deep: bool = False) -> Report:
+def check(context: ValidationContext, *, deep: bool = False) -> Report:
     """Check every invariant of tables in memory; see `validate`."""
     violations = [
         _violation(f"column:{column}", f"rows break the rule that {column} {rule}", names)
-        for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES))
+        for table, schema in ((context.faces, FACES), (context.sources, SOURCES))
         for column, (rule, names) in broken_columns(table, schema).items()
     ]
     violations += [
         _violation(invariant.name, invariant.sentence, names)
         for invariant in (*INVARIANTS, *([CROPS_DECODE] if deep else []))
-        if (names := invariant.find(evidence))
+        if (names := invariant.find(context))
     ]
-    return Report(len(evidence.faces), len(evidence.sources), tuple(violations))
+    return Report(len(context.faces), len(context.sources), tuple(violations))
 
 
 def _violation(name: str, sentence: str, names: Sequence[str]) -> Violation:

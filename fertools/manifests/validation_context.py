@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ValidationContext:
     """What the invariants look at.
 
     Attributes:
@@ -54,17 +54,17 @@ def is_among(table: pa.Table, name: str, values: pa.Array) -> Mask:
     return np.asarray(pc.is_in(table[name], value_set=values).to_numpy(), np.bool_)
 
 
-def faces_of(evidence: Evidence, broken: Mask) -> list[str]:
+def violating_faces(context: ValidationContext, broken: Mask) -> list[str]:
     """Return the names of some of the faces."""
-    return names_of(evidence.faces, FACES, broken)
+    return violating_ids(context.faces, FACES, broken)
 
 
-def names_of(table: pa.Table, schema: TableSchema, broken: Mask) -> list[str]:
+def violating_ids(table: pa.Table, schema: TableSchema, broken: Mask) -> list[str]:
     """Return the names of some rows of a table."""
     return [str(name) for name in table[schema.key].filter(pa.array(broken)).to_pylist()]
 
 
-def numbers_of(table: pa.Table, name: str, width: int) -> npt.NDArray[np.float64]:
+def list_values(table: pa.Table, name: str, width: int) -> npt.NDArray[np.float64]:
     """Return a column of nested fixed-size lists as Nx`width`, nan where the row is null."""
     column = table[name].combine_chunks()
     filled = np.full((len(table), width), np.nan)

@@ -111,7 +111,7 @@ class Rater:
         self.waits_s["page"].append(time.perf_counter() - start)
         item = (await self.ask("GET", f"/api/next?rater={self.name}"))["item"]
         while time.monotonic() < until_s and item:
-            events = [self._event("rate", item, valence=0.5, arousal=0.25), self._event("shown", item, premark=None)]
+            events = [self._event("rate", item, valence=0.5, arousal=0.25), self._event("shown", item, suggestion=None)]
             start = time.perf_counter()
             saved = (await self.ask("POST", "/api/events", {"rater": self.name, "events": events}))["saved"]
             self.waits_s["write"].append(time.perf_counter() - start)

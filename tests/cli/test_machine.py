@@ -13,7 +13,7 @@ import pytest
 
 from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
-from tests.annotations.acts import event, face_id, rating_workspace
+from tests.annotations.rating_events import event, face_id, rating_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 

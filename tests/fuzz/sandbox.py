@@ -29,7 +29,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.detection.mtcnn.weights import load_weights, save_weights
 from fertools.manifests import store
 from fertools.sources.points import POINT_COLUMNS
-from tests.annotations.acts import event, piece
+from tests.annotations.rating_events import event, piece
 from tests.conftest import write_clip
 from tests.training.tiny import TINY
 

@@ -16,7 +16,7 @@ from fertools.ingestion.ingest import IngestSummary, ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.recrop import RecropOptions, recrop
 from fertools.manifests import store
-from fertools.manifests.contact_sheet import draw_sheet
+from fertools.manifests.contact_sheet import draw_contact_sheet
 from tests.ingestion.clips import moving_face
 from tests.sources.formats import (
     ANIMATIONS,
@@ -164,7 +164,7 @@ def test_what_ingest_show_and_recrop_wrote_is_no_source(tmp_path: Path, portrait
     first = Workspace(given / "first")
     ingest([given / "a.png"], first, OPTIONS)
     recrop(first, RecropOptions(template="centre", crop_px=16))
-    draw_sheet(first, given / "sheet.png")
+    draw_contact_sheet(first, given / "sheet.png")
     (given / "copied").mkdir()
     (first.crops / products.MARKER).rename(given / "copied" / products.MARKER)
     for crop in first.crops.rglob("*.jpg"):

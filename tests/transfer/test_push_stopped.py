@@ -20,7 +20,7 @@ from fertools.manifests.validation import validate
 from fertools.transfer.merge import merge
 from fertools.transfer.pull import pull
 from fertools.transfer.push import push
-from fertools.transfer.three_way import recall
+from fertools.transfer.three_way import read_merge_bases
 from tests.transfer.stores import Stopped, add_part, balanced, contents, label, make_dataset, stop, stop_after
 
 
@@ -136,10 +136,10 @@ def test_labels_given_after_a_stopped_push_are_sent_by_the_next(mine: Workspace,
         patch.setattr("fertools.transfer.push._Push._count", lambda *_, sent, **__: stop() if sent else None)
         with pytest.raises(Stopped):
             push(mine, url)
-    assert len(recall(mine, url)) == 2
+    assert len(read_merge_bases(mine, url)) == 2
     label(mine, emotion="anger", emotion_origin="person")
     push(mine, url)
-    assert len(recall(mine, url)) == 1
+    assert len(read_merge_bases(mine, url)) == 1
     pulled = Workspace(tmp_path / "pulled")
     pull(pulled, url)
     assert set(store.read_faces(pulled)["emotion"].to_pylist()) == {"anger"}

@@ -166,4 +166,4 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
 
 def _select(workspace: Workspace, fold: int | Sequence[int], **options: Any) -> Faces:
     """Return the faces of all parts; the one place that names how folds are held out."""
-    return select_faces(workspace, test_fold=fold if isinstance(fold, int) else fold[0], **options)
+    return select_faces(workspace, test_folds=(fold,) if isinstance(fold, int) else tuple(fold), **options)

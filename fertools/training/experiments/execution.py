@@ -314,5 +314,5 @@ def _how_trained(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, Any] 
     record = RunFolder(workspace.runs(first.step.system) / first.run).read()
     if record is None:
         return None
-    recipe = {key: entry for key, entry in record["recipe"].items() if key != "test_fold"}
+    recipe = {key: entry for key, entry in record["recipe"].items() if key != "test_folds"}
     return {key: record[key] for key in ("system", "source", "iterations", "sessions")} | {"recipe": recipe}

@@ -81,7 +81,7 @@ def list_tasks(workspace: Workspace, experiment: Experiment, folds: Sequence[int
     tasks: list[Task] = []
     for step in experiment.steps.values():
         for fold in folds if step.over == "fold" else (None,):
-            held_out = fold if fold is not None else int(step.settings.get("test_fold", folds[0]))
+            held_out = fold if fold is not None else int(step.settings.get("test_folds", [folds[0]])[0])
             tasks.append(
                 Task(
                     step=step,
@@ -136,7 +136,7 @@ def _overrides(
     for needed in (experiment.steps[name] for name in step.needs):
         run = _run_name(experiment, needed, fold if needed.over == "fold" else None)
         folders[needed.name] = workspace.name_of(workspace.runs(needed.system) / run)
-    settings = {**step.settings, "test_fold": held_out}
+    settings = {**step.settings, "test_folds": [held_out]}
     return tuple(f"{name}={_written(value, folders)}" for name, value in settings.items())
 
 

@@ -170,8 +170,8 @@ def _step(name: str, table: Mapping[str, Any], where: str) -> Step:
     if over not in get_args(Over):
         raise RecipeError(f"over in {where} is '{over}'; choose one of {', '.join(get_args(Over))}")
     settings = _table(table, "set", where)
-    if over == "fold" and "test_fold" in settings:
-        raise RecipeError(f"test_fold in {where} is set, but the experiment sets it, fold by fold; leave it out")
+    if over == "fold" and "test_folds" in settings:
+        raise RecipeError(f"test_folds in {where} is set, but the experiment sets it, fold by fold; leave it out")
     tested = table.get("test", False)
     if type(tested) is not bool:
         raise RecipeError(f"test in {where} is {tested!r}; write true or false")

@@ -9,16 +9,16 @@ from fertools.training.evaluation.prediction_metrics import MEASURES
 from fertools.training.recipes.recipe import write_value
 from fertools.training.reports.charts import overlaid_chart
 from fertools.training.reports.figures import interval_chart
-from fertools.training.reports.html import escape, fact_boxes, folded, sheet_table, table
-from fertools.training.reports.prediction_sections import method_rows, run_chapters
-from fertools.training.reports.published_results import TERMS
-from fertools.training.reports.result_tables import experiment_sheets
-from fertools.training.reports.run_sections import choices_chapter
+from fertools.training.reports.html import escape, fact_boxes, folded, render_result_table, table
+from fertools.training.reports.prediction_sections import method_rows, prediction_sections
+from fertools.training.reports.result_tables import experiment_tables
+from fertools.training.reports.run_sections import recipe_section
+from fertools.training.reports.term_words import describe_terms
 
 _CHARTED = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
-def protocol_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
+def protocol_section(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield what an experiment asks, on whom and by which protocol, and whether that leaks.
 
     Args:
@@ -51,12 +51,12 @@ def protocol_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
         yield f'<p class="quiet">After: {escape(figures["source"])}.</p>'
 
 
-def results_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
+def results_section(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield every method beside the others and the paper's numbers: charts, tables, tests, and each in full."""
     yield from _side_by_side(figures)
-    yield from (sheet_table(sheet) for sheet in experiment_sheets(figures))
+    yield from (render_result_table(result_table) for result_table in experiment_tables(figures))
     for name, scores in figures["runs"].items():
-        yield from folded(f"{name} in full", run_chapters(name, scores))
+        yield from folded(f"{name} in full", prediction_sections(name, scores))
 
 
 def _side_by_side(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _side_by_side(figures: Mapping[str, Any]) -> Iterator[str]:
             yield f"<h3>{escape(MEASURES[measure])}</h3>{interval_chart(rows, MEASURES[measure], chance=chance)}"
 
 
-def steps_chapter(figures: Mapping[str, Any]) -> Iterable[str]:
+def steps_section(figures: Mapping[str, Any]) -> Iterable[str]:
     """Yield which runs there were, and every choice in their recipes."""
     yield "<h2>What was run</h2>"
     rows = [
@@ -106,14 +106,15 @@ def steps_chapter(figures: Mapping[str, Any]) -> Iterable[str]:
         yield from _curves(step)
     for step in figures["steps"]:
         if trained := step["trained"]:
-            yield from folded(f"{step['title']}: choices not fixed by the paper", choices_chapter(trained["recipe"]))
+            yield from folded(f"{step['title']}: choices not fixed by the paper", recipe_section(trained["recipe"]))
 
 
 def _curves(step: Mapping[str, Any]) -> Iterator[str]:
     """Yield the runs of a step over one another: the loss, and what chose the best state."""
+    terms = describe_terms(step["system"])
     charts = [
         f"<div><h3><code>{escape(name)}</code></h3>{overlaid_chart(name, 'iteration', runs)}"
-        f"<p>{escape(TERMS.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
+        f"<p>{escape(terms.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
         for name, runs in step.get("curves", {}).items()
     ]
     if charts:

@@ -25,7 +25,8 @@ from torch import Tensor
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.sealed import check_whole, is_sealed, read_seal, write_sealed
-from fertools.training.data.faces import Faces
+from fertools.training.data.selection import Selection
+from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.recipe import Recipe, Resolved
 from fertools.training.runs.job import Job
 
@@ -71,7 +72,7 @@ class ModelInfo:
         held_out_folds: numbers of the folds that it was not trained on; None where the split has no folds.
         subjects: number of people that it was trained on.
         faces: number of faces that it was trained on.
-        faces_digest: of the faces, labels and folds that the run worked on; see `Faces.fingerprint`.
+        faces_digest: of the faces, labels and folds that the run worked on; see `Selection.fingerprint`.
         digest: of the file, as its checksum says; empty before it is written.
     """
 
@@ -91,18 +92,19 @@ class ModelInfo:
 
 
 def describe_model(
-    resolved: Resolved[Recipe], faces: Faces, network: str, *, run: str, held_out: tuple[int, ...], fill: str = "black"
+    resolved: Resolved[Recipe], selection: Selection, network: str, *, domain: str, run: str, fill: str = "black"
 ) -> ModelInfo:
     """Return what a trained network is.
 
     Args:
         resolved: the recipe that it was trained with.
-        faces: those that it was trained on and those that were held out.
+        selection: the faces that it was trained on and those that were held out.
         network: its name in the system.
+        domain: name of the domain whose faces it takes.
         run: name of the run.
-        held_out: the folds that were held out.
         fill: what the crops show beyond the picture.
     """
+    faces = selection.domains[domain]
     rows = faces.rows("train")
     template, aligned_px = _usual_crop(faces.table.select(["template", "size_px"]).take(pa.array(rows)))
     return ModelInfo(
@@ -112,22 +114,25 @@ def describe_model(
         preset=resolved.preset,
         recipe={name: entry["value"] for name, entry in resolved.record().items()},
         classes=faces.classes,
-        prototypes=tuple((float(v), float(a)) for v, a in faces.prototypes().tolist()),
+        prototypes=tuple((float(v), float(a)) for v, a in selection.main.prototypes().tolist()),
         crop=Crop(template, aligned_px or resolved.recipe.image_size, resolved.recipe.image_size, fill),
-        held_out_folds=held_out if faces.has_folds else None,
+        held_out_folds=resolved.recipe.test_folds if faces.has_folds else None,
         subjects=faces.subjects("train"),
         faces=len(rows),
-        faces_digest=faces.fingerprint(),
+        faces_digest=selection.fingerprint(),
     )
 
 
-def save_model(job: Job, network: str, state: Mapping[str, Tensor | NDArray[np.float32]]) -> None:
+def save_model(
+    job: Job, network: str, state: Mapping[str, Tensor | NDArray[np.float32]], *, domain: str = FACES
+) -> None:
     """Write a network that a run has trained into its folder, in the first process.
 
     Args:
         job: the run.
         network: the network's name in the system.
         state: its weights by name, or those of its moving average.
+        domain: name of the domain whose faces it takes.
 
     Raises:
         StorageError: the disk is full.
@@ -135,8 +140,7 @@ def save_model(job: Job, network: str, state: Mapping[str, Tensor | NDArray[np.f
     if not job.team.is_first:
         return
     resolved, fill = job.choice.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
-    held_out = (resolved.recipe.test_fold,)
-    info = describe_model(resolved, job.faces, network, run=job.record["run"], held_out=held_out, fill=fill)
+    info = describe_model(resolved, job.selection, network, domain=domain, run=job.record["run"], fill=fill)
     write_model(job.folder.model_path(network), state, info)
 
 

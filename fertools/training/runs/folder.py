@@ -20,6 +20,8 @@ from fertools.training.runs.metadata import Record, check_record
 
 PREDICTIONS_NAME = "predictions.parquet"
 """What a table of predictions is called."""
+GAN_TRAIN_FOLDER = "gan-train"
+"""Where the classifiers lie that were trained on what a run generated."""
 SAME_OR_ANEW = "give the same again, another --run NAME, or begin anew with --no-resume"
 """What to do where a run was begun with something else."""
 
@@ -73,11 +75,6 @@ class RunFolder:
     def generated(self) -> Path:
         """`generated/`: held-out faces translated to every target."""
         return self.root / "generated"
-
-    @property
-    def weights_path(self) -> Path:
-        """`models/network.safetensors`: the network that a classifier's predictions are made with."""
-        return self.model_path("network")
 
     @property
     def models(self) -> Path:

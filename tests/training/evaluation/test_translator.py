@@ -47,7 +47,7 @@ def make_setting(root: Path, *overrides: str) -> Setting:
         row["valence"] = float(rng.uniform(-1, 1))
     workspace = write_blobs(root, rows)
     recipe = tiny_recipe(*overrides)
-    faces = select_faces(workspace, modality="visible", test_fold=1, needs_emotion=True, needs_va=recipe.needs_va)
+    faces = select_faces(workspace, modality="visible", test_folds=1, needs_emotion=True, needs_va=recipe.needs_va)
     pixels = load_pixels(workspace, faces, 16, root / "cache")
     feed = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(flip=True), seed=0, device="cpu")
     torch.manual_seed(0)

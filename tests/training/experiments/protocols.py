@@ -87,7 +87,7 @@ class Guesser:
         if run in self.fails:
             raise self.error
         self.trained.append(run)
-        fold = int(next(text.partition("=")[2] for text in overrides if text.startswith("test_fold=")))
+        fold = int(next(text.partition("=")[2] for text in overrides if text.startswith("test_folds=")))
         table = store.read_faces(workspace)
         tested = table.filter(pc.equal(table["fold"], fold))
         shares = np.random.default_rng(len(run) + fold).dirichlet(np.ones(len(EMOTIONS)), len(tested))

@@ -15,7 +15,7 @@ from fertools.training.evaluation.find import known_runs
 from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.experiments.execution import run_experiment
-from fertools.training.reports.result_tables import experiment_sheets
+from fertools.training.reports.result_tables import experiment_tables
 from tests.training.blobs import write_blobs
 from tests.training.data.test_synthetic import write_sources
 from tests.training.experiments.protocols import TWO_STEPS, Guesser, write_experiment
@@ -42,7 +42,7 @@ def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None
     assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(result.figures))
     assert [(entry["first"], entry["second"]) for entry in result.figures["comparisons"]] == [("Plain", "Tuned")]
     assert "experiments/two/tuned" in known_runs(workspace)
-    beside = experiment_sheets(result.figures)[0]
+    beside = experiment_tables(result.figures)[0]
     assert beside.head[:3] == ("", "accuracy, paper", "accuracy, ours")
     assert beside.rows[0][:2] == ("Theirs", "0.400 ± 0.030")
     assert beside.rows[0][2].startswith(
@@ -135,9 +135,9 @@ def test_every_table_of_a_leaky_protocol_says_so(workspace: Workspace) -> None:
     write_experiment(workspace.root, text)
     result = run_experiment(workspace, "two", trainer=Guesser())
     assert len(result.figures["protocol"]["leaks"]) == 3
-    sheets = experiment_sheets(result.figures)
-    assert all(sheet.title.startswith("LEAKY PROTOCOL: ") for sheet in sheets)
-    assert all("trained once" in sheet.note for sheet in sheets)
+    tables = experiment_tables(result.figures)
+    assert all(result_table.title.startswith("LEAKY PROTOCOL: ") for result_table in tables)
+    assert all("trained once" in result_table.note for result_table in tables)
 
 
 BASELINE = """
@@ -165,7 +165,7 @@ def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) ->
     }
     # Folds differ in what was held out, so that no fold's own faces stand for all.
     assert "data" not in step["trained"]
-    assert "test_fold" not in step["trained"]["recipe"]
+    assert "test_folds" not in step["trained"]["recipe"]
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     assert "A machine is a linear support vector machine (C = 0.01)" in page
     assert "A machine: choices not fixed by the paper" in page

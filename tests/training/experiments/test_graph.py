@@ -31,7 +31,7 @@ def test_every_fold_has_its_runs_in_order(workspace: Workspace) -> None:
         'pretrained="training/classifier/two.source.fold-2/models/network.safetensors"',
         "lr=0.001",
         "flip=false",
-        "test_fold=2",
+        "test_folds=2",
     )
     assert [other.run for other in needed_by(task, tasks)] == ["two.source.fold-2"]
     assert audit(workspace, experiment, folds, tasks) == []

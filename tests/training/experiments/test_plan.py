@@ -52,7 +52,7 @@ def test_steps_come_after_those_that_they_need(tmp_path: Path) -> None:
         ("{source}", "{sauce}", "did you mean 'source'"),
         ("[steps.source]", '[steps.source]\nset = { pretrained = "{tuned}/x" }', "need each other"),
         ("[steps.source]", '[steps.source]\nover = "always"', "choose one of fold, once"),
-        ("lr = 0.001", "test_fold = 1", "the experiment sets it"),
+        ("lr = 0.001", "test_folds = 1", "the experiment sets it"),
         ('step = "tuned"', 'step = "tuns"', "did you mean 'tuned'"),
         ("accuracy = [0.4, 0.03]", "acuracy = 0.4", "did you mean 'accuracy'"),
         ("accuracy = [0.4, 0.03]", 'accuracy = "high"', "write the mean"),

@@ -13,9 +13,9 @@ from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import Predictions
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.reports.methods_text import REFERENCES, write_methods
-from fertools.training.reports.prediction_sections import method_rows, run_chapters
+from fertools.training.reports.prediction_sections import method_rows, prediction_sections
 from fertools.training.reports.report import render_experiment, render_predictions
-from fertools.training.reports.result_tables import result_sheets
+from fertools.training.reports.result_tables import metric_tables
 from fertools.training.systems.registry import SYSTEMS
 from tests.training.guesses import invent
 
@@ -62,7 +62,7 @@ def figures(leaky: str = "") -> dict[str, object]:
 
 
 def test_a_run_is_shown_with_every_part() -> None:
-    page = "\n".join(run_chapters("some run", score(invent(va=True))))
+    page = "\n".join(prediction_sections("some run", score(invent(va=True))))
     for words in (
         "always the majority",
         "True class down",
@@ -81,9 +81,9 @@ def test_a_run_is_shown_with_every_part() -> None:
 def test_faces_of_nobody_known_are_a_warning() -> None:
     run = invent()
     table = run.table.set_column(1, "subject_id", pa.nulls(len(run.table), pa.string()))
-    page = "\n".join(run_chapters("r", score(Predictions(table, run.classes, run.trained))))
+    page = "\n".join(prediction_sections("r", score(Predictions(table, run.classes, run.trained))))
     assert "168 of 168 faces have no subject" in page
-    assert "have no subject" not in "\n".join(run_chapters("r", score(run)))
+    assert "have no subject" not in "\n".join(prediction_sections("r", score(run)))
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_has_both_colour_schemes() -> None:
@@ -201,7 +201,7 @@ def test_choices_of_each_step_are_in_an_experiments_page() -> None:
 
 def test_guesses_that_learned_from_different_parts_are_told_apart() -> None:
     runs = {name: score(invent()) for name in ("a", "b", "c")}
-    assert [row[0] for row in result_sheets(runs)[1].rows[3:]] == ["always the majority", "guessing by frequency"]
+    assert [row[0] for row in metric_tables(runs)[1].rows[3:]] == ["always the majority", "guessing by frequency"]
     runs["c"]["classification"]["baselines"]["prior"]["accuracy"]["pooled"] += 0.01
-    names = [row[0] for row in result_sheets(runs)[1].rows[4:]]
+    names = [row[0] for row in metric_tables(runs)[1].rows[4:]]
     assert names == ["guessing by frequency, beside a and b", "guessing by frequency, beside c"]

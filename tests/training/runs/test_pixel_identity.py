@@ -18,7 +18,7 @@ from fertools.training.experiments.execution import run_experiment
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
-from fertools.training.runs.load import reopen_classifier
+from fertools.training.runs.load import load_predictor
 from tests.training.blobs import write_blobs
 from tests.training.data.test_faces import select
 from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both
@@ -88,7 +88,7 @@ def test_nobody_generates_or_judges_with_other_pixels(tmp_path: Path) -> None:
     with pytest.raises(ResumeRefused, match=f"3 of 42 crops have changed since {TRANSLATOR}"):
         assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
     with pytest.raises(ResumeRefused, match=f"3 of 42 crops have changed since {JUDGE}"):
-        reopen_classifier(workspace, JUDGE)
+        load_predictor(workspace, JUDGE)
 
 
 def test_a_run_without_a_record_of_its_pixels_says_so(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_predictions_are_what_the_weights_say_of_faces_nobody_was_trained_on(
     workspace: Workspace, finished: TrainResult
 ) -> None:
     predictions = read_predictions(finished.folder / "predictions.parquet")
-    faces = select_faces(workspace, modality="visible", test_fold=0, needs_emotion=False, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=False, needs_va=False)
     tested = faces.table.take(faces.rows("test"))
     assert predictions.table["face_id"].to_pylist() == tested["face_id"].to_pylist()
     assert predictions.classes == EMOTIONS
@@ -273,7 +273,7 @@ def test_pretrained_weights_are_begun_with_and_written_down(workspace: Workspace
 
 
 def test_votes_take_the_place_of_labels(workspace: Workspace) -> None:
-    names = select_faces(workspace, modality="visible", test_fold=0, needs_emotion=False, needs_va=False).table[
+    names = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=False, needs_va=False).table[
         "face_id"
     ]
     lines = [f"{name},0,0,1,0,0,0,0" for name in names.to_pylist()]
