@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from fertools.core import files
 from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS
-from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, Column, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, Column, TableSchema
 
 PAGE = Path("docs/reference/manifest.md")
 """Where the page lies, below the root of a checkout."""
@@ -29,11 +29,11 @@ unknown, everywhere. Order is always (valence, arousal).
 The schema version is in the metadata of each file under `fertools.schema_version`. A file of another version is refused
 by name. A generated face is a row like any other, with its provenance filled in.
 """
-_LAYERS = f"""\
+_LABELS = f"""\
 ## What later commands fill
 
 Ingest leaves these columns of `faces` to labels, subjects and splits, or gives a first value from names of folders:
-{", ".join(f"`{name}`" for name in LAYERS)}.
+{", ".join(f"`{name}`" for name in LABEL_COLUMNS)}.
 When the manifest is put together again after more has been ingested, faces that stay keep them.
 """
 _INVARIANTS = """\
@@ -52,7 +52,7 @@ def render() -> str:
     tables = "\n".join(_render_table(schema) for schema in (FACES, SOURCES))
     rows = [f"| `{invariant.name}` | {invariant.sentence} |" for invariant in INVARIANTS]
     rows.append(f"| `{CROPS_DECODE.name}` | {CROPS_DECODE.sentence} (with `--deep`) |")
-    return f"{_INTRODUCTION}\n{tables}\n{_LAYERS}\n{_INVARIANTS}" + "\n".join(rows) + "\n"
+    return f"{_INTRODUCTION}\n{tables}\n{_LABELS}\n{_INVARIANTS}" + "\n".join(rows) + "\n"
 
 
 def _render_table(schema: TableSchema) -> str:

@@ -357,21 +357,13 @@ SOURCES = TableSchema(
 )
 
 TABLES = (FACES, SOURCES)
-LAYERS = (
-    "subject_id",
-    "subject_origin",
-    "subject_confidence",
-    "emotion",
-    "emotion_origin",
-    "valence",
-    "arousal",
-    "va_origin",
-    "va_raters",
-    "valence_spread",
-    "arousal_spread",
-    "intensity",
-    "fold",
-    "split",
-    "weight",
-)
-"""Columns of FACES that later stages fill; a rebuild from parts keeps them for the faces that stay."""
+LABEL_GROUPS = {
+    "subject": ("subject_id", "subject_origin", "subject_confidence"),
+    "emotion": ("emotion", "emotion_origin"),
+    "valence and arousal": ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread"),
+    "intensity": ("intensity",),
+    "fold": ("fold", "split", "weight"),
+}
+"""Columns of FACES that labels, subjects and splits fill, in groups of columns that change together."""
+LABEL_COLUMNS = tuple(name for names in LABEL_GROUPS.values() for name in names)
+"""All columns of LABEL_GROUPS; rebuilding the manifest from its parts keeps them for every face that is still there."""

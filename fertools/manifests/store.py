@@ -20,7 +20,7 @@ from fertools.core.parquet import Filters, checked, read_parquet, reading_parque
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names, names_beside
-from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
 from fertools.manifests.table_writer import TableWriter
 
 _GROUP_ROWS = 16_384
@@ -189,8 +189,8 @@ def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> tuple[
     parts = sorted(workspace.parts.glob("*.sources.parquet"))
     sources = _union(SOURCES, parts)
     faces = _union(FACES, [path.with_name(path.name.replace(".sources.", ".faces.")) for path in parts])
-    labels = [name for name in LAYERS if name not in ("fold", "split", "weight")]
-    for other, layers in [*((other, labels) for other in labels_of), (workspace, LAYERS)]:
+    labels = [name for name in LABEL_COLUMNS if name not in ("fold", "split", "weight")]
+    for other, layers in [*((other, labels) for other in labels_of), (workspace, LABEL_COLUMNS)]:
         if other.manifest.is_file():
             faces = _with_layers_of(read_faces(other, ("face_id", *layers)), faces)
     write_table(workspace.manifest, FACES, faces)
