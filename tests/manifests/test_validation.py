@@ -249,7 +249,7 @@ def test_many_offenders_give_their_number_and_the_first_few(tmp_path: Path) -> N
     (violation,) = validate(build(tmp_path, rows, crops=True)).violations
     assert violation.count == 20
     assert violation.examples == tuple(sorted(row["face_id"] for row in rows)[:EXAMPLES])
-    assert violation.message.startswith("20 faces have valence or arousal without the other, such as ")
+    assert violation.message.startswith("20 faces have only one of valence and arousal, such as ")
 
 
 def test_an_empty_manifest_is_valid(tmp_path: Path) -> None:
