@@ -14,27 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from fertools.annotations.consistency import measure_anchoring, measure_consistency
-from fertools.annotations.current import answers
-from fertools.annotations.disagreement import worst_faces, worst_videos
+from fertools.annotations.current import current_annotations
+from fertools.annotations.disagreement import most_disputed_faces, most_disputed_videos
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
-from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS, Scale, over_groups
+from fertools.statistics.concordance import PAIR_SUMS, concordance_of, correlation_of, pair_terms
+from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS, Scale, jackknife_intervals
 from fertools.statistics.rater_agreement import (
     ICC_NAMES,
-    PAIR_SUMS,
     alpha_interval_of,
     alpha_nominal_of,
-    concordance_of,
-    correlation_of,
     icc_of,
     icc_terms,
     interval_terms,
     nominal_terms,
-    pair_terms,
 )
+from fertools.statistics.sums import group_sums
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,41 +75,42 @@ class Agreement:
         raters: whose answers.
         videos: how many sources there are, by what the estimates are about.
         estimates: over all raters first, then pairs, then raters.
-        worst: items on which raters differ most, the worst first; see `fertools.annotations.disagreement`.
+        disagreements: the items with the largest disagreement, largest first; see `fertools.annotations.disagreement`.
         consistency: per rater, how the calibration set was answered again; see `fertools.annotations.consistency`.
-        anchoring: per rater, how pre-marks drew the answers; see there.
+        anchoring: per rater, how suggestions drew the answers; see there.
         notes: what could not be computed, and why, in sentences.
     """
 
     raters: tuple[str, ...]
     videos: dict[str, int]
     estimates: list[Estimate]
-    worst: list[dict[str, Any]]
+    disagreements: list[dict[str, Any]]
     consistency: list[dict[str, Any]]
     anchoring: list[dict[str, Any]]
     notes: list[str]
 
 
 def measure_agreement(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     *,
     raters: Sequence[str] = (),
-    worst: int = 20,
+    disagreements: int = 20,
 ) -> Agreement:
     """Return how far the raters of a workspace agree.
 
     Args:
         workspace: whose log of ratings.
         raters: whose answers; empty for all.
-        worst: how many of the worst items to name.
+        disagreements: how many items to list, faces and videos each, largest disagreement first.
 
     Raises:
         InputError: there is no log, a rater is unknown, fewer than two raters answered, or no item was answered by two.
     """
-    if worst < 0:
-        raise InputError("the number of worst items cannot be below 0")
+    workspace = Workspace(workspace)
+    if disagreements < 0:
+        raise InputError(f"disagreements is {disagreements}; give 0 or more")
     with RatingLog(workspace.ratings_log, existing=True) as log:
-        table = answers(log, workspace)
+        table = current_annotations(log, workspace)
         chosen = choose_raters(table, raters)
         if len(chosen) < 2:
             who = f"only {chosen[0]} has" if chosen else "nobody has"
@@ -126,10 +125,10 @@ def measure_agreement(
     videos: dict[str, int] = {}
     for about, ratings in parts.items():
         found = axis_estimates(about, ratings)
-        videos |= {about: len(ratings.starts)} if found else {}
+        videos |= {about: int(ratings.videos.max()) + 1} if found else {}
         estimates += found
     named = emotion_estimates(faces)
-    videos |= {"emotion": len(faces.starts)} if named else {}
+    videos |= {"emotion": int(faces.videos.max()) + 1} if named else {}
     estimates += named
     if not estimates:
         raise InputError(
@@ -137,7 +136,7 @@ def measure_agreement(
             "raise the share that all get with `fertools annotate --va --overlap 0.2`, or let them rate on"
         )
     notes = _notes(estimates, videos)
-    differing = [*worst_faces(faces, worst), *worst_videos(traces, worst)]
+    differing = [*most_disputed_faces(faces, disagreements), *most_disputed_videos(traces, disagreements)]
     paths = dict(zip(*store.read_sources(workspace, ("source_id", "path")).to_pydict().values(), strict=True))
     differing = [{**one, "source": paths.get(one["source_id"])} for one in differing]
     return Agreement(
@@ -167,17 +166,17 @@ def axis_estimates(about: str, ratings: Ratings) -> list[Estimate]:
 
 
 def _one_axis(about: str, axis: str, ratings: Ratings, values: Floats) -> list[Estimate]:
-    raters, starts = ratings.raters, ratings.starts
+    raters, videos = ratings.raters, ratings.videos
     pairs = list(itertools.combinations(range(len(raters)), 2))
-    rivals = [(values[:, one], values[:, other]) for one, other in pairs]
-    rivals += [(values[:, one], _mean_of_others(values, one)) for one in range(len(raters))]
-    sums = [sum_by_group(pair_terms(one, other), starts) for one, other in rivals]
-    sums += [sum_by_group(icc_terms(values), starts), sum_by_group(interval_terms(values), starts)]
+    compared = [(values[:, one], values[:, other]) for one, other in pairs]
+    compared += [(values[:, one], _mean_of_others(values, one)) for one in range(len(raters))]
+    sums = [group_sums(videos, pair_terms(one, other)) for one, other in compared]
+    sums += [group_sums(videos, icc_terms(values)), group_sums(videos, interval_terms(values))]
     table = np.concatenate(sums, axis=1)
 
     def evaluate(totals: Floats) -> Floats:
-        two = totals[..., : PAIR_SUMS * len(rivals)].reshape(*totals.shape[:-1], len(rivals), PAIR_SUMS)
-        rest = totals[..., PAIR_SUMS * len(rivals) :]
+        two = totals[..., : PAIR_SUMS * len(compared)].reshape(*totals.shape[:-1], len(compared), PAIR_SUMS)
+        rest = totals[..., PAIR_SUMS * len(compared) :]
         ccc, pcc = concordance_of(two), correlation_of(two)
         over_all = [_mean(one[..., : len(pairs)]) for one in (ccc, pcc)]
         alpha = alpha_interval_of(rest[..., len(raters) + 3 :])
@@ -186,17 +185,12 @@ def _one_axis(about: str, axis: str, ratings: Ratings, values: Floats) -> list[E
         )
 
     total = table.sum(axis=0)
-    complete, paired = int(total[PAIR_SUMS * len(rivals)]), int((np.isfinite(values).sum(axis=1) > 1).sum())
+    complete, paired = int(total[PAIR_SUMS * len(compared)]), int((np.isfinite(values).sum(axis=1) > 1).sum())
     keys = [("all", name, complete if name in ICC_NAMES else paired) for name in MEASURES]
     who = [f"{raters[one]} & {raters[other]}" for one, other in pairs] + list(raters)
-    common = [int(total[PAIR_SUMS * number]) for number in range(len(rivals))]
+    common = [int(total[PAIR_SUMS * number]) for number in range(len(compared))]
     keys += [(name, measure, count) for measure in ("ccc", "pcc") for name, count in zip(who, common, strict=True)]
     return _estimates(about, axis, keys, table, evaluate)
-
-
-def sum_by_group(terms: Floats, starts: npt.NDArray[np.int64]) -> Floats:
-    """Return the sums of (n, s) terms over runs of rows that begin at `starts`, (g, s)."""
-    return np.asarray(np.add.reduceat(terms, starts, axis=0), np.float64)
 
 
 def emotion_estimates(ratings: Ratings) -> list[Estimate]:
@@ -204,10 +198,10 @@ def emotion_estimates(ratings: Ratings) -> list[Estimate]:
     codes, raters = ratings.emotion, ratings.raters
     if not len(codes) or not ((codes >= 0).sum(axis=1) > 1).any():
         return []
-    labels, starts = len(ratings.labels), ratings.starts
+    labels, videos = len(ratings.labels), ratings.videos
     pairs = list(itertools.combinations(range(len(raters)), 2))
-    sums = [sum_by_group(nominal_terms(codes, labels), starts)]
-    sums += [sum_by_group(nominal_terms(codes[:, list(pair)], labels), starts) for pair in pairs]
+    sums = [group_sums(videos, nominal_terms(codes, labels))]
+    sums += [group_sums(videos, nominal_terms(codes[:, list(pair)], labels)) for pair in pairs]
     table = np.concatenate(sums, axis=1)
 
     def evaluate(totals: Floats) -> Floats:
@@ -237,7 +231,7 @@ def _estimates(
     evaluate: Callable[[Floats], Floats],
 ) -> list[Estimate]:
     values = evaluate(table.sum(axis=0))
-    intervals = over_groups(table, evaluate, [_SCALES.get(measure, "reliability") for _, measure, _ in keys])
+    intervals = jackknife_intervals(table, evaluate, [_SCALES.get(measure, "reliability") for _, measure, _ in keys])
     return [
         Estimate(
             about,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fertools.annotations.disagreement import spread_of
 from fertools.core.errors import InputError
-from fertools.statistics.rater_agreement import correlation
+from fertools.statistics.concordance import correlation
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""How raters agree with themselves, and how far pre-marks draw their answers."""
+"""How raters agree with themselves, and how strongly suggestions attract their ratings."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ import pyarrow.compute as pc
 
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES
-from fertools.statistics.jackknife import FEWEST_GROUPS, LEVEL
-from fertools.statistics.rater_agreement import concordance, correlation
+from fertools.statistics.concordance import concordance, correlation
+from fertools.statistics.intervals import mean_difference_interval
+from fertools.statistics.jackknife import FEWEST_GROUPS
 
 Floats = npt.NDArray[np.float64]
 
 
-def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
+def measure_consistency(current: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
     """Return how each rater answered the calibration set again.
 
     Args:
-        answers: rows of `fertools.annotations.current.ANSWERS`.
+        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
         raters: whose.
 
     Returns:
@@ -31,7 +32,7 @@ def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[s
         `faces_named` and `same_emotion` (share named alike). What is undefined is None.
     """
     twice = pa.array(["calibration", "repeat"])
-    table = answers.filter(pc.and_(pc.equal(answers["kind"], "face"), pc.is_in(answers["part"], value_set=twice)))
+    table = current.filter(pc.and_(pc.equal(current["kind"], "face"), pc.is_in(current["part"], value_set=twice)))
     frame = table.select(["rater", "part", "face_id", "emotion", *AXES]).to_pandas()
     first, again = (frame[frame["part"] == part].drop(columns="part") for part in ("calibration", "repeat"))
     both = first.merge(again, on=["rater", "face_id"], suffixes=("", "_again"))
@@ -55,14 +56,14 @@ def measure_consistency(answers: pa.Table, raters: Sequence[str]) -> list[dict[s
     return found
 
 
-def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
-    """Return how much nearer answers lie to a pre-mark that was shown than to one that was kept back.
+def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
+    """Return how much nearer answers lie to a suggestion that was shown than to one that was kept back.
 
-    A pull above 0 whose interval leaves out 0 says that the pre-mark, and not only the face, was answered.
+    A pull above 0 whose interval leaves out 0 says that the suggestion, and not only the face, was answered.
 
     Args:
-        log: where the pre-marks are.
-        answers: rows of `fertools.annotations.current.ANSWERS`.
+        log: where the suggestions are.
+        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
         raters: whose.
 
     Returns:
@@ -71,21 +72,24 @@ def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str]) 
         former), its 95 % interval `low` and `high` (None with fewer than five of a kind), and `accepted` (share of the
         shown that was accepted as it was).
     """
-    seen = _premarks(log)
-    table = answers.filter(pc.and_(pc.equal(answers["kind"], "face"), pc.is_valid(answers["premark"])))
-    frame = table.select(["rater", "part", "face_id", "premark", "accepted", *AXES]).to_pandas()
+    seen = _suggestions(log)
+    table = current.filter(pc.and_(pc.equal(current["kind"], "face"), pc.is_valid(current["suggestion"])))
+    frame = table.select(["rater", "part", "face_id", "suggestion", "accepted", *AXES]).to_pandas()
     frame = frame[frame["valence"].notna() & frame["rater"].isin(list(raters))]
     frame = frame.merge(seen, on=["rater", "part", "face_id"])
     frame["distance"] = np.hypot(
-        frame["valence"] - frame["premark_valence"], frame["arousal"] - frame["premark_arousal"]
+        frame["valence"] - frame["suggestion_valence"], frame["arousal"] - frame["suggestion_arousal"]
     )
     found = []
     for rater, own in [("all", frame), *((rater, frame[frame["rater"] == rater]) for rater in raters)]:
-        shown = own[own["premark"] == "shown"]
-        near, far = (own.loc[own["premark"] == kind, "distance"].to_numpy(np.float64) for kind in ("shown", "hidden"))
+        shown = own[own["suggestion"] == "shown"]
+        near, far = (
+            own.loc[own["suggestion"] == kind, "distance"].to_numpy(np.float64) for kind in ("shown", "hidden")
+        )
         if not len(near) or not len(far):
             continue
-        low, high = _difference_ends(far, near)
+        enough = min(len(near), len(far)) >= FEWEST_GROUPS
+        low, high = (mean_difference_interval(far, near) if enough else None) or (None, None)
         found.append(
             {
                 "rater": rater,
@@ -102,26 +106,17 @@ def measure_anchoring(log: RatingLog, answers: pa.Table, raters: Sequence[str]) 
     return found
 
 
-def _premarks(log: RatingLog) -> pd.DataFrame:
-    """Return the pre-mark of the last showing per rater, part and face, whether it was drawn or not."""
+def _suggestions(log: RatingLog) -> pd.DataFrame:
+    """Return the suggestion of the last showing per rater, part and face, whether it was drawn or not."""
     rows = log.connection.execute(
-        "SELECT rater, part, value, json_extract(body, '$.premark.valence'), json_extract(body, '$.premark.arousal') "
+        "SELECT rater, part, value, "
+        "json_extract(body, '$.suggestion.valence'), json_extract(body, '$.suggestion.arousal') "
         "FROM events, json_each(body, '$.faces') WHERE events.kind = 'shown' "
-        "AND json_extract(body, '$.premark.valence') IS NOT NULL ORDER BY done_ms, number"
+        "AND json_extract(body, '$.suggestion.valence') IS NOT NULL ORDER BY done_ms, number"
     ).fetchall()
-    names = ["rater", "part", "face_id", "premark_valence", "premark_arousal"]
-    table = pd.DataFrame(rows, columns=names).astype({"premark_valence": float, "premark_arousal": float})
+    names = ["rater", "part", "face_id", "suggestion_valence", "suggestion_arousal"]
+    table = pd.DataFrame(rows, columns=names).astype({"suggestion_valence": float, "suggestion_arousal": float})
     return table.drop_duplicates(names[:3], keep="last")
-
-
-def _difference_ends(first: Floats, second: Floats) -> tuple[float | None, float | None]:
-    """Return Welch's interval of a difference of means; None where a side has too few or does not vary."""
-    from scipy import stats
-
-    if min(len(first), len(second)) < FEWEST_GROUPS or not (np.ptp(first) or np.ptp(second)):
-        return None, None
-    ends = stats.ttest_ind(first, second, equal_var=False).confidence_interval(LEVEL)
-    return float(ends.low), float(ends.high)
 
 
 def _number(value: float) -> float | None:

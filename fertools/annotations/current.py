@@ -1,4 +1,4 @@
-"""What each rater now says of each face and each traced frame: a fold over the log of events.
+"""What each rater now says of each face and each traced frame: a replay of the log of events.
 
 The later act wins, an act that was undone does not count, and a span of video that was traced again replaces the
 older trace between its first and last frame. Nothing is averaged over raters here, and nothing is shifted in time.
@@ -12,14 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.annotations.event_table import KINDS, Acts, read_acts
+from fertools.annotations.event_table import KINDS, RatingEvents, read_rating_events
 from fertools.annotations.events import FLAGS
 from fertools.annotations.log import RatingLog
-from fertools.annotations.traces import fold_traces
+from fertools.annotations.traces import replay_traces
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 
-ANSWERS = pa.schema(
+CURRENT_SCHEMA = pa.schema(
     [
         pa.field("rater", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),  # face: a click on a picture; trace: over playing video
@@ -34,20 +34,20 @@ ANSWERS = pa.schema(
         pa.field("flags", pa.list_(pa.string()), nullable=False),  # of events.FLAGS, in that order
         pa.field("note", pa.string()),
         pa.field("identical", pa.bool_(), nullable=False),  # applied to it as a near-identical frame, not looked at
-        pa.field("accepted", pa.bool_(), nullable=False),  # the pre-mark, accepted as it was
-        pa.field("premark", pa.string()),  # shown or hidden at the last showing; null if there was none
+        pa.field("accepted", pa.bool_(), nullable=False),  # the suggestion, accepted as it was
+        pa.field("suggestion", pa.string()),  # shown or hidden at the last showing; null if there was none
         pa.field("event_id", pa.string()),  # what gave the valence and arousal: a rating or a take
         pa.field("emotion_event_id", pa.string()),
         pa.field("done_ms", pa.int64()),  # when the last of what counts was done, in milliseconds since 1970
     ]
 )
-"""The columns of `answers`: one row per rater, part and face, and one per rater and traced frame."""
+"""The columns of `current_annotations`: one row per rater, part and face, and one per rater and traced frame."""
 
 Integers = npt.NDArray[np.int64]
 
 
-def answers(log: RatingLog, workspace: Workspace | None = None) -> pa.Table:
-    """Return the current answers of all raters, with the columns of ANSWERS.
+def current_annotations(log: RatingLog, workspace: Workspace | None = None) -> pa.Table:
+    """Return the current answers of all raters, with the columns of CURRENT_SCHEMA.
 
     Args:
         log: the log of events.
@@ -60,25 +60,25 @@ def answers(log: RatingLog, workspace: Workspace | None = None) -> pa.Table:
     """
     undone = log.undone()
     places = _places(workspace)
-    faces, traces = answers_about_faces(log, undone), fold_traces(log, undone)
+    faces, traces = current_face_annotations(log, undone), replay_traces(log, undone)
     row = pc.index_in(faces["face_id"], value_set=places["face_id"])
     for name in ("source_id", "frame_index", "pts_s"):
         faces = faces.set_column(faces.column_names.index(name), name, places[name].take(row))
     traces["pts_s"] = _times_of(traces, places.to_pandas())
-    traced = {str(name): _array(traces[name]) for name in traces if name in ANSWERS.names}
+    traced = {str(name): _array(traces[name]) for name in traces if name in CURRENT_SCHEMA.names}
     main, trace = pa.repeat("main", len(traces)), pa.repeat("trace", len(traces))
     return pa.concat_tables([faces, _table({**traced, "kind": trace, "part": main}, len(traces))])
 
 
 def _table(columns: dict[str, pa.Array | pa.ChunkedArray], count: int) -> pa.Table:
-    """Return a table of `count` rows with the columns of ANSWERS; those that are not given are null, false or empty."""
+    """Return a table of `count` rows with the columns of CURRENT_SCHEMA; missing ones are null, false or empty."""
     usual: dict[str, pa.Array] = {"flags": _lists_of_flags(np.zeros((count, len(FLAGS)), bool))}
     usual |= {name: pa.array(np.zeros(count, bool)) for name in ("identical", "accepted")}
     found = {
         field.name: columns.get(field.name, usual.get(field.name, pa.nulls(count, field.type))).cast(field.type)
-        for field in ANSWERS
+        for field in CURRENT_SCHEMA
     }
-    return pa.table(found, schema=ANSWERS)
+    return pa.table(found, schema=CURRENT_SCHEMA)
 
 
 def _array(values: pd.Series) -> pa.Array:
@@ -89,7 +89,7 @@ def _places(workspace: Workspace | None) -> pa.Table:
     """Return where the faces are; nothing without a workspace."""
     columns = ["face_id", "source_id", "frame_index", "pts_s"]
     if workspace is None:
-        return pa.schema([ANSWERS.field(name) for name in columns]).empty_table()
+        return pa.schema([CURRENT_SCHEMA.field(name) for name in columns]).empty_table()
     return store.read_faces(workspace, columns)
 
 
@@ -109,27 +109,29 @@ def _times_of(traces: pd.DataFrame, places: pd.DataFrame) -> npt.NDArray[np.floa
     return np.where(found, times_s[place], media_s) if len(keys) else media_s
 
 
-def answers_about_faces(log: RatingLog, undone: set[str], *, rater: str | None = None) -> pa.Table:
-    """Return the rows of `answers` that are about faces, with null places.
+def current_face_annotations(log: RatingLog, undone: set[str], *, rater: str | None = None) -> pa.Table:
+    """Return the rows of `current_annotations` that are about faces, with null places.
 
     Args:
         log: the log of events.
-        undone: identifiers of acts that do not count.
+        undone: identifiers of events that do not count.
         rater: whose answers; None for all.
     """
-    acts = read_acts(log, rater=rater)
-    raters, rater_of = _coded(acts.column("rater"))
-    parts, part_of = _coded(pc.fill_null(acts.column("part"), "main"))
-    faces, face = _sorted_codes(acts.face)
+    events = read_rating_events(log, rater=rater)
+    raters, rater_of = _coded(events.column("rater"))
+    parts, part_of = _coded(pc.fill_null(events.column("part"), "main"))
+    faces, face = _sorted_codes(events.face)
     # Keys in the order of rater, part and face; every later step is about whole numbers.
     shape = tuple(max(1, len(names)) for names in (raters, parts, faces))
-    every = np.ravel_multi_index((rater_of[acts.event], part_of[acts.event], face), shape)
+    every = np.ravel_multi_index((rater_of[events.event], part_of[events.event], face), shape)
     keys, cell = np.unique(every, return_inverse=True)
-    kind = np.asarray(pc.index_in(acts.column("kind"), value_set=pa.array(KINDS)))[acts.event]
-    counts = ~np.asarray(pc.is_in(acts.column("event_id"), value_set=pa.array(sorted(undone), pa.string())))[acts.event]
+    kind = np.asarray(pc.index_in(events.column("kind"), value_set=pa.array(KINDS)))[events.event]
+    counts = ~np.asarray(pc.is_in(events.column("event_id"), value_set=pa.array(sorted(undone), pa.string())))[
+        events.event
+    ]
 
     def last(chosen: npt.NDArray[np.bool_]) -> Integers:
-        """Return per key the last of the chosen acts, -1 where there is none."""
+        """Return per key the last of the chosen events, -1 where there is none."""
         found = np.full(len(keys), -1, np.int64)
         rows = np.flatnonzero(chosen)
         found[cell[rows]] = rows  # of several assignments to one place the last one holds
@@ -137,42 +139,42 @@ def answers_about_faces(log: RatingLog, undone: set[str], *, rater: str | None =
 
     rated = last(counts & (kind == KINDS.index("rate")))
     named = last(counts & (kind == KINDS.index("emotion")))
-    named = np.where(_of(acts, named, "emotion").is_valid(), named, -1)
-    flag = np.asarray(pc.fill_null(pc.index_in(acts.column("flag"), value_set=pa.array(FLAGS)), -1))[acts.event]
+    named = np.where(_of(events, named, "emotion").is_valid(), named, -1)
+    flag = np.asarray(pc.fill_null(pc.index_in(events.column("flag"), value_set=pa.array(FLAGS)), -1))[events.event]
     said = [last(counts & (kind == KINDS.index("flag")) & (flag == number)) for number in range(len(FLAGS))]
-    flags = np.stack([np.where(pc.fill_null(_of(acts, rows, "on"), False), rows, -1) for rows in said], axis=1)
-    premark = np.asarray(acts.column("premark").is_valid())[acts.event]
-    shown = last((kind == KINDS.index("shown")) & premark)
+    flags = np.stack([np.where(pc.fill_null(_of(events, rows, "on"), False), rows, -1) for rows in said], axis=1)
+    suggestion = np.asarray(events.column("suggestion").is_valid())[events.event]
+    shown = last((kind == KINDS.index("shown")) & suggestion)
     given = np.flatnonzero((rated >= 0) | (named >= 0) | (flags >= 0).any(axis=1))
     rated, named, shown, flags, keys = rated[given], named[given], shown[given], flags[given], keys[given]
-    done_ms = np.append(acts.column("done_ms").to_numpy()[acts.event], -1)
+    done_ms = np.append(events.column("done_ms").to_numpy()[events.event], -1)
     times = np.stack([done_ms[rows] for rows in (rated, named, *flags.T)])
-    hidden = pc.if_else(pc.fill_null(_of(acts, shown, "hidden"), False), "hidden", "shown")
+    hidden = pc.if_else(pc.fill_null(_of(events, shown, "hidden"), False), "hidden", "shown")
     who, where, whom = np.unravel_index(keys, shape)
     columns = {
         "rater": raters.take(pa.array(who)),
         "kind": pa.repeat("face", len(keys)),
         "part": parts.take(pa.array(where)),
         "face_id": faces.take(pa.array(whom)),
-        "valence": _of(acts, rated, "valence"),
-        "arousal": _of(acts, rated, "arousal"),
-        "emotion": _of(acts, named, "emotion"),
+        "valence": _of(events, rated, "valence"),
+        "arousal": _of(events, rated, "arousal"),
+        "emotion": _of(events, named, "emotion"),
         "flags": _lists_of_flags(flags >= 0),
-        "note": _of(acts, flags[:, FLAGS.index("note")], "note"),
-        "identical": pa.array(np.append(acts.place, 0)[rated] > 0),
-        "accepted": pc.fill_null(_of(acts, rated, "accepted"), False),
-        "premark": pc.if_else(pa.array(shown >= 0), hidden, pa.scalar(None, pa.string())),
-        "event_id": _of(acts, rated, "event_id"),
-        "emotion_event_id": _of(acts, named, "event_id"),
+        "note": _of(events, flags[:, FLAGS.index("note")], "note"),
+        "identical": pa.array(np.append(events.place, 0)[rated] > 0),
+        "accepted": pc.fill_null(_of(events, rated, "accepted"), False),
+        "suggestion": pc.if_else(pa.array(shown >= 0), hidden, pa.scalar(None, pa.string())),
+        "event_id": _of(events, rated, "event_id"),
+        "emotion_event_id": _of(events, named, "event_id"),
         "done_ms": pa.array(times.max(axis=0)),
     }
     return _table(columns, len(keys))
 
 
-def _of(acts: Acts, rows: Integers, name: str) -> pa.Array:
-    """Return a column of acts, null where the row is -1."""
-    events = np.append(acts.event, 0)[rows]
-    return acts.column(name).take(pa.array(events, mask=rows < 0))
+def _of(events: RatingEvents, rows: Integers, name: str) -> pa.Array:
+    """Return a column of events, null where the row is -1."""
+    positions = np.append(events.event, 0)[rows]
+    return events.column(name).take(pa.array(positions, mask=rows < 0))
 
 
 def _coded(names: pa.Array) -> tuple[pa.Array, Integers]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fertools.annotations.matrix import AXES, Ratings
+from fertools.annotations.matrix import AXES, Ratings, run_starts
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def _distance(ratings: Ratings) -> Floats:
     return np.where(known.any(axis=0), np.sqrt(np.where(known, squares, 0.0).sum(axis=0)), np.nan)
 
 
-def worst_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
+def most_disputed_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
     """Return the faces on which raters differ most, the worst first.
 
     Faces are ordered by the spread of the raters' points; faces that were only named, or whose points are as far
@@ -65,13 +65,13 @@ def worst_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def worst_videos(ratings: Ratings, count: int) -> list[dict[str, Any]]:
+def most_disputed_videos(ratings: Ratings, count: int) -> list[dict[str, Any]]:
     """Return the videos on whose traces raters differ most, the worst first.
 
     Returns:
         Per video `source_id`, `spread` (mean over its frames), and `frame_index` and `pts_s` of the worst frame.
     """
-    spread, starts = _distance(ratings), ratings.starts
+    spread, starts = _distance(ratings), run_starts(ratings.videos)
     means = []
     for start, stop in zip(starts.tolist(), [*starts.tolist()[1:], len(ratings)], strict=False):
         own = spread[start:stop]

@@ -1,4 +1,4 @@
-"""Acts on faces, read from the log in columns: a million of them in seconds, which one by one would take minutes."""
+"""Rating events on faces, read from the log column by column: a million take seconds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FIELDS = pa.struct(
         pa.field("on", pa.bool_()),
         pa.field("note", pa.string()),
         pa.field("hidden", pa.bool_()),
-        pa.field("premark", pa.struct([pa.field("origin", pa.string())])),
+        pa.field("suggestion", pa.struct([pa.field("origin", pa.string())])),
     ]
 )
 _EVENT = pa.schema(
@@ -61,7 +61,7 @@ FROM (
 
 
 @dataclass(frozen=True)
-class Acts:
+class RatingEvents:
     """Events about faces, one row per event and face, in the order in which they happened.
 
     Attributes:
@@ -81,7 +81,7 @@ class Acts:
         return self.events[name].combine_chunks()
 
 
-def read_acts(log: RatingLog, *, rater: str | None = None) -> Acts:
+def read_rating_events(log: RatingLog, *, rater: str | None = None) -> RatingEvents:
     """Return all events about faces, of one rater or of all.
 
     Args:
@@ -102,7 +102,7 @@ def read_acts(log: RatingLog, *, rater: str | None = None) -> Acts:
     for name, column in columns.items():
         events = events.append_column(name, column)
     face = pc.list_flatten(faces).dictionary_encode().take(pa.array(order))
-    return Acts(events.drop_columns(["body"]), event[order], place[order], face)
+    return RatingEvents(events.drop_columns(["body"]), event[order], place[order], face)
 
 
 def _read_lines(log: RatingLog, rater: str | None) -> Iterator[bytes]:

@@ -39,7 +39,7 @@ MOST_TIME = 2.0**53
 _ABOUT_FACES = ("faces", "part")
 FIELDS: dict[str, tuple[str, ...]] = {
     "join": (),
-    "shown": (*_ABOUT_FACES, "source", "premark", "hidden"),
+    "shown": (*_ABOUT_FACES, "source", "suggestion", "hidden"),
     "rate": (*_ABOUT_FACES, "valence", "arousal", "accepted"),
     "emotion": (*_ABOUT_FACES, "emotion"),
     "flag": (*_ABOUT_FACES, "source", "flag", "on", "note"),
@@ -52,7 +52,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "feedback": (*_ABOUT_FACES, "valence", "arousal", "origin"),
 }
 """What an event of each kind holds besides `id`, `kind`, `tab` and `at_ms`. Other fields are not stored."""
-_PREMARK = ("valence", "arousal", "origin")
+_SUGGESTION = ("valence", "arousal", "origin")
 _NUMBERS = ("speed", "from_s", "distance", "media_s")
 _TYPES: dict[str, tuple[type, str]] = {
     "accepted": (bool, "true or false"),
@@ -63,7 +63,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "flag": (str, "a text"),
     "note": (str, "a text"),
     "origin": (str, "a text"),
-    "premark": (dict, "an object"),
+    "suggestion": (dict, "an object"),
 }
 """What these fields are in an event of any kind: the log is read in columns, each of one type, and what is once in it
 stays."""
@@ -71,15 +71,15 @@ _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TAB = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
-ACTS = frozenset({"rate", "emotion", "flag", "take"})
+RATING_KINDS = frozenset({"rate", "emotion", "flag", "take"})
 """Kinds that give an answer, and that can be undone."""
 KINDS: dict[str, str] = {
     "join": "a rater opened the page for the first time",
     "plan": "the settings of the queue that the server was started with (rater is empty)",
-    "shown": "an item came up: `faces` or `source`, `premark` (valence, arousal, origin) or null, `hidden` if that "
+    "shown": "an item came up: `faces` or `source`, `suggestion` (valence, arousal, origin) or null, `hidden` if that "
     "was kept back",
     "rate": "a point for `faces`; the first was looked at, the others are near-identical frames it was applied to; "
-    "`accepted` if it is the pre-mark",
+    "`accepted` if it is the suggestion",
     "emotion": "an expression for `faces`, or null to take it back",
     "flag": "one of the flags put on or off `faces` or a `source`",
     "take": "a trace of `source` begins: `axis`, `speed`, `from_s`",
@@ -181,8 +181,10 @@ def parse_event(raw: object, known: Known) -> Event:
     if not isinstance(tab, str) or not _TAB.fullmatch(tab):
         raise InputError("tab is at most 64 letters, digits, dashes or underscores")
     fields = {name: fields[name] for name in FIELDS[kind] if name in fields}
-    if isinstance(fields.get("premark"), dict):
-        fields["premark"] = {name: fields["premark"][name] for name in _PREMARK if name in fields["premark"]}
+    if isinstance(fields.get("suggestion"), dict):
+        fields["suggestion"] = {
+            name: fields["suggestion"][name] for name in _SUGGESTION if name in fields["suggestion"]
+        }
     _check_body(kind, fields, known)
     try:
         event = Event(event_id, kind, tab, at_ms, fields)
@@ -221,10 +223,10 @@ def _check_body(kind: str, body: dict[str, Any], known: Known) -> None:
         _check_choice(body, "axis", AXES)
     elif kind == "trace":
         _check_samples(body)
-    elif kind == "shown" and body.get("premark") is not None:
-        if not isinstance(body["premark"], dict) or not isinstance(body.get("hidden"), bool):
-            raise InputError("a pre-mark is an object, and `hidden` says whether it was kept back")
-        check_point(body["premark"])
+    elif kind == "shown" and body.get("suggestion") is not None:
+        if not isinstance(body["suggestion"], dict) or not isinstance(body.get("hidden"), bool):
+            raise InputError("a suggestion is an object, and `hidden` says whether it was kept back")
+        check_point(body["suggestion"])
     _check_types(kind, body, known)
 
 
@@ -232,9 +234,9 @@ def _check_types(kind: str, body: dict[str, Any], known: Known) -> None:
     for name, (wanted, words) in _TYPES.items():
         if body.get(name) is not None and not isinstance(body[name], wanted):
             raise InputError(f"{name} is {words}")
-    for origin in (body.get("origin") or "", (body.get("premark") or {}).get("origin", "")):
+    for origin in (body.get("origin") or "", (body.get("suggestion") or {}).get("origin", "")):
         if not isinstance(origin, str) or len(origin) > MAX_ORIGIN:
-            raise InputError(f"origin of a pre-mark is a text of at most {MAX_ORIGIN} characters")
+            raise InputError(f"origin of a suggestion is a text of at most {MAX_ORIGIN} characters")
     for name in _NUMBERS if kind != "trace" else ():
         if body.get(name) is not None and not _are_times([body[name]]):
             raise InputError(f"{name} is a finite number")

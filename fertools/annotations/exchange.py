@@ -18,7 +18,7 @@ from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.outputs import write_outputs
 from fertools.core.vocabulary import load_lexicon
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 
 
@@ -40,9 +40,9 @@ class ExportSummary:
 
 
 def import_annotations(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     format_name: str,
-    paths: Sequence[Path],
+    paths: Path | str | Sequence[Path | str],
     *,
     source: str | None = None,
     axis: str | None = None,
@@ -56,7 +56,7 @@ def import_annotations(
     Args:
         workspace: whose manifest and log.
         format_name: of `fertools.annotations.formats.registry.FORMATS`.
-        paths: the files.
+        paths: the files, one or several.
         source: the video that they are about; None to take the one whose name a file has.
         axis: `valence` or `arousal`, of files that do not say so.
         classes: labels in the order of the format's numbers.
@@ -65,20 +65,22 @@ def import_annotations(
     Raises:
         InputError: a file is wrong; the message has the place and what to do, and nothing was applied.
     """
+    workspace = Workspace(workspace)
+    files = [Path(path) for path in ([paths] if isinstance(paths, Path | str) else paths)]
     form = _format(format_name)
-    if not paths:
+    if not files:
         raise InputError("name one file of labels or more")
     if axis is not None and axis not in AXES:
         raise InputError(f"--axis {axis} is neither valence nor arousal")
     order = tuple(classes) if classes is not None else None
     finder = SourceFinder(workspace, store.read_sources(workspace, ["source_id", "path", "frames_decoded"]))
     tables = []
-    for path in paths:
+    for path in files:
         # A reader takes apart what anyone may have written, so whatever fails in it is about the file.
         with reading(path, f"cannot be read as {format_name}", "look into it, or give another format"):
             tables.append(form.read(path, ReadOptions(source, axis, order, finder)))
     if form.folder and source is None:
-        _check_twice(paths, tables)
+        _check_twice(files, tables)
     table = joined(tables)
     if rater is not None:
         if any(table.columns.get("rater", ())):
@@ -101,9 +103,9 @@ def _check_twice(paths: Sequence[Path], tables: Sequence[LabelTable]) -> None:
 
 
 def export_annotations(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     format_name: str,
-    out: Path,
+    out: Path | str,
     *,
     classes: Sequence[str] | None = None,
     overwrite: bool = False,
@@ -123,6 +125,8 @@ def export_annotations(
     Raises:
         InputError: no face has a label, the format cannot hold what there is, or a file is there; nothing was written.
     """
+    workspace = Workspace(workspace)
+    out = Path(out)
     form = _format(format_name)
     if form.folder and out.is_file():
         raise InputError(f"{out} is a file, and {format_name} writes a file per video; name a folder with -o")

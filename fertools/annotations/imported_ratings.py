@@ -1,7 +1,7 @@
-"""What raters said elsewhere, put into the log of ratings as if they had said it at the page.
+"""Import ratings that were made with another tool into the log of ratings.
 
-Such acts are older than all others, so that what a rater says at the page later wins. Their identifiers come from what
-they say, so that a file that is imported again adds nothing.
+Imported events are older than all others, so a later rating on the page replaces them. An event's identifier is a
+digest of its content, so importing a file again adds nothing.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ Report = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class RatingsSummary:
-    """What `record_ratings` did.
+    """What `import_ratings` did.
 
     Attributes:
         rows: rows of the files.
         raters: whose answers they are.
         faces: faces that somebody rated or named.
         traced: videos that somebody traced.
-        events: acts that are new in the log; 0 the second time.
+        events: events that are new in the log; 0 the second time.
         beyond: rows of a time after the video's end, and boxes around no face that was found, which say nothing.
         ignored: columns of the files that the log of ratings has no place for.
         lookalikes: raters whose names differ only in case or Unicode form, as `Ann / ann`; they may be one.
@@ -58,7 +58,7 @@ class RatingsSummary:
     lookalikes: tuple[str, ...]
 
 
-def record_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> RatingsSummary:
+def import_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> RatingsSummary:
     """Add the answers of a table with raters to the log; all of them or none.
 
     Valence and arousal at times become traces, an axis at a time. What holds for a span, and emotions at a time, become
@@ -89,14 +89,14 @@ def record_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["aut
             beyond = clicked.beyond
     if len(clicked):
         clicks = _clicks(workspace, faces, clicked, {axis: _numbers(clicked, axis) for axis in AXES}, key)
-        for rater, acts in clicks.items():
-            events.setdefault(rater, []).extend(acts)
+        for rater, own in clicks.items():
+            events.setdefault(rater, []).extend(own)
     with RatingLog(workspace.ratings_log) as log:
-        receipts = log.append_batches([Batch(rater, acts) for rater, acts in events.items()])
+        receipts = log.append_batches([Batch(rater, own) for rater, own in events.items()])
         names = [name for (name,) in log.connection.execute("SELECT DISTINCT rater FROM events")]
     known = {"rater", "emotion", *AXES, "source", *(("pts_s", "end_s") if by_time else ("face_id", "frame_index"))}
     added = [event for receipt in receipts for event in receipt.added]
-    every = [event for acts in events.values() for event in acts]
+    every = [event for own in events.values() for event in own]
     return RatingsSummary(
         rows=len(table),
         raters=tuple(sorted(events)),
@@ -152,21 +152,21 @@ def _clicks(
     said: dict[tuple[str, str, str], tuple[Any, int]] = {}
     for row, rater in enumerate(table.columns["rater"]):
         own = faces_of.get(int(rows.target[row]), [])
-        acts: list[tuple[str, dict[str, Any]]] = []
+        rated: list[tuple[str, dict[str, Any]]] = []
         point = {axis: float(values[axis][row]) for axis in AXES}
         given = [axis for axis in AXES if np.isfinite(point[axis])]
         if len(given) == 1:
             report(row, f"{given[0]} without the other axis, and one means nothing alone; give both or neither")
         if given:
-            acts.append(("rate", {**point, "accepted": False}))
+            rated.append(("rate", {**point, "accepted": False}))
         if text := table.columns.get("emotion", [""] * len(table))[row]:
             label = lexicon.lookup(text)
             if label is None:
                 report(
                     row, f"'{text}' is no emotion that the lexicon knows; its labels are {', '.join(lexicon.labels)}"
                 )
-            acts.append(("emotion", {"emotion": label}))
-        for kind, body in acts:
+            rated.append(("emotion", {"emotion": label}))
+        for kind, body in rated:
             for face in own:
                 earlier, line = said.setdefault((rater, face, kind), (body, row))
                 if earlier != body:

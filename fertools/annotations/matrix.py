@@ -44,24 +44,23 @@ class Ratings:
         return len(self.items)
 
     @property
-    def starts(self) -> Integers:
-        """The first row of each source; an item of no known source is a source of its own."""
-        return run_starts(self.items["source_id"].fillna(self.items["face_id"]))
+    def videos(self) -> Integers:
+        """The number of each item's source, from 0 and ascending; an item without a source is a source of its own."""
+        return np.asarray(pd.factorize(self.items["source_id"].fillna(self.items["face_id"]))[0], np.int64)
 
 
-def run_starts(names: pd.Series) -> Integers:
-    """Return where runs of one name begin in sorted names."""
-    codes = pd.factorize(names)[0]
+def run_starts(codes: Integers) -> Integers:
+    """Return the first row of each run of equal numbers."""
     return np.flatnonzero(np.diff(codes, prepend=-1)).astype(np.int64)
 
 
-def choose_raters(answers: pa.Table, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+def choose_raters(current: pa.Table, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the raters that count: all of `answers`, or `wanted`, sorted.
 
     Raises:
         InputError: one of `wanted` gave no answer.
     """
-    there = sorted(pc.unique(answers["rater"]).to_pylist())
+    there = sorted(pc.unique(current["rater"]).to_pylist())
     for rater in wanted:
         if rater not in there:
             known = f"answers are by {', '.join(there)}" if there else "nobody has answered yet"
@@ -69,18 +68,18 @@ def choose_raters(answers: pa.Table, wanted: Sequence[str] = ()) -> tuple[str, .
     return tuple(sorted(set(wanted))) if wanted else tuple(there)
 
 
-def face_ratings(answers: pa.Table, raters: Sequence[str]) -> Ratings:
+def face_ratings(current: pa.Table, raters: Sequence[str]) -> Ratings:
     """Return what was said of faces by clicks and keys.
 
     A face of the calibration set counts with the answer that was given before its reference was shown; the answers
     when that set came again do not count.
 
     Args:
-        answers: rows of `fertools.annotations.current.ANSWERS`.
+        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
         raters: whose.
     """
-    chosen = pc.and_(pc.equal(answers["kind"], "face"), pc.is_in(answers["rater"], value_set=pa.array(raters)))
-    table = answers.filter(pc.and_(chosen, pc.not_equal(answers["part"], "repeat")))
+    chosen = pc.and_(pc.equal(current["kind"], "face"), pc.is_in(current["rater"], value_set=pa.array(raters)))
+    table = current.filter(pc.and_(chosen, pc.not_equal(current["part"], "repeat")))
     # The later of two assignments to one cell wins, and that is to be the one of the main part.
     table = table.take(pc.sort_indices(table, sort_keys=[("part", "ascending")]))
     rows = _codes(table["face_id"])
@@ -111,18 +110,18 @@ def face_ratings(answers: pa.Table, raters: Sequence[str]) -> Ratings:
     )
 
 
-def trace_ratings(answers: pa.Table, raters: Sequence[str], *, lag_s: float = 0.0) -> Ratings:
+def trace_ratings(current: pa.Table, raters: Sequence[str], *, lag_s: float = 0.0) -> Ratings:
     """Return what was said of the frames of videos by traces.
 
     A browser shows each rater some frames and skips others, so each trace is read at every frame that any rater saw,
     on the straight line between its samples, unless they are more than MAX_GAP_S apart.
 
     Args:
-        answers: rows of `fertools.annotations.current.ANSWERS`.
+        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
         raters: whose.
         lag_s: how late raters react; a frame gets what was said that much later.
     """
-    traces = split_traces(answers, raters)
+    traces = split_traces(current, raters)
     frames = pd.concat([trace[["source_id", "frame_index", "pts_s"]] for trace in traces.values()] or [_no_frames()])
     items = frames.drop_duplicates(["source_id", "frame_index"]).sort_values(
         ["source_id", "frame_index"], ignore_index=True
@@ -130,7 +129,7 @@ def trace_ratings(answers: pa.Table, raters: Sequence[str], *, lag_s: float = 0.
     values = {axis: np.full((len(items), len(raters)), np.nan) for axis in AXES}
     times = items["pts_s"].to_numpy(np.float64)
     names = items["source_id"].to_numpy(object)
-    starts = run_starts(items["source_id"])
+    starts = run_starts(np.asarray(pd.factorize(items["source_id"])[0], np.int64))
     span = {
         names[start]: slice(start, stop)
         for start, stop in zip(starts.tolist(), [*starts.tolist()[1:], len(items)], strict=False)
@@ -143,10 +142,10 @@ def trace_ratings(answers: pa.Table, raters: Sequence[str], *, lag_s: float = 0.
     return Ratings(tuple(raters), items, values, np.full((len(items), len(raters)), -1, np.int64), ())
 
 
-def split_traces(answers: pa.Table, raters: Sequence[str]) -> dict[tuple[str, str], pd.DataFrame]:
+def split_traces(current: pa.Table, raters: Sequence[str]) -> dict[tuple[str, str], pd.DataFrame]:
     """Return the frames of each rater's trace of each source, by rater and source, sorted by frame."""
-    chosen = pc.and_(pc.equal(answers["kind"], "trace"), pc.is_in(answers["rater"], value_set=pa.array(raters)))
-    table = answers.filter(chosen).select(["rater", "source_id", "frame_index", "pts_s", *AXES]).to_pandas()
+    chosen = pc.and_(pc.equal(current["kind"], "trace"), pc.is_in(current["rater"], value_set=pa.array(raters)))
+    table = current.filter(chosen).select(["rater", "source_id", "frame_index", "pts_s", *AXES]).to_pandas()
     return {
         (str(rater), str(source)): trace.sort_values("frame_index")
         for (rater, source), trace in table.groupby(["rater", "source_id"], sort=True)

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from fertools.annotations.circumplex import Point, load_points
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing
-from fertools.manifests.schema import FACES
+from fertools.manifests.schema import FACES, LABEL_GROUPS
 
-VA_COLUMNS = ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread")
+VA_COLUMNS = LABEL_GROUPS["valence and arousal"]
 """The columns of the manifest that valence and arousal come with."""
 ORIGIN = "prior"
 """What `va_origin` says of such a value."""
@@ -44,7 +44,7 @@ class PriorSummary:
     without_point: int
 
 
-def fill_prior(workspace: Workspace, *, overwrite: bool = False) -> PriorSummary:
+def fill_prior(workspace: WorkspaceLike, *, overwrite: bool = False) -> PriorSummary:
     """Give every face that has an expression, and neither valence nor arousal, its expression's point.
 
     A face that somebody rated is never touched. A second call does nothing.
@@ -56,6 +56,7 @@ def fill_prior(workspace: Workspace, *, overwrite: bool = False) -> PriorSummary
     Raises:
         InputError: no face has an expression, or there is no manifest.
     """
+    workspace = Workspace(workspace)
     points = load_points(workspace.root)
     with changing(workspace, "filling in the prior") as faces:
         if len(faces) and faces["emotion"].null_count == len(faces):

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.annotations.consensus import METHODS, Consensus, Method, fuse, majority
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import (
     AXES,
@@ -34,10 +34,10 @@ from fertools.annotations.prior import ORIGIN as PRIOR
 from fertools.annotations.prior import VA_COLUMNS, without_priors
 from fertools.core import files
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
-from fertools.manifests.schema import FACES, LAYERS
+from fertools.manifests.schema import FACES, LABEL_COLUMNS
 
 ORIGIN = "people"
 """What `va_origin` and `emotion_origin` say of what was published."""
@@ -87,7 +87,7 @@ class PublishSummary:
 
 
 def publish(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     *,
     method: Method = "mean",
     lag_s: float = 0.0,
@@ -111,12 +111,13 @@ def publish(
         InputError: there is no log or no answer, a rater or the method is unknown, the lag is out of range, or raters
             cannot be weighed.
     """
+    workspace = Workspace(workspace)
     if method not in METHODS:
         raise InputError(f"there is no method '{method}'; methods are {', '.join(METHODS)}")
     if not (math.isfinite(lag_s) and 0 <= lag_s <= MOST_LAG_S):
         raise InputError(f"--lag {lag_s} is not a number of seconds from 0 to {MOST_LAG_S:g}")
     with changing(workspace, "publishing ratings") as faces, RatingLog(workspace.ratings_log, existing=True) as log:
-        table = answers(log, workspace)
+        table = current_annotations(log, workspace)
         chosen = choose_raters(table, raters)
         if not chosen:
             raise InputError(f"nobody has answered yet in {workspace.ratings_log}; rate faces first")
@@ -128,7 +129,7 @@ def publish(
             lag_s=lag_s,
             raters=chosen,
             answers=len(table),
-            changed=int(differs(faces, after, LAYERS).sum()),
+            changed=int(differs(faces, after, LABEL_COLUMNS).sum()),
             weights={axis: one.weights for axis, one in fused.items() if one.weights is not None},
             **counts,
         )

@@ -39,7 +39,7 @@ class Plan:
         seed: another seed, another order.
         overlap: share of the faces that every rater gets, in [0, 1]; each of the others goes to one rater.
         calibration: how many faces with known ratings come first, with feedback; 0 for none.
-        hidden: share of the pre-marked faces that are shown without their pre-mark, in [0, 1].
+        hidden: share of the pre-marked faces that are shown without their suggestion, in [0, 1].
 
     Raises:
         InputError: a share is outside [0, 1], or a number is negative.
@@ -100,7 +100,7 @@ def make_queue(keys: Words, plan: Plan, calibration: Sequence[int], raters: Sequ
 
 
 def is_hidden(keys: Words, plan: Plan) -> npt.NDArray[np.bool_]:
-    """Return which faces are shown without their pre-mark, the same ones for every rater.
+    """Return which faces are shown without their suggestion, the same ones for every rater.
 
     Args:
         keys: (n,) uint64, one per face.

@@ -17,7 +17,7 @@ PASSES = frozenset({"unsure", "no_face", "bad_crop"})
 
 
 @dataclass
-class Answer:
+class CurrentAnnotation:
     """What one rater says of one item.
 
     Attributes:
@@ -40,23 +40,23 @@ class Answer:
         return bool(self.flags & PASSES) or all(given[task] for task in tasks)
 
 
-def fold(acts: Iterable[Event]) -> Answer:
+def replay(events: Iterable[Event]) -> CurrentAnnotation:
     """Return the answer that acts on one item come to.
 
     Args:
-        acts: those that were not undone, in the order in which they happened.
+        events: those that were not undone, in the order in which they happened.
     """
-    answer = Answer()
-    for act in acts:
-        body = act.body
-        if act.kind == "rate":
-            answer.valence, answer.arousal = body["valence"], body["arousal"]
-        elif act.kind == "emotion":
-            answer.emotion = body["emotion"]
-        elif act.kind == "flag" and body["on"]:
-            answer.flags.add(body["flag"])
-            answer.note = body.get("note") if body["flag"] == "note" else answer.note
-        elif act.kind == "flag":
-            answer.flags.discard(body["flag"])
-            answer.note = None if body["flag"] == "note" else answer.note
-    return answer
+    annotation = CurrentAnnotation()
+    for event in events:
+        body = event.body
+        if event.kind == "rate":
+            annotation.valence, annotation.arousal = body["valence"], body["arousal"]
+        elif event.kind == "emotion":
+            annotation.emotion = body["emotion"]
+        elif event.kind == "flag" and body["on"]:
+            annotation.flags.add(body["flag"])
+            annotation.note = body.get("note") if body["flag"] == "note" else annotation.note
+        elif event.kind == "flag":
+            annotation.flags.discard(body["flag"])
+            annotation.note = None if body["flag"] == "note" else annotation.note
+    return annotation

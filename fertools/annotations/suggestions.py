@@ -1,4 +1,4 @@
-"""What is shown beside the question: pre-marks, and the usual points of expressions."""
+"""What is shown beside the question: suggestions, and the usual points of expressions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Premarks:
-    """A point per face that the page may draw as a ghost.
+class Suggestions:
+    """A point per face that the page may draw as a suggestion.
 
     Attributes:
         points: (n, 2) valence and arousal by row of the catalogue; NaN where there is none.
@@ -51,7 +51,7 @@ def prior_points(catalogue: Catalogue, points: Mapping[str, Point]) -> Floats:
     return chosen
 
 
-def read_premarks(path: Path, catalogue: Catalogue) -> Premarks:
+def read_suggestions(path: Path, catalogue: Catalogue) -> Suggestions:
     """Return a model's predictions: a table (CSV or Parquet) with `face_id`, `valence` and `arousal`.
 
     Rows of faces that were not kept, or that are not in the manifest, are refused, since they are a sign of another
@@ -68,7 +68,7 @@ def read_premarks(path: Path, catalogue: Catalogue) -> Premarks:
         if not all(is_value(value) for value in values):
             raise InputError(f"{place}: valence and arousal {values[0]}, {values[1]} are not both in [-1, 1]")
         points[catalogue.row_of[str(face_id)]] = values
-    return Premarks(points, path.name)
+    return Suggestions(points, path.name)
 
 
 def read_points(path: Path, names: Sequence[str] = ("face_id", "valence", "arousal")) -> list[tuple[Any, ...]]:

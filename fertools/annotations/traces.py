@@ -1,4 +1,4 @@
-"""Traces of playing video: pieces of takes in the log, folded into one value per frame that was shown.
+"""Traces of playing video: pieces of takes in the log, replayed into one value per frame that was shown.
 
 A take is one recording. While it runs, the page reads the pointer at every repaint and notes which frame was on the
 screen; several readings of one frame are averaged. A later take replaces all that earlier ones said between its first
@@ -65,14 +65,14 @@ class _Layer:
         )
 
 
-def fold_traces(
+def replay_traces(
     log: RatingLog, undone: set[str], *, rater: str | None = None, source_id: str | None = None
 ) -> pd.DataFrame:
     """Return one row per rater, source and frame that a trace says something about.
 
     Args:
         log: the log of events.
-        undone: identifiers of acts that do not count.
+        undone: identifiers of events that do not count.
         rater: whose traces, with `source_id` of which source; None for all.
         source_id: of which source, with `rater`; None for all.
 
@@ -85,12 +85,12 @@ def fold_traces(
     groups: dict[tuple[str, str], list[int]] = {}
     for row, key in enumerate(zip(takes["rater"], takes["source_id"], strict=True)):
         groups.setdefault(key, []).append(row)
-    folded = [_fold(takes, groups[key]) for key in sorted(groups)]
-    if not folded:
+    replayed = [_replay(takes, groups[key]) for key in sorted(groups)]
+    if not replayed:
         kinds = dict(zip(TRACE_COLUMNS, ("O", "O", "i4", "f8", "f8", "f8", "O", "i8"), strict=True))
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
-    frames, media_s, valence, arousal, chosen = (np.concatenate(column) for column in zip(*folded, strict=True))
-    sizes = [len(columns[0]) for columns in folded]
+    frames, media_s, valence, arousal, chosen = (np.concatenate(column) for column in zip(*replayed, strict=True))
+    sizes = [len(columns[0]) for columns in replayed]
     # A name that is repeated a million times is kept once.
     name_of = [pd.Categorical([key[place] for key in sorted(groups)]) for place in (0, 1)]
     return pd.DataFrame(
@@ -158,7 +158,7 @@ def _read_pieces(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Float
     return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
-def _fold(takes: pd.DataFrame, rows: Sequence[int]) -> tuple[Integers, Floats, Floats, Floats, Integers]:
+def _replay(takes: pd.DataFrame, rows: Sequence[int]) -> tuple[Integers, Floats, Floats, Floats, Integers]:
     """Return frames, media times, valence, arousal and deciding take of one rater's takes of one source."""
     layers: dict[str, _Layer] = {}
     for row in rows:

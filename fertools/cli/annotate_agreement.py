@@ -28,26 +28,37 @@ MEASURES = {
 
 @click.command("agreement")
 @workspace_option
-@click.option("--rater", "raters", multiple=True, metavar="NAME", help="Only these; may be given several times.")
-@click.option("--worst", type=int, default=10, show_default=True, help="How many of the worst items to name.")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all estimates there.")
-@click.option("--overwrite", is_flag=True, help="With --csv: replace a file that is there.")
+@click.option(
+    "--rater", "raters", multiple=True, metavar="NAME", help="Use only this rater. Repeat it for more raters."
+)
+@click.option(
+    "--disagreements",
+    type=int,
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Number of items with the largest disagreement to list.",
+)
+@click.option(
+    "--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all estimates to this file."
+)
+@click.option("--overwrite", is_flag=True, help="With --csv: replace an existing file.")
 @json_option
 def command(
-    folder: Path, raters: tuple[str, ...], worst: int, csv_path: Path | None, overwrite: bool, as_json: bool
+    folder: Path, raters: tuple[str, ...], disagreements: int, csv_path: Path | None, overwrite: bool, as_json: bool
 ) -> int:
-    """Say how far raters agree: CCC, PCC, ICC(2,1), ICC(2,k), ICC(3,k) and Krippendorff's alpha.
+    """Measure how far raters agree: CCC, PCC, ICC(2,1), ICC(2,k), ICC(3,k) and Krippendorff's alpha.
 
-    Over all raters, per pair and per rater (with the mean of the others), each with its 95 % interval over
-    videos; of traces also on the differences from frame to frame. Then the items on which raters differ most, how
-    the calibration faces were answered again, and how far pre-marks drew the answers.
+    The tables are over all raters, per pair, and per rater with the mean of the others. Each value has a 95 % interval
+    over videos. Traces are also compared by their differences between frames. Further tables list the items with the
+    largest disagreement, the consistency on the calibration faces, and the effect of suggestions.
     """
     from dataclasses import asdict
 
     from fertools.annotations.agreement import measure_agreement
     from fertools.core.outputs import write_outputs
 
-    found = measure_agreement(open_workspace(folder), raters=raters, worst=worst)
+    found = measure_agreement(open_workspace(folder), raters=raters, disagreements=disagreements)
     if csv_path is not None:
         write_outputs({csv_path: _as_csv(found.estimates)}, csv_path.parent, overwrite=overwrite)
     if as_json:
@@ -90,9 +101,9 @@ def _print(found: Agreement, console: Console) -> None:
             [(one.who, f"{one.axis} {MEASURES[one.measure]}", one) for one in own if one.who != "all"],
             console,
         )
-    _print_rows("Where raters differ most", [_worst_row(one) for one in found.worst], console)
+    _print_rows("Where raters differ most", [_disagreement_row(one) for one in found.disagreements], console)
     _print_rows("The calibration set, answered again", [_again_row(one) for one in found.consistency], console)
-    _print_rows("Distance to the pre-mark, shown and hidden", found.anchoring, console)
+    _print_rows("Distance to the suggestion, shown and hidden", found.anchoring, console)
     for note in found.notes:
         console.print(f"Note: {note}.")
 
@@ -111,7 +122,7 @@ def _cell(one: Estimate) -> str:
     return f"{one.value:.3f}" if one.low is None else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
-def _worst_row(one: dict[str, Any]) -> dict[str, Any]:
+def _disagreement_row(one: dict[str, Any]) -> dict[str, Any]:
     said = (f"{rater}: {', '.join(map(str, values.values()))}" for rater, values in one.get("said", {}).items())
     place = one["source"] if one["frame_index"] is None else f"{one['source']}, frame {one['frame_index']}"
     return {"face or video": one.get("face_id", "trace"), "in": place, "spread": one["spread"], "said": "; ".join(said)}

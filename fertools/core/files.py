@@ -87,7 +87,7 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def nameless(folder: Path) -> IO[bytes]:
+def anonymous_file(folder: Path) -> IO[bytes]:
     """Return a new file in `folder` for reading and writing that has no name, and is gone when it is closed.
 
     Whatever ends the process, a kill too, closes it. Where a file system needs a name for a moment, it begins as
@@ -104,10 +104,10 @@ def nameless(folder: Path) -> IO[bytes]:
 
 
 def append(file: IO[bytes], content: Any, folder: Path, alignment: int) -> int:
-    """Write `content` behind what is in a nameless file, and return where it begins.
+    """Write `content` behind what is in a anonymous_file file, and return where it begins.
 
     Args:
-        file: of `nameless`.
+        file: of `anonymous_file`.
         content: bytes, or what gives its bytes as they lie in memory.
         folder: where the file is, to be named if that fails.
         alignment: of which the beginning is a multiple.

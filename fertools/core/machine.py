@@ -28,7 +28,7 @@ class Finding:
     remedy: str | None = None
 
 
-def survey(folder: Path) -> list[Finding]:
+def inspect_machine(folder: Path) -> list[Finding]:
     """Return what this machine offers for work in `folder`."""
     return [_system(), _processors(), _memory(), _disk(folder), *map(_package, PACKAGES), _accelerators()]
 

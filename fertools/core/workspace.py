@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import tomli_w
 
@@ -28,10 +28,15 @@ SETTINGS_HEADER = (
     "# Settings of this fertools workspace, written by the commands that it names. Change them by those commands.\n\n"
 )
 
+WorkspaceLike: TypeAlias = "Workspace | Path | str"
+"""What every public function takes for a workspace: one, or the path of its folder."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False, eq=False)
 class Workspace:
     """One dataset's folder on disk.
+
+    Two workspaces are equal when their folders are.
 
     Attributes:
         root: absolute path of the folder; it need not exist yet.
@@ -39,24 +44,22 @@ class Workspace:
 
     root: Path
 
-    @classmethod
-    def at(cls, folder: Path | str = ".") -> Workspace:
-        """Return the workspace in `folder` (made absolute).
+    def __init__(self, folder: WorkspaceLike = ".") -> None:
+        """Name the workspace in a folder.
+
+        Args:
+            folder: path of the folder, which is made absolute; or a workspace, whose folder is taken.
 
         Raises:
             InputError: `folder` is a file, or an address such as `s3://bucket/name`.
         """
-        # A path has one slash where the address had two.
-        if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(folder)):
-            url = f"{match[1]}//{str(folder)[match.end() :]}"
-            raise InputError(
-                f"the workspace {url} is an address; work in a folder, and copy it there by `fertools push {url}` and "
-                f"back by `fertools pull {url}`"
-            )
-        root = Path(folder).expanduser().resolve()
-        if root.exists() and not root.is_dir():
-            raise InputError(f"the workspace {root} is a file; give a folder with --workspace")
-        return cls(root)
+        object.__setattr__(self, "root", folder.root if isinstance(folder, Workspace) else _folder(folder))
+
+    def __eq__(self, other: object) -> bool:
+        return self.root == other.root if isinstance(other, Workspace) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.root)
 
     @property
     def settings_path(self) -> Path:
@@ -84,7 +87,7 @@ class Workspace:
         return self.root / "manifests" / "generated"
 
     @property
-    def faces(self) -> Path:
+    def crops(self) -> Path:
         """`faces/`: the aligned crops."""
         return self.root / "faces"
 
@@ -114,7 +117,7 @@ class Workspace:
         return self.root / "annotations" / "playable"
 
     @property
-    def copies(self) -> Path:
+    def merge_bases(self) -> Path:
         """`manifests/copies/`: what this workspace and each store that it was copied to last had in common."""
         return self.root / "manifests" / "copies"
 
@@ -151,7 +154,7 @@ class Workspace:
 
     def other_crops(self, template: str, size_px: int) -> Path:
         """`faces/<template>-<size_px>/`: crops beside those that the manifest names."""
-        return self.faces / f"{template}-{size_px}"
+        return self.crops / f"{template}-{size_px}"
 
     def other_crop_path(self, face_id: str, template: str, size_px: int, suffix: str) -> str:
         """Return where another crop of `face_id` lies, by the rule of `crop_path` below `other_crops`."""
@@ -215,3 +218,18 @@ class Workspace:
         settings = self.settings()
         if [section for section in sections if settings.pop(section, None) is not None]:
             files.write_text(self.settings_path, SETTINGS_HEADER + tomli_w.dumps(settings))
+
+
+def _folder(folder: Path | str) -> Path:
+    """Return the absolute path of a workspace's folder."""
+    # A path has one slash where the address had two.
+    if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(folder)):
+        url = f"{match[1]}//{str(folder)[match.end() :]}"
+        raise InputError(
+            f"the workspace {url} is an address; work in a folder, and copy it there by `fertools push {url}` and "
+            f"back by `fertools pull {url}`"
+        )
+    root = Path(folder).expanduser().resolve()
+    if root.exists() and not root.is_dir():
+        raise InputError(f"the workspace {root} is a file; give a folder with --workspace")
+    return root

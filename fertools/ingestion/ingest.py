@@ -25,12 +25,12 @@ from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.centring import CENTRED
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn.weights import load_weights
 from fertools.faces.templates import template_names
-from fertools.ingestion.detection_cache import drop_findings
+from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
 from fertools.ingestion.filter import SECTION as FILTER
@@ -86,13 +86,16 @@ class IngestSummary:
 
 
 def ingest(
-    workspace: Workspace, inputs: Sequence[Path], options: IngestOptions | None = None, report: Reporter | None = None
+    inputs: Path | str | Sequence[Path | str],
+    workspace: WorkspaceLike = ".",
+    options: IngestOptions | None = None,
+    report: Reporter | None = None,
 ) -> IngestSummary:
     """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
 
     Args:
+        inputs: folders, searched to any depth, and files: one path, or several.
         workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
-        inputs: folders, searched to any depth, and files.
         options: how; the defaults if None.
         report: told of progress and of each source that failed.
 
@@ -104,6 +107,8 @@ def ingest(
         ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
         StorageError: the disk is full or cannot be written; what was committed is safe.
     """
+    workspace = Workspace(workspace)
+    paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     MinFace.parse(options.min_face)
@@ -111,9 +116,9 @@ def ingest(
     # Elsewhere than here there may be other devices.
     device = choose_device(options.device) if options.engine == "local" else options.device
     shard = Shard.parse(options.shard) if options.shard else None
-    own = (workspace.faces, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
+    own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
-    discovery = discover(inputs, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
     found: Sequence[Found] = discovery.files
     _refuse_foreign_points(options, found)
     whole, everything = workspace, found
@@ -125,13 +130,13 @@ def ingest(
             _forget_everything(workspace)
         refuse_other_options(workspace, options, weights)
         options = replace(options, kept_from=kept_from(workspace))
-        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.crops)
         if options.retry_failed:
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
         plan = make_plan(workspace, found, rules, options, report)
-        drop_findings(workspace.parts, keep={item.name for item in plan.items})
+        drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
@@ -199,7 +204,7 @@ def _count(column: pa.ChunkedArray) -> dict[Any, int]:
 def _carry_out(
     workspace: Workspace, plan: Plan, options: IngestOptions, engine: Engine, device: str, report: Reporter
 ) -> int:
-    total = len(plan.settled) + sum(len(item.sources) for item in plan.items)
+    total = len(plan.resolved) + sum(len(item.sources) for item in plan.items)
     report.start(total)
     report.beside("")
     if plan.before:
@@ -210,11 +215,11 @@ def _carry_out(
     done = 0
     counts = {"frames": 0, "faces": 0}
     workload = Workload.of(plan.items)
-    if plan.settled:
-        name = hash_bytes(*(source.source_id.encode() for source in plan.settled))
-        commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.settled])
-        done = len(plan.settled)
-        for source in plan.settled:
+    if plan.resolved:
+        name = hash_bytes(*(source.source_id.encode() for source in plan.resolved))
+        commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.resolved])
+        done = len(plan.resolved)
+        for source in plan.resolved:
             report.note(f"{source.status}: {source.name}: {source.reason}")
 
     def watch(reached: Done) -> None:
@@ -269,21 +274,21 @@ def open_for_writing(workspace: Workspace) -> None:
         ) from error
     if not os.access(folder, os.W_OK):
         raise StorageError(f"{folder} cannot be written; allow it or choose another place with --workspace")
-    products.mark(workspace.faces)
+    products.mark(workspace.crops)
 
 
 def _forget_everything(workspace: Workspace) -> None:
     """Remove what earlier ingests made, and nothing else: ratings, training runs and files of the user's stay."""
     workspace.manifest.unlink(missing_ok=True)
     workspace.sources.unlink(missing_ok=True)
-    drop_findings(workspace.parts)
+    drop_caches(workspace.parts)
     for pattern in ("*.faces.parquet", "*.sources.parquet"):
         for path in workspace.parts.glob(pattern):
             path.unlink()
     crop = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
     others = rf"(?:{'|'.join(template_names())}|{CENTRED})-[0-9]+"
-    folders = [path for path in workspace.faces.glob("*-*") if re.fullmatch(others, path.name)]
-    shards = [path for folder in (workspace.faces, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
+    folders = [path for path in workspace.crops.glob("*-*") if re.fullmatch(others, path.name)]
+    shards = [path for folder in (workspace.crops, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
     for shard in shards:
         for path in shard.iterdir():
             if crop.fullmatch(path.name):

@@ -20,7 +20,7 @@ from fertools.core.errors import Interrupted, MachineError, first_line
 from fertools.core.explain import blame, raise_of_machine
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.alignment import cut, rescaled, similarity
 from fertools.faces.centring import CENTRED
 from fertools.ingestion.options import CROP_SUFFIXES, check_crops
@@ -96,7 +96,9 @@ class _Wanted:
     path: Path
 
 
-def recrop(workspace: Workspace, options: RecropOptions | None = None, report: Reporter | None = None) -> RecropSummary:
+def recrop(
+    workspace: WorkspaceLike, options: RecropOptions | None = None, report: Reporter | None = None
+) -> RecropSummary:
     """Make crops of every face in the manifest by another template or in another size, beside those it names.
 
     The manifest is not changed. The same template, size and landmarks give the same bytes as an ingest.
@@ -110,10 +112,11 @@ def recrop(workspace: Workspace, options: RecropOptions | None = None, report: R
         InputError: there is no manifest, or another command is at work here.
         StorageError: the disk is full or cannot be written.
     """
+    workspace = Workspace(workspace)
     options, report = options or RecropOptions(), report or Silent()
     suffix = CROP_SUFFIXES[options.crop_format]
     with workspace.locked("recrop"):
-        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.crops)
         wanted: dict[str, list[_Wanted]] = {}
         before = unplaced = 0
         for row in store.read_faces(workspace, _COLUMNS).to_pylist():

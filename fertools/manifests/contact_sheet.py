@@ -1,4 +1,4 @@
-"""A contact sheet: some faces of the dataset side by side, each with its words."""
+"""Draw a contact sheet: a grid of face crops, each with its label as a caption."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fertools.core import files, products
 from fertools.core.errors import InputError
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 
 _CAPTION_PX, _GAP_PX = 30, 6
 
 
 @dataclass(frozen=True)
-class SheetOptions:
-    """What to draw.
+class ContactSheetOptions:
+    """Options of a contact sheet.
 
     Attributes:
-        faces: how many at most, taken evenly through the dataset.
-        columns: faces per row.
-        cell_px: side of a face on the sheet.
-        rejected: draw rejected faces, with their reasons, instead of kept ones.
+        faces: maximum number of faces, evenly spaced over the sorted dataset.
+        columns: number of faces per row.
+        cell_px: side of a face in pixels.
+        rejected: draw rejected faces with their reasons instead of kept faces with their labels.
     """
 
     faces: int = 70
@@ -39,20 +39,22 @@ class SheetOptions:
             raise InputError("a contact sheet needs at least one face, one column and one pixel")
 
 
-def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = None) -> int:
-    """Write a contact sheet as a PNG and return how many faces are on it.
+def draw_contact_sheet(workspace: WorkspaceLike, path: Path | str, options: ContactSheetOptions | None = None) -> int:
+    """Write a contact sheet as a PNG file and return the number of faces on it.
 
-    Faces are ordered by emotion, subject, source and time. A crop that is missing shows as a grey cell that says so.
+    Faces are sorted by emotion, subject, source and time. A missing crop is drawn as a grey cell.
 
     Args:
-        workspace: whose faces.
-        path: the picture to write.
-        options: what to draw; the defaults if None.
+        workspace: the workspace of the faces.
+        path: path of the PNG file to write.
+        options: options of the sheet; None for the defaults.
 
     Raises:
-        InputError: there is no manifest, or no face of that status in it.
+        InputError: there is no manifest, or it has no face of the wanted status.
     """
-    options = options or SheetOptions()
+    workspace = Workspace(workspace)
+    path = Path(path)
+    options = options or ContactSheetOptions()
     status = "rejected" if options.rejected else "kept"
     columns = (
         "emotion",
@@ -77,7 +79,7 @@ def draw_sheet(workspace: Workspace, path: Path, options: SheetOptions | None = 
     return len(chosen)
 
 
-def _draw(root: Path, rows: Sequence[dict[str, Any]], options: SheetOptions) -> Image.Image:
+def _draw(root: Path, rows: Sequence[dict[str, Any]], options: ContactSheetOptions) -> Image.Image:
     cell, font = options.cell_px, ImageFont.load_default(11)
     across = min(options.columns, len(rows))
     down = -(-len(rows) // across)

@@ -1,7 +1,7 @@
-"""What must be true of a manifest: one function per invariant, each returning the names of those that break it.
+"""The invariants of a manifest: one function per invariant, which returns the violating identifiers.
 
-Checks of single columns (nulls, choices, bounds) come from the schema; the ones here tie columns, rows, tables and
-files together. Faces and sources are named by identifier, a leak by its sentence.
+The schema defines the checks of single columns (nulls, choices, bounds). The invariants here relate columns, rows,
+tables and files. A violation is named by the identifier of a face or source, a leak by its sentence.
 """
 
 from __future__ import annotations
@@ -26,244 +26,248 @@ from fertools.manifests.track_invariants import (
     trackless_smoothing,
 )
 from fertools.manifests.validation_context import (
-    Evidence,
     Mask,
+    ValidationContext,
     equals,
-    faces_of,
     is_among,
-    names_of,
-    numbers_of,
+    list_values,
     valid,
+    violating_faces,
+    violating_ids,
 )
 
 SIMILARITY_TOLERANCE = 1e-5
-"""How far a matrix may be from a similarity, relative to its scale: the rounding of float32 and a margin."""
+"""Allowed deviation of a matrix from a similarity transform, relative to its scale: float32 rounding with a margin."""
 
 
 @dataclass(frozen=True)
 class Invariant:
-    """One thing that must be true.
+    """A rule that every manifest keeps.
 
     Attributes:
         name: short name, such as `box-order`.
-        sentence: what is wrong with those that break it, to be read after their number.
-        find: returns the names of those that break it.
+        sentence: what is wrong with the violations, to follow their number: "3 boxes are not finite".
+        find: function that returns the violating identifiers.
     """
 
     name: str
     sentence: str
-    find: Callable[[Evidence], Sequence[str]]
+    find: Callable[[ValidationContext], Sequence[str]]
 
 
-def repeated_keys(evidence: Evidence) -> list[str]:
-    """Find identifiers that several rows of a table have."""
+def repeated_keys(context: ValidationContext) -> list[str]:
+    """Find identifiers that occur more than once in a table."""
     found = []
-    for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES)):
+    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         counts = pc.value_counts(table[schema.key])
         found += counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
     return found
 
 
-def unsorted_keys(evidence: Evidence) -> list[str]:
-    """Find identifiers that come after a larger one."""
+def unsorted_keys(context: ValidationContext) -> list[str]:
+    """Find identifiers that follow a larger one."""
     found = []
-    for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES)):
+    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         key = table[schema.key].combine_chunks()
         found += key[1:].filter(pc.less(key[1:], key[:-1])).to_pylist()
     return found
 
 
-def unknown_labels(evidence: Evidence) -> list[str]:
-    """Find emotions that the lexicon does not have."""
-    labels, found = pa.array(evidence.labels, pa.string()), []
+def unknown_labels(context: ValidationContext) -> list[str]:
+    """Find emotions that are not in the lexicon."""
+    labels, found = pa.array(context.labels, pa.string()), []
     for table, schema, name in (
-        (evidence.faces, FACES, "emotion"),
-        (evidence.faces, FACES, "target_emotion"),
-        (evidence.sources, SOURCES, "emotion"),
+        (context.faces, FACES, "emotion"),
+        (context.faces, FACES, "target_emotion"),
+        (context.sources, SOURCES, "emotion"),
     ):
-        found += names_of(table, schema, valid(table, name) & ~is_among(table, name, labels))
+        found += violating_ids(table, schema, valid(table, name) & ~is_among(table, name, labels))
     return found
 
 
-def parted_origins(evidence: Evidence) -> list[str]:
-    """Find an emotion or subject without an origin, and an origin without what it is the origin of."""
+def unpaired_origins(context: ValidationContext) -> list[str]:
+    """Find an emotion or subject without its origin, and an origin without a value."""
     found = []
-    for table, schema in ((evidence.faces, FACES), (evidence.sources, SOURCES)):
+    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         for name in ("emotion", "subject"):
             value = "subject_id" if name == "subject" else name
-            found += names_of(table, schema, valid(table, value) != valid(table, f"{name}_origin"))
+            found += violating_ids(table, schema, valid(table, value) != valid(table, f"{name}_origin"))
     return found
 
 
-def half_points(evidence: Evidence) -> list[str]:
-    """Find valence without arousal and the reverse."""
-    return faces_of(evidence, valid(evidence.faces, "valence") != valid(evidence.faces, "arousal"))
+def unpaired_va(context: ValidationContext) -> list[str]:
+    """Find valence without arousal, and arousal without valence."""
+    return violating_faces(context, valid(context.faces, "valence") != valid(context.faces, "arousal"))
 
 
-def parted_va_origins(evidence: Evidence) -> list[str]:
-    """Find valence and arousal without an origin, and the reverse."""
-    given = valid(evidence.faces, "valence") | valid(evidence.faces, "arousal")
-    return faces_of(evidence, given != valid(evidence.faces, "va_origin"))
+def unpaired_va_origins(context: ValidationContext) -> list[str]:
+    """Find valence and arousal without an origin, and an origin without values."""
+    given = valid(context.faces, "valence") | valid(context.faces, "arousal")
+    return violating_faces(context, given != valid(context.faces, "va_origin"))
 
 
-def baseless_priors(evidence: Evidence) -> list[str]:
-    """Find priors without an emotion to come from, or with raters."""
-    prior = equals(evidence.faces, "va_origin", "prior")
-    return faces_of(evidence, prior & (~valid(evidence.faces, "emotion") | valid(evidence.faces, "va_raters")))
+def baseless_priors(context: ValidationContext) -> list[str]:
+    """Find priors of faces without an emotion, and priors with raters."""
+    prior = equals(context.faces, "va_origin", "prior")
+    return violating_faces(context, prior & (~valid(context.faces, "emotion") | valid(context.faces, "va_raters")))
 
 
-def bad_boxes(evidence: Evidence) -> list[str]:
+def bad_boxes(context: ValidationContext) -> list[str]:
     """Find boxes that are not finite or have no area."""
-    x1, y1, x2, y2 = numbers_of(evidence.faces, "box", 4).T
-    # Nan compares as False, so a box that is not finite is not good.
+    x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
+    # NaN compares as False, so a box that is not finite is not good.
     good = (x2 > x1) & (y2 > y1) & np.isfinite(x2 - x1) & np.isfinite(y2 - y1)
-    return faces_of(evidence, valid(evidence.faces, "box") & ~good)
+    return violating_faces(context, valid(context.faces, "box") & ~good)
 
 
-def outside_boxes(evidence: Evidence) -> list[str]:
-    """Find boxes that show nothing of their frame."""
-    place = pc.index_in(evidence.faces["source_id"], value_set=evidence.sources["source_id"].combine_chunks())
+def outside_boxes(context: ValidationContext) -> list[str]:
+    """Find boxes that lie entirely outside their frame."""
+    place = pc.index_in(context.faces["source_id"], value_set=context.sources["source_id"].combine_chunks())
     width, height = (
-        pc.cast(pc.coalesce(evidence.faces[f"frame_{name}"], pc.take(evidence.sources[name], place)), pa.float64())
+        pc.cast(pc.coalesce(context.faces[f"frame_{name}"], pc.take(context.sources[name], place)), pa.float64())
         for name in ("width_px", "height_px")
     )
-    x1, y1, x2, y2 = numbers_of(evidence.faces, "box", 4).T
-    # Where a size is not known it is nan here, which compares as False.
+    x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
+    # An unknown size is NaN here, which compares as False.
     outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width.to_numpy()) | (y1 >= height.to_numpy())
-    return faces_of(evidence, valid(evidence.faces, "box") & outside)
+    return violating_faces(context, valid(context.faces, "box") & outside)
 
 
-def bad_landmarks(evidence: Evidence) -> list[str]:
-    """Find landmarks, detected or smoothed, that are not finite."""
-    broken = np.zeros(len(evidence.faces), np.bool_)
+def bad_landmarks(context: ValidationContext) -> list[str]:
+    """Find detected or smoothed landmarks that are not finite."""
+    broken = np.zeros(len(context.faces), np.bool_)
     for name in ("landmarks", "landmarks_smoothed"):
-        finite = np.isfinite(numbers_of(evidence.faces, name, 10)).all(axis=1)
-        broken |= valid(evidence.faces, name) & ~finite
-    return faces_of(evidence, broken)
+        finite = np.isfinite(list_values(context.faces, name, 10)).all(axis=1)
+        broken |= valid(context.faces, name) & ~finite
+    return violating_faces(context, broken)
 
 
-def bad_matrices(evidence: Evidence) -> list[str]:
-    """Find matrices that shear, stretch, mirror or collapse."""
-    a, b, x, c, d, y = numbers_of(evidence.faces, "matrix", 6).T
+def bad_matrices(context: ValidationContext) -> list[str]:
+    """Find matrices that are not a similarity transform without reflection."""
+    a, b, x, c, d, y = list_values(context.faces, "matrix", 6).T
     with np.errstate(invalid="ignore", over="ignore"):
         scale = np.hypot(a, c)
         strain = np.maximum(np.abs(a - d), np.abs(b + c))
         good = (scale > 0) & (a * d - b * c > 0) & (strain <= SIMILARITY_TOLERANCE * scale) & np.isfinite(x + y)
-    return faces_of(evidence, valid(evidence.faces, "matrix") & ~good)
+    return violating_faces(context, valid(context.faces, "matrix") & ~good)
 
 
-def parted_reasons(evidence: Evidence) -> list[str]:
-    """Find rejected faces without a reason and kept ones with one, and failed sources without one."""
-    faces = equals(evidence.faces, "status", "rejected") != valid(evidence.faces, "reason")
-    bad = equals(evidence.sources, "status", "failed") | equals(evidence.sources, "status", "duplicate")
-    return faces_of(evidence, faces) + names_of(evidence.sources, SOURCES, bad & ~valid(evidence.sources, "reason"))
+def unpaired_reasons(context: ValidationContext) -> list[str]:
+    """Find rejected faces without a reason, kept faces with one, and failed sources without one."""
+    faces = equals(context.faces, "status", "rejected") != valid(context.faces, "reason")
+    bad = equals(context.sources, "status", "failed") | equals(context.sources, "status", "duplicate")
+    return violating_faces(context, faces) + violating_ids(
+        context.sources, SOURCES, bad & ~valid(context.sources, "reason")
+    )
 
 
-def nameless_crops(evidence: Evidence) -> list[str]:
-    """Find kept faces that have no crop to learn from."""
-    lacking = ~valid(evidence.faces, "path") | ~valid(evidence.faces, "size_px")
-    return faces_of(evidence, equals(evidence.faces, "status", "kept") & lacking)
+def nameless_crops(context: ValidationContext) -> list[str]:
+    """Find kept faces without a crop path or a crop size."""
+    lacking = ~valid(context.faces, "path") | ~valid(context.faces, "size_px")
+    return violating_faces(context, equals(context.faces, "status", "kept") & lacking)
 
 
-def missing_crops(evidence: Evidence) -> list[str]:
-    """Find crops that are not on the disk."""
-    paths = evidence.faces["path"].to_pylist()
+def missing_crops(context: ValidationContext) -> list[str]:
+    """Find crops that do not exist."""
+    paths = context.faces["path"].to_pylist()
     there: dict[str, set[str]] = {}
     broken = np.zeros(len(paths), np.bool_)
     for row, path in enumerate(paths):
         if path is not None:
             folder, _, name = path.rpartition("/")
             if folder not in there:
-                there[folder] = _files_in(evidence, folder)
+                there[folder] = _files_in(context, folder)
             broken[row] = name not in there[folder]
-    return faces_of(evidence, broken)
+    return violating_faces(context, broken)
 
 
-def _files_in(evidence: Evidence, folder: str) -> set[str]:
+def _files_in(context: ValidationContext, folder: str) -> set[str]:
     try:
-        with os.scandir(evidence.workspace.root / folder) as entries:
+        with os.scandir(context.workspace.root / folder) as entries:
             return {entry.name for entry in entries if entry.is_file()}
     except OSError:
         return set()
 
 
-def damaged_crops(evidence: Evidence) -> list[str]:
-    """Find crops on the disk that cannot be decoded, or are of another size than their row says."""
-    # Here, so that what does not look into pictures does not load Pillow.
+def damaged_crops(context: ValidationContext) -> list[str]:
+    """Find crops that cannot be decoded, or whose size differs from the manifest."""
+    # Imported here, so that only this check loads Pillow.
     from PIL import Image
 
-    broken = np.zeros(len(evidence.faces), np.bool_)
-    pairs = zip(evidence.faces["path"].to_pylist(), evidence.faces["size_px"].to_pylist(), strict=True)
+    broken = np.zeros(len(context.faces), np.bool_)
+    pairs = zip(context.faces["path"].to_pylist(), context.faces["size_px"].to_pylist(), strict=True)
     for row, (path, size_px) in enumerate(pairs):
-        if path is None or not (evidence.workspace.root / path).is_file():
+        if path is None or not (context.workspace.root / path).is_file():
             continue
         try:
-            with Image.open(evidence.workspace.root / path) as crop:
+            with Image.open(context.workspace.root / path) as crop:
                 crop.load()
                 broken[row] = crop.size != (size_px, size_px)
         # Pillow raises many kinds of error for damaged files, SyntaxError among them.
         except Exception:
             broken[row] = True
-    return faces_of(evidence, broken)
+    return violating_faces(context, broken)
 
 
-def lost_sources(evidence: Evidence) -> list[str]:
+def unknown_sources(context: ValidationContext) -> list[str]:
     """Find faces whose source is not in the sources table."""
-    return faces_of(evidence, ~is_among(evidence.faces, "source_id", evidence.sources["source_id"].combine_chunks()))
+    return violating_faces(
+        context, ~is_among(context.faces, "source_id", context.sources["source_id"].combine_chunks())
+    )
 
 
-def wrong_counts(evidence: Evidence) -> list[str]:
-    """Find sources whose numbers of kept, rejected and interpolated faces are not those of the manifest's real ones."""
-    real = nested.keep(evidence.faces, pc.is_null(evidence.faces["parent_id"]))
-    wrong = np.zeros(len(evidence.sources), np.bool_)
+def wrong_counts(context: ValidationContext) -> list[str]:
+    """Find sources whose counts of kept, rejected and interpolated faces differ from the manifest's real faces."""
+    real = nested.keep(context.faces, pc.is_null(context.faces["parent_id"]))
+    wrong = np.zeros(len(context.sources), np.bool_)
     which = {status: pc.equal(real["status"], status) for status in ("kept", "rejected")}
     for name, mask in {**which, "interpolated": real["interpolated"]}.items():
         counts = pc.value_counts(real.filter(mask)["source_id"])
-        position = pc.index_in(evidence.sources["source_id"], value_set=counts.field("values"))
+        position = pc.index_in(context.sources["source_id"], value_set=counts.field("values"))
         actual = pc.fill_null(pc.take(counts.field("counts"), position), 0).to_numpy()
-        stated = pc.fill_null(evidence.sources[f"faces_{name}"], 0).to_numpy()
+        stated = pc.fill_null(context.sources[f"faces_{name}"], 0).to_numpy()
         wrong |= actual != stated
-    return names_of(evidence.sources, SOURCES, wrong)
+    return violating_ids(context.sources, SOURCES, wrong)
 
 
-def wrong_outcomes(evidence: Evidence) -> list[str]:
-    """Find sources with faces that are not done, and done ones without."""
-    with_faces = is_among(evidence.sources, "source_id", pc.unique(evidence.faces["source_id"]))
-    return names_of(evidence.sources, SOURCES, with_faces != equals(evidence.sources, "status", "done"))
+def wrong_outcomes(context: ValidationContext) -> list[str]:
+    """Find sources with faces that are not `done`, and `done` sources without faces."""
+    with_faces = is_among(context.sources, "source_id", pc.unique(context.faces["source_id"]))
+    return violating_ids(context.sources, SOURCES, with_faces != equals(context.sources, "status", "done"))
 
 
-def leaks(evidence: Evidence) -> list[str]:
-    """Find people, generated faces and sources on two sides of the split."""
-    return find_leaks(evidence.faces, by_source=evidence.by_source)
+def leaks(context: ValidationContext) -> list[str]:
+    """Find people, generated faces and sources that are in two parts of the split."""
+    return find_leaks(context.faces, by_source=context.by_source)
 
 
-def double_protocols(evidence: Evidence) -> list[str]:
-    """Find faces with both a fold and a side of a hold-out, and rejected faces with either."""
-    fold, side = valid(evidence.faces, "fold"), valid(evidence.faces, "split")
-    return faces_of(evidence, (fold & side) | (equals(evidence.faces, "status", "rejected") & (fold | side)))
+def double_protocols(context: ValidationContext) -> list[str]:
+    """Find faces with both a fold and a hold-out part, and rejected faces with either."""
+    fold, side = valid(context.faces, "fold"), valid(context.faces, "split")
+    return violating_faces(context, (fold & side) | (equals(context.faces, "status", "rejected") & (fold | side)))
 
 
-def missing_folds(evidence: Evidence) -> list[str]:
-    """Find numbers below the largest fold that no face has."""
-    present = set(pc.unique(evidence.faces["fold"].drop_null()).to_pylist())
+def missing_folds(context: ValidationContext) -> list[str]:
+    """Find fold numbers below the largest one that no face has."""
+    present = set(pc.unique(context.faces["fold"].drop_null()).to_pylist())
     return [f"fold {number}" for number in range(max(present, default=-1)) if number not in present]
 
 
-def lost_parents(evidence: Evidence) -> list[str]:
+def unknown_parents(context: ValidationContext) -> list[str]:
     """Find generated faces whose parent is not in the manifest."""
-    known = is_among(evidence.faces, "parent_id", evidence.faces["face_id"].combine_chunks())
-    return faces_of(evidence, valid(evidence.faces, "parent_id") & ~known)
+    known = is_among(context.faces, "parent_id", context.faces["face_id"].combine_chunks())
+    return violating_faces(context, valid(context.faces, "parent_id") & ~known)
 
 
-def half_provenance(evidence: Evidence) -> list[str]:
-    """Find generated faces that do not say what, by which run and as what; the fold may be unknown."""
-    told = np.stack([valid(evidence.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
-    alone = valid(evidence.faces, "generator_fold") & ~told.all(axis=0)
-    return faces_of(evidence, (told.any(axis=0) & ~told.all(axis=0)) | alone)
+def unpaired_provenance(context: ValidationContext) -> list[str]:
+    """Find generated faces without a parent, run or target expression; the fold may be unknown."""
+    given = np.stack([valid(context.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
+    alone = valid(context.faces, "generator_folds") & ~given.all(axis=0)
+    return violating_faces(context, (given.any(axis=0) & ~given.all(axis=0)) | alone)
 
 
 def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str, list[str]]]:
-    """Return what breaks the schema's own rules: per `table.column`, what is wrong and the names of the rows."""
+    """Return violations of the schema: for each `table.column`, the broken rule and the violating identifiers."""
     found: dict[str, tuple[str, list[str]]] = {}
     for column in schema.columns:
         values, filled = table[column.name], valid(table, column.name)
@@ -276,66 +280,82 @@ def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str,
             broken = broken | (filled & ~_within(values, column.bounds))
             rule = f"is in [{column.bounds[0]:g}, {column.bounds[1]:g}]"
         if broken.any():
-            found[f"{schema.name}.{column.name}"] = (rule, names_of(table, schema, broken))
+            found[f"{schema.name}.{column.name}"] = (rule, violating_ids(table, schema, broken))
     return found
 
 
 def _within(values: Any, bounds: tuple[float, float]) -> Mask:
     numbers = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
-    # Null is nan here, and nan is outside; the caller leaves nulls out.
+    # A null is NaN here and counts as outside; the caller excludes nulls.
     return np.asarray((numbers >= bounds[0]) & (numbers <= bounds[1]), np.bool_)
 
 
 INVARIANTS = (
-    Invariant("key-unique", "identifiers are in a table more than once", repeated_keys),
-    Invariant("key-sorted", "rows stand after a larger identifier", unsorted_keys),
-    Invariant("source-known", "faces name a source that the sources table lacks", lost_sources),
-    Invariant("source-outcome", "sources are done without a face, or have faces without being done", wrong_outcomes),
+    Invariant("key-unique", "identifiers occur more than once in a table", repeated_keys),
+    Invariant("key-sorted", "rows follow a row with a larger identifier", unsorted_keys),
+    Invariant("source-known", "faces have a source that is not in the sources table", unknown_sources),
+    Invariant("source-outcome", "sources are `done` without faces, or have faces but are not `done`", wrong_outcomes),
     Invariant(
         "source-counts",
-        "sources state other numbers of kept, rejected or interpolated faces than there are",
+        "sources have wrong counts of kept, rejected or interpolated faces",
         wrong_counts,
     ),
-    Invariant("place-complete", "faces lack their frame, or in a video their shot or track", placeless_faces),
+    Invariant("place-complete", "faces lack a frame number, or in a video a shot or track number", placeless_faces),
     Invariant(
-        "time-order", "faces are shown before an earlier frame of their source, or at no finite time", backward_times
+        "time-order",
+        "faces have an earlier time than a previous frame of their source, or no finite time",
+        backward_times,
     ),
     Invariant("box-order", "boxes are not finite or have no area (x2 > x1 and y2 > y1)", bad_boxes),
-    Invariant("box-inside", "boxes lie outside their frame", outside_boxes),
+    Invariant("box-inside", "boxes lie entirely outside their frame", outside_boxes),
     Invariant("landmarks-finite", "faces have landmarks that are not finite", bad_landmarks),
     Invariant(
         "smoothed-tracked",
-        "faces have smoothed landmarks without a track, or without landmarks to smooth",
+        "faces have smoothed landmarks but no track, or no landmarks to smooth",
         trackless_smoothing,
     ),
     Invariant(
         "interpolated-unseen",
-        "interpolated faces have a score or landmarks of the detector, or no smoothed ones",
+        "interpolated faces have a detector score or detected landmarks, or lack smoothed landmarks",
         seen_between,
     ),
     Invariant(
         "interpolated-between",
-        "interpolated faces do not lie between detected faces of their track, or where it was detected",
+        "interpolated faces do not lie between detected faces of their track, or share a frame with one",
         lost_between,
     ),
-    Invariant("matrix-similarity", "matrices are not a turn, one scale and a shift", bad_matrices),
     Invariant(
-        "reason-complete", "faces are rejected or sources failed without a reason, or kept with one", parted_reasons
+        "matrix-similarity", "matrices are not a similarity transform (rotation, uniform scale and shift)", bad_matrices
     ),
-    Invariant("crop-named", "kept faces have no crop path or size", nameless_crops),
-    Invariant("crop-exists", "crops are not on the disk", missing_crops),
-    Invariant("emotion-known", "rows have an emotion that the lexicon lacks", unknown_labels),
-    Invariant("origin-complete", "rows have an emotion or subject without its origin, or the reverse", parted_origins),
-    Invariant("va-pair", "faces have valence or arousal without the other", half_points),
-    Invariant("va-origin", "faces have valence and arousal without their origin, or the reverse", parted_va_origins),
-    Invariant("prior-base", "priors have no emotion to come from, or claim raters", baseless_priors),
-    Invariant("split-leaks", "leaks are in the split", leaks),
-    Invariant("split-single", "faces have a fold and a split at once, or are rejected and have one", double_protocols),
-    Invariant("folds-contiguous", "folds below the largest one have no face", missing_folds),
-    Invariant("parent-known", "generated faces name a parent that the manifest lacks", lost_parents),
-    Invariant("provenance-complete", "faces have a part of their provenance only", half_provenance),
+    Invariant(
+        "reason-complete",
+        "faces are rejected or sources failed without a reason, or faces are kept with one",
+        unpaired_reasons,
+    ),
+    Invariant("crop-named", "kept faces have no crop path or no crop size", nameless_crops),
+    Invariant("crop-exists", "crops do not exist", missing_crops),
+    Invariant("emotion-known", "rows have an emotion that is not in the lexicon", unknown_labels),
+    Invariant(
+        "origin-complete",
+        "rows have an emotion or subject without its origin, or an origin without a value",
+        unpaired_origins,
+    ),
+    Invariant("va-pair", "faces have only one of valence and arousal", unpaired_va),
+    Invariant(
+        "va-origin",
+        "faces have valence and arousal without an origin, or an origin without values",
+        unpaired_va_origins,
+    ),
+    Invariant("prior-base", "priors belong to faces without an emotion, or have raters", baseless_priors),
+    Invariant("split-leaks", "leaks are in the split: a person, generated face or source is in two parts", leaks),
+    Invariant(
+        "split-single", "faces have both a fold and a hold-out part, or are rejected but have one", double_protocols
+    ),
+    Invariant("folds-contiguous", "folds below the largest fold number have no face", missing_folds),
+    Invariant("parent-known", "generated faces have a parent that is not in the manifest", unknown_parents),
+    Invariant("provenance-complete", "faces have incomplete provenance", unpaired_provenance),
 )
-"""All invariants that look at every run, in the order of the report."""
+"""The invariants that every validation checks, in the order of its report."""
 
-CROPS_DECODE = Invariant("crop-decodes", "crops cannot be decoded or are of another size", damaged_crops)
-"""The one that reads every crop, for a deep validation."""
+CROPS_DECODE = Invariant("crop-decodes", "crops cannot be decoded or have the wrong size", damaged_crops)
+"""The invariant that only a deep validation checks, because it reads every crop."""

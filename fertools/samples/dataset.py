@@ -128,7 +128,7 @@ class SampleSummary:
 
 
 def draw_dataset(
-    folder: Path, options: SampleOptions | None = None, advance: Callable[[int, int], None] | None = None
+    folder: Path | str, options: SampleOptions | None = None, advance: Callable[[int, int], None] | None = None
 ) -> SampleSummary:
     """Draw a dataset into `folder`; go on where an earlier call with the same options stopped.
 
@@ -142,6 +142,7 @@ def draw_dataset(
         ResumeRefused: another dataset was begun there.
         StorageError: the disk is full.
     """
+    folder = Path(folder)
     options = options or SampleOptions()
     _claim(folder, options)
     takes = list(_takes(options))

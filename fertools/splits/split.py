@@ -17,15 +17,14 @@ import pyarrow.compute as pc
 
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.vocabulary import EMOTIONS
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested, store
 from fertools.manifests.change import changing
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES
 from fertools.splits.folds import Floats, Integers, assign_groups, confined_classes, imbalance
-from fertools.splits.groups import group_faces
-from fertools.splits.protocol import SplitOptions as SplitOptions
-from fertools.splits.protocol import describe_difference
+from fertools.splits.groups import GroupBy, group_faces
+from fertools.splits.protocol import SplitOptions, describe_difference
 
 SECTION = "split"
 """Section of `fertools.toml` that says how the split was made."""
@@ -76,7 +75,16 @@ class SplitSummary:
     changed: bool
 
 
-def split(workspace: Workspace, options: SplitOptions, *, overwrite: bool = False) -> SplitSummary:
+def split(
+    workspace: WorkspaceLike,
+    *,
+    folds: int | None = None,
+    loso: bool = False,
+    holdout: float | None = None,
+    group_by: GroupBy = "subject",
+    seed: int = 0,
+    overwrite: bool = False,
+) -> SplitSummary:
     """Write every kept face's fold, or its side of a hold-out, into the manifest.
 
     The result depends on the faces, their subjects and labels, and the options, not on the order of rows. The same
@@ -84,7 +92,11 @@ def split(workspace: Workspace, options: SplitOptions, *, overwrite: bool = Fals
 
     Args:
         workspace: whose manifest.
-        options: the protocol.
+        folds: number of cross-validation folds, 2 or more. Give exactly one of `folds`, `loso` and `holdout`.
+        loso: leave one subject out: one fold per group of subjects.
+        holdout: share of the faces to hold out for testing, between 0 and 1.
+        group_by: what a split never separates: a `subject`, or also all faces of a `source`.
+        seed: breaks ties between equally good splits.
         overwrite: replace a split made with other options or for other faces.
 
     Raises:
@@ -93,6 +105,8 @@ def split(workspace: Workspace, options: SplitOptions, *, overwrite: bool = Fals
         ResumeRefused: another split is recorded, or the faces have changed since.
         CheckFailed: the finished split has a leak.
     """
+    workspace = Workspace(workspace)
+    options = SplitOptions(folds=folds, loso=loso, holdout=holdout, seed=seed, group_by=group_by)
     with changing(workspace, "a split") as faces:
         kept = nested.keep(faces, pc.equal(faces["status"], "kept"))
         _refuse_too_little(workspace, kept)
@@ -102,9 +116,9 @@ def split(workspace: Workspace, options: SplitOptions, *, overwrite: bool = Fals
         counts, classes = _count_classes(kept, groups, len(names))
         shares = _shares(options, names, kept)
         parts = _parts_of(kept, options) if done else _assign(options, counts, shares)[groups]
-        folds = np.zeros(len(names), np.int64)
-        folds[groups] = parts
-        warnings = _refuse_lost_classes(options, counts, classes, folds, len(shares))
+        parts_of_groups = np.zeros(len(names), np.int64)
+        parts_of_groups[groups] = parts
+        warnings = _refuse_lost_classes(options, counts, classes, parts_of_groups, len(shares))
         finished = _with_parts(kept, parts, options)
         if leaks := find_leaks(finished, by_source=options.group_by == "source"):
             raise CheckFailed(f"the split has {len(leaks)} leaks, the first: {leaks[0]}; split again with --overwrite")
@@ -118,7 +132,7 @@ def split(workspace: Workspace, options: SplitOptions, *, overwrite: bool = Fals
             faces=len(kept),
             subjects=pc.count_distinct(kept["subject_id"]).as_py(),
             groups=len(names),
-            imbalance=imbalance(counts, shares, folds),
+            imbalance=imbalance(counts, shares, parts_of_groups),
             warnings=tuple(warnings),
             changed=not done,
         )

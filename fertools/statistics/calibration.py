@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say."""
+"""Calibration of class probabilities: reliability, calibration error, log-likelihood and Brier score."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
-"""Of equal width, as in Guo et al., "On Calibration of Modern Neural Networks" (2017)."""
+"""Number of bins of equal width, as in Guo et al., "On Calibration of Modern Neural Networks" (2017)."""
 LEAST_PROBABILITY = 1e-7
-"""What a probability of 0 for the true class counts as in the log-likelihood: that of a float32 sum's rounding."""
+"""Lower limit of a probability in the log-likelihood: the rounding of a float32 sum."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Faces whose decision was about equally sure.
+    """A bin of a reliability diagram: faces of about the same confidence.
 
     Attributes:
-        low: their confidence is above this, or equal in the first bin.
-        high: and at most this.
-        faces: how many.
-        confidence: mean probability of the class decided for; None without faces.
-        accuracy: share of right decisions; None without faces.
+        low: exclusive lower bound of the confidence (inclusive in the first bin).
+        high: inclusive upper bound of the confidence.
+        faces: number of faces.
+        confidence: mean probability of the predicted class; None without faces.
+        accuracy: share of correct predictions; None without faces.
     """
 
     low: float
@@ -39,8 +39,8 @@ def reliability(labels: NDArray[np.int64], probabilities: Floats, bins: int = BI
 
     Args:
         labels: N true classes.
-        probabilities: N x C; the confidence is the largest of a row.
-        bins: how many, of equal width.
+        probabilities: N x C; the confidence of a face is the largest probability of its row.
+        bins: number of bins of equal width.
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
@@ -56,7 +56,7 @@ def reliability(labels: NDArray[np.int64], probabilities: Floats, bins: int = BI
 
 
 def calibration_error(bins: list[Bin]) -> float:
-    """Return the expected calibration error (ECE): |accuracy - confidence| by bin, weighted by faces.
+    """Return the expected calibration error (ECE): the mean of |accuracy - confidence| over bins, weighted by faces.
 
     Source: Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning" (2015).
     """
@@ -69,16 +69,32 @@ def calibration_error(bins: list[Bin]) -> float:
     return sum(gaps) / total
 
 
+def negative_log(probabilities: Floats) -> Floats:
+    """Return -log of probabilities, in nats, with a lower limit of LEAST_PROBABILITY."""
+    found: Floats = -np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+    return found
+
+
+def log_losses(labels: NDArray[np.int64], probabilities: Floats) -> Floats:
+    """Return -log of each face's probability of its true class, N values in nats."""
+    return negative_log(probabilities[np.arange(len(labels)), labels])
+
+
+def brier_losses(labels: NDArray[np.int64], probabilities: Floats) -> Floats:
+    """Return each face's squared distance between its probabilities and the one-hot truth, N values in [0, 2]."""
+    truths = labels[:, None] == np.arange(probabilities.shape[1])
+    found: Floats = ((probabilities - truths) ** 2).sum(axis=1)
+    return found
+
+
 def negative_log_likelihood(labels: NDArray[np.int64], probabilities: Floats) -> float:
-    """Return the mean of -log of the true class's probability, in nats; guessing among C gives log C."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, LEAST_PROBABILITY)).mean())
+    """Return the mean of `log_losses`; uniform probabilities over C classes give log C."""
+    return float(log_losses(labels, probabilities).mean())
 
 
 def brier_score(labels: NDArray[np.int64], probabilities: Floats) -> float:
-    """Return the mean squared distance of the probabilities from certainty of the truth, in [0, 2].
+    """Return the mean of `brier_losses`, in [0, 2].
 
     Source: Brier, "Verification of Forecasts Expressed in Terms of Probability" (1950).
     """
-    truths = labels[:, None] == np.arange(probabilities.shape[1])
-    return float(((probabilities - truths) ** 2).sum(axis=1).mean())
+    return float(brier_losses(labels, probabilities).mean())

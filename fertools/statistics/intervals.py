@@ -1,4 +1,7 @@
-"""How sure a number is: an interval over folds, and the sums over people that others are computed from."""
+"""Confidence intervals of means by Student's t: over folds, and of a difference of two means.
+
+Intervals of other measures over subjects or videos are in `fertools.statistics.jackknife`.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,37 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.statistics.jackknife import LEVEL, Ends, Scale
-
-_ROUNDING = 1e-12
+LEVEL = 0.95
+"""Confidence level of every interval, unless a caller asks for another."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean over folds with its interval.
+class ConfidenceInterval:
+    """A confidence interval over groups, such as subjects or videos.
 
     Attributes:
-        mean: of the folds' values.
-        low: lower end; None with fewer than two folds, which say nothing of their spread.
+        low: lower end.
         high: upper end.
-        sd: standard deviation of one fold (n - 1); None likewise.
-        folds: how many values there are.
+        groups: number of groups that the interval is computed from.
+    """
+
+    low: float
+    high: float
+    groups: int
+
+
+@dataclass(frozen=True)
+class FoldMean:
+    """The mean of a measure over folds, with its interval.
+
+    Attributes:
+        mean: mean of the folds' values.
+        low: lower end of the interval; None with fewer than two folds.
+        high: upper end of the interval; None with fewer than two folds.
+        sd: sample standard deviation of the folds' values (n - 1); None with fewer than two folds.
+        folds: number of values.
     """
 
     mean: float
@@ -34,71 +51,55 @@ class Interval:
     folds: int
 
 
-def over_folds(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """Return mean ± t · s / √K over the values that are known, or None if none is.
-
-    Args:
-        values: one per fold; NaN where a fold has none.
-        level: of the interval.
+def t_quantile(degrees_of_freedom: int, level: float = LEVEL) -> float:
+    """Return the factor of the standard error in a two-sided interval of Student's t.
 
     Example:
-        >>> interval = over_folds([0.4, 0.5, 0.6])
-        >>> round(interval.mean, 3), round(interval.low, 3), round(interval.high, 3)
-        (0.5, 0.252, 0.748)
+        >>> round(t_quantile(9), 3)
+        2.262
     """
     from scipy import stats
 
+    return float(stats.t.ppf((1 + level) / 2, degrees_of_freedom))
+
+
+def mean_over_folds(values: Sequence[float], level: float = LEVEL) -> FoldMean | None:
+    """Return mean ± t · s / √K over the K known values, or None without one.
+
+    Args:
+        values: one value per fold, NaN where a fold has none.
+        level: confidence level of the interval.
+
+    Example:
+        >>> found = mean_over_folds([0.4, 0.5, 0.6])
+        >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
+        (0.5, 0.252, 0.748)
+    """
     known = np.asarray([value for value in values if value == value], np.float64)
     if not len(known):
         return None
     mean = float(known.mean())
     if len(known) == 1:
-        return Interval(mean, None, None, None, 1)
+        return FoldMean(mean, None, None, None, 1)
     sd = float(known.std(ddof=1))
-    reach = float(stats.t.ppf((1 + level) / 2, len(known) - 1)) * sd / len(known) ** 0.5
-    return Interval(mean, mean - reach, mean + reach, sd, len(known))
+    half_width = t_quantile(len(known) - 1, level) * sd / len(known) ** 0.5
+    return FoldMean(mean, mean - half_width, mean + half_width, sd, len(known))
 
 
-def as_ends(ends: Ends | None) -> dict[str, float] | None:
-    """Return an interval as JSON holds it."""
-    return asdict(ends) if ends else None
+def mean_difference_interval(first: Floats, second: Floats, level: float = LEVEL) -> tuple[float, float] | None:
+    """Return Welch's interval of the mean of `first` minus the mean of `second`, or None if neither varies.
 
-
-def group_sums(codes: NDArray[np.int64], values: Floats) -> Floats:
-    """Return G x M sums over the rows of each group.
-
-    Args:
-        codes: N groups from 0 to G - 1.
-        values: N x M.
+    Source: B. L. Welch, "The generalization of Student's problem when several different population variances are
+    involved", Biometrika 34 (1947), 28-35.
     """
-    sums = np.zeros((int(codes.max()) + 1, values.shape[1]))
-    np.add.at(sums, codes, values)
-    return sums
+    from scipy import stats
+
+    if not (np.ptp(first) or np.ptp(second)):
+        return None
+    interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(level)
+    return float(interval.low), float(interval.high)
 
 
-def agreement_terms(estimates: Floats, truths: Floats) -> Floats:
-    """Return N x 8 terms whose sums give the measures of `agreement`."""
-    x, y = estimates, truths
-    return np.stack(
-        [np.ones_like(x), x, y, x * x, y * y, x * y, (x - y) ** 2, (np.sign(x) == np.sign(y)).astype(float)], axis=1
-    )
-
-
-AGREEMENT_SCALES: tuple[Scale, ...] = ("correlation", "correlation", "positive", "share")
-"""Between which bounds the measures of `agreement` lie."""
-
-
-def agreement(sums: Floats) -> Floats:
-    """Return CCC, PCC, RMSE and SAGR, R x 4, of R x 8 sums of `agreement_terms`."""
-    count = sums[:, 0]
-    x, y, xx, yy, xy, square, sign = (sums[:, index] / count for index in range(1, 8))
-    spread_x, spread_y, shared = (np.maximum(xx - x * x, 0), np.maximum(yy - y * y, 0), xy - x * y)
-    # What is left of a difference of nearly equal sums is rounding: such a side counts as constant.
-    varies = (spread_x > _ROUNDING * xx) & (spread_y > _ROUNDING * yy)
-
-    def ratio(above: Floats, below: Floats) -> Floats:
-        return np.divide(above, below, out=np.zeros_like(above), where=varies)
-
-    concordance = ratio(2 * shared, spread_x + spread_y + (x - y) ** 2)
-    correlation = ratio(shared, np.sqrt(spread_x * spread_y))
-    return np.stack([concordance, correlation, np.sqrt(square), sign], axis=1)
+def interval_as_json(interval: ConfidenceInterval | None) -> dict[str, float] | None:
+    """Return an interval as a dictionary that JSON can hold, or None without one."""
+    return asdict(interval) if interval else None

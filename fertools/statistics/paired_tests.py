@@ -1,4 +1,4 @@
-"""Whether one run is better than another by more than chance."""
+"""Tests of whether one run is better than another by more than chance."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.statistics.jackknife import LEVEL
+from fertools.statistics.intervals import LEVEL, t_quantile
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Decisions of two runs on the same faces.
+    """McNemar's test of two runs on the same faces.
 
     Attributes:
-        first_only: faces that only the first had right.
-        second_only: faces that only the second had right.
-        p: two-sided, exact.
+        first_only: number of faces that only the first run classified correctly.
+        second_only: number of faces that only the second run classified correctly.
+        p: exact two-sided p-value.
     """
 
     first_only: int
@@ -27,9 +27,13 @@ class McNemar:
 
 
 def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
-    """Return McNemar's exact test of whether two runs are right equally often.
+    """Return McNemar's exact test of whether two runs are correct equally often.
 
-    It takes faces for independent, which several of one person are not.
+    The test assumes independent faces. Several faces of one subject are not independent, so its p-value is too small.
+
+    Args:
+        first_right: N, True where the first run is correct.
+        second_right: N, True where the second run is correct.
 
     Source: McNemar, "Note on the Sampling Error of the Difference Between Correlated Proportions" (1947), with the
     binomial distribution in place of its approximation.
@@ -43,15 +47,15 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Differences of two runs, fold by fold.
+    """A paired t test of two runs over folds.
 
     Attributes:
-        mean: of first minus second.
-        low: lower end of the mean's interval.
-        high: its upper end.
-        t: the statistic; infinite where the folds do not differ among themselves.
-        p: two-sided, with K - 1 degrees of freedom.
-        folds: K.
+        mean: mean difference, first minus second.
+        low: lower end of the interval of the mean.
+        high: upper end of the interval of the mean.
+        t: t statistic; infinite if all folds have the same difference.
+        p: two-sided p-value with K - 1 degrees of freedom.
+        folds: number K of folds.
     """
 
     mean: float
@@ -67,13 +71,13 @@ def corrected_paired_test(
 ) -> PairedTest | None:
     """Return the corrected resampled t test of a mean difference, or None with fewer than two folds.
 
-    Training parts of folds overlap, so that folds agree more than independent trials would. The variance of the mean is
-    taken as (1 / K + n_test / n_train) · s² in place of s² / K.
+    The training sets of folds overlap, so the folds' results are correlated. The test therefore takes
+    (1 / K + n_test / n_train) · s² as the variance of the mean, in place of s² / K.
 
     Args:
-        differences: first minus second, one per fold.
-        tested_per_trained: n_test / n_train; 1 / (K - 1) for K equal folds.
-        level: of the interval.
+        differences: first minus second, one value per fold.
+        tested_per_trained: n_test / n_train, which is 1 / (K - 1) for K equal folds.
+        level: confidence level of the interval.
 
     Source: Nadeau and Bengio, "Inference for the Generalization Error" (2003), section 4.
     """
@@ -86,12 +90,12 @@ def corrected_paired_test(
     mean = float(values.mean())
     error = float(np.sqrt((1 / count + tested_per_trained) * values.var(ddof=1)))
     t = mean / error if error else float(np.copysign(np.inf, mean)) if mean else 0.0
-    reach = float(stats.t.ppf((1 + level) / 2, count - 1)) * error
-    return PairedTest(mean, mean - reach, mean + reach, t, float(2 * stats.t.sf(abs(t), count - 1)), count)
+    half_width = t_quantile(count - 1, level) * error
+    return PairedTest(mean, mean - half_width, mean + half_width, t, float(2 * stats.t.sf(abs(t), count - 1)), count)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for having made so many tests, in the order given.
+    """Return p-values corrected for multiple testing, in the order given.
 
     Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
 

@@ -1,4 +1,4 @@
-"""Receiver operating characteristics and the area below them."""
+"""Receiver operating characteristic (ROC) curves and the area under them (AUC)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Floats = NDArray[np.float64]
 
 
 def roc_curve(truths: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
-    """Return the false and the true positive rates at every threshold, from (0, 0) to (1, 1).
+    """Return the false and true positive rates at every threshold, from (0, 0) to (1, 1).
 
-    Faces of one score are passed together, so that their order does not matter.
+    Faces with equal scores share a threshold, so the order of faces does not matter.
 
     Args:
-        truths: N, at least one True and one False.
-        scores: N numbers, larger for what is more likely True.
+        truths: N, with at least one True and one False.
+        scores: N numbers; a larger score means True is more likely.
     """
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
@@ -25,12 +25,12 @@ def roc_curve(truths: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats
 
 
 def area(across: Floats, up: Floats) -> float:
-    """Return the area below a curve by trapezia."""
+    """Return the area under a curve by the trapezoidal rule."""
     return float(np.trapezoid(up, across))
 
 
 def one_against_rest(labels: NDArray[np.int64], probabilities: Floats) -> dict[int, tuple[Floats, Floats]]:
-    """Return the curve of each class that has faces and is not all of them, by its position.
+    """Return the one-against-rest curve of each class that has faces but not all of them, by class number.
 
     Args:
         labels: N true classes.
@@ -42,16 +42,16 @@ def one_against_rest(labels: NDArray[np.int64], probabilities: Floats) -> dict[i
 
 
 def micro_curve(labels: NDArray[np.int64], probabilities: Floats) -> tuple[Floats, Floats]:
-    """Return the curve of all pairs of a face and a class taken together."""
+    """Return the micro-averaged curve: all pairs of a face and a class pooled."""
     truths = labels[:, None] == np.arange(probabilities.shape[1])
     return roc_curve(truths.ravel(), probabilities.ravel())
 
 
 def thinned(across: Floats, up: Floats, points: int = 200) -> tuple[Floats, Floats]:
-    """Return a curve of at most `points` points that a picture of it cannot be told from."""
+    """Return the curve reduced to at most `points` points that look the same when drawn."""
     if len(across) <= points:
         return across, up
-    # Along the length of the curve, since steep parts have as much to show as flat ones.
+    # Points are evenly spaced along the curve, because steep parts show as much as flat ones.
     length = np.append(0.0, np.cumsum(np.hypot(np.diff(across), np.diff(up))))
     kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)).clip(0, len(across) - 1))
     kept = np.union1d(kept, [0, len(across) - 1])

@@ -16,7 +16,7 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
 from fertools.core.toml import parse_toml, table_in
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, TableSchema
 from fertools.transfer.three_way import State, part_of
 
 SETTINGS = "fertools.toml"
@@ -85,7 +85,7 @@ def shares_in(names: Iterable[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class There:
+class RemoteState:
     """What a store holds, and by which tags it can be replaced (see `ObjectStore.replace`).
 
     Attributes:
@@ -103,7 +103,7 @@ class There:
     manifest_digest: str | None
 
 
-def look(remote: ObjectStore) -> There:
+def read_remote_state(remote: ObjectStore) -> RemoteState:
     """Return what a store holds.
 
     Raises:
@@ -116,9 +116,9 @@ def look(remote: ObjectStore) -> There:
     parts = {part_of(name): hash_bytes(content) for name, content in tables.items()}
     content, tag = remote.read_tagged(MANIFEST)
     if content is None:
-        return There(sizes, State(settings, parts), settings_tag, None, None)
-    labels = read_content(remote, MANIFEST, content, FACES, ("face_id", *LAYERS))
-    return There(sizes, State(settings, parts, labels), settings_tag, tag, hash_bytes(content))
+        return RemoteState(sizes, State(settings, parts), settings_tag, None, None)
+    labels = read_content(remote, MANIFEST, content, FACES, ("face_id", *LABEL_COLUMNS))
+    return RemoteState(sizes, State(settings, parts, labels), settings_tag, tag, hash_bytes(content))
 
 
 def read_settings(remote: ObjectStore) -> tuple[dict[str, Any], str | None]:

@@ -22,7 +22,7 @@ from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.ingestion.extract import flush_crops
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
@@ -34,7 +34,11 @@ from fertools.transfer.union import Entry, decide, read_entries
 
 
 def merge(
-    workspace: Workspace, others: Sequence[Workspace] = (), report: Reporter | None = None, *, copy: bool = False
+    workspace: WorkspaceLike,
+    others: Sequence[WorkspaceLike] = (),
+    report: Reporter | None = None,
+    *,
+    copy: bool = False,
 ) -> IngestSummary:
     """Add what was ingested in other workspaces to this one.
 
@@ -57,33 +61,34 @@ def merge(
         StorageError: the disk is full or cannot be written; what was committed is safe.
     """
     report = report or Silent()
-    others = list(dict.fromkeys(others)) or [Workspace.at(folder) for folder in shard_folders(workspace)]
-    if not others:
+    workspace = Workspace(workspace)
+    joined = list(dict.fromkeys(map(Workspace, others))) or [Workspace(path) for path in shard_folders(workspace)]
+    if not joined:
         raise InputError(f"there is nothing in {workspace.shards}; give the workspaces to join, or ingest with --shard")
-    if workspace in others:
+    if workspace in joined:
         raise InputError(f"{workspace.root} cannot be added to itself; name the result with --workspace")
-    for other in others:
+    for other in joined:
         if "ingest" not in other.settings():
             raise InputError(f"nothing was ingested in {other.root}; give workspaces that `fertools ingest` made")
-    _refuse_unlike([other for other in (workspace, *others) if "ingest" in other.settings()])
-    _refuse_incomplete(others)
+    _refuse_unlike([other for other in (workspace, *joined) if "ingest" in other.settings()])
+    _refuse_incomplete(joined)
     open_for_writing(workspace)
     with ExitStack() as held:
-        for one in (workspace, *others):
+        for one in (workspace, *joined):
             # One that lies on a read-only disk is changed by nobody.
             if one is workspace or os.access(one.manifest.parent, os.W_OK):
                 held.enter_context(one.locked("a merge"))
-        files.remove_unfinished(workspace.faces)
+        files.remove_unfinished(workspace.crops)
         decided = decide(
-            workspace, list(chain.from_iterable(read_entries(workspace, one) for one in (workspace, *others)))
+            workspace, list(chain.from_iterable(read_entries(workspace, one) for one in (workspace, *joined)))
         )
         for section in ("ingest", FILTER):
-            if section in others[0].settings():
-                workspace.save_settings(section, others[0].settings()[section])
+            if section in joined[0].settings():
+                workspace.save_settings(section, joined[0].settings()[section])
         try:
             new = _carry_out(workspace, decided, report, copy=copy)
         finally:
-            store.rebuild(workspace, others)
+            store.rebuild(workspace, joined)
     return summarise(workspace, new)
 
 
@@ -159,7 +164,7 @@ def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter,
 
 def _crops(workspace: Workspace, faces: pa.Table) -> Iterator[PurePosixPath]:
     """Yield where the crops of `faces` lie below the root: those that are named, and others made beside them."""
-    folders = [folder.name for folder in workspace.faces.glob("*-*") if folder.is_dir()]
+    folders = [folder.name for folder in workspace.crops.glob("*-*") if folder.is_dir()]
     for named in faces["path"].to_pylist():
         path = PurePosixPath(named)
         yield path

@@ -18,9 +18,9 @@ from fertools.core import files, products
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import SETTINGS_HEADER, Workspace
+from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS, SOURCES
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
 from fertools.transfer.inventory import (
     MANIFEST,
     SETTINGS,
@@ -28,21 +28,29 @@ from fertools.transfer.inventory import (
     CopySummary,
     crops_in,
     in_batches,
-    look,
     part_name,
     read_content,
+    read_remote_state,
     shares_in,
 )
-from fertools.transfer.three_way import Side, recall, remember, settle, settle_labels, state_here, unfinished
+from fertools.transfer.three_way import (
+    Preference,
+    local_state,
+    merge_labels,
+    read_merge_bases,
+    three_way_merge,
+    unfinished,
+    write_merge_base,
+)
 
 
 def pull(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     url: str,
     report: Reporter | None = None,
     *,
     crops: bool = False,
-    prefer: Side | None = None,
+    prefer: Preference | None = None,
 ) -> CopySummary:
     """Copy what a store holds into a workspace, and into its shares; go on where an earlier pull stopped.
 
@@ -63,11 +71,12 @@ def pull(
         ResumeRefused: what is here is of other options, or both sides changed the same; nothing was changed.
         StorageError: the store cannot be reached, or the disk is full; the same call goes on.
     """
+    workspace = Workspace(workspace)
     remote = ObjectStore.at(url)
     names = remote.sizes()
     shares = shares_in(names)
     places = [(workspace, remote)] if SETTINGS in names else []
-    places += [(Workspace.at(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
+    places += [(Workspace(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
     if not places:
         raise InputError(f"there is no dataset at {url}; give an address that `fertools push` was given")
     total = CopySummary()
@@ -79,7 +88,7 @@ def pull(
                 f"the dataset cannot be made in {one.root} ({error.strerror}); choose another place with --workspace"
             ) from error
         with one.locked("a pull"):
-            files.remove_unfinished(one.faces)
+            files.remove_unfinished(one.crops)
             total += _Pull(one, there, report or Silent(), crops=crops, prefer=prefer).run()
     return total
 
@@ -88,33 +97,33 @@ class _Pull:
     """The copy of one workspace, under its lock."""
 
     def __init__(
-        self, workspace: Workspace, remote: ObjectStore, report: Reporter, *, crops: bool, prefer: Side | None
+        self, workspace: Workspace, remote: ObjectStore, report: Reporter, *, crops: bool, prefer: Preference | None
     ) -> None:
         self._workspace, self._remote, self._report = workspace, remote, report
         self._with_crops, self._prefer = crops, prefer
-        self._here, self._there = state_here(workspace), look(remote)
-        self._agreed = recall(workspace, remote.url)
-        self._crops = crops_in(self._there.sizes)
+        self._local, self._remote_state = local_state(workspace), read_remote_state(remote)
+        self._bases = read_merge_bases(workspace, remote.url)
+        self._crops = crops_in(self._remote_state.sizes)
         self._seen: set[str] = set()
         self._summary = CopySummary()
 
     def run(self) -> CopySummary:
-        url, there = self._remote.url, self._there.state
-        settled = settle(self._workspace, self._here, there, self._agreed, url, self._prefer)
-        self._report.start(len(self._there.sizes))
-        tables = [name for name in (SETTINGS, MANIFEST, SOURCES_TABLE) if name in self._there.sizes]
+        url, there = self._remote.url, self._remote_state.state
+        merged = three_way_merge(self._workspace, self._local, there, self._bases, url, self._prefer)
+        self._report.start(len(self._remote_state.sizes))
+        tables = [name for name in (SETTINGS, MANIFEST, SOURCES_TABLE) if name in self._remote_state.sizes]
         self._count(tables, CopySummary(tables=len(tables)))
-        if settled.taken_parts:
-            self._save(unfinished(settled.settings))
+        if merged.taken_parts:
+            self._save(unfinished(merged.settings))
         try:
             for part in sorted(there.parts):
-                self._bring_part(part, new=part in settled.taken_parts)
+                self._bring_part(part, new=part in merged.taken_parts)
         finally:
             # A stopped pull leaves a whole manifest of what it brought.
             self._rebuild()
-        self._save(settled.settings)
-        remember(self._workspace, url, there)
-        objects = len(self._there.sizes)
+        self._save(merged.settings)
+        write_merge_base(self._workspace, url, there)
+        objects = len(self._remote_state.sizes)
         summary = replace(self._summary, parts=len(there.parts), objects=objects, ignored=objects - len(self._seen))
         if (known := summary.copied + summary.before + summary.tables + summary.left) != len(self._seen):
             raise FertoolsError(f"the totals do not balance: {known} objects are counted of {len(self._seen)} in {url}")
@@ -141,14 +150,14 @@ class _Pull:
         self._count(names, CopySummary(copied=2, copied_bytes=sum(map(len, contents.values()))))
 
     def _bring_crops(self, names: Sequence[str]) -> None:
-        root, sizes = self._workspace.root, self._there.sizes
+        root, sizes = self._workspace.root, self._remote_state.sizes
         missing = {name: sizes[name] for name in names if _size(root / name) != sizes[name]}
         self._count([name for name in names if name not in missing], CopySummary(before=len(names) - len(missing)))
         if not self._with_crops:
             self._count(missing, CopySummary(left=len(missing)))
             return
         if missing:
-            products.mark(self._workspace.faces)
+            products.mark(self._workspace.crops)
         for batch in in_batches(missing):
             contents = self._remote.read(batch)
             for name, content in contents.items():
@@ -160,16 +169,16 @@ class _Pull:
     def _rebuild(self) -> None:
         """Make the manifest anew from the parts, with the labels of both sides."""
         faces, _ = store.rebuild(self._workspace)
-        labels, newer = settle_labels(
+        labels, newer = merge_labels(
             self._workspace,
-            faces.select(["face_id", *LAYERS]),
-            self._there.state,
-            self._agreed,
+            faces.select(["face_id", *LABEL_COLUMNS]),
+            self._remote_state.state,
+            self._bases,
             self._remote.url,
             self._prefer,
         )
         if newer:
-            columns = {name: labels[name].combine_chunks() for name in LAYERS}
+            columns = {name: labels[name].combine_chunks() for name in LABEL_COLUMNS}
             store.write_table(self._workspace.manifest, FACES, store.replace_columns(faces, columns))
 
     def _save(self, settings: dict[str, Any]) -> None:

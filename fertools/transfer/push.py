@@ -17,7 +17,7 @@ from fertools.core.errors import FertoolsError, InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import SETTINGS_HEADER, Workspace
+from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
 from fertools.ingestion.shards import shard_folders
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
@@ -28,14 +28,21 @@ from fertools.transfer.inventory import (
     CopySummary,
     crops_in,
     in_batches,
-    look,
     part_name,
+    read_remote_state,
     read_settings,
 )
-from fertools.transfer.three_way import recall, refuse_unlike, remember, settle, state_here, unfinished
+from fertools.transfer.three_way import (
+    local_state,
+    read_merge_bases,
+    refuse_unlike,
+    three_way_merge,
+    unfinished,
+    write_merge_base,
+)
 
 
-def push(workspace: Workspace, url: str, report: Reporter | None = None) -> CopySummary:
+def push(workspace: WorkspaceLike, url: str, report: Reporter | None = None) -> CopySummary:
     """Copy what was ingested in a workspace, and in its shares, to a store; go on where an earlier push stopped.
 
     Args:
@@ -51,9 +58,10 @@ def push(workspace: Workspace, url: str, report: Reporter | None = None) -> Copy
         ResumeRefused: the store holds a dataset of other options, or parts or labels that are not here.
         StorageError: the store cannot be reached or written; what is there is whole, and the same call goes on.
     """
+    workspace = Workspace(workspace)
     remote = ObjectStore.at(url)
     places = [(workspace, remote)]
-    places += [(Workspace.at(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
+    places += [(Workspace(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
     places = [(one, there) for one, there in places if "ingest" in one.settings() and one.manifest.is_file()]
     if not places:
         raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
@@ -69,19 +77,19 @@ class _Push:
 
     def __init__(self, workspace: Workspace, remote: ObjectStore, report: Reporter) -> None:
         self._workspace, self._remote, self._report = workspace, remote, report
-        self._here, self._there = state_here(workspace), look(remote)
-        self._settings, self._tag = self._there.state.settings, self._there.settings_tag
+        self._local, self._remote_state = local_state(workspace), read_remote_state(remote)
+        self._settings, self._tag = self._remote_state.state.settings, self._remote_state.settings_tag
         self._summary = CopySummary()
 
     def run(self) -> CopySummary:
-        url, here, there = self._remote.url, self._here, self._there.state
-        settled = settle(self._workspace, here, there, recall(self._workspace, url), url)
-        if lacking := settled.describe():
+        url, here, there = self._remote.url, self._local, self._remote_state.state
+        merged = three_way_merge(self._workspace, here, there, read_merge_bases(self._workspace, url), url)
+        if lacking := merged.describe():
             raise ResumeRefused(f"{url} holds {lacking} that are not here; run `fertools pull {url}` and push again")
         crops = self._crops()
         objects = sum(map(len, crops.values())) + 2 * len(crops) + 3
         self._report.start(objects)
-        remember(self._workspace, url, here, sending=True)
+        write_merge_base(self._workspace, url, here, sending=True)
         if here.parts != there.parts:
             # A split is one of faces that are not there yet.
             split = {name: there.settings.get(name) for name in ("split",)}
@@ -91,7 +99,7 @@ class _Push:
             self._send_part(part, crops[part])
         self._send_tables()
         self._count(1, sent=self._write_settings(here.settings) or self._settings != there.settings)
-        remember(self._workspace, url, here)
+        write_merge_base(self._workspace, url, here)
         summary = replace(self._summary, parts=len(here.parts), objects=objects)
         if summary.copied + summary.before != objects:
             raise FertoolsError(
@@ -106,14 +114,14 @@ class _Push:
             InputError: one that the manifest names is neither here nor there.
         """
         root = self._workspace.root
-        found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.faces.rglob("*.*"))
+        found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.crops.rglob("*.*"))
         crops: dict[str, dict[str, int]] = {}
-        for part in self._here.parts:
+        for part in self._local.parts:
             table = store.read_table(root / part_name(part, "faces"), FACES, ("face_id", "path"))
             names = [name for face_id in table["face_id"].to_pylist() for name in sorted(found.get(face_id, []))]
             crops[part] = {name: (root / name).stat().st_size for name in names}
             for named in table["path"].to_pylist():
-                if named is not None and named not in crops[part] and named not in self._there.sizes:
+                if named is not None and named not in crops[part] and named not in self._remote_state.sizes:
                     raise InputError(f"the crop {root / named} is gone; put it back, or ingest again with --overwrite")
         return crops
 
@@ -131,13 +139,13 @@ class _Push:
         return True
 
     def _send_part(self, part: str, crops: dict[str, int]) -> None:
-        sizes = self._there.sizes
+        sizes = self._remote_state.sizes
         missing = {name: size for name, size in crops.items() if sizes.get(name) != size}
         for batch in in_batches(missing):
             self._send(batch)
         self._count(len(crops) - len(missing), sent=False)
         faces, sources = part_name(part, "faces"), part_name(part, "sources")
-        same = self._there.state.parts.get(part) == self._here.parts[part]
+        same = self._remote_state.state.parts.get(part) == self._local.parts[part]
         if same and sizes.get(faces) == (self._workspace.root / faces).stat().st_size:
             self._count(2, sent=False)
             return
@@ -154,10 +162,10 @@ class _Push:
         else:
             self._send([SOURCES_TABLE])
         manifest = self._workspace.manifest.read_bytes()
-        if self._there.manifest_digest == hash_bytes(manifest):
+        if self._remote_state.manifest_digest == hash_bytes(manifest):
             self._count(1, sent=False)
             return
-        if not self._remote.replace(MANIFEST, manifest, self._there.manifest_tag):
+        if not self._remote.replace(MANIFEST, manifest, self._remote_state.manifest_tag):
             url = self._remote.url
             raise ResumeRefused(
                 f"the labels in {url} were changed while this ran; run `fertools pull {url}` and push again"

@@ -28,19 +28,10 @@ from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
 from fertools.ingestion.shards import SECTION
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, LABEL_GROUPS
 
-Side = Literal["store", "here"]
+Preference = Literal["store", "here"]
 """Which side wins where both changed the same."""
-
-KINDS = {
-    "subject": ("subject_id", "subject_origin", "subject_confidence"),
-    "emotion": ("emotion", "emotion_origin"),
-    "valence and arousal": ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread"),
-    "intensity": ("intensity",),
-    "fold": ("fold", "split", "weight"),
-}
-"""Columns of `LAYERS` that mean something only together, by what a person would call them."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -52,7 +43,7 @@ class State:
     Attributes:
         settings: sections of `fertools.toml`.
         parts: digest of the sources table of each committed part.
-        labels: `face_id` and the columns of `LAYERS` for each face of the manifest.
+        labels: `face_id` and the columns of `LABEL_COLUMNS` for each face of the manifest.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -60,10 +51,10 @@ class State:
     labels: pa.Table = field(default_factory=lambda: _labels(FACES.arrow.empty_table()))
 
 
-def state_here(workspace: Workspace) -> State:
+def local_state(workspace: Workspace) -> State:
     """Return what `workspace` holds."""
     parts = {part_of(path.name): hash_bytes(path.read_bytes()) for path in workspace.parts.glob("*.sources.parquet")}
-    labels = [store.read_faces(workspace, ("face_id", *LAYERS))] if workspace.manifest.is_file() else []
+    labels = [store.read_faces(workspace, ("face_id", *LABEL_COLUMNS))] if workspace.manifest.is_file() else []
     return State(workspace.settings(), parts, *labels)
 
 
@@ -72,26 +63,26 @@ def part_of(name: str) -> str:
     return name.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
-def recall(workspace: Workspace, url: str) -> list[State]:
+def read_merge_bases(workspace: Workspace, url: str) -> list[State]:
     """Return what `workspace` and the store at `url` last had in common, and what a stopped push was about to send."""
     return [_read_state(path) for path in _records(workspace, url) if path.is_file()]
 
 
-def remember(workspace: Workspace, url: str, state: State, *, sending: bool = False) -> None:
+def write_merge_base(workspace: Workspace, url: str, state: State, *, sending: bool = False) -> None:
     """Write down what both sides hold; with `sending`, what the store may hold a part of from now on.
 
     What the store does not show now is kept as it was: a push that is under way takes a part away before it puts
     another in its place.
     """
-    agreed, sent = _records(workspace, url)
-    if agreed.is_file():
-        old = _read_state(agreed)
+    base, sent = _records(workspace, url)
+    if base.is_file():
+        old = _read_state(base)
         gone = old.labels.filter(pc.invert(pc.is_in(old.labels["face_id"], value_set=_ids(state.labels))))
         labels = pa.concat_tables([state.labels, gone.cast(state.labels.schema)])
         state = State(old.settings | state.settings, old.parts | state.parts, labels)
     record = json.dumps({"url": url, "settings": state.settings, "parts": state.parts}).encode()
     table = state.labels.replace_schema_metadata({_RECORD: record})
-    with files.replacing(sent if sending else agreed) as temporary:
+    with files.replacing(sent if sending else base) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     if not sending:
         sent.unlink(missing_ok=True)
@@ -120,7 +111,7 @@ def unfinished(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Settled:
+class MergeResult:
     """What both sides together come to.
 
     Attributes:
@@ -142,77 +133,89 @@ class Settled:
         return " and ".join([*words, *(f"the settings of [{name}]" for name in self.taken_settings)])
 
 
-def settle(
-    workspace: Workspace, here: State, there: State, agreed: Sequence[State], url: str, prefer: Side | None = None
-) -> Settled:
+def three_way_merge(
+    workspace: Workspace,
+    local: State,
+    remote: State,
+    bases: Sequence[State],
+    url: str,
+    prefer: Preference | None = None,
+) -> MergeResult:
     """Compare both sides.
 
     Args:
         workspace: what is here.
-        here: what it holds.
-        there: what the store holds.
-        agreed: from `recall`.
+        local: what the workspace holds.
+        remote: what the store holds.
+        bases: the merge bases, from `read_merge_bases`.
         url: of the store, for messages.
         prefer: which side wins where both changed the same; None refuses that.
 
     Raises:
         ResumeRefused: they are not of one ingest, or both changed the same; the first difference is named.
     """
-    refuse_unlike(here.settings, there.settings, url)
-    settings, taken_settings = dict(here.settings), []
-    for section, value in there.settings.items():
-        bases = [held.get(section) for one in agreed for held in (one.settings, unfinished(one.settings))]
-        if section == SECTION and unfinished({section: value}) == unfinished({section: here.settings.get(section, {})}):
+    refuse_unlike(local.settings, remote.settings, url)
+    settings, taken_settings = dict(local.settings), []
+    for section, value in remote.settings.items():
+        held = [old.get(section) for base in bases for old in (base.settings, unfinished(base.settings))]
+        if section == SECTION and unfinished({section: value}) == unfinished(
+            {section: local.settings.get(section, {})}
+        ):
             # On one of the sides a copy was stopped: of two that differ in that alone, the finished one is right.
-            bases.append(unfinished({section: value})[section])
+            held.append(unfinished({section: value})[section])
         what = f"the settings of [{section}] in {url} are others than those here"
-        if _newer(here.settings.get(section), value, bases, what, url, prefer):
+        if _newer(local.settings.get(section), value, held, what, url, prefer):
             settings[section] = value
             taken_settings.append(section)
     taken_parts = [
         part
-        for part, digest in there.parts.items()
-        if part not in here.parts
+        for part, digest in remote.parts.items()
+        if part not in local.parts
         or _newer(
-            here.parts.get(part),
+            local.parts.get(part),
             digest,
-            [one.parts.get(part) for one in agreed],
+            [base.parts.get(part) for base in bases],
             f"the part {part} was changed in {url} and here, by trying again what failed",
             url,
             prefer,
         )
     ]
-    _, changed = settle_labels(workspace, here.labels, there, agreed, url, prefer)
-    return Settled(settings, tuple(taken_settings), tuple(taken_parts), changed)
+    _, changed = merge_labels(workspace, local.labels, remote, bases, url, prefer)
+    return MergeResult(settings, tuple(taken_settings), tuple(taken_parts), changed)
 
 
-def settle_labels(
-    workspace: Workspace, labels: pa.Table, there: State, agreed: Sequence[State], url: str, prefer: Side | None = None
+def merge_labels(
+    workspace: Workspace,
+    labels: pa.Table,
+    remote: State,
+    bases: Sequence[State],
+    url: str,
+    prefer: Preference | None = None,
 ) -> tuple[pa.Table, int]:
     """Return the labels of both sides for the faces of `labels`, and for how many the store has newer ones.
 
     Args:
         workspace: what is here; what its parts say is what a face had before anybody labelled it.
         labels: `face_id` and columns, as here.
-        there: what the store holds.
-        agreed: from `recall`.
+        remote: what the store holds.
+        bases: the merge bases, from `read_merge_bases`.
         url: of the store, for messages.
-        prefer: as for `settle`.
+        prefer: as for `three_way_merge`.
 
     Raises:
         ResumeRefused: a face got other labels on both sides.
     """
     faces = _ids(labels)
-    bases = [_made(workspace), *(one.labels for one in agreed)]
-    known = _found(there.labels, faces)
+    base_labels = [_ingested_labels(workspace), *(base.labels for base in bases)]
+    known = _found(remote.labels, faces)
     taken = np.zeros(len(labels), bool)
     result = labels
-    for kind, columns in KINDS.items():
-        differs = known & ~_same(labels, there.labels, faces, columns)
+    for kind, columns in LABEL_GROUPS.items():
+        differs = known & ~_same(labels, remote.labels, faces, columns)
         if not differs.any():
             continue
         # The newest record that knows a face says what it had; what the parts say, only where there is none.
-        ours_old, theirs_old = (_unchanged(side, bases, faces, columns) for side in (labels, there.labels))
+        ours_old, theirs_old = (_unchanged(side, base_labels, faces, columns) for side in (labels, remote.labels))
         if (clash := differs & ~ours_old & ~theirs_old).any() and prefer is None:
             first = int(np.flatnonzero(clash)[0])
             raise ResumeRefused(
@@ -220,16 +223,16 @@ def settle_labels(
                 f"side's by `fertools pull {url} --prefer store` or `--prefer here`"
             )
         wins = differs & ~theirs_old if prefer != "here" else differs & ours_old & ~theirs_old
-        position = pc.index_in(faces, value_set=_ids(there.labels))
+        position = pc.index_in(faces, value_set=_ids(remote.labels))
         for name in columns:
-            newer = pc.take(there.labels[name], position)
+            newer = pc.take(remote.labels[name], position)
             chosen = pc.if_else(pa.array(wins), newer, result[name])
             result = result.set_column(result.schema.get_field_index(name), result.schema.field(name), chosen)
         taken |= wins
     return result, int(taken.sum())
 
 
-def _newer(ours: Any, theirs: Any, bases: Sequence[Any], what: str, url: str, prefer: Side | None) -> bool:
+def _newer(ours: Any, theirs: Any, bases: Sequence[Any], what: str, url: str, prefer: Preference | None) -> bool:
     """Return whether the store has the newer state of a thing that it has."""
     if ours == theirs or theirs in bases:
         return False
@@ -240,25 +243,25 @@ def _newer(ours: Any, theirs: Any, bases: Sequence[Any], what: str, url: str, pr
     return prefer == "store"
 
 
-def _made(workspace: Workspace) -> pa.Table:
+def _ingested_labels(workspace: Workspace) -> pa.Table:
     """Return the labels as the ingest wrote them."""
     tables = [
-        store.read_table(path.with_name(f"{part_of(path.name)}.faces.parquet"), FACES, ("face_id", *LAYERS))
+        store.read_table(path.with_name(f"{part_of(path.name)}.faces.parquet"), FACES, ("face_id", *LABEL_COLUMNS))
         for path in sorted(workspace.parts.glob("*.sources.parquet"))
     ]
     return pa.concat_tables(tables) if tables else State().labels
 
 
-def _unchanged(side: pa.Table, bases: Sequence[pa.Table], faces: pa.Array, columns: Iterable[str]) -> Mask:
+def _unchanged(side: pa.Table, base_labels: Sequence[pa.Table], faces: pa.Array, columns: Iterable[str]) -> Mask:
     """Return which faces have in `side` what they had when both sides last agreed."""
-    made, *agreed = bases
+    ingested, *merge_bases = base_labels
     recorded = np.zeros(len(faces), bool)
     result = np.zeros(len(faces), bool)
-    for base in agreed:
+    for base in merge_bases:
         held = _found(base, faces)
         result |= held & _same(side, base, faces, columns)
         recorded |= held
-    return result | (~recorded & _found(made, faces) & _same(side, made, faces, columns))
+    return result | (~recorded & _found(ingested, faces) & _same(side, ingested, faces, columns))
 
 
 def _found(table: pa.Table, faces: pa.Array) -> Mask:
@@ -283,7 +286,7 @@ def _ids(table: pa.Table) -> pa.Array:
 
 
 def _labels(faces: pa.Table) -> pa.Table:
-    return faces.select(["face_id", *LAYERS])
+    return faces.select(["face_id", *LABEL_COLUMNS])
 
 
 _RECORD = b"fertools copy"
@@ -292,7 +295,7 @@ _RECORD = b"fertools copy"
 def _records(workspace: Workspace, url: str) -> tuple[Path, Path]:
     """Return where what both sides held is written down, and what was about to be sent."""
     key = hash_bytes(url.encode())
-    return workspace.copies / f"{key}.parquet", workspace.copies / f"{key}.sent.parquet"
+    return workspace.merge_bases / f"{key}.parquet", workspace.merge_bases / f"{key}.sent.parquet"
 
 
 def _read_state(path: Path) -> State:
@@ -300,4 +303,4 @@ def _read_state(path: Path) -> State:
     table = read_parquet(path, remedy=remedy)
     with reading(path, "is damaged", remedy):
         record = json.loads(table.schema.metadata[_RECORD])
-        return State(dict(record["settings"]), dict(record["parts"]), table.select(["face_id", *LAYERS]))
+        return State(dict(record["settings"]), dict(record["parts"]), table.select(["face_id", *LABEL_COLUMNS]))

@@ -14,14 +14,15 @@ import pytest
 from scipy import stats
 
 from fertools.annotations.agreement import Estimate, axis_estimates, emotion_estimates, measure_agreement
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import MAX_GAP_S, Ratings, face_ratings, first_differences, trace_ratings
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.statistics.rater_agreement import ICC_NAMES, alpha_interval, concordance, correlation, intraclass
-from tests.annotations.acts import event, face_id, piece, rating_workspace
+from fertools.statistics.concordance import concordance, correlation
+from fertools.statistics.rater_agreement import ICC_NAMES, alpha_interval, intraclass
+from tests.annotations.rating_events import event, face_id, piece, rating_workspace
 from tests.cli.conftest import Run
 from tests.cli.conftest import fertools as fertools
 from tests.manifests.rows import identify
@@ -138,7 +139,7 @@ def test_faces_count_once_by_main_or_calibration_and_never_by_repeat(workspace: 
     acts += [_rate(2, 0.3, part="calibration"), _rate(2, 0.4)]
     _write(workspace, {"anna": acts, "ben": [event("emotion", 1, faces=[face_id(3)], emotion="fear")]})
     with RatingLog(workspace.ratings_log) as log:
-        ratings = face_ratings(answers(log, workspace), ("anna", "ben"))
+        ratings = face_ratings(current_annotations(log, workspace), ("anna", "ben"))
     names = {identify(f"face {number}"): number for number in range(40)}
     rows = {names[name]: row for row, name in enumerate(ratings.items["face_id"])}
     assert set(rows) == {0, 1, 2, 3}
@@ -158,7 +159,7 @@ def test_traces_are_read_between_their_samples_but_not_across_gaps_or_beyond_the
         },
     )
     with RatingLog(workspace.ratings_log) as log:
-        table = answers(log, workspace)
+        table = current_annotations(log, workspace)
     ratings = trace_ratings(table, ("anna", "ben"))
     frames = ratings.items["frame_index"].tolist()
     assert frames == [0, 1, 2, 3, 4, 5, 10, 32, 33]
@@ -180,13 +181,13 @@ def _everything(workspace: Workspace) -> None:
                 "shown",
                 0,
                 faces=[face_id(face)],
-                premark={"valence": 0.0, "arousal": 0.0, "origin": "prior"},
+                suggestion={"valence": 0.0, "arousal": 0.0, "origin": "prior"},
                 hidden=face % 2 == 0,
             )
             for face in range(20)
         ]
         for face in range(20):
-            # Drawn to the pre-mark where it is shown.
+            # Drawn to the suggestion where it is shown.
             size = 0.8 if face % 2 == 0 else 0.3
             value = size * (1 if face % 4 < 2 else -1) + 0.02 * float(rng.normal())
             part = "calibration" if face < 4 else "main"
@@ -205,17 +206,17 @@ def _everything(workspace: Workspace) -> None:
 
 def test_the_report_has_everything(workspace: Workspace) -> None:
     _everything(workspace)
-    found = measure_agreement(workspace, worst=3)
+    found = measure_agreement(workspace, disagreements=3)
     assert found.raters == RATERS
     assert found.videos == {"faces": 2, "traces": 2, "trace differences": 2, "emotion": 2}
     by_key = {(one.about, one.axis, one.who, one.measure): one for one in found.estimates}
     assert (by_key["traces", "valence", "all", "ccc"].value or 0) > 0.99
     assert by_key["emotion", "emotion", "all", "alpha"].value == 1
     assert by_key["faces", "arousal", "all", "pcc"].value is None
-    assert found.worst[0]["face_id"] == face_id(7)
-    assert found.worst[0]["source"] == "b.webm"
-    assert found.worst[0]["said"]["cleo"] == {"valence": 0.9, "arousal": 0.0, "emotion": "anger"}
-    assert [one["about"] for one in found.worst] == ["faces"] * 3 + ["traces"] * 2
+    assert found.disagreements[0]["face_id"] == face_id(7)
+    assert found.disagreements[0]["source"] == "b.webm"
+    assert found.disagreements[0]["said"]["cleo"] == {"valence": 0.9, "arousal": 0.0, "emotion": "anger"}
+    assert [one["about"] for one in found.disagreements] == ["faces"] * 3 + ["traces"] * 2
     again = found.consistency[0]
     assert (again["rater"], again["faces"]) == ("anna", 4)
     assert again["valence"]["mean_difference"] == pytest.approx(0.1)
@@ -224,7 +225,7 @@ def test_the_report_has_everything(workspace: Workspace) -> None:
     assert (anchoring["rater"], anchoring["shown"], anchoring["hidden"]) == ("all", 24, 24)
     assert anchoring["pull"] == pytest.approx(0.5, abs=0.05)
     assert anchoring["low"] > 0.4
-    assert measure_agreement(workspace, worst=3) == found
+    assert measure_agreement(workspace, disagreements=3) == found
     assert measure_agreement(workspace, raters=["ben", "anna"]).raters == ("anna", "ben")
 
 
@@ -254,8 +255,8 @@ def test_too_little_is_said_in_a_sentence(workspace: Workspace, fertools: Run) -
     _write(workspace, {"ben": [_rate(1, 0.1)]})
     assert "no face and no frame was answered by two of anna, ben" in refused()
     assert "no answer by a rater 'eve'; answers are by anna, ben" in refused("--rater", "eve")
-    with pytest.raises(InputError, match="below 0"):
-        measure_agreement(workspace, worst=-1)
+    with pytest.raises(InputError, match="disagreements is -1; give 0 or more"):
+        measure_agreement(workspace, disagreements=-1)
 
 
 def test_one_video_has_no_interval_and_the_report_says_so(tmp_path: Path) -> None:

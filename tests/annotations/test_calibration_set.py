@@ -9,7 +9,7 @@ from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.queue import Plan
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
-from tests.annotations.acts import face_id, rating_workspace
+from tests.annotations.rating_events import face_id, rating_workspace
 from tests.manifests.rows import Row, build, face
 
 VA = ("va",)

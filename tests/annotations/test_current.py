@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertools.annotations.current import ANSWERS, answers
-from fertools.annotations.events import ACTS, Event
+from fertools.annotations.current import CURRENT_SCHEMA, current_annotations
+from fertools.annotations.events import RATING_KINDS, Event
 from fertools.annotations.log import RatingLog
-from fertools.annotations.replay import fold
-from fertools.annotations.traces import fold_traces, read_takes
-from tests.annotations.acts import event, face_id, piece, rating_workspace
+from fertools.annotations.replay import replay
+from fertools.annotations.traces import read_takes, replay_traces
+from tests.annotations.rating_events import event, face_id, piece, rating_workspace
 
 Row = dict[str, Any]
 
@@ -24,8 +24,8 @@ def log(tmp_path: Path) -> RatingLog:
 
 
 def _rows(log: RatingLog, kind: str = "face") -> list[Row]:
-    table = answers(log)
-    assert table.schema.equals(ANSWERS)
+    table = current_annotations(log)
+    assert table.schema.equals(CURRENT_SCHEMA)
     return [row for row in table.to_pylist() if row["kind"] == kind]
 
 
@@ -34,8 +34,8 @@ def _rate(face: str, valence: float, at_ms: int, **body: Any) -> Event:
 
 
 def test_an_empty_log_has_no_answers(log: RatingLog) -> None:
-    assert answers(log).num_rows == 0
-    assert answers(log).schema.equals(ANSWERS)
+    assert current_annotations(log).num_rows == 0
+    assert current_annotations(log).schema.equals(CURRENT_SCHEMA)
 
 
 def test_the_later_act_wins_also_when_it_came_in_first(log: RatingLog) -> None:
@@ -73,14 +73,14 @@ def test_parts_are_answers_of_their_own(log: RatingLog) -> None:
 
 
 def test_flags_notes_emotions_and_what_was_shown(log: RatingLog) -> None:
-    premark = {"valence": 0.5, "arousal": 0.5, "origin": "prior"}
+    suggestion = {"valence": 0.5, "arousal": 0.5, "origin": "prior"}
     named = event("emotion", 5, faces=["f"], emotion="fear")
     log.append(
         "anna",
         [
-            event("shown", 1, faces=["f"], premark=premark, hidden=True),
-            event("shown", 1, faces=["g"], premark=premark, hidden=False),
-            event("shown", 1, faces=["h"], premark=None, hidden=False),
+            event("shown", 1, faces=["f"], suggestion=suggestion, hidden=True),
+            event("shown", 1, faces=["g"], suggestion=suggestion, hidden=False),
+            event("shown", 1, faces=["h"], suggestion=None, hidden=False),
             event("flag", 2, faces=["f"], flag="note", on=True, note="glasses"),
             event("flag", 3, faces=["f"], flag="unsure", on=True),
             event("flag", 4, faces=["f"], flag="bad_crop", on=True),
@@ -97,9 +97,9 @@ def test_flags_notes_emotions_and_what_was_shown(log: RatingLog) -> None:
         ["unsure", "note"],
         "glasses",
     )
-    assert (f["valence"], f["premark"], f["accepted"], f["done_ms"]) == (None, "hidden", False, 5)
-    assert (g["premark"], g["accepted"]) == ("shown", True)
-    assert h["premark"] is None
+    assert (f["valence"], f["suggestion"], f["accepted"], f["done_ms"]) == (None, "hidden", False, 5)
+    assert (g["suggestion"], g["accepted"]) == ("shown", True)
+    assert h["suggestion"] is None
     log.append("anna", [event("emotion", 8, faces=["f"], emotion=None)])
     assert _rows(log)[0]["emotion"] is None
 
@@ -117,7 +117,7 @@ def test_faces_and_traced_frames_get_their_places_from_the_manifest(tmp_path: Pa
                 event("trace", 2, **piece(take.id, [2, 9], [0.1, 0.2], [0, 0], source_id)),
             ],
         )
-        rated, traced, without_face = answers(log, workspace).to_pylist()
+        rated, traced, without_face = current_annotations(log, workspace).to_pylist()
     assert (rated["source_id"], rated["frame_index"], rated["pts_s"]) == (source_id, 3, 3 / 25)
     assert (traced["face_id"], traced["frame_index"], traced["pts_s"]) == (None, 2, 2 / 25)
     assert (without_face["frame_index"], without_face["pts_s"]) == (9, 9 / 25)
@@ -158,9 +158,9 @@ def test_one_axis_leaves_the_other_as_it_was(log: RatingLog) -> None:
     assert _traced(log) == {1: (None, 0.5), 2: (None, 0.5)}
     log.append("anna", [both, event("trace", 2, **piece(both.id, [0, 1], [0.1] * 2, [0.2] * 2))])
     assert _traced(log) == {0: (0.1, 0.2), 1: (0.1, 0.5), 2: (None, 0.5)}
-    table = fold_traces(log, set(), rater="anna", source_id="s")
+    table = replay_traces(log, set(), rater="anna", source_id="s")
     assert table["event_id"].tolist() == [both.id, alone.id, alone.id]
-    assert fold_traces(log, set(), rater="ben", source_id="s").empty
+    assert replay_traces(log, set(), rater="ben", source_id="s").empty
 
 
 ACT = st.one_of(
@@ -176,7 +176,7 @@ ACT = st.one_of(
 def test_both_folds_say_the_same(tmp_path_factory: pytest.TempPathFactory, acts: list[Any]) -> None:
     events: list[Event] = []
     for (kind, value), faces, at_ms in acts:
-        targets = [one.id for one in events if one.kind in ACTS]
+        targets = [one.id for one in events if one.kind in RATING_KINDS]
         if kind in ("undo", "redo"):
             if targets:
                 events.append(event(kind, at_ms, target=targets[value % len(targets)]))
@@ -191,10 +191,10 @@ def test_both_folds_say_the_same(tmp_path_factory: pytest.TempPathFactory, acts:
     with RatingLog(tmp_path_factory.mktemp("log") / "r.sqlite") as log:
         log.append("anna", events)
         table = {row["face_id"]: row for row in _rows(log)}
-        undone = log.undone()
+        undone, kinds = log.undone(), tuple(RATING_KINDS)
         for face in "fg":
-            every = [logged.event for logged in log.events(rater="anna", item=f"face:main:{face}", kinds=tuple(ACTS))]
-            said = fold(one for one in every if one.id not in undone)
+            every = [logged.event for logged in log.events(rater="anna", item=f"face:main:{face}", kinds=kinds)]
+            said = replay(one for one in every if one.id not in undone)
             row = table.get(face, {"valence": None, "arousal": None, "emotion": None, "flags": [], "note": None})
             assert (said.valence, said.arousal, said.emotion) == (row["valence"], row["arousal"], row["emotion"])
             assert (said.flags, said.note) == (set(row["flags"]), row["note"])

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from fertools.annotations.events import FIELDS, MAX_FACES, Event, Known, check_rater, parse_event
 from fertools.core.errors import InputError
-from tests.annotations.acts import piece, raw
+from tests.annotations.rating_events import piece, raw
 
 KNOWN = Known({"f1", "f2"}, {"s"}, {"fear", "anger"})
 
 GOOD: list[dict[str, Any]] = [
     raw("join"),
-    raw("shown", faces=["f1"], premark=None, hidden=False),
-    raw("shown", faces=["f1"], premark={"valence": 0.5, "arousal": 0, "origin": "prior"}, hidden=True),
+    raw("shown", faces=["f1"], suggestion=None, hidden=False),
+    raw("shown", faces=["f1"], suggestion={"valence": 0.5, "arousal": 0, "origin": "prior"}, hidden=True),
     raw("rate", faces=["f1", "f2"], valence=-1, arousal=1.0, part="repeat"),
     raw("emotion", faces=["f1"], emotion="fear"),
     raw("emotion", faces=["f1"], emotion=None),
@@ -85,14 +85,14 @@ def test_what_a_page_sends_is_taken(content: dict[str, Any]) -> None:
         (raw("trace", **piece("x", [0], [0], [0])), "gives the id of another as its take"),
         (raw("undo"), "gives the id of another as its target"),
         (raw("warning", warning="late"), "'late' is no warning"),
-        (raw("shown", faces=["f1"], premark={"valence": 2, "arousal": 0}, hidden=False), "valence 2"),
-        (raw("shown", faces=["f1"], premark={"valence": 0, "arousal": 0}), "kept back"),
+        (raw("shown", faces=["f1"], suggestion={"valence": 2, "arousal": 0}, hidden=False), "valence 2"),
+        (raw("shown", faces=["f1"], suggestion={"valence": 0, "arousal": 0}), "kept back"),
         (raw("rate", faces=["f1"], valence=0, arousal=0, accepted="yes"), "accepted is true or false"),
         (raw("flag", faces=["f1"], flag="note", on=False, note=5), "a note is a text"),
-        (raw("shown", faces=["f1"], premark="prior", hidden=False), "a pre-mark is an object"),
+        (raw("shown", faces=["f1"], suggestion="prior", hidden=False), "a suggestion is an object"),
         (
-            raw("shown", faces=["f1"], premark={"valence": 0, "arousal": 0, "origin": 1}, hidden=False),
-            "origin of a pre-mark is a text",
+            raw("shown", faces=["f1"], suggestion={"valence": 0, "arousal": 0, "origin": 1}, hidden=False),
+            "origin of a suggestion is a text",
         ),
     ],
 )
@@ -106,10 +106,12 @@ def test_fields_that_an_event_does_not_have_are_not_kept() -> None:
     for _ in range(5000):
         deep = [deep]
     for extra in ("x" * 10_000, float("nan"), "\ud800", deep):
-        premark = {"valence": 0, "arousal": 0, "origin": "prior", "extra": extra}
-        found = parse_event(raw("shown", faces=["f1"], premark=premark, hidden=False, extra=extra, valence=0), KNOWN)
-        assert set(found.body) == {"faces", "premark", "hidden"}
-        assert set(found.body["premark"]) == {"valence", "arousal", "origin"}
+        suggestion = {"valence": 0, "arousal": 0, "origin": "prior", "extra": extra}
+        found = parse_event(
+            raw("shown", faces=["f1"], suggestion=suggestion, hidden=False, extra=extra, valence=0), KNOWN
+        )
+        assert set(found.body) == {"faces", "suggestion", "hidden"}
+        assert set(found.body["suggestion"]) == {"valence", "arousal", "origin"}
 
 
 _NAMES = st.sampled_from(["id", "at_ms", "tab", *dict.fromkeys(name for names in FIELDS.values() for name in names)])

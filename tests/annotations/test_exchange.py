@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fertools.annotations.agreement import measure_agreement
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.exchange import export_annotations, import_annotations
 from fertools.annotations.formats.registry import FORMATS
 from fertools.annotations.imported_ratings import RatingsSummary
@@ -245,7 +245,7 @@ def test_label_studio_annotations_by_people_are_ratings(workspace: Workspace, tm
     assert isinstance(summary, RatingsSummary)
     assert (summary.raters, summary.faces, summary.events) == (("user1", "user2"), 1, 4)
     with RatingLog(workspace.ratings_log) as log:
-        said = [(row["rater"], row["valence"], row["emotion"]) for row in answers(log).to_pylist()]
+        said = [(row["rater"], row["valence"], row["emotion"]) for row in current_annotations(log).to_pylist()]
     assert said == [("user1", 0.25, "happiness"), ("user2", 0.75, "happiness")]
     tasks = [{"data": {"video": "x/clip.mp4"}, "annotations": [video]}]
     summary = import_annotations(workspace, "label-studio", [_write(tmp_path / "v.json", json.dumps(tasks))])
@@ -263,7 +263,7 @@ def test_columns_of_raters_become_traces_that_count_once(workspace: Workspace, t
     assert isinstance(again, RatingsSummary)
     assert again.events == 0
     with RatingLog(workspace.ratings_log) as log:
-        rows = answers(log, workspace).to_pylist()
+        rows = current_annotations(log, workspace).to_pylist()
     assert {row["kind"] for row in rows} == {"trace"}
     first = [row for row in rows if row["rater"] == "fm1"]
     assert [row["frame_index"] for row in first] == [0, 3, 6, 9, 12, 15, 18, 21, 24]
@@ -280,7 +280,7 @@ def test_a_table_with_raters_becomes_clicks(workspace: Workspace, tmp_path: Path
     summary = import_annotations(workspace, "csv", [path])
     assert isinstance(summary, RatingsSummary)
     with RatingLog(workspace.ratings_log) as log:
-        said = [(row["rater"], row["valence"], row["emotion"]) for row in answers(log).to_pylist()]
+        said = [(row["rater"], row["valence"], row["emotion"]) for row in current_annotations(log).to_pylist()]
     assert said == [("ann", 0.1, "sadness"), ("ben", 0.3, None)]
 
 

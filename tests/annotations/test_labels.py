@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.labels import ImportSummary, import_labels
 from fertools.annotations.log import RatingLog
 from fertools.annotations.prior import fill_prior
@@ -276,7 +276,7 @@ def test_both_commands_put_what_a_rater_says_into_the_log(
     }
     assert workspace.manifest.read_bytes() == before
     with RatingLog(workspace.ratings_log) as log:
-        said = [(row["rater"], row["face_id"], row["valence"]) for row in answers(log).to_pylist()]
+        said = [(row["rater"], row["face_id"], row["valence"]) for row in current_annotations(log).to_pylist()]
     assert said == [("R1", C, 0.25), ("r1", C, 0.75)]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fertools.annotations.log import Batch, RatingLog
 from fertools.core.errors import InputError, SchemaError, StorageError
-from tests.annotations.acts import event
+from tests.annotations.rating_events import event
 
 
 def test_an_event_counts_once_however_often_it_is_sent(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_what_browsers_play_is_played_as_it_is_with_the_manifests_times(tmp_path
 def test_others_are_copied_once_frame_by_frame(tmp_path: Path, name: str, codec: str) -> None:
     path = write_clip(tmp_path / name, FRAMES, codec=codec)
     assert as_it_is(path) is None
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     assert find_copy(workspace, "s") is None
     seen: list[int] = []
     made = make_copy(workspace, "s", path, advance=seen.append)
@@ -53,14 +53,14 @@ def test_a_name_alone_makes_no_video_that_browsers_play(tmp_path: Path) -> None:
 
 def test_a_copy_is_no_larger_than_needed_and_has_even_sides(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", [np.zeros((722, 2402, 3), np.uint8)] * 2, codec="ffv1")
-    made = make_copy(Workspace.at(tmp_path), "s", path)
+    made = make_copy(Workspace(tmp_path), "s", path)
     height, width = next(iter(FrameReader(made.path))).rgb.shape[:2]
     assert (width, height) == (COPY_SIDE_PX, 288)
 
 
 def test_a_copy_without_its_table_does_not_count(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.avi", FRAMES, codec="mpeg4")
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     made = make_copy(workspace, "s", path)
     made.path.with_suffix(".json").unlink()
     assert find_copy(workspace, "s") is None
@@ -73,5 +73,5 @@ def test_what_is_no_video_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be opened as a video"):
         as_it_is(tmp_path / "a.mp4")
     with pytest.raises(InputError, match="cannot be decoded"):
-        make_copy(Workspace.at(tmp_path), "s", tmp_path / "a.avi")
-    assert list(Workspace.at(tmp_path).playable.iterdir()) == []
+        make_copy(Workspace(tmp_path), "s", tmp_path / "a.avi")
+    assert list(Workspace(tmp_path).playable.iterdir()) == []

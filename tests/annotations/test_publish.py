@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fertools.annotations.current import ANSWERS, answers
+from fertools.annotations.current import CURRENT_SCHEMA, current_annotations
 from fertools.annotations.events import Event
 from fertools.annotations.labels import import_labels
 from fertools.annotations.log import RatingLog
@@ -17,7 +17,7 @@ from fertools.annotations.publish import publish
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests.validation import validate
-from tests.annotations.acts import event, piece
+from tests.annotations.rating_events import event, piece
 from tests.cli.conftest import Run
 from tests.cli.conftest import fertools as fertools
 from tests.manifests.rows import Row, build, face, faces_of, identify, source
@@ -80,8 +80,8 @@ def test_all_answers_are_in_a_table_and_the_settings_are_written_down(workspace:
     summary = publish(workspace, method="median", lag_s=0.4, raters=["anna"])
     table = pq.read_table(workspace.ratings)
     with RatingLog(workspace.ratings_log) as log:
-        assert table.equals(answers(log, workspace))
-    assert table.schema.equals(ANSWERS)
+        assert table.equals(current_annotations(log, workspace))
+    assert table.schema.equals(CURRENT_SCHEMA)
     assert summary.answers == len(table) == 32
     settings = workspace.settings()["publication"]
     assert (settings["method"], settings["lag_s"], settings["raters"]) == ("median", 0.4, ["anna"])

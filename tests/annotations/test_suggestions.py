@@ -9,10 +9,10 @@ import pytest
 
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.circumplex import load_points
-from fertools.annotations.suggestions import prior_points, read_premarks
+from fertools.annotations.suggestions import prior_points, read_suggestions
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
-from tests.annotations.acts import face_id, rating_workspace
+from tests.annotations.rating_events import face_id, rating_workspace
 from tests.manifests.rows import build, face
 
 
@@ -41,10 +41,10 @@ def test_a_models_predictions_are_read(catalogue: Catalogue, tmp_path: Path, suf
         path.write_text(f"face_id,valence,arousal\n{face_id(3)},0.5,-0.25\n")
     else:
         pq.write_table(pa.table({"face_id": [face_id(3)], "valence": [0.5], "arousal": [-0.25]}), path)
-    premarks = read_premarks(path, catalogue)
-    assert premarks.origin == path.name
-    assert premarks.points[catalogue.row_of[face_id(3)]].tolist() == [0.5, -0.25]
-    assert np.isfinite(premarks.points).all(axis=1).sum() == 1
+    suggestions = read_suggestions(path, catalogue)
+    assert suggestions.origin == path.name
+    assert suggestions.points[catalogue.row_of[face_id(3)]].tolist() == [0.5, -0.25]
+    assert np.isfinite(suggestions.points).all(axis=1).sum() == 1
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_models_predictions_are_read(catalogue: Catalogue, tmp_path: Path, suf
 def test_predictions_that_cannot_be_used(catalogue: Catalogue, tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "model.csv").write_text(content)
     with pytest.raises(InputError, match=words):
-        read_premarks(tmp_path / "model.csv", catalogue)
+        read_suggestions(tmp_path / "model.csv", catalogue)
 
 
 @pytest.mark.parametrize("content", [b"no parquet", None])
@@ -67,7 +67,7 @@ def test_tables_that_cannot_be_read(catalogue: Catalogue, tmp_path: Path, conten
     if content is not None:
         (tmp_path / "model.parquet").write_bytes(content)
     with pytest.raises(InputError, match=r"Parquet|No such file"):
-        read_premarks(tmp_path / "model.parquet", catalogue)
+        read_suggestions(tmp_path / "model.parquet", catalogue)
     pq.write_table(pa.table({"face_id": ["a"]}), tmp_path / "model.parquet")
     with pytest.raises(InputError, match="valence"):
-        read_premarks(tmp_path / "model.parquet", catalogue)
+        read_suggestions(tmp_path / "model.parquet", catalogue)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.exchange import import_annotations
 from fertools.annotations.formats.registry import FORMATS
 from fertools.annotations.imported_ratings import RatingsSummary
@@ -64,7 +64,7 @@ def _emotions(workspace: Workspace) -> dict[tuple[str, int], str]:
 def _ratings(workspace: Workspace) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     videos = {identify(video): video for video in (ANNA, BEN)}
     with RatingLog(workspace.ratings_log) as log:
-        rows = answers(log, workspace).to_pylist()
+        rows = current_annotations(log, workspace).to_pylist()
     return {
         (row["rater"], videos[row["source_id"]], row["frame_index"]): (row["valence"], row["arousal"], row["emotion"])
         for row in rows
@@ -361,7 +361,7 @@ def test_a_box_says_which_of_two_faces_in_a_frame(tmp_path: Path) -> None:
     tasks = [{"data": {"image": "a.jpg"}, "annotations": [{"completed_by": 1, "result": regions}]}]
     _import(workspace, "label-studio", {"a.json": json.dumps(tasks)})
     with RatingLog(workspace.ratings_log) as log:
-        said = {row["face_id"]: row["emotion"] for row in answers(log, workspace).to_pylist()}
+        said = {row["face_id"]: row["emotion"] for row in current_annotations(log, workspace).to_pylist()}
     assert said == {identify("left"): "anger", identify("right"): "fear"}
 
 

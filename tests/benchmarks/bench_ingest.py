@@ -101,7 +101,7 @@ def run_ours(videos: Sequence[Path], copies: int, start_s: float, options: Seque
         given = Path(folder) / "given"
         copy_videos(videos, copies, given)
         elapsed_s, peak_mb = _ingest(given, Path(folder) / "w", options)
-        workspace = Workspace.at(Path(folder) / "w")
+        workspace = Workspace(Path(folder) / "w")
         sources = store.read_sources(workspace, ("source_id", "path", "frames_searched")).to_pylist()
         # Copies are called after the place of their clip and their own number.
         numbers = {source["source_id"]: Path(source["path"]).stem.split("-") for source in sources}

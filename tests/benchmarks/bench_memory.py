@@ -174,7 +174,7 @@ def main() -> None:
         command = [sys.executable, "-c", PROGRAM, "ingest", str(folder / "long.mp4"), "-w", str(folder / "w"), *options]
         looks = watch(command)
         elapsed_s = time.perf_counter() - begun_s
-        rows = len(store.read_faces(Workspace.at(folder / "w"), ("face_id",)))
+        rows = len(store.read_faces(Workspace(folder / "w"), ("face_id",)))
     print(f"{width} x {height}, {frames} frames at {FPS} a second, {rows} rows, {' '.join(options)}")
     print(f"{elapsed_s:.0f} s, {frames / elapsed_s:.0f} frames a second")
     print(f"{'minutes of video':>18} {'resident MB':>12} {'anonymous MB':>13}")

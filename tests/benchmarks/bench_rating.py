@@ -35,7 +35,7 @@ HEADERS = "x-fertools: page\r\ncontent-type: application/json"
 
 def make_workspace(root: Path, faces: int) -> Workspace:
     """Write a manifest of `faces` faces without their pictures, 500 to a video."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     numbers = np.arange(faces)
     rng = np.random.default_rng(0)
     names = [f"{high:016x}{low:016x}" for high, low in rng.integers(0, 2**63, (faces, 2)).tolist()]
@@ -111,7 +111,7 @@ class Rater:
         self.waits_s["page"].append(time.perf_counter() - start)
         item = (await self.ask("GET", f"/api/next?rater={self.name}"))["item"]
         while time.monotonic() < until_s and item:
-            events = [self._event("rate", item, valence=0.5, arousal=0.25), self._event("shown", item, premark=None)]
+            events = [self._event("rate", item, valence=0.5, arousal=0.25), self._event("shown", item, suggestion=None)]
             start = time.perf_counter()
             saved = (await self.ask("POST", "/api/events", {"rater": self.name, "events": events}))["saved"]
             self.waits_s["write"].append(time.perf_counter() - start)

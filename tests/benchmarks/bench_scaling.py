@@ -76,10 +76,10 @@ def main() -> None:
             for workers in arguments.workers:
                 place = folder / f"{number}-{workers}"
                 times[workers].append(run(folder / "given", place, cores[:workers], arguments.options))
-                manifests.append(Workspace.at(place).manifest.read_bytes())
+                manifests.append(Workspace(place).manifest.read_bytes())
             if len(set(manifests)) > 1:
                 raise SystemExit("the manifests differ with the number of workers")
-        workspace = Workspace.at(place)
+        workspace = Workspace(place)
         frames = sum(store.read_sources(workspace, ("frames_searched",))["frames_searched"].to_pylist())
         faces = len(store.read_faces(workspace, ("face_id",)))
     print(f"{files} files, {frames} frames, {faces} faces, {arguments.runs} runs, the same manifest each time")

@@ -302,8 +302,8 @@ def count_mixed(film: Film) -> tuple[int, int, int, int]:
     """Return shots of an ingested film, its tracks, those that hold two people, and the subjects that do."""
     with tempfile.TemporaryDirectory() as folder:
         clip = write(film, Path(folder) / "a.mp4")
-        workspace = Workspace.at(Path(folder) / "w")
-        ingest(workspace, [clip], IngestOptions(workers=1))
+        workspace = Workspace(Path(folder) / "w")
+        ingest([clip], workspace, IngestOptions(workers=1))
         rows = store.read_faces(workspace, ("frame_index", "shot_id", "track_id", "subject_id")).to_pylist()
     tracks, subjects = defaultdict(set), defaultdict(set)
     for row in rows:

@@ -84,7 +84,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     prepare(arguments.folder, arguments.people, arguments.frames)
-    workspace, began_s, cpu_s = Workspace.at(arguments.folder), time.perf_counter(), time.process_time()
+    workspace, began_s, cpu_s = Workspace(arguments.folder), time.perf_counter(), time.process_time()
     result = train(
         workspace,
         "stargan",

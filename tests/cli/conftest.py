@@ -51,7 +51,7 @@ def make_workspace(root: Path, *, subjects: int = 4, per_emotion: int = 2, **col
     """Write a manifest of noise faces: `subjects` people, each with `per_emotion` faces of each expression."""
     from PIL import Image
 
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     rng = np.random.default_rng(0)
     faces, sources = [], []
     for subject in range(subjects):

@@ -224,7 +224,7 @@ def test_another_schema_version_is_named(fertools: Run, tmp_path: Path, command:
 
 
 def test_a_file_that_is_no_manifest_is_named(fertools: Run, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     workspace.manifest.parent.mkdir()
     pq.write_table(pa.table({"x": [1]}), workspace.manifest)
     assert "not a fertools manifest" in fertools("show").err
@@ -234,7 +234,7 @@ def test_a_file_that_is_no_manifest_is_named(fertools: Run, tmp_path: Path) -> N
 
 def test_an_invalid_manifest_is_exit_4(fertools: Run, tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    next(workspace.faces.rglob("*.png")).unlink()
+    next(workspace.crops.rglob("*.png")).unlink()
     ended = fertools("validate")
     assert ended.code == 4
     assert "crop" in ended.out

@@ -95,7 +95,7 @@ def _ingest(fertools: Run) -> Ended:
 
 def _check(ended: Ended, root: Path, name: str, status: str, reason: str | None) -> None:
     """Assert one line on the screen and one in the table, and that the good picture beside came through."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     rows: dict[str, dict[str, Any]] = {row["path"]: row for row in store.read_sources(workspace).to_pylist()}
     written = workspace.name_of(root / "given" / name)
     assert rows.keys() == {f"given/{GOOD}", written}

@@ -13,7 +13,7 @@ import pytest
 
 from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
-from tests.annotations.acts import event, face_id, rating_workspace
+from tests.annotations.rating_events import event, face_id, rating_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +32,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(kept: Path, tmp_path: Path) -> Workspace:
     shutil.copytree(kept, tmp_path / "w")
-    return Workspace.at(tmp_path / "w")
+    return Workspace(tmp_path / "w")
 
 
 def shell(folder: Path, line: str) -> subprocess.CompletedProcess[bytes]:

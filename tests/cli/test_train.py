@@ -136,7 +136,7 @@ def test_a_person_on_both_sides_is_exit_4(fertools: Run, tmp_path: Path) -> None
     from fertools.manifests import store
     from fertools.manifests.schema import FACES
 
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     table = store.read_faces(workspace)
     table = store.replace_columns(table, {"fold": [number % 2 for number in range(len(table))]})
     store.write_table(workspace.manifest, FACES, table)

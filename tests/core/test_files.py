@@ -135,7 +135,7 @@ def test_a_reader_sees_whole_files_and_a_killed_writer_leaves_one(tmp_path: Path
 
 
 def test_a_nameless_file_leaves_nothing_and_begins_pieces_where_they_should(tmp_path: Path) -> None:
-    file = files.nameless(tmp_path / "made")
+    file = files.anonymous_file(tmp_path / "made")
     starts = [files.append(file, content, tmp_path, 64) for content in (b"abc", b"", b"d" * 64, b"e")]
     assert starts == [0, 64, 64, 128]
     file.seek(0)

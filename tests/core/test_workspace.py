@@ -15,31 +15,31 @@ from fertools.core.workspace import Workspace
 
 def test_a_workspace_is_any_folder_and_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Workspace.at().root == tmp_path
-    assert Workspace.at("new").root == tmp_path / "new"
+    assert Workspace().root == tmp_path
+    assert Workspace("new").root == tmp_path / "new"
     assert not (tmp_path / "new").exists()
 
 
 def test_a_file_is_no_workspace(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(InputError, match="is a file; give a folder with --workspace"):
-        Workspace.at(tmp_path / "a")
+        Workspace(tmp_path / "a")
 
 
 def test_everything_lies_below_the_root(tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
-    names = ("settings_path", "manifest", "sources", "parts", "generated", "faces", "lock_path")
+    workspace = Workspace(tmp_path)
+    names = ("settings_path", "manifest", "sources", "parts", "generated", "crops", "lock_path")
     paths = [getattr(workspace, name) for name in names] + [workspace.runs("stargan")]
     assert len(set(paths)) == len(paths)
     assert all(path.is_relative_to(tmp_path) for path in paths)
 
 
 def test_crops_are_spread_by_the_first_two_digits(tmp_path: Path) -> None:
-    assert Workspace.at(tmp_path).crop_path("ab12", ".jpg") == "faces/ab/ab12.jpg"
+    assert Workspace(tmp_path).crop_path("ab12", ".jpg") == "faces/ab/ab12.jpg"
 
 
 def test_paths_are_written_relative_where_they_can_be(tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path / "w")
+    workspace = Workspace(tmp_path / "w")
     assert workspace.name_of(workspace.root / "videos" / "a.mp4") == "videos/a.mp4"
     assert workspace.name_of(tmp_path / "a.mp4") == (tmp_path / "a.mp4").as_posix()
     # A folder that only begins with the same letters is not below.
@@ -55,7 +55,7 @@ def test_settings_come_back_and_sections_do_not_disturb_each_other(
     first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace.at(folder)
+        workspace = Workspace(folder)
         assert workspace.settings() == {}
         workspace.save_settings("ingest", second)
         workspace.save_settings("split", second)
@@ -70,12 +70,12 @@ def test_settings_come_back_and_sections_do_not_disturb_each_other(
 def test_settings_that_are_no_toml_are_refused(tmp_path: Path) -> None:
     (tmp_path / "fertools.toml").write_text("a = ")
     with pytest.raises(InputError, match=r"fertools\.toml is not valid TOML"):
-        Workspace.at(tmp_path).settings()
+        Workspace(tmp_path).settings()
 
 
 @pytest.mark.parametrize("raw", [b"a b\nc.mp4", b"caf\xe9.mp4", b"\xff\xfe/x.mp4", b"caf\xc3\xa9.mp4", b"a\\xe9.mp4"])
 def test_a_name_leads_back_to_its_file(tmp_path: Path, raw: bytes) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     path = tmp_path / os.fsdecode(raw)
     path.parent.mkdir(exist_ok=True)
     path.touch()

@@ -115,7 +115,7 @@ def _faults(
         yield from (f"removed: {name}" for name in sorted(lost)[:3] if not _may_change(name))
         yield from _unreadable(root, changed)
     if reader.neighbours and ended.code in (0, 3):
-        paths = store.read_sources(Workspace.at(root / "new"), ("path",))["path"].to_pylist()
+        paths = store.read_sources(Workspace(root / "new"), ("path",))["path"].to_pylist()
         missing = [end for end in reader.neighbours if not any(path.endswith(end) for path in paths)]
         yield from (f"not in the manifest: {end}" for end in missing)
 
@@ -127,7 +127,7 @@ def _may_change(name: str) -> bool:
 
 def _unreadable(root: Path, changed: str) -> Iterator[str]:
     """Yield what can no longer be read after a command that did its work."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     for name, read in (("faces", store.read_faces), ("sources", store.read_sources)):
         if changed != f"manifests/{name}.parquet":
             try:

@@ -29,7 +29,7 @@ from fertools.core.workspace import Workspace
 from fertools.faces.detection.mtcnn.weights import load_weights, save_weights
 from fertools.manifests import store
 from fertools.sources.points import POINT_COLUMNS
-from tests.annotations.acts import event, piece
+from tests.annotations.rating_events import event, piece
 from tests.conftest import write_clip
 from tests.training.tiny import TINY
 
@@ -226,7 +226,7 @@ def _write_texts(root: Path) -> None:
     experiments.mkdir()
     shipped = sorted((package_data.shipped_folder("training") / "experiments").glob("*.toml"))
     shutil.copy(shipped[0], experiments / shipped[0].name)
-    faces = store.read_faces(Workspace.at(root), ("face_id", "emotion", "valence", "arousal")).to_pylist()
+    faces = store.read_faces(Workspace(root), ("face_id", "emotion", "valence", "arousal")).to_pylist()
     lines = [
         "face_id,emotion,valence,arousal,intensity",
         *(f"{f['face_id']},{f['emotion']},0.25,-0.5,0.5" for f in faces),
@@ -246,7 +246,7 @@ def _write_texts(root: Path) -> None:
 
 
 def _write_log(root: Path) -> None:
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     ids = store.read_faces(workspace, ("face_id",))["face_id"].to_pylist()
     clip = next(
         row for row in store.read_sources(workspace, ("source_id", "kind")).to_pylist() if row["kind"] == "video"

@@ -35,5 +35,5 @@ def videos(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8]
 
 @pytest.fixture(scope="session")
 def done(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> tuple[Workspace, IngestSummary]:
-    workspace = Workspace.at(tmp_path_factory.mktemp("workspace"))
-    return workspace, ingest(workspace, [videos], OPTIONS)
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    return workspace, ingest([videos], workspace, OPTIONS)

@@ -78,13 +78,13 @@ def _break_cropping(patch: pytest.MonkeyPatch, error: BaseException) -> None:
 def test_whatever_a_source_raises_is_its_reason(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[..., None], error: Exception
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     with monkeypatch.context() as patch:
         broken(patch, error)
-        summary = ingest(workspace, [folder], OPTIONS)
+        summary = ingest([folder], workspace, OPTIONS)
     _check(summary, workspace)
     # A rerun goes on, and finds nothing left to do.
-    assert ingest(workspace, [folder], OPTIONS).new_sources == 0
+    assert ingest([folder], workspace, OPTIONS).new_sources == 0
 
 
 def _check(summary: IngestSummary, workspace: Workspace) -> None:
@@ -123,7 +123,7 @@ def test_what_is_no_fault_of_the_source_ends_the_work(
 ) -> None:
     broken(monkeypatch, error)
     with pytest.raises(told):
-        ingest(Workspace.at(tmp_path), [folder / "bad.mp4"], OPTIONS)
+        ingest([folder / "bad.mp4"], Workspace(tmp_path), OPTIONS)
 
 
 def test_a_video_that_breaks_off_strangely_keeps_what_came_before(
@@ -139,8 +139,8 @@ def test_a_video_that_breaks_off_strangely_keeps_what_came_before(
         return upright(*arguments)
 
     monkeypatch.setattr(videos, "upright", third)
-    workspace = Workspace.at(tmp_path)
-    summary = ingest(workspace, [folder / "bad.mp4"], OPTIONS)
+    workspace = Workspace(tmp_path)
+    summary = ingest([folder / "bad.mp4"], workspace, OPTIONS)
     assert summary.sources == {"done": 1}
     (reason,) = store.read_sources(workspace, ["reason"])["reason"].to_pylist()
     assert reason == "decoding of it stopped after frame 1 (ValueError: of a plane)"
@@ -150,7 +150,7 @@ def test_a_video_that_breaks_off_strangely_keeps_what_came_before(
 def test_metadata_in_another_encoding_is_read_over(folder: Path, tmp_path: Path) -> None:
     odd = make(folder / "latin.mp4", "-i", str(folder / "z.mp4"), "-c", "copy", "-metadata", "title=Grusse aus Koln")
     odd.write_bytes(odd.read_bytes().replace(b"Grusse aus Koln", "Grüße aus Köln".encode("latin-1") + b"!"))
-    assert ingest(Workspace.at(tmp_path), [odd], OPTIONS).sources == {"done": 1}
+    assert ingest([odd], Workspace(tmp_path), OPTIONS).sources == {"done": 1}
 
 
 def test_debug_shows_where_a_source_failed(folder: Path) -> None:

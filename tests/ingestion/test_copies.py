@@ -39,7 +39,7 @@ def _place(folder: Path, portrait: NDArray[np.uint8], *places: str) -> None:
 def _ingest(workspace: Workspace, folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Return the one face, its source, and what was said."""
     report = Notes()
-    ingest(workspace, [folder], OPTIONS, report)
+    ingest([folder], workspace, OPTIONS, report)
     (face,) = store.read_faces(workspace).to_pylist()
     (source,) = [row for row in store.read_sources(workspace).to_pylist() if row["status"] == "done"]
     return face, source, report.said
@@ -58,7 +58,7 @@ def test_labels_that_one_copy_has_are_kept_whichever_comes_first(
     tmp_path: Path, portrait: NDArray[np.uint8], places: tuple[str, ...]
 ) -> None:
     _place(tmp_path / "given", portrait, *places)
-    face, source, _ = _ingest(Workspace.at(tmp_path / "w"), tmp_path / "given")
+    face, source, _ = _ingest(Workspace(tmp_path / "w"), tmp_path / "given")
     for row in (face, source):
         assert (row["subject_id"], row["subject_origin"]) == ("p03", "folder")
         assert (row["emotion"], row["emotion_origin"]) == ("happiness", "folder")
@@ -67,7 +67,7 @@ def test_labels_that_one_copy_has_are_kept_whichever_comes_first(
 
 def test_contradictions_are_unknown_printed_and_kept(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     _place(tmp_path / "given", portrait, "p03/happy/a.png", "p03/sad/b.png", "p03/c.png")
-    face, source, said = _ingest(Workspace.at(tmp_path / "w"), tmp_path / "given")
+    face, source, said = _ingest(Workspace(tmp_path / "w"), tmp_path / "given")
     assert (face["subject_id"], face["emotion"], face["emotion_origin"]) == ("p03", None, None)
     assert "so emotion is unknown: happiness (" in source["reason"]
     assert "p03/sad/b.png" in source["reason"]
@@ -75,7 +75,7 @@ def test_contradictions_are_unknown_printed_and_kept(tmp_path: Path, portrait: N
 
 
 def test_a_new_copy_whose_label_comes_too_late_is_said(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
-    workspace = Workspace.at(tmp_path / "w")
+    workspace = Workspace(tmp_path / "w")
     _place(tmp_path / "given", portrait, "p03/a.png")
     _, _, said = _ingest(workspace, tmp_path / "given")
     assert not [line for line in said if "copy" in line]
@@ -91,5 +91,5 @@ def test_two_people_in_one_path_end_the_ingest_before_anything_is_made(
 ) -> None:
     _place(tmp_path / "given", portrait, "P03/S1/a.png", "P04/S1/a.png")
     with pytest.raises(InputError, match="'P03' and 'S1'"):
-        ingest(Workspace.at(tmp_path / "w"), [tmp_path / "given"], OPTIONS)
+        ingest([tmp_path / "given"], Workspace(tmp_path / "w"), OPTIONS)
     assert not list((tmp_path / "w").rglob("*.parquet"))

@@ -38,9 +38,9 @@ def _no_detector(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["thermal", "animated"])
 def test_every_drawn_still_is_one_face_of_its_person(drawn: Path, tmp_path: Path, kind: str) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     options = IngestOptions(workers=1, crop_px=48, crops=True, modality=kind)
-    summary = ingest(workspace, [drawn / "stills" / kind], options)
+    summary = ingest([drawn / "stills" / kind], workspace, options)
     rows = store.read_faces(workspace).to_pylist()
     stills = len(list((drawn / "stills" / kind).rglob("*.png")))
     assert stills > 20
@@ -60,9 +60,9 @@ def test_the_square_is_centred_where_it_is_said(tmp_path: Path) -> None:
     (tmp_path / "given").mkdir()
     cv2.imwrite(str(tmp_path / "given" / "a.png"), picture)
     for centre, left in ((None, 12), ("1,0.5", 24)):
-        workspace = Workspace.at(tmp_path / f"at-{left}")
+        workspace = Workspace(tmp_path / f"at-{left}")
         options = IngestOptions(workers=1, crop_px=40, crop_format="png", crops=True, centre=centre)
-        ingest(workspace, [tmp_path / "given"], options)
+        ingest([tmp_path / "given"], workspace, options)
         (row,) = store.read_faces(workspace).to_pylist()
         assert row["box"] == [left, 0, left + 40, 40]
         crop = cv2.imread(str(workspace.root / row["path"]))
@@ -71,12 +71,12 @@ def test_the_square_is_centred_where_it_is_said(tmp_path: Path) -> None:
 
 
 def test_given_landmarks_align(drawn: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     table = drawn / "truth.csv"
     options = IngestOptions(
         workers=1, crop_px=48, crop_format="png", crops=True, modality="thermal", template="arcface", landmarks=table
     )
-    ingest(workspace, [drawn / "stills" / "thermal" / "lab" / "p01"], options)
+    ingest([drawn / "stills" / "thermal" / "lab" / "p01"], workspace, options)
     points = read_points(table)
     files = {row["source_id"]: Path(workspace.root / row["path"]) for row in store.read_sources(workspace).to_pylist()}
     rows = store.read_faces(workspace).to_pylist()
@@ -101,8 +101,8 @@ def test_each_frame_of_a_video_is_one_face_of_one_subject(tmp_path: Path) -> Non
     looks = [rng.integers(0, 256, (9, 9, 3), dtype=np.uint8) for _ in range(5)]
     frames = [np.asarray(cv2.resize(look, (48, 64), interpolation=cv2.INTER_NEAREST), np.uint8) for look in looks]
     write_clip(tmp_path / "given" / "p03" / "fear" / "a.mkv", frames, codec="ffv1")
-    workspace = Workspace.at(tmp_path / "workspace")
-    ingest(workspace, [tmp_path / "given"], IngestOptions(workers=1, crop_px=32, crops=True, every=2))
+    workspace = Workspace(tmp_path / "workspace")
+    ingest([tmp_path / "given"], workspace, IngestOptions(workers=1, crop_px=32, crops=True, every=2))
     rows = sorted(store.read_faces(workspace).to_pylist(), key=lambda row: row["frame_index"])
     assert [row["frame_index"] for row in rows] == [0, 2, 4]
     assert {(row["subject_id"], row["emotion"], tuple(row["box"])) for row in rows} == {
@@ -112,13 +112,13 @@ def test_each_frame_of_a_video_is_one_face_of_one_subject(tmp_path: Path) -> Non
 
 
 def test_another_table_of_landmarks_is_refused_and_one_that_fits_nothing_too(drawn: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     given = drawn / "stills" / "thermal" / "lab" / "p01" / "anger"
     table = drawn / "truth.csv"
-    ingest(workspace, [given], IngestOptions(workers=1, crop_px=48, crops=True, landmarks=table))
+    ingest([given], workspace, IngestOptions(workers=1, crop_px=48, crops=True, landmarks=table))
     elsewhere = tmp_path / "truth.csv"
     elsewhere.write_text(table.read_text())
     with pytest.raises(InputError, match="none of the given files"):
-        ingest(workspace, [given], IngestOptions(workers=1, crop_px=48, crops=True, landmarks=elsewhere))
+        ingest([given], workspace, IngestOptions(workers=1, crop_px=48, crops=True, landmarks=elsewhere))
     with pytest.raises(ResumeRefused, match="landmarks"):
-        ingest(workspace, [given], IngestOptions(workers=1, crop_px=48, crops=True))
+        ingest([given], workspace, IngestOptions(workers=1, crop_px=48, crops=True))

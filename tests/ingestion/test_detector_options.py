@@ -59,9 +59,9 @@ def test_each_reaches_the_detector(
         "factor": (replace(OPTIONS, factor=0.5), Detector(24, factor=0.5)),
         "weights": (replace(OPTIONS, weights=str(other_weights)), Detector(24, weights=other_weights)),
     }[name]
-    workspaces = [Workspace.at(tmp_path / way) for way in ("usual", "other")]
+    workspaces = [Workspace(tmp_path / way) for way in ("usual", "other")]
     for workspace, chosen in zip(workspaces, (OPTIONS, options), strict=True):
-        ingest(workspace, [given], chosen)
+        ingest([given], workspace, chosen)
     usual, other = (_found(workspace) for workspace in workspaces)
     found = detector.detect([picture])[0]
     assert other == sorted(zip(found.boxes.tolist(), found.landmarks.tolist(), strict=True))
@@ -72,8 +72,8 @@ def test_each_reaches_the_detector(
 def test_changes_are_refused_by_name_and_other_spellings_are_none(
     given: Path, other_weights: Path, tmp_path: Path
 ) -> None:
-    workspace = Workspace.at(tmp_path / "workspace")
-    ingest(workspace, [given], OPTIONS)
+    workspace = Workspace(tmp_path / "workspace")
+    ingest([given], workspace, OPTIONS)
     for words, changed in {
         r"thresholds \[0\.6, 0\.7, 0\.7\], not \[0\.6, 0\.7, 0\.8\]": replace(OPTIONS, thresholds="0.6,0.7,0.8"),
         r"factor 0\.709, not 0\.8": replace(OPTIONS, factor=0.8),
@@ -82,12 +82,12 @@ def test_changes_are_refused_by_name_and_other_spellings_are_none(
         ),
     }.items():
         with pytest.raises(ResumeRefused, match=words):
-            ingest(workspace, [given], changed)
+            ingest([given], workspace, changed)
     # The same numbers, whichever package or file they come from, are the same weights.
     save_weights(tmp_path / "same.safetensors", load_weights("mtcnn"))
     for weights in ("facenet-pytorch", "mtcnn", str(tmp_path / "same.safetensors")):
         again = replace(OPTIONS, weights=weights, thresholds=" 0.60, .7,0.7")
-        assert ingest(workspace, [given], again).new_sources == 0
+        assert ingest([given], workspace, again).new_sources == 0
 
 
 @pytest.mark.parametrize(

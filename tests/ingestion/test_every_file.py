@@ -16,7 +16,7 @@ from fertools.ingestion.ingest import IngestSummary, ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.recrop import RecropOptions, recrop
 from fertools.manifests import store
-from fertools.manifests.contact_sheet import draw_sheet
+from fertools.manifests.contact_sheet import draw_contact_sheet
 from tests.ingestion.clips import moving_face
 from tests.sources.formats import (
     ANIMATIONS,
@@ -68,8 +68,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, IngestSummary]:
-    workspace = Workspace.at(tmp_path_factory.mktemp("workspace"))
-    return workspace, ingest(workspace, [folder], OPTIONS)
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    return workspace, ingest([folder], workspace, OPTIONS)
 
 
 def _rows(workspace: Workspace) -> dict[str, dict[str, object]]:
@@ -139,21 +139,21 @@ def test_a_file_that_is_gone_is_said_and_its_rows_stay(tmp_path: Path, portrait:
     given.mkdir()
     for number, frame in enumerate(moving_face(portrait, 3)):
         Image.fromarray(frame).save(given / f"{number}.png")
-    workspace = Workspace.at(tmp_path / "set")
-    assert ingest(workspace, [given], OPTIONS).gone == ()
+    workspace = Workspace(tmp_path / "set")
+    assert ingest([given], workspace, OPTIONS).gone == ()
     (given / "1.png").unlink()
-    summary = ingest(workspace, [given], OPTIONS, report)
+    summary = ingest([given], workspace, OPTIONS, report)
     assert [Path(name).name for name in summary.gone] == ["1.png"]
     assert [note for note in report.notes if note.startswith("gone")]
     assert (summary.given, sum(summary.sources.values()), summary.faces_kept) == (2, 3, 3)
     # Another folder's files are not among the given, and are not gone for that.
     (tmp_path / "more").mkdir()
     Image.fromarray(portrait).save(tmp_path / "more" / "a.png")
-    assert [Path(name).name for name in ingest(workspace, [tmp_path / "more"], OPTIONS).gone] == ["1.png"]
+    assert [Path(name).name for name in ingest([tmp_path / "more"], workspace, OPTIONS).gone] == ["1.png"]
     # An empty folder is an error where there never was anything, and news where there was.
     for path in given.iterdir():
         path.unlink()
-    assert len(ingest(workspace, [given], OPTIONS).gone) == 3
+    assert len(ingest([given], workspace, OPTIONS).gone) == 3
 
 
 def test_what_ingest_show_and_recrop_wrote_is_no_source(tmp_path: Path, portrait: Pixels) -> None:
@@ -161,15 +161,15 @@ def test_what_ingest_show_and_recrop_wrote_is_no_source(tmp_path: Path, portrait
     given = tmp_path / "given"
     given.mkdir()
     Image.fromarray(portrait).save(given / "a.png")
-    first = Workspace.at(given / "first")
-    ingest(first, [given / "a.png"], OPTIONS)
+    first = Workspace(given / "first")
+    ingest([given / "a.png"], first, OPTIONS)
     recrop(first, RecropOptions(template="centre", crop_px=16))
-    draw_sheet(first, given / "sheet.png")
+    draw_contact_sheet(first, given / "sheet.png")
     (given / "copied").mkdir()
-    (first.faces / products.MARKER).rename(given / "copied" / products.MARKER)
-    for crop in first.faces.rglob("*.jpg"):
+    (first.crops / products.MARKER).rename(given / "copied" / products.MARKER)
+    for crop in first.crops.rglob("*.jpg"):
         crop.rename(given / "copied" / f"{crop.parts[-3]}-{crop.name}")
-    second = ingest(Workspace.at(tmp_path / "second"), [given], OPTIONS)
+    second = ingest([given], Workspace(tmp_path / "second"), OPTIONS)
     assert second.given == 1
     files = sum(path.is_file() for path in given.rglob("*"))
     assert second.given + sum(second.passed_over.values()) == files

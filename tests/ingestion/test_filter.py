@@ -44,8 +44,8 @@ def given(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 
 
 def _ingested(root: Path, given: Path, **options: object) -> Workspace:
-    workspace = Workspace.at(root)
-    ingest(workspace, [given], IngestOptions(workers=1, crop_px=64, min_face="24", **options))  # type: ignore[arg-type]
+    workspace = Workspace(root)
+    ingest([given], workspace, IngestOptions(workers=1, crop_px=64, min_face="24", **options))  # type: ignore[arg-type]
     return workspace
 
 
@@ -67,9 +67,9 @@ def test_it_gives_what_an_ingest_with_these_options_gives(
     assert filtered.settings()["ingest"] == fresh.settings()["ingest"]
     assert validate(filtered).ok
     # A rerun with the new options has nothing to do, and one with the old ones is refused.
-    assert ingest(filtered, [given], IngestOptions(workers=1, crop_px=64, min_face="24", **changes)).new_sources == 0  # type: ignore[arg-type]
+    assert ingest([given], filtered, IngestOptions(workers=1, crop_px=64, min_face="24", **changes)).new_sources == 0  # type: ignore[arg-type]
     with pytest.raises(ResumeRefused, match="|".join(changes)):
-        ingest(filtered, [given], IngestOptions(workers=1, crop_px=64, min_face="24"))
+        ingest([given], filtered, IngestOptions(workers=1, crop_px=64, min_face="24"))
 
 
 def test_there_and_back_is_where_it_was(tmp_path: Path, given: Path) -> None:
@@ -90,11 +90,11 @@ def test_the_smallest_face_holds_for_what_comes_later(tmp_path: Path, given: Pat
         (folder / name).write_bytes((given / name).read_bytes())
     workspace = _ingested(tmp_path / "dataset", first)
     filter_faces(workspace, FilterOptions(min_face="64"))
-    summary = ingest(workspace, [later], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    summary = ingest([later], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert summary.faces_rejected == {"too_small": 1}
     alike = _ingested(tmp_path / "other", first)
     with pytest.raises(ResumeRefused, match="kept_from"):
-        merge(Workspace.at(tmp_path / "joined"), [workspace, alike])
+        merge(Workspace(tmp_path / "joined"), [workspace, alike])
 
 
 def test_labels_and_given_subjects_stay_and_the_rejected_leave_the_split(tmp_path: Path, given: Path) -> None:
@@ -137,7 +137,7 @@ def test_one_that_was_stopped_goes_on_and_nothing_is_mixed_before(
         filter_faces(workspace, FilterOptions(quality="strict"))
     monkeypatch.undo()
     with pytest.raises(ResumeRefused, match="run `fertools filter` again"):
-        ingest(workspace, [given], IngestOptions(workers=1, crop_px=64, min_face="24"))
+        ingest([given], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     filter_faces(workspace)
     assert _contents(workspace) == _contents(whole)
     assert workspace.settings()[SECTION]["finished"]
@@ -153,7 +153,7 @@ def test_one_that_was_stopped_goes_on_and_nothing_is_mixed_before(
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, given: Path, options: dict[str, object], message: str) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     workspace.save_settings("ingest", IngestOptions(min_face="24").recorded())
     with pytest.raises(InputError, match=message):
         filter_faces(workspace, FilterOptions(**options))  # type: ignore[arg-type]

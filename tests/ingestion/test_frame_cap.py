@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
-from fertools.ingestion.frame_cap import find_surplus
+from fertools.ingestion.frame_cap import find_over_cap
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
@@ -31,7 +31,7 @@ Faces = list[tuple[int, float, bool]]
 
 def _surplus(faces: Faces, most: int | None) -> list[bool]:
     frames, sizes_px, kept = (np.array([face[place] for face in faces]) for place in range(3))
-    found = find_surplus(frames.astype(np.int64), sizes_px.astype(np.float64), kept.astype(np.bool_), most)
+    found = find_over_cap(frames.astype(np.int64), sizes_px.astype(np.float64), kept.astype(np.bool_), most)
     return [bool(one) for one in found]
 
 
@@ -70,8 +70,8 @@ def crowd(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
 def test_the_largest_stay_and_the_rest_is_accounted_for(
     crowd: Path, tmp_path: Path, most: int | None, kept: int
 ) -> None:
-    workspace = Workspace.at(tmp_path / "workspace")
-    summary = ingest(workspace, [crowd], replace(OPTIONS, max_faces=most))
+    workspace = Workspace(tmp_path / "workspace")
+    summary = ingest([crowd], workspace, replace(OPTIONS, max_faces=most))
     faces = store.read_faces(workspace).to_pylist()
     assert len(faces) == summary.detected == 12
     assert summary.faces_kept == 4 * kept
@@ -87,4 +87,4 @@ def test_the_largest_stay_and_the_rest_is_accounted_for(
     assert all(face["subject_id"] is None for face in faces if face["reason"] == "max_faces")
     assert all((workspace.root / face["path"]).is_file() for face in faces)
     with pytest.raises(ResumeRefused, match=f"max_faces {most or 'unset'}, not 4"):
-        ingest(workspace, [crowd], replace(OPTIONS, max_faces=4))
+        ingest([crowd], workspace, replace(OPTIONS, max_faces=4))

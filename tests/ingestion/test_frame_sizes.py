@@ -42,8 +42,8 @@ def test_frames_have_the_sizes_that_ffprobe_states(clip: Path) -> None:
 
 @pytest.mark.parametrize("exhaustive", [False, True])
 def test_boxes_lie_in_the_frame_that_they_are_of(clip: Path, tmp_path: Path, exhaustive: bool) -> None:
-    workspace = Workspace.at(tmp_path)
-    summary = ingest(workspace, [clip], replace(OPTIONS, exhaustive=exhaustive))
+    workspace = Workspace(tmp_path)
+    summary = ingest([clip], workspace, replace(OPTIONS, exhaustive=exhaustive))
     # A new size begins a new shot, and who is who across shots is not known; a split keeps them together.
     assert (summary.faces_kept, summary.subjects) == (30, 3)
     faces = store.read_faces(workspace, filters=[("status", "=", "kept")]).to_pandas().sort_values("frame_index")
@@ -61,8 +61,8 @@ def test_boxes_lie_in_the_frame_that_they_are_of(clip: Path, tmp_path: Path, exh
 
 
 def test_other_crops_and_copies_for_raters_follow(clip: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
-    ingest(workspace, [clip], OPTIONS)
+    workspace = Workspace(tmp_path)
+    ingest([clip], workspace, OPTIONS)
     recrop(workspace, RecropOptions(template=OPTIONS.template, crop_px=OPTIONS.crop_px))
     for row in store.read_faces(workspace, ["face_id", "path"]).to_pylist():
         other = workspace.other_crop_path(row["face_id"], OPTIONS.template, OPTIONS.crop_px, ".jpg")

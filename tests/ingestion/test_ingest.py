@@ -59,8 +59,8 @@ def test_each_face_is_found_in_each_frame(done: tuple[Workspace, IngestSummary])
 
 
 def test_totals_that_do_not_balance_are_refused(videos: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
-    ingest(workspace, [videos / "joyful"], OPTIONS)
+    workspace = Workspace(tmp_path)
+    ingest([videos / "joyful"], workspace, OPTIONS)
     with pytest.raises(FertoolsError, match="1 given files are in no row"):
         summarise(workspace, given=["elsewhere.mp4"])
     faces = store.read_faces(workspace)
@@ -121,8 +121,8 @@ def test_times_and_tracks_follow_the_video(done: tuple[Workspace, IngestSummary]
 
 def test_processes_give_the_same_bytes(done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path) -> None:
     workspace, _ = done
-    other = Workspace.at(tmp_path)
-    ingest(other, [videos], IngestOptions(workers=2, crop_px=64, min_face="24"))
+    other = Workspace(tmp_path)
+    ingest([videos], other, IngestOptions(workers=2, crop_px=64, min_face="24"))
     assert other.manifest.read_bytes() == workspace.manifest.read_bytes()
 
 
@@ -130,14 +130,14 @@ def test_searching_every_frame_finds_the_same_faces_with_any_number_of_processes
     done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path
 ) -> None:
     followed, _ = done
-    one, two = Workspace.at(tmp_path / "one"), Workspace.at(tmp_path / "two")
-    ingest(one, [videos], IngestOptions(workers=1, crop_px=64, min_face="24", exhaustive=True))
-    ingest(two, [videos], IngestOptions(workers=2, crop_px=64, min_face="24", exhaustive=True))
+    one, two = Workspace(tmp_path / "one"), Workspace(tmp_path / "two")
+    ingest([videos], one, IngestOptions(workers=1, crop_px=64, min_face="24", exhaustive=True))
+    ingest([videos], two, IngestOptions(workers=2, crop_px=64, min_face="24", exhaustive=True))
     assert one.manifest.read_bytes() == two.manifest.read_bytes()
     columns = ("face_id", "status", "track_id", "subject_id")
     assert store.read_faces(one, columns) == store.read_faces(followed, columns)
     with pytest.raises(ResumeRefused, match="with exhaustive True, not"):
-        ingest(one, [videos], IngestOptions(workers=1, crop_px=64, min_face="24"))
+        ingest([videos], one, IngestOptions(workers=1, crop_px=64, min_face="24"))
 
 
 @pytest.mark.parametrize("inside", ["faces", "faces/ab", "manifests"])
@@ -146,7 +146,7 @@ def test_the_workspaces_own_folders_are_no_source(tmp_path: Path, inside: str) -
     folder.mkdir(parents=True)
     cv2.imwrite(str(folder / "a.png"), np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(InputError, match="--workspace"):
-        ingest(Workspace.at(tmp_path), [folder], OPTIONS)
+        ingest([folder], Workspace(tmp_path), OPTIONS)
 
 
 def test_a_place_that_cannot_be_written_is_said_at_once(
@@ -154,16 +154,16 @@ def test_a_place_that_cannot_be_written_is_said_at_once(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="--workspace"):
-        ingest(Workspace.at(tmp_path / "file" / "below"), [videos], OPTIONS)
+        ingest([videos], Workspace(tmp_path / "file" / "below"), OPTIONS)
     # The superuser may write everywhere, so the answer of the system is given here.
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(StorageError, match="cannot be written"):
-        ingest(Workspace.at(tmp_path / "locked"), [videos], OPTIONS)
+        ingest([videos], Workspace(tmp_path / "locked"), OPTIONS)
 
 
 def test_a_folder_given_by_itself_names_as_it_does_below_another(videos: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
-    ingest(workspace, [videos / "joyful", videos / "p07" / "sad" / "alone.mp4"], OPTIONS)
+    workspace = Workspace(tmp_path)
+    ingest([videos / "joyful", videos / "p07" / "sad" / "alone.mp4"], workspace, OPTIONS)
     rows = store.read_faces(workspace).to_pylist()
     assert {row["emotion"] for row in rows} == {"happiness", "sadness"}
 
@@ -175,11 +175,11 @@ def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
     folder.mkdir(parents=True)
     pair = np.concatenate([small(portrait), small(portrait)], axis=1)
     cv2.imwrite(str(folder / "pair.png"), pair[..., ::-1])
-    workspaces = [Workspace.at(tmp_path / name) for name in ("both", "one")]
-    ingest(workspaces[0], [folder.parent], OPTIONS)
+    workspaces = [Workspace(tmp_path / name) for name in ("both", "one")]
+    ingest([folder.parent], workspaces[0], OPTIONS)
     reasons = np.array([None, "low_score"], np.object_)
-    monkeypatch.setattr("fertools.ingestion.keeping.judge", lambda faces, standard, least_px: reasons)
-    ingest(workspaces[1], [folder.parent], OPTIONS)
+    monkeypatch.setattr("fertools.ingestion.face_filter.rejection_reasons", lambda faces, standard, least_px: reasons)
+    ingest([folder.parent], workspaces[1], OPTIONS)
     subjects = [
         sorted((row["status"], str(row["subject_id"])) for row in store.read_faces(workspace).to_pylist())
         for workspace in workspaces
@@ -188,23 +188,23 @@ def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
 
 
 def test_every_frame_decoded_is_counted(videos: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
-    ingest(workspace, [videos / "joyful"], IngestOptions(workers=1, crop_px=64, min_face="24", every=4))
+    workspace = Workspace(tmp_path)
+    ingest([videos / "joyful"], workspace, IngestOptions(workers=1, crop_px=64, min_face="24", every=4))
     (row,) = store.read_sources(workspace).to_pylist()
     assert (row["frames_decoded"], row["frames_searched"]) == (6, 2)
     assert store.read_faces(workspace)["frame_index"].unique().sort().to_pylist() == [0, 4]
 
 
 def test_frames_per_second_and_a_range_are_kept_to_and_recorded(videos: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     options = IngestOptions(workers=1, crop_px=64, min_face="24", fps="12.5", span="0.04-0.16")
-    ingest(workspace, [videos / "joyful"], options)
+    ingest([videos / "joyful"], workspace, options)
     # 25 frames a second: every second one from 0.04 s on, and none at 0.16 s or after.
     assert store.read_faces(workspace)["frame_index"].unique().sort().to_pylist() == [1, 3]
     with pytest.raises(ResumeRefused, match=r"fps 12\.5, not 10"):
-        ingest(workspace, [videos / "joyful"], replace(options, fps="10"))
-    late = Workspace.at(tmp_path / "late")
-    ingest(late, [videos / "joyful"], replace(options, span="60-70"))
+        ingest([videos / "joyful"], workspace, replace(options, fps="10"))
+    late = Workspace(tmp_path / "late")
+    ingest([videos / "joyful"], late, replace(options, span="60-70"))
     (row,) = store.read_sources(late).to_pylist()
     assert (row["status"], row["frames_searched"]) == ("empty", 0)
     assert "no frame within --range 60-70" in row["reason"]
@@ -214,8 +214,8 @@ def test_frames_per_second_and_a_range_are_kept_to_and_recorded(videos: Path, tm
 def test_the_batch_size_changes_no_byte(
     done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path, batch_size: int
 ) -> None:
-    other = Workspace.at(tmp_path)
-    ingest(other, [videos], IngestOptions(workers=1, crop_px=64, min_face="24", batch_size=batch_size))
+    other = Workspace(tmp_path)
+    ingest([videos], other, IngestOptions(workers=1, crop_px=64, min_face="24", batch_size=batch_size))
     assert other.manifest.read_bytes() == done[0].manifest.read_bytes()
 
 
@@ -229,8 +229,8 @@ def test_a_preset_rejects_with_its_reasons_and_keeps_every_row(
         cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
     found: dict[str, dict[str, object]] = {}
     for quality in ("keep-all", "standard", "strict"):
-        workspace = Workspace.at(tmp_path / quality)
-        summary = ingest(workspace, [folder], replace(OPTIONS, quality=quality))
+        workspace = Workspace(tmp_path / quality)
+        summary = ingest([folder], workspace, replace(OPTIONS, quality=quality))
         names = {row["source_id"]: Path(row["path"]).stem for row in store.read_sources(workspace).to_pylist()}
         found[quality] = {names[row["source_id"]]: row["reason"] for row in store.read_faces(workspace).to_pylist()}
         rejected = [reason for reason in found[quality].values() if reason]
@@ -252,7 +252,7 @@ class _Listener(Silent):
 def test_progress_is_told_within_a_file_too(videos: Path, tmp_path: Path, workers: int) -> None:
     listener = _Listener()
     sources = [videos / "joyful", videos / "p07"]
-    ingest(Workspace.at(tmp_path), sources, IngestOptions(workers=workers, crop_px=64, min_face="24"), listener)
+    ingest(sources, Workspace(tmp_path), IngestOptions(workers=workers, crop_px=64, min_face="24"), listener)
     assert listener.told == sorted(listener.told)
     assert listener.told[-1] == (4, 13)
     if workers == 1:
@@ -266,7 +266,7 @@ def test_the_caller_keeps_its_threads(videos: Path, tmp_path: Path) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        ingest(Workspace.at(tmp_path), [videos / "joyful"], OPTIONS)
+        ingest([videos / "joyful"], Workspace(tmp_path), OPTIONS)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
@@ -287,8 +287,8 @@ def test_with_compiled_networks_torch_is_not_imported(videos: Path, tmp_path: Pa
 
 
 def test_a_folder_without_faces_gives_an_empty_manifest(videos: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
-    summary = ingest(workspace, [videos / "nobody.mp4"], OPTIONS)
+    workspace = Workspace(tmp_path)
+    summary = ingest([videos / "nobody.mp4"], workspace, OPTIONS)
     assert (summary.sources, summary.faces_kept) == ({"empty": 1}, 0)
     assert len(store.read_faces(workspace)) == 0
 

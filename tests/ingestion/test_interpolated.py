@@ -63,8 +63,8 @@ def _blink(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _ingested(clip: Path, folder: Path, **changed: Any) -> tuple[Workspace, IngestSummary, dict[int, dict[str, Any]]]:
-    workspace = Workspace.at(folder)
-    summary = ingest(workspace, [clip.parents[2]], replace(OPTIONS, **changed))
+    workspace = Workspace(folder)
+    summary = ingest([clip.parents[2]], workspace, replace(OPTIONS, **changed))
     rows = {row["frame_index"]: row for row in store.read_faces(workspace).to_pylist()}
     assert validate(workspace, deep=True).ok
     return workspace, summary, rows

@@ -26,7 +26,7 @@ from fertools.ingestion.extract import Extracted, Extractor
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.plan import Item, Source
-from fertools.ingestion.shared_progress import Board
+from fertools.ingestion.shared_progress import SharedProgress
 from fertools.manifests import table_writer
 from tests.conftest import write_clip
 from tests.ingestion.clips import moving_face
@@ -44,13 +44,13 @@ def clips(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 
 @pytest.fixture(scope="module")
 def unbroken(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace.at(tmp_path_factory.mktemp("unbroken"))
-    ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    workspace = Workspace(tmp_path_factory.mktemp("unbroken"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     return workspace
 
 
 def _contents(workspace: Workspace) -> dict[str, bytes]:
-    files = [workspace.manifest, workspace.sources, *workspace.faces.rglob("*.*")]
+    files = [workspace.manifest, workspace.sources, *workspace.crops.rglob("*.*")]
     return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in files}
 
 
@@ -98,7 +98,7 @@ def _stop_when(
 def test_killed_and_continued_equals_unbroken(
     clips: Path, unbroken: Workspace, tmp_path: Path, parts: int, workers: int
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     (tmp_path / "sitecustomize.py").write_text(KILLED_BEFORE_A_COMMIT)
     changed = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}", "FERTOOLS_TEST_PARTS": str(parts)}
     # A session of its own, so that the kill reaches every process.
@@ -106,8 +106,8 @@ def test_killed_and_continued_equals_unbroken(
     ended = subprocess.run(command, start_new_session=True, check=False, env=os.environ | changed)
     assert ended.returncode == -signal.SIGKILL
     assert parts <= len(list(workspace.parts.glob("*.sources.parquet"))) < 6
-    assert any(workspace.faces.rglob("*.jpg"))
-    ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    assert any(workspace.crops.rglob("*.jpg"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
     assert not list(workspace.root.rglob(f"{TEMPORARY_PREFIX}*"))
 
@@ -117,14 +117,14 @@ def test_killed_and_continued_equals_unbroken(
 def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
     clips: Path, unbroken: Workspace, tmp_path: Path, how: signal.Signals, code: int, workers: int
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
 
     def ready() -> bool:
         return len(list(workspace.parts.glob("*.sources.parquet"))) >= 1
 
     assert _stop_when(workspace, clips, workers, ready, how) == code
     assert workspace.manifest.is_file()
-    ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
 
 
@@ -133,7 +133,7 @@ def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, 
     rng = np.random.default_rng(11)
     whole = _written(unbroken)
     runs = killed = midway = 0
-    workspace = Workspace.at(tmp_path / "0")
+    workspace = Workspace(tmp_path / "0")
     while killed < kills:
         # By what was written and not by the clock: how long the work takes to begin differs from machine to machine.
         moment = _Moment(workspace, int(rng.integers(_written(workspace), whole + 1)), rng.uniform(0, 0.1))
@@ -142,13 +142,13 @@ def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, 
         killed += code == -signal.SIGKILL
         if workspace.manifest.is_file():
             # It was through, or all but: the next run begins anew, so that kills hit what is under way.
-            ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+            ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
             assert _contents(workspace) == _contents(unbroken)
             runs += 1
-            workspace = Workspace.at(tmp_path / str(runs))
+            workspace = Workspace(tmp_path / str(runs))
         else:
-            midway += any(workspace.faces.rglob("*.*"))
-    ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+            midway += any(workspace.crops.rglob("*.*"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)
     assert midway >= kills // 3, "the kills fell before or after the work"
 
@@ -177,15 +177,15 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uin
 
 def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = IngestOptions(workers=1, crop_px=64, min_face="24", exhaustive=True)
-    whole, broken = Workspace.at(tmp_path / "whole"), Workspace.at(tmp_path / "broken")
-    ingest(whole, [long_clip], options)
+    whole, broken = Workspace(tmp_path / "whole"), Workspace(tmp_path / "broken")
+    ingest([long_clip], whole, options)
 
     def pieces() -> int:
         return len(list(broken.parts.glob("[!.]*.npz")))
 
     # Rows leave memory too before it is killed, and in other blocks than in the run that is not.
-    program = "from fertools.ingest import findings; findings.SAVE_INTERVAL_S = 0; "
-    program += "from fertools.manifests import spool; table_writer.BLOCK_ROWS = 4; "
+    program = "from fertools.ingestion import detection_cache; detection_cache.SAVE_INTERVAL_S = 0; "
+    program += "from fertools.manifests import table_writer; table_writer.BLOCK_ROWS = 4; "
     program += "import sys; sys.argv.append('--exhaustive'); " + PROGRAM
     assert _stop_when(broken, long_clip, 1, lambda: pieces() >= 20, signal.SIGKILL, program) == -signal.SIGKILL
     assert {path.suffix for path in broken.parts.glob(".*")} <= {".npz"}, "the rows that left memory have a name"
@@ -200,18 +200,18 @@ def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, mon
 
     monkeypatch.setattr(Detector, "detect", counted)
     monkeypatch.setattr(table_writer, "BLOCK_ROWS", 4)
-    ingest(broken, [long_clip], options)
+    ingest([long_clip], broken, options)
     assert searched == 60 - before
     assert _contents(broken) == _contents(whole)
     assert pieces() == 0
 
 
 def test_workers_end_when_the_first_process_is_killed(clips: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     workers: list[int] = []
 
     def ready() -> bool:
-        return any(workspace.faces.rglob("*.jpg"))
+        return any(workspace.crops.rglob("*.jpg"))
 
     def kill_the_first_alone(process: int, number: int) -> None:
         workers.extend(_children(process))
@@ -258,7 +258,7 @@ def test_a_worker_that_dies_takes_only_its_own_source(
         cv2.imwrite(str(folder / name), np.full((40, 40, 3), shade, dtype=np.uint8))
     # Worker processes are fresh: they import this module, and in them `local._do` is the real one.
     monkeypatch.setattr(local, "_do", deadly)
-    summary = ingest(Workspace.at(tmp_path), [folder], IngestOptions(workers=2, crop_px=64, min_face="24"))
+    summary = ingest([folder], Workspace(tmp_path), IngestOptions(workers=2, crop_px=64, min_face="24"))
     assert summary.sources == {"done": 2, "empty": 2, "failed": 2}
     assert sorted(Path(name).name for name, _ in summary.failures) == ["deadly.mp4", "deadly.png"]
     assert all("died" in reason for _, reason in summary.failures)
@@ -286,16 +286,16 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
     for name, copy in (("0.mp4", "a.mp4"), ("1.mp4", "b.mp4"), ("3.mp4", "hung.mp4")):
         shutil.copy(clips / name, folder / copy)
     monkeypatch.setattr(local, "_do", hanging)
-    workspace, stalled = Workspace.at(tmp_path), Board.stalled
+    workspace, stalled = Workspace(tmp_path), SharedProgress.stalled
 
-    def stalled_at_the_end(board: Board, stall_s: float) -> list[int]:
+    def stalled_at_the_end(progress: SharedProgress, stall_s: float) -> list[int]:
         # However slow this machine is, the sources that are well are not taken for hung ones.
         well = len(list(workspace.parts.glob("*.sources.parquet"))) == 2
-        return stalled(board, stall_s) if well else []
+        return stalled(progress, stall_s) if well else []
 
-    monkeypatch.setattr(Board, "stalled", stalled_at_the_end)
+    monkeypatch.setattr(SharedProgress, "stalled", stalled_at_the_end)
     options = IngestOptions(workers=2, crop_px=64, min_face="24", stall_s=1.5)
-    summary = ingest(workspace, [folder], options)
+    summary = ingest([folder], workspace, options)
     assert summary.sources == {"done": 2, "failed": 1}
     ((name, reason),) = summary.failures
     assert Path(name).name == "hung.mp4"
@@ -305,8 +305,8 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
 def test_a_full_disk_is_one_sentence_and_what_was_committed_stays(
     clips: Path, unbroken: Workspace, tmp_path: Path
 ) -> None:
-    workspace = Workspace.at(tmp_path)
-    ingest(workspace, [clips / "0.mp4"], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    workspace = Workspace(tmp_path)
+    ingest([clips / "0.mp4"], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     before = workspace.manifest.read_bytes()
     # No file may grow beyond 1 kB, which the system refuses as it does a file on a full disk.
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
@@ -316,5 +316,5 @@ def test_a_full_disk_is_one_sentence_and_what_was_committed_stays(
     assert ended.stderr.strip().splitlines()[-1].startswith("fertools: cannot write ")
     assert "Traceback" not in ended.stderr
     assert workspace.manifest.read_bytes() == before
-    ingest(workspace, [clips], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     assert _contents(workspace) == _contents(unbroken)

@@ -37,8 +37,8 @@ def given(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 
 @pytest.fixture(scope="module")
 def at_once(tmp_path_factory: pytest.TempPathFactory, given: Path) -> Workspace:
-    workspace = Workspace.at(tmp_path_factory.mktemp("at-once"))
-    ingest(workspace, [given], BOTH)
+    workspace = Workspace(tmp_path_factory.mktemp("at-once"))
+    ingest([given], workspace, BOTH)
     return workspace
 
 
@@ -46,8 +46,8 @@ def at_once(tmp_path_factory: pytest.TempPathFactory, given: Path) -> Workspace:
 def mine(tmp_path: Path, given: Path) -> tuple[Workspace, Path]:
     """A workspace with the first template alone, and sources that a test may damage."""
     folder = Path(shutil.copytree(given, tmp_path / "videos"))
-    workspace = Workspace.at(tmp_path / "workspace")
-    ingest(workspace, [folder], IngestOptions(workers=1, crop_px=64, min_face="24"))
+    workspace = Workspace(tmp_path / "workspace")
+    ingest([folder], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
     return workspace, folder
 
 
@@ -140,17 +140,17 @@ def test_sources_that_are_gone_changed_or_cut_off_are_accounted_for(
 def test_overwriting_removes_further_crops_too(mine: tuple[Workspace, Path]) -> None:
     workspace, folder = mine
     summary = recrop(workspace, RecropOptions("arcface", 64))
-    album = workspace.faces / "arcface-album" / "ab"
+    album = workspace.crops / "arcface-album" / "ab"
     album.mkdir(parents=True)
     (album / f"{'ab' * 16}.jpg").touch()
-    ingest(workspace, [folder / "c.png"], IngestOptions(workers=1, crop_px=64, crops=True, overwrite=True))
+    ingest([folder / "c.png"], workspace, IngestOptions(workers=1, crop_px=64, crops=True, overwrite=True))
     assert not summary.folder.exists()
     assert (album / f"{'ab' * 16}.jpg").exists()
 
 
 def test_centred_crops_have_their_square_alone(tmp_path: Path, given: Path) -> None:
-    workspace = Workspace.at(tmp_path / "centred")
-    ingest(workspace, [given / "c.png"], IngestOptions(workers=1, crop_px=64, crop_format="png", crops=True))
+    workspace = Workspace(tmp_path / "centred")
+    ingest([given / "c.png"], workspace, IngestOptions(workers=1, crop_px=64, crop_format="png", crops=True))
     summary = recrop(workspace, RecropOptions("arcface", 64))
     assert (summary.written, summary.unplaced) == (0, 1)
     assert recrop(workspace, RecropOptions("centre", 64, "png")).written == 1

@@ -45,8 +45,8 @@ def test_no_track_or_subject_holds_two_people(
     tmp_path: Path, length: int, light: float, options: IngestOptions
 ) -> None:
     clip = write_clip(tmp_path / "given" / "a.mp4", _people(length, light))
-    workspace = Workspace.at(tmp_path / "w")
-    ingest(workspace, [clip], options)
+    workspace = Workspace(tmp_path / "w")
+    ingest([clip], workspace, options)
     columns = ("frame_index", "shot_id", "track_id", "subject_id")
     rows = store.read_faces(workspace, columns, [("status", "=", "kept")]).to_pylist()
     for column in columns[1:]:

@@ -86,7 +86,7 @@ def test_shares_of_an_ingest_rise_to_all(tmp_path: Path, noise: list[Pixels], wo
         write_video(tmp_path / "in" / f"{number}.mp4", noise[10 * number : 10 * number + 10], VIDEOS["a.mp4"])
     (tmp_path / "in" / "broken.mp4").write_bytes(b"no video" * 100)
     report = _Shares()
-    ingest(Workspace.at(tmp_path / "w"), [tmp_path / "in"], IngestOptions(workers=workers, crops=True), report)
+    ingest([tmp_path / "in"], Workspace(tmp_path / "w"), IngestOptions(workers=workers, crops=True), report)
     assert all(0 < share <= 1 for share in report.shares)
     assert report.shares[-1] == 1.0
     # How many frames are left is estimated anew with each, so a share may be a little less than the one before.
@@ -104,7 +104,7 @@ def test_one_long_video_has_a_share_and_a_time_left(
     monkeypatch.setattr("fertools.core.progress.time.monotonic", lambda: float(next(seconds)))
     stream = io.StringIO()
     with Progress("ingest", "files", stream=stream, interval_s=10) as report:
-        ingest(Workspace.at(tmp_path / "w"), [tmp_path / "a.mp4"], IngestOptions(workers=1, crops=True), report)
+        ingest([tmp_path / "a.mp4"], Workspace(tmp_path / "w"), IngestOptions(workers=1, crops=True), report)
     lines = [line for line in stream.getvalue().splitlines() if line.startswith("ingest: 0 of 1 files, ")]
     assert len(lines) >= 3
     for line in lines:
@@ -129,12 +129,12 @@ def test_reading_much_is_told_too(tmp_path: Path, noise: list[Pixels], monkeypat
 
     monkeypatch.setattr("fertools.ingestion.plan.LONG_READING_BYTES", 0)
     options = IngestOptions(workers=1, crops=True)
-    ingest(Workspace.at(tmp_path / "w"), [tmp_path / "in"], options, Told())
+    ingest([tmp_path / "in"], Workspace(tmp_path / "w"), options, Told())
     reading = told[: told.index("start 3", 1)]
     assert reading[:2] == ["start 3", "reading"]
     assert reading[2:] == sorted(reading[2:])
     assert (len(reading), reading[-1]) == (5, "1.00")
     # What was read before is known by its size and time.
     told.clear()
-    ingest(Workspace.at(tmp_path / "w"), [tmp_path / "in"], options, Told())
+    ingest([tmp_path / "in"], Workspace(tmp_path / "w"), options, Told())
     assert told == ["start 0", ""]

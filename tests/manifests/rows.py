@@ -65,7 +65,7 @@ def source(name: str = "clip.mp4", **columns: Any) -> Row:
 
 def build(root: Path, faces: list[Row], sources: list[Row] | None = None, *, crops: bool = False) -> Workspace:
     """Return a workspace with these rows; without `sources`, with one video per source that the faces name."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     if sources is None:
         names = sorted({row["source_id"] for row in faces})
         sources = [source(name) | {"source_id": name} for name in names]

@@ -72,7 +72,7 @@ def _export(theirs: Workspace, ours: Workspace) -> object:
 def test_a_workspace_of_someone_else_writes_nothing_outside(
     tmp_path: Path, command: Callable[[Workspace, Workspace], object]
 ) -> None:
-    theirs, ours = Workspace.at(tmp_path / "theirs"), Workspace.at(tmp_path / "home" / "ours")
+    theirs, ours = Workspace(tmp_path / "theirs"), Workspace(tmp_path / "home" / "ours")
     rows = [face("a", path="../.bashrc")]
     build(theirs.root, rows)
     theirs.parts.mkdir(parents=True)

@@ -18,16 +18,15 @@ import pytest
 from fertools.core import files
 from fertools.core.errors import StorageError
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
-from fertools.manifests import table_writer as spooling
+from fertools.manifests import store, table_writer
 from fertools.manifests.schema import FACES, SOURCES
-from fertools.manifests.table_writer import Spool
+from fertools.manifests.table_writer import TableWriter
 from tests.manifests.rows import Row, face, source
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spooling, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(table_writer, "BLOCK_ROWS", 8)
     monkeypatch.setattr(store, "_GROUP_ROWS", 16)
 
 
@@ -38,9 +37,9 @@ def rows_of(count: int) -> list[Row]:
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
 def test_rows_come_back_in_their_order(tmp_path: Path, count: int) -> None:
     rows = rows_of(count)
-    with closing(Spool(tmp_path / "parts", FACES)) as spool:
-        spool.add(rows)
-        table = spool.table()
+    with closing(TableWriter(tmp_path / "parts", FACES)) as writer:
+        writer.add(rows)
+        table = writer.table()
     assert table.equals(pa.Table.from_pylist(rows, schema=FACES.arrow))
     assert table.schema == FACES.arrow
     assert (tmp_path / "parts").exists() == (count >= 8)
@@ -48,12 +47,12 @@ def test_rows_come_back_in_their_order(tmp_path: Path, count: int) -> None:
 
 def test_tables_and_rows_come_back_in_their_order(tmp_path: Path) -> None:
     rows = rows_of(40)
-    with closing(Spool(tmp_path, FACES)) as spool:
-        spool.add(rows[:3])
-        first = spool.table()
-        spool.add_table(pa.Table.from_pylist(rows[3:25], schema=FACES.arrow))
-        spool.add(rows[25:])
-        table = spool.table()
+    with closing(TableWriter(tmp_path, FACES)) as writer:
+        writer.add(rows[:3])
+        first = writer.table()
+        writer.add_table(pa.Table.from_pylist(rows[3:25], schema=FACES.arrow))
+        writer.add(rows[25:])
+        table = writer.table()
     assert first.num_rows == 3
     assert table.to_pylist() == pa.Table.from_pylist(rows, schema=FACES.arrow).to_pylist()
 
@@ -61,10 +60,10 @@ def test_tables_and_rows_come_back_in_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 1, 16, 17, 100])
 def test_a_table_in_blocks_is_written_as_one_in_memory(tmp_path: Path, count: int) -> None:
     rows = rows_of(count)
-    with closing(Spool(tmp_path, FACES)) as spool:
-        spool.add(rows)
+    with closing(TableWriter(tmp_path, FACES)) as writer:
+        writer.add(rows)
         # A column in other blocks than the rest, as when subjects are named at the end.
-        table = store.replace_columns(spool.table(), {"subject_id": [f"p{number}" for number in range(count)]})
+        table = store.replace_columns(writer.table(), {"subject_id": [f"p{number}" for number in range(count)]})
     store.write_table(tmp_path / "spooled", FACES, table)
     rng = np.random.default_rng(0)
     whole = [row | {"subject_id": f"p{number}"} for number, row in enumerate(rows)]
@@ -75,12 +74,12 @@ def test_a_table_in_blocks_is_written_as_one_in_memory(tmp_path: Path, count: in
 
 
 def test_what_is_spooled_leaves_python(tmp_path: Path) -> None:
-    with closing(Spool(tmp_path, FACES)) as spool:
+    with closing(TableWriter(tmp_path, FACES)) as writer:
         before = pa.total_allocated_bytes()
         for start in range(0, 20_000, 100):
-            spool.add(rows_of(100) if start == 0 else [face(f"{start + n}") for n in range(100)])
-            assert len(spool._rows) < 8
-        table = spool.table()
+            writer.add(rows_of(100) if start == 0 else [face(f"{start + n}") for n in range(100)])
+            assert len(writer._rows) < 8
+        table = writer.table()
         # Twenty thousand rows take some fifteen megabytes; they are on the disk.
         assert pa.total_allocated_bytes() - before < 1_000_000
         assert table.nbytes > 8_000_000
@@ -89,11 +88,11 @@ def test_what_is_spooled_leaves_python(tmp_path: Path) -> None:
 def test_the_file_has_no_name_and_goes_with_its_process(tmp_path: Path) -> None:
     program = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from fertools.manifests import spool as spooling\nfrom fertools.manifests.schema import FACES\n"
+        "from fertools.manifests import table_writer\nfrom fertools.manifests.schema import FACES\n"
         "from tests.manifests.rows import face\n"
-        "spooling.BLOCK_ROWS = 8\nspool = spooling.Spool(Path(sys.argv[1]), FACES)\n"
-        "spool.add([face(str(number)) for number in range(50)])\n"
-        "print(spool.table().num_rows, os.listdir(sys.argv[1]), flush=True)\nsys.stdin.read()\n"
+        "table_writer.BLOCK_ROWS = 8\nwriter = table_writer.TableWriter(Path(sys.argv[1]), FACES)\n"
+        "writer.add([face(str(number)) for number in range(50)])\n"
+        "print(writer.table().num_rows, os.listdir(sys.argv[1]), flush=True)\nsys.stdin.read()\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -115,28 +114,28 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         def write(self, content: bytes) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    real = files.nameless
-    monkeypatch.setattr(files, "nameless", lambda folder: Full(real(folder)))
-    with closing(Spool(tmp_path, FACES)) as spool, pytest.raises(StorageError, match="the disk is full"):
-        spool.add(rows_of(8))
+    real = files.anonymous_file
+    monkeypatch.setattr(files, "anonymous_file", lambda folder: Full(real(folder)))
+    with closing(TableWriter(tmp_path, FACES)) as writer, pytest.raises(StorageError, match="the disk is full"):
+        writer.add(rows_of(8))
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with closing(Spool(tmp_path / "file", FACES)) as spool, pytest.raises(StorageError, match="not a folder"):
-        spool.add(rows_of(8))
+    with closing(TableWriter(tmp_path / "file", FACES)) as writer, pytest.raises(StorageError, match="not a folder"):
+        writer.add(rows_of(8))
 
 
 def test_a_rebuild_never_holds_a_large_part_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_GROUP_ROWS", 256)
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     rows = FACES.table([face(str(number), frame=number) for number in range(12_000)])
     store.commit_part(workspace, "large", rows, SOURCES.table([source()]))
     # In a process of its own, whose pool has counted nothing else.
     program = (
         "import sys\nimport pyarrow as pa\n"
-        "from fertools.core.workspace import Workspace\nfrom fertools.manifests import spool, store\n"
-        "spool.BLOCK_ROWS = store._GROUP_ROWS = 256\nstore.rebuild(Workspace.at(sys.argv[1]))\n"
+        "from fertools.core.workspace import Workspace\nfrom fertools.manifests import store, table_writer\n"
+        "table_writer.BLOCK_ROWS = store._GROUP_ROWS = 256\nstore.rebuild(Workspace(sys.argv[1]))\n"
         "print(pa.default_memory_pool().max_memory())\n"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)

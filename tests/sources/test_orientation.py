@@ -83,7 +83,7 @@ def test_raters_see_a_video_the_same_way_up(tmp_path: Path, name: str) -> None:
     path = _clip(tmp_path, QUARTERS[name])
     is_turn = np.linalg.det(np.reshape(QUARTERS[name], (2, 2))) > 0
     assert (as_it_is(path) is not None) == is_turn
-    copied = next(iter(FrameReader(make_copy(Workspace.at(tmp_path), "s", path).path))).rgb
+    copied = next(iter(FrameReader(make_copy(Workspace(tmp_path), "s", path).path))).rgb
     assert _distance(copied, next(iter(FrameReader(path))).rgb) < 4
 
 

@@ -17,7 +17,7 @@ from fertools.manifests import store
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES
 from fertools.splits.groups import group_faces
-from fertools.splits.split import SplitOptions, SplitSummary, split
+from fertools.splits.split import SplitSummary, split
 from tests.manifests.rows import Row, build, face, faces_of, identify
 
 
@@ -42,7 +42,7 @@ def test_folds_are_written_and_recorded(tmp_path: Path) -> None:
     workspace = build(
         tmp_path, [*_people(6), face("bad", "s0", 90, status="rejected", reason="small", subject_id="p0")]
     )
-    summary = split(workspace, SplitOptions(folds=3, seed=4))
+    summary = split(workspace, folds=3, seed=4)
     assert (summary.protocol, summary.faces, summary.subjects, summary.groups) == ("folds", 84, 6, 6)
     assert summary.changed
     assert summary.warnings == ()
@@ -66,7 +66,7 @@ def test_folds_are_written_and_recorded(tmp_path: Path) -> None:
 
 def test_leave_one_subject_out_has_a_fold_per_subject(tmp_path: Path) -> None:
     workspace = build(tmp_path, _people(4))
-    summary = split(workspace, SplitOptions(loso=True))
+    summary = split(workspace, loso=True)
     assert [part.subjects for part in summary.parts] == [1, 1, 1, 1]
     folds_of = defaultdict(set)
     for row in faces_of(workspace).values():
@@ -76,7 +76,7 @@ def test_leave_one_subject_out_has_a_fold_per_subject(tmp_path: Path) -> None:
 
 def test_a_holdout_has_train_and_test(tmp_path: Path) -> None:
     workspace = build(tmp_path, _people(10))
-    summary = split(workspace, SplitOptions(holdout=0.2))
+    summary = split(workspace, holdout=0.2)
     assert [(part.name, part.faces, part.subjects) for part in summary.parts] == [("train", 112, 8), ("test", 28, 2)]
     assert set(_column(workspace, "split").values()) == {"train", "test"}
     assert set(_column(workspace, "fold").values()) == {None}
@@ -106,10 +106,10 @@ def test_any_split_is_a_partition_without_leaks_and_does_not_depend_on_order(
         )
         for number, (subject, source, frame, origin, emotion) in enumerate(cells)
     ]
-    options = SplitOptions(folds=folds, seed=seed, group_by="source" if by_source else "subject")
+    options: dict[str, Any] = {"folds": folds, "seed": seed, "group_by": "source" if by_source else "subject"}
     workspace = build(tmp_path_factory.mktemp("w"), rows)
     try:
-        summary = split(workspace, options)
+        summary = split(workspace, **options)
     except InputError:
         return  # too few groups or a lost class; the refusals have tests of their own
     table = store.read_faces(workspace)
@@ -119,7 +119,7 @@ def test_any_split_is_a_partition_without_leaks_and_does_not_depend_on_order(
     assert find_leaks(table, by_source=by_source) == []
     random.Random(seed).shuffle(rows)
     again = build(tmp_path_factory.mktemp("w"), rows)
-    split(again, options)
+    split(again, **options)
     assert store.read_faces(again)["fold"].to_pylist() == found
 
 
@@ -138,9 +138,9 @@ def test_any_split_is_a_partition_without_leaks_and_does_not_depend_on_order(
         ({"folds": 2, "group_by": "dataset"}, "choose one of subject, source"),
     ],
 )
-def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
+def test_options_out_of_range_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        SplitOptions(**options)
+        split(tmp_path, **options)
 
 
 def _tracks(count: int) -> list[Row]:
@@ -182,28 +182,28 @@ def test_what_cannot_be_split_is_refused_and_nothing_is_written(
     workspace = build(tmp_path, rows)
     before = workspace.manifest.read_bytes()
     with pytest.raises(InputError, match=message):
-        split(workspace, SplitOptions(**options))
+        split(workspace, **options)
     assert workspace.manifest.read_bytes() == before
     assert workspace.settings() == {}
 
 
 def test_a_class_of_one_person_stays_in_the_training_part_of_a_holdout(tmp_path: Path) -> None:
     rows = [*_people(5, ("fear", "sadness")), face("one", "s0", 50, subject_id="p0", **_label("anger"))]
-    summary = split(build(tmp_path, rows), SplitOptions(holdout=0.2))
+    summary = split(build(tmp_path, rows), holdout=0.2)
     assert summary.parts[0].emotions["anger"] == 1
     assert summary.warnings == ("the test part has no anger",)
 
 
 def test_a_wider_label_of_one_person_is_a_warning(tmp_path: Path) -> None:
     rows = [*_people(4, ("fear", "sadness")), face("one", "s0", 50, subject_id="p0", **_label("pain"))]
-    summary = split(build(tmp_path, rows), SplitOptions(folds=2))
+    summary = split(build(tmp_path, rows), folds=2)
     assert any(warning.startswith("pain is shown by 1 group") for warning in summary.warnings)
     assert list(summary.parts[0].emotions)[:2] == ["fear", "sadness"]
 
 
 def test_without_labels_folds_are_alike_in_size_and_a_warning_says_so(tmp_path: Path) -> None:
     rows = [face(f"{n}", f"s{n}", subject_id=f"p{n % 6}") for n in range(60)]
-    summary = split(build(tmp_path, rows), SplitOptions(folds=3))
+    summary = split(build(tmp_path, rows), folds=3)
     assert [part.faces for part in summary.parts] == [20, 20, 20]
     assert summary.warnings == ("no face has an emotion, so folds are alike in size alone",)
 
@@ -211,23 +211,23 @@ def test_without_labels_folds_are_alike_in_size_and_a_warning_says_so(tmp_path: 
 def test_a_class_that_some_folds_lack_is_a_warning(tmp_path: Path) -> None:
     rows = [*_people(4, ("fear", "sadness"))]
     rows += [face(f"x{n}", f"s{n}", 50, subject_id=f"p{n}", **_label("anger")) for n in range(2)]
-    summary = split(build(tmp_path, rows), SplitOptions(folds=4))
+    summary = split(build(tmp_path, rows), folds=4)
     assert summary.warnings == ("2 of 4 folds have no anger to test on",)
 
 
-def _again(workspace: Workspace, options: SplitOptions, **more: Any) -> tuple[SplitSummary, bool]:
+def _again(workspace: Workspace, **options: Any) -> tuple[SplitSummary, bool]:
     """Split again; return the summary and whether a byte of the workspace changed."""
     paths = (workspace.manifest, workspace.settings_path)
     before = [path.read_bytes() for path in paths]
-    summary = split(workspace, options, **more)
+    summary = split(workspace, **options)
     return summary, [path.read_bytes() for path in paths] != before
 
 
-@pytest.mark.parametrize("options", [SplitOptions(folds=3), SplitOptions(loso=True), SplitOptions(holdout=0.3)])
-def test_the_same_split_again_does_nothing(tmp_path: Path, options: SplitOptions) -> None:
+@pytest.mark.parametrize("options", [{"folds": 3}, {"loso": True}, {"holdout": 0.3}])
+def test_the_same_split_again_does_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
     workspace = build(tmp_path, _people(6))
-    first = split(workspace, options)
-    second, changed = _again(workspace, options)
+    first = split(workspace, **options)
+    second, changed = _again(workspace, **options)
     assert not changed
     assert not second.changed
     assert second.parts == first.parts
@@ -237,23 +237,23 @@ def test_the_same_split_again_does_nothing(tmp_path: Path, options: SplitOptions
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
-        (SplitOptions(folds=2), "made with --folds 3, now it is 2"),
-        (SplitOptions(folds=3, seed=1), "made with --seed 0, now it is 1"),
-        (SplitOptions(folds=3, group_by="source"), "made with --group-by subject, now it is source"),
-        (SplitOptions(loso=True), "made with the protocol folds, now it is loso"),
+        ({"folds": 2}, "made with --folds 3, now it is 2"),
+        ({"folds": 3, "seed": 1}, "made with --seed 0, now it is 1"),
+        ({"folds": 3, "group_by": "source"}, "made with --group-by subject, now it is source"),
+        ({"loso": True}, "made with the protocol folds, now it is loso"),
     ],
 )
 def test_another_split_is_refused_by_its_difference_and_made_when_told(
-    tmp_path: Path, options: SplitOptions, difference: str
+    tmp_path: Path, options: dict[str, Any], difference: str
 ) -> None:
     workspace = build(tmp_path, _people(6))
-    split(workspace, SplitOptions(folds=3))
+    split(workspace, folds=3)
     before = workspace.manifest.read_bytes()
     with pytest.raises(ResumeRefused, match=difference):
-        split(workspace, options)
+        split(workspace, **options)
     assert workspace.manifest.read_bytes() == before
-    assert split(workspace, options, overwrite=True).changed
-    assert not _again(workspace, options)[1]
+    assert split(workspace, **options, overwrite=True).changed
+    assert not _again(workspace, **options)[1]
 
 
 def _edited(workspace: Workspace, **columns: Any) -> None:
@@ -265,30 +265,30 @@ def _edited(workspace: Workspace, **columns: Any) -> None:
 
 def test_faces_added_since_are_never_mixed_in(tmp_path: Path) -> None:
     workspace = build(tmp_path, _people(6))
-    split(workspace, SplitOptions(folds=3))
+    split(workspace, folds=3)
     rows = store.read_faces(workspace).to_pylist()
     store.write_table(workspace.manifest, FACES, FACES.table([*rows, face("new", "s0", 70, subject_id="p0")]))
     with pytest.raises(ResumeRefused, match="made for 84 kept faces, now there are 85"):
-        split(workspace, SplitOptions(folds=3))
+        split(workspace, folds=3)
 
 
 def test_a_subject_changed_since_is_refused(tmp_path: Path) -> None:
     workspace = build(tmp_path, _people(6))
-    split(workspace, SplitOptions(folds=3))
+    split(workspace, folds=3)
     _edited(workspace, subject_id="somebody else")
     with pytest.raises(ResumeRefused, match="faces or their subjects have changed"):
-        split(workspace, SplitOptions(folds=3))
+        split(workspace, folds=3)
 
 
 def test_folds_changed_by_hand_are_refused(tmp_path: Path) -> None:
     workspace = build(tmp_path, _people(6))
-    split(workspace, SplitOptions(folds=3))
+    split(workspace, folds=3)
     _edited(workspace, fold=7)
     with pytest.raises(ResumeRefused, match="not those that were recorded"):
-        split(workspace, SplitOptions(folds=3))
+        split(workspace, folds=3)
     workspace.settings_path.unlink()
     with pytest.raises(ResumeRefused, match="folds that `fertools split` did not make"):
-        split(workspace, SplitOptions(folds=3))
+        split(workspace, folds=3)
 
 
 @pytest.mark.parametrize("where", ["fertools.manifests.store.write_table", "fertools.core.files.write_text"])
@@ -301,10 +301,10 @@ def test_a_split_that_was_cut_off_is_made_again(tmp_path: Path, monkeypatch: pyt
     with monkeypatch.context() as patched:
         patched.setattr(where, stop)
         with pytest.raises(KeyboardInterrupt):
-            split(workspace, SplitOptions(folds=3))
-    assert split(workspace, SplitOptions(folds=3)).changed
+            split(workspace, folds=3)
+    assert split(workspace, folds=3).changed
     assert set(_column(workspace, "fold").values()) == {0, 1, 2}
-    assert not _again(workspace, SplitOptions(folds=3))[1]
+    assert not _again(workspace, folds=3)[1]
 
 
 def test_a_leak_made_by_a_mistake_is_caught_before_anything_is_written(
@@ -319,17 +319,17 @@ def test_a_leak_made_by_a_mistake_is_caught_before_anything_is_written(
 
     monkeypatch.setattr("fertools.splits.split.group_faces", group_badly)
     with pytest.raises(CheckFailed, match=r"leaks, the first: subject p\d is in fold"):
-        split(workspace, SplitOptions(folds=6))
+        split(workspace, folds=6)
     assert set(_column(workspace, "fold").values()) == {None}
 
 
 def test_a_split_waits_for_no_other_command(tmp_path: Path) -> None:
     workspace = build(tmp_path, _people(6))
     with exclusive(workspace.lock_path, "a test"), pytest.raises(InputError, match="is in use: a split has to wait"):
-        split(workspace, SplitOptions(folds=3))
+        split(workspace, folds=3)
 
 
 def test_an_empty_folder_is_left_empty(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no manifest"):
-        split(Workspace.at(tmp_path), SplitOptions(folds=3))
+        split(Workspace(tmp_path), folds=3)
     assert list(tmp_path.iterdir()) == []

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from fertools.statistics.classification import accuracy, balanced_accuracy, macro_f1
-from fertools.statistics.intervals import AGREEMENT_SCALES, agreement, agreement_terms
-from fertools.statistics.jackknife import FEWEST_GROUPS, Ends, Scale, over_groups
+from fertools.statistics.concordance import AGREEMENT_SCALES, agreement_of, agreement_terms
+from fertools.statistics.intervals import ConfidenceInterval
+from fertools.statistics.jackknife import FEWEST_GROUPS, Scale, jackknife_intervals
 
 Floats = NDArray[np.float64]
 CLASSES = 7
@@ -23,7 +24,7 @@ def mean_of(sums: Floats) -> Floats:
 
 def test_of_groups_of_one_size_it_is_students_interval_of_the_mean() -> None:
     values = np.random.default_rng(0).normal(3, 2, 9)
-    (found,) = over_groups(np.stack([values, np.ones(9)], axis=1), mean_of, ["free"])
+    (found,) = jackknife_intervals(np.stack([values, np.ones(9)], axis=1), mean_of, ["free"])
     assert found is not None
     wanted = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found.low, found.high, found.groups) == pytest.approx((wanted.low, wanted.high, 9))
@@ -31,8 +32,8 @@ def test_of_groups_of_one_size_it_is_students_interval_of_the_mean() -> None:
 
 def test_people_of_many_alike_faces_count_once_each() -> None:
     people = np.random.default_rng(3).normal(size=20)
-    once = over_groups(np.stack([people, np.ones(20)], axis=1), mean_of, ["free"])[0]
-    often = over_groups(np.stack([people * 50, np.full(20, 50.0)], axis=1), mean_of, ["free"])[0]
+    once = jackknife_intervals(np.stack([people, np.ones(20)], axis=1), mean_of, ["free"])[0]
+    often = jackknife_intervals(np.stack([people * 50, np.full(20, 50.0)], axis=1), mean_of, ["free"])[0]
     assert once is not None
     assert often is not None
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
@@ -41,7 +42,7 @@ def test_people_of_many_alike_faces_count_once_each() -> None:
 def test_too_few_groups_have_no_interval() -> None:
     sums = np.stack([np.arange(9.0), np.ones(9)], axis=1)
     for count in range(1, 9):
-        (found,) = over_groups(sums[:count], mean_of, ["free"])
+        (found,) = jackknife_intervals(sums[:count], mean_of, ["free"])
         assert (found is not None) == (count >= FEWEST_GROUPS), count
 
 
@@ -54,25 +55,25 @@ def test_only_groups_that_have_a_part_count() -> None:
     def statistic(part: Floats) -> Floats:
         return np.stack([part[:, 0] / part[:, 1], part[:, 2] / part[:, 3]], axis=1)
 
-    first, second = over_groups(sums, statistic, ["share"])
+    first, second = jackknife_intervals(sums, statistic, ["share"])
     assert first is not None
     assert first.groups == 9
     assert second is None
     sums[4, 2:] = 2, 5
-    assert (over_groups(sums, statistic, ["share"])[1] or Ends(0, 0, 0)).groups == 5
+    assert (jackknife_intervals(sums, statistic, ["share"])[1] or ConfidenceInterval(0, 0, 0)).groups == 5
 
 
 def test_what_does_not_vary_or_is_undefined_has_no_interval() -> None:
     alike = np.stack([np.full(9, 3.0), np.full(9, 3.0)], axis=1)
-    assert over_groups(alike, mean_of, ["share"]) == [None]
-    assert over_groups(alike, lambda part: np.full((len(part), 1), np.nan), ["free"]) == [None]
+    assert jackknife_intervals(alike, mean_of, ["share"]) == [None]
+    assert jackknife_intervals(alike, lambda part: np.full((len(part), 1), np.nan), ["free"]) == [None]
 
 
 @pytest.mark.parametrize(("scale", "least", "most"), [("share", 0, 1), ("correlation", -1, 1), ("reliability", -9, 1)])
 def test_ends_stay_where_the_measure_can_be(scale: Scale, least: float, most: float) -> None:
     values = np.array([0.99, 0.97, 0.999, 0.5, 0.98, 0.995])
     for given in (values, np.array([0.9, 1, 1, 1, 1, 1.0])):
-        (found,) = over_groups(np.stack([given, np.ones(6)], axis=1), mean_of, [scale])
+        (found,) = jackknife_intervals(np.stack([given, np.ones(6)], axis=1), mean_of, [scale])
         assert found is not None
         assert least <= found.low < given.mean() < found.high <= most
         assert given.mean() - found.low >= found.high - given.mean(), "the longer arm is away from the bound"
@@ -80,9 +81,9 @@ def test_ends_stay_where_the_measure_can_be(scale: Scale, least: float, most: fl
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sums = np.random.default_rng(0).random((30, 2))
-    before = over_groups(sums, mean_of, ["positive"])
+    before = jackknife_intervals(sums, mean_of, ["positive"])
     monkeypatch.setattr("fertools.statistics.jackknife._BLOCK", 14)
-    assert over_groups(sums, mean_of, ["positive"]) == before
+    assert jackknife_intervals(sums, mean_of, ["positive"]) == before
 
 
 def classified(rng: np.random.Generator, people: int) -> Floats:
@@ -102,7 +103,7 @@ def decided(sums: Floats) -> Floats:
 
 
 def estimated(rng: np.random.Generator, people: int) -> Floats:
-    """Return what people add to the sums of `agreement`; they differ in their mean, slope and offset."""
+    """Return what people add to the sums of `agreement_of`; they differ in their mean, slope and offset."""
     sums = []
     for _ in range(people):
         truths = np.clip(rng.normal(rng.normal(0, 0.25), 0.35, rng.integers(20, 120)), -1, 1)
@@ -114,7 +115,7 @@ def estimated(rng: np.random.Generator, people: int) -> Floats:
 @pytest.mark.parametrize("people", [5, 10, 20])
 @pytest.mark.parametrize(
     ("draw", "statistic", "scales"),
-    [(classified, decided, ("share",) * 3), (estimated, agreement, AGREEMENT_SCALES)],
+    [(classified, decided, ("share",) * 3), (estimated, agreement_of, AGREEMENT_SCALES)],
     ids=["classes", "points"],
 )
 def test_intervals_hold_the_truth_as_often_as_they_say(
@@ -127,7 +128,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
     truth = statistic(draw(rng, 4000).sum(axis=0, keepdims=True))[0]
     held = np.zeros(len(truth))
     for _ in range(trials):
-        ends = over_groups(draw(rng, people), statistic, scales)
+        ends = jackknife_intervals(draw(rng, people), statistic, scales)
         held += [
             found is not None and found.low <= value <= found.high for found, value in zip(ends, truth, strict=True)
         ]

@@ -9,14 +9,11 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from fertools.statistics.rater_agreement import (
     ICC_NAMES,
     alpha_interval,
     alpha_nominal,
-    concordance,
-    correlation,
     intraclass,
 )
 
@@ -65,22 +62,6 @@ def test_intraclass_correlations_take_whole_items_only() -> None:
     assert intraclass(values) == pytest.approx(_literal_icc(whole), abs=1e-12)
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e6])
-def test_concordance_and_correlation(offset: float) -> None:
-    a, b = _ratings(2, raters=2).T + offset
-    assert correlation(a, b) == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-9)
-    # Lin (1989), equation 2, in its other form: one less the expected squared distance from the 45 degree line over
-    # what it would be if the two were uncorrelated.
-    expected = 1 - ((a - b) ** 2).mean() / (a.var() + b.var() + (a.mean() - b.mean()) ** 2)
-    assert concordance(a, b) == pytest.approx(expected, abs=1e-9)
-
-
-def test_pairs_take_what_both_rated() -> None:
-    a, b = _ratings(3, raters=2, missing=0.3).T
-    both = np.isfinite(a) & np.isfinite(b)
-    assert correlation(a, b) == pytest.approx(np.corrcoef(a[both], b[both])[0, 1], abs=1e-12)
-
-
 @pytest.mark.parametrize("missing", [0.0, 0.4])
 def test_interval_alpha_is_that_of_its_authors_package(missing: float) -> None:
     values = _ratings(4, missing=missing)
@@ -116,11 +97,6 @@ def test_nominal_alpha_is_that_of_its_authors_package(codes: list[list[int]]) ->
     assert alpha_nominal(table) == pytest.approx(expected, abs=1e-12)
 
 
-def test_what_is_undefined_is_nan_and_not_a_number_that_looks_good() -> None:
-    flat, slope = [0.5, 0.5, 0.5], [0.1, 0.2, 0.3]
-    assert math.isnan(correlation(flat, slope))
-    assert math.isnan(concordance(flat, flat))
-    assert concordance(flat, slope) == pytest.approx(0, abs=1e-12)
-    assert math.isnan(concordance([0.1, math.nan], [math.nan, 0.1]))
+def test_an_undefined_measure_is_nan() -> None:
     assert all(math.isnan(value) for value in intraclass([[0.1, 0.1], [0.1, 0.1]]).values())
     assert math.isnan(alpha_interval([[0.1, math.nan], [math.nan, 0.2]]))

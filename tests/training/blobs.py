@@ -103,7 +103,7 @@ def blob_rows(subjects: int = 4, takes: int = 1, **columns: Any) -> list[dict[st
 
 def write_blobs(root: Path, rows: list[dict[str, Any]] | None = None) -> Workspace:
     """Write a workspace with `rows` and their crops."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     rows = blob_rows() if rows is None else rows
     for row in rows:
         path = workspace.root / row["path"]

@@ -47,7 +47,7 @@ class Stopped(Exception):
 def run(root: Path) -> None:
     """Train unbroken and interrupted; print whether the pool of this process and the weights are the same."""
     team = Team("cpu")
-    faces = select_faces(Workspace.at(root), modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
+    faces = select_faces(Workspace(root), modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     states = []
     for name, stops in (("unbroken", ()), ("broken", (5, 0))):
         for number, stop in enumerate(stops or (0,)):

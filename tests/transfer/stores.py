@@ -37,7 +37,7 @@ def add_part(workspace: Workspace, video: str, faces: int = 2, **columns: object
 
 def make_dataset(root: Path, *videos: str, broken: str = "broken.mp4", **settings: object) -> Workspace:
     """Return a workspace with a part for each video, and one for a file that could not be read."""
-    workspace = Workspace.at(root)
+    workspace = Workspace(root)
     for number, video in enumerate(videos or ("a.mp4", "b.mp4", "c.mp4")):
         add_part(workspace, video, 1 + number % 2)
     add_part(workspace, broken, 0, status="failed", reason="it is no video")
@@ -56,7 +56,7 @@ def label(workspace: Workspace, **columns: object) -> None:
 def contents(workspace: Workspace, *, crops: bool = True) -> dict[str, bytes]:
     """Return every file that belongs to the dataset."""
     found = [workspace.manifest, workspace.sources, workspace.settings_path, *workspace.parts.glob("*")]
-    found += [path for path in workspace.faces.rglob("*.jpg") if crops]
+    found += [path for path in workspace.crops.rglob("*.jpg") if crops]
     return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in found}
 
 

@@ -69,19 +69,19 @@ def sharded(place: Path) -> Workspace:
 def single(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What one ingest makes of it."""
     place = Path(shutil.copytree(home, tmp_path_factory.mktemp("single") / "place"))
-    ingest(Workspace.at(place), [place / "videos"], OPTIONS)
-    return _contents(Workspace.at(place))
+    ingest([place / "videos"], Workspace(place), OPTIONS)
+    return _contents(Workspace(place))
 
 
 def _contents(workspace: Workspace) -> dict[str, bytes]:
-    files = [workspace.manifest, workspace.sources, workspace.settings_path, *workspace.faces.rglob("*.*g")]
+    files = [workspace.manifest, workspace.sources, workspace.settings_path, *workspace.crops.rglob("*.*g")]
     return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in files}
 
 
 def _shard_all(place: Path, shares: tuple[str, ...] = SHARES) -> Workspace:
     for share in shares:
-        ingest(Workspace.at(place), [place / "videos"], replace(OPTIONS, shard=share))
-    return Workspace.at(place)
+        ingest([place / "videos"], Workspace(place), replace(OPTIONS, shard=share))
+    return Workspace(place)
 
 
 @pytest.mark.parametrize(("text", "good"), [("1/1", True), ("8/8", True), ("0/8", False), ("9/8", False), ("a", False)])
@@ -116,7 +116,7 @@ def test_merged_shares_are_byte_for_byte_one_ingest(place: Path, single: dict[st
     # Neither the order of the jobs nor that of their folders counts.
     workspace = _shard_all(place, ("3/3", "1/3", "2/3"))
     assert not workspace.manifest.exists()
-    held = [len(store.read_sources(Workspace.at(folder))) for folder in shard_folders(workspace)]
+    held = [len(store.read_sources(Workspace(folder))) for folder in shard_folders(workspace)]
     assert sum(held) == 13
     assert min(held) > 0
     summary = merge(workspace)
@@ -124,18 +124,18 @@ def test_merged_shares_are_byte_for_byte_one_ingest(place: Path, single: dict[st
     assert summary.new_sources == 13
     assert _contents(workspace) == single
     assert not validate(workspace).violations
-    crop = next(workspace.faces.glob("[0-9a-f][0-9a-f]/*.jpg"))
+    crop = next(workspace.crops.glob("[0-9a-f][0-9a-f]/*.jpg"))
     assert crop.stat().st_nlink == 2
     # Again: nothing to do. And without the shards, an ingest finds all done.
     assert merge(workspace).new_sources == 0
     shutil.rmtree(workspace.shards)
-    assert ingest(workspace, [place / "videos"], OPTIONS).new_sources == 0
+    assert ingest([place / "videos"], workspace, OPTIONS).new_sources == 0
     assert _contents(workspace) == single
 
 
 def test_copied_crops_share_no_file(sharded: Workspace, single: dict[str, bytes]) -> None:
     merge(sharded, copy=True)
-    assert all(crop.stat().st_nlink == 1 for crop in sharded.faces.rglob("*.jpg"))
+    assert all(crop.stat().st_nlink == 1 for crop in sharded.crops.rglob("*.jpg"))
     assert _contents(sharded) == single
 
 
@@ -156,20 +156,20 @@ def test_crops_are_copied_where_no_link_can_be(
 
 
 def test_workspaces_elsewhere_are_joined_and_what_is_there_stays(place: Path, tmp_path: Path) -> None:
-    workspace, others = Workspace.at(place), [Workspace.at(tmp_path / name) for name in "ab"]
+    workspace, others = Workspace(place), [Workspace(tmp_path / name) for name in "ab"]
     videos = sorted((place / "videos").rglob("*.*"))
     # The copies are each in another workspace here, where they are no copies: one of them owns the content.
     for one, given in ((others[0], videos[::2]), (others[1], videos[1::2])):
-        ingest(one, given, replace(OPTIONS, dataset="x"))
-    whole = Workspace.at(tmp_path / "whole")
-    ingest(whole, [place / "videos"], replace(OPTIONS, dataset="x"))
-    merged = Workspace.at(tmp_path / "merged")
+        ingest(given, one, replace(OPTIONS, dataset="x"))
+    whole = Workspace(tmp_path / "whole")
+    ingest([place / "videos"], whole, replace(OPTIONS, dataset="x"))
+    merged = Workspace(tmp_path / "merged")
     merge(merged, others)
     assert store.read_sources(merged, ("path", "status", "reason")).to_pylist() == (
         store.read_sources(whole, ("path", "status", "reason")).to_pylist()
     )
     assert store.read_faces(merged, ("face_id", "path")).equals(store.read_faces(whole, ("face_id", "path")))
-    ingest(workspace, [videos[0]], OPTIONS)
+    ingest([videos[0]], workspace, OPTIONS)
     with pytest.raises(ResumeRefused, match=r"ingested with dataset x, and .* with unset"):
         merge(workspace, others)
 
@@ -188,14 +188,14 @@ def test_a_source_that_failed_gives_way_when_its_share_is_tried_again(place: Pat
         path.with_name(f".{path.name}").rename(path)
     target.write_bytes(good)
     for share in SHARES:
-        ingest(workspace, [place / "videos"], replace(OPTIONS, shard=share, retry_failed=True))
+        ingest([place / "videos"], workspace, replace(OPTIONS, shard=share, retry_failed=True))
     assert merge(workspace).sources["failed"] == 2
     assert _contents(workspace) == single
 
 
 def test_labels_come_along_and_folds_do_not(sharded: Workspace) -> None:
     for folder in shard_folders(sharded):
-        other = Workspace.at(folder)
+        other = Workspace(folder)
         faces = store.read_faces(other)
         count = len(faces)
         columns: dict[str, Iterable[Any]] = {
@@ -219,22 +219,22 @@ def _lose_a_share(place: Path) -> None:
 
 
 def _stop_a_share(place: Path) -> None:
-    shard = Workspace.at(place / "shards" / "2-of-3")
+    shard = Workspace(place / "shards" / "2-of-3")
     shard.save_settings("shard", {**shard.settings()["shard"], "finished": False})
 
 
 def _add_a_file(place: Path) -> None:
     shutil.copy(place / "videos" / "0.png", place / "videos" / "9.png")
-    ingest(Workspace.at(place), [place / "videos"], replace(OPTIONS, shard="2/3"))
+    ingest([place / "videos"], Workspace(place), replace(OPTIONS, shard="2/3"))
 
 
 def _other_options(place: Path) -> None:
     options = replace(OPTIONS, shard="2/3", overwrite=True, crop_px=48)
-    ingest(Workspace.at(place), [place / "videos"], options)
+    ingest([place / "videos"], Workspace(place), options)
 
 
 def _another_division(place: Path) -> None:
-    ingest(Workspace.at(place), [place / "videos"], replace(OPTIONS, shard="1/2"))
+    ingest([place / "videos"], Workspace(place), replace(OPTIONS, shard="1/2"))
 
 
 def _lose_a_crop(place: Path) -> None:
@@ -261,19 +261,19 @@ def test_what_does_not_fit_is_refused(
 
 
 def test_what_cannot_be_merged_is_said(place: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(place)
+    workspace = Workspace(place)
     with pytest.raises(InputError, match="there is nothing in"):
         merge(workspace)
     with pytest.raises(InputError, match="cannot be added to itself"):
         merge(workspace, [workspace])
     with pytest.raises(InputError, match="nothing was ingested in"):
-        merge(workspace, [Workspace.at(tmp_path)])
-    other = Workspace.at(tmp_path / "other")
-    ingest(other, [place / "videos" / "0.png"], OPTIONS)
+        merge(workspace, [Workspace(tmp_path)])
+    other = Workspace(tmp_path / "other")
+    ingest([place / "videos" / "0.png"], other, OPTIONS)
     with locking.exclusive(other.lock_path, "an ingest"), pytest.raises(InputError, match="is in use"):
         merge(workspace, [other])
     (place / "videos" / "0.png").write_bytes((place / "videos" / "1.png").read_bytes())
-    ingest(workspace, [place / "videos" / "0.png"], OPTIONS)
+    ingest([place / "videos" / "0.png"], workspace, OPTIONS)
     with pytest.raises(ResumeRefused, match="had other content"):
         merge(workspace, [other])
 
@@ -286,7 +286,7 @@ def test_shares_run_side_by_side(place: Path, single: dict[str, bytes]) -> None:
     for job in jobs:
         _, said = job.communicate(timeout=120)
         assert job.returncode in (0, 3), said
-    workspace = Workspace.at(place)
+    workspace = Workspace(place)
     merge(workspace)
     assert _contents(workspace) == single
 
@@ -306,7 +306,7 @@ def test_killed_and_continued_equals_one_ingest(sharded: Workspace, single: dict
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    real(path)\n"
         "files._flush = flush\n"
-        "merge(Workspace.at(sys.argv[1]))\n"
+        "merge(Workspace(sys.argv[1]))\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(sharded.root), str(after)], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -13,12 +13,11 @@ from fertools.core.errors import FertoolsError, InputError, ResumeRefused, Schem
 from fertools.core.objects import ObjectStore
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.schema import LAYERS, SOURCES
+from fertools.manifests.schema import SOURCES
 from fertools.manifests.validation import validate
 from fertools.transfer.merge import merge
 from fertools.transfer.pull import pull
 from fertools.transfer.push import push
-from fertools.transfer.three_way import KINDS
 from tests.manifests.rows import identify, source
 from tests.transfer.stores import add_part, balanced, contents, label, make_dataset
 
@@ -28,17 +27,13 @@ def mine(tmp_path: Path) -> Workspace:
     return make_dataset(tmp_path / "mine")
 
 
-def test_every_label_is_of_one_kind() -> None:
-    assert sorted(name for columns in KINDS.values() for name in columns) == sorted(LAYERS)
-
-
 def test_what_was_pushed_is_pulled_byte_for_byte(url: str, mine: Workspace, tmp_path: Path) -> None:
     label(mine, emotion="fear", emotion_origin="import:x", fold=0)
     mine.save_settings("split", {"folds": 1, "seed": 0})
     summary = push(mine, url)
     # 4 crops and 3 in another template; two tables for each of 4 parts; settings, sources and manifest.
     assert (summary.parts, summary.objects, summary.copied, summary.before) == (4, 7 + 8 + 3, 18, 0)
-    theirs = Workspace.at(tmp_path / "theirs")
+    theirs = Workspace(tmp_path / "theirs")
     pulled = pull(theirs, url)
     assert (pulled.copied, pulled.tables, pulled.left, pulled.ignored) == (8, 3, 7, 0)
     assert balanced(pulled)
@@ -56,7 +51,7 @@ def test_what_was_pushed_is_pulled_byte_for_byte(url: str, mine: Workspace, tmp_
 
 def test_only_what_is_new_is_sent(url: str, mine: Workspace, tmp_path: Path) -> None:
     push(mine, url)
-    theirs = Workspace.at(tmp_path / "theirs")
+    theirs = Workspace(tmp_path / "theirs")
     pull(theirs, url)
     add_part(mine, "d.mp4", 2)
     store.rebuild(mine)
@@ -76,7 +71,7 @@ def test_only_what_is_new_is_sent(url: str, mine: Workspace, tmp_path: Path) -> 
 
 def test_labels_of_both_sides_come_together(url: str, mine: Workspace, tmp_path: Path) -> None:
     push(mine, url)
-    theirs = Workspace.at(tmp_path / "theirs")
+    theirs = Workspace(tmp_path / "theirs")
     pull(theirs, url)
     label(theirs, emotion="anger", emotion_origin="person")
     push(theirs, url)
@@ -96,7 +91,7 @@ def test_labels_that_both_sides_changed_are_refused(
     url: str, mine: Workspace, tmp_path: Path, prefer: str, wins: str
 ) -> None:
     push(mine, url)
-    theirs = Workspace.at(tmp_path / "theirs")
+    theirs = Workspace(tmp_path / "theirs")
     pull(theirs, url)
     label(theirs, emotion="anger", emotion_origin="person")
     push(theirs, url)
@@ -115,7 +110,7 @@ def test_labels_that_both_sides_changed_are_refused(
 
 def test_a_source_that_was_tried_again_is_replaced_there_too(url: str, mine: Workspace, tmp_path: Path) -> None:
     push(mine, url)
-    theirs = Workspace.at(tmp_path / "theirs")
+    theirs = Workspace(tmp_path / "theirs")
     pull(theirs, url, crops=True)
     assert store.forget_failed(mine) == 1
     add_part(mine, "broken.mp4", 2)
@@ -158,7 +153,7 @@ def test_of_two_first_pushes_at_one_moment_one_is_refused(
     monkeypatch.setattr(ObjectStore, "replace", late)
     with pytest.raises(ResumeRefused, match="was ingested with crop_px 64, and what is here with 16"):
         push(mine, url)
-    pulled = Workspace.at(tmp_path / "pulled")
+    pulled = Workspace(tmp_path / "pulled")
     pull(pulled, url, crops=True)
     assert contents(pulled) == contents(other)
 
@@ -167,7 +162,7 @@ def test_labels_that_come_while_a_push_runs_are_not_overwritten(
     url: str, mine: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push(mine, url)
-    theirs = Workspace.at(tmp_path / "theirs")
+    theirs = Workspace(tmp_path / "theirs")
     pull(theirs, url)
     label(theirs, intensity=0.5)
     label(mine, emotion="fear", emotion_origin="person")
@@ -189,25 +184,25 @@ def test_labels_that_come_while_a_push_runs_are_not_overwritten(
 def test_shares_are_pushed_pulled_and_merged(url: str, tmp_path: Path) -> None:
     shares = {"1-of-2": ("a.mp4", "b.mp4"), "2-of-2": ("c.mp4",)}
     for name, videos in shares.items():
-        machine = Workspace.at(tmp_path / f"machine {name}")
+        machine = Workspace(tmp_path / f"machine {name}")
         share = make_dataset(machine.shards / name, *videos, broken=f"{name}.mp4")
         record = {"share": name.replace("-of-", "/"), "listing": "l", "files": 3, "finished": True}
         share.save_settings("shard", record)
         push(machine, url)
-    one = Workspace.at(tmp_path / "one")
+    one = Workspace(tmp_path / "one")
     assert pull(one, url, crops=True).parts == 3 + 2
     assert sorted(path.name for path in one.shards.iterdir()) == sorted(shares)
     assert merge(one).sources == {"done": 3, "failed": 2}
     assert not validate(one).violations
     # Merged, it is pushed beside them, and a share keeps its place.
     push(one, url)
-    assert pull(Workspace.at(tmp_path / "again"), url).ignored == 0
+    assert pull(Workspace(tmp_path / "again"), url).ignored == 0
     with pytest.raises(ResumeRefused, match=r"was ingested with share 1/2, and what is here with 2/2"):
-        push(Workspace.at(tmp_path / "machine 2-of-2" / "shards" / "2-of-2"), f"{url}/shards/1-of-2")
+        push(Workspace(tmp_path / "machine 2-of-2" / "shards" / "2-of-2"), f"{url}/shards/1-of-2")
 
 
 def _lose_a_crop(workspace: Workspace, _: str) -> None:
-    next(workspace.faces.glob("[0-9a-f][0-9a-f]/*.png")).unlink()
+    next(workspace.crops.glob("[0-9a-f][0-9a-f]/*.png")).unlink()
 
 
 def _forget_the_ingest(workspace: Workspace, _: str) -> None:
@@ -245,7 +240,7 @@ def test_a_damaged_part_is_refused_and_nothing_of_it_kept(mine: Workspace, tmp_p
     push(mine, url)
     part = sorted(path.name for path in mine.parts.glob("*.faces.parquet"))[-1]
     ObjectStore.at(url).write({f"manifests/parts/{part}": b"PAR1 but not really"})
-    pulled = Workspace.at(tmp_path / "pulled")
+    pulled = Workspace(tmp_path / "pulled")
     with pytest.raises(SchemaError, match=rf"memory://.*/{part} cannot be read as Parquet"):
         pull(pulled, url, crops=True)
     assert not validate(pulled).violations
@@ -261,7 +256,7 @@ def test_strange_objects_are_counted_and_left(url: str, mine: Workspace, tmp_pat
         "faces/evil.sh": b"x",
     }
     ObjectStore.at(url).write(stray)
-    pulled = Workspace.at(tmp_path / "pulled")
+    pulled = Workspace(tmp_path / "pulled")
     summary = pull(pulled, url, crops=True)
     assert summary.ignored == len(stray)
     assert balanced(summary)

@@ -20,7 +20,7 @@ from fertools.manifests.validation import validate
 from fertools.transfer.merge import merge
 from fertools.transfer.pull import pull
 from fertools.transfer.push import push
-from fertools.transfer.three_way import recall
+from fertools.transfer.three_way import read_merge_bases
 from tests.transfer.stores import Stopped, add_part, balanced, contents, label, make_dataset, stop, stop_after
 
 
@@ -37,7 +37,7 @@ def _kill_push(workspace: Workspace, url: str, left: int) -> None:
         "from fertools.transfer.push import push\n"
         "from tests.transfer.stores import stop_after\n"
         "stop_after(pytest.MonkeyPatch(), int(sys.argv[3]), lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
-        "push(Workspace.at(sys.argv[1]), sys.argv[2])\n"
+        "push(Workspace(sys.argv[1]), sys.argv[2])\n"
     )
     command = [sys.executable, "-c", program, str(workspace.root), url, str(left)]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
@@ -46,7 +46,7 @@ def _kill_push(workspace: Workspace, url: str, left: int) -> None:
 
 def _check_whole_or_nothing(place: Path, url: str, whole: Workspace) -> int:
     """Pull, and compare every part that counts with the one that was pushed; return how many there are."""
-    pulled = Workspace.at(place)
+    pulled = Workspace(place)
     if not ObjectStore.at(url).sizes():
         with pytest.raises(InputError, match="there is no dataset at"):
             pull(pulled, url, crops=True)
@@ -78,7 +78,7 @@ def test_a_push_that_stops_before_any_object_leaves_whole_parts_and_goes_on(
     counts = (0, 7, writes - 1) if url.startswith("file:") else range(writes)
     parts = []
     for left in counts:
-        copy = Workspace.at(shutil.copytree(mine.root, tmp_path / f"copy-{left}"))
+        copy = Workspace(shutil.copytree(mine.root, tmp_path / f"copy-{left}"))
         address = f"{url}-{left}"
         if killed:
             _kill_push(copy, address, left)
@@ -92,7 +92,7 @@ def test_a_push_that_stops_before_any_object_leaves_whole_parts_and_goes_on(
         assert balanced(summary)
         assert summary.before >= left - 3
         # What was pulled by half is made whole by the same command.
-        pulled = Workspace.at(tmp_path / f"half-{left}")
+        pulled = Workspace(tmp_path / f"half-{left}")
         pull(pulled, address, crops=True)
         assert contents(pulled) == contents(mine)
     assert parts == sorted(parts)
@@ -103,7 +103,7 @@ def test_a_push_that_stops_before_any_object_leaves_whole_parts_and_goes_on(
 def test_a_part_that_is_replaced_counts_whole_or_not_at_all(mine: Workspace, tmp_path: Path, left: int) -> None:
     url = f"memory://{uuid.uuid4().hex}"
     push(mine, url)
-    theirs = Workspace.at(tmp_path / "theirs")
+    theirs = Workspace(tmp_path / "theirs")
     pull(theirs, url, crops=True)
     store.forget_failed(mine)
     # The part of the file that failed, under its name, with faces.
@@ -114,7 +114,7 @@ def test_a_part_that_is_replaced_counts_whole_or_not_at_all(mine: Workspace, tmp
         # Two crops; the old sources table is removed, two tables of the part are written, and two of the dataset.
         with pytest.raises(Stopped):
             push(mine, url)
-    fresh = Workspace.at(tmp_path / "fresh")
+    fresh = Workspace(tmp_path / "fresh")
     parts = pull(fresh, url, crops=True).parts
     assert parts == (2 if left in (3, 4) else 3)
     assert not validate(fresh).violations
@@ -136,11 +136,11 @@ def test_labels_given_after_a_stopped_push_are_sent_by_the_next(mine: Workspace,
         patch.setattr("fertools.transfer.push._Push._count", lambda *_, sent, **__: stop() if sent else None)
         with pytest.raises(Stopped):
             push(mine, url)
-    assert len(recall(mine, url)) == 2
+    assert len(read_merge_bases(mine, url)) == 2
     label(mine, emotion="anger", emotion_origin="person")
     push(mine, url)
-    assert len(recall(mine, url)) == 1
-    pulled = Workspace.at(tmp_path / "pulled")
+    assert len(read_merge_bases(mine, url)) == 1
+    pulled = Workspace(tmp_path / "pulled")
     pull(pulled, url)
     assert set(store.read_faces(pulled)["emotion"].to_pylist()) == {"anger"}
 
@@ -150,7 +150,7 @@ def test_a_pull_that_stops_leaves_a_whole_manifest_and_goes_on(mine: Workspace, 
     url = f"file://{tmp_path}/store"
     label(mine, emotion="fear", emotion_origin="person")
     push(mine, url)
-    pulled = Workspace.at(tmp_path / "pulled")
+    pulled = Workspace(tmp_path / "pulled")
     written = 0
 
     def count(path: Path, content: bytes, *, flush: bool = True) -> None:
@@ -181,11 +181,11 @@ def test_a_share_is_not_finished_before_all_of_it_is_there(tmp_path: Path) -> No
     with pytest.MonkeyPatch.context() as patch:
         stop_after(patch, 8, stop)
         with pytest.raises(Stopped):
-            push(Workspace.at(tmp_path / "w"), url)
-    one = Workspace.at(tmp_path / "one")
+            push(Workspace(tmp_path / "w"), url)
+    one = Workspace(tmp_path / "one")
     pull(one, url, crops=True)
     with pytest.raises(InputError, match="was stopped before its end"):
         merge(one)
-    push(Workspace.at(tmp_path / "w"), url)
+    push(Workspace(tmp_path / "w"), url)
     pull(one, url, crops=True)
     assert merge(one).sources == {"done": 3, "failed": 1}

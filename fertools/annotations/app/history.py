@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fertools.annotations.events import ACTS
+from fertools.annotations.events import RATING_KINDS
 from fertools.annotations.log import RatingLog
 
 PAGE = 200
-"""Acts in one answer."""
+"""RatingEvents in one answer."""
 
 
 def read_history(log: RatingLog, rater: str, skip: int = 0) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def read_history(log: RatingLog, rater: str, skip: int = 0) -> dict[str, Any]:
     Returns:
         `undo` and `redo`, each a list of acts with `id`, `kind` and `items`; `more`, whether there are older acts.
     """
-    kinds = (*sorted(ACTS), "undo", "redo")
+    kinds = (*sorted(RATING_KINDS), "undo", "redo")
     rows = log.connection.execute(
         f"SELECT event_id, kind, target FROM events WHERE rater = ? AND kind IN ({', '.join('?' * len(kinds))}) "
         "ORDER BY done_ms, number",
@@ -49,7 +49,7 @@ def play(rows: Iterable[tuple[str, str, str | None]]) -> tuple[list[str], list[s
     undo: dict[str, None] = {}
     redo: dict[str, None] = {}
     for event_id, kind, target in rows:
-        if kind in ACTS:
+        if kind in RATING_KINDS:
             undo[event_id] = None
             redo.clear()
         elif kind == "undo" and target in undo:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import uvicorn
 
 from fertools.annotations.app.codes import Codes
-from fertools.annotations.app.service import Desk, Settings
+from fertools.annotations.app.service import RatingService, Settings
 from fertools.annotations.app.site import make_site
 from fertools.core.errors import InputError, Interrupted
 from fertools.core.locking import exclusive
@@ -78,18 +78,18 @@ def serve(
     """
     listener = _listen(place)
     with listener, exclusive(workspace.rating_lock, "a second rating page"):
-        desk = Desk(workspace, settings)
+        service = RatingService(workspace, settings)
         try:
             port = listener.getsockname()[1]
             local = place.host in LOOPBACK
             hosts = frozenset(f"{_in_url(name)}:{port}" for name in LOOPBACK) if local else None
-            site = make_site(desk, hosts=hosts, token=place.token)
+            site = make_site(service, hosts=hosts, token=place.token)
         except BaseException:
-            desk.close()
+            service.close()
             raise
         shown = place.host if place.host not in ("0.0.0.0", "::") else socket.gethostname()
         address = f"http://{_in_url(shown)}:{port}/" + (f"?token={place.token}" if place.token else "")
-        announce(address, _links(address, desk) if place.token else {})
+        announce(address, _links(address, service) if place.token else {})
         if browser and _has_window():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         config = uvicorn.Config(
@@ -105,9 +105,9 @@ def serve(
         raise Interrupted(message)
 
 
-def _links(address: str, desk: Desk) -> dict[str, str]:
-    codes = Codes(desk.log.secret)
-    return {rater: f"{address}&{urlencode({'rater': rater, 'code': codes.of(rater)})}" for rater in desk.raters}
+def _links(address: str, service: RatingService) -> dict[str, str]:
+    codes = Codes(service.log.secret)
+    return {rater: f"{address}&{urlencode({'rater': rater, 'code': codes.of(rater)})}" for rater in service.raters}
 
 
 def _listen(place: Place) -> socket.socket:

@@ -22,17 +22,17 @@ from fertools.annotations.app.writer import Writer
 from fertools.annotations.calibration_set import Reference, choose_calibration, read_calibration
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.circumplex import load_points
-from fertools.annotations.current import answers_about_faces
-from fertools.annotations.events import ACTS, PARTS, Event, Known, check_rater, parse_event
+from fertools.annotations.current import current_face_annotations
+from fertools.annotations.events import PARTS, RATING_KINDS, Event, Known, check_rater, parse_event
 from fertools.annotations.log import Batch, Logged, RatingLog, Receipt
 from fertools.annotations.queue import CALIBRATION, MAIN, Plan, Queue, is_hidden, make_queue
-from fertools.annotations.replay import PASSES, TASKS, fold
+from fertools.annotations.replay import PASSES, TASKS, replay
 from fertools.annotations.suggestions import (
     PRIOR,
     USUAL_RADIUS,
-    Premarks,
+    Suggestions,
     prior_points,
-    read_premarks,
+    read_suggestions,
 )
 from fertools.core.errors import InputError
 from fertools.core.hashing import fingerprint
@@ -48,7 +48,7 @@ class Settings:
         tasks: of `va` and `emotion`, what is asked of a face.
         plan: seed and shares of the queues.
         raters: the only ones let in; empty lets anyone in.
-        premarks: what is drawn as a ghost beside the question: `prior`, a table of predictions, or nothing.
+        suggestions: what is drawn as a ghost beside the question: `prior`, a table of predictions, or nothing.
         calibration: a table of faces with known ratings that come first; None draws `plan.calibration` of those that
             have a rating in the manifest.
         warnings: whether the page says that a value is far from where its expression usually lies. None says so only
@@ -59,7 +59,7 @@ class Settings:
     tasks: tuple[str, ...] = TASKS
     plan: Plan = field(default_factory=Plan)
     raters: tuple[str, ...] = ()
-    premarks: Path | Literal["prior"] | None = None
+    suggestions: Path | Literal["prior"] | None = None
     calibration: Path | None = None
     warnings: bool | None = None
     agreement: bool = True
@@ -85,7 +85,7 @@ class _Progress:
     done: npt.NDArray[np.bool_]
 
 
-class Desk:
+class RatingService:
     """Answers the page's questions; use it in one thread.
 
     Args:
@@ -93,7 +93,7 @@ class Desk:
         settings: what is asked.
 
     Raises:
-        InputError: there is no manifest, no face in it was kept, or the pre-marks or the calibration cannot be read.
+        InputError: there is no manifest, no face in it was kept, or the suggestions or the calibration cannot be read.
     """
 
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
@@ -105,7 +105,7 @@ class Desk:
         labels = load_lexicon(workspace.root).labels
         self.emotions = (*EMOTIONS, *(label for label in labels if label not in EMOTIONS))
         self.prior = prior_points(self.catalogue, self.points)
-        self.premarks = _make_premarks(settings.premarks, self.catalogue, self.prior)
+        self.suggestions = _make_suggestions(settings.suggestions, self.catalogue, self.prior)
         self._references = (
             choose_calibration(self.catalogue, settings.plan, settings.tasks)
             if settings.calibration is None
@@ -135,7 +135,7 @@ class Desk:
             "calibration": calibration,
             "tasks": list(self.settings.tasks),
             "raters": list(self.settings.raters),
-            "premarks": self.premarks.origin if self.premarks else None,
+            "suggestions": self.suggestions.origin if self.suggestions else None,
             "warnings": self.settings.warns,
             "agreement": self.settings.agreement,
         }
@@ -209,7 +209,7 @@ class Desk:
             return
         items: set[str] = set()
         for event in events:
-            if event.kind in ACTS:
+            if event.kind in RATING_KINDS:
                 items.update(event.items)
             elif event.kind in ("undo", "redo"):
                 items.update(self.items_of(rater, str(event.body["target"])))
@@ -219,7 +219,7 @@ class Desk:
                 part, _, face_id = name.partition(":")
                 place = progress.place[PARTS.index(part), self.catalogue.row_of[face_id]]
                 if place >= 0:
-                    progress.done[place] = fold(self.acts(rater, item)[0]).is_done(self.settings.tasks)
+                    progress.done[place] = replay(self.rating_events(rater, item)[0]).is_done(self.settings.tasks)
 
     def items_of(self, rater: str, event_id: str) -> list[str]:
         """Return what an act of a rater is about."""
@@ -229,9 +229,9 @@ class Desk:
         )
         return [item for (item,) in rows]
 
-    def acts(self, rater: str, item: str) -> tuple[list[Event], list[Logged]]:
-        """Return a rater's acts on an item that count, and all acts on it, each in order."""
-        every = list(self.log.events(rater=rater, item=item, kinds=tuple(ACTS)))
+    def rating_events(self, rater: str, item: str) -> tuple[list[Event], list[Logged]]:
+        """Return a rater's rating events on an item that count, and all of them, each in order."""
+        every = list(self.log.events(rater=rater, item=item, kinds=tuple(RATING_KINDS)))
         undone = self.log.undone_of(rater, [logged.event.id for logged in every])
         return [logged.event for logged in every if logged.event.id not in undone], every
 
@@ -248,9 +248,9 @@ class Desk:
         return self._progress[rater]
 
     def _mark_done(self, rater: str, progress: _Progress) -> None:
-        if next(self.log.events(rater=rater, kinds=tuple(ACTS)), None) is None:
-            return  # a newcomer's first page need not wait for a fold over nothing
-        table = answers_about_faces(self.log, self.log.undone(rater), rater=rater)
+        if next(self.log.events(rater=rater, kinds=tuple(RATING_KINDS)), None) is None:
+            return  # a newcomer's first page need not wait for an empty replay
+        table = current_face_annotations(self.log, self.log.undone(rater), rater=rater)
         done = np.array([bool(PASSES.intersection(flags)) for flags in table["flags"].to_pylist()], bool)
         given = {"va": table["valence"].is_valid(), "emotion": table["emotion"].is_valid()}
         done |= np.logical_and.reduce([given[task].to_numpy() for task in self.settings.tasks])
@@ -290,7 +290,7 @@ class Desk:
 
     def _item(self, rater: str, row: int, number: int, place: int | None) -> dict[str, Any]:
         face_id, part = self.catalogue.face_ids[row], PARTS[number]
-        counting, every = self.acts(rater, f"face:{part}:{face_id}")
+        counting, every = self.rating_events(rater, f"face:{part}:{face_id}")
         ids = {event.id for event in counting}
         return {
             "place": place,
@@ -298,21 +298,21 @@ class Desk:
             "face": face_id,
             "source": self.catalogue.value("source_id", row),
             "frame": self.catalogue.value("frame_index", row),
-            "premark": self._premark(row) if number == MAIN else None,
+            "suggestion": self._suggestion(row) if number == MAIN else None,
             "hidden": bool(self._hidden[row]),
             "usual": self._usual(row),
-            "done": fold(counting).is_done(self.settings.tasks),
-            "acts": [
+            "done": replay(counting).is_done(self.settings.tasks),
+            "events": [
                 {"id": one.event.id, "kind": one.event.kind, "active": one.event.id in ids, **one.event.body}
                 for one in every
             ],
         }
 
-    def _premark(self, row: int) -> dict[str, Any] | None:
-        if self.premarks is None or np.isnan(self.premarks.points[row]).any():
+    def _suggestion(self, row: int) -> dict[str, Any] | None:
+        if self.suggestions is None or np.isnan(self.suggestions.points[row]).any():
             return None
-        valence, arousal = self.premarks.points[row].tolist()
-        return {"valence": valence, "arousal": arousal, "origin": self.premarks.origin}
+        valence, arousal = self.suggestions.points[row].tolist()
+        return {"valence": valence, "arousal": arousal, "origin": self.suggestions.origin}
 
     def _usual(self, row: int) -> str | None:
         """Return the expression that a rating is compared with, where asking for it does not give it away."""
@@ -360,7 +360,7 @@ class Desk:
             },
             "usual_radius": USUAL_RADIUS if self.settings.warns else None,
             "agreement": self.settings.agreement,
-            "premarks": None if self.premarks is None else self.premarks.origin,
+            "suggestions": None if self.suggestions is None else self.suggestions.origin,
             "prior": PRIOR,
             "catalogue": self.catalogue.fingerprint,
             "faces": len(self.catalogue),
@@ -369,7 +369,9 @@ class Desk:
         }
 
 
-def _make_premarks(wanted: Path | str | None, catalogue: Catalogue, prior: npt.NDArray[np.float64]) -> Premarks | None:
+def _make_suggestions(
+    wanted: Path | str | None, catalogue: Catalogue, prior: npt.NDArray[np.float64]
+) -> Suggestions | None:
     if wanted is None:
         return None
-    return Premarks(prior, PRIOR) if wanted == PRIOR else read_premarks(Path(wanted), catalogue)
+    return Suggestions(prior, PRIOR) if wanted == PRIOR else read_suggestions(Path(wanted), catalogue)

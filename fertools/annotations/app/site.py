@@ -1,4 +1,4 @@
-"""The addresses that the page asks: a Starlette application over a `Desk`.
+"""The addresses that the page asks: a Starlette application over a `RatingService`.
 
 Every answer about ratings is about one rater's own; there is no address that gives another's. Requests say which log
 they are about, since a browser may hold answers for another workspace that was served at the same address.
@@ -27,7 +27,7 @@ from fertools.annotations.agreement import measure_agreement
 from fertools.annotations.app.codes import Codes, Refusal
 from fertools.annotations.app.guard import Guard
 from fertools.annotations.app.history import read_history
-from fertools.annotations.app.service import Desk
+from fertools.annotations.app.service import RatingService
 from fertools.annotations.app.videos import COVERED, Videos
 from fertools.annotations.events import check_rater
 from fertools.annotations.identical import identical_run
@@ -52,15 +52,15 @@ PAGES = ("/", "/faces", "/faces/{part}/{face}", "/videos", "/videos/{source}", "
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_site(desk: Desk, *, hosts: frozenset[str] | None, token: str | None = None) -> Starlette:
+def make_site(service: RatingService, *, hosts: frozenset[str] | None, token: str | None = None) -> Starlette:
     """Return the application.
 
     Args:
-        desk: what it is about; it is closed when the application ends.
+        service: what it is about; it is closed when the application ends.
         hosts: values of the `Host` header that are this server's; None accepts any, which needs a token.
         token: what has to be known; None asks for nothing. With one, each rater also has a code of their own.
     """
-    site = _Site(desk, Codes(desk.log.secret) if token else None)
+    site = _Site(service, Codes(service.log.secret) if token else None)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -110,11 +110,11 @@ async def _refuse_plainly(request: Request, error: Exception) -> Response:
 
 
 class _Site:
-    """The handlers, over one desk."""
+    """The handlers, over one service."""
 
-    def __init__(self, desk: Desk, codes: Codes | None) -> None:
-        self.desk, self._codes = desk, codes
-        self.identity = desk.log.identity
+    def __init__(self, service: RatingService, codes: Codes | None) -> None:
+        self.service, self._codes = service, codes
+        self.identity = service.log.identity
         self.questions: dict[str, Handler] = {
             "queue": self.queue,
             "next": self.next,
@@ -128,14 +128,14 @@ class _Site:
         }
         self.changes: dict[str, Handler] = {"join": self.join, "events": self.record}
         # Slow questions are asked in threads, over a connection of their own.
-        self._log = RatingLog(desk.workspace.ratings_log)
+        self._log = RatingLog(service.workspace.ratings_log)
         self._comparing = asyncio.Lock()
-        self.videos = Videos(desk.catalogue, self._log, desk.settings.plan.seed)
+        self.videos = Videos(service.catalogue, self._log, service.settings.plan.seed)
 
     def close(self) -> None:
         self.videos.close()
         self._log.close()
-        self.desk.close()
+        self.service.close()
 
     def about_this_log(self, handler: Handler) -> Handler:
         """Return a handler that refuses what is about another log; what changes something has to say which it is."""
@@ -154,22 +154,22 @@ class _Site:
         return checked
 
     def _rater(self, request: Request, name: object = None) -> str:
-        rater = self.desk.rater(request.query_params.get("rater") if name is None else name)
+        rater = self.service.rater(request.query_params.get("rater") if name is None else name)
         if self._codes is not None:
             self._codes.check(rater, request.headers.get(CODE_HEADER))
         return rater
 
     async def settings(self, request: Request) -> Response:
-        return _Answer({**self.desk.describe(), "covered": COVERED, "codes": self._codes is not None})
+        return _Answer({**self.service.describe(), "covered": COVERED, "codes": self._codes is not None})
 
     async def join(self, request: Request) -> Response:
         content = await _read(request)
         name = check_rater(content.get("rater"))
-        if self._codes is not None and self.desk.has_come(name):
+        if self._codes is not None and self.service.has_come(name):
             self._codes.check(name, content.get("code"))
-        rater = await self.desk.join(name)
+        rater = await self.service.join(name)
         code = None if self._codes is None else self._codes.of(rater)
-        return _Answer({"rater": rater, "code": code, "counts": self.desk.counts(rater)})
+        return _Answer({"rater": rater, "code": code, "counts": self.service.counts(rater)})
 
     async def record(self, request: Request) -> Response:
         content = await _read(request)
@@ -177,29 +177,29 @@ class _Site:
         events = content.get("events")
         if not isinstance(events, list) or len(events) > MOST_EVENTS:
             raise InputError(f"events is a list of at most {MOST_EVENTS}")
-        receipt, refused = await self.desk.record(rater, events)
+        receipt, refused = await self.service.record(rater, events)
         if any(event.kind in ("take", "trace", "undo", "redo") for event in receipt.added):
             self.videos.forget(rater)
-        return _Answer({"saved": receipt.saved, "refused": refused, "counts": self.desk.counts(rater)})
+        return _Answer({"saved": receipt.saved, "refused": refused, "counts": self.service.counts(rater)})
 
     async def queue(self, request: Request) -> Response:
         rater, start = self._rater(request), _number(request, "start")
         count = min(_number(request, "count", PAGE), 4 * PAGE)
-        items = self.desk.items(rater, range(start, start + count))
-        return _Answer({"items": items, "counts": self.desk.counts(rater)})
+        items = self.service.items(rater, range(start, start + count))
+        return _Answer({"items": items, "counts": self.service.counts(rater)})
 
     async def next(self, request: Request) -> Response:
         rater = self._rater(request)
-        place = self.desk.next_place(rater, _number(request, "after", -1, least=-1))
-        found = self.desk.items(rater, range(place, place + 1)) if place is not None else [None]
-        return _Answer({"item": found[0], "counts": self.desk.counts(rater)})
+        place = self.service.next_place(rater, _number(request, "after", -1, least=-1))
+        found = self.service.items(rater, range(place, place + 1)) if place is not None else [None]
+        return _Answer({"item": found[0], "counts": self.service.counts(rater)})
 
     async def item(self, request: Request) -> Response:
         query = request.query_params
-        return _Answer(self.desk.item(self._rater(request), query.get("face"), query.get("part", "main")))
+        return _Answer(self.service.item(self._rater(request), query.get("face"), query.get("part", "main")))
 
     async def run(self, request: Request) -> Response:
-        catalogue, face_id = self.desk.catalogue, request.query_params.get("face", "")
+        catalogue, face_id = self.service.catalogue, request.query_params.get("face", "")
         if face_id not in catalogue.row_of:
             raise InputError(f"there is no face '{face_id}' to rate in this workspace")
         rows = await run_in_threadpool(identical_run, catalogue, catalogue.row_of[face_id])
@@ -207,9 +207,9 @@ class _Site:
 
     async def reference(self, request: Request) -> Response:
         rater, face_id = self._rater(request), request.query_params.get("face")
-        found = self.desk.reference(face_id)
+        found = self.service.reference(face_id)
         # Feedback comes after the answer, or it would be the answer.
-        given = self.desk.item(rater, face_id, "calibration")["done"]
+        given = self.service.item(rater, face_id, "calibration")["done"]
         return _Answer({"reference": asdict(found) if given else None, "answered": given})
 
     async def history(self, request: Request) -> Response:
@@ -218,19 +218,21 @@ class _Site:
 
     async def agreement(self, request: Request) -> Response:
         self._rater(request)
-        if not self.desk.settings.agreement:
+        if not self.service.settings.agreement:
             raise Refusal("agreement is not shown to raters here")
         # One at a time: it is work for a whole core, and others are rating.
         async with self._comparing:
-            found = await run_in_threadpool(measure_agreement, self.desk.workspace)
+            found = await run_in_threadpool(measure_agreement, self.service.workspace)
         # Numbers alone: what others said of a face stays hidden.
-        worst = [
+        disagreements = [
             {"face": one["face_id"], "spread": one["spread"]}
-            for one in found.worst
-            if one.get("face_id") in self.desk.catalogue.row_of
+            for one in found.disagreements
+            if one.get("face_id") in self.service.catalogue.row_of
         ]
         estimates = [asdict(one) for one in found.estimates]
-        return _Answer({"estimates": estimates, "videos": found.videos, "worst": worst, "notes": found.notes})
+        return _Answer(
+            {"estimates": estimates, "videos": found.videos, "disagreements": disagreements, "notes": found.notes}
+        )
 
     async def list_videos(self, request: Request) -> Response:
         return _Answer({"videos": await run_in_threadpool(self.videos.describe, self._rater(request))})
@@ -241,7 +243,7 @@ class _Site:
         found = await run_in_threadpool(self.videos.playable, source_id, copy=copy)
         answer: dict[str, Any] = {"source": source_id, "trace": self.videos.trace(rater, source_id)}
         if isinstance(found, Playable):
-            copied = found.path.is_relative_to(self.desk.workspace.playable)
+            copied = found.path.is_relative_to(self.service.workspace.playable)
             url = f"/media/{source_id}" + ("?copy=1" if copied else "")
             answer |= {"state": "ready", "url": url, "type": found.media_type, "times_s": found.times_s}
         elif found == "preparing":
@@ -251,19 +253,19 @@ class _Site:
         return _Answer(answer)
 
     async def face(self, request: Request) -> Response:
-        row = self.desk.catalogue.row_of.get(request.path_params["face"])
+        row = self.service.catalogue.row_of.get(request.path_params["face"])
         if row is None:
             raise HTTPException(404, "there is no such face")
-        path = self.desk.workspace.root / str(self.desk.catalogue.value("path", row))
+        path = self.service.workspace.root / str(self.service.catalogue.value("path", row))
         if not path.is_file():
             raise HTTPException(404, f"the crop {path} is missing; ingest again")
         return FileResponse(path, headers={"cache-control": "private, max-age=86400"})
 
     async def surroundings(self, request: Request) -> Response:
         face = request.path_params["face"]
-        if face not in self.desk.catalogue.row_of:
+        if face not in self.service.catalogue.row_of:
             raise HTTPException(404, "there is no such face")
-        picture = await run_in_threadpool(draw_surroundings, self.desk.workspace, face)
+        picture = await run_in_threadpool(draw_surroundings, self.service.workspace, face)
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
 
     async def media(self, request: Request) -> Response:
@@ -275,7 +277,7 @@ class _Site:
         return FileResponse(found.path, media_type=found.media_type, headers={"cache-control": "no-cache"})
 
     def _source(self, source_id: str | None) -> str:
-        if source_id is None or source_id not in self.desk.catalogue.videos:
+        if source_id is None or source_id not in self.service.catalogue.videos:
             raise InputError(f"there is no video '{source_id}' with faces in this workspace")
         return source_id
 

@@ -13,7 +13,7 @@ from fertools.annotations.catalogue import Catalogue, Video
 from fertools.annotations.log import RatingLog
 from fertools.annotations.playable import Playable, as_it_is, find_copy, make_copy
 from fertools.annotations.queue import draw
-from fertools.annotations.traces import fold_traces
+from fertools.annotations.traces import replay_traces
 from fertools.core.errors import FertoolsError
 
 COVERED = 0.9
@@ -84,7 +84,7 @@ class Videos:
         """Return what a rater has traced on a video: lists of `frames`, `valence` and `arousal`, and `covered`."""
         with self._lock:
             if (rater, source_id) not in self._traces:
-                table = fold_traces(self._log, self._log.undone(rater), rater=rater, source_id=source_id)
+                table = replay_traces(self._log, self._log.undone(rater), rater=rater, source_id=source_id)
                 both = table["valence"].notna() & table["arousal"].notna()
                 frames = table.loc[both, "frame_index"]
                 span = int(frames.max() - frames.min() + 1) if len(frames) else 0

@@ -55,13 +55,13 @@ def open_chooser(
         raise InputError(f"{name} tells nothing of what this system is asked for; give another judge, or train one")
     for faces in job.selection.domains.values():
         _refuse_acquainted(judge, faces)
-    digest = hash_file(judge.folder.weights_path)
-    if (begun := job.record.setdefault("judge", {"run": name, "digest": digest})["digest"]) != digest:
+    system, network, _, path = open_predictor(judge, job.team.device)
+    digest = hash_file(path)
+    if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
             f"{name} has been trained anew since this run was begun, which it judges ({begun[:8]}, now {digest[:8]}); "
             "begin anew with --no-resume"
         )
-    system, network, _ = open_predictor(judge, job.team.device)
     side = judge.recipe.image_size
 
     @torch.no_grad()
@@ -88,7 +88,9 @@ def open_chooser(
             told["read_as_asked"] = float(np.mean([float(torch.cat(found).float().mean()) for found in hits.values()]))
         if asked:
             pairs = np.concatenate(read), np.concatenate(asked)
-            told["ccc"] = float(np.mean([concordance(pairs[0][:, axis], pairs[1][:, axis]) for axis in (0, 1)]))
+            told["ccc"] = float(
+                np.mean([concordance(pairs[0][:, axis], pairs[1][:, axis], undefined=0.0) for axis in (0, 1)])
+            )
         return told
 
     return measure

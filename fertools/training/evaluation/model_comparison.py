@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 
 from fertools.core.errors import InputError
 from fertools.statistics.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
-from fertools.statistics.intervals import Floats, as_ends, group_sums
-from fertools.statistics.jackknife import over_groups
+from fertools.statistics.intervals import Floats, interval_as_json
+from fertools.statistics.jackknife import jackknife_intervals
 from fertools.statistics.paired_tests import corrected_paired_test, holm, mcnemar
+from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.predictions import Predictions
 
 _MEASURES = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
@@ -72,7 +73,7 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
         return np.stack([measure(one) - measure(two) for measure in _MEASURES.values()], axis=1)
 
     pooled = differences(np.concatenate(tables, axis=1).sum(axis=0, keepdims=True))[0]
-    ends = over_groups(group_sums(groups, np.concatenate(tables, axis=1)), differences, ["free"])
+    ends = jackknife_intervals(group_sums(groups, np.concatenate(tables, axis=1)), differences, ["free"])
     each = [
         [
             float(measure(confusion_matrix(labels[part], decided[0][part], width)))
@@ -87,7 +88,7 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
         test = corrected_paired_test([values[index] for values in each], share)
         measures[name] = {
             "difference": float(pooled[index]),
-            "people": as_ends(ends[index]),
+            "people": interval_as_json(ends[index]),
             "folds": asdict(test) if test else None,
         }
     return {

@@ -17,21 +17,19 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.statistics import classification as decisions
 from fertools.statistics.calibration import (
+    brier_losses,
     brier_score,
     calibration_error,
+    log_losses,
+    negative_log,
     negative_log_likelihood,
     reliability,
 )
-from fertools.statistics.intervals import (
-    AGREEMENT_SCALES,
-    agreement,
-    agreement_terms,
-    as_ends,
-    group_sums,
-    over_folds,
-)
-from fertools.statistics.jackknife import Scale, over_groups
+from fertools.statistics.concordance import AGREEMENT_SCALES, agreement_of, agreement_terms
+from fertools.statistics.intervals import interval_as_json, mean_over_folds
+from fertools.statistics.jackknife import Scale, jackknife_intervals
 from fertools.statistics.roc import area, micro_curve, one_against_rest, thinned
+from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.breakdowns import break_down, by_subject
 from fertools.training.evaluation.predictions import Predictions, Trained
 
@@ -151,10 +149,7 @@ def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any]) -> dict
     classes = shares.shape[1]
     codes = np.unique(groups, return_inverse=True)[1]
     cells = np.eye(classes * classes)[labels * classes + shares.argmax(axis=1)]
-    chosen = shares[np.arange(len(labels)), labels]
-    losses = np.stack(
-        [-np.log(np.maximum(chosen, 1e-7)), ((shares - np.eye(classes)[labels]) ** 2).sum(axis=1)], axis=1
-    )
+    losses = np.stack([log_losses(labels, shares), brier_losses(labels, shares)], axis=1)
 
     def statistic(sums: Floats) -> Floats:
         confusion = sums[:, : classes * classes].reshape(-1, classes, classes)
@@ -167,12 +162,12 @@ def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any]) -> dict
     scales: list[Scale] = ["share" for _ in _DECISIONS]
     scales += ["positive", "positive"]
     scales += ["share" for _ in range(classes)]
-    ends = [as_ends(found) for found in over_groups(sums, statistic, scales)]
+    ends = [interval_as_json(found) for found in jackknife_intervals(sums, statistic, scales)]
     return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
 
 
 def _interval(values: Iterable[float | None]) -> Scores | None:
-    found = over_folds([float("nan") if value is None else value for value in values])
+    found = mean_over_folds([float("nan") if value is None else value for value in values])
     return asdict(found) if found else None
 
 
@@ -190,7 +185,7 @@ def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trai
         shares = _frequencies(trained.get(fold), classes)
         tables["majority"][fold] = np.outer(support, np.eye(width)[shares.argmax()])
         tables["prior"][fold] = np.outer(support, shares)
-        surprise[fold] = float(-(support * np.log(np.maximum(shares, 1e-7))).sum())
+        surprise[fold] = float((support * negative_log(shares)).sum())
     found = {
         name: {
             measure: {
@@ -279,13 +274,12 @@ def _valence_arousal(predictions: Predictions) -> dict[str, Scores]:
 
 def _agreements(estimates: Floats, truths: Floats, folds: Integers, codes: Integers | None) -> dict[str, Scores]:
     terms = agreement_terms(estimates, truths)
-    pooled = agreement(terms.sum(axis=0, keepdims=True))[0].tolist()
-    each = [
-        agreement(terms[folds == fold].sum(axis=0, keepdims=True))[0].tolist() for fold in np.unique(folds).tolist()
-    ]
+    pooled = agreement_of(terms.sum(axis=0)).tolist()
+    each = [agreement_of(terms[folds == fold].sum(axis=0)).tolist() for fold in np.unique(folds).tolist()]
     people: list[Any] = [None] * len(AGREEMENTS)
     if codes is not None:
-        people = [as_ends(found) for found in over_groups(group_sums(codes, terms), agreement, AGREEMENT_SCALES)]
+        intervals = jackknife_intervals(group_sums(codes, terms), agreement_of, AGREEMENT_SCALES)
+        people = [interval_as_json(interval) for interval in intervals]
     return {
         name: {"pooled": pooled[index], "people": people[index], "folds": _interval(values[index] for values in each)}
         for index, name in enumerate(AGREEMENTS)

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fertools.statistics.intervals import as_ends, group_sums
-from fertools.statistics.jackknife import over_groups
+from fertools.statistics.intervals import interval_as_json
+from fertools.statistics.jackknife import jackknife_intervals
+from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.prediction_metrics import Scores
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,6 @@ def over_people(values: Floats, people: NDArray[np.int64]) -> list[Scores]:
         few people.
     """
     sums = group_sums(people, np.concatenate([values, np.ones((len(values), 1))], axis=1))
-    found = over_groups(sums, lambda part: part[:, :-1] / part[:, -1:], ["free"])
+    found = jackknife_intervals(sums, lambda part: part[:, :-1] / part[:, -1:], ["free"])
     means = values.mean(axis=0).tolist()
-    return [{"pooled": mean, "people": as_ends(ends)} for mean, ends in zip(means, found, strict=True)]
+    return [{"pooled": mean, "people": interval_as_json(ends)} for mean, ends in zip(means, found, strict=True)]

@@ -180,9 +180,11 @@ def _own_head(
 
 def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> dict[str, float]:
     """Return CCC, PCC, RMSE and SAGR of one of valence and arousal."""
-    metrics = (concordance, correlation, root_mean_square_error, sign_agreement)
     return {
-        name: metric(estimates, truths) for name, metric in zip(("ccc", "pcc", "rmse", "sagr"), metrics, strict=True)
+        "ccc": concordance(estimates, truths, undefined=0.0),
+        "pcc": correlation(estimates, truths, undefined=0.0),
+        "rmse": root_mean_square_error(estimates, truths),
+        "sagr": sign_agreement(estimates, truths),
     }
 
 

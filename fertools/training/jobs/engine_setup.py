@@ -37,7 +37,7 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
     """
     if job.team.is_first:
         for faces in job.selection.domains.values():
-            for size_px in {recipe.load_size, recipe.image_size}:
+            for size_px in {recipe.loaded_px, recipe.image_size}:
                 load_pixels(job.workspace, faces, size_px, job.workspace.pixels, job.report)
     job.team.wait()
     sources = {}
@@ -47,9 +47,9 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
             weights = weigh_faces(faces, recipe.class_weighting, use_weight=recipe.use_weight)
         sources[name] = FaceSource(
             faces,
-            load_pixels(job.workspace, faces, recipe.load_size, job.workspace.pixels),
+            load_pixels(job.workspace, faces, recipe.loaded_px, job.workspace.pixels),
             whole=load_pixels(job.workspace, faces, recipe.image_size, job.workspace.pixels)
-            if recipe.load_size != recipe.image_size
+            if recipe.loaded_px != recipe.image_size
             else None,
             weights=weights,
             chances=chances(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
@@ -60,7 +60,7 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
         augmentation=system.augmentation,
         seed=recipe.seed,
         device=job.team.device,
-        pairing=recipe.pairing,
+        pairing=recipe.domain_pairing,
     )
 
 
@@ -72,7 +72,7 @@ def begin_with_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
         ResumeRefused: the run was begun with others.
     """
     begun = job.record.setdefault("start", {})
-    for name, wanted in recipe.start.items():
+    for name, wanted in recipe.starting_weights.items():
         path = find_weights(wanted, job.workspace)
         digest = hash_file(path)
         if (was := begun.get(name, {}).get("digest", digest)) != digest:

@@ -14,7 +14,7 @@ from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_digests, load_pixels, read_crop
 from fertools.training.evaluation.cached_outputs import Album, complete_readings
@@ -31,7 +31,7 @@ from fertools.training.runs.load import LoadedRun, load_predictor, load_translat
 
 
 def assess(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     name: str,
     *,
     judges: Sequence[str] = (),
@@ -69,8 +69,9 @@ def assess(
         StorageError: the disk is full.
 
     Example:
-        >>> assess(Workspace.at("my-dataset"), "stargan/cpu", judges=["classifier/cpu"])
+        >>> assess(Workspace("my-dataset"), "stargan/cpu", judges=["classifier/cpu"])
     """
+    workspace = Workspace(workspace)
     report, chosen = report or Silent(), choose_device(device)
     if gan_train and not judges:
         raise InputError("GAN-train takes the recipe of a judge; name one with --judge")

@@ -15,7 +15,7 @@ from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.progress import Reporter, Silent
-from fertools.core.workspace import Workspace
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.faces import Faces
@@ -59,7 +59,7 @@ class GenerateResult:
 
 
 def generate(
-    workspace: Workspace,
+    workspace: WorkspaceLike,
     name: str,
     *,
     which: Which = "test",
@@ -90,8 +90,9 @@ def generate(
             generator has seen.
 
     Example:
-        >>> result = generate(Workspace.at("my-dataset"), "stargan/cpu", emotions=["fear"])
+        >>> result = generate(Workspace("my-dataset"), "stargan/cpu", emotions=["fear"])
     """
+    workspace = Workspace(workspace)
     report = report or Silent()
     run = load_translator(workspace, name)
     system = _trained(run)

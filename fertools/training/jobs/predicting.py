@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import nn
 
-from fertools.core.sealed import write_sealed
 from fertools.manifests import nested
 from fertools.statistics.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 from fertools.statistics.concordance import concordance
@@ -76,11 +74,9 @@ def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] 
 
 
 def predict_held_out(job: Job, predictor: Predictor) -> None:
-    """Write the network's weights, and what it says of validation and held-out faces."""
+    """Write what a network says of validation and held-out faces."""
     faces = job.selection.domains[predictor.prediction.domain]
     job.report.note(f"reading {len(faces.rows('test'))} held-out faces")
-    weights = {name: value.detach().cpu().contiguous() for name, value in predictor.network.state_dict().items()}
-    write_sealed(job.folder.weights_path, save(weights))
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):
@@ -138,7 +134,10 @@ def _measured(faces: Faces, rows: NDArray[np.int64], shares: Floats, points: Flo
     if points.shape[1]:
         truths = faces.valence_arousal[rows]
         known = ~np.isnan(truths).any(axis=1)
-        axes = [concordance(points[known, axis], truths[known, axis]) if known.any() else 0.0 for axis in (0, 1)]
+        axes = [
+            concordance(points[known, axis], truths[known, axis], undefined=0.0) if known.any() else 0.0
+            for axis in (0, 1)
+        ]
         told |= {"ccc": float(np.mean(axes)), "ccc_valence": axes[0], "ccc_arousal": axes[1]}
     if "uar" in told and "ccc" in told:
         return {"uar_and_ccc": (told["uar"] + told["ccc"]) / 2, **told}

@@ -17,6 +17,7 @@ from fertools.core.toml import shown
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Domain, Modality, Pairing
+from fertools.training.recipes.schedules import Schedule
 
 ORIGINS = {
     "P": "the paper states it",
@@ -63,7 +64,7 @@ class Recipe(ABC):
         """The sets of faces that the system learns from; the first is the one that it is tested on."""
 
     @property
-    def pairing(self) -> Pairing:
+    def domain_pairing(self) -> Pairing:
         """How the faces of the other domains are chosen for those of the first."""
         return "none"
 
@@ -102,7 +103,20 @@ class SingleDomainRecipe(Recipe):
     @property
     def domains(self) -> tuple[Domain, ...]:
         """The one domain, `faces`."""
-        return (Domain(FACES, self.modality, needs_emotion=self.needs_emotion, needs_va=self.needs_va),)
+        return (
+            Domain(
+                FACES,
+                self.modality,
+                needs_emotion=self.needs_emotion,
+                needs_va=self.needs_va,
+                generated=self.generated_runs,
+            ),
+        )
+
+    @property
+    def generated_runs(self) -> tuple[str, ...]:
+        """Runs whose generated faces are trained on beside the real ones."""
+        return ()
 
     @property
     def needs_emotion(self) -> bool:
@@ -123,7 +137,7 @@ class EngineRecipe(Recipe, ABC):
     accumulate: int = bounded(1)
     clip_norm: float = bounded(0)
     lr: float = bounded(0, 1)
-    lr_schedule: Literal["constant", "linear", "cosine"]
+    lr_schedule: Schedule
     warmup: int = bounded(0)
     sampler: Literal["shuffled", "balanced", "groups"]
     use_weight: bool
@@ -168,12 +182,12 @@ class EngineRecipe(Recipe, ABC):
         return dataclasses.replace(self, image_size=min(self.image_size, size_px), test_folds=test_folds)
 
     @property
-    def load_size(self) -> int:
+    def loaded_px(self) -> int:
         """Side of the training faces before a square of `image_size` is cut out of them at random."""
         return self.image_size
 
     @property
-    def start(self) -> Mapping[str, str]:
+    def starting_weights(self) -> Mapping[str, str]:
         """By network, the published weights, file or run that it begins with."""
         return {}
 

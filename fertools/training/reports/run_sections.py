@@ -15,7 +15,7 @@ from fertools.training.engine.journal import Entry
 from fertools.training.recipes.recipe import ORIGINS, write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
-from fertools.training.reports.term_words import words_of
+from fertools.training.reports.term_words import describe_terms
 from fertools.training.runs.metadata import Record
 from fertools.training.systems.registry import find_system
 
@@ -26,7 +26,7 @@ _NO_LOSSES = ("lr/", "gradient/", "val/")
 """How the names of logged values begin that other charts show."""
 
 
-def summary_chapter(record: Record) -> Iterable[str]:
+def summary_section(record: Record) -> Iterable[str]:
     """Yield on whom a run was trained, what a reader has to know of them, and the run in a few numbers."""
     data, last = record["data"], record["sessions"][-1]
     seconds = sum(session["seconds"] for session in record["sessions"])
@@ -67,7 +67,7 @@ def summary_chapter(record: Record) -> Iterable[str]:
         yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
 
 
-def samples_chapter(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
+def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
     """Yield what a translator made of held-out faces, at the end and earlier; nothing of a run that makes no faces.
 
     Args:
@@ -94,7 +94,7 @@ def samples_chapter(record: Record, grids: Sequence[tuple[int, bytes]]) -> Itera
         yield "</details>"
 
 
-def own_head_chapter(results: Mapping[str, Any]) -> Iterable[str]:
+def own_head_section(results: Mapping[str, Any]) -> Iterable[str]:
     """Yield how a discriminator's own head reads faces, where the run has one."""
     if own := results.get("own_head"):
         yield "<h3>As read by the discriminator's own head, not by an independent classifier</h3>"
@@ -112,7 +112,7 @@ def own_head_chapter(results: Mapping[str, Any]) -> Iterable[str]:
         yield table(("", "CCC", "PCC", "RMSE", "SAGR"), rows, numbers=(1, 2, 3, 4))
 
 
-def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+def losses_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
     if not journal:
         return
@@ -124,7 +124,7 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         "largest.</p>"
     )
     charts = []
-    terms = words_of(record["system"])
+    terms = describe_terms(record["system"])
     logged = dict.fromkeys(name for entry in journal for name in entry if not name.startswith(_NO_LOSSES))
     names = [*(name for name in terms if name in logged), *(name for name in logged if name not in terms)]
     curves = {name: points for name in names if name != "iteration" and (points := _curve(journal, name))}
@@ -146,12 +146,12 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         yield "<p class='quiet'>The paper's numbers give names and order of magnitude; they are no target.</p>"
 
 
-def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+def validation_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     """Yield the measures of the validation part over time, and which state they chose; nothing without that part."""
     names = [name for name in dict.fromkeys(name for entry in journal for name in entry) if name.startswith("val/")]
     if not names:
         return
-    used, terms = record.get("used_iteration", 0), words_of(record["system"])
+    used, terms = record.get("used_iteration", 0), describe_terms(record["system"])
     yield "<h2>How the best state was chosen</h2>"
     yield (
         f"<p>By <code>{escape(names[0])}</code>, on people who are neither trained on nor held out. The vertical line "
@@ -171,7 +171,7 @@ def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str
     yield '<div class="charts">' + "".join(charts) + "</div>"
 
 
-def course_chapter(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
+def optimisation_section(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
     """Yield learning rates, gradient norms, throughput and memory over time, as far as they were logged."""
     words = {
         "lr/": "Learning rate of the optimiser.",
@@ -201,7 +201,7 @@ def _curve(entries: Sequence[Entry], name: str) -> list[tuple[float, float]]:
     return [(entry["iteration"], entry[name]) for entry in entries if abs(entry.get(name, math.inf)) < _LARGEST]
 
 
-def networks_chapter(record: Record) -> Iterable[str]:
+def networks_section(record: Record) -> Iterable[str]:
     """Yield how many parameters the networks have, beside the paper's counts."""
     if not record["parameters"]:
         return
@@ -219,7 +219,7 @@ def networks_chapter(record: Record) -> Iterable[str]:
     yield table(("", "parameters", "in the paper", ""), rows, numbers=(1, 2))
 
 
-def data_chapter(record: Record) -> Iterable[str]:
+def data_section(record: Record) -> Iterable[str]:
     """Yield how many faces and people there were on each side, by expression."""
     data = record["data"]
     yield "<h2>Data</h2>"
@@ -237,7 +237,7 @@ def data_chapter(record: Record) -> Iterable[str]:
     yield table(("", "faces", "people", *classes), rows, numbers=range(1, 3 + len(classes)))
 
 
-def choices_chapter(recipe: Mapping[str, Any]) -> Iterable[str]:
+def recipe_section(recipe: Mapping[str, Any]) -> Iterable[str]:
     """Yield every key of a recipe with its value, and where that comes from; what no paper fixes comes first.
 
     The caller writes the heading.
@@ -256,7 +256,7 @@ def choices_chapter(recipe: Mapping[str, Any]) -> Iterable[str]:
     yield table(("key", "value", "origin", "note"), fixed, code=(0, 1)) + "</details>"
 
 
-def machine_chapter(record: Record) -> Iterable[str]:
+def environment_section(record: Record) -> Iterable[str]:
     """Yield when, on what and by which versions a run was worked on."""
     yield "<h2>Where and with what it ran</h2>"
     rows = [

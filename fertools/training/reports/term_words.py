@@ -17,6 +17,6 @@ VALIDATION_TERMS = {
 """What the engine logs beside a system's own terms."""
 
 
-def words_of(system: str) -> dict[str, str]:
+def describe_terms(system: str) -> dict[str, str]:
     """Return what each term of a system's runs means, by its name, in the order of the charts."""
     return {**find_system(system).terms, **VALIDATION_TERMS}

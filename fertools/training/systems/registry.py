@@ -15,7 +15,7 @@ from fertools.training.systems.entry import SystemEntry
 
 GROUP = "fertools.systems"
 """The group of entry points."""
-_OURS = ("stargan", "classifier", "svm")
+_OURS = ("stargan", "cyclegan", "classifier", "svm")
 
 
 @cache

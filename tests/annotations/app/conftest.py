@@ -18,11 +18,11 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext
 from starlette.testclient import TestClient
 
-from fertools.annotations.app.service import Desk, Settings
+from fertools.annotations.app.service import RatingService, Settings
 from fertools.annotations.app.site import LOG_HEADER, make_site
 from fertools.annotations.queue import Plan
 from fertools.core.workspace import Workspace
-from tests.annotations.acts import rating_workspace
+from tests.annotations.rating_events import rating_workspace
 
 PAGE_HEADERS = {"x-fertools": "page", "host": "127.0.0.1:8350"}
 HOSTS = frozenset({"127.0.0.1:8350"})
@@ -37,7 +37,7 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(_template: Path, tmp_path: Path) -> Workspace:
     """Return a workspace of 40 faces and one clip, made once and copied."""
     shutil.copytree(_template, tmp_path, dirs_exist_ok=True)
-    return Workspace.at(tmp_path)
+    return Workspace(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def _unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unlabelled(_unlabelled: Path, tmp_path: Path) -> Workspace:
     """Return the same of faces without an expression, for which no value is far from the usual."""
     shutil.copytree(_unlabelled, tmp_path, dirs_exist_ok=True)
-    return Workspace.at(tmp_path)
+    return Workspace(tmp_path)
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def open_page() -> Iterator[Callable[..., TestClient]]:
 
     def open_(workspace: Workspace, *, token: str | None = None, **settings: Any) -> TestClient:
         plan = settings.pop("plan", Plan(calibration=0))
-        desk = Desk(workspace, Settings(plan=plan, **settings))
-        site = make_site(desk, hosts=None if token else HOSTS, token=token)
-        headers = PAGE_HEADERS | {LOG_HEADER: desk.log.identity}
+        service = RatingService(workspace, Settings(plan=plan, **settings))
+        site = make_site(service, hosts=None if token else HOSTS, token=token)
+        headers = PAGE_HEADERS | {LOG_HEADER: service.log.identity}
         client = TestClient(site, base_url="http://127.0.0.1:8350", headers=headers)
         client.__enter__()
         clients.append(client)
@@ -118,8 +118,8 @@ def serving(workspace: Workspace, *, port: int = 0, token: str | None = None, **
     """Serve a workspace from a thread, over HTTP; give the address."""
     listener = socket.create_server(("127.0.0.1", port))
     host = f"127.0.0.1:{listener.getsockname()[1]}"
-    desk = Desk(workspace, Settings(**{"tasks": ("va",), "plan": Plan(calibration=0), **settings}))
-    site = make_site(desk, hosts=frozenset({host}), token=token)
+    service = RatingService(workspace, Settings(**{"tasks": ("va",), "plan": Plan(calibration=0), **settings}))
+    site = make_site(service, hosts=frozenset({host}), token=token)
     server = uvicorn.Server(uvicorn.Config(site, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

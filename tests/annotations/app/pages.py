@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from fertools.annotations.current import answers
+from fertools.annotations.current import current_annotations
 from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
 
@@ -43,7 +43,7 @@ def wait_until_saved(page: Page) -> None:
 def rows_of(workspace: Workspace) -> list[dict[str, Any]]:
     """Return what all raters now say."""
     with RatingLog(workspace.ratings_log) as log:
-        rows: list[dict[str, Any]] = answers(log, workspace).to_pylist()
+        rows: list[dict[str, Any]] = current_annotations(log, workspace).to_pylist()
         return rows
 
 

@@ -35,7 +35,7 @@ def _expect_answered(page: Page, count: int) -> None:
 
 
 def test_a_held_enter_takes_one_suggestion(serve: Serve, context: BrowserContext, workspace: Workspace) -> None:
-    page = open_page(context, serve(workspace, premarks="prior", plan=Plan(hidden=0)))
+    page = open_page(context, serve(workspace, suggestions="prior", plan=Plan(hidden=0)))
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     page.evaluate(_HOLD, ["Enter", 100])
     expect(page.get_by_text("Face 2 of 40")).to_be_visible()
@@ -48,7 +48,7 @@ def test_a_held_enter_takes_one_suggestion(serve: Serve, context: BrowserContext
 def test_a_suggestion_is_not_taken_before_its_face_was_seen(
     serve: Serve, context: BrowserContext, workspace: Workspace
 ) -> None:
-    page = open_page(context, serve(workspace, premarks="prior", plan=Plan(hidden=0)))
+    page = open_page(context, serve(workspace, suggestions="prior", plan=Plan(hidden=0)))
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     page.evaluate(_PRESS, ["Enter"] * 40)
     expect(page.get_by_text("Face 2 of 40")).to_be_visible()

@@ -105,7 +105,7 @@ def _kill_server(root: Path, kills: int, seed: int) -> None:
                 server.restart()
     finally:
         server.end()
-    with RatingLog(Workspace.at(root).ratings_log) as log:
+    with RatingLog(Workspace(root).ratings_log) as log:
         check_writers(log, writers)
 
 
@@ -227,7 +227,7 @@ def _kill_server_and_tab(browser: Browser, root: Path, kills: int, seed: int) ->
     finally:
         tab.context.close()
         server.end()
-    with RatingLog(Workspace.at(root).ratings_log) as log:
+    with RatingLog(Workspace(root).ratings_log) as log:
         check_writers(log, writers)
         events = [logged.event for logged in log.events(rater="anna", kinds=("rate",))]
     kept = Counter((event.body["valence"], event.body["arousal"]) for event in events)

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from fertools.annotations.log import RatingLog
 from fertools.annotations.queue import Plan
 from fertools.core.workspace import Workspace
-from tests.annotations.acts import event, face_id, rating_workspace
 from tests.annotations.app.pages import events_of, open_page, place_on_screen, wait_until_saved
+from tests.annotations.rating_events import event, face_id, rating_workspace
 
 Serve = Callable[..., str]
 AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def test_axe_finds_nothing(
     _compare(workspace)
     context = browser.new_context(color_scheme=scheme, bypass_csp=True, **device)
     page = context.new_page()
-    page.goto(serve(workspace, tasks=("va", "emotion"), premarks="prior") + "?rater=anna")
+    page.goto(serve(workspace, tasks=("va", "emotion"), suggestions="prior") + "?rater=anna")
     expect(page.locator("#who-dialog")).to_be_visible()
     _check(page)
     page.get_by_role("button", name="Begin").click()
@@ -151,7 +151,7 @@ def test_the_expression_alone_uses_the_whole_width(serve: Serve, context: Browse
 def test_hints_fit_a_tablet_and_a_phone_is_told_that_tracing_needs_more(
     browser: Browser, serve: Serve, workspace: Workspace
 ) -> None:
-    address = serve(workspace, premarks="prior", plan=Plan(hidden=0))
+    address = serve(workspace, suggestions="prior", plan=Plan(hidden=0))
     for device, wide in ((TABLET, True), (PHONE, False)):
         context = browser.new_context(**device)
         page = open_page(context, address, rater=f"width-{wide}")

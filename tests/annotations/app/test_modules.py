@@ -14,20 +14,20 @@ from playwright.sync_api import Browser, Page
 from fertools.annotations.app.site import STATIC
 from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
-from fertools.annotations.replay import TASKS, fold
-from fertools.annotations.traces import fold_traces
+from fertools.annotations.replay import TASKS, replay
+from fertools.annotations.traces import replay_traces
 from fertools.core.workspace import Workspace
-from tests.annotations.acts import event, piece
+from tests.annotations.rating_events import event, piece
 
 FOLD = """async (cases) => {
-  const { fold, isDone } = await import('/static/js/fold.js');
+  const { replay, isDone } = await import('/static/js/replay.js');
   return cases.map((acts) => {
-    const { flags, ...answer } = fold(acts);
+    const { flags, ...answer } = replay(acts);
     return { ...answer, flags: [...flags].sort(), done: isDone({ ...answer, flags }, ['va', 'emotion']) };
   });
 }"""
 MERGE = """async (takes) => {
-  const { mergeTake } = await import('/static/js/fold.js');
+  const { mergeTake } = await import('/static/js/replay.js');
   return takes.reduce(mergeTake, { frames: [], valence: [], arousal: [] });
 }"""
 RECORD = """async ({ points, step_ms }) => {
@@ -74,7 +74,7 @@ def test_the_page_folds_as_the_server_does(page: Page) -> None:
     cases = [[_act(rng) for _ in range(rng.randint(0, 8))] for _ in range(300)]
     for acts, found in zip(cases, page.evaluate(FOLD, cases), strict=True):
         events = [Event("e", act["kind"], "", 0, act) for act in acts if act["active"]]
-        said = fold(events)
+        said = replay(events)
         assert (found["valence"], found["arousal"], found["emotion"]) == (said.valence, said.arousal, said.emotion)
         assert (found["flags"], found["note"]) == (sorted(said.flags), said.note)
         assert found["done"] == said.is_done(TASKS)
@@ -95,7 +95,7 @@ def test_the_page_lays_takes_over_one_another_as_the_server_does(page: Page, tmp
         )
     with RatingLog(tmp_path / "log.sqlite") as log:
         log.append("anna", events)
-        table = fold_traces(log, set())
+        table = replay_traces(log, set())
     found = page.evaluate(MERGE, takes)
     assert found["frames"] == table["frame_index"].tolist()
     for axis in ("valence", "arousal"):
@@ -151,7 +151,7 @@ def test_words_stand_out_from_what_they_stand_on(scheme: int) -> None:
         ("warn", "surface"),
         ("good", "surface"),
     ]
-    words += [("ghost", "surface"), ("accent", "surface")]
+    words += [("suggestion", "surface"), ("accent", "surface")]
     marks = [("strong-line", "surface"), ("valence", "surface"), ("arousal", "surface"), ("accent", "paper")]
     for pairs, least in ((words, 4.5), (marks, 3.0)):
         for first, second in pairs:

@@ -16,7 +16,6 @@ from fertools.annotations.traces import read_takes
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
-from tests.annotations.acts import event, face_id, rating_workspace
 from tests.annotations.app.pages import (
     click,
     events_of,
@@ -26,6 +25,7 @@ from tests.annotations.app.pages import (
     rows_of,
     wait_until_saved,
 )
+from tests.annotations.rating_events import event, face_id, rating_workspace
 
 Serve = Callable[..., str]
 
@@ -240,27 +240,27 @@ def test_calibration_without_network_says_so_and_shows_the_rating_later(
 
 
 def test_a_suggestion_is_a_ghost_until_it_is_taken(serve: Serve, context: BrowserContext, workspace: Workspace) -> None:
-    page = open_page(context, serve(workspace, premarks="prior", plan=Plan(calibration=0, hidden=0)))
-    expect(page.locator(".plane .ghost circle")).to_have_count(1)
+    page = open_page(context, serve(workspace, suggestions="prior", plan=Plan(calibration=0, hidden=0)))
+    expect(page.locator(".plane .suggestion circle")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page.get_by_text("Face 2 of 40")).to_be_visible()
     wait_until_saved(page)
     (row,) = rows_of(workspace)
-    assert (row["accepted"], row["premark"]) == (True, "shown")
+    assert (row["accepted"], row["suggestion"]) == (True, "shown")
 
 
 def test_hidden_suggestions_are_not_drawn_but_written_down(
     serve: Serve, context: BrowserContext, workspace: Workspace
 ) -> None:
-    page = open_page(context, serve(workspace, premarks="prior", plan=Plan(calibration=0, hidden=1)))
+    page = open_page(context, serve(workspace, suggestions="prior", plan=Plan(calibration=0, hidden=1)))
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
-    expect(page.locator(".plane .ghost circle")).to_have_count(0)
+    expect(page.locator(".plane .suggestion circle")).to_have_count(0)
     click(page, 0, 0)
     expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
     wait_until_saved(page)
     (row,) = rows_of(workspace)
-    assert (row["accepted"], row["premark"]) == (False, "hidden")
-    assert events_of(workspace, "shown")[0]["premark"]["origin"] == "prior"
+    assert (row["accepted"], row["suggestion"]) == (False, "hidden")
+    assert events_of(workspace, "shown")[0]["suggestion"]["origin"] == "prior"
 
 
 def test_a_far_value_is_warned_of_and_kept_as_it_is(

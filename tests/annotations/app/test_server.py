@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
-from tests.annotations.acts import face_id, raw
 from tests.annotations.app.conftest import Served, start
 from tests.annotations.app.writers import ask, post
+from tests.annotations.rating_events import face_id, raw
 
 Run = Callable[..., Served]
 
@@ -49,7 +49,7 @@ def test_a_workspace_has_one_page_and_a_port_one_server(run_command: Run, worksp
     [
         (["--host", "0.0.0.0"], "give a --token"),
         (["--overlap", "2"], "--overlap 2"),
-        (["--premarks", "nothing.csv"], "cannot read nothing.csv"),
+        (["--suggestions", "nothing.csv"], "cannot read nothing.csv"),
         (["--rater", "anna b"], "cannot name a rater"),
     ],
 )

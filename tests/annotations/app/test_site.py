@@ -15,7 +15,7 @@ from fertools.annotations.queue import Plan
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
-from tests.annotations.acts import face_id, piece, rating_workspace, raw
+from tests.annotations.rating_events import face_id, piece, rating_workspace, raw
 
 Open = Callable[..., TestClient]
 
@@ -72,13 +72,13 @@ def test_a_rating_is_saved_and_the_next_face_comes(open_page: Open, workspace: W
     client = open_page(workspace, tasks=("va",))
     assert _join(client)["counts"]["total"] == 40
     first = _next(client)["item"]
-    assert (first["place"], first["done"], first["acts"]) == (0, False, [])
+    assert (first["place"], first["done"], first["events"]) == (0, False, [])
     act = _rate(first["face"])
     answer = _send(client, act)
     assert answer["saved"] == [act["id"]]
     assert answer["counts"]["done"] == 1
     assert _next(client)["item"]["place"] == 1
-    (kept,) = client.get("/api/item", params={"rater": "anna", "face": first["face"]}).json()["acts"]
+    (kept,) = client.get("/api/item", params={"rater": "anna", "face": first["face"]}).json()["events"]
     assert (kept["id"], kept["valence"], kept["active"]) == (act["id"], 0.5, True)
     with RatingLog(workspace.ratings_log) as log:
         assert [logged.event.kind for logged in log.events(rater="anna")] == ["rate", "join"]
@@ -162,7 +162,7 @@ def test_raters_do_not_see_or_touch_one_another(open_page: Open, workspace: Work
     _join(client, "ben")
     act = _rate(face_id(3))
     _send(client, act, rater="anna")
-    assert client.get("/api/item", params={"rater": "ben", "face": face_id(3)}).json()["acts"] == []
+    assert client.get("/api/item", params={"rater": "ben", "face": face_id(3)}).json()["events"] == []
     assert _send(client, raw("undo", target=act["id"]), rater="ben")["counts"]["done"] == 0
     assert _join(client, "anna")["counts"]["done"] == 1
     assert client.get("/api/history", params={"rater": "ben"}).json()["undo"] == []
@@ -225,12 +225,12 @@ def test_the_label_of_a_face_is_told_only_where_warnings_are_asked_for(open_page
 
 def test_premarks_are_drawn_but_for_a_share_and_never_in_calibration(open_page: Open, tmp_path: Path) -> None:
     workspace = rating_workspace(tmp_path, rated=True)
-    client = open_page(workspace, tasks=("va",), premarks="prior", plan=Plan(calibration=4, hidden=0.5))
+    client = open_page(workspace, tasks=("va",), suggestions="prior", plan=Plan(calibration=4, hidden=0.5))
     _join(client)
     items = client.get("/api/queue", params={"rater": "anna", "start": 0, "count": 44}).json()["items"]
-    assert [item["premark"] for item in items[:4]] == [None] * 4
+    assert [item["suggestion"] for item in items[:4]] == [None] * 4
     main = [item for item in items if item["part"] == "main"]
-    assert all(item["premark"]["origin"] == "prior" for item in main)
+    assert all(item["suggestion"]["origin"] == "prior" for item in main)
     assert 0 < sum(item["hidden"] for item in main) < len(main)
 
 
@@ -295,7 +295,7 @@ _BAD = {
     "a number of 5,000 digits": '{"id": "event-0001", "kind": "join", "tab": "t", "at_ms": ' + "9" * 5000 + "}",
     "no number": '{"id": "event-0001", "kind": "rate", "tab": "t", "at_ms": 0, "valence": NaN, "arousal": Infinity}',
     "a list for an object": '{"id": "event-0001", "kind": "shown", "tab": "t", "at_ms": 0, "faces": ["FACE"], '
-    '"premark": [], "hidden": false}',
+    '"suggestion": [], "hidden": false}',
     "nothing": "null",
     "a list": '[["id"]]',
     "an object as its id": '{"id": {}, "kind": "join", "tab": "t", "at_ms": 0}',
@@ -471,7 +471,7 @@ def test_agreement_tells_numbers_and_not_what_others_said(open_page: Open, works
     found = answer.json()
     measures = {one["measure"] for one in found["estimates"]}
     assert {"ccc", "pcc", "icc_2_1", "alpha"} <= measures
-    assert found["worst"][0]["face"] == face_id(3)
+    assert found["disagreements"][0]["face"] == face_id(3)
     assert "said" not in answer.text
     assert client.get("/api/agreement", params={"rater": "eve"}).status_code == 400
 

@@ -16,9 +16,9 @@ from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
-from tests.annotations.acts import rating_workspace
 from tests.annotations.app.conftest import serving
 from tests.annotations.app.pages import click, events_of, open_page, rows_of, wait_until_saved
+from tests.annotations.rating_events import rating_workspace
 
 
 class _Port:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from fertools.annotations.app.site import LOG_HEADER
 from fertools.annotations.log import RatingLog
-from tests.annotations.acts import face_id, raw
+from tests.annotations.rating_events import face_id, raw
 
 HEADERS = {"content-type": "application/json", "x-fertools": "page"}
 

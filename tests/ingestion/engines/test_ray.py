@@ -59,8 +59,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 
 @pytest.fixture(scope="module")
 def unbroken(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace.at(tmp_path_factory.mktemp("unbroken"))
-    ingest(workspace, [clips], OPTIONS)
+    workspace = Workspace(tmp_path_factory.mktemp("unbroken"))
+    ingest([clips], workspace, OPTIONS)
     return workspace
 
 
@@ -114,7 +114,7 @@ class Killer(threading.Thread):
             time.sleep(0.01)
             if len(list(self.workspace.parts.glob("*.sources.parquet"))) < self.committed:
                 continue
-            if not (self.killed or any(self.workspace.faces.rglob("*.jpg"))):
+            if not (self.killed or any(self.workspace.crops.rglob("*.jpg"))):
                 continue
             for process in _workers("ray::Worker.do")[:1]:
                 if process not in self.killed:
@@ -125,10 +125,10 @@ class Killer(threading.Thread):
 def test_two_workers_give_the_bytes_of_one_machine_though_one_is_killed(
     cluster: Any, clips: Path, unbroken: Workspace, tmp_path: Path
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     killer = Killer(workspace, times=1, committed=2)
     killer.start()
-    summary = ingest(workspace, [clips], replace(OPTIONS, engine="ray", ray_address=cluster.address, workers=None))
+    summary = ingest([clips], workspace, replace(OPTIONS, engine="ray", ray_address=cluster.address, workers=None))
     killer.over = True
     killer.join()
     assert len(killer.killed) == 1
@@ -137,7 +137,7 @@ def test_two_workers_give_the_bytes_of_one_machine_though_one_is_killed(
 
 
 def test_a_machine_that_goes_away_loses_nothing(cluster: Any, clips: Path, unbroken: Workspace, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     gone = []
 
     def remove() -> None:
@@ -150,25 +150,25 @@ def test_a_machine_that_goes_away_loses_nothing(cluster: Any, clips: Path, unbro
 
     remover = threading.Thread(target=remove, daemon=True)
     remover.start()
-    ingest(workspace, [clips], replace(OPTIONS, engine="ray", ray_address=cluster.address, workers=2))
+    ingest([clips], workspace, replace(OPTIONS, engine="ray", ray_address=cluster.address, workers=2))
     remover.join(30)
     assert len(gone) == 1
     assert _contents(workspace) == _contents(unbroken)
 
 
 def test_a_source_that_kills_twice_fails_and_the_rest_goes_on(clips: Path, tmp_path: Path) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     killer = Killer(workspace, times=2)
     killer.start()
     # A single worker does one file, so that both deaths are its own.
-    summary = ingest(workspace, [clips / "0.mp4"], replace(OPTIONS, engine="ray"))
+    summary = ingest([clips / "0.mp4"], workspace, replace(OPTIONS, engine="ray"))
     killer.over = True
     killer.join()
     assert len(killer.killed) == 2
     ((name, reason),) = summary.failures
     assert Path(name).name == "0.mp4"
     assert reason == "the worker process died twice on it"
-    again = ingest(workspace, [clips / "0.mp4"], replace(OPTIONS, engine="ray", retry_failed=True))
+    again = ingest([clips / "0.mp4"], workspace, replace(OPTIONS, engine="ray", retry_failed=True))
     assert again.sources == {"done": 1}
 
 
@@ -185,7 +185,7 @@ def test_a_worker_that_hangs_is_replaced(clips: Path, tmp_path: Path, monkeypatc
 
     stopper = threading.Thread(target=stop, daemon=True)
     stopper.start()
-    summary = ingest(Workspace.at(tmp_path), [clips / "0.mp4"], replace(OPTIONS, engine="ray", stall_s=2.0))
+    summary = ingest([clips / "0.mp4"], Workspace(tmp_path), replace(OPTIONS, engine="ray", stall_s=2.0))
     stopper.join(10)
     ((_, reason),) = summary.failures
     assert reason == "no progress for 2 s, tried twice"
@@ -204,16 +204,16 @@ def test_progress_is_told_and_an_interrupt_is_gone_on_from(clips: Path, unbroken
             if done >= 4:
                 raise KeyboardInterrupt
 
-    workspace, report = Workspace.at(tmp_path), Stop()
+    workspace, report = Workspace(tmp_path), Stop()
     report.told = []
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
-        ingest(workspace, [clips], replace(OPTIONS, engine="ray", workers=2), report)
+        ingest([clips], workspace, replace(OPTIONS, engine="ray", workers=2), report)
     assert max(report.told) > 0
     assert not ray.is_initialized()
     assert signal.getsignal(signal.SIGTERM) == before
     # What one engine began another goes on with.
-    assert ingest(workspace, [clips], OPTIONS).new_sources > 0
+    assert ingest([clips], workspace, OPTIONS).new_sources > 0
     assert _contents(workspace) == _contents(unbroken)
 
 
@@ -222,7 +222,7 @@ def test_progress_is_told_and_an_interrupt_is_gone_on_from(clips: Path, unbroken
 def test_a_signal_leaves_a_whole_manifest_and_says_so(
     clips: Path, unbroken: Workspace, tmp_path: Path, how: signal.Signals, code: int, kill: Callable[[int, int], None]
 ) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     program = f"import sys; sys.argv += ['--engine', 'ray']; {PROGRAM}"
 
     def ready() -> bool:
@@ -230,18 +230,18 @@ def test_a_signal_leaves_a_whole_manifest_and_says_so(
 
     assert _stop_when(workspace, clips, 2, ready, how, program, kill) == code
     assert workspace.manifest.is_file()
-    ingest(workspace, [clips], OPTIONS)
+    ingest([clips], workspace, OPTIONS)
     assert _contents(workspace) == _contents(unbroken)
 
 
 def test_what_cannot_be_is_said(cluster: Any, clips: Path, tmp_path: Path) -> None:
     options = replace(OPTIONS, engine="ray", ray_address=cluster.address)
     with pytest.raises(DeviceError, match="one of a single machine"):
-        ingest(Workspace.at(tmp_path), [clips], replace(options, device="cuda:1"))
+        ingest([clips], Workspace(tmp_path), replace(options, device="cuda:1"))
     with pytest.raises(DeviceError, match="on no machine of the Ray cluster"):
-        ingest(Workspace.at(tmp_path), [clips], replace(options, device="cuda"))
+        ingest([clips], Workspace(tmp_path), replace(options, device="cuda"))
 
 
 def test_a_cluster_that_is_not_there_is_said(clips: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no Ray cluster at --ray-address auto"):
-        ingest(Workspace.at(tmp_path), [clips / "0.mp4"], replace(OPTIONS, engine="ray", ray_address="auto"))
+        ingest([clips / "0.mp4"], Workspace(tmp_path), replace(OPTIONS, engine="ray", ray_address="auto"))

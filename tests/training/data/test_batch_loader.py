@@ -144,7 +144,7 @@ def test_what_is_asked_for_ahead_is_not_yet_behind(faces: Faces) -> None:
 def test_batches_come_from_the_cache_on_the_disk_too(tmp_path: Path, faces: Faces) -> None:
     from fertools.core.workspace import Workspace
 
-    pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
+    pixels = load_pixels(Workspace(tmp_path), faces, 16, tmp_path / "cache")
     loader = BatchLoader(
         {FACES: FaceSource(faces, pixels)}, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu"
     )
@@ -159,7 +159,7 @@ def test_the_system_is_asked_for_a_batch_while_the_one_before_is_worked_on(
 ) -> None:
     from fertools.core.workspace import Workspace
 
-    pixels = load_pixels(Workspace.at(tmp_path), faces, 16, tmp_path / "cache")
+    pixels = load_pixels(Workspace(tmp_path), faces, 16, tmp_path / "cache")
     assert isinstance(pixels, np.memmap)
     file = Path(str(pixels.filename))
     content, asked = file.read_bytes(), []

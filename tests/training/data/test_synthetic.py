@@ -24,7 +24,7 @@ def write_sources(workspace: Workspace, paths: dict[str, str]) -> None:
 def test_faces_below_a_drawn_dataset_are_counted(tmp_path: Path) -> None:
     draw_dataset(tmp_path / "drawn", SampleOptions(people=1, frames=1, stills=1, size_px=64))
     clip = next((tmp_path / "drawn").rglob("*.mp4"))
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     write_sources(workspace, {"a" * 32: str(clip), "b" * 32: str(tmp_path / "elsewhere" / "clip.mp4")})
     rows = [row | {"source_id": source * 32} for row, source in zip(blob_rows(1), "aabbbbb", strict=True)]
     faces = FACES.table([{name: value for name, value in row.items() if name != "_picture"} for row in rows])
@@ -33,4 +33,4 @@ def test_faces_below_a_drawn_dataset_are_counted(tmp_path: Path) -> None:
 
 def test_without_sources_nothing_is_known(tmp_path: Path) -> None:
     faces = FACES.table([])
-    assert count_drawn(Workspace.at(tmp_path), faces) == 0
+    assert count_drawn(Workspace(tmp_path), faces) == 0

@@ -93,7 +93,7 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
     rows = faces.rows("val")
     measured = open_chooser(job, translator, {FACES: rows}, "classifier/judge")()
     network = build_backbone("resnet18", 9, width=0.125).eval()
-    network.load_state_dict(load_file(judged.runs("classifier") / "judge/model.safetensors"))
+    network.load_state_dict(load_file(judged.runs("classifier") / "judge/models/network.safetensors"))
     shares, asked, read = [], [], []
     for number, translation in enumerate(translator.translations):
         hits = []
@@ -115,7 +115,7 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
 
 
 def test_faces_are_made_by_the_best_state(judged: Workspace, tmp_path: Path) -> None:
-    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    workspace = Workspace(shutil.copytree(judged.root, tmp_path / "copy"))
     folder = workspace.runs("stargan") / "smoke"
     before = {path.name: path.read_bytes() for path in (folder / "generated").rglob("*.png")}
     shutil.rmtree(folder / "generated")
@@ -127,7 +127,7 @@ def test_faces_are_made_by_the_best_state(judged: Workspace, tmp_path: Path) -> 
 
 
 def test_stopped_and_gone_on_with_it_has_the_same_best(judged: Workspace, tmp_path: Path) -> None:
-    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    workspace = Workspace(shutil.copytree(judged.root, tmp_path / "copy"))
     shutil.rmtree(workspace.runs("stargan"))
 
     class Stop(Silent):
@@ -151,21 +151,21 @@ def test_stopped_and_gone_on_with_it_has_the_same_best(judged: Workspace, tmp_pa
 def test_a_judge_that_knows_those_people_is_refused(
     judged: Workspace, tmp_path: Path, overrides: tuple[str, ...], words: str
 ) -> None:
-    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    workspace = Workspace(shutil.copytree(judged.root, tmp_path / "copy"))
     train_judge(workspace, *overrides, run="other")
     with pytest.raises(CheckFailed, match=f"{words}.*same test_folds, seed and val_share"):
         train_tiny(workspace, *JUDGED, "judge=classifier/other", run="refused")
 
 
 def test_a_judge_that_tells_nothing_of_what_is_asked_for_is_refused(judged: Workspace, tmp_path: Path) -> None:
-    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    workspace = Workspace(shutil.copytree(judged.root, tmp_path / "copy"))
     train_judge(workspace, "task=va", run="plane")
     with pytest.raises(InputError, match="tells nothing of what this system is asked for"):
         train_tiny(workspace, *JUDGED, "judge=classifier/plane", run="refused")
 
 
 def test_a_judge_that_was_trained_anew_is_refused(judged: Workspace, tmp_path: Path) -> None:
-    workspace = Workspace.at(shutil.copytree(judged.root, tmp_path / "copy"))
+    workspace = Workspace(shutil.copytree(judged.root, tmp_path / "copy"))
 
     class Stop(Silent):
         def advance(self, done: int, **counts: int) -> None:

@@ -37,7 +37,7 @@ SEED = 1
 
 def write_drawn(root: Path) -> Workspace:
     """Write two drawn people, one face for each expression, as they are where they have been ingested."""
-    workspace, drawn = Workspace.at(root), root / "drawn"
+    workspace, drawn = Workspace(root), root / "drawn"
     drawn.mkdir()
     (drawn / "sample.json").write_text(json.dumps(asdict(SampleOptions(people=2, frames=2, size_px=128, seed=SEED))))
     (drawn / "truth.csv").touch()
@@ -127,9 +127,9 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
         assert words in page, words
     assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"
 
-    stamp = (folder / "model.safetensors").stat().st_mtime_ns
+    stamp = (folder / "models/network.safetensors").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, **options)
-    assert (folder / "model.safetensors").stat().st_mtime_ns == stamp, "it is finished"
+    assert (folder / "models/network.safetensors").stat().st_mtime_ns == stamp, "it is finished"
 
 
 def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:

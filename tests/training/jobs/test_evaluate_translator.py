@@ -40,7 +40,7 @@ def workspace(trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # As small as the network goes, which is a sixteenth of the work.
     monkeypatch.setattr("fertools.training.networks.inception.SIZE_PX", 75)
     shutil.copytree(trained.root, tmp_path / "copy")
-    return Workspace.at(tmp_path / "copy")
+    return Workspace(tmp_path / "copy")
 
 
 def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +116,9 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert found["classification"]["faces"] == 14
     assert "GAN-train by the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 
-    stamp = folder.weights_path.stat().st_mtime_ns
+    stamp = folder.model_path("network").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
-    assert folder.weights_path.stat().st_mtime_ns == stamp, "it is finished"
+    assert folder.model_path("network").stat().st_mtime_ns == stamp, "it is finished"
     (workspace.generated / "stargan-smoke.parquet").unlink()
     generate(workspace, TRANSLATOR, which="train", emotions=["fear", "anger"], device="cpu")
     with pytest.raises(ResumeRefused, match="begun with other made faces"):

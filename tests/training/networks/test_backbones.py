@@ -220,7 +220,7 @@ licence = "ours"
 
 
 def test_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workspace = Workspace.at(tmp_path)
+    workspace = Workspace(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *READERS}
     (tmp_path / "training").mkdir()

@@ -28,7 +28,7 @@ from tests.training.tiny import read_record, train_tiny
 
 def overwrite(workspace: Workspace, count: int = 28) -> list[str]:
     """Turn crops upside down in place; return their names in the order of `face_id`."""
-    crops = sorted(workspace.faces.rglob("*.png"), key=lambda path: path.stem)[:count]
+    crops = sorted(workspace.crops.rglob("*.png"), key=lambda path: path.stem)[:count]
     for path in crops:
         cv2.imwrite(str(path), np.ascontiguousarray(cv2.imread(str(path))[::-1]))  # type: ignore[index]
     return [path.relative_to(workspace.root).as_posix() for path in crops]
@@ -46,11 +46,11 @@ def test_a_run_does_not_go_on_with_other_pixels(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     with pytest.raises(Interrupted):
         train_tiny(workspace, "checkpoint_every=1", report=Stopped())
-    shutil.copytree(workspace.faces, tmp_path / "kept")
+    shutil.copytree(workspace.crops, tmp_path / "kept")
     first = overwrite(workspace, 5)[0]
     with pytest.raises(ResumeRefused, match=rf"5 of 28 crops have changed since stargan/smoke .* first {first};"):
         train_tiny(workspace, "checkpoint_every=1")
-    shutil.copytree(tmp_path / "kept", workspace.faces, dirs_exist_ok=True)
+    shutil.copytree(tmp_path / "kept", workspace.crops, dirs_exist_ok=True)
     assert train_tiny(workspace, "checkpoint_every=1").new_iterations > 0, "the same pixels in newer files"
 
 
@@ -58,7 +58,7 @@ def test_a_file_of_the_same_size_and_time_is_another_once_it_is_read(tmp_path: P
     workspace = write_blobs(tmp_path)
     train_tiny(workspace)
     shutil.rmtree(workspace.pixels)
-    one = min(workspace.faces.rglob("*.png"))
+    one = min(workspace.crops.rglob("*.png"))
     stamp, content = one.stat(), one.read_bytes()
     picture = cv2.imread(str(one))
     assert picture is not None
@@ -111,11 +111,11 @@ def test_weights_to_begin_with_are_part_of_a_run(tmp_path: Path) -> None:
     for run, seed in (("a", 0), ("b", 1)):
         train(workspace, "classifier", preset="smoke", overrides=(f"seed={seed}",), device="cpu", run=run)
     used = workspace.root / "w.safetensors"
-    shutil.copy(workspace.runs("classifier") / "a/model.safetensors", used)
+    shutil.copy(workspace.runs("classifier") / "a/models/network.safetensors", used)
     mine = {"preset": "smoke", "overrides": (f"pretrained={used.name}",), "device": "cpu", "run": "mine"}
     with pytest.raises(Interrupted):
         train(workspace, "classifier", report=Stopped(), **mine)  # type: ignore[arg-type]
-    shutil.copy(workspace.runs("classifier") / "b/model.safetensors", used)
+    shutil.copy(workspace.runs("classifier") / "b/models/network.safetensors", used)
     with pytest.raises(ResumeRefused, match=r"w\.safetensors holds other weights than those that the run 'mine'"):
         train(workspace, "classifier", **mine)  # type: ignore[arg-type]
 
@@ -157,6 +157,6 @@ def test_a_damaged_cache_of_pixels_is_written_anew(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_pixels(workspace, faces, 24, tmp_path / "cache"), before)
     path.write_bytes(content[:-10])
     np.testing.assert_array_equal(load_pixels(workspace, faces, 24, tmp_path / "cache"), before)
-    shutil.rmtree(workspace.faces)
+    shutil.rmtree(workspace.crops)
     with pytest.raises(InputError, match="cannot be read"):
         load_pixels(workspace, faces, 24, tmp_path / "cache")

@@ -20,6 +20,7 @@ class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
     """
 
     iterations: int = bounded(1)
+    lr_schedule: Literal["constant", "linear", "cosine"]
     beta1: float = bounded(0, 0.9999)
     beta2: float = bounded(0, 0.999999)
     condition: Literal["class7", "va2", "class7+va2"]

@@ -1,7 +1,7 @@
 """StarGAN: one generator that turns a face to any expression, one discriminator that judges it and names it.
 
 Source: Banerjee, "Emotion Generation and Recognition: A StarGAN Approach" (2019), chapter 4; signs, target labels and
-the order of updates from yunjey/stargan. `docs/explanation/stargan.md` says what the paper leaves open.
+the order of updates from yunjey/stargan. `docs/systems/stargan.md` says what the paper leaves open.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ export class AgreementView {
     }
   }
 
-  #draw({ estimates, videos, worst, notes }) {
+  #draw({ estimates, videos, disagreements, notes }) {
     const parts = Object.entries(videos).flatMap(([about, count]) => {
       const own = estimates.filter((one) => one.about === about);
       const words = `${about}, from ${count} ${count === 1 ? "video" : "videos"}`;
@@ -41,8 +41,8 @@ export class AgreementView {
     this.body.replaceChildren(
       h("p", { class: "muted small" }, "n is how many faces or frames a number rests on; raters with none in common are left out. Square brackets hold 95 % intervals over videos. A trace is also compared on its differences from frame to frame, which a shared slow drift cannot raise."),
       ...parts,
-      worst.length ? h("h3", {}, "Faces on which raters differ most") : "",
-      h("div", { class: "row" }, ...worst.map((one) => this.#face(one))),
+      disagreements.length ? h("h3", {}, "Faces on which raters differ most") : "",
+      h("div", { class: "row" }, ...disagreements.map((one) => this.#face(one))),
       ...notes.map((note) => h("p", { class: "muted small" }, `${note}.`)),
     );
   }
@@ -53,7 +53,7 @@ export class AgreementView {
       event.preventDefault();
       this.app.go(path);
     };
-    return h("a", { href: path, class: "worst", onclick: follow }, h("img", { src: `/face/${one.face}`, alt: "Open this face", width: "72", height: "72" }), h("span", { class: "small number" }, one.spread === null ? "named otherwise" : `spread ${one.spread.toFixed(2)}`));
+    return h("a", { href: path, class: "disputed", onclick: follow }, h("img", { src: `/face/${one.face}`, alt: "Open this face", width: "72", height: "72" }), h("span", { class: "small number" }, one.spread === null ? "named otherwise" : `spread ${one.spread.toFixed(2)}`));
   }
 
   reveal() {}

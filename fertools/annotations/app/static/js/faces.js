@@ -155,7 +155,7 @@ export class FacesView {
     this.#guide();
     if (!this.#shown.has(item)) {
       this.#shown.add(item);
-      this.app.ledger.do("shown", { faces: [item.face], part: item.part, premark: item.premark, hidden: item.hidden });
+      this.app.ledger.do("shown", { faces: [item.face], part: item.part, suggestion: item.suggestion, hidden: item.hidden });
     }
     this.#draw();
     this.#findRun(item);
@@ -169,9 +169,9 @@ export class FacesView {
 
   /** Say what to do: take or leave a suggestion, or answer. */
   #guide() {
-    const ghost = this.#ghost();
-    if (!ghost) return this.says.hint(this.#hint());
-    const origin = ghost.origin === this.app.settings.prior ? "the prior, from the face's label" : ghost.origin;
+    const suggestion = this.#suggestion();
+    if (!suggestion) return this.says.hint(this.#hint());
+    const origin = suggestion.origin === this.app.settings.prior ? "the prior, from the face's label" : suggestion.origin;
     this.says.suggest(`Suggested by ${origin}. Point anywhere to say otherwise.`, () => this.#accept());
   }
 
@@ -186,17 +186,17 @@ export class FacesView {
     this.#drawRun();
   }
 
-  #ghost() {
-    const { premark, hidden } = this.#item;
-    return premark && !hidden && this.app.items.answer(this.#item).valence === null ? premark : null;
+  #suggestion() {
+    const { suggestion, hidden } = this.#item;
+    return suggestion && !hidden && this.app.items.answer(this.#item).valence === null ? suggestion : null;
   }
 
   #draw() {
     if (!this.#item) return;
     const answer = this.app.items.answer(this.#item);
     this.plane.setAnswer(answer.valence === null ? null : [answer.valence, answer.arousal]);
-    const ghost = this.#ghost();
-    this.plane.setGhost(ghost && [ghost.valence, ghost.arousal]);
+    const suggestion = this.#suggestion();
+    this.plane.setSuggestion(suggestion && [suggestion.valence, suggestion.arousal]);
     for (const [emotion, button] of this.emotions) button.setAttribute("aria-pressed", String(answer.emotion === emotion));
     for (const [flag, button] of this.flags) button.setAttribute("aria-pressed", String(answer.flags.has(flag)));
     this.flags.get("note").title = answer.note ?? "";
@@ -278,11 +278,11 @@ export class FacesView {
   /** Take the suggestion, but not before its face was seen for a moment. */
   #accept() {
     clearTimeout(this.#accepting);
-    const ghost = this.#ghost();
-    if (!ghost || this.#pause.on) return;
+    const suggestion = this.#suggestion();
+    if (!suggestion || this.#pause.on) return;
     const left_ms = this.#seen_ms === null ? LEAST_LOOK_MS : this.#seen_ms + LEAST_LOOK_MS - performance.now();
     if (left_ms > 0) this.#accepting = setTimeout(() => this.#accept(), left_ms);
-    else this.#rate([ghost.valence, ghost.arousal], true);
+    else this.#rate([suggestion.valence, suggestion.arousal], true);
   }
 
   async #flag(flag) {
@@ -433,7 +433,7 @@ export class FacesView {
     if (this.#pending) this.#rate(this.#pending);
     else if (this.#warning) this.#keepWarned();
     else if (this.says.kind === "feedback") this.#next();
-    else if (this.#ghost()) this.#accept();
+    else if (this.#suggestion()) this.#accept();
     else this.#next();
   }
 

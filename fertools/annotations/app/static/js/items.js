@@ -1,7 +1,7 @@
-// The faces that this tab knows of, with the rater's acts on each; kept in step with the ledger.
+// The faces that this tab knows of, with the rater's events on each; kept in step with the ledger.
 
 import { get } from "./api.js";
-import { fold, isDone } from "./fold.js";
+import { replay, isDone } from "./replay.js";
 
 export const PAGE = 24;
 
@@ -55,7 +55,7 @@ export class Items extends EventTarget {
   }
 
   answer(item) {
-    return fold(item.acts);
+    return replay(item.events);
   }
 
   isDone(item) {
@@ -65,15 +65,15 @@ export class Items extends EventTarget {
   #keep(item) {
     const key = keyOf(item);
     // What was undone here meanwhile is undone, whatever the server knew when it answered.
-    for (const act of item.acts) act.active = this.#states.get(act.id) ?? act.active;
+    for (const event of item.events) event.active = this.#states.get(event.id) ?? event.active;
     const known = this.#byKey.get(key);
     if (!known) {
       this.#byKey.set(key, item);
       return item;
     }
-    // The server may not have seen the latest acts yet; those are kept.
-    const ids = new Set(item.acts.map((act) => act.id));
-    item.acts.push(...known.acts.filter((act) => !ids.has(act.id)));
+    // The server may not have seen the latest events yet; those are kept.
+    const ids = new Set(item.events.map((event) => event.id));
+    item.events.push(...known.events.filter((event) => !ids.has(event.id)));
     return Object.assign(known, item);
   }
 
@@ -81,11 +81,11 @@ export class Items extends EventTarget {
     if (event.kind === "undo" || event.kind === "redo") {
       this.#states.set(event.target, event.kind === "redo");
       for (const item of this.#byKey.values()) {
-        const act = item.acts.find((one) => one.id === event.target);
-        if (act) act.active = event.kind === "redo";
+        const target = item.events.find((one) => one.id === event.target);
+        if (target) target.active = event.kind === "redo";
       }
     } else if (["rate", "emotion", "flag"].includes(event.kind)) {
-      for (const name of names) this.#byKey.get(name)?.acts.push({ active: true, ...event });
+      for (const name of names) this.#byKey.get(name)?.events.push({ active: true, ...event });
     }
     this.dispatchEvent(new Event("change"));
   }

@@ -3,7 +3,7 @@
 
 import { get } from "./api.js";
 
-const ACTS = new Set(["rate", "emotion", "flag", "take"]);
+const RATING_KINDS = new Set(["rate", "emotion", "flag", "take"]);
 
 export class Ledger extends EventTarget {
   #undo = [];
@@ -80,7 +80,7 @@ export class Ledger extends EventTarget {
   }
 
   #take(event, items) {
-    if (ACTS.has(event.kind)) {
+    if (RATING_KINDS.has(event.kind)) {
       this.#undo.push({ id: event.id, kind: event.kind, items });
       this.#redo = [];
     } else if (event.kind === "undo") {

@@ -26,7 +26,7 @@ export class Plane extends EventTarget {
       "aria-label": "Plane of valence and arousal. Arrow keys move a point, Shift makes small steps, Enter keeps it.",
     });
     this.#drawField();
-    for (const name of ["prior", "ghost", "reference", "trail", "answer", "pending", "hover", "dot"]) {
+    for (const name of ["prior", "suggestion", "reference", "trail", "answer", "pending", "hover", "dot"]) {
       this.#layers[name] = s("g", { class: name, "aria-hidden": "true" });
       this.#svg.append(this.#layers[name]);
     }
@@ -74,8 +74,8 @@ export class Plane extends EventTarget {
     this.#show(point ?? this.answer);
   }
 
-  setGhost(point, words = "suggested") {
-    this.#draw("ghost", point, ([v, a]) => [
+  setSuggestion(point, words = "suggested") {
+    this.#draw("suggestion", point, ([v, a]) => [
       s("circle", { cx: v, cy: -a, r: 0.075 }),
       label(v, a, words),
     ]);

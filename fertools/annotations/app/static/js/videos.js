@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { byTouch, clock, h, tell } from "./dom.js";
-import { mergeTake } from "./fold.js";
+import { mergeTake } from "./replay.js";
 import { EXPLAIN, Plane, nudged } from "./plane.js";
 import { Recorder, Shown } from "./recorder.js";
 import { Says } from "./says.js";
@@ -155,7 +155,7 @@ export class VideosView {
     this.timeline.set(info.trace, info.times_s);
     this.#say("");
     this.says.hint(byTouch ? "Tap Record, then keep a finger on the plane. Recording begins after a countdown." : "Press Space, then keep the pointer on the plane. Recording begins after a countdown.");
-    this.app.ledger.do("shown", { source: info.source, premark: null, hidden: false });
+    this.app.ledger.do("shown", { source: info.source, suggestion: null, hidden: false });
   }
 
   #cannotPlay() {

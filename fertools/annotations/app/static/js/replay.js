@@ -1,19 +1,19 @@
-// What a rater says of an item, from the acts on it that count: the same fold as the server's.
+// What a rater says of an item, from the events on it that count: the same replay as the server's.
 
 const PASSES = ["unsure", "no_face", "bad_crop"];
 
-export function fold(acts) {
+export function replay(events) {
   const answer = { valence: null, arousal: null, emotion: null, flags: new Set(), note: null, accepted: false };
-  for (const act of acts) {
-    if (!act.active) continue;
-    if (act.kind === "rate") {
-      Object.assign(answer, { valence: act.valence, arousal: act.arousal, accepted: Boolean(act.accepted) });
-    } else if (act.kind === "emotion") {
-      answer.emotion = act.emotion;
-    } else if (act.kind === "flag") {
-      if (act.on) answer.flags.add(act.flag);
-      else answer.flags.delete(act.flag);
-      if (act.flag === "note") answer.note = act.on ? act.note : null;
+  for (const event of events) {
+    if (!event.active) continue;
+    if (event.kind === "rate") {
+      Object.assign(answer, { valence: event.valence, arousal: event.arousal, accepted: Boolean(event.accepted) });
+    } else if (event.kind === "emotion") {
+      answer.emotion = event.emotion;
+    } else if (event.kind === "flag") {
+      if (event.on) answer.flags.add(event.flag);
+      else answer.flags.delete(event.flag);
+      if (event.flag === "note") answer.note = event.on ? event.note : null;
     }
   }
   return answer;
