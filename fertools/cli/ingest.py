@@ -31,13 +31,21 @@ from fertools.cli.options import (
     help="Smallest face to look for and keep: pixels, or a share such as 10%.",
 )
 @click.option(
-    "--thresholds",
-    default="0.6,0.7,0.7",
+    "--detector",
+    default="mtcnn",
     show_default=True,
-    help="Least face probability after each of the three networks: P,R,O.",
+    help="Face detector: mtcnn, yunet, or one of an installed package.",
 )
 @click.option(
-    "--factor", type=float, default=0.709, show_default=True, help="Of size, from level to level of the search."
+    "--mix-detectors", is_flag=True, help="Allow another detector or engine than the workspace was ingested with."
+)
+@click.option(
+    "--thresholds",
+    default=None,
+    help="Least face probability after each stage of the detector.  [default: 0.6,0.7,0.7 for mtcnn, 0.6 for yunet]",
+)
+@click.option(
+    "--factor", type=float, default=None, help="Scale factor between the pyramid levels of mtcnn.  [default: 0.709]"
 )
 @click.option(
     "--max-faces", type=int, default=None, help="Keep the so many largest faces of each frame.  [default: all]"
@@ -46,13 +54,12 @@ from fertools.cli.options import (
     "--weights",
     default="auto",
     show_default=True,
-    help="Of the detector: auto, facenet-pytorch, mtcnn, a folder, or a .safetensors or .npz file.",
+    help="Weights of the detector: auto, the name of a package that carries them, or a path.",
 )
 @click.option(
     "--mode",
-    default="fast",
-    show_default=True,
-    help="Of the detector: fast, or exact, which is facenet-pytorch to a fraction of a pixel.",
+    default=None,
+    help="Mode of mtcnn: fast, or exact, which equals facenet-pytorch to a fraction of a pixel.  [default: fast]",
 )
 @click.option(
     "--exhaustive",
@@ -130,10 +137,8 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     Folders are searched to any depth. A folder's name gives the emotion (joyful/ is happiness); a video is a subject
     of its own unless a folder or a pattern says who it shows. Run the same command again to go on after any stop.
     """
-    from fertools.core.device import choose_device
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress
-    from fertools.faces.detection.mtcnn.native.library import MISSING, library
     from fertools.ingestion.ingest import ingest
     from fertools.ingestion.options import IngestOptions
     from fertools.ingestion.shards import Shard
@@ -141,9 +146,6 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     workspace = open_workspace(folder)
     options = IngestOptions(template=templates[0], more_templates=templates[1:], **values)
     shard = Shard.parse(options.shard) if options.shard else None
-    here = options.engine == "local" and not options.crops and options.mode == "fast"
-    if here and library() is None and choose_device(options.device) == "cpu":
-        click.echo(f"Note: the detector is {MISSING}", err=True)
     with Progress("ingest", "files") as report:
         summary = ingest(workspace, sources, options, report)
     result = describe_summary(shard.place(workspace) if shard else workspace, summary, as_json)
