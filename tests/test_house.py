@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = {
     "fertools": (
         ("cli",),
-        ("transfer",),
+        ("transfer", "inference"),
         ("ingestion", "annotations", "training"),
         ("splits",),
         ("sources", "faces", "samples"),

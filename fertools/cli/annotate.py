@@ -8,18 +8,27 @@ from typing import Any, Literal
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
 
 SUBCOMMANDS: dict[str, str] = {
-    "agreement": "Say how far raters agree.",
-    "publish": "Write what raters say together into the manifest.",
-    "import": "Read labels, or what raters said, from files of other tools.",
-    "export": "Write the labels for other tools.",
+    "agreement": "Measure how far raters agree.",
+    "publish": "Write the consensus of the raters to the manifest.",
+    "import": "Read labels or ratings from files of other tools.",
+    "export": "Write the labels in formats of other tools.",
 }
 """Commands below `annotate`, each in a module `annotate_NAME` beside this one, with their summaries."""
+GROUPS = {
+    "Most used options": ("--workspace", "--va", "--emotion", "--prior", "--rater"),
+    "Who gets which faces": ("--overlap", "--calibration", "--seed"),
+    "What raters see": ("--suggestions", "--hidden", "--warn", "--hide-agreement"),
+    "Server": ("--host", "--port", "--token", "--no-browser"),
+    "Repeated runs": ("--overwrite", "--wait"),
+}
+"""Headings of `fertools annotate --help`, and the options below each."""
 
 
-class _Annotate(click.Command):
+class _Annotate(GroupedCommand):
     """A command that hands over to one below it if the first word is its name; else the word is a table of labels."""
 
     def make_context(
@@ -34,40 +43,51 @@ class _Annotate(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if SUBCOMMANDS:
-            with formatter.section("Commands below annotate"):
+            with formatter.section("Subcommands"):
                 formatter.write_dl(list(SUBCOMMANDS.items()))
 
 
-@click.command("annotate", cls=_Annotate)
+@click.command("annotate", cls=_Annotate, groups=GROUPS)
 @click.argument("labels", required=False, type=click.Path(path_type=Path), metavar="[LABELS.csv]")
 @workspace_option
 @wait_option
-@click.option("--va", is_flag=True, help="Valence and arousal.")
-@click.option("--emotion", is_flag=True, help="The expression.")
-@click.option("--prior", is_flag=True, help="Fill valence and arousal that nobody gave from the expression's name.")
-@click.option("--overwrite", is_flag=True, help="With --prior: forget earlier priors first.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the page is served; others need --token.")
-@click.option("--port", type=int, default=8350, show_default=True, help="0 takes any that is free.")
-@click.option("--token", default=None, help="What raters have to know to open the page.")
-@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
-@click.option("--rater", "raters", multiple=True, metavar="NAME", help="Let in only these; may be given several times.")
-@click.option("--overlap", type=float, default=1.0, show_default=True, help="Share of the faces that all raters get.")
+@click.option("--va", is_flag=True, help="Rate valence and arousal.")
+@click.option("--emotion", is_flag=True, help="Rate the expression.")
+@click.option("--prior", is_flag=True, help="Fill missing valence and arousal from the name of the expression.")
+@click.option("--overwrite", is_flag=True, help="With --prior: replace earlier priors.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to serve the page at; any other needs --token."
+)
+@click.option("--port", type=int, default=8350, show_default=True, help="Port of the page; 0 takes any free one.")
+@click.option("--token", default=None, help="Secret that opens the page.")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@click.option(
+    "--rater", "raters", multiple=True, metavar="NAME", help="Let in only this rater. Repeat it for more raters."
+)
+@click.option("--overlap", type=float, default=1.0, show_default=True, help="Share of the faces that every rater gets.")
 @click.option(
     "--calibration",
     default="0",
     metavar="N|FILE",
-    help="Faces that come first, with feedback: N that have ratings, or those of a table with known ratings.",
+    help="Faces that come first, with feedback: N rated faces, or a table of known ratings.  [default: 0]",
 )
-@click.option("--suggestions", default=None, metavar="prior|FILE", help="Suggest the prior's or a model's points.")
-@click.option("--hidden", type=float, default=0.2, show_default=True, help="Share of faces without suggestion.")
+@click.option(
+    "--suggestions",
+    default=None,
+    metavar="prior|FILE",
+    help="Show suggestions: the prior, or predictions of a model from a table.",
+)
+@click.option(
+    "--hidden", type=float, default=0.2, show_default=True, help="Share of the faces that show no suggestion."
+)
 @click.option(
     "--warn/--no-warn",
     "warnings",
     default=None,
-    help="Say when a value is far from the expression's usual point.  [default: only with --emotion]",
+    help="Warn of a value far from the usual point of the expression.  [default: only with --emotion]",
 )
-@click.option("--hide-agreement", is_flag=True, help="Do not show raters how far they agree.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another order.")
+@click.option("--hide-agreement", is_flag=True, help="Hide from raters how far they agree.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the order of the faces.")
 @json_option
 def command(
     labels: Path | None,
@@ -81,14 +101,14 @@ def command(
     suggestions: str | None,
     **options: Any,
 ) -> int:
-    """Give faces valence, arousal and emotion: by people, from a table of labels, or from the expression's name.
+    """Label faces: by people, from a table, or from the name of the expression.
 
-    --va, --emotion or both open the rating page in the browser. With --prior, or LABELS.csv, no page is opened.
+    --va, --emotion or both open the rating page in the browser. --prior and LABELS.csv open no page.
 
-    LABELS.csv (or .parquet) has a header; one column says which faces (face_id, or source and frame_index, or source),
-    the others are emotion, valence, arousal, intensity and subject_id. With a column rater, the answers go to the log
-    of ratings. A mistake anywhere is reported with its line, and nothing of that file is applied. --prior marks what it
-    fills with va_origin = prior.
+    LABELS.csv (or .parquet) has a header. Its columns face_id, or source and frame_index, or source select the faces.
+    The others are emotion, valence, arousal, intensity and subject_id. With a column rater, the rows go to the log of
+    ratings. An error is reported with its line, and then nothing of the file is applied. --prior sets
+    va_origin = prior.
     """
     from fertools.core.errors import InputError
 

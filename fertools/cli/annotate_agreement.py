@@ -28,26 +28,30 @@ MEASURES = {
 
 @click.command("agreement")
 @workspace_option
-@click.option("--rater", "raters", multiple=True, metavar="NAME", help="Only these; may be given several times.")
+@click.option(
+    "--rater", "raters", multiple=True, metavar="NAME", help="Use only this rater. Repeat it for more raters."
+)
 @click.option(
     "--disagreements",
     type=int,
     default=10,
     show_default=True,
     metavar="N",
-    help="How many items with the largest disagreement to list.",
+    help="Number of items with the largest disagreement to list.",
 )
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all estimates there.")
-@click.option("--overwrite", is_flag=True, help="With --csv: replace a file that is there.")
+@click.option(
+    "--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all estimates to this file."
+)
+@click.option("--overwrite", is_flag=True, help="With --csv: replace an existing file.")
 @json_option
 def command(
     folder: Path, raters: tuple[str, ...], disagreements: int, csv_path: Path | None, overwrite: bool, as_json: bool
 ) -> int:
-    """Say how far raters agree: CCC, PCC, ICC(2,1), ICC(2,k), ICC(3,k) and Krippendorff's alpha.
+    """Measure how far raters agree: CCC, PCC, ICC(2,1), ICC(2,k), ICC(3,k) and Krippendorff's alpha.
 
-    Over all raters, per pair and per rater (with the mean of the others), each with its 95 % interval over
-    videos; of traces also on the differences from frame to frame. Then the items on which raters differ most, how
-    the calibration faces were answered again, and how far suggestions drew the answers.
+    The tables are over all raters, per pair, and per rater with the mean of the others. Each value has a 95 % interval
+    over videos. Traces are also compared by their differences between frames. Further tables list the items with the
+    largest disagreement, the consistency on the calibration faces, and the effect of suggestions.
     """
     from dataclasses import asdict
 

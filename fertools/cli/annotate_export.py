@@ -12,18 +12,23 @@ from fertools.cli.options import fields_of, json_option, open_workspace, print_r
 @click.command("export")
 @click.argument("format_name", metavar="FORMAT")
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="File, or folder of a file per video."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File to write, or folder for one file per video.",
 )
 @workspace_option
-@click.option("--classes", default=None, metavar="A,B,...", help="Expressions in the order of the format's numbers.")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option(
+    "--classes", default=None, metavar="A,B,...", help="Expressions in the order of the numbers in the format."
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @json_option
 def command(format_name: str, out: Path, folder: Path, classes: str | None, overwrite: bool, as_json: bool) -> int:
-    """Write the labels of the manifest as FORMAT, the same formats as `fertools annotate import` reads.
+    """Write the labels of the manifest in FORMAT, one of those that `fertools annotate import` reads.
 
-    csv, parquet, affectnet, cvat and label-studio write one file; affwild2, afew-va, recola, sewa, elan and muse write
-    a file per video below a folder, named like the video. A file that is there with other content is not replaced,
-    unless with --overwrite.
+    csv, parquet, affectnet, cvat and label-studio write one file. affwild2, afew-va, recola, sewa, elan and muse write
+    one file per video into a folder. Without --overwrite, a file with other content is not replaced.
     """
     from fertools.annotations.exchange import export_annotations
 

@@ -15,10 +15,12 @@ from fertools.cli.options import fields_of, json_option, open_workspace, print_r
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @workspace_option
 @wait_option
-@click.option("--source", default=None, help="The video the files are about.  [default: the one they are named like]")
-@click.option("--axis", default=None, metavar="valence|arousal", help="Of files that do not say which they hold.")
-@click.option("--classes", default=None, metavar="A,B,...", help="Expressions in the order of the format's numbers.")
-@click.option("--rater", default=None, metavar="NAME", help="Whose answers they are, of files that do not say so.")
+@click.option("--source", default=None, help="Video that the files label.  [default: the video of the same name]")
+@click.option("--axis", default=None, metavar="valence|arousal", help="Axis of files that do not name it.")
+@click.option(
+    "--classes", default=None, metavar="A,B,...", help="Expressions in the order of the numbers in the format."
+)
+@click.option("--rater", default=None, metavar="NAME", help="Rater of files that do not name one.")
 @json_option
 def command(
     format_name: str,
@@ -32,8 +34,8 @@ def command(
 ) -> int:
     """Read files of FORMAT: csv, parquet, affwild2, afew-va, affectnet, recola, sewa, elan, cvat, label-studio, muse.
 
-    Labels go into the manifest, with the file's name as their origin. What single raters said goes into the log of
-    ratings, for agreement and publish. A mistake anywhere is reported with its line, and nothing is applied.
+    Labels go into the manifest, with the name of the file as their origin. Ratings of single raters go into the log of
+    ratings, for agreement and publish. An error is reported with its line, and then nothing is applied.
     """
     from fertools.annotations.exchange import import_annotations
 

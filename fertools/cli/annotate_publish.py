@@ -18,19 +18,21 @@ from fertools.cli.options import fields_of, json_option, open_workspace, print_r
     type=click.Choice(["mean", "median", "ewe"]),
     default="mean",
     show_default=True,
-    help="How raters are put together; ewe weighs them by their agreement with the others.",
+    help="How to combine raters; ewe weighs each by the agreement with the others.",
 )
 @click.option(
-    "--lag", "lag_s", type=float, default=0.0, show_default=True, help="Seconds by which raters react late in traces."
+    "--lag", "lag_s", type=float, default=0.0, show_default=True, help="Reaction time of raters in traces, in seconds."
 )
-@click.option("--rater", "raters", multiple=True, metavar="NAME", help="Only these; may be given several times.")
-@click.option("--overwrite", is_flag=True, help="Replace labels that came with the dataset or a table, too.")
+@click.option(
+    "--rater", "raters", multiple=True, metavar="NAME", help="Use only this rater. Repeat it for more raters."
+)
+@click.option("--overwrite", is_flag=True, help="Also replace labels that came with the dataset or a table.")
 @json_option
 def command(folder: Path, method: Any, lag_s: float, raters: tuple[str, ...], overwrite: bool, as_json: bool) -> int:
-    """Write what raters say together into the manifest: valence and arousal with their spread, and the expression.
+    """Write the consensus of the raters to the manifest: valence and arousal with their spread, and the expression.
 
-    All current answers go to annotations/ratings.parquet. The expression is the majority's; where two tie there is
-    none. Labels of the dataset or of a table stay, unless --overwrite. Run it again whenever there are new answers.
+    All current ratings go to annotations/ratings.parquet. The expression is the one that most raters named; a tie gives
+    none. Without --overwrite, labels of the dataset or of a table stay. Run it again when there are new ratings.
     """
     from fertools.annotations.publish import publish
 

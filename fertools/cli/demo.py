@@ -17,13 +17,13 @@ PORTRAIT = ("skimage", "data", "astronaut.png")
 
 @click.command("demo")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("fertools-demo"))
-@click.option("--people", type=int, default=20, show_default=True, help="How many invented people to draw.")
-@click.option("--preset", default=None, help="Preset of the training.  [default: by the device]")
+@click.option("--people", type=int, default=20, show_default=True, help="Number of people to draw.")
+@click.option("--preset", default=None, help="Training preset.  [default: chosen for the device]")
 def command(folder: Path, people: int, preset: str | None) -> int:
-    """Draw a dataset into DIR and go the whole way on it, command by command.
+    """Draw a dataset into DIR and run every step on it, command by command.
 
-    Every command is printed as it would be typed in DIR. The people are drawn and do not exist; then the first step is
-    shown on one real portrait, if scikit-image is installed. Run it again to go on after a stop.
+    Each command is printed as you would type it in DIR. The people are drawn and do not exist. At the end, the first
+    step runs on one real portrait, if scikit-image is installed. Run it again to resume after a stop.
     """
     from fertools.core.progress import describe_duration
 

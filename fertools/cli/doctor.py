@@ -13,7 +13,7 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @workspace_option
 @json_option
 def command(folder: Path, as_json: bool) -> int:
-    """Say what this machine can do and what is missing; exit 4 if something is."""
+    """Check what this machine can do and what is missing; exit 4 if something is missing."""
     from fertools.core.errors import CheckFailed, InputError
     from fertools.core.machine import Finding, inspect_machine
     from fertools.faces.detection.mtcnn.native.library import MISSING, library

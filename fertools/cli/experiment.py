@@ -8,26 +8,40 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
     from fertools.training.experiments.plan import Experiment
-    from fertools.training.reports.table_formatting import Form
+    from fertools.training.reports.table_formatting import TableFormat
+
+GROUPS = {
+    "Most used options": ("--workspace", "--device", "--format"),
+    "Information": ("--list", "--dry-run"),
+    "Many machines": ("--fold", "--step", "--engine", "--ray-address", "--wait"),
+}
+"""Headings of `fertools experiment --help`, and the options below each."""
 
 
-@click.command("experiment")
+@click.command("experiment", cls=GroupedCommand, groups=GROUPS)
 @click.argument("name", required=False, metavar="NAME")
 @workspace_option
 @wait_option
-@click.option("--fold", type=click.IntRange(0), default=None, help="This fold's runs alone, for a job array.")
-@click.option("--step", default=None, help="This step's runs alone.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--fold", type=click.IntRange(0), default=None, help="Run only this fold, for a job array.")
+@click.option("--step", default=None, help="Run only this step.")
+@click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
 @click.option(
-    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where it runs."
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where to run: local, or ray for a cluster.",
 )
 @click.option(
-    "--ray-address", default=None, help="Of the Ray cluster: auto, HOST:PORT.  [default: one on this machine]"
+    "--ray-address",
+    default=None,
+    help="Address of the Ray cluster: auto or HOST:PORT.  [default: a new one on this machine]",
 )
 @click.option(
     "--format",
@@ -35,10 +49,10 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "markdown", "latex"]),
     default="text",
     show_default=True,
-    help="Of the tables.",
+    help="Format of the tables.",
 )
-@click.option("--list", "listing", is_flag=True, help="Show which experiments there are, and stop.")
-@click.option("--dry-run", is_flag=True, help="Check the experiment, show its runs, and stop.")
+@click.option("--list", "listing", is_flag=True, help="List the experiments, and stop.")
+@click.option("--dry-run", is_flag=True, help="Check the experiment for leaks, list its runs, and stop.")
 @json_option
 def command(
     name: str | None,
@@ -48,15 +62,15 @@ def command(
     device: str,
     engine: str,
     ray_address: str | None,
-    form: Form,
+    form: TableFormat,
     listing: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Carry out a paper's whole protocol, fold by fold, and set its numbers beside the paper's.
+    """Run a paper's whole protocol, fold by fold, and compare the results with those of the paper.
 
-    Stop it as you like; the same command goes on where it was, and does nothing where all is done. Runs go into
-    training/SYSTEM/, figures and the report into training/experiments/NAME/.
+    Stop it at any time; the same command resumes it. Runs are written to training/SYSTEM/, metrics and the report to
+    training/experiments/NAME/.
     """
     workspace = open_workspace(folder)
     from fertools.training.experiments.plan import list_experiments, read_experiment
@@ -96,15 +110,15 @@ def command(
             "finished": result.finished,
             "runs": result.runs,
             "done": result.done,
-            **result.figures,
+            **result.evaluation,
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
     elif result.finished:
-        from fertools.training.reports.result_tables import experiment_sheets
-        from fertools.training.reports.table_formatting import write_sheet
+        from fertools.training.reports.experiment_tables import experiment_tables
+        from fertools.training.reports.table_formatting import format_table
 
-        sheets = experiment_sheets(result.figures)
-        click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))
+        tables = experiment_tables(result.evaluation)
+        click.echo("\n\n".join(format_table(result_table, form) for result_table in tables))
     else:
         click.echo(f"{result.done} of {result.runs} tested runs are done; the figures come with the last")
     return 0
@@ -112,19 +126,26 @@ def command(
 
 def _print_plan(workspace: Workspace, experiment: Experiment, as_json: bool) -> None:
     """Show every run of an experiment, and what leaks in it."""
-    from fertools.training.experiments.graph import audit, find_folds, list_tasks
+    from fertools.training.experiments.audit import audit
+    from fertools.training.experiments.graph import find_folds, list_tasks
 
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)
     leaks = audit(workspace, experiment, folds, tasks)
     if as_json:
         runs = [
-            {"run": f"{task.step.system}/{task.run}", "preset": task.step.preset, "set": list(task.overrides)}
+            {
+                "run": task.run,
+                "kind": task.step.kind,
+                "folders": list(task.folders),
+                "preset": getattr(task.step, "preset", None),
+                "set": list(task.overrides),
+            }
             for task in tasks
         ]
         click.echo(json.dumps({"runs": runs, "leaks": leaks}, indent=2, ensure_ascii=False))
         return
     for task in tasks:
-        click.echo(f"{task.step.system}/{task.run}  {' '.join(task.overrides)}")
+        click.echo(f"{task.step.kind}  {' '.join(task.folders)}  {' '.join(task.overrides)}".rstrip())
     for leak in leaks:
         click.echo(f"leak: {leak}")

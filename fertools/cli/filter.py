@@ -13,20 +13,27 @@ from fertools.cli.options import fields_of, json_option, open_workspace, print_r
 @click.command("filter")
 @workspace_option
 @wait_option
-@click.option("--quality", default=None, help="Faces to keep: keep-all, standard or strict.  [default: as before]")
 @click.option(
-    "--min-face", default=None, help="Smallest face to keep: pixels, or a share such as 10%.  [default: as before]"
+    "--quality", default=None, help="Which faces to keep: keep-all, standard or strict.  [default: as before]"
 )
 @click.option(
-    "--max-faces", type=int, default=None, help="Keep at most N faces per frame; 0 is all.  [default: as before]"
+    "--min-face",
+    default=None,
+    help="Smallest face to keep: pixels, or a share of the short side such as 10%.  [default: as before]",
 )
-@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option(
+    "--max-faces",
+    type=int,
+    default=None,
+    help="Keep at most N faces per frame, largest first; 0 keeps all.  [default: as before]",
+)
+@click.option("--dry-run", is_flag=True, help="Count the changes without making them.")
 @json_option
 def command(folder: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
-    """Decide again which faces are kept, without detecting again.
+    """Change which faces are kept, without detecting again.
 
-    Every face that was found has a row, so a stricter or a looser choice costs seconds. Labels stay. A face that is
-    rejected leaves its fold; run `fertools split --overwrite` to give folds to faces that are kept again.
+    Every detected face has a row, so this takes seconds. Labels stay. A rejected face loses its fold; run
+    `fertools split --overwrite` to assign folds to faces that are kept again.
     """
     from fertools.core.progress import Progress
     from fertools.ingestion.filter import FilterOptions, filter_faces

@@ -23,18 +23,24 @@ if TYPE_CHECKING:
     type=click.Choice(["test", "train", "all"]),
     default="test",
     show_default=True,
-    help="Faces to translate: of people never seen in training, of those seen, or all.",
+    help="Faces to translate: of held-out people, of training people, or all.",
 )
-@click.option("--to", "emotions", multiple=True, metavar="EMOTION", help="Expression to ask for.  [default: all seven]")
-@click.option("--limit", type=click.IntRange(0), default=0, help="Translate so many faces.  [default: all]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option(
+    "--to",
+    "emotions",
+    multiple=True,
+    metavar="EMOTION",
+    help="Target expression. Repeat it for more.  [default: all seven]",
+)
+@click.option("--limit", type=click.IntRange(0), default=0, help="Translate at most N faces.  [default: all]")
+@click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
 @json_option
 def command(
     run: str, folder: Path, which: Which, emotions: tuple[str, ...], limit: int, device: str, as_json: bool
 ) -> int:
-    """Make faces by a trained system, as a manifest in which each names the face that it was made of.
+    """Generate faces with a trained system, as a manifest that names the parent of each face.
 
-    RUN is SYSTEM/RUN, such as stargan/cpu. What is there already is not made again.
+    RUN is SYSTEM/RUN, such as stargan/cpu. Faces that exist are not generated again.
     """
     from fertools.core.progress import Progress
     from fertools.training.jobs.generate import generate

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import (
     describe_summary,
     json_option,
@@ -16,48 +17,69 @@ from fertools.cli.options import (
     workspace_option,
 )
 
+GROUPS = {
+    "Most used options": (
+        "--workspace",
+        "--every",
+        "--min-face",
+        "--quality",
+        "--template",
+        "--crop-px",
+        "--subject-from",
+        "--emotion-from",
+        "--device",
+        "--workers",
+    ),
+    "Frames of videos": ("--fps", "--range", "--exhaustive"),
+    "Detector": ("--mode", "--thresholds", "--factor", "--weights", "--batch-size"),
+    "Faces and crops": ("--max-faces", "--smoothing", "--crop-format", "--fill"),
+    "Sources that are face crops": ("--crops", "--landmarks", "--centre"),
+    "Values for every row": ("--dataset", "--modality", "--licence"),
+    "Many machines": ("--shard", "--engine", "--ray-address", "--stall"),
+    "Repeated runs": ("--retry-failed", "--overwrite", "--wait"),
+}
+"""Headings of `fertools ingest --help`, and the options below each."""
 
-@click.command("ingest")
+
+@click.command("ingest", cls=GroupedCommand, groups=GROUPS)
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
 @workspace_option
 @wait_option
-@click.option("--every", type=int, default=1, show_default=True, help="Search every n-th frame of a video.")
-@click.option("--fps", default=None, help="Search about so many frames per second, by the video's own times.")
-@click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds: 10-25.5.")
+@click.option("--every", type=int, default=1, show_default=True, help="Search every Nth frame of a video.")
+@click.option("--fps", default=None, help="Search about N frames per second, by presentation time.")
+@click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds, such as 10-25.5.")
 @click.option(
     "--min-face",
     default="20",
     show_default=True,
-    help="Smallest face to look for and keep: pixels, or a share such as 10%.",
+    help="Smallest face to detect and keep: pixels, or a share of the short side such as 10%.",
 )
 @click.option(
     "--thresholds",
     default="0.6,0.7,0.7",
     show_default=True,
-    help="Least face probability after each of the three networks: P,R,O.",
+    help="Minimum face probability after P-Net, R-Net and O-Net.",
 )
+@click.option("--factor", type=float, default=0.709, show_default=True, help="Scale factor between pyramid levels.")
 @click.option(
-    "--factor", type=float, default=0.709, show_default=True, help="Of size, from level to level of the search."
-)
-@click.option(
-    "--max-faces", type=int, default=None, help="Keep the so many largest faces of each frame.  [default: all]"
+    "--max-faces", type=int, default=None, help="Keep at most N faces per frame, largest first.  [default: all]"
 )
 @click.option(
     "--weights",
     default="auto",
     show_default=True,
-    help="Of the detector: auto, facenet-pytorch, mtcnn, a folder, or a .safetensors or .npz file.",
+    help="Detector weights: auto, facenet-pytorch, mtcnn, a folder, or a .safetensors or .npz file.",
 )
 @click.option(
     "--mode",
     default="fast",
     show_default=True,
-    help="Of the detector: fast, or exact, which is facenet-pytorch to a fraction of a pixel.",
+    help="Detector mode: fast, or exact, which agrees with facenet-pytorch to a fraction of a pixel.",
 )
 @click.option(
     "--exhaustive",
     is_flag=True,
-    help="Search every frame of a video in full, not about every sixteenth and near known faces in between.",
+    help="Run the full detector on every frame, instead of on about every sixteenth.",
 )
 @click.option(
     "--smoothing",
@@ -65,7 +87,7 @@ from fertools.cli.options import (
     type=float,
     default=0.2,
     show_default=True,
-    help="In videos: landmarks are smoothed over so many seconds to either side; 0 is not at all.",
+    help="Smooth landmarks over N seconds to either side, in videos; 0 turns it off.",
 )
 @click.option(
     "--template",
@@ -73,62 +95,69 @@ from fertools.cli.options import (
     multiple=True,
     default=("loose",),
     show_default=True,
-    help="Landmark template of the crops; give it again for further ones, written to faces/TEMPLATE-PX/.",
+    help="Landmark template of the crops. Repeat it for further sets, written to faces/TEMPLATE-PX/.",
 )
 @click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
 @click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")
 @click.option(
-    "--fill", default="black", show_default=True, help="What crops show beyond the picture: black, grey or edge."
+    "--fill", default="black", show_default=True, help="Fill of crops beyond the picture: black, grey or edge."
 )
-@click.option("--crops", is_flag=True, help="The sources are face crops already (thermal, drawn): nothing is searched.")
+@click.option("--crops", is_flag=True, help="Take the sources as face crops; nothing is detected.")
 @click.option(
     "--landmarks",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=None,
-    help="With --crops: CSV table of five points per path; those crops are aligned.",
+    help="With --crops: CSV table of five points per path, to align the crops.",
 )
-@click.option("--centre", default=None, help="With --crops: middle of the square, as shares X,Y.  [default: 0.5,0.5]")
-@click.option("--quality", default="standard", show_default=True, help="Faces to keep: keep-all, standard or strict.")
+@click.option("--centre", default=None, help="With --crops: centre of the square, as shares X,Y.  [default: 0.5,0.5]")
+@click.option(
+    "--quality", default="standard", show_default=True, help="Which faces to keep: keep-all, standard or strict."
+)
 @click.option(
     "--subject-from",
     default="auto",
     show_default=True,
-    help="Who is shown: auto (a folder such as p03 or subject-3, else each video by itself), folder, none, "
+    help="Subject: auto (a folder such as p03 or subject-3, else the video), folder, none, "
     "or a regular expression with one group, searched in the path.",
 )
 @click.option(
     "--emotion-from",
     default="folder",
     show_default=True,
-    help="What is expressed: folder (a folder named by a word for an emotion), none, or a regular expression.",
+    help="Emotion: folder (a folder named by a word for an emotion), none, or a regular expression.",
 )
-@click.option("--dataset", default=None, help="Name written to every row.  [default: the given folder's]")
-@click.option("--modality", default="visible", show_default=True, help="visible, thermal, nir or animated.")
-@click.option("--licence", default=None, help="Terms of the pictures, written to every row.")
-@click.option("--shard", default=None, help="One share of the files, I/N, for job arrays; join them by `merge`.")
-@click.option("--engine", default="local", show_default=True, help="Where work is done: local or ray (a cluster).")
+@click.option("--dataset", default=None, help="Name of the dataset.  [default: name of the given folder]")
+@click.option("--modality", default="visible", show_default=True, help="Modality: visible, thermal, nir or animated.")
+@click.option("--licence", default=None, help="Licence of the pictures.")
 @click.option(
-    "--ray-address", default=None, help="Of the Ray cluster: auto, HOST:PORT.  [default: one on this machine]"
+    "--shard", default=None, help="Ingest shard I/N of the files, for job arrays; join the shards with `merge`."
 )
-@click.option("--workers", type=int, default=None, help="Processes.  [default: one per processor]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
-@click.option("--batch-size", type=int, default=8, show_default=True, help="Frames per call of the detector.")
+@click.option("--engine", default="local", show_default=True, help="Where to run: local, or ray for a cluster.")
+@click.option(
+    "--ray-address",
+    default=None,
+    help="Address of the Ray cluster: auto or HOST:PORT.  [default: a new one on this machine]",
+)
+@click.option("--workers", type=int, default=None, help="Number of worker processes.  [default: one per processor]")
+@click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--batch-size", type=int, default=8, show_default=True, help="Frames per batch of the detector.")
 @click.option(
     "--stall",
     "stall_s",
     type=float,
     default=600.0,
     show_default=True,
-    help="Seconds without a frame after which a worker counts as hung.",
+    help="Replace a worker that finishes no frame in N seconds.",
 )
-@click.option("--retry-failed", is_flag=True, help="Work on sources that failed before again.")
-@click.option("--overwrite", is_flag=True, help="Forget what was ingested here and begin anew.")
+@click.option("--retry-failed", is_flag=True, help="Try sources again that failed before.")
+@click.option("--overwrite", is_flag=True, help="Remove what was ingested here and start again.")
 @json_option
 def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: tuple[str, ...], **values: Any) -> int:
-    """Find, align and write down every face of videos and pictures.
+    """Detect, track and align every face in videos and pictures.
 
-    Folders are searched to any depth. A folder's name gives the emotion (joyful/ is happiness); a video is a subject
-    of its own unless a folder or a pattern says who it shows. Run the same command again to go on after any stop.
+    SOURCE is a video, a picture or a folder, which is searched to any depth. The name of a folder gives the emotion
+    (joyful/ is happiness) or the subject (p03/). Otherwise each video is a subject of its own. Run the same command
+    again to resume after any stop.
     """
     from fertools.core.device import choose_device
     from fertools.core.errors import ItemsFailed

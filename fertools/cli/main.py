@@ -25,31 +25,31 @@ from fertools.core.explain import explain
 from fertools.core.progress import on_one_line
 
 COMMANDS = {
-    "demo": "Draw a dataset and go the whole way on it, command by command.",
-    "sample": "Draw an invented dataset of people who do not exist.",
-    "ingest": "Find, align and write down every face of videos and pictures.",
-    "filter": "Decide again which faces are kept, without detecting again.",
+    "demo": "Draw a dataset and run every step on it, command by command.",
+    "sample": "Draw a synthetic dataset of people who do not exist.",
+    "ingest": "Detect, track and align every face in videos and pictures.",
+    "filter": "Change which faces are kept, without detecting again.",
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",
-    "pull": "Bring a dataset back from object storage, or what is new there.",
-    "recrop": "Make other crops of the faces, without detecting again.",
-    "annotate": "Give faces valence, arousal and emotion.",
-    "split": "Part subjects into folds or a hold-out.",
+    "pull": "Copy a dataset, or what is new in it, from object storage.",
+    "recrop": "Write crops of another template or size, without detecting again.",
+    "annotate": "Label faces with valence, arousal and emotion.",
+    "split": "Split the dataset into subject-independent folds.",
     "train": "Train a system on the manifest.",
-    "generate": "Make faces by a trained system, as a manifest.",
-    "weights": "Show which published weights a classifier can begin with.",
-    "evaluate": "Compute every figure of trained runs, with intervals.",
-    "experiment": "Carry out a paper's whole protocol, fold by fold.",
-    "report": "Write the page about a run or an experiment anew.",
-    "show": "Show the dataset: a table, or a contact sheet of its faces.",
+    "generate": "Generate faces with a trained system.",
+    "weights": "List published weights, and which of them are here.",
+    "evaluate": "Compute the metrics of trained runs, with intervals.",
+    "experiment": "Run a paper's whole protocol, fold by fold.",
+    "report": "Write the HTML report of a run or an experiment.",
+    "show": "Show the dataset as a table or a contact sheet.",
     "validate": "Check every invariant of the manifest.",
-    "doctor": "Say what this machine can do and what is missing.",
+    "doctor": "Check what this machine can do and what is missing.",
 }
 
 # \b keeps click from joining the lines that follow it.
 HELP = """From raw face video to a trustworthy expression dataset, and to the models trained on it.
 
-The whole way, typed in one folder:
+All steps, typed in one folder:
 
 \b
   fertools ingest videos/
@@ -87,7 +87,7 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fertools")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error, also of a source that failed.")
+@click.option("--debug", is_flag=True, help="Show tracebacks, also of sources that failed.")
 def cli(debug: bool) -> None:
     """Hold the subcommands; `main` reads --debug itself, since it handles errors outside of Click."""
     del debug

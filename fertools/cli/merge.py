@@ -20,13 +20,13 @@ from fertools.cli.options import (
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR...]")
 @workspace_option
 @wait_option
-@click.option("--copy", is_flag=True, help="Copy crops even where both folders could share one file.")
+@click.option("--copy", is_flag=True, help="Copy crops even where a hard link would do.")
 @json_option
 def command(folders: tuple[Path, ...], folder: Path, copy: bool, as_json: bool) -> int:
-    """Join workspaces that were ingested alike into one.
+    """Join workspaces that were ingested with the same options.
 
-    Without DIR it joins the shards that `fertools ingest --shard I/N` made in this workspace. The manifest is byte for
-    byte that of one ingest over all the sources. Run the same command again to go on after any stop.
+    Without DIR, join the shards that `fertools ingest --shard I/N` wrote in this workspace. The manifest equals, byte
+    for byte, that of a single ingest of all sources. Run the same command again to resume after any stop.
     """
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress

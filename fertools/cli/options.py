@@ -31,7 +31,7 @@ def workspace_option(function: Function) -> Function:
 
 
 def wait_option(function: Function) -> Function:
-    """Add `--wait`: where another command changes the dataset, begin when it ends."""
+    """Add `--wait`: start when the command that now changes the dataset ends."""
 
     def begin(context: click.Context, parameter: click.Parameter, value: bool) -> None:
         if value:
@@ -42,7 +42,7 @@ def wait_option(function: Function) -> Function:
         is_flag=True,
         expose_value=False,
         callback=begin,
-        help="Wait while another command changes this dataset, instead of refusing.",
+        help="Wait for another command that changes this dataset, instead of refusing.",
     )(function)
 
 
@@ -95,7 +95,7 @@ def describe_summary(workspace: Workspace, summary: IngestSummary, as_json: bool
 
 
 def describe(value: Any) -> str:
-    """Return a value as words: counts of a table as `3 done, 1 failed`, names parted by commas, nothing as `none`."""
+    """Return a value as words: counts as `3 done, 1 failed`, names separated by commas, nothing as `none`."""
     if isinstance(value, dict):
         return ", ".join(f"{count:,} {name}" for name, count in value.items()) or "none"
     if isinstance(value, tuple):

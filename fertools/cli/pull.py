@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 @click.argument("url", metavar="URL")
 @workspace_option
 @wait_option
-@click.option("--crops", is_flag=True, help="Bring the crops too.  [default: tables alone]")
+@click.option("--crops", is_flag=True, help="Also copy the crops.  [default: tables only]")
 @click.option(
     "--prefer",
     type=click.Choice(["store", "here"]),
     default=None,
-    help="Whose labels to keep where both sides gave a face others.  [default: refuse, exit 5]",
+    help="Which labels to keep where both copies changed a face.  [default: refuse, exit 5]",
 )
 @json_option
 def command(url: str, folder: Path, crops: bool, prefer: Preference | None, as_json: bool) -> int:
-    """Bring a dataset back from object storage, or what is new there.
+    """Copy a dataset, or what is new in it, from object storage.
 
-    The manifest is made anew from the parts, byte for byte the one that was pushed. What is here and not there stays.
-    Run the same command again to go on after any stop.
+    The manifest is rebuilt and equals, byte for byte, the one that was pushed. What exists only here stays. Run the
+    same command again to resume after any stop.
     """
     from fertools.core.progress import Progress
     from fertools.transfer.pull import pull

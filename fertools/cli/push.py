@@ -17,8 +17,8 @@ from fertools.cli.options import json_option, open_workspace, print_result, wait
 def command(url: str, folder: Path, as_json: bool) -> int:
     """Copy the dataset to object storage, such as s3://bucket/name.
 
-    Crops, parts and the manifest, and the shares that are not merged yet. What is there already is passed over. Run the
-    same command again to go on after any stop, or to send what is new.
+    This copies crops, manifest parts, the manifest, and shards that are not merged yet. Objects that exist are skipped.
+    Run the same command again to resume after any stop, or to send what is new.
     """
     from fertools.core.progress import Progress
     from fertools.transfer.push import push

@@ -13,15 +13,20 @@ from fertools.cli.options import json_option, open_workspace, print_result, wait
 @click.command("recrop")
 @workspace_option
 @wait_option
-@click.option("--template", default="loose", show_default=True, help="Landmark template, or centre for face crops.")
+@click.option(
+    "--template",
+    default="loose",
+    show_default=True,
+    help="Landmark template, or centre for sources that are face crops.",
+)
 @click.option("--crop-px", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
 @click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")
 @json_option
 def command(folder: Path, as_json: bool, **values: Any) -> int:
-    """Make other crops of the faces, without detecting again.
+    """Write crops of another template or size, without detecting again.
 
-    They are cut from the original files by the landmarks in the manifest, and lie in faces/TEMPLATE-PX/, in the file
-    that the face's identifier says. Run the same command again to go on after any stop.
+    Crops are cut from the original files with the landmarks in the manifest, and written to faces/TEMPLATE-PX/. File
+    names follow from face_id. Run the same command again to resume after any stop.
     """
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress

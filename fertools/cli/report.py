@@ -14,9 +14,9 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @workspace_option
 @json_option
 def command(name: str, folder: Path, as_json: bool) -> int:
-    """Write the report of a run or an experiment anew, as one HTML page that needs nothing else.
+    """Write the report of a run or an experiment as one self-contained HTML page.
 
-    Training writes it by itself; this is for predictions that came from elsewhere, and after an update.
+    Training writes it too. Use this command for predictions of other tools, and after an update.
     """
     from fertools.training.experiments.report import report_on
 

@@ -11,29 +11,29 @@ from fertools.cli.options import json_option, print_result
 
 @click.command("sample")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--people", type=int, default=10, show_default=True, help="How many invented people.")
+@click.option("--people", type=int, default=10, show_default=True, help="Number of people to draw.")
 @click.option("--frames", type=int, default=12, show_default=True, help="Frames per video.")
 @click.option(
-    "--stills", type=int, default=2, show_default=True, help="Moments per video that are drawn as stills too."
+    "--stills", type=int, default=2, show_default=True, help="Frames per video that are also drawn as stills."
 )
-@click.option("--size-px", type=int, default=256, show_default=True, help="Side of the square pictures in pixels.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed draws other people.")
+@click.option("--size-px", type=int, default=256, show_default=True, help="Side of the square pictures, in pixels.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed; another seed draws other people.")
 @click.option(
     "--least-shown",
     type=float,
     default=0.3,
     show_default=True,
-    help="Share of its peak that an expression has in the first frame.",
+    help="Intensity of the expression in the first frame, as a share of its peak.",
 )
 @json_option
 def command(
     folder: Path, people: int, frames: int, stills: int, size_px: int, seed: int, least_shown: float, as_json: bool
 ) -> int:
-    """Draw an invented dataset of people who do not exist into DIR.
+    """Draw a synthetic dataset of people who do not exist into DIR.
 
-    Each shows the seven expressions as videos and stills, in visible light, as a thermal image of the same moment and
-    as a drawn character; truth.csv holds the exact labels and landmarks. It is drawn: no result on it says anything
-    about people.
+    Each person shows the seven expressions in videos and stills. Stills come in three modalities: visible light, a
+    thermal image of the same moment, and a drawn character. truth.csv holds the exact labels and landmarks. No result
+    on drawn people says anything about real people.
     """
     from fertools.core.progress import Progress
     from fertools.samples.dataset import SampleOptions, draw_dataset

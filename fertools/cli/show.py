@@ -12,12 +12,14 @@ from fertools.cli.options import json_option, open_workspace, workspace_option
 
 @click.command("show")
 @workspace_option
-@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write a contact sheet to this PNG.")
-@click.option("--faces", type=int, default=70, show_default=True, help="Faces on the sheet, at most.")
-@click.option("--rejected", is_flag=True, help="Rejected faces, with their reasons, on the sheet.")
+@click.option(
+    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write a contact sheet to this PNG file."
+)
+@click.option("--faces", type=int, default=70, show_default=True, help="Maximum number of faces on the sheet.")
+@click.option("--rejected", is_flag=True, help="Show rejected faces with their reasons instead of kept ones.")
 @json_option
 def command(folder: Path, sheet: Path | None, faces: int, rejected: bool, as_json: bool) -> int:
-    """Show the dataset: faces, subjects and sources per label, or a contact sheet."""
+    """Show faces, subjects and sources per label, or draw a contact sheet."""
     workspace = open_workspace(folder)
     if sheet is not None:
         from fertools.manifests.contact_sheet import ContactSheetOptions, draw_contact_sheet

@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 @click.command("split")
 @workspace_option
 @wait_option
-@click.option("--folds", type=int, default=None, help="K folds for cross-validation.")
-@click.option("--loso", is_flag=True, help="Leave one subject out: one fold per subject.")
-@click.option("--holdout", type=float, default=None, help="Share of the faces to hold out for testing, such as 0.1.")
+@click.option("--folds", type=int, default=None, help="Number of folds for cross-validation.")
+@click.option("--loso", is_flag=True, help="Leave one subject out (LOSO): one fold per subject.")
+@click.option("--holdout", type=float, default=None, help="Share of the faces in the test set, such as 0.1.")
 @click.option(
     "--group-by",
     type=click.Choice(["subject", "source"]),
     default="subject",
     show_default=True,
-    help="What is never parted: a subject, or also all faces of a source.",
+    help="What stays in one fold: all faces of a subject, or also all faces of a source.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Breaks ties between equally good splits.")
-@click.option("--overwrite", is_flag=True, help="Replace the split that is there.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Random seed that breaks ties between equally good splits."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the existing split.")
 @json_option
 def command(
     folder: Path,
@@ -41,7 +43,10 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Part subjects into folds or a hold-out, so that no person is on two sides and every part has every expression."""
+    """Split the dataset into subject-independent folds, or into a training and a test set.
+
+    No subject is in two folds. Expressions are spread evenly. A split that leaks or loses a class is refused.
+    """
     from fertools.splits.split import split
 
     summary = split(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import json_option, open_workspace, print_result, wait_option, workspace_option
 
 if TYPE_CHECKING:
@@ -15,26 +16,43 @@ if TYPE_CHECKING:
     from fertools.training.jobs.train import TrainResult
     from fertools.training.runs.configuration import Choice
 
+GROUPS = {
+    "Most used options": ("--workspace", "--preset", "--set", "--run", "--device"),
+    "Information": ("--list", "--explain"),
+    "Run": ("--seed", "--resume", "--allow-leaks", "--tensorboard", "--wait"),
+}
+"""Headings of `fertools train --help`, and the options below each."""
 
-@click.command("train")
+
+@click.command("train", cls=GroupedCommand, groups=GROUPS)
 @click.argument("system", required=False, metavar="SYSTEM")
 @workspace_option
 @wait_option
-@click.option("--preset", default=None, help="Named recipe; --list shows them.  [default: one that suits the device]")
+@click.option("--preset", default=None, help="Named recipe; --list shows them.  [default: chosen for the device]")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe: --set lr=2e-4."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a key of the recipe, such as lr=2e-4. Repeat it for more keys.",
 )
-@click.option("--seed", type=int, default=None, help="The same as --set seed=N.  [default: 0]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
-@click.option("--run", default=None, help="Name of the run and its folder.  [default: the preset's]")
+@click.option("--seed", type=int, default=None, help="Random seed, the same as --set seed=N.  [default: 0]")
+@click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--run", default=None, help="Name of the run and its folder.  [default: name of the preset]")
 @click.option(
-    "--resume/--no-resume", default=True, show_default=True, help="Go on with the run of that name, or remove it."
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Resume the run of that name, or remove it and start again.",
 )
+@click.option("--tensorboard", is_flag=True, help="Also write losses and samples for TensorBoard.")
 @click.option(
-    "--tensorboard", is_flag=True, help="Write losses and samples for TensorBoard into the run's folder, too."
+    "--allow-leaks",
+    is_flag=True,
+    help="Train even if start weights or the judge have learned from held-out people.",
 )
-@click.option("--list", "listing", is_flag=True, help="Show what can be trained, with the presets, and stop.")
-@click.option("--explain", is_flag=True, help="Show every key with its value and where that comes from, and stop.")
+@click.option("--list", "listing", is_flag=True, help="List systems and presets, and stop.")
+@click.option("--explain", is_flag=True, help="Show every key of the recipe with its value and origin, and stop.")
 @json_option
 def command(
     system: str | None,
@@ -46,24 +64,25 @@ def command(
     run: str | None,
     resume: bool,
     tensorboard: bool,
+    allow_leaks: bool,
     listing: bool,
     explain: bool,
     as_json: bool,
 ) -> int:
-    """Train a system on the manifest, holding out one fold, and write a report of it.
+    """Train a system on the manifest, hold out one fold, and write a report.
 
-    SYSTEM is what to train, such as stargan. The run goes into training/SYSTEM/RUN/. Stop it as you like; the same
-    command goes on where it was. Without a GPU a small preset is taken, and the expected time is said.
+    SYSTEM is what to train, such as stargan. The run is written to training/SYSTEM/RUN/. Stop it at any time; the same
+    command resumes it. Without a GPU the default is a small preset. The terminal shows the expected time.
     """
     from fertools.training.runs.configuration import choose_recipe
-    from fertools.training.systems.registry import SYSTEMS
+    from fertools.training.systems.registry import list_systems
 
     workspace = open_workspace(folder)
     if listing:
         _print_systems(workspace, as_json)
         return 0
     if system is None:
-        raise click.UsageError(f"say what to train: {', '.join(SYSTEMS)}", click.get_current_context())
+        raise click.UsageError(f"say what to train: {', '.join(list_systems())}", click.get_current_context())
     overrides = [*settings, *([f"seed={seed}"] if seed is not None else [])]
     # A mistake in the recipe is answered here, before the seconds that importing what follows takes.
     choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
@@ -83,6 +102,7 @@ def command(
             run=run,
             resume=resume,
             tensorboard=tensorboard,
+            allow_leaks=allow_leaks,
             report=report,
         )
     # Of several processes that train together, one speaks.
@@ -111,17 +131,17 @@ def _described(result: TrainResult) -> dict[str, Any]:
 
 def _print_systems(workspace: Workspace, as_json: bool) -> None:
     from fertools.training.recipes.resolve import describe_presets
-    from fertools.training.systems.registry import SYSTEMS
+    from fertools.training.systems.registry import list_systems
 
-    presets = {name: describe_presets(name, workspace.root) for name in SYSTEMS}
+    presets = {name: describe_presets(name, workspace.root) for name in list_systems()}
     if as_json:
         listed = {
             name: {"title": entry.title, "source": entry.source, "presets": presets[name]}
-            for name, entry in SYSTEMS.items()
+            for name, entry in list_systems().items()
         }
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
-    for name, entry in SYSTEMS.items():
+    for name, entry in list_systems().items():
         click.echo(f"{name}  {entry.source}")
         width = max(map(len, presets[name]))
         for preset, about in presets[name].items():

@@ -15,7 +15,7 @@ from fertools.cli.options import json_option, open_workspace, workspace_option
 @click.option("--deep", is_flag=True, help="Also decode every crop.")
 @json_option
 def command(folder: Path, deep: bool, as_json: bool) -> int:
-    """Check every invariant of the manifest; exit 4 if one is broken."""
+    """Check every invariant of the manifest; exit 4 if one is violated."""
     from fertools.core.errors import CheckFailed
     from fertools.manifests.validation import validate
 

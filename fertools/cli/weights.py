@@ -13,7 +13,7 @@ from fertools.cli.options import json_option, open_workspace, workspace_option
 @workspace_option
 @json_option
 def command(folder: Path, as_json: bool) -> int:
-    """Show published weights to begin with or to measure with: from where, under which licence, and whether here."""
+    """List published weights for training and evaluation, with source, licence, and where they are on this machine."""
     import json
     from dataclasses import asdict
 

@@ -30,7 +30,7 @@ from fertools.faces.centring import CENTRED
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn.weights import load_weights
 from fertools.faces.templates import template_names
-from fertools.ingestion.detection_cache import drop_findings
+from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
 from fertools.ingestion.filter import SECTION as FILTER
@@ -136,7 +136,7 @@ def ingest(
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
         plan = make_plan(workspace, found, rules, options, report)
-        drop_findings(workspace.parts, keep={item.name for item in plan.items})
+        drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
@@ -204,7 +204,7 @@ def _count(column: pa.ChunkedArray) -> dict[Any, int]:
 def _carry_out(
     workspace: Workspace, plan: Plan, options: IngestOptions, engine: Engine, device: str, report: Reporter
 ) -> int:
-    total = len(plan.settled) + sum(len(item.sources) for item in plan.items)
+    total = len(plan.resolved) + sum(len(item.sources) for item in plan.items)
     report.start(total)
     report.beside("")
     if plan.before:
@@ -215,11 +215,11 @@ def _carry_out(
     done = 0
     counts = {"frames": 0, "faces": 0}
     workload = Workload.of(plan.items)
-    if plan.settled:
-        name = hash_bytes(*(source.source_id.encode() for source in plan.settled))
-        commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.settled])
-        done = len(plan.settled)
-        for source in plan.settled:
+    if plan.resolved:
+        name = hash_bytes(*(source.source_id.encode() for source in plan.resolved))
+        commit(workspace, name, [Extracted(source_row(source, options)) for source in plan.resolved])
+        done = len(plan.resolved)
+        for source in plan.resolved:
             report.note(f"{source.status}: {source.name}: {source.reason}")
 
     def watch(reached: Done) -> None:
@@ -281,7 +281,7 @@ def _forget_everything(workspace: Workspace) -> None:
     """Remove what earlier ingests made, and nothing else: ratings, training runs and files of the user's stay."""
     workspace.manifest.unlink(missing_ok=True)
     workspace.sources.unlink(missing_ok=True)
-    drop_findings(workspace.parts)
+    drop_caches(workspace.parts)
     for pattern in ("*.faces.parquet", "*.sources.parquet"):
         for path in workspace.parts.glob(pattern):
             path.unlink()

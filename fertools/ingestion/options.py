@@ -17,12 +17,12 @@ from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn.cascade import MODES
 from fertools.faces.quality import STANDARDS
 from fertools.faces.templates import template_names
-from fertools.ingestion.keeping import Keeping
+from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.shards import Shard
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.sampling import Sampling
 
-_PACE = (
+_EXECUTION_OPTIONS = (
     "shard",
     "engine",
     "ray_address",
@@ -39,7 +39,7 @@ _PACE = (
 ENGINES = ("local", "ray")
 """Where work can be done: modules beside this one."""
 
-MOST_SMOOTHING_S = 1.0
+MAX_SMOOTHING_S = 1.0
 """Within longer stretches a head turns and a mouth opens and closes, and frames would have to be held for as long."""
 
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
@@ -136,8 +136,8 @@ class IngestOptions:
     def __post_init__(self) -> None:
         if not self.stall_s > 0:
             raise InputError(f"--stall is {self.stall_s:g}; give seconds above 0")
-        if not 0 <= self.smoothing_s <= MOST_SMOOTHING_S:
-            raise InputError(f"--smoothing is {self.smoothing_s:g}; give seconds from 0 to {MOST_SMOOTHING_S:g}")
+        if not 0 <= self.smoothing_s <= MAX_SMOOTHING_S:
+            raise InputError(f"--smoothing is {self.smoothing_s:g}; give seconds from 0 to {MAX_SMOOTHING_S:g}")
         if self.batch_size < 1:
             raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):
@@ -169,11 +169,11 @@ class IngestOptions:
             raise InputError(f"--modality '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}")
 
     @property
-    def keeping(self) -> Keeping:
+    def face_filter(self) -> FaceFilter:
         """Which of the faces that are found are kept."""
         # Of a face crop the size was not searched for.
         min_face = None if self.crops and not self.kept_from else MinFace.parse(self.kept_from or self.min_face)
-        return Keeping(self.quality, min_face, self.max_faces)
+        return FaceFilter(self.quality, min_face, self.max_faces)
 
     @property
     def sampling(self) -> Sampling:
@@ -191,7 +191,9 @@ class IngestOptions:
 
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
-        shaping = {key: value for key, value in asdict(self).items() if key not in _PACE and value is not None}
+        shaping = {
+            key: value for key, value in asdict(self).items() if key not in _EXECUTION_OPTIONS and value is not None
+        }
         # The digest of the weights is kept beside these: where they come from does not matter.
         del shaping["weights"]
         shaping["thresholds"] = parse_thresholds(self.thresholds)

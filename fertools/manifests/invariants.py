@@ -262,7 +262,7 @@ def unknown_parents(context: ValidationContext) -> list[str]:
 def unpaired_provenance(context: ValidationContext) -> list[str]:
     """Find generated faces without a parent, run or target expression; the fold may be unknown."""
     given = np.stack([valid(context.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
-    alone = valid(context.faces, "generator_fold") & ~given.all(axis=0)
+    alone = valid(context.faces, "generator_folds") & ~given.all(axis=0)
     return violating_faces(context, (given.any(axis=0) & ~given.all(axis=0)) | alone)
 
 

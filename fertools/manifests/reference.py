@@ -86,6 +86,8 @@ def _render_type(type_: pa.DataType) -> str:
     while pa.types.is_fixed_size_list(type_):
         sizes += f"[{type_.list_size}]"
         type_ = type_.value_type
+    if pa.types.is_list(type_):
+        sizes, type_ = "[]", type_.value_type
     names = {"float": "float32", "double": "float64"}
     return f"{names.get(str(type_), str(type_))}{sizes}"
 

@@ -295,9 +295,7 @@ FACES = TableSchema(
             "parent_id", _TEXT, "Provenance", "The real face that a generated face was made from; null for a real face."
         ),
         Column("generator_run", _TEXT, "Provenance", "The training run of the generator; null for a real face."),
-        Column(
-            "generator_fold", _I32, "Provenance", "The fold that the generator was not trained on.", bounds=(0, 10**6)
-        ),
+        Column("generator_folds", pa.list_(_I32), "Provenance", "The folds that the generator was not trained on."),
         Column("target_emotion", _TEXT, "Provenance", "Target expression of a generated face."),
     ),
 )

@@ -118,7 +118,7 @@ def begin(name: str, workspace: Workspace, arguments: argparse.Namespace, folder
     settings = [f"checkpoint_every={total}", *still, *arguments.settings, *more]
     kind = find_system(name).recipe_class()
     recipe = cast(EngineRecipe, resolve_recipe(name, kind, arguments.preset, settings).recipe)
-    faces = select_faces(workspace, modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
     epoch = len(faces.rows("train")) / recipe.batch_size
     length = {"iterations": total} if name == "stargan" else {"epochs": total / epoch, "val_share": 0.0, "patience": 0}
     recipe = dataclasses.replace(recipe, **length)

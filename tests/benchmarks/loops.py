@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from fertools.training.data.batch_loader import Order
 from fertools.training.data.faces import Faces
-from fertools.training.systems.base import Draws, System
+from fertools.training.systems.base import Noise, System
 
-Turn = tuple[Order, Draws]
+Turn = tuple[Order, Noise]
 """The faces of an iteration, with all that is drawn for them."""
 
 
@@ -63,7 +63,7 @@ class Plain(ABC):
             kept.lerp_(new, 1 - self.recipe.ema)
 
     @abstractmethod
-    def step(self, images: Tensor, labels: Tensor, draws: Draws) -> dict[str, Tensor]:
+    def step(self, images: Tensor, labels: Tensor, draws: Noise) -> dict[str, Tensor]:
         """Train on one batch and return its losses."""
 
     def update(self, name: str, loss: Tensor) -> None:
@@ -97,7 +97,7 @@ class PlainStargan(Plain):
             for name, network in self.networks.items()
         }
 
-    def step(self, images: Tensor, labels: Tensor, draws: Draws) -> dict[str, Tensor]:
+    def step(self, images: Tensor, labels: Tensor, draws: Noise) -> dict[str, Tensor]:
         recipe = self.recipe
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         wanted = draws["emotions"].to(self.device)
@@ -147,7 +147,7 @@ class PlainClassifier(Plain):
         self.mean = torch.tensor([0.485, 0.456, 0.406], device=device).view(1, 3, 1, 1)
         self.std = torch.tensor([0.229, 0.224, 0.225], device=device).view(1, 3, 1, 1)
 
-    def step(self, images: Tensor, labels: Tensor, draws: Draws) -> dict[str, Tensor]:
+    def step(self, images: Tensor, labels: Tensor, draws: Noise) -> dict[str, Tensor]:
         outputs = self.networks["network"](((images + 1) / 2 - self.mean) / self.std)
         loss = F.cross_entropy(outputs, labels, label_smoothing=self.recipe.label_smoothing)
         self.update("network", loss)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fertools.faces.alignment import align
 from fertools.faces.detection.mtcnn.cascade import Detector
-from fertools.faces.quality import HEAD, MEASURES, STANDARDS, Quality, Standard, head_pose, judge, measure
+from fertools.faces.quality import HEAD, MEASURES, STANDARDS, Quality, Standard, head_pose, measure, rejection_reasons
 from fertools.faces.templates import template
 
 angles = st.floats(-40, 40)
@@ -130,7 +130,7 @@ def _judged(
     changes: dict[str, float | bool | None], standard: Standard | None = None, least_px: float = 0.0
 ) -> str | None:
     measures = {name: np.array([np.nan if value is None else value]) for name, value in (GOOD | changes).items()}
-    (reason,) = judge(measures, standard, least_px)
+    (reason,) = rejection_reasons(measures, standard, least_px)
     return None if reason is None else str(reason)
 
 
@@ -179,4 +179,4 @@ def test_what_each_preset_rejects(changes: dict[str, float | bool | None], reaso
 def test_each_face_is_judged_by_itself() -> None:
     pairs = [dict(GOOD, blur=10), dict(GOOD), dict(GOOD, det_score=0.5)]
     measures = {name: np.array([pair[name] for pair in pairs]) for name in MEASURES}
-    assert judge(measures, STANDARDS["strict"]).tolist() == ["too_blurred", None, "low_score"]
+    assert rejection_reasons(measures, STANDARDS["strict"]).tolist() == ["too_blurred", None, "low_score"]

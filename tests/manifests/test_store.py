@@ -41,6 +41,8 @@ def _values(column: Column) -> st.SearchStrategy[Any]:
 def _numbers(type_: pa.DataType, bounds: tuple[float, float] | None) -> st.SearchStrategy[Any]:
     if isinstance(type_, pa.FixedSizeListType):
         return st.lists(_numbers(type_.value_type, bounds), min_size=type_.list_size, max_size=type_.list_size)
+    if pa.types.is_list(type_):
+        return st.lists(st.integers(0, 9), max_size=3)
     if pa.types.is_boolean(type_):
         return st.booleans()
     low, high = bounds or (-1e6, 1e6)

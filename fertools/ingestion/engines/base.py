@@ -20,7 +20,7 @@ from fertools.core.device import set_torch_threads
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.faces.detection.mtcnn.cascade import Detector
-from fertools.ingestion.detection_cache import drop_finding
+from fertools.ingestion.detection_cache import drop_cache
 from fertools.ingestion.extract import Extracted, Extractor, flush_crops, source_row
 from fertools.ingestion.options import IngestOptions, parse_thresholds
 from fertools.ingestion.plan import Item
@@ -102,7 +102,7 @@ def make_extractor(
     # works with it.
     set_torch_threads(1)
     cv2.setNumThreads(1)
-    search = Search(detector, threads, options.batch_size, follow=not options.exhaustive)
+    search = Search(detector, threads, options.batch_size, propagating=not options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
     return Extractor(workspace, options, search, threads, points, tick, pulse)
 
@@ -117,7 +117,7 @@ def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
             extractor.tick(Done(pictures=1))
     outcomes = commit(extractor.workspace, item.name, extracted)
     for source in item.sources:
-        drop_finding(extractor.workspace.parts, source.source_id)
+        drop_cache(extractor.workspace.parts, source.source_id)
     return outcomes
 
 

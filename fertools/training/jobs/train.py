@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,20 @@ from typing import Any
 from fertools.core import files
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.training.data.selection import faces_of
+from fertools.training.data.selection import select_domains
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.process_group import Team
-from fertools.training.jobs.baseline import train_baseline
-from fertools.training.jobs.classifying import train_classifier
-from fertools.training.jobs.translating import train_translator
+from fertools.training.jobs.baseline import fit_baseline
+from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.reports.report import write_report
+from fertools.training.runs.ancestry import identify_lineage
 from fertools.training.runs.configuration import choose_recipe
 from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder, check_run_name, refuse_another_run
 from fertools.training.runs.generated import generated_path
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record, describe_run
 from fertools.training.runs.pixel_identity import identify_pixels
-from fertools.training.systems.registry import Kind, find_system
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ class TrainResult:
         new_iterations: done by this call; 0 if the run was finished before.
         device: what this call ran on.
         first_process: whether this process is the one that writes and speaks for all that trained together.
-        results: measures on held-out faces; see `fertools.training.evaluation.translator.evaluate` for translators and
-            `fertools.training.jobs.classifying.measure` for classifiers.
+        results: metrics of held-out faces; see `fertools.training.evaluation.translator.translate_held_out` and
+            `fertools.training.jobs.predicting.measure`.
     """
 
     system: str
@@ -68,6 +67,7 @@ def train(
     run: str | None = None,
     resume: bool = True,
     tensorboard: bool = False,
+    allow_leaks: bool = False,
     report: Reporter | None = None,
 ) -> TrainResult:
     """Train a system to the end, going on where an earlier call of the same run stopped.
@@ -81,6 +81,8 @@ def train(
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
         tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
+        allow_leaks: train on from weights, or with a judge, that have learned from the people who are held out; the
+            run's record and report say so.
         report: told of the device, the expected time and progress.
 
     Raises:
@@ -88,7 +90,8 @@ def train(
         DeviceError: the device is unknown or not there.
         InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
             set and the package is not installed.
-        CheckFailed: a person is on both sides of the split, or training has diverged.
+        CheckFailed: a person is on both sides of the split, weights or a judge have learned from people who are held
+            out, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
@@ -105,7 +108,7 @@ def train(
 
         check_tensorboard()
     recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
-    faces = faces_of(workspace, recipe)
+    selection = select_domains(workspace, recipe)
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.
@@ -115,11 +118,11 @@ def train(
             generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()
         team.wait()
-        record = describe_run(choice.resolved, faces, count_drawn(workspace, faces.table), run)
+        record = describe_run(choice.resolved, selection, count_drawn(workspace, selection.main.table), run)
         if (old := folder.read()) is not None:
             refuse_another_run(old, record)
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, choice, faces, record, folder, team, report, tensorboard)
+        job = Job(workspace, choice, selection, record, folder, team, report, tensorboard)
         done = 0
         if record["finished"]:
             identify_pixels(job, old, SAME_OR_ANEW)
@@ -135,6 +138,7 @@ def train(
             if not record["sessions"]:
                 report.note(describe_origins(record))
             identify_pixels(job, old, SAME_OR_ANEW)
+            identify_lineage(job, old, allow_leaks=allow_leaks)
             done = _carry_out(job)
         team.leave()
         return _result(record, folder, team, new_iterations=done)
@@ -142,19 +146,13 @@ def train(
 
 def _carry_out(job: Job) -> int:
     """Train to the end and write all that a finished run has; return the iterations done by this call."""
-    resolved = job.choice.resolved
-    if not isinstance(resolved.recipe, EngineRecipe):
-        done = train_baseline(job)
-    else:
-        done = _TASKS[find_system(resolved.system).kind](job)
+    recipe = job.choice.resolved.recipe
+    done = train_networks(job, recipe) if isinstance(recipe, EngineRecipe) else fit_baseline(job)
     if job.team.is_first:
         write_report(job.folder, job.record, job.workspace)
         job.record["finished"] = True
         job.write()
     return done
-
-
-_TASKS: dict[Kind, Callable[[Job], int]] = {"translator": train_translator, "classifier": train_classifier}
 
 
 def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> str:

@@ -51,7 +51,7 @@ def test_epochs_and_seeds_differ() -> None:
 @pytest.fixture
 def faces(tmp_path: Path) -> Faces:
     workspace = write_blobs(tmp_path)
-    return select_faces(workspace, modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
+    return select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
 
 
 def pixels_of(faces: Faces) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -26,7 +26,7 @@ from fertools.training.engine.process_group import Team
 from fertools.training.engine.run_state import Places
 from fertools.training.engine.throughput import Pace
 from fertools.training.recipes.schedules import Schedule, rate_factor
-from fertools.training.systems.base import Cast, Draws, Step, full_precision
+from fertools.training.systems.base import Autocast, Noise, Step, full_precision
 from fertools.training.systems.stargan.system import D, G, Stargan
 from tests.training.blobs import write_blobs
 from tests.training.tiny import tiny_recipe
@@ -38,7 +38,7 @@ class Watched(Stargan):
     before: Callable[[int], None] | None = None
     spoiled_at: int | None = None
 
-    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
+    def iterate(self, iteration: int, batch: Batch, draws: Noise, cast: Autocast = full_precision) -> Iterator[Step]:
         if self.before is not None:
             self.before(iteration)
         for step in super().iterate(iteration, batch, draws, cast):
@@ -49,7 +49,7 @@ class Watched(Stargan):
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Faces:
     workspace = write_blobs(tmp_path_factory.mktemp("blobs"))
-    return select_faces(workspace, modality="visible", test_fold=0, needs_emotion=True, needs_va=False)
+    return select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
 
 
 def make_loop(

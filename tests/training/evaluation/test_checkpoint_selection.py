@@ -76,7 +76,7 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
     settings = (*TINY, *JUDGED, "condition=class7+va2")
     choice = choose_recipe("stargan", preset="smoke", overrides=settings, device="cpu", workspace=judged.root)
     faces = select_faces(
-        judged, modality="visible", test_fold=0, needs_emotion=True, needs_va=True, val_share=0.3, seed=0
+        judged, modality="visible", test_folds=0, needs_emotion=True, needs_va=True, val_share=0.3, seed=0
     )
     folder = RunFolder(judged.runs("stargan") / "measured")
     job = Job(judged, choice, faces, {}, folder, Team(choose_device("cpu")), Silent())
@@ -84,7 +84,7 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
     rows = faces.rows("val")
     measured = open_chooser(job, translator, rows, "classifier/judge")()
     network = build_backbone("resnet18", 9, width=0.125).eval()
-    network.load_state_dict(load_file(judged.runs("classifier") / "judge/model.safetensors"))
+    network.load_state_dict(load_file(judged.runs("classifier") / "judge/models/network.safetensors"))
     shares, asked, read = [], [], []
     for number, target in enumerate(translator.targets):
         hits = []
@@ -136,7 +136,7 @@ def test_stopped_and_gone_on_with_it_has_the_same_best(judged: Workspace, tmp_pa
     [
         (("val_share=0.1",), "people whom this run validates on"),
         (("seed=5",), "people whom this run validates on"),
-        (("test_fold=1",), "people whom this run holds out"),
+        (("test_folds=1",), "people whom this run holds out"),
     ],
 )
 def test_a_judge_that_knows_those_people_is_refused(
@@ -144,7 +144,7 @@ def test_a_judge_that_knows_those_people_is_refused(
 ) -> None:
     workspace = Workspace(shutil.copytree(judged.root, tmp_path / "copy"))
     train_judge(workspace, *overrides, run="other")
-    with pytest.raises(CheckFailed, match=f"{words}.*same test_fold, seed and val_share"):
+    with pytest.raises(CheckFailed, match=f"{words}.*same test_folds, seed and val_share"):
         train_tiny(workspace, *JUDGED, "judge=classifier/other", run="refused")
 
 

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
-from fertools.faces.detection.detections import Detections, Survey, nothing
+from fertools.faces.detection.detections import Detections, FrameSearch, nothing
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn import boxes as boxwork
-from fertools.faces.detection.mtcnn.candidates import Candidates, finished, suppress
+from fertools.faces.detection.mtcnn.candidates import Candidates, final_boxes, suppress
 from fertools.faces.detection.mtcnn.engine import Engine, View
 from fertools.faces.detection.mtcnn.local_search import REACH
 from fertools.faces.detection.mtcnn.native.library import library
@@ -48,8 +48,8 @@ MODES = ("fast", "exact")
 _SAME_WINDOW = 0.9
 """Intersection over union from which two windows of R-Net show O-Net the same, in the mode `fast`."""
 
-_DOUBTFUL = 0.1
-"""Least face probability of what `Survey.doubtful` holds."""
+_LOW_CONFIDENCE = 0.1
+"""Least face probability of what `FrameSearch.low_confidence` holds."""
 
 
 class Detector:
@@ -109,15 +109,15 @@ class Detector:
         Raises:
             InputError: a frame is of another kind.
         """
-        return [survey.faces for survey in self.survey(frames)]
+        return [search.faces for search in self.search(frames)]
 
-    def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:
+    def search(self, frames: Sequence[NDArray[np.uint8]]) -> list[FrameSearch]:
         """Return the faces of each frame as `detect` does, and where there may be one that is not sure enough."""
         _check(frames)
-        found: dict[int, Survey] = {}
+        found: dict[int, FrameSearch] = {}
         for numbers in self._stacks([frame.shape[:2] for frame in frames]):
             stack = [np.ascontiguousarray(frames[number]) for number in numbers]
-            found.update(zip(numbers, self._survey_stack(stack), strict=True))
+            found.update(zip(numbers, self._search_stack(stack), strict=True))
         return [found[number] for number in range(len(frames))]
 
     def detect_near(
@@ -165,17 +165,17 @@ class Detector:
             for first in range(0, len(numbers), count):
                 yield numbers[first : first + count]
 
-    def _survey_stack(self, frames: list[NDArray[np.uint8]]) -> list[Survey]:
+    def _search_stack(self, frames: list[NDArray[np.uint8]]) -> list[FrameSearch]:
         if 0 in frames[0].shape:
-            return [Survey(nothing(), nothing().boxes) for _ in frames]
+            return [FrameSearch(nothing(), nothing().boxes) for _ in frames]
         view = self._engine.view(frames)
         proposed = _proposed(self._engine.propose(view, self._scales(view), self.thresholds[0]))
-        candidates, landmarks = self._finish(view, self._refine(view, proposed), _DOUBTFUL)
-        surveys = []
+        candidates, landmarks = self._finish(view, self._refine(view, proposed), _LOW_CONFIDENCE)
+        results = []
         for seen in _by_picture(candidates, landmarks, len(frames)):
             sure = seen.scores > self.thresholds[2]
-            surveys.append(Survey(seen.take(sure), seen.boxes[~sure]))
-        return surveys
+            results.append(FrameSearch(seen.take(sure), seen.boxes[~sure]))
+        return results
 
     def _scales(self, view: View) -> list[float]:
         min_face_px = self.min_face.in_picture(view.height, view.width)
@@ -183,7 +183,7 @@ class Detector:
 
     def _refine(self, view: View, candidates: Candidates) -> Candidates:
         """Second stage: R-Net judges each proposal and moves its box."""
-        candidates, windows = _seen(view, candidates)
+        candidates, windows = _visible(view, candidates)
         scores, offsets = self._engine.refine(view, windows)
         passed = scores > self.thresholds[1]
         candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
@@ -195,11 +195,11 @@ class Detector:
 
     def _finish(self, view: View, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
         """Third stage: O-Net judges again, moves the box a last time and places the points."""
-        candidates, windows = _seen(view, candidates)
+        candidates, windows = _visible(view, candidates)
         scores, offsets, points = self._engine.place(view, windows)
         passed = scores > threshold
         candidates = Candidates(candidates.picture[passed], candidates.boxes[passed], scores[passed])
-        candidates, landmarks = finished(candidates, offsets[passed], points[passed])
+        candidates, landmarks = final_boxes(candidates, offsets[passed], points[passed])
         kept = suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
@@ -267,7 +267,7 @@ def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: i
     return out
 
 
-def _seen(view: View, candidates: Candidates) -> tuple[Candidates, NDArray[np.int64]]:
+def _visible(view: View, candidates: Candidates) -> tuple[Candidates, NDArray[np.int64]]:
     """Return the candidates that touch their picture, and where a network finds what it sees of each."""
     pixels = boxwork.clip(candidates.boxes, view.height, view.width)
     inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])

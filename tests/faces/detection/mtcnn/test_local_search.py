@@ -107,10 +107,10 @@ def test_two_boxes_of_one_face_lead_to_it_once_and_far_ones_to_nothing(portrait:
 
 def test_a_search_tells_what_it_doubts(portrait: NDArray[np.uint8]) -> None:
     strict, usual = Detector(min_face=40, thresholds=(0.6, 0.7, 0.9999999)), Detector(min_face=40)
-    (doubt,), (sure,) = strict.survey([portrait]), usual.survey([portrait])
+    (doubt,), (sure,) = strict.search([portrait]), usual.search([portrait])
     assert len(doubt.faces) == 0
     assert len(sure.faces) == 1
-    np.testing.assert_allclose(doubt.doubtful[:1], sure.faces.boxes)
+    np.testing.assert_allclose(doubt.low_confidence[:1], sure.faces.boxes)
 
 
 def test_frames_must_be_pictures() -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from fertools.training.data.batch import Batch
 from fertools.training.recipes.resolve import resolve_recipe
-from fertools.training.systems.base import Draws
+from fertools.training.systems.base import Noise
 from fertools.training.systems.stargan.recipe import StarganRecipe
 from fertools.training.systems.stargan.system import D, G, Stargan
 
@@ -29,7 +29,7 @@ def system(*overrides: str) -> Stargan:
     return built
 
 
-def batches(count: int, size: int = 4, noise: float = 0.0) -> list[tuple[Batch, Draws]]:
+def batches(count: int, size: int = 4, noise: float = 0.0) -> list[tuple[Batch, Noise]]:
     generator = torch.Generator().manual_seed(5)
     result = []
     for _ in range(count):
@@ -52,7 +52,7 @@ def optimisers(networks: dict[str, nn.Module]) -> dict[str, torch.optim.Adam]:
     }
 
 
-def run(built: Stargan, data: list[tuple[Batch, Draws]]) -> list[dict[str, float]]:
+def run(built: Stargan, data: list[tuple[Batch, Noise]]) -> list[dict[str, float]]:
     logs = []
     adam = optimisers(built.networks)
     for iteration, (batch, draws) in enumerate(data):
@@ -72,7 +72,7 @@ def condition_of(kind: str, labels: Tensor, points: Tensor) -> Tensor:
 
 
 def run_literally(
-    networks: dict[str, nn.Module], data: list[tuple[Batch, Draws]], settings: StarganRecipe
+    networks: dict[str, nn.Module], data: list[tuple[Batch, Noise]], settings: StarganRecipe
 ) -> list[dict[str, float]]:
     """The losses as the paper and the reference write them, nothing shared between the steps."""
     generator, discriminator = networks[G], networks[D]

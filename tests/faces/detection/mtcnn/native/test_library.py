@@ -73,7 +73,7 @@ def test_proposals_of_whole_levels(
     min_face_px: float,
 ) -> None:
     """Down to a threshold that all but a few windows of noise reach; odd sides end in half a step."""
-    monkeypatch.setattr(pyramid_pruning, "_GATED", 0)
+    monkeypatch.setattr(pyramid_pruning, "_PRUNED_LEVELS", 0)
     picture = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
     scales = list(pyramid(*size, min_face_px, 0.709))
     count = 0
@@ -104,7 +104,7 @@ def test_a_region_shows_what_the_level_shows_there(engine: CompiledEngine, data:
     whole, part = found[found["region"] == 0], found[found["region"] == 1]
     assert len(whole) == rows * columns
     inside = (whole["row"] >= top) & (whole["row"] < bottom) & (whole["column"] >= left) & (whole["column"] < right)
-    for name in ("row", "column", "odds", "offsets"):
+    for name in ("row", "column", "logit", "offsets"):
         np.testing.assert_array_equal(part[name], whole[inside][name])
 
 

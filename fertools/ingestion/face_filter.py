@@ -9,11 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fertools.faces.detection.min_face import MinFace
-from fertools.faces.quality import MEASURES, STANDARDS, Standard, judge
+from fertools.faces.quality import MEASURES, STANDARDS, Standard, rejection_reasons
 
 
 @dataclass(frozen=True)
-class Keeping:
+class FaceFilter:
     """What a face must be to be kept.
 
     Attributes:
@@ -31,14 +31,14 @@ class Keeping:
         """The preset's bounds."""
         return STANDARDS[self.quality]
 
-    def judge(self, faces: pa.Table) -> NDArray[np.object_]:
+    def rejection_reasons(self, faces: pa.Table) -> NDArray[np.object_]:
         """Return why each face is rejected by its own measures, None where it is not.
 
         Args:
             faces: rows of FACES.
         """
         measures = {name: np.asarray(faces[name].to_numpy(zero_copy_only=False)) for name in MEASURES}
-        return judge(measures, self.standard, self._least_px(faces))
+        return rejection_reasons(measures, self.standard, self._least_px(faces))
 
     def _least_px(self, faces: pa.Table) -> NDArray[np.float64]:
         """Return the least size of each face; a share is of its own frame, and 0 where that is unknown."""

@@ -1,0 +1,39 @@
+"""What a notebook shows of results: small HTML tables."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+
+
+def html_table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return an HTML table; every text in it is escaped.
+
+    Args:
+        caption: one line above the table.
+        headings: of the columns.
+        rows: cells in the order of `headings`; numbers with a fraction are shown with three decimals.
+
+    Example:
+        >>> html_table("1 face", ["score"], [[0.5]])
+        '<table><caption>1 face</caption><tr><th>score</th></tr><tr><td>0.500</td></tr></table>'
+    """
+    head = "".join(f"<th>{html.escape(heading)}</th>" for heading in headings)
+    body = "".join(f"<tr>{''.join(f'<td>{_cell(value)}</td>' for value in row)}</tr>" for row in rows)
+    return f"<table><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"
+
+
+def html_fields(caption: str, fields: Mapping[str, object]) -> str:
+    """Return an HTML table of names and values, one pair to a row.
+
+    Args:
+        caption: one line above the table.
+        fields: values by name.
+    """
+    return html_table(caption, ("", ""), fields.items())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return html.escape(f"{value:.3f}" if isinstance(value, float) else str(value))
