@@ -9,7 +9,7 @@ A file names its protocol, its steps and the paper's numbers. The steps form a g
     [steps.tuned]
     system = "classifier"
     test = true
-    set = { pretrained = "{source}/model.safetensors" }
+    set = { pretrained = "{source}/models/network.safetensors" }
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def _reader(
         return lambda paths: np.stack([read_crop(path, _PIXELS_PX).ravel() for path in paths]).astype(np.float32)
     (folder,) = resolve(step.features, task.references)
     run = load_predictor(workspace, folder)
-    system, network, _ = open_predictor(run, device)
+    system, network, _, _ = open_predictor(run, device)
     given: list[Tensor] = []
     head = network.get_submodule(head_name(network))
     head.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0].flatten(1).float().cpu()))

@@ -39,9 +39,10 @@ def trace_recipe(workspace: Workspace, recipe: Recipe, *, missing_ok: bool = Fal
         with contextlib.suppress(*(InputError,) if missing_ok else ()):
             found.append(trace_weights(workspace, find_weights(name, workspace), name))
     if isinstance(recipe, TranslatingRecipe) and recipe.judge:
-        weights = RunFolder(workspace.root / "training" / recipe.judge.removeprefix("training/")).weights_path
-        if weights.is_file():
-            found.append(trace_weights(workspace, weights, recipe.judge, "judge"))
+        folder = RunFolder(workspace.root / "training" / recipe.judge.removeprefix("training/"))
+        # Any of its models says which run it is.
+        if models := sorted(folder.models.glob("*.safetensors")):
+            found.append(trace_weights(workspace, models[0], recipe.judge, "judge"))
     return found
 
 

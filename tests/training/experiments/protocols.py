@@ -38,7 +38,7 @@ system = "classifier"
 title = "Tuned"
 system = "classifier"
 test = true
-set = { pretrained = "{source}/model.safetensors", lr = 0.001, flip = false }
+set = { pretrained = "{source}/models/network.safetensors", lr = 0.001, flip = false }
 
 [[reported]]
 method = "Theirs"

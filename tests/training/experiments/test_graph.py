@@ -29,7 +29,7 @@ def test_every_fold_has_its_runs_in_order(workspace: Workspace) -> None:
     assert len({task.run for task in tasks}) == 12
     task = next(task for task in tasks if task.run == "two.tuned.fold-2")
     assert task.overrides == (
-        'pretrained="training/classifier/two.source.fold-2/model.safetensors"',
+        'pretrained="training/classifier/two.source.fold-2/models/network.safetensors"',
         "lr=0.001",
         "flip=false",
         "test_folds=[2]",
