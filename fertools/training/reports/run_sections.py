@@ -15,9 +15,8 @@ from fertools.training.engine.journal import Entry
 from fertools.training.recipes.recipe import ORIGINS, write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
-from fertools.training.reports.term_words import describe_terms
+from fertools.training.reports.term_words import describe_terms, find_entry
 from fertools.training.runs.metadata import Record
-from fertools.training.systems.registry import find_system
 
 _LARGEST = 3.4e38
 """The largest number of float32."""
@@ -74,7 +73,7 @@ def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Itera
         record: the content of `run.json`.
         grids: iteration and PNG, oldest first; the last one is shown large.
     """
-    if not find_system(record["system"]).recipe_class().translates:
+    if "sample_every" not in record["recipe"]:
         return
     yield "<h2>What the generator makes of held-out faces</h2>"
     if not grids:
@@ -116,7 +115,7 @@ def losses_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
     if not journal:
         return
-    published = find_system(record["system"]).published
+    published = find_entry(record).published
     yield "<h2>Losses</h2>"
     under = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
     yield (
@@ -207,7 +206,7 @@ def networks_section(record: Record) -> Iterable[str]:
         return
     yield "<h2>Networks</h2>"
     counts = record["parameters"]
-    published = find_system(record["system"]).published
+    published = find_entry(record).published
     if published is None:
         yield table(("", "parameters"), [(name, f"{count:,}") for name, count in counts.items()], numbers=(1,))
         return
