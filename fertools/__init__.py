@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from fertools.inference.detect import Face as Face
     from fertools.inference.detect import Faces as Faces
     from fertools.inference.detect import detect as detect
+    from fertools.inference.model import Model as Model
+    from fertools.inference.model import load_model as load_model
+    from fertools.inference.predictions import PicturePrediction as PicturePrediction
+    from fertools.inference.predictions import PicturePredictions as PicturePredictions
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import filter_faces as filter_faces
     from fertools.ingestion.ingest import ingest as ingest
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.splits.split import split as split
+    from fertools.training.data.dataset import FaceDataset as FaceDataset
+    from fertools.training.data.dataset import FaceLabels as FaceLabels
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
     from fertools.training.jobs.generate import generate as generate
@@ -52,6 +58,12 @@ _HOMES = {
     "Faces": "fertools.inference.detect",
     "align": "fertools.inference.align",
     "detect": "fertools.inference.detect",
+    "FaceDataset": "fertools.training.data.dataset",
+    "FaceLabels": "fertools.training.data.dataset",
+    "Model": "fertools.inference.model",
+    "PicturePrediction": "fertools.inference.predictions",
+    "PicturePredictions": "fertools.inference.predictions",
+    "load_model": "fertools.inference.model",
     "Workspace": "fertools.manifests.workspace",
     "assess_runs": "fertools.training.jobs.evaluate",
     "evaluate_runs": "fertools.training.jobs.evaluate",

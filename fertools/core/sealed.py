@@ -57,6 +57,18 @@ def is_sealed(path: Path) -> bool:
     return _MARK in _read_head(path)
 
 
+def read_seal(path: Path) -> str:
+    """Return the digest that a file states; empty where it states none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    head = _read_head(path)
+    place = head.find(_MARK)
+    start = place + len(_MARK)
+    return "" if place < 0 else head[start : start + 2 * DIGEST_BYTES].decode("ascii", "replace")
+
+
 def is_whole(path: Path) -> bool:
     """Return whether a file's content fits the digest in it; False where it has none.
 

@@ -55,13 +55,13 @@ def open_chooser(
         raise InputError(f"{name} tells nothing of what this system is asked for; give another judge, or train one")
     for faces in job.selection.domains.values():
         _refuse_acquainted(judge, faces)
-    digest = hash_file(judge.folder.weights_path)
-    if (begun := job.record.setdefault("judge", {"run": name, "digest": digest})["digest"]) != digest:
+    system, network, _, path = open_predictor(judge, job.team.device)
+    digest = hash_file(path)
+    if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
             f"{name} has been trained anew since this run was begun, which it judges ({begun[:8]}, now {digest[:8]}); "
             "begin anew with --no-resume"
         )
-    system, network, _ = open_predictor(judge, job.team.device)
     side = judge.recipe.image_size
 
     @torch.no_grad()

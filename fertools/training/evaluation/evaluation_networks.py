@@ -56,7 +56,7 @@ def open_judge(
     judge = load_predictor(workspace, name)
     _refuse_deaf(judge, translator.name, table)
     _refuse_acquainted(judge, translator)
-    chose = translator.record.get("judge", {}).get("run") == name
+    chose = translator.record.get("judge", {}).get("run") == judge.name
     return read_by(judge, device, chose=chose)
 
 
@@ -68,8 +68,8 @@ def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False)
         device: where it runs.
         chose: whether the best state of what it reads was chosen by it.
     """
-    path, recipe = judge.folder.weights_path, judge.recipe
-    system, network, faces = open_predictor(judge, device)
+    recipe = judge.recipe
+    system, network, faces, path = open_predictor(judge, device)
     classes = faces.classes if recipe.predicts_emotion else ()
     trained = nested.take(faces.table, faces.rows("train"))
     about = {
@@ -85,8 +85,8 @@ def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False)
     )
 
 
-def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, nn.Module, Faces]:
-    """Return the system of a run, its trained network that predicts, in eval mode, and the faces of its domain.
+def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, nn.Module, Faces, Path]:
+    """Return a run's system, its trained network that predicts, in eval mode, the faces of its domain, and its file.
 
     Args:
         run: of a system that predicts.
@@ -99,8 +99,9 @@ def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, n
     if (prediction := system.prediction) is None:
         raise InputError(f"{run.name} predicts nothing; give a run of a system that does, such as classifier")
     network = system.networks[prediction.network].to(device).eval()
-    take_trained(network, run.folder.weights_path)
-    return system, network, run.selection.domains[prediction.domain]
+    path = run.folder.model_path(prediction.network)
+    take_trained(network, path)
+    return system, network, run.selection.domains[prediction.domain], path
 
 
 def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:

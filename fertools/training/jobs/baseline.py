@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
-from fertools.core.sealed import write_sealed
 from fertools.training.data.balancing import number_people
 from fertools.training.data.faces import Side
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.jobs.predicting import measure, predict_side
+from fertools.training.runs.artefact import save_model
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import describe_session
 from fertools.training.systems.build import build_fitted
@@ -43,8 +41,7 @@ def fit_baseline(job: Job) -> int:
     people: NDArray[np.int64] = number_people(faces)[training]
     job.report.note(f"fitting to {len(training)} faces of {features.shape[1]} features each")
     system.fit(features[training], faces.emotions[training], people)
-    named = {"fertools": json.dumps({"classes": faces.classes, "recipe": resolved.record()})}
-    write_sealed(job.folder.weights_path, save(dict(system.state()), metadata=named))
+    save_model(job, "machine", system.state())
     job.record["parameters"] = dict(system.parameters())
     test: Side = "test"
     shares = system.probabilities(features[faces.rows(test)])

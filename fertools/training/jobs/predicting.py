@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import nn
 
-from fertools.core.sealed import write_sealed
 from fertools.manifests import nested
 from fertools.statistics.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 from fertools.statistics.concordance import concordance
@@ -76,11 +74,9 @@ def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] 
 
 
 def predict_held_out(job: Job, predictor: Predictor) -> None:
-    """Write the network's weights, and what it says of validation and held-out faces."""
+    """Write what a network says of validation and held-out faces."""
     faces = job.selection.domains[predictor.prediction.domain]
     job.report.note(f"reading {len(faces.rows('test'))} held-out faces")
-    weights = {name: value.detach().cpu().contiguous() for name, value in predictor.network.state_dict().items()}
-    write_sealed(job.folder.weights_path, save(weights))
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):

@@ -32,5 +32,8 @@ class FittedSystem(Protocol):
     def state(self) -> Mapping[str, Floats]:
         """Return what was fitted, by name."""
 
+    def restore(self, state: Mapping[str, Floats]) -> None:
+        """Put back what `state` gave."""
+
     def parameters(self) -> Mapping[str, int]:
         """Return the number of fitted parameters by what they belong to."""

@@ -84,7 +84,7 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
     rows = faces.rows("val")
     measured = open_chooser(job, translator, rows, "classifier/judge")()
     network = build_backbone("resnet18", 9, width=0.125).eval()
-    network.load_state_dict(load_file(judged.runs("classifier") / "judge/model.safetensors"))
+    network.load_state_dict(load_file(judged.runs("classifier") / "judge/models/network.safetensors"))
     shares, asked, read = [], [], []
     for number, target in enumerate(translator.targets):
         hits = []

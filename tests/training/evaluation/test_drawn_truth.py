@@ -127,9 +127,9 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
         assert words in page, words
     assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"
 
-    stamp = (folder / "model.safetensors").stat().st_mtime_ns
+    stamp = (folder / "models/network.safetensors").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, **options)
-    assert (folder / "model.safetensors").stat().st_mtime_ns == stamp, "it is finished"
+    assert (folder / "models/network.safetensors").stat().st_mtime_ns == stamp, "it is finished"
 
 
 def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_weights_that_are_missing_or_wrong_are_named(
         open_identity(workspace, "facenet-vggface2", "cpu")
     with pytest.raises(InputError, match=r"there is no file .* called 'nothing'"):
         open_features(workspace, "nothing", "cpu")
-    classifier = f"training/{JUDGE}/model.safetensors"
+    classifier = f"training/{JUDGE}/models/network.safetensors"
     with pytest.raises(InputError, match="holds no weights of Inception v3"):
         open_features(workspace, classifier, "cpu")
     with pytest.raises(InputError, match="holds no weights of facenet"):

@@ -116,9 +116,9 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert found["classification"]["faces"] == 14
     assert "GAN-train by the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 
-    stamp = folder.weights_path.stat().st_mtime_ns
+    stamp = folder.model_path("network").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
-    assert folder.weights_path.stat().st_mtime_ns == stamp, "it is finished"
+    assert folder.model_path("network").stat().st_mtime_ns == stamp, "it is finished"
     (workspace.generated / "stargan-smoke.parquet").unlink()
     generate(workspace, TRANSLATOR, which="train", emotions=["fear", "anger"], device="cpu")
     with pytest.raises(ResumeRefused, match="begun with other made faces"):

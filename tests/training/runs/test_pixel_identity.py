@@ -111,11 +111,11 @@ def test_weights_to_begin_with_are_part_of_a_run(tmp_path: Path) -> None:
     for run, seed in (("a", 0), ("b", 1)):
         train(workspace, "classifier", preset="smoke", overrides=(f"seed={seed}",), device="cpu", run=run)
     used = workspace.root / "w.safetensors"
-    shutil.copy(workspace.runs("classifier") / "a/model.safetensors", used)
+    shutil.copy(workspace.runs("classifier") / "a/models/network.safetensors", used)
     mine = {"preset": "smoke", "overrides": (f"pretrained={used.name}",), "device": "cpu", "run": "mine"}
     with pytest.raises(Interrupted):
         train(workspace, "classifier", report=Stopped(), **mine)  # type: ignore[arg-type]
-    shutil.copy(workspace.runs("classifier") / "b/model.safetensors", used)
+    shutil.copy(workspace.runs("classifier") / "b/models/network.safetensors", used)
     with pytest.raises(ResumeRefused, match=r"w\.safetensors holds other weights than those that the run 'mine'"):
         train(workspace, "classifier", **mine)  # type: ignore[arg-type]
 

@@ -51,6 +51,10 @@ class Svm:
         """Return the arrays of the machine by name."""
         return asdict(self.machine)
 
+    def restore(self, state: Mapping[str, Floats]) -> None:
+        """Put back the arrays of a fitted machine."""
+        self._machine = SupportVectorMachine(**state)
+
     def parameters(self) -> Mapping[str, int]:
         """Return the number of weights and biases."""
         return {"machine": int(self.machine.weights.size + self.machine.bias.size)}

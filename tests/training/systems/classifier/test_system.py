@@ -207,7 +207,7 @@ def test_predictions_are_what_the_weights_say_of_faces_nobody_was_trained_on(
     assert predictions.classes == EMOTIONS
     assert predictions.trained[0].faces == 21
     network = build_backbone("resnet18", 9, width=0.0625).eval()
-    network.load_state_dict(load_file(finished.folder / "model.safetensors"))
+    network.load_state_dict(load_file(finished.folder / "models/network.safetensors"))
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     for row, path in enumerate(tested["path"].to_pylist()):
         image = torch.from_numpy(read_crop(workspace.root / path, 32)).permute(2, 0, 1) / 255
@@ -230,7 +230,7 @@ def test_the_best_epoch_on_validation_people_is_the_one_that_is_used(finished: T
     assert read_record(finished.folder)["used_iteration"] == best["iteration"]
     saved = load_checkpoint(best_path(finished.folder / "checkpoints"))
     assert saved.iteration == best["iteration"]
-    used = load_file(finished.folder / "model.safetensors")
+    used = load_file(finished.folder / "models/network.safetensors")
     assert all(torch.equal(used[name], saved.tensors[f"averages/network/{name}"]) for name in used)
 
 
@@ -262,9 +262,9 @@ def test_it_learns_what_can_be_learned(tmp_path: Path) -> None:
 
 
 def test_pretrained_weights_are_begun_with_and_written_down(workspace: Workspace, finished: TrainResult) -> None:
-    path = finished.folder / "model.safetensors"
+    path = finished.folder / "models/network.safetensors"
     result = train_small(workspace, f"pretrained={path}", "epochs=0.01", "lr=0", "val_share=0", run="tuned")
-    used, before = load_file(result.folder / "model.safetensors"), load_file(path)
+    used, before = load_file(result.folder / "models/network.safetensors"), load_file(path)
     assert torch.equal(used["layer3.1.conv2.weight"], before["layer3.1.conv2.weight"])
     assert used["fc.weight"].shape == (7, 32), "the head had nine outputs and is new"
     assert read_record(result.folder)["pretrained"]["head"] is False
@@ -287,7 +287,13 @@ def test_votes_take_the_place_of_labels(workspace: Workspace) -> None:
 
 
 LONG = ("epochs=4", "ema=0.9", "mixup=0.3", "optimiser=adamw", "lr_schedule=cosine", "rotate_deg=10", "erase=0.3")
-LASTING = ("metrics.jsonl", "checkpoints", "model.safetensors", "predictions.parquet", "predictions-val.parquet")
+LASTING = (
+    "metrics.jsonl",
+    "checkpoints",
+    "models/network.safetensors",
+    "predictions.parquet",
+    "predictions-val.parquet",
+)
 
 
 def lasting(folder: Path) -> Mapping[str, bytes]:
