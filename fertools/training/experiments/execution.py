@@ -42,7 +42,7 @@ class Trainer(Protocol):
         system: str,
         *,
         preset: str | None,
-        overrides: Iterable[str],
+        overrides: Sequence[str],
         device: str,
         run: str,
         report: Reporter,
