@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Most used options": ("--workspace", "--preset", "--set", "--run", "--device"),
     "Information": ("--list", "--explain"),
-    "Run": ("--seed", "--resume", "--tensorboard", "--wait"),
+    "Run": ("--seed", "--resume", "--allow-leaks", "--tensorboard", "--wait"),
 }
 """Headings of `fertools train --help`, and the options below each."""
 
@@ -46,6 +46,11 @@ GROUPS = {
     help="Resume the run of that name, or remove it and start again.",
 )
 @click.option("--tensorboard", is_flag=True, help="Also write losses and samples for TensorBoard.")
+@click.option(
+    "--allow-leaks",
+    is_flag=True,
+    help="Train even if start weights or the judge have learned from held-out people.",
+)
 @click.option("--list", "listing", is_flag=True, help="List systems and presets, and stop.")
 @click.option("--explain", is_flag=True, help="Show every key of the recipe with its value and origin, and stop.")
 @json_option
@@ -59,6 +64,7 @@ def command(
     run: str | None,
     resume: bool,
     tensorboard: bool,
+    allow_leaks: bool,
     listing: bool,
     explain: bool,
     as_json: bool,
@@ -96,6 +102,7 @@ def command(
             run=run,
             resume=resume,
             tensorboard=tensorboard,
+            allow_leaks=allow_leaks,
             report=report,
         )
     # Of several processes that train together, one speaks.

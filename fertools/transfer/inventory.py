@@ -16,7 +16,7 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
 from fertools.core.toml import parse_toml, table_in
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, TableSchema
 from fertools.transfer.three_way import State, part_of
 
 SETTINGS = "fertools.toml"
@@ -117,7 +117,7 @@ def read_remote_state(remote: ObjectStore) -> RemoteState:
     content, tag = remote.read_tagged(MANIFEST)
     if content is None:
         return RemoteState(sizes, State(settings, parts), settings_tag, None, None)
-    labels = read_content(remote, MANIFEST, content, FACES, ("face_id", *LAYERS))
+    labels = read_content(remote, MANIFEST, content, FACES, ("face_id", *LABEL_COLUMNS))
     return RemoteState(sizes, State(settings, parts, labels), settings_tag, tag, hash_bytes(content))
 
 

@@ -20,7 +20,7 @@ from fertools.core.errors import InputError, SchemaError, StorageError
 from fertools.core.files import TEMPORARY_PREFIX, remove_unfinished
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, Column
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, VERSION_KEY, Column
 from tests.manifests.rows import build, face, faces_of, identify, source
 
 
@@ -41,6 +41,8 @@ def _values(column: Column) -> st.SearchStrategy[Any]:
 def _numbers(type_: pa.DataType, bounds: tuple[float, float] | None) -> st.SearchStrategy[Any]:
     if isinstance(type_, pa.FixedSizeListType):
         return st.lists(_numbers(type_.value_type, bounds), min_size=type_.list_size, max_size=type_.list_size)
+    if pa.types.is_list(type_):
+        return st.lists(st.integers(0, 9), max_size=3)
     if pa.types.is_boolean(type_):
         return st.booleans()
     low, high = bounds or (-1e6, 1e6)
@@ -174,7 +176,7 @@ def test_a_part_without_its_sources_table_does_not_count_yet(tmp_path: Path) -> 
     assert len(store.rebuild(workspace)[0]) == 0
 
 
-LAYER_VALUES: dict[str, Any] = {
+LABEL_VALUES: dict[str, Any] = {
     "subject_id": "berta",
     "subject_origin": "person",
     "subject_confidence": 0.5,
@@ -194,18 +196,18 @@ LAYER_VALUES: dict[str, Any] = {
 
 
 def test_a_rebuild_keeps_what_later_commands_filled_in(tmp_path: Path) -> None:
-    assert set(LAYER_VALUES) == set(LAYERS)
+    assert set(LABEL_VALUES) == set(LABEL_COLUMNS)
     workspace = Workspace(tmp_path)
     _part(workspace, "one", range(2))
     faces, _ = store.rebuild(workspace)
-    columns: dict[str, Iterable[Any]] = {name: [value, None] for name, value in LAYER_VALUES.items()}
+    columns: dict[str, Iterable[Any]] = {name: [value, None] for name, value in LABEL_VALUES.items()}
     store.write_table(workspace.manifest, FACES, store.replace_columns(faces, columns))
     filled, emptied = faces["face_id"].to_pylist()
     _part(workspace, "two", range(1), emotion="anger")
     store.rebuild(workspace)
     rows = faces_of(workspace)
-    assert {name: rows[filled][name] for name in LAYERS} == LAYER_VALUES
-    assert {rows[emptied][name] for name in LAYERS} == {None}
+    assert {name: rows[filled][name] for name in LABEL_COLUMNS} == LABEL_VALUES
+    assert {rows[emptied][name] for name in LABEL_COLUMNS} == {None}
     assert rows[identify("two0")]["emotion"] == "anger"
 
 

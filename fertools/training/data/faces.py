@@ -27,6 +27,7 @@ from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
 from fertools.splits.folds import assign_groups
 from fertools.splits.groups import group_faces
+from fertools.training.data.generated_faces import read_generated
 
 Side = Literal["train", "val", "test"]
 Pixels = NDArray[np.uint8]
@@ -78,6 +79,18 @@ class Faces:
         """Whether the held-out side is a fold, and not the test part of a hold-out."""
         return bool(self.table["fold"].null_count < len(self.table))
 
+    def keep(self, chosen: NDArray[np.bool_]) -> Faces:
+        """Return some of these faces."""
+        return Faces(
+            nested.keep(self.table, chosen),
+            self.held_out[chosen],
+            self.validating[chosen],
+            self.classes,
+            self.emotions[chosen],
+            self.valence_arousal[chosen],
+            self.shares[chosen],
+        )
+
     def counts(self, side: Side) -> dict[str, int]:
         """Return faces per expression of one side, all of `classes` named, in order."""
         found = Counter(self.emotions[self.rows(side)].tolist())
@@ -103,6 +116,7 @@ def select_faces(
     modality: str,
     test_folds: Sequence[int] = (0,),
     dataset: str = "",
+    generated: Sequence[str] = (),
     needs_emotion: bool,
     needs_va: bool,
     classes: Sequence[str] = EMOTIONS,
@@ -116,6 +130,7 @@ def select_faces(
         modality: which pictures.
         test_folds: the folds to hold out, where the manifest has folds.
         dataset: the only dataset to take faces of; empty for all.
+        generated: runs whose generated faces are added to the training side; see `read_generated`.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: expressions to tell apart, two or more.
@@ -147,9 +162,18 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
+    for run in generated:
+        found = read_generated(workspace, run, modality=modality, classes=classes, real=table, test_folds=test_folds)
+        table = pa.concat_tables([table, found])
+    if generated:
+        table = nested.in_order(table, "face_id")
     held_out = _held_out(table, test_folds)
     refuse_leaks(table, held_out)
     faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    if generated:
+        # Validation is about real faces, and nobody who is validated on is trained on.
+        parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
+        faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
     _refuse_one_sided(faces, needs_emotion=needs_emotion)
     return faces
 

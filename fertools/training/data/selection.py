@@ -72,6 +72,7 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float) 
         workspace,
         modality=domain.modality,
         dataset=domain.dataset,
+        generated=domain.generated,
         test_folds=recipe.test_folds,
         needs_emotion=domain.needs_emotion,
         needs_va=domain.needs_va,

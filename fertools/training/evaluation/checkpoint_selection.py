@@ -57,7 +57,7 @@ def open_chooser(
         _refuse_acquainted(judge, faces)
     system, network, _, path = open_predictor(judge, job.team.device)
     digest = hash_file(path)
-    if (begun := job.record.setdefault("judge", {"run": name, "digest": digest})["digest"]) != digest:
+    if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
             f"{name} has been trained anew since this run was begun, which it judges ({begun[:8]}, now {digest[:8]}); "
             "begin anew with --no-resume"

@@ -56,7 +56,7 @@ def open_judge(
     judge = load_predictor(workspace, name)
     _refuse_deaf(judge, translator.name, table)
     _refuse_acquainted(judge, translator)
-    chose = translator.record.get("judge", {}).get("run") == name
+    chose = translator.record.get("judge", {}).get("run") == judge.name
     return read_by(judge, device, chose=chose)
 
 

@@ -21,6 +21,7 @@ from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.recipes.resolve import Overrides
 from fertools.training.reports.report import write_report
+from fertools.training.runs.ancestry import identify_lineage
 from fertools.training.runs.configuration import choose_recipe
 from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder, check_run_name, refuse_another_run
 from fertools.training.runs.generated import generated_path
@@ -93,6 +94,7 @@ def train(
     run: str | None = None,
     resume: bool = True,
     tensorboard: bool = False,
+    allow_leaks: bool = False,
     report: Reporter | None = None,
 ) -> TrainResult:
     """Train a system to the end, going on where an earlier call of the same run stopped.
@@ -106,6 +108,8 @@ def train(
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
         tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
+        allow_leaks: train on from weights, or with a judge, that have learned from the people who are held out; the
+            run's record and report say so.
         report: told of the device, the expected time and progress.
 
     Raises:
@@ -113,7 +117,8 @@ def train(
         DeviceError: the device is unknown or not there.
         InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
             set and the package is not installed.
-        CheckFailed: a person is on both sides of the split, or training has diverged.
+        CheckFailed: a person is on both sides of the split, weights or a judge have learned from people who are held
+            out, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
@@ -160,6 +165,7 @@ def train(
             if not record["sessions"]:
                 report.note(describe_origins(record))
             identify_pixels(job, old, SAME_OR_ANEW)
+            identify_lineage(job, old, allow_leaks=allow_leaks)
             done = _carry_out(job)
         team.leave()
         return _result(record, folder, team, new_iterations=done)

@@ -113,7 +113,7 @@ def list_run(
     source, target = (
         next(item for item in recipe.domains if item.name == name) for name in (group[0].source, group[0].target)
     )
-    faces, folds = domains[source.name], recipe.test_folds
+    faces = domains[source.name]
     return list_generated(
         workspace,
         faces,
@@ -124,7 +124,7 @@ def list_run(
         system=record["system"],
         run=record["run"],
         size_px=recipe.image_size,
-        generator_fold=folds[0] if faces.has_folds and len(folds) == 1 else None,
+        generator_folds=recipe.test_folds if faces.has_folds else None,
     )
 
 

@@ -24,6 +24,7 @@ class Domain:
         dataset: the manifest's `dataset` that its faces come from; empty for all.
         needs_emotion: whether a face without one of the recipe's classes is left out.
         needs_va: whether a face without valence and arousal is left out.
+        generated: runs, as `SYSTEM/RUN`, whose generated faces are trained on beside the real ones.
     """
 
     name: str
@@ -31,3 +32,4 @@ class Domain:
     dataset: str = ""
     needs_emotion: bool = False
     needs_va: bool = False
+    generated: tuple[str, ...] = ()

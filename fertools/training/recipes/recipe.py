@@ -103,7 +103,20 @@ class SingleDomainRecipe(Recipe):
     @property
     def domains(self) -> tuple[Domain, ...]:
         """The one domain, `faces`."""
-        return (Domain(FACES, self.modality, needs_emotion=self.needs_emotion, needs_va=self.needs_va),)
+        return (
+            Domain(
+                FACES,
+                self.modality,
+                needs_emotion=self.needs_emotion,
+                needs_va=self.needs_va,
+                generated=self.generated_runs,
+            ),
+        )
+
+    @property
+    def generated_runs(self) -> tuple[str, ...]:
+        """Runs whose generated faces are trained on beside the real ones."""
+        return ()
 
     @property
     def needs_emotion(self) -> bool:

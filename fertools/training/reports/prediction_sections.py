@@ -112,16 +112,16 @@ def _valence_arousal(points: Mapping[str, Scores]) -> Iterator[str]:
         yield f"<p>CCC of {escape(name)}: {with_interval(ccc['pooled'], ccc['people'])}.</p>"
 
 
-def method_rows(figures: Mapping[str, Any], measure: str) -> list[dict[str, Any]]:
+def method_rows(evaluation: Mapping[str, Any], measure: str) -> list[dict[str, Any]]:
     """Return the rows of `interval_chart` for an experiment: ours, and the paper's numbers."""
     rows = []
-    for title, scores in figures["runs"].items():
+    for title, scores in evaluation["runs"].items():
         found = scores.get("classification")
         if found and (entry := found["measures"][measure]["folds"]):
             values = [part["measures"][measure] for part in found["by_fold"]]
             known = [value for value in values if value is not None] if len(values) > 1 else []
             rows.append({"name": title, "values": known, "paper": False, **entry})
-    for row in figures["reported"]:
+    for row in evaluation["reported"]:
         if measure in row["values"]:
             mean, half = row["values"][measure]
             low, high = (None, None) if half is None else (mean - half, mean + half)

@@ -62,15 +62,15 @@ def write_report(folder: RunFolder, record: Record, workspace: Workspace | None 
     files.write_text(folder.report_path, page)
 
 
-def write_experiment_report(folder: Path, figures: Mapping[str, Any]) -> Path:
-    """Write the page about an experiment beside its figures and return its path.
+def write_experiment_report(folder: Path, evaluation: Mapping[str, Any]) -> Path:
+    """Write the page about an experiment into its folder and return its path.
 
     Args:
         folder: of the experiment.
-        figures: the content of its `evaluation.json`.
+        evaluation: the content of its `evaluation.json`.
     """
     path = folder / "report.html"
-    files.write_text(path, render_experiment(figures))
+    files.write_text(path, render_experiment(evaluation))
     return path
 
 
@@ -123,24 +123,24 @@ def render_run(
     )
 
 
-def render_experiment(figures: Mapping[str, Any]) -> str:
+def render_experiment(evaluation: Mapping[str, Any]) -> str:
     """Return the page about an experiment as HTML.
 
     Args:
-        figures: what `evaluation.json` of an experiment holds.
+        evaluation: the content of the experiment's `evaluation.json`.
     """
-    protocol = figures["protocol"]
-    trained = {step["title"]: step["trained"] for step in figures["steps"] if step["trained"]}
+    protocol = evaluation["protocol"]
+    trained = {step["title"]: step["trained"] for step in evaluation["steps"] if step["trained"]}
     return _page(
-        f"{'LEAKY PROTOCOL: ' if protocol['leaky'] else ''}{figures['title']}",
-        protocol_section(figures),
-        results_section(figures),
-        steps_section(figures),
+        f"{'LEAKY PROTOCOL: ' if protocol['leaky'] else ''}{evaluation['title']}",
+        protocol_section(evaluation),
+        results_section(evaluation),
+        steps_section(evaluation),
         methods_section(
-            figures["runs"],
+            evaluation["runs"],
             protocol=protocol["kind"],
             leaky=protocol["leaky"],
-            compared=bool(figures["comparisons"]),
+            compared=bool(evaluation["comparisons"]),
             trained=trained,
         ),
     )

@@ -1,9 +1,8 @@
-"""What is shown of the figures of runs: which tables there are, and what stands in them."""
+"""Tables of the metrics of runs that predict: side by side, one run in detail, and tests between runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS
@@ -141,48 +140,6 @@ def _agreeing(runs: Mapping[str, Scores], name: str) -> ResultTable:
         tuple(rows),
         interval_note(*(scores["measures"] for scores in runs.values())),
     )
-
-
-def experiment_tables(figures: Mapping[str, Any]) -> list[ResultTable]:
-    """Return the tables of an experiment: the paper's numbers beside ours first, where it has any.
-
-    Args:
-        figures: what `evaluation.json` of an experiment holds.
-    """
-    tables = [*_beside_the_paper(figures), *metric_tables(figures["runs"]), *comparison_tables(figures["comparisons"])]
-    if not (why := figures["protocol"]["leaky"]):
-        return tables
-    return [
-        replace(
-            result_table,
-            title=f"LEAKY PROTOCOL: {result_table.title}",
-            note=f"Test faces have a part in training: {why} {result_table.note}".strip(),
-        )
-        for result_table in tables
-    ]
-
-
-def _beside_the_paper(figures: Mapping[str, Any]) -> Iterable[ResultTable]:
-    reported = figures["reported"]
-    named = [name for name in MEASURES if any(name in row["values"] for row in reported)]
-    if not named:
-        return
-    rows = []
-    for row in reported:
-        ours = figures["runs"].get(row["ours"], {}).get("classification", {}).get("measures", {})
-        cells = []
-        for name in named:
-            mean, half = row["values"].get(name, (None, None))
-            cells.append(number(mean) + (f" ± {half:.3f}" if half is not None else ""))
-            cells.append(with_half_width(ours[name]["folds"]) if name in ours else MISSING)
-        rows.append((row["method"], *cells))
-    head = ("", *(f"{MEASURES[name]}, {whose}" for name in named for whose in ("paper", "ours")))
-    paper = f"Paper: {figures['source']}. " if figures["source"] else ""
-    note = (
-        f"{paper}Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
-        "of this workspace, which may be others than the paper's."
-    )
-    yield ResultTable("The paper's numbers beside ours", head, tuple(rows), note)
 
 
 def detail_tables(scores: Scores) -> list[ResultTable]:

@@ -52,6 +52,11 @@ class RunFolder:
         return self.root / "pixels.npy"
 
     @property
+    def people_path(self) -> Path:
+        """`people.npy`: a digest of each person that had a part in training, Nx8 uint8."""
+        return self.root / "people.npy"
+
+    @property
     def journal_path(self) -> Path:
         """`metrics.jsonl`: the losses."""
         return self.root / "metrics.jsonl"

@@ -92,7 +92,7 @@ def list_generated(
     system: str,
     run: str,
     size_px: int,
-    generator_fold: int | None,
+    generator_folds: Sequence[int] | None,
 ) -> Path | None:
     """Add pictures that were written to the manifest of their run, in place of rows for the same.
 
@@ -106,7 +106,7 @@ def list_generated(
         system: name of the system.
         run: name of the run.
         size_px: side of the pictures.
-        generator_fold: the fold that the generator has never seen; None where the manifest has no folds.
+        generator_folds: the folds that the generator has never seen; None where the manifest has no folds.
 
     Returns:
         The manifest's path, or None where translations are to points of valence and arousal alone, which the schema has
@@ -127,7 +127,7 @@ def list_generated(
             "matrix": _scaled(parent["matrix"], parent["size_px"], size_px),
             "parent_id": parent["face_id"],
             "generator_run": name,
-            "generator_fold": generator_fold,
+            "generator_folds": None if generator_folds is None else list(generator_folds),
             "target_emotion": parent["emotion"] if translation.keeps_emotion else translation.emotion,
         }
 

@@ -53,13 +53,14 @@ def load_translator(workspace: Workspace, name: str) -> LoadedRun[TranslatingRec
 
     Args:
         workspace: whose run and faces.
-        name: `SYSTEM/RUN`.
+        name: `SYSTEM/RUN`, or its folder in the workspace, `training/SYSTEM/RUN`.
 
     Raises:
         InputError: there is no such run, it is not finished, or it generates no faces.
         ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
             of fertools with other keys.
     """
+    name = name.removeprefix("training/")
     record = _read(workspace, name)
     kind = find_system(record["system"]).recipe_class()
     if not issubclass(kind, TranslatingRecipe):
@@ -72,13 +73,14 @@ def load_predictor(workspace: Workspace, name: str) -> LoadedRun[EngineRecipe]:
 
     Args:
         workspace: whose run and faces.
-        name: `SYSTEM/RUN`.
+        name: `SYSTEM/RUN`, or its folder in the workspace, `training/SYSTEM/RUN`.
 
     Raises:
         InputError: there is no such run, it is not finished, or it is no network that reads faces.
         ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
             of fertools with other keys.
     """
+    name = name.removeprefix("training/")
     record = _read(workspace, name)
     kind = find_system(record["system"]).recipe_class()
     if not (kind.predicts and issubclass(kind, EngineRecipe)):

@@ -67,7 +67,7 @@ def listed(setting: Setting, folder: Path) -> Path | None:
         system="stargan",
         run="x",
         size_px=16,
-        generator_fold=1,
+        generator_folds=[1],
     )
 
 
@@ -138,7 +138,7 @@ def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) ->
             expected = to_pixels(setting.system.networks[G](image, condition))[0]
         found = np.asarray(Image.open(setting.workspace.root / row["path"]).convert("RGB"), np.int16)
         assert np.abs(found - expected).max() <= 1, "a batch of another size rounds differently"
-        assert (row["fold"], row["generator_fold"], row["subject_id"]) == (1, 1, parent["subject_id"])
+        assert (row["fold"], row["generator_folds"], row["subject_id"]) == (1, [1], parent["subject_id"])
         assert (row["generator_run"], row["size_px"], row["modality"]) == ("stargan/x", 16, "visible")
         assert row["emotion"] is row["valence"] is row["emotion_origin"] is None, "what it shows is not known"
     assert len({row["face_id"] for row in made} | set(parents)) == 49 + len(parents)

@@ -36,7 +36,7 @@ def test_faces_are_made_of_whom_is_asked_for_and_added_to_the_run_s_manifest(tra
     assert {row["target_emotion"] for row in added} == {"fear", "anger"}
     for row in made:
         parent = parents[row["parent_id"]]
-        assert row["generator_fold"] == 0, "whatever the parent's fold, this one the generator has never seen"
+        assert row["generator_folds"] == [0], "whatever the parent's fold, this one the generator has never seen"
         assert (row["subject_id"], row["fold"]) == (parent["subject_id"], parent["fold"])
         with Image.open(trained.root / row["path"]) as picture:
             assert picture.size == (16, 16)

@@ -16,13 +16,13 @@ from fertools.training.reports.methods_text import REFERENCES, write_methods
 from fertools.training.reports.prediction_sections import method_rows, prediction_sections
 from fertools.training.reports.report import render_experiment, render_predictions
 from fertools.training.reports.result_tables import metric_tables
-from fertools.training.systems.registry import SYSTEMS
+from fertools.training.systems.registry import find_system
 from tests.training.guesses import invent
 
 
 def made_up_record(system: str, *overrides: str) -> dict[str, Any]:
     """Return what an experiment keeps of a run of a system with its preset `smoke`."""
-    recipe = resolve_recipe(system, SYSTEMS[system].recipe_class(), "smoke", overrides)
+    recipe = resolve_recipe(system, find_system(system).recipe_class(), "smoke", overrides)
     versions = {"fertools": "9.9", "torch": "8.8"}
     return {
         "system": system,
@@ -33,16 +33,21 @@ def made_up_record(system: str, *overrides: str) -> dict[str, Any]:
     }
 
 
-def figures(leaky: str = "") -> dict[str, object]:
+def invented_evaluation(leaky: str = "") -> dict[str, object]:
     runs = {"Ours <1>": invent(skill=2), "Other": invent(seed=1)}
     return {
         "title": "A & B",
         "source": "Somebody (2020)",
         "about": "What it is about.",
+        "drawn": 0,
+        "tested": 168,
         "protocol": {"kind": "k-fold", "folds": [0, 1, 2, 3], "leaky": leaky, "leaks": ["a leak"] if leaky else []},
         "steps": [
             {
                 "title": "Ours <1>",
+                "kind": "train",
+                "over": ["fold"],
+                "needs": [],
                 "system": "classifier",
                 "preset": None,
                 "settings": {"flip": True},
@@ -53,6 +58,7 @@ def figures(leaky: str = "") -> dict[str, object]:
             }
         ],
         "runs": {name: score(run) for name, run in runs.items()},
+        "translations": {},
         "comparisons": compare_all(runs),
         "reported": [
             {"method": "Theirs", "step": None, "ours": "Ours <1>", "values": {"accuracy": (0.4, 0.03)}},
@@ -87,14 +93,14 @@ def test_faces_of_nobody_known_are_a_warning() -> None:
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_has_both_colour_schemes() -> None:
-    for page in (render_predictions("r", score(invent(va=True))), render_experiment(figures())):
+    for page in (render_predictions("r", score(invent(va=True))), render_experiment(invented_evaluation())):
         assert not re.findall(r"(?:src|href)=\"(?!data:)|url\(|<script|@import", page)
         assert "prefers-color-scheme: dark" in page
         assert page.count("<details>") == page.count("</details>")
 
 
 def test_an_experiment_shows_the_papers_numbers_beside_ours() -> None:
-    page = render_experiment(figures())
+    page = render_experiment(invented_evaluation())
     assert "A &amp; B" in page
     assert "Ours &lt;1&gt;" in page
     assert "<1>" not in page
@@ -104,14 +110,14 @@ def test_an_experiment_shows_the_papers_numbers_beside_ours() -> None:
 
 
 def test_a_leaky_experiment_says_so_in_title_and_paragraph() -> None:
-    page = render_experiment(figures("GANs saw them."))
+    page = render_experiment(invented_evaluation("GANs saw them."))
     assert "<title>LEAKY PROTOCOL: A &amp; B</title>" in page
     assert "a leak" in page
     assert "not free of leaks: GANs saw them." in page
 
 
 def test_rows_of_the_chart_are_ours_then_the_papers() -> None:
-    rows = method_rows(figures(), "accuracy")
+    rows = method_rows(invented_evaluation(), "accuracy")
     assert [(row["name"], row["paper"]) for row in rows] == [
         ("Ours <1>", False),
         ("Other", False),
@@ -171,7 +177,7 @@ def test_a_system_without_words_of_its_own_is_told_by_its_source() -> None:
 
 
 def test_runs_of_a_step_lie_over_one_another() -> None:
-    page = render_experiment(figures())
+    page = render_experiment(invented_evaluation())
     assert "Ours &lt;1&gt;: its runs over one another" in page
     assert "<title>fold &lt;0&gt;</title>" in page
     assert page.count('class="run"') == 2
@@ -181,19 +187,19 @@ def test_runs_of_a_step_lie_over_one_another() -> None:
     ("drawn", "words"), [(168, "These people are drawn and do not exist"), (9, "9 of these 168 faces are drawn")]
 )
 def test_an_experiment_on_drawn_people_says_so(drawn: int, words: str) -> None:
-    assert "drawn and do not exist" not in render_experiment(figures())
-    assert words in render_experiment(figures() | {"drawn": drawn})
+    assert "drawn and do not exist" not in render_experiment(invented_evaluation())
+    assert words in render_experiment(invented_evaluation() | {"drawn": drawn})
 
 
 def test_a_source_that_is_not_given_is_not_named() -> None:
-    assert "Paper: Somebody (2020)." in render_experiment(figures())
-    page = render_experiment(figures() | {"source": ""})
+    assert "Paper: Somebody (2020)." in render_experiment(invented_evaluation())
+    page = render_experiment(invented_evaluation() | {"source": ""})
     assert "Paper: ." not in page
     assert "Ours: mean over folds" in page
 
 
 def test_choices_of_each_step_are_in_an_experiments_page() -> None:
-    page = render_experiment(figures())
+    page = render_experiment(invented_evaluation())
     assert "Ours &lt;1&gt;: choices not fixed by the paper" in page
     assert "share of the face&#x27;s" in page or "share of the face's" in page
     assert "Ours &lt;1&gt; is resnet18" in page

@@ -73,6 +73,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     label_smoothing: float = bounded(0, 0.99)
     mixup: float = bounded(0, 100)
     distributions: str
+    generated: str
     class_weights: Literal["none", "inverse", "root"]
     rotate_deg: float = bounded(0, 180)
     shift: float = bounded(0, 0.5)
@@ -136,6 +137,11 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
         """The network is the only part."""
         return ("network",)
 
+    @property
+    def generated_runs(self) -> tuple[str, ...]:
+        """The runs that the key `generated` names."""
+        return tuple(name.strip() for name in self.generated.split(",") if name.strip())
+
     def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> ClassifierRecipe:
         """Return this recipe for training on generated faces alone; see `EngineRecipe.for_generated`.
 
@@ -144,7 +150,12 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
         """
         least = max(size_px, BACKBONES.get(self.network, 0))
         return replace(
-            self, task="emotion", image_size=min(self.image_size, least), test_folds=test_folds, distributions=""
+            self,
+            task="emotion",
+            image_size=min(self.image_size, least),
+            test_folds=test_folds,
+            distributions="",
+            generated="",
         )
 
     @property

@@ -16,7 +16,6 @@ from fertools.training.networks.image_sizes import (
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import Domain, Modality, Pairing
 from fertools.training.recipes.recipe import TranslatingRecipe, bounded
-from fertools.training.recipes.schedules import Schedule
 
 SOURCE, TARGET = "source", "target"
 """The two domains."""
@@ -36,8 +35,8 @@ class CycleganRecipe(TranslatingRecipe):
     target: Modality
     source_dataset: str
     target_dataset: str
-    pair_by: Pairing
-    load_side: int = bounded(4, 2048)
+    pairing: Pairing
+    load_size: int = bounded(4, 2048)
     conv_dim: int = bounded(1, 1024)
     generator_blocks: int = bounded(0, 64)
     discriminator_layers: int = bounded(1, 10)
@@ -47,7 +46,6 @@ class CycleganRecipe(TranslatingRecipe):
     pool_size: int = bounded(0, 100_000)
     epochs: int = bounded(1)
     decay_epochs: int = bounded(0)
-    lr_schedule: Schedule  # type: ignore[assignment]  # wider than the base's, which lacks `epochs`
     beta1: float = bounded(0, 0.9999)
     beta2: float = bounded(0, 0.999999)
 
@@ -65,9 +63,9 @@ class CycleganRecipe(TranslatingRecipe):
                 f"image_size is {self.image_size}, and a discriminator of {self.discriminator_layers} layers needs "
                 f"{least} pixels; give {least} or more, or fewer discriminator_layers"
             )
-        if self.load_side < self.image_size:
+        if self.load_size < self.image_size:
             raise RecipeError(
-                f"load_side is {self.load_side}, and a square of image_size={self.image_size} is cut out of it; give "
+                f"load_size is {self.load_size}, and a square of image_size={self.image_size} is cut out of it; give "
                 f"{self.image_size} or more"
             )
         if (self.source, self.source_dataset) == (self.target, self.target_dataset):
@@ -80,21 +78,21 @@ class CycleganRecipe(TranslatingRecipe):
     @property
     def domains(self) -> tuple[Domain, ...]:
         """The faces that are translated, and those that they shall look like."""
-        labelled = self.pair_by == "label"
+        labelled = self.pairing == "label"
         return (
             Domain(SOURCE, self.source, self.source_dataset, needs_emotion=labelled),
             Domain(TARGET, self.target, self.target_dataset, needs_emotion=labelled),
         )
 
     @property
-    def pairing(self) -> Pairing:
-        """The key `pair_by`."""
-        return self.pair_by
+    def domain_pairing(self) -> Pairing:
+        """The key `pairing`."""
+        return self.pairing
 
     @property
-    def load_size(self) -> int:
-        """The key `load_side`."""
-        return self.load_side
+    def loaded_px(self) -> int:
+        """The key `load_size`."""
+        return self.load_size
 
     @property
     def parts(self) -> tuple[str, ...]:

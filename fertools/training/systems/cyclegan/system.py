@@ -54,7 +54,8 @@ class Cyclegan(System):
             GENERATORS: _plan(recipe, generator_to),
             DISCRIMINATORS: _plan(recipe, discriminator_of),
         }
-        self.augmentation = Augmentation(flip=recipe.flip)
+        smaller = recipe.load_size != recipe.image_size
+        self.augmentation = Augmentation(flip=recipe.flip, cut_px=recipe.image_size if smaller else 0)
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return what decides which generated faces come from the pools."""

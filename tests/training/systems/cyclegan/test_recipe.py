@@ -21,7 +21,7 @@ def resolve(preset: str, *overrides: str) -> Resolved[CycleganRecipe]:
 
 def test_paper_preset_is_the_paper() -> None:
     recipe = resolve("paper").recipe
-    assert (recipe.image_size, recipe.load_size, recipe.batch_size) == (256, 286, 1)
+    assert (recipe.image_size, recipe.loaded_px, recipe.batch_size) == (256, 286, 1)
     assert (recipe.conv_dim, recipe.generator_blocks, recipe.discriminator_layers) == (64, 9, 3)
     assert (recipe.gan_mode, recipe.lambda_cycle, recipe.identity_weight, recipe.pool_size) == ("lsgan", 10, 5, 50)
     assert (recipe.beta1, recipe.beta2, recipe.lr, recipe.lr_schedule) == (0.5, 0.999, 2e-4, "epochs")
@@ -49,12 +49,12 @@ def test_identity_is_a_share_of_the_cycle_weight() -> None:
 def test_domains_come_from_the_keys() -> None:
     recipe = resolve("smoke").recipe
     assert recipe.domains == (Domain("source", "visible"), Domain("target", "thermal"))
-    assert recipe.pairing == "none"
-    chosen = resolve("smoke", "target=animated", "target_dataset=ferg", "pair_by=label").recipe
+    assert recipe.domain_pairing == "none"
+    chosen = resolve("smoke", "target=animated", "target_dataset=ferg", "pairing=label").recipe
     assert chosen.domains[0] == Domain("source", "visible", needs_emotion=True)
     assert chosen.domains[1] == Domain("target", "animated", "ferg", needs_emotion=True)
-    assert chosen.pairing == "label"
-    assert not any(domain.needs_emotion for domain in resolve("smoke", "pair_by=capture").recipe.domains)
+    assert chosen.domain_pairing == "label"
+    assert not any(domain.needs_emotion for domain in resolve("smoke", "pairing=capture").recipe.domains)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_the_rate_falls_by_equal_steps_at_the_ends_of_epochs(epoch: int, factor:
         (("image_size=254",), "the generators need a multiple of 4; give 256"),
         (("image_size=20", "discriminator_layers=3"), "needs 24 pixels"),
         (("image_size=4", "discriminator_layers=1"), "needs 8 pixels"),
-        (("load_side=128",), "load_side is 128"),
+        (("load_size=128",), "load_size is 128"),
         (("target=visible",), "source and target are both the visible faces of all datasets"),
         (("target=visible", "source_dataset=lab", "target_dataset=lab"), "faces of the dataset lab"),
         (("gan_mode=wgan",), "choose one of lsgan, vanilla"),
@@ -121,5 +121,5 @@ def test_what_does_not_go_together_is_refused(overrides: tuple[str, ...], messag
 
 @pytest.mark.parametrize("side", range(16, 65, 4))
 def test_every_size_that_four_divides_is_taken(side: int) -> None:
-    settings = (f"image_size={side}", f"load_side={side}")
+    settings = (f"image_size={side}", f"load_size={side}")
     assert resolve("paper", *settings, f"discriminator_layers={2 if side < 24 else 3}").recipe.image_size == side

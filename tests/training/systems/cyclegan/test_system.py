@@ -18,7 +18,7 @@ from fertools.training.systems.cyclegan import ENTRY
 from fertools.training.systems.cyclegan.recipe import CycleganRecipe
 from fertools.training.systems.cyclegan.system import DISCRIMINATORS, GENERATORS, Cyclegan
 
-TINY = ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_side=16")
+TINY = ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16")
 Turn = tuple[dict[str, Batch], Noise]
 
 
@@ -269,7 +269,7 @@ def test_pools_are_memory_and_draw_a_row_for_each_face() -> None:
 
 @pytest.mark.parametrize("side", range(16, 65, 4))
 def test_every_size_that_four_divides_can_be_trained_on(side: int) -> None:
-    built = system(f"image_size={side}", f"load_side={side}", "conv_dim=1")
+    built = system(f"image_size={side}", f"load_size={side}", "conv_dim=1")
     log = run(built, turns(built, 1))[0]
     assert all(0 <= value < 10 for value in log.values())
 

@@ -1,0 +1,100 @@
+"""What a run takes from other runs, looked up when it begins; a run that would have met its test people is refused."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from fertools.core.errors import CheckFailed, InputError
+from fertools.core.workspace import Workspace
+from fertools.manifests import nested
+from fertools.training.networks.published_weights import find_weights
+from fertools.training.recipes.recipe import EngineRecipe, Recipe, TranslatingRecipe
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.job import Job
+from fertools.training.runs.lineage import Ancestor, compose_lineage, digest_person, trace_weights, write_people
+from fertools.training.runs.metadata import Record
+
+_COLUMNS = ["subject_id", "face_id", "parent_id"]
+_NAMED = 3
+"""People named in a message."""
+
+
+def trace_recipe(workspace: Workspace, recipe: Recipe, *, missing_ok: bool = False) -> list[Ancestor]:
+    """Return what a run of a recipe takes from elsewhere: the weights that it begins with, and its judge.
+
+    Args:
+        workspace: whose runs and weights.
+        recipe: every value.
+        missing_ok: pass over weights that are not there, as those of a run that is still to be trained.
+
+    Raises:
+        InputError: weights are missing.
+        OSError: a file cannot be read.
+    """
+    found = []
+    for name in dict.fromkeys(recipe.starting_weights.values() if isinstance(recipe, EngineRecipe) else ()):
+        with contextlib.suppress(*(InputError,) if missing_ok else ()):
+            found.append(trace_weights(workspace, find_weights(name, workspace), name))
+    if isinstance(recipe, TranslatingRecipe) and recipe.judge:
+        folder = RunFolder(workspace.root / "training" / recipe.judge.removeprefix("training/"))
+        # Any of its models says which run it is.
+        if models := sorted(folder.models.glob("*.safetensors")):
+            found.append(trace_weights(workspace, models[0], recipe.judge, "judge"))
+    return found
+
+
+def find_met(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
+    """Return a sentence for each ancestor that has learned from people who are tested.
+
+    Args:
+        tested: rows of the test faces, with `subject_id` and `face_id`.
+        ancestors: what the run builds upon.
+    """
+    pairs = set(zip(tested["subject_id"].to_pylist(), tested["face_id"].to_pylist(), strict=True))
+    names = {digest_person(subject, face): subject or f"face {face}" for subject, face in pairs}
+    sentences = []
+    for ancestor in ancestors:
+        if met := sorted({names[person] for person in names.keys() & ancestor.people}):
+            listed = ", ".join(met[:_NAMED]) + (" and others" if len(met) > _NAMED else "")
+            count = "1 person" if len(met) == 1 else f"{len(met)} people"
+            sentences.append(f"{ancestor.words} learned from {count} held out here ({listed})")
+    return sentences
+
+
+def identify_lineage(
+    job: Job, old: Record | None, *, allow_leaks: bool = False, learned_from: Sequence[Ancestor] = ()
+) -> None:
+    """Record what a run that begins takes from other runs; refuse one that would be tested on people that it knows.
+
+    Args:
+        job: the run; the digest of its pixels is in its record.
+        old: the record that an earlier call left, None for a run that begins now.
+        allow_leaks: record a leak and go on.
+        learned_from: generated faces among those that it learns from.
+
+    Raises:
+        CheckFailed: something that it takes has learned from the people that it holds out.
+        InputError: weights are missing.
+    """
+    if not job.team.is_first:
+        return
+    run = job.folder.root.relative_to(job.workspace.root / "training").as_posix()
+    if old is None or "lineage" not in old:
+        faces = job.selection.domains.values()
+        tested, trained_on = (
+            pa.concat_tables([nested.keep(part.table, part.held_out == held_out).select(_COLUMNS) for part in faces])
+            for held_out in (True, False)
+        )
+        ancestors = [*trace_recipe(job.workspace, job.choice.resolved.recipe), *learned_from]
+        lineage = compose_lineage(run, job.record, trained_on, ancestors)
+        job.record["lineage"] = {**lineage.record, "leaks": find_met(tested, ancestors)}
+        if allow_leaks or not job.record["lineage"]["leaks"]:
+            write_people(job.folder, lineage.people)
+    if (leaks := job.record["lineage"]["leaks"]) and not allow_leaks:
+        raise CheckFailed(
+            f"{run} would be tested on people that it knows: {leaks[0]}; take one that holds out the same folds, "
+            "or allow it with --allow-leaks (allow_leaks=True), which every report of the run will say"
+        )
