@@ -13,8 +13,11 @@ from pathlib import Path
 
 import click
 import pytest
+from PIL import Image
+from skimage.data import astronaut
 
 import fertools as package
+from docs.site.commands import walk
 from fertools.annotations.log import RatingLog
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
@@ -32,6 +35,7 @@ NOT_IMPORTED = {
     "fertools.ingestion.engines.ray",
     "fertools.training.experiments.ray",
 }
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]+")
 MODULES = sorted({info.name for info in pkgutil.walk_packages(package.__path__, "fertools.")} - NOT_IMPORTED)
 
 
@@ -82,6 +86,20 @@ def test_every_command_is_one(fertools: Run, monkeypatch: pytest.MonkeyPatch, wo
     assert ended.code == 0 or re.search(r"Missing argument|does not exist", ended.err), ended.err
 
 
+FOREIGN = {"--nproc_per_node", "--num_processes", "--num_machines", "--multi_gpu", "--cpu", "--no-deps"}
+"""Options of other programs: launchers of training, and pip."""
+HISTORY = [page for page in PAGES if page.parent.name == "decisions" or page.name == "benchmarks.md"]
+"""Pages that also name options which are gone, or those of scripts."""
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - set(HISTORY)), ids=lambda page: page.name)
+def test_every_option_in_running_text_exists(page: Path) -> None:
+    options = [option for _, command in walk() for option in command.params]
+    known = {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
+    named = set(OPTION.findall(" ".join(re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")))))
+    assert named <= known | FOREIGN | {"--help"}
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `my-dataset` has what the examples speak of: faces, folds, labels, ratings and trained runs."""
@@ -92,6 +110,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train(workspace, "stargan", preset="smoke", overrides=TINY, run="cpu", device="cpu")
     generate(workspace, "stargan/cpu", device="cpu")
     (home / "training").symlink_to("my-dataset/training")
+    Image.fromarray(astronaut()).save(home / "photo.jpg")
     first = package.read_faces(workspace, ["face_id"])["face_id"][0].as_py()
     (home / "labels.csv").write_text(f"face_id,valence,arousal\n{first},0.5,0.5\n")
     return home

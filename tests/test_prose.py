@@ -1,0 +1,152 @@
+"""How the project writes: its words by codespell, its Markdown by rumdl, and short sentences by a count of our own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from docs.site.commands import walk
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+SETTINGS = TOOLS["codespell"]
+WORDS = ROOT / "docs/words.txt"
+LISTED = [entry.strip() for entry in SETTINGS["skip"].split(",") if entry.strip() and entry.strip() != "docs/words.txt"]
+"""Rooms and pages that still use words which the project gave up."""
+EXCLUDED = [page for page in TOOLS["rumdl"]["exclude"] if page != ".venv"]
+"""Pages whose Markdown is not well-formed yet."""
+MOST_WORDS = 30
+PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LONG_SENTENCES = {
+    "CHANGELOG.md",
+    "docs/benchmarks.md",
+    "docs/decisions/0003-samples-and-demo.md",
+    "docs/decisions/0004-parts-and-layers.md",
+    "docs/decisions/0005-shards.md",
+    "docs/decisions/0006-following.md",
+    "docs/decisions/0007-object-storage.md",
+    "docs/decisions/0008-rating-log.md",
+    "docs/decisions/0009-descent.md",
+    "docs/decisions/0010-compiled-networks.md",
+    "docs/decisions/0011-ingest-without-torch.md",
+    "docs/decisions/0012-errors-of-others.md",
+    "docs/decisions/0015-cuts-and-subjects.md",
+    "docs/decisions/0016-label-exchange.md",
+    "docs/decisions/0017-rating-identity.md",
+    "docs/decisions/0018-translation-against-the-truth.md",
+    "docs/decisions/0019-intervals-and-identity.md",
+    "docs/explanation/evaluation.md",
+    "docs/explanation/faces.md",
+    "docs/explanation/samples.md",
+    "docs/explanation/training.md",
+    "docs/how-to/agreement.md",
+    "docs/how-to/evaluate.md",
+    "docs/how-to/experiments.md",
+    "docs/how-to/ingest.md",
+    "docs/how-to/many-machines.md",
+    "docs/how-to/train.md",
+    "docs/results.md",
+}
+"""Pages that still have longer sentences."""
+
+
+def _run(tool: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name(tool)), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def _found(path: Path, elsewhere: Path) -> str:
+    """Return what codespell says of a path when nothing is skipped; `elsewhere` has no settings of its own."""
+    settings = {name: value for name, value in SETTINGS.items() if name != "skip"}
+    settings["dictionary"] = f"{WORDS},-"
+    return _run(
+        "codespell", *(f"--{name}={value}" for name, value in settings.items()), str(path), cwd=elsewhere
+    ).stdout
+
+
+def test_words_are_those_of_the_field() -> None:
+    done = _run("codespell", "docs", "fertools", *(page.name for page in ROOT.glob("*.md")))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("listed", LISTED)
+def test_what_has_become_clean_is_no_longer_listed(tmp_path: Path, listed: str) -> None:
+    assert (ROOT / listed).exists(), f"{listed} is gone: take it out of tool.codespell.skip in pyproject.toml"
+    assert _found(ROOT / listed, tmp_path), f"{listed} is clean: take it out of tool.codespell.skip in pyproject.toml"
+
+
+def test_each_phrase_is_looked_for(tmp_path: Path) -> None:
+    given_up = [line.split("->")[0] for line in WORDS.read_text(encoding="utf-8").splitlines()]
+    (tmp_path / "page.md").write_text("".join(f"Say {word} here.\n" for word in given_up))
+    found = _found(tmp_path / "page.md", tmp_path).lower()
+    assert not [word for word in given_up if f": {word} ==>" not in found]
+
+
+def test_markdown_is_well_formed() -> None:
+    done = _run("rumdl", "check", "--no-cache", ".")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", EXCLUDED)
+def test_a_page_that_has_become_well_formed_is_no_longer_excluded(tmp_path: Path, page: str) -> None:
+    shutil.copyfile(ROOT / page, tmp_path / "page.md")
+    done = _run("rumdl", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), ".", cwd=tmp_path)
+    assert done.returncode == 1, f"{page} is well-formed: take it out of tool.rumdl.exclude in pyproject.toml"
+
+
+def paragraphs(markdown: str) -> Iterator[str]:
+    """Yield the running text of a page: no code, no tables, and a word in the place of each piece of inline code."""
+    table = False
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        table = token.type == "table_open" or (table and token.type != "table_close")
+        if token.type == "inline" and not table:
+            kinds = {"text": None, "code_inline": "code", "softbreak": " ", "hardbreak": " "}
+            parts = [kinds[part.type] or part.content for part in token.children or () if part.type in kinds]
+            yield "".join(parts)
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a paragraph; a colon ends one too."""
+    return [part for part in re.split(r"(?<=[.!?:])\s+", text.strip()) if part]
+
+
+def too_long(text: str) -> list[str]:
+    return [sentence for sentence in sentences(text) if len(sentence.split()) > MOST_WORDS]
+
+
+def _long_sentences(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return [sentence for paragraph in paragraphs(text) for sentence in too_long(paragraph)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_sentences_are_short(page: Path) -> None:
+    name = page.relative_to(ROOT).as_posix()
+    found = _long_sentences(page)
+    if name in LONG_SENTENCES:
+        assert found, f"{name} has only short sentences: take it out of LONG_SENTENCES"
+    else:
+        assert not found, "\n".join(found)
+
+
+def test_sentences_of_help_are_short() -> None:
+    for name, command in walk():
+        texts = [command.help or "", *(getattr(option, "help", None) or "" for option in command.params)]
+        found = [sentence for text in texts for part in text.split("\n\n") for sentence in too_long(part)]
+        assert not found, f"{name}: {found}"
+
+
+def test_a_long_sentence_is_found() -> None:
+    long = " ".join(["word"] * (MOST_WORDS + 1)) + "."
+    assert list(map(too_long, paragraphs(f"Short. {long}\n\n    {long}\n\n| {long} |\n|---|\n| {long} |\n"))) == [
+        [long]
+    ]
+    assert not too_long(f"One {'`a b c` ' * 3} two: three. " + "Four. " * MOST_WORDS)
