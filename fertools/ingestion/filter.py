@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.detection.min_face import MinFace
@@ -58,7 +59,7 @@ class FilterOptions:
 
 
 @dataclass(frozen=True)
-class FilterSummary:
+class FilterSummary(HtmlFields):
     """What came of it.
 
     Attributes:

@@ -23,6 +23,7 @@ from fertools.core import files, products
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -51,7 +52,7 @@ _GONE_NAMED = 10
 
 
 @dataclass(frozen=True)
-class IngestSummary:
+class IngestSummary(HtmlFields):
     """What a workspace holds after an ingest, and what this run added.
 
     Attributes:
