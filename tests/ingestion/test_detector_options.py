@@ -114,7 +114,7 @@ def test_thresholds_that_cannot_be(text: str) -> None:
     ],
 )
 def test_options_that_the_detector_refuses(given: Path, tmp_path: Path, values: dict[str, Any], word: str) -> None:
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     with pytest.raises(InputError, match=word):
         ingest(workspace, [given], replace(OPTIONS, **values))
     assert not workspace.settings_path.exists()
@@ -127,7 +127,7 @@ def test_max_faces_out_of_range_is_refused() -> None:
 
 @pytest.fixture
 def done(given: Path, tmp_path: Path) -> Workspace:
-    workspace = Workspace.at(tmp_path / "done")
+    workspace = Workspace(tmp_path / "done")
     ingest(workspace, [given], OPTIONS)
     return workspace
 

@@ -53,7 +53,7 @@ def test_a_detector_of_another_package_is_found_and_used_by_an_ingest(
     install("centre-detector", "centre = tests.ingestion.fake_detector:make_centre")
     clip = write_clip(tmp_path / "given" / "a.mp4", [portrait[:64, :96]] * 20)
     cv2.imwrite(str(clip.with_name("b.png")), portrait[..., ::-1])
-    workspace = Workspace.at(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     CentreDetector.calls.clear()
     ingest(workspace, [clip.parent], IngestOptions(detector="centre", workers=1, crop_px=32, quality="keep-all"))
     rows = store.read_faces(workspace, ("box", "frame_width_px")).to_pylist()
@@ -74,7 +74,7 @@ def test_workers_find_it_too(install: Callable[[str, str], None], tmp_path: Path
         from fertools.ingestion.options import IngestOptions
         if __name__ == "__main__":
             options = IngestOptions(detector="centre", workers=2, crop_px=32, quality="keep-all")
-            print(ingest(Workspace.at(Path("w")), [Path("given")], options).detected)
+            print(ingest(Workspace(Path("w")), [Path("given")], options).detected)
     """
     (tmp_path / "program.py").write_text(textwrap.dedent(program))
     path = f"{tmp_path / 'site'}:{ROOT}"
