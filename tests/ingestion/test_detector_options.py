@@ -116,7 +116,7 @@ def test_thresholds_that_cannot_be(text: str) -> None:
 def test_options_that_the_detector_refuses(given: Path, tmp_path: Path, values: dict[str, Any], word: str) -> None:
     workspace = Workspace(tmp_path / "workspace")
     with pytest.raises(InputError, match=word):
-        ingest(workspace, [given], replace(OPTIONS, **values))
+        ingest([given], workspace, replace(OPTIONS, **values))
     assert not workspace.settings_path.exists()
 
 
@@ -128,7 +128,7 @@ def test_max_faces_out_of_range_is_refused() -> None:
 @pytest.fixture
 def done(given: Path, tmp_path: Path) -> Workspace:
     workspace = Workspace(tmp_path / "done")
-    ingest(workspace, [given], OPTIONS)
+    ingest([given], workspace, OPTIONS)
     return workspace
 
 
@@ -146,25 +146,25 @@ def test_another_engine_is_refused_unless_asked_for(
     before = done.manifest.read_bytes()
     monkeypatch.setattr(MtcnnDetector, "_engine_name", "torch 1.0 cpu")
     with pytest.raises(ResumeRefused, match=r"detector_engine .*, not torch 1\.0 cpu; .* --mix-detectors") as refused:
-        ingest(done, [given], OPTIONS)
+        ingest([given], done, OPTIONS)
     assert refused.value.exit_code == 5
     assert done.manifest.read_bytes() == before
-    ingest(done, [given], replace(OPTIONS, mix_detectors=True))
+    ingest([given], done, replace(OPTIONS, mix_detectors=True))
     mixed = done.settings()["ingest"]["mixed_detectors"]
     # From now on each of the two may go on without being asked for.
     monkeypatch.undo()
     assert mixed == sorted(
         [str(MtcnnDetector().identity), str(MtcnnDetector().identity).replace(ENGINE, "torch 1.0 cpu")]
     )
-    assert ingest(done, [given], OPTIONS).new_sources == 0
+    assert ingest([given], done, OPTIONS).new_sources == 0
 
 
 def test_another_detector_is_refused_by_name(done: Workspace, given: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.BUILT_IN, "centre", "tests.ingestion.fake_detector:make_centre")
     with pytest.raises(ResumeRefused, match="ingested with detector mtcnn, not fake"):
-        ingest(done, [given], replace(OPTIONS, detector="centre"))
+        ingest([given], done, replace(OPTIONS, detector="centre"))
 
 
 def test_a_shaping_option_is_refused_whatever_is_mixed(done: Workspace, given: Path) -> None:
     with pytest.raises(ResumeRefused, match="crop_px 64, not 96"):
-        ingest(done, [given], replace(OPTIONS, crop_px=96, mix_detectors=True))
+        ingest([given], done, replace(OPTIONS, crop_px=96, mix_detectors=True))

@@ -55,7 +55,7 @@ def test_a_detector_of_another_package_is_found_and_used_by_an_ingest(
     cv2.imwrite(str(clip.with_name("b.png")), portrait[..., ::-1])
     workspace = Workspace(tmp_path / "workspace")
     CentreDetector.calls.clear()
-    ingest(workspace, [clip.parent], IngestOptions(detector="centre", workers=1, crop_px=32, quality="keep-all"))
+    ingest([clip.parent], workspace, IngestOptions(detector="centre", workers=1, crop_px=32, quality="keep-all"))
     rows = store.read_faces(workspace, ("box", "frame_width_px")).to_pylist()
     assert {tuple(row["box"]) for row in rows if row["frame_width_px"] == 96} == {(32, 16, 64, 48)}
     # It has no local search, so that each frame and the picture were searched in full.
@@ -74,7 +74,7 @@ def test_workers_find_it_too(install: Callable[[str, str], None], tmp_path: Path
         from fertools.ingestion.options import IngestOptions
         if __name__ == "__main__":
             options = IngestOptions(detector="centre", workers=2, crop_px=32, quality="keep-all")
-            print(ingest(Workspace(Path("w")), [Path("given")], options).detected)
+            print(ingest([Path("given")], Workspace(Path("w")), options).detected)
     """
     (tmp_path / "program.py").write_text(textwrap.dedent(program))
     path = f"{tmp_path / 'site'}:{ROOT}"

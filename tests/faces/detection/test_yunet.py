@@ -143,7 +143,7 @@ def test_an_ingest_keeps_its_faces(tmp_path: Path, portrait: Picture) -> None:
     """Its scores are lower than MTCNN's, and the presets go by its own levels."""
     clip = write_clip(tmp_path / "given" / "a.mp4", moving_face(portrait, 20))
     workspace = Workspace(tmp_path / "workspace")
-    summary = ingest(workspace, [clip], IngestOptions(detector="yunet", workers=1, crop_px=64))
+    summary = ingest([clip], workspace, IngestOptions(detector="yunet", workers=1, crop_px=64))
     assert summary.faces_kept == 20
     scores = store.read_faces(workspace, ("det_score",))["det_score"].to_pylist()
     assert max(scores) < 0.98
