@@ -18,6 +18,8 @@ from fertools.training.reports.html import escape, fact_boxes, figure, table
 from fertools.training.reports.term_words import describe_terms, find_entry
 from fertools.training.runs.metadata import Record
 
+_DIGEST_SHOWN = 12
+"""Characters of a digest that a table shows."""
 _LARGEST = 3.4e38
 """The largest number of float32."""
 
@@ -64,6 +66,36 @@ def summary_section(record: Record) -> Iterable[str]:
     yield fact_boxes(facts)
     if record["source"]:
         yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
+
+
+def lineage_section(record: Record) -> Iterable[str]:
+    """Yield what a run takes from other runs, with a warning if that knew its test people."""
+    lineage = record.get("lineage") or {}
+    if leaks := lineage.get("leaks"):
+        items = "".join(f"<li>{escape(leak)}</li>" for leak in leaks)
+        yield (
+            '<div class="warn"><b>Test people have a part in training.</b> The numbers on this page say nothing about '
+            f"people whom the model has never seen.<ul>{items}</ul></div>"
+        )
+    if not (ancestors := lineage.get("ancestors")):
+        return
+    yield "<h2>What it builds upon</h2>"
+    rows = []
+    for ancestor in ancestors:
+        runs = ancestor["runs"]
+        held_out = {fold for run in runs for fold in run["test_folds"]}
+        rows.append(
+            (
+                ancestor["role"],
+                ancestor["name"],
+                ", ".join(run["run"] for run in runs) or "not known",
+                ", ".join(map(str, sorted(held_out))),
+                f"{sum(run['people'] for run in runs):,}" if runs else "not known",
+                ancestor["digest"][:_DIGEST_SHOWN],
+            )
+        )
+    head = ("role", "name in the recipe", "comes from the run", "folds held out", "people learned from", "digest")
+    yield table(head, rows, numbers=(4,), code=(1, 2, 5))
 
 
 def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:

@@ -32,21 +32,21 @@ _NAMED = 3
 """People named in a message."""
 
 
-def trace_recipe(workspace: Workspace, recipe: Recipe, *, missing_ok: bool = False) -> list[Ancestor]:
-    """Return what a run of a recipe takes from elsewhere: weights to begin with, a judge, and generated faces.
+def trace_recipe(workspace: Workspace, recipe: Recipe) -> list[Ancestor]:
+    """Return what a run of a recipe takes from elsewhere: weights to begin with, generated faces, and a judge.
+
+    What is not there is passed over: it may be of a run that is still to be trained, and whoever loads it says so.
 
     Args:
         workspace: whose runs and weights.
         recipe: every value.
-        missing_ok: pass over what is not there, as weights of a run that is still to be trained.
 
     Raises:
-        InputError: something is missing.
         OSError: a file cannot be read.
     """
     found = []
     for name in dict.fromkeys(recipe.starting_weights.values() if isinstance(recipe, EngineRecipe) else ()):
-        with contextlib.suppress(*(InputError,) if missing_ok else ()):
+        with contextlib.suppress(InputError):
             found.append(trace_weights(workspace, find_weights(name, workspace), name))
     runs: list[tuple[Role, str]] = [
         ("generated faces", name)
@@ -54,12 +54,8 @@ def trace_recipe(workspace: Workspace, recipe: Recipe, *, missing_ok: bool = Fal
     ]
     if isinstance(recipe, TranslatingRecipe) and recipe.judge:
         runs.append(("judge", recipe.judge.removeprefix("training/")))
-    for role, name in runs:
-        if (traced := trace_run(workspace, name, role)) is not None:
-            found.append(traced)
-        elif not missing_ok:
-            raise InputError(f"there is no run '{name}' in {workspace.root}; train it first")
-    return found
+    traced = (trace_run(workspace, name, role) for role, name in runs)
+    return [*found, *(ancestor for ancestor in traced if ancestor is not None)]
 
 
 def trace_run(workspace: Workspace, name: str, role: Role) -> Ancestor | None:
@@ -115,7 +111,6 @@ def identify_lineage(
 
     Raises:
         CheckFailed: something that it takes has learned from the people that it holds out.
-        InputError: weights are missing.
     """
     if not job.team.is_first:
         return
