@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fertools.annotations.agreement import measure_agreement as measure_agreement
     from fertools.annotations.exchange import export_annotations as export_annotations
     from fertools.annotations.exchange import import_annotations as import_annotations
-    from fertools.annotations.labels import import_labels as import_labels
+    from fertools.annotations.label_import import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
     from fertools.inference.align import align as align
@@ -76,7 +76,7 @@ _HOMES = {
     "filter_faces": "fertools.ingestion.filter",
     "fill_prior": "fertools.annotations.prior",
     "import_annotations": "fertools.annotations.exchange",
-    "import_labels": "fertools.annotations.labels",
+    "import_labels": "fertools.annotations.label_import",
     "generate": "fertools.training.jobs.generate",
     "ingest": "fertools.ingestion.ingest",
     "measure_agreement": "fertools.annotations.agreement",
