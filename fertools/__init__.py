@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fertools.annotations.agreement import measure_agreement as measure_agreement
     from fertools.annotations.exchange import export_annotations as export_annotations
     from fertools.annotations.exchange import import_annotations as import_annotations
-    from fertools.annotations.labels import import_labels as import_labels
+    from fertools.annotations.label_import import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
     from fertools.core.errors import CheckFailed as CheckFailed
@@ -84,7 +84,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "fertools.annotations.agreement": ("measure_agreement",),
     "fertools.annotations.exchange": ("export_annotations", "import_annotations"),
-    "fertools.annotations.labels": ("import_labels",),
+    "fertools.annotations.label_import": ("import_labels",),
     "fertools.annotations.prior": ("fill_prior",),
     "fertools.annotations.publish": ("publish",),
     "fertools.core.errors": (

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from fertools.annotations.formats.labelled_faces import LABELS, labelled_faces
 from fertools.annotations.formats.registry import Format, find_format
-from fertools.annotations.formats.rows import LABELS, labelled_faces
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, joined
 from fertools.annotations.imported_ratings import RatingsSummary
-from fertools.annotations.labels import ImportSummary, apply_table
+from fertools.annotations.label_import import ImportSummary, apply_table
 from fertools.annotations.row_matching import SourceFinder
 from fertools.core.errors import InputError
 from fertools.core.explain import reading

@@ -16,10 +16,10 @@ from fertools.annotations.formats import (
     elan,
     label_studio,
     muse,
-    plain,
+    plain_table,
     recola,
 )
-from fertools.annotations.formats.rows import LABELS, Files
+from fertools.annotations.formats.labelled_faces import LABELS, Files
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions
 from fertools.core.errors import InputError
 from fertools.core.plugins import find_plugins, load_plugin
@@ -52,8 +52,8 @@ class Format:
 _POINTS = (*AXES, "emotion")
 
 FORMATS: dict[str, Format] = {
-    "csv": Format(plain.read_plain_csv, plain.write_csv),
-    "parquet": Format(plain.read_parquet, plain.write_parquet),
+    "csv": Format(plain_table.read_plain_csv, plain_table.write_csv),
+    "parquet": Format(plain_table.read_parquet, plain_table.write_parquet),
     "affwild2": Format(affwild2.read_affwild2, affwild2.write_affwild2, _POINTS, folder=True),
     "afew-va": Format(afew_va.read_afew_va, afew_va.write_afew_va, AXES, folder=True),
     "affectnet": Format(affectnet.read_affectnet, affectnet.write_affectnet, _POINTS),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.annotations.formats.plain import read_plain
+from fertools.annotations.formats.plain_table import read_plain
 from fertools.annotations.formats.table import LabelTable
 from fertools.annotations.imported_ratings import RatingsSummary, import_ratings
 from fertools.annotations.prior import without_priors
