@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +32,7 @@ from tests.training.blobs import blob_rows, write_blobs
 FIRST_STATE = "models/network.safetensors"
 
 
-def train_small(workspace: Workspace, run: str, *overrides: str, **options: bool) -> RunFolder:
+def train_small(workspace: Workspace, run: str, *overrides: str, **options: Any) -> RunFolder:
     """Train a classifier for an iteration or two."""
     settings = ["epochs=0.1", "val_share=0", "image_size=32", *overrides]
     train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run=run, **options)
