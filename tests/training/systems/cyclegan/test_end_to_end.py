@@ -76,7 +76,7 @@ def test_generated_faces_have_the_other_modality_and_the_label_of_their_parent(t
         parent = parents[row["parent_id"]]
         assert row["modality"] == other[parent["modality"]]
         assert (row["target_emotion"], row["emotion"]) == (parent["emotion"], None)
-        assert (row["subject_id"], row["fold"], row["generator_fold"]) == (parent["subject_id"], parent["fold"], 0)
+        assert (row["subject_id"], row["fold"], row["generator_folds"]) == (parent["subject_id"], parent["fold"], [0])
         with Image.open(trained.root / row["path"]) as picture:
             assert picture.size == (32, 32)
     assert generate(trained, RUN, which="train", limit=3, device="cpu").new_faces == 0
