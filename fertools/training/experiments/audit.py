@@ -123,7 +123,7 @@ def _ancestors(workspace: Workspace, task: Task) -> Iterator[Ancestor]:
             if (lineage := read_lineage(RunFolder(workspace.root / folder))) is not None:
                 yield Ancestor("weights", lineage.run, "", (lineage,))
         for recipe in _recipes(workspace, task, step):
-            yield from trace_recipe(workspace, recipe, missing_ok=True)
+            yield from trace_recipe(workspace, recipe)
     if isinstance(step, EvaluateStep):
         for judge in (name.removeprefix("training/") for name in step.judges if "{" not in name):
             if (lineage := read_lineage(RunFolder(workspace.root / "training" / judge))) is not None:

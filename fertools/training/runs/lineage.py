@@ -153,22 +153,6 @@ def trace_weights(workspace: Workspace, path: Path, name: str, role: Role = "wei
     return Ancestor(role, name, digest, tuple(unique.values()))
 
 
-def trace_run(folder: RunFolder, name: str, role: Role, content: Path) -> Ancestor:
-    """Return a run as an ancestor.
-
-    Args:
-        folder: of the run.
-        name: what the recipe calls it.
-        role: what it is used for.
-        content: the file that is used of it.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    lineage = read_lineage(folder)
-    return Ancestor(role, name, _digest(content), () if lineage is None else (lineage,))
-
-
 def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: Sequence[Ancestor]) -> Lineage:
     """Return the lineage of a run that begins.
 
@@ -204,17 +188,29 @@ def write_people(folder: RunFolder, people: Iterable[str]) -> None:
 
 
 def read_lineage(folder: RunFolder) -> Lineage | None:
-    """Return what a run has learned from; None where it does not say, as one of an earlier version.
+    """Return what a run has learned from; None where there is no such run, or it does not say.
 
     Raises:
         InputError: its record or its list of people is damaged.
     """
     record = folder.read()
-    if record is None or not isinstance(record.get("lineage"), dict) or not folder.people_path.is_file():
+    return None if record is None else load_lineage(folder, record)
+
+
+def load_lineage(folder: RunFolder, record: Record) -> Lineage | None:
+    """Return what a run has learned from; None where it does not say.
+
+    Args:
+        folder: of the run.
+        record: the content of its `run.json`.
+
+    Raises:
+        InputError: its list of people is damaged.
+    """
+    if not isinstance(record.get("lineage"), dict) or not folder.people_path.is_file():
         return None
     with reading(folder.people_path, "is no list of people", "restore it, or train the run again with --no-resume"):
-        packed = np.load(folder.people_path, allow_pickle=False)
-        return Lineage(record["lineage"], _unpack(packed))
+        return Lineage(record["lineage"], _unpack(np.load(folder.people_path, allow_pickle=False)))
 
 
 def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
