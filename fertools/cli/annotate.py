@@ -126,7 +126,7 @@ def command(
     workspace = open_workspace(folder)
     result: dict[str, Any] = {}
     if labels is not None:
-        from fertools.annotations.labels import import_labels
+        from fertools.annotations.label_import import import_labels
 
         result |= fields_of(import_labels(workspace, labels))
     if prior:

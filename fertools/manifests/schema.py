@@ -187,7 +187,7 @@ FACES = TableSchema(
             "crop_coverage",
             _F32,
             "Crop",
-            "Share of the crop that lies inside the picture; `--fill` says how the rest is filled.",
+            "Share of the crop that is inside the picture; `--fill` says how the rest is filled.",
             bounds=(0, 1),
         ),
         Column(

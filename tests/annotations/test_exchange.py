@@ -13,7 +13,7 @@ from fertools.annotations.current import current_annotations
 from fertools.annotations.exchange import export_annotations, import_annotations
 from fertools.annotations.formats.registry import FORMATS
 from fertools.annotations.imported_ratings import RatingsSummary
-from fertools.annotations.labels import ImportSummary
+from fertools.annotations.label_import import ImportSummary
 from fertools.annotations.log import RatingLog
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS

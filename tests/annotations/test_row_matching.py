@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fertools.annotations.exchange import import_annotations
-from fertools.annotations.labels import ImportSummary, import_labels
+from fertools.annotations.label_import import ImportSummary, import_labels
 from fertools.annotations.row_matching import SourceFinder
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace

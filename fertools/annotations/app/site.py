@@ -27,8 +27,8 @@ from fertools.annotations.agreement import measure_agreement
 from fertools.annotations.app.codes import Codes, Refusal
 from fertools.annotations.app.guard import Guard
 from fertools.annotations.app.history import read_history
+from fertools.annotations.app.playback import COVERED, Videos
 from fertools.annotations.app.service import RatingService
-from fertools.annotations.app.videos import COVERED, Videos
 from fertools.annotations.events import check_rater
 from fertools.annotations.identical import identical_run
 from fertools.annotations.log import RatingLog

@@ -236,8 +236,8 @@ def resolve(text: str, folders: Mapping[str, Sequence[str]]) -> list[str]:
         RecipeError: two references stand for several folders each.
 
     Example:
-        >>> resolve("{gan}/samples", {"gan": ["training/stargan/a", "training/stargan/b"]})
-        ['training/stargan/a/samples', 'training/stargan/b/samples']
+        >>> resolve("{source}/models/network.safetensors", {"source": ["classifier/a", "classifier/b"]})
+        ['classifier/a/models/network.safetensors', 'classifier/b/models/network.safetensors']
     """
     found = [text]
     for name in dict.fromkeys(_REFERENCE.findall(text)):

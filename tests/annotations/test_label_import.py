@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fertools.annotations.current import current_annotations
-from fertools.annotations.labels import ImportSummary, import_labels
+from fertools.annotations.label_import import ImportSummary, import_labels
 from fertools.annotations.log import RatingLog
 from fertools.annotations.prior import fill_prior
 from fertools.core.errors import InputError
