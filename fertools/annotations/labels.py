@@ -25,13 +25,14 @@ from fertools.annotations.row_matching import KEY_COLUMNS, Key, Rows, count_rows
 from fertools.annotations.timestamps import is_by_time, place_in_time
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
+from fertools.core.notebook import HtmlFields
 from fertools.core.vocabulary import Lexicon, load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
-from fertools.manifests.schema import FACES, LAYERS
+from fertools.manifests.schema import FACES, LABEL_COLUMNS
 
-LABEL_COLUMNS = ("emotion", "valence", "arousal", "intensity", "subject_id")
+IMPORTED_COLUMNS = ("emotion", "valence", "arousal", "intensity", "subject_id")
 """Columns that are taken over."""
 _BOUNDS = {column.name: column.bounds for column in FACES.columns if column.bounds is not None}
 
@@ -39,7 +40,7 @@ Cells = list[Any]
 
 
 @dataclass(frozen=True)
-class ImportSummary:
+class ImportSummary(HtmlFields):
     """What `import_labels` did.
 
     Attributes:
@@ -147,14 +148,14 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         by_time = is_by_time(table)
         keys = ("source", "pts_s", "end_s") if by_time else KEY_COLUMNS[find_key(table, key)]
         if by_time:
-            table = place_in_time(workspace, faces, table, LABEL_COLUMNS, problems.add)
+            table = place_in_time(workspace, faces, table, IMPORTED_COLUMNS, problems.add)
         elif any(table.boxes):
             table = place_in_frame(workspace, faces, table, problems.add)
         problems.refuse()
         chosen, beyond = find_key(table, key), table.beyond
-        given = [name for name in LABEL_COLUMNS if name in table.columns]
+        given = [name for name in IMPORTED_COLUMNS if name in table.columns]
         if not given:
-            raise InputError(f"{table.name}:1: no column of labels; give one or more of {', '.join(LABEL_COLUMNS)}")
+            raise InputError(f"{table.name}:1: no column of labels; give one or more of {', '.join(IMPORTED_COLUMNS)}")
 
         def report(row: int, message: str) -> None:
             problems.add(table.places[row], message)
@@ -165,7 +166,7 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         _check_repeats(table, rows, values, report)
         problems.refuse()
         after, summary = _applied(faces, table, rows, values, chosen)
-        ignored = tuple(name for name in names if name not in (*LABEL_COLUMNS, *keys))
+        ignored = tuple(name for name in names if name not in (*IMPORTED_COLUMNS, *keys))
         copies = count_rows_of_copies(workspace, named) if "source" in keys else 0
         people = (
             find_lookalikes(filter(None, pc.unique(after["subject_id"]).to_pylist())) if "subject_id" in given else ()
@@ -293,7 +294,7 @@ def _applied(
         key=key,
         faces=int(np.isin(rows.target_of_face, rows.target[rows.target >= 0]).sum()),
         labelled=labelled,
-        changed=int(differs(faces, after, LAYERS).sum()),
+        changed=int(differs(faces, after, LABEL_COLUMNS).sum()),
         priors_dropped=int(dropped.sum()),
         rows_of_copies=0,
         beyond=0,

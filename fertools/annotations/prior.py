@@ -15,9 +15,9 @@ from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing
-from fertools.manifests.schema import FACES
+from fertools.manifests.schema import FACES, LABEL_GROUPS
 
-VA_COLUMNS = ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread")
+VA_COLUMNS = LABEL_GROUPS["valence and arousal"]
 """The columns of the manifest that valence and arousal come with."""
 ORIGIN = "prior"
 """What `va_origin` says of such a value."""

@@ -34,10 +34,11 @@ from fertools.annotations.prior import ORIGIN as PRIOR
 from fertools.annotations.prior import VA_COLUMNS, without_priors
 from fertools.core import files
 from fertools.core.errors import InputError
+from fertools.core.notebook import HtmlFields
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
-from fertools.manifests.schema import FACES, LAYERS
+from fertools.manifests.schema import FACES, LABEL_COLUMNS
 
 ORIGIN = "people"
 """What `va_origin` and `emotion_origin` say of what was published."""
@@ -46,7 +47,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class PublishSummary:
+class PublishSummary(HtmlFields):
     """What `publish` did.
 
     Attributes:
@@ -129,7 +130,7 @@ def publish(
             lag_s=lag_s,
             raters=chosen,
             answers=len(table),
-            changed=int(differs(faces, after, LAYERS).sum()),
+            changed=int(differs(faces, after, LABEL_COLUMNS).sum()),
             weights={axis: one.weights for axis, one in fused.items() if one.weights is not None},
             **counts,
         )

@@ -12,7 +12,7 @@ from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.training.reports.table_formatting import Form
+    from fertools.training.reports.table_formatting import TableFormat
 
 _FORMS = ("text", "markdown", "latex")
 GROUPS = {
@@ -45,7 +45,7 @@ GROUPS = {
 def command(
     runs: tuple[str, ...],
     folder: Path,
-    form: Form,
+    form: TableFormat,
     seed: int,
     judges: tuple[str, ...],
     features: str,
@@ -66,10 +66,10 @@ def command(
     """
     from fertools.core.progress import Progress
     from fertools.training.jobs.evaluate import assess_runs, evaluate_runs
-    from fertools.training.reports.result_tables import comparison_sheets, detail_sheets, result_sheets
-    from fertools.training.reports.table_formatting import write_sheet
-    from fertools.training.reports.translation_tables import translation_sheets
-    from fertools.training.reports.translator_comparison import beside_sheets
+    from fertools.training.reports.result_tables import comparison_tables, detail_tables, metric_tables
+    from fertools.training.reports.table_formatting import format_table
+    from fertools.training.reports.translation_tables import translator_tables
+    from fertools.training.reports.translator_comparison import translator_comparison_tables
 
     workspace = open_workspace(folder)
     if judges or features or identity or gan_train or drawn:
@@ -81,13 +81,13 @@ def command(
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
         return 0
-    sheets = result_sheets(found["runs"])
+    tables = metric_tables(found["runs"])
     if len(runs) == 1:
-        sheets += detail_sheets(next(iter(found["runs"].values())))
-    sheets += beside_sheets(found["translators"])
+        tables += detail_tables(next(iter(found["runs"].values())))
+    tables += translator_comparison_tables(found["translators"])
     for name, scores in found["runs"].items():
         if "translation" in scores:
-            sheets += translation_sheets(name, scores["translation"])
-    sheets += comparison_sheets(found["comparisons"])
-    click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))
+            tables += translator_tables(name, scores["translation"])
+    tables += comparison_tables(found["comparisons"])
+    click.echo("\n\n".join(format_table(result_table, form) for result_table in tables))
     return 0

@@ -14,7 +14,7 @@ from fertools.cli.options import json_option, open_workspace, wait_option, works
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
     from fertools.training.experiments.plan import Experiment
-    from fertools.training.reports.table_formatting import Form
+    from fertools.training.reports.table_formatting import TableFormat
 
 GROUPS = {
     "Most used options": ("--workspace", "--device", "--format"),
@@ -62,7 +62,7 @@ def command(
     device: str,
     engine: str,
     ray_address: str | None,
-    form: Form,
+    form: TableFormat,
     listing: bool,
     dry_run: bool,
     as_json: bool,
@@ -110,15 +110,15 @@ def command(
             "finished": result.finished,
             "runs": result.runs,
             "done": result.done,
-            **result.figures,
+            **result.evaluation,
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
     elif result.finished:
-        from fertools.training.reports.result_tables import experiment_sheets
-        from fertools.training.reports.table_formatting import write_sheet
+        from fertools.training.reports.experiment_tables import experiment_tables
+        from fertools.training.reports.table_formatting import format_table
 
-        sheets = experiment_sheets(result.figures)
-        click.echo("\n\n".join(write_sheet(sheet, form) for sheet in sheets))
+        tables = experiment_tables(result.evaluation)
+        click.echo("\n\n".join(format_table(result_table, form) for result_table in tables))
     else:
         click.echo(f"{result.done} of {result.runs} tested runs are done; the figures come with the last")
     return 0
@@ -126,19 +126,26 @@ def command(
 
 def _print_plan(workspace: Workspace, experiment: Experiment, as_json: bool) -> None:
     """Show every run of an experiment, and what leaks in it."""
-    from fertools.training.experiments.graph import audit, find_folds, list_tasks
+    from fertools.training.experiments.audit import audit
+    from fertools.training.experiments.graph import find_folds, list_tasks
 
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)
     leaks = audit(workspace, experiment, folds, tasks)
     if as_json:
         runs = [
-            {"run": f"{task.step.system}/{task.run}", "preset": task.step.preset, "set": list(task.overrides)}
+            {
+                "run": task.run,
+                "kind": task.step.kind,
+                "folders": list(task.folders),
+                "preset": getattr(task.step, "preset", None),
+                "set": list(task.overrides),
+            }
             for task in tasks
         ]
         click.echo(json.dumps({"runs": runs, "leaks": leaks}, indent=2, ensure_ascii=False))
         return
     for task in tasks:
-        click.echo(f"{task.step.system}/{task.run}  {' '.join(task.overrides)}")
+        click.echo(f"{task.step.kind}  {' '.join(task.folders)}  {' '.join(task.overrides)}".rstrip())
     for leak in leaks:
         click.echo(f"leak: {leak}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Most used options": ("--workspace", "--preset", "--set", "--run", "--device"),
     "Information": ("--list", "--explain"),
-    "Run": ("--seed", "--resume", "--tensorboard", "--wait"),
+    "Run": ("--seed", "--resume", "--allow-leaks", "--tensorboard", "--wait"),
 }
 """Headings of `fertools train --help`, and the options below each."""
 
@@ -46,6 +46,11 @@ GROUPS = {
     help="Resume the run of that name, or remove it and start again.",
 )
 @click.option("--tensorboard", is_flag=True, help="Also write losses and samples for TensorBoard.")
+@click.option(
+    "--allow-leaks",
+    is_flag=True,
+    help="Train even if start weights or the judge have learned from held-out people.",
+)
 @click.option("--list", "listing", is_flag=True, help="List systems and presets, and stop.")
 @click.option("--explain", is_flag=True, help="Show every key of the recipe with its value and origin, and stop.")
 @json_option
@@ -59,6 +64,7 @@ def command(
     run: str | None,
     resume: bool,
     tensorboard: bool,
+    allow_leaks: bool,
     listing: bool,
     explain: bool,
     as_json: bool,
@@ -69,14 +75,14 @@ def command(
     command resumes it. Without a GPU the default is a small preset. The terminal shows the expected time.
     """
     from fertools.training.runs.configuration import choose_recipe
-    from fertools.training.systems.registry import SYSTEMS
+    from fertools.training.systems.registry import list_systems
 
     workspace = open_workspace(folder)
     if listing:
         _print_systems(workspace, as_json)
         return 0
     if system is None:
-        raise click.UsageError(f"say what to train: {', '.join(SYSTEMS)}", click.get_current_context())
+        raise click.UsageError(f"say what to train: {', '.join(list_systems())}", click.get_current_context())
     overrides = [*settings, *([f"seed={seed}"] if seed is not None else [])]
     # A mistake in the recipe is answered here, before the seconds that importing what follows takes.
     choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
@@ -96,6 +102,7 @@ def command(
             run=run,
             resume=resume,
             tensorboard=tensorboard,
+            allow_leaks=allow_leaks,
             report=report,
         )
     # Of several processes that train together, one speaks.
@@ -124,17 +131,17 @@ def _described(result: TrainResult) -> dict[str, Any]:
 
 def _print_systems(workspace: Workspace, as_json: bool) -> None:
     from fertools.training.recipes.resolve import describe_presets
-    from fertools.training.systems.registry import SYSTEMS
+    from fertools.training.systems.registry import list_systems
 
-    presets = {name: describe_presets(name, workspace.root) for name in SYSTEMS}
+    presets = {name: describe_presets(name, workspace.root) for name in list_systems()}
     if as_json:
         listed = {
             name: {"title": entry.title, "source": entry.source, "presets": presets[name]}
-            for name, entry in SYSTEMS.items()
+            for name, entry in list_systems().items()
         }
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
-    for name, entry in SYSTEMS.items():
+    for name, entry in list_systems().items():
         click.echo(f"{name}  {entry.source}")
         width = max(map(len, presets[name]))
         for preset, about in presets[name].items():

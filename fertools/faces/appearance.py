@@ -1,8 +1,10 @@
-"""What a face looks like in a few numbers, to tell it from the others in its shot; it knows nobody.
+"""Appearance descriptor: what a face looks like, in a few numbers.
 
-The face with hair and collar is brought to 16 x 16 pixels. What is where (those pixels, brightness and contrast taken
-out) tells faces apart that stand alike, and which colours there are (a histogram) tells them apart when a head has
-turned. Light, clothes and hair are part of it, so it holds for seconds, within a shot, and not from video to video.
+The descriptor tells a face from the other faces of its shot. It identifies nobody.
+
+The face with hair and collar is brought to 16 x 16 pixels. The pixels, without their mean and contrast, tell faces
+apart that stand alike. A histogram of colours tells them apart when a head has turned. Light, clothes and hair are part
+of the descriptor, so it holds for seconds within a shot and not from video to video.
 """
 
 from __future__ import annotations
@@ -15,27 +17,30 @@ from fertools.faces.alignment import similarity, warp
 
 SIDE_PX = 16
 _BINS = (6, 8, 8)
-"""Of lightness and of the two axes of colour of CIE L*a*b*."""
+"""Histogram bins for lightness and for the two colour axes of CIE L*a*b*."""
 _RANGES = (0, 100.4, -32, 32, -32, 32)
-"""Skin, hair and cloth lie around grey, which is zero; the colours of lamps and screens fall outside. Lightness goes to
-100, which is within."""
+"""Skin, hair and cloth lie around grey, which is zero; the colours of lamps and screens fall outside. Lightness reaches
+100, which is inside."""
 
 _LINEAR = np.array(
     [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in np.arange(256) / 255], np.float32
 )
-"""Light that a value of sRGB stands for."""
+"""Linear light of each sRGB value."""
 _TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _FROM_WHITE = (_TO_XYZ / _TO_XYZ.sum(axis=1, keepdims=True)).T.astype(np.float32)
-"""From linear sRGB to X, Y and Z as shares of those of white."""
+"""From linear sRGB to X, Y and Z, each divided by that of white."""
 _FROM_RESPONSES = np.array([[0, 500, 0], [116, -500, 200], [0, 0, -200]], np.float32)
 
 
-def look_of(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the look of a face: (1152,) float32 of length 1, of which two compare by their inner product.
+def describe_appearance(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the appearance descriptor of a face; the inner product of two is their cosine similarity.
 
     Args:
         frame: (height, width, 3) uint8 RGB.
         landmarks: (5, 2) x, y in pixels of `frame`.
+
+    Returns:
+        (1152,) float32 of length 1.
 
     Raises:
         InputError: the landmarks cannot be aligned.
@@ -44,7 +49,7 @@ def look_of(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArra
     pixels = small.astype(np.float32).ravel()
     pixels -= pixels.mean()
     colours = cv2.calcHist([_lab(small)], [0, 1, 2], None, _BINS, _RANGES).ravel()
-    # Roots of shares have length 1, and their inner product is the Bhattacharyya coefficient.
+    # The square roots of a histogram have length 1; their inner product is the Bhattacharyya coefficient.
     shares = np.sqrt(colours / max(float(colours.sum()), 1.0))
     return np.concatenate([pixels / max(float(np.linalg.norm(pixels)), 1e-6), shares]).astype(np.float32) / np.float32(
         np.sqrt(2)
@@ -52,9 +57,9 @@ def look_of(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArra
 
 
 def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a picture of sRGB in CIE L*a*b* (1976, white D65).
+    """Return an sRGB picture in CIE L*a*b* (1976, white D65).
 
-    OpenCV's own conversion makes tables when it is first called, for a tenth of a second.
+    OpenCV's own conversion builds tables in its first call, which takes a tenth of a second.
     """
     shares = _LINEAR[rgb] @ _FROM_WHITE
     responses = np.where(shares > 216 / 24389, np.cbrt(shares), shares * np.float32(841 / 108) + np.float32(16 / 116))

@@ -1,19 +1,18 @@
-"""Faces between two searched frames, found again near where they were instead of anywhere.
+"""Propagation between frames: find faces again near where they were, instead of searching every frame in full.
 
-The full cascade looks at every place of a frame at every size. A face that was there a moment ago is near its last box,
-so of all windows only those around it need be looked at (`Detector.detect_near`), and the answer is that of the full
-search for a few hundredths of its cost. `search_between` does that in a block of frames whose first and last were
-searched in full:
+A full search looks at every place of a frame at every size. A face that was there a moment ago is near its last box, so
+a local search around that box (`LocalSearch.detect_near`) gives the answer of the full search at a few hundredths of
+its cost. `propagate` does that for a block of frames whose first and last were searched in full:
 
-1. A face that is in both is expected on the straight line between, one that is in the first or the last only where its
-   picture moves to. What the full search doubts is expected where it was, for a face that comes and goes with the
-   detector's doubts is in neither. All frames are looked at in one go, which keeps the networks' batches long.
-2. Where a face is missing it is followed, forward from the first and backward from the last, to where its picture
-   moved. A face that appears or leaves in the middle is so found from the end that has it.
-3. Where a sure face was lost on the way and one in about the same place was lost on the way back, with frames between
-   in which neither is seen, the frame in the middle is searched in full and both halves are done again.
+1. A face in both is expected on the straight line between. A face in the first or the last alone is expected where its
+   image moves to, by template matching. A low-confidence candidate is expected where it was, because a face whose score
+   hovers at the threshold may be in neither. One local search takes all frames, which keeps the networks' batches long.
+2. Where a face is missing, it is propagated by template matching, forward from the first frame and backward from the
+   last. So a face that appears or leaves in the middle is found from the end that has it.
+3. Where a high-confidence face was lost going forward, another at about the same place was lost going backward, and
+   neither is in the frames between, the middle frame is searched in full and both halves are done again.
 
-What can be missed is a face that is in neither of two searched frames.
+A face can be missed only if it is in neither of two fully searched frames.
 """
 
 from __future__ import annotations
@@ -26,109 +25,113 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.detection.detections import Detections, Survey, join
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.detections import Detections, FrameSearch, join
+from fertools.faces.detection.detector import LocalSearch
 from fertools.faces.tracking import overlaps
 
 Frames = Sequence[NDArray[np.uint8]]
 Box = NDArray[np.float32]
 
 SURE = 0.9
-"""Faces that score this are worth a second search; below are the detector's doubtful ones, which come and go."""
+"""Least score of a high-confidence face, which is worth a second search. Faces that score less come and go."""
 
 _SAME = 0.4
-"""Least intersection over union of one face with where it is expected, and with itself found in another way."""
+"""Least intersection over union of a face with its expected box, and of two detections of one face."""
 
 _FASTEST = 0.6
-"""Sides of its box that a face moves between frames at most, where a lost one is looked for among those that come."""
+"""Most that a face moves between frames, in sides of its box, where a lost face is matched with a new one."""
 
 _PATIENCE = 3
-"""Frames in a row that a face may not be found in before it is no longer expected."""
+"""Successive frames in which a face may be missing before it is no longer expected."""
 
 _SEEN = 0.75
-"""Intersection over union of a place with one that was looked at, from which there is nothing new to find there."""
+"""Intersection over union with a searched window from which a further search finds nothing new."""
 
 PATCH_PX = 24
-_LIKE = 0.5
-"""Least correlation of a patch with the place that it is said to have moved to."""
+_MIN_CORRELATION = 0.5
+"""Least normalised cross-correlation of a template with the place it has moved to."""
 
 
-def search_between(detector: Detector, frames: Frames, first: Survey, last: Survey) -> list[Detections]:
+def propagate(detector: LocalSearch, frames: Frames, first: FrameSearch, last: FrameSearch) -> list[Detections]:
     """Return the faces of the frames between the first and the last.
 
     Args:
-        detector: finds.
-        frames: (height, width, 3) uint8 RGB, successive ones of one video, two or more.
-        first: what `Detector.survey` gives of `frames[0]`.
-        last: likewise in `frames[-1]`.
+        detector: searches frames in full and locally.
+        frames: two or more successive frames of one video, (height, width, 3) uint8 RGB.
+        first: full search of `frames[0]`.
+        last: full search of `frames[-1]`.
 
     Returns:
         One entry for each of `frames[1:-1]`.
     """
     if len(frames) == 2:
         return []
-    seen = _expected(frames, first, last)
-    found = [first.faces, *detector.detect_near(frames[1:-1], seen[1:-1]), last.faces]
-    lost = _chase(detector, frames, found, seen, range(len(frames)))
-    # A face that the way forward arrived with needs no way back.
-    unmet = [chase for chase in _chase(detector, frames, found, seen, range(len(frames) - 1, -1, -1)) if chase.sure]
-    if _is_broken([chase for chase in lost if chase.sure], unmet):
+    searched = _expected_boxes(frames, first, last)
+    found = [first.faces, *detector.detect_near(frames[1:-1], searched[1:-1]), last.faces]
+    lost = _propagate_along(detector, frames, found, searched, range(len(frames)))
+    # A face that the forward pass carried to the end needs no backward pass.
+    unmet = [
+        face
+        for face in _propagate_along(detector, frames, found, searched, range(len(frames) - 1, -1, -1))
+        if face.sure
+    ]
+    if _is_broken([face for face in lost if face.sure], unmet):
         middle = len(frames) // 2
-        (again,) = detector.survey([frames[middle]])
-        before = search_between(detector, frames[: middle + 1], first, again)
-        return [*before, again.faces, *search_between(detector, frames[middle:], again, last)]
+        (again,) = detector.search([frames[middle]])
+        before = propagate(detector, frames[: middle + 1], first, again)
+        return [*before, again.faces, *propagate(detector, frames[middle:], again, last)]
     return found[1:-1]
 
 
-def _expected(frames: Frames, first: Survey, last: Survey) -> list[NDArray[np.float32]]:
+def _expected_boxes(frames: Frames, first: FrameSearch, last: FrameSearch) -> list[NDArray[np.float32]]:
     """Return where faces are expected in each of the frames, (n, 4) boxes, first and last included."""
-    starts, ends = (np.concatenate([survey.faces.boxes, survey.doubtful]) for survey in (first, last))
+    starts, ends = (np.concatenate([search.faces.boxes, search.low_confidence]) for search in (first, last))
     pairs = _paired(starts, ends)
     share = np.linspace(0, 1, len(frames), dtype=np.float32)[:, None]
-    ways = [starts[one] + (ends[other] - starts[one]) * share for one, other in pairs]
+    paths = [starts[one] + (ends[other] - starts[one]) * share for one, other in pairs]
     count = len(frames)
-    for survey, boxes, met, order in (
+    for search, boxes, met, order in (
         (first, starts, {one for one, _ in pairs}, range(count)),
         (last, ends, {other for _, other in pairs}, range(count - 1, -1, -1)),
     ):
         for place in sorted(set(range(len(boxes))) - met):
-            sure = place < len(survey.faces) and survey.faces.scores[place] >= SURE
-            ways.append(_drift(frames, boxes[place], order) if sure else np.tile(boxes[place], (count, 1)))
-    return list(np.array(ways, np.float32).reshape(len(ways), count, 4).transpose(1, 0, 2))
+            sure = place < len(search.faces) and search.faces.scores[place] >= SURE
+            paths.append(_template_path(frames, boxes[place], order) if sure else np.tile(boxes[place], (count, 1)))
+    return list(np.array(paths, np.float32).reshape(len(paths), count, 4).transpose(1, 0, 2))
 
 
-def _drift(frames: Frames, box: Box, order: range) -> NDArray[np.float32]:
-    """Return where (frames, 4) the picture in a box of the first frame of `order` moves to."""
-    way = np.tile(box, (len(frames), 1))
+def _template_path(frames: Frames, box: Box, order: range) -> NDArray[np.float32]:
+    """Return the path (frames, 4) of a box of the first frame of `order`, by template matching."""
+    path = np.tile(box, (len(frames), 1))
     for before, here in pairwise(order):
-        way[here] = way[before] + np.tile(step_between(frames[before], frames[here], way[before]), 2)
-    return way
+        path[here] = path[before] + np.tile(match_displacement(frames[before], frames[here], path[before]), 2)
+    return path
 
 
 def _paired(first: NDArray[np.float32], last: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Return which box of the first frame may be which of the last, the nearest first, each once."""
-    ways = [
-        (_way(box, other), place, other_place)
+    """Match boxes of the first frame with boxes of the last, nearest first, each once."""
+    candidates = [
+        (_distance(box, other), place, other_place)
         for place, box in enumerate(first)
         for other_place, other in enumerate(last)
-        if _alike(box, other)
+        if _similar_size(box, other)
     ]
     pairs: dict[int, int] = {}
-    for way, place, other in sorted(ways):
-        if way < 1 and place not in pairs and other not in pairs.values():
+    for distance, place, other in sorted(candidates):
+        if distance < 1 and place not in pairs and other not in pairs.values():
             pairs[place] = other
     return list(pairs.items())
 
 
 @dataclass
-class _Chase:
-    """One face on its way through a block.
+class _Propagated:
+    """A face propagated through a block.
 
     Attributes:
-        box: where it was met last.
-        met: the frame in which that was.
-        sure: whether it scored enough at the start to be worth a second search.
-        lost: for how many frames it was not met.
+        box: last known box.
+        met: frame of that box.
+        sure: whether it is a high-confidence face.
+        lost: successive frames in which it was not found.
     """
 
     box: Box
@@ -137,58 +140,63 @@ class _Chase:
     lost: int = field(default=0)
 
 
-def _chase(
-    detector: Detector, frames: Frames, found: list[Detections], seen: list[NDArray[np.float32]], order: range
-) -> list[_Chase]:
-    """Follow the faces of the first frame of `order` through the others; return those that do not arrive.
+def _propagate_along(
+    detector: LocalSearch, frames: Frames, found: list[Detections], searched: list[NDArray[np.float32]], order: range
+) -> list[_Propagated]:
+    """Propagate the faces of the first frame of `order` through the others; return those lost on the way.
 
-    What is met on the way and was not found before is added to `found`, and where it was looked for to `seen`.
+    New detections are added to `found`, and the windows of their search to `searched`.
     """
     start = found[order[0]]
-    chases = [_Chase(box, order[0], bool(score >= SURE)) for box, score in zip(start.boxes, start.scores, strict=True)]
+    propagated = [
+        _Propagated(box, order[0], bool(score >= SURE)) for box, score in zip(start.boxes, start.scores, strict=True)
+    ]
     for before, here in pairwise(order):
-        alive = [chase for chase in chases if chase.lost <= _PATIENCE]
-        missing = _meet(alive, found[here], here)
+        alive = [face for face in propagated if face.lost <= _PATIENCE]
+        missing = _associate(alive, found[here], here)
         # The last frame was searched in full.
         if missing and here != order[-1]:
-            for chase in missing:
-                chase.box = _guess(chase, frames[before], frames[here])
-            guesses = np.array([chase.box for chase in missing])
-            # Where one was looked for already there is nothing that is not found yet.
-            unseen = guesses[overlaps(guesses, seen[here]).max(axis=1, initial=0) < _SEEN]
+            for face in missing:
+                face.box = _match_template(face, frames[before], frames[here])
+            expected = np.array([face.box for face in missing])
+            # A window that was searched already holds nothing new.
+            unseen = expected[overlaps(expected, searched[here]).max(axis=1, initial=0) < _SEEN]
             if len(unseen):
                 (more,) = detector.detect_near([frames[here]], [unseen])
-                seen[here] = np.concatenate([seen[here], unseen])
+                searched[here] = np.concatenate([searched[here], unseen])
                 found[here] = join([found[here], _apart(more, found[here])])
-            missing = _meet(missing, found[here], here)
-        for chase in missing:
-            chase.lost += 1
-    return [chase for chase in chases if chase.met != order[-1]]
+            missing = _associate(missing, found[here], here)
+        for face in missing:
+            face.lost += 1
+    return [face for face in propagated if face.met != order[-1]]
 
 
-def _meet(chases: list[_Chase], found: Detections, frame: int) -> list[_Chase]:
-    """Move each face to where it is found in a frame; return those that are not."""
-    if not chases:
+def _associate(propagated: list[_Propagated], found: Detections, frame: int) -> list[_Propagated]:
+    """Move each face to its detection in a frame; return the faces without one."""
+    if not propagated:
         return []
-    overlap = overlaps(np.array([chase.box for chase in chases]), found.boxes)
+    overlap = overlaps(np.array([face.box for face in propagated]), found.boxes)
     missing = []
-    for number, chase in enumerate(chases):
+    for number, face in enumerate(propagated):
         if len(found) and overlap[number].max() >= _SAME:
-            chase.box, chase.met, chase.lost = found.boxes[int(overlap[number].argmax())], frame, 0
+            face.box, face.met, face.lost = found.boxes[int(overlap[number].argmax())], frame, 0
         else:
-            missing.append(chase)
+            missing.append(face)
     return missing
 
 
-def _guess(chase: _Chase, before: NDArray[np.uint8], here: NDArray[np.uint8]) -> Box:
-    """Return where the picture in a face's box has moved to."""
-    return np.asarray(chase.box + np.tile(step_between(before, here, chase.box), 2), np.float32)
+def _match_template(face: _Propagated, before: NDArray[np.uint8], here: NDArray[np.uint8]) -> Box:
+    """Return the box of a face in the next frame, by template matching."""
+    return np.asarray(face.box + np.tile(match_displacement(before, here, face.box), 2), np.float32)
 
 
-def step_between(before: NDArray[np.uint8], after: NDArray[np.uint8], box: NDArray[np.float32]) -> tuple[float, float]:
-    """Return how far what is in a box has moved from one frame to the next, in pixels; (0, 0) where that is unclear.
+def match_displacement(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], box: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Return how far the content of a box has moved between two frames, in pixels; (0, 0) where that is unclear.
 
-    The grey patch is sought up to one box side away by normalised cross-correlation, at a size of 24 pixels.
+    The template is the grey patch in the box at a size of 24 pixels. It is matched by normalised cross-correlation up
+    to one box side away.
     """
     x1, y1, x2, y2 = (int(edge) for edge in box)
     height, width = before.shape[:2]
@@ -205,23 +213,23 @@ def step_between(before: NDArray[np.uint8], after: NDArray[np.uint8], box: NDArr
     field_grey = _shrunk(field, scale)
     if patch.std() < 2 or field_grey.shape[0] < patch.shape[0] or field_grey.shape[1] < patch.shape[1]:
         return 0.0, 0.0
-    likeness = cv2.matchTemplate(field_grey, patch, cv2.TM_CCOEFF_NORMED)
-    _, best, _, (column, row) = cv2.minMaxLoc(likeness)
-    if best < _LIKE:
+    correlation = cv2.matchTemplate(field_grey, patch, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (column, row) = cv2.minMaxLoc(correlation)
+    if best < _MIN_CORRELATION:
         return 0.0, 0.0
     return column / scale + field_left - left, row / scale + field_top - top
 
 
 def _shrunk(part: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     size = max(2, round(part.shape[1] * scale)), max(2, round(part.shape[0] * scale))
-    # Of much that is averaged, every n-th pixel says the same.
+    # Every n-th pixel is enough for an average over many.
     step = max(1, int(1 / (3 * scale)))
     small = cv2.resize(part[::step, ::step], size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _is_broken(forward: list[_Chase], backward: list[_Chase]) -> bool:
-    """Return whether a face is lost going forward, one about there going back, and frames between have neither."""
+def _is_broken(forward: list[_Propagated], backward: list[_Propagated]) -> bool:
+    """Return whether a face lost going forward may be one lost going backward, where frames between have neither."""
     return any(
         back.met - one.met > 1 and _may_be_one(one.box, back.box, back.met - one.met)
         for one in forward
@@ -230,20 +238,20 @@ def _is_broken(forward: list[_Chase], backward: list[_Chase]) -> bool:
 
 
 def _may_be_one(box: Box, other: Box, frames: int) -> bool:
-    """Return whether a face could get from one box to another in so many frames."""
-    return _alike(box, other) and _way(box, other) <= _FASTEST * frames
+    """Return whether a face could move from one box to another in so many frames."""
+    return _similar_size(box, other) and _distance(box, other) <= _FASTEST * frames
 
 
-def _alike(box: Box, other: Box) -> bool:
-    """Return whether boxes are of about one size."""
+def _similar_size(box: Box, other: Box) -> bool:
+    """Return whether two boxes are of about the same size."""
     one_side, other_side = _side(box), _side(other)
     return 0.6 < one_side / other_side < 1.6
 
 
-def _way(box: Box, other: Box) -> float:
-    """Return the distance of the middles of boxes, in sides of the smaller."""
-    way = float(np.linalg.norm((box[:2] + box[2:] - other[:2] - other[2:]) / 2))
-    return way / min(_side(box), _side(other))
+def _distance(box: Box, other: Box) -> float:
+    """Return the distance of the centres of two boxes, in sides of the smaller."""
+    distance = float(np.linalg.norm((box[:2] + box[2:] - other[:2] - other[2:]) / 2))
+    return distance / min(_side(box), _side(other))
 
 
 def _side(box: Box) -> float:
@@ -251,6 +259,6 @@ def _side(box: Box) -> float:
 
 
 def _apart(faces: Detections, others: Detections) -> Detections:
-    """Return the faces that are none of the others."""
+    """Return the faces that overlap none of the others."""
     met = np.asarray((overlaps(faces.boxes, others.boxes) >= _SAME).any(axis=1), bool)
     return faces.take(~met)

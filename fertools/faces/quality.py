@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.faces.detection.detector import ScoreLevels
 from fertools.faces.templates import template
 
 BLUR_SIDE_PX = 112
@@ -79,7 +80,7 @@ class Standard:
         blur: least sharpness, as `Quality.blur`.
         turn_deg: largest yaw and pitch, either way; a face without landmarks passes.
         coverage: least share of the crop that is picture; the rest lies beyond its edge.
-        lasting: whether a face of a single frame of a video, beside one that lasts, is rejected too.
+        drop_transient: whether a face of a single frame of a video, beside one that lasts, is rejected too.
         track_score: a track of a video is somebody if one of its faces reaches this face probability. MTCNN's false
             alarms in 74 photographs reached 0.93 at most; 78 of the 79 faces of those that it found right are above.
         track_frames: or if so many of its faces are kept. In seven clips the longest false track had 3, the shortest
@@ -94,7 +95,7 @@ class Standard:
     blur: float = 0.0
     turn_deg: float = 180.0
     coverage: float = 0.6
-    lasting: bool = True
+    drop_transient: bool = True
     track_score: float = 0.99
     track_frames: int = 12
     interpolated: bool = False
@@ -104,11 +105,28 @@ class Standard:
 # at the least and 181 in the median, and 22 in the median (above 25 in two of five) after a Gaussian blur of 2 / 112
 # of the face; luma lay between 0.16 and 0.80; one in seven had a yaw or pitch above 35 degrees.
 STANDARDS = {
-    "keep-all": Standard(det_score=0.0, coverage=0.0, lasting=False, track_frames=0, interpolated=True),
+    "keep-all": Standard(det_score=0.0, coverage=0.0, drop_transient=False, track_frames=0, interpolated=True),
     "standard": Standard(),
     "strict": Standard(det_score=0.98, darkest=0.12, brightest=0.88, blur=25.0, turn_deg=35.0, coverage=0.9),
 }
-"""The presets of `--quality`."""
+"""The presets of `--quality`, with the score levels of MTCNN."""
+
+
+def standard_for(quality: str, levels: ScoreLevels) -> Standard:
+    """Return a preset with the score levels of a detector.
+
+    Args:
+        quality: name of a preset.
+        levels: how sure the detector is at which score.
+
+    Example:
+        >>> standard_for("standard", ScoreLevels(confident=0.75, certain=0.9)).det_score
+        0.75
+    """
+    scores = {"standard": levels.confident, "strict": levels.strict}
+    if quality not in scores:
+        return STANDARDS[quality]
+    return replace(STANDARDS[quality], det_score=scores[quality], track_score=levels.certain)
 
 
 def measure(crop: NDArray[np.uint8], box: NDArray[np.floating], landmarks: NDArray[np.floating] | None) -> Quality:
@@ -168,10 +186,10 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
 
 
 MEASURES = ("interpolated", "det_score", "face_px", "brightness", "blur", "yaw_deg", "pitch_deg", "crop_coverage")
-"""Columns of the manifest that `judge` looks at."""
+"""Columns of the manifest that `rejection_reasons` looks at."""
 
 
-def judge(
+def rejection_reasons(
     faces: Mapping[str, NDArray[Any]], standard: Standard | None = None, least_px: float | NDArray[np.float64] = 0.0
 ) -> NDArray[np.object_]:
     """Return why each face is rejected, None for those that are kept.
@@ -186,7 +204,7 @@ def judge(
 
     Example:
         >>> measures = dict.fromkeys(MEASURES, np.array([1.0, 1.0])) | {"interpolated": np.array([False, False])}
-        >>> judge(measures | {"face_px": np.array([20.0, 80.0])}, least_px=40).tolist()
+        >>> rejection_reasons(measures | {"face_px": np.array([20.0, 80.0])}, least_px=40).tolist()
         ['too_small', None]
     """
     bar = standard or Standard()

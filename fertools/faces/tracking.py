@@ -1,12 +1,14 @@
-"""Tracks: which face of this frame is which face of the frames before, by overlap, and by looks where that is unsure.
+"""Tracking: link the faces of one frame to the faces of the frames before.
 
-Faces move little between frames, so the box that overlaps most is the same face. Each track is also moved on at
-its last speed before it is compared, which keeps two people apart who walk past one another. Where a box overlaps two
-tracks or a track two boxes, as when two people meet, the look of a face counts as much as its place; and a face that
-was hidden longer than overlap can tell is known again by its look, near to where it was lost.
+Faces move little between frames, so a face belongs to the track whose box it overlaps most. Each track is compared at
+its last place and at the place its last speed predicts. That keeps two people apart who walk past one another.
 
-Where the whole picture has changed, place says nothing: two people of one studio sit in the same place. There only a
-face that looks as before stays in its track.
+Where a box overlaps two tracks, or a track two boxes, overlap is ambiguous. Then the association score is the overlap
+plus the cosine similarity of the two appearance descriptors (`fertools.faces.appearance`). A face that was hidden too
+long for overlap is re-identified by its descriptor, near the place where it was lost.
+
+Where the whole picture has changed, place says nothing: two people of one studio sit in the same place. There a face
+stays in its track only if its descriptor matches.
 """
 
 from __future__ import annotations
@@ -19,22 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ASSUMED_FPS = 25.0
-"""Where a source states no times, frames are taken to be this many per second."""
-LEAST_LIKENESS = 0.6
-"""Inner product of two looks (see `looks`) from which a hidden face is known again. Of small faces in a street, half a
-second to a second apart, nine of ten pairs of two people lie below and nine of ten of one face above; and only what is
-near to where a face was lost is asked. Drawn people who meet are lost twice as often with 0.7."""
-SAME_LIKENESS = 0.95
-"""Inner product of two looks from which a face is the same although the picture has changed around it. Of 144 pairs of
-two people of one studio the likest have 0.88, and 0.93 in three tenths of the light. From frame to frame the medians of
-six clips lie between 0.96 and 0.99. Who falls below gets a second track, which does less harm."""
-_LOOK_S, _LOOK_SHARE = 0.2, 0.3
-"""How often a track takes a look, and what share of its own it becomes."""
-_REACH_PER_S, _GROWTH = 2.0, 1.5
-"""By how many of its sizes a hidden face may have moved in a second, besides one, and by what factor grown."""
+"""Frames per second of a source that states no times."""
+MIN_REIDENTIFICATION_SIMILARITY = 0.6
+"""Least cosine similarity at which a hidden face is re-identified.
 
-Look = Callable[[], NDArray[np.float32]]
-"""Gives the look of a face; called only where it is needed."""
+Of small faces in a street, half a second to a second apart, nine of ten pairs of two people score below, and nine of
+ten pairs of one face above. With 0.7, drawn people who meet are lost twice as often."""
+SAME_FACE_SIMILARITY = 0.95
+"""Least cosine similarity at which a face is the same although the picture around it has changed.
+
+Of 144 pairs of two people in one studio the most similar score 0.88, and 0.93 at three tenths of the light. From frame
+to frame the medians of six clips lie between 0.96 and 0.99. A face that scores below begins a second track, which does
+less harm than a track of two people."""
+_DESCRIPTOR_INTERVAL_S, _DESCRIPTOR_SHARE = 0.2, 0.3
+"""How often a track takes a new descriptor, and the weight of the new one in the running mean."""
+_REACH_PER_S, _GROWTH = 2.0, 1.5
+"""How many of its sizes a hidden face may move per second, beyond one size, and the factor by which it may grow."""
+
+DescriptorSource = Callable[[], NDArray[np.float32]]
+"""Computes the appearance descriptor of a face; called only where it is needed."""
 
 
 @dataclass
@@ -43,50 +48,51 @@ class _Track:
     box: NDArray[np.float64]
     seen_s: float
     speed: NDArray[np.float64]
-    look: NDArray[np.float32] | None = None
-    looked_s: float = float("-inf")
+    descriptor: NDArray[np.float32] | None = None
+    described_s: float = float("-inf")
 
     def boxes_at(self, time_s: float) -> NDArray[np.float64]:
-        """Return where the box was, and where it should be now, (2, 4)."""
+        """Return the last box and the predicted box, (2, 4)."""
         step = self.speed * (time_s - self.seen_s)
         return np.array([self.box, self.box + np.concatenate([step, step])])
 
-    def follow(self, box: NDArray[np.float64], time_s: float) -> None:
+    def move_to(self, box: NDArray[np.float64], time_s: float) -> None:
         passed_s = time_s - self.seen_s
         moved = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2
         self.speed = moved / passed_s if passed_s > 0 else np.zeros(2)
         self.box, self.seen_s = box, time_s
 
-    def take(self, look: NDArray[np.float32], time_s: float) -> None:
-        mixed = look if self.look is None else (1 - _LOOK_SHARE) * self.look + _LOOK_SHARE * look
-        self.look = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(np.float32)
-        self.looked_s = time_s
+    def add_descriptor(self, new: NDArray[np.float32], time_s: float) -> None:
+        old = self.descriptor
+        mixed = new if old is None else (1 - _DESCRIPTOR_SHARE) * old + _DESCRIPTOR_SHARE * new
+        self.descriptor = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(np.float32)
+        self.described_s = time_s
 
-    def likeness(self, look: NDArray[np.float32]) -> float:
-        return 0.0 if self.look is None else float(self.look @ look)
+    def cosine_similarity(self, descriptor: NDArray[np.float32]) -> float:
+        return 0.0 if self.descriptor is None else float(self.descriptor @ descriptor)
 
     def reaches(self, box: NDArray[np.float64], time_s: float) -> bool:
-        """Return whether the face can have come to `box` while it was hidden."""
+        """Return whether the face can have moved to `box` while it was hidden."""
         size, other = (float(np.sqrt((one[2:] - one[:2]).clip(0).prod())) for one in (self.box, box))
-        away = float(np.linalg.norm(box[:2] + box[2:] - self.box[:2] - self.box[2:])) / 2
+        distance = float(np.linalg.norm(box[:2] + box[2:] - self.box[:2] - self.box[2:])) / 2
         reach = max(size, other) * (1 + _REACH_PER_S * (time_s - self.seen_s))
-        return away <= reach and max(size, other) <= _GROWTH * min(size, other)
+        return distance <= reach and max(size, other) <= _GROWTH * min(size, other)
 
 
 class Tracker:
     """Numbers the faces of one video, frame by frame.
 
-    The same calls give the same numbers. A number is given once: a face that is lost for too long, or that is met again
-    after a cut, is a new track.
+    The same calls give the same numbers. A number is given once. A face that is lost for too long, or that returns
+    after a cut, begins a new track.
 
     Args:
-        max_gap_s: how long a face may be out of sight and be known by its place, in seconds of the video.
-        min_overlap: least intersection over union with the box that was, or that should be, there.
-        max_hidden_s: how long it may be out of sight and be known by its look.
+        max_gap_s: longest time, in seconds of the video, that a face may be missing and still be matched by place.
+        min_overlap: least intersection over union with the last box or the predicted box.
+        max_hidden_s: longest time that a face may be missing and still be re-identified by its descriptor.
 
     Attributes:
-        replaced: whether in the latest frame nobody was in place of somebody: faces were where tracks are, and none of
-            them looked as before. Then another scene is shown.
+        replaced: whether every face of the latest frame that overlaps a track fails to match its appearance. Then the
+            frame shows another scene.
 
     Example:
         >>> tracker = Tracker()
@@ -105,7 +111,7 @@ class Tracker:
         self._next = 0
 
     def cut(self) -> None:
-        """End every track: what follows shows another scene."""
+        """End every track, because the next frame shows another scene."""
         self._tracks = []
 
     def update(
@@ -114,111 +120,126 @@ class Tracker:
         pts_s: float | None,
         boxes: NDArray[np.floating],
         scores: NDArray[np.floating],
-        looks: Sequence[Look] | None = None,
+        descriptors: Sequence[DescriptorSource] | None = None,
         *,
         changed: bool = False,
     ) -> list[int]:
         """Return the track number of each face of the next frame.
 
-        Pairs of a track and a face are settled by falling overlap (and likeness, where either has another choice); of
-        equal ones the face with the higher score comes first, then the older track. A face without a track begins one.
+        Pairs of a track and a face are matched greedily by falling association score. Ties go to the face with the
+        higher detection score, then to the older track. A face without a track begins one.
 
         Args:
             frame_index: number of the frame in its video.
-            pts_s: its time; None where the source states none.
-            boxes: (n, 4) x1, y1, x2, y2.
+            pts_s: presentation time of the frame in seconds; None where the source states none.
+            boxes: (n, 4) x1, y1, x2, y2 in pixels.
             scores: (n,) face probabilities.
-            looks: n functions that give a face's look; None goes by place alone.
+            descriptors: n functions that compute a face's descriptor; None matches by place alone.
             changed: whether the whole picture differs from the one before (see `fertools.sources.shots`).
         """
         time_s = time_of(frame_index, pts_s)
         boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        seen = [functools.cache(look) for look in looks] if looks is not None else [None] * len(boxes)
+        described: Sequence[DescriptorSource | None] = [None] * len(boxes)
+        if descriptors is not None:
+            described = [functools.cache(descriptor) for descriptor in descriptors]
         # The tolerance is for times such as 0.1 + 0.2, not for another frame.
-        longest_s = max(self.max_gap_s, self.max_hidden_s if looks is not None else 0.0) + 1e-6
+        longest_s = max(self.max_gap_s, self.max_hidden_s if descriptors is not None else 0.0) + 1e-6
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= longest_s]
-        places = np.array([track.boxes_at(time_s) for track in self._tracks]).reshape(-1, 4)
-        overlap = overlaps(places, boxes).reshape(len(self._tracks), 2, len(boxes)).max(axis=1, initial=0)
-        for place, track in enumerate(self._tracks):
-            if time_s - track.seen_s > self.max_gap_s + 1e-6:
-                overlap[place] = 0
+        overlap = self._overlap(boxes, time_s)
         near = overlap >= self.min_overlap
-        alike = self._alike(near, seen) if changed else near
-        self.replaced = bool(near.any() and not alike.any())
+        matching = self._match_appearance(near, described) if changed else near
+        self.replaced = bool(near.any() and not matching.any())
         if self.replaced:
             self.cut()
             overlap = overlap[:0]
-        near = alike[: len(self._tracks)]
-        crowded = near & ((near.sum(axis=0) > 1)[None] | (near.sum(axis=1) > 1)[:, None])
-        worth = overlap.copy()
-        for track_place, box_place in np.argwhere(crowded).tolist():
-            if (look := seen[box_place]) is not None:
-                worth[track_place, box_place] += self._tracks[track_place].likeness(look())
-        numbers = self._pair(worth, near, scores, boxes, time_s)
-        least = SAME_LIKENESS if changed else LEAST_LIKENESS
-        for box_place, look in enumerate(seen):
-            if look is not None and box_place not in numbers:
-                self._find_again(box_place, look(), boxes, time_s, numbers, least)
+        near = matching[: len(self._tracks)]
+        ambiguous = near & ((near.sum(axis=0) > 1)[None] | (near.sum(axis=1) > 1)[:, None])
+        association = overlap.copy()
+        for track_place, box_place in np.argwhere(ambiguous).tolist():
+            if (descriptor := described[box_place]) is not None:
+                association[track_place, box_place] += self._tracks[track_place].cosine_similarity(descriptor())
+        numbers = self._pair(association, near, scores, boxes, time_s)
+        least = SAME_FACE_SIMILARITY if changed else MIN_REIDENTIFICATION_SIMILARITY
+        for box_place, descriptor in enumerate(described):
+            if descriptor is not None and box_place not in numbers:
+                self._reidentify(box_place, descriptor(), boxes, time_s, numbers, least)
         for place, box in enumerate(boxes):
             if place not in numbers:
                 numbers[place] = self._next
                 self._tracks.append(_Track(self._next, box, time_s, np.zeros(2)))
                 self._next += 1
         by_number = {track.number: track for track in self._tracks}
-        for place, look in enumerate(seen):
-            # Where faces cover one another a look shows both.
+        for place, descriptor in enumerate(described):
             track = by_number[numbers[place]]
-            if look is not None and not crowded[:, place].any() and time_s - track.looked_s >= _LOOK_S:
-                track.take(look(), time_s)
+            # Where two faces cover one another, a descriptor describes both.
+            is_due = not ambiguous[:, place].any() and time_s - track.described_s >= _DESCRIPTOR_INTERVAL_S
+            if descriptor is not None and is_due:
+                track.add_descriptor(descriptor(), time_s)
         return [numbers[place] for place in range(len(boxes))]
 
-    def _alike(self, near: NDArray[np.bool_], seen: Sequence[Look | None]) -> NDArray[np.bool_]:
-        """Return which of the pairs of a track and a face that are near look the same, too; without looks, all."""
-        alike = near.copy()
+    def _overlap(self, boxes: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
+        """Return the overlap (tracks, boxes) with the last or the predicted box, 0 for tracks lost too long."""
+        places = np.array([track.boxes_at(time_s) for track in self._tracks]).reshape(-1, 4)
+        overlap = overlaps(places, boxes).reshape(len(self._tracks), 2, len(boxes)).max(axis=1, initial=0)
+        for place, track in enumerate(self._tracks):
+            if time_s - track.seen_s > self.max_gap_s + 1e-6:
+                overlap[place] = 0
+        return np.asarray(overlap, np.float64)
+
+    def _match_appearance(
+        self, near: NDArray[np.bool_], described: Sequence[DescriptorSource | None]
+    ) -> NDArray[np.bool_]:
+        """Return which near pairs of a track and a face also match in appearance; all of them without descriptors."""
+        matching = near.copy()
         for track_place, box_place in np.argwhere(near).tolist():
-            if (look := seen[box_place]) is not None:
-                alike[track_place, box_place] = self._tracks[track_place].likeness(look()) >= SAME_LIKENESS
-        return alike
+            if (descriptor := described[box_place]) is not None:
+                similarity = self._tracks[track_place].cosine_similarity(descriptor())
+                matching[track_place, box_place] = similarity >= SAME_FACE_SIMILARITY
+        return matching
 
     def _pair(
         self,
-        worth: NDArray[np.float64],
+        association: NDArray[np.float64],
         near: NDArray[np.bool_],
         scores: NDArray[np.floating],
         boxes: NDArray[np.float64],
         time_s: float,
     ) -> dict[int, int]:
-        """Give near boxes the numbers of their tracks, the worthiest pair first."""
-        pairs = sorted(map(tuple, np.argwhere(near).tolist()), key=lambda pair: (-worth[pair], -scores[pair[1]], pair))
+        """Give near boxes the numbers of their tracks, the highest association score first."""
+
+        def rank(pair: tuple[int, int]) -> tuple[float, float, tuple[int, int]]:
+            return -float(association[pair]), -float(scores[pair[1]]), pair
+
+        pairs = sorted(((int(track), int(box)) for track, box in np.argwhere(near)), key=rank)
         numbers: dict[int, int] = {}
         taken: set[int] = set()
         for track_place, box_place in pairs:
             if track_place not in taken and box_place not in numbers:
                 taken.add(track_place)
-                self._tracks[track_place].follow(boxes[box_place], time_s)
+                self._tracks[track_place].move_to(boxes[box_place], time_s)
                 numbers[box_place] = self._tracks[track_place].number
         return numbers
 
-    def _find_again(
+    def _reidentify(
         self,
         box_place: int,
-        look: NDArray[np.float32],
+        descriptor: NDArray[np.float32],
         boxes: NDArray[np.float64],
         time_s: float,
         numbers: dict[int, int],
         least: float,
     ) -> None:
-        """Give a box that no track is near to the number of the hidden track that it looks most like, if any."""
+        """Give an unmatched box the number of the most similar hidden track, if one is similar enough."""
         hidden = [track for track in self._tracks if track.number not in numbers.values()]
         reached = [track for track in hidden if track.reaches(boxes[box_place], time_s)]
-        best = max(reached, key=lambda track: (track.likeness(look), -track.number), default=None)
-        if best is not None and best.likeness(look) >= least:
-            best.follow(boxes[box_place], time_s)
+        best = max(reached, key=lambda track: (track.cosine_similarity(descriptor), -track.number), default=None)
+        if best is not None and best.cosine_similarity(descriptor) >= least:
+            best.move_to(boxes[box_place], time_s)
             numbers[box_place] = best.number
 
 
 def time_of(frame_index: int, pts_s: float | None) -> float:
-    """Return when a frame is shown, in seconds: as its source states it, else as if 25 frames were shown a second."""
+    """Return the presentation time of a frame in seconds: as its source states it, or at 25 frames per second."""
     return frame_index / _ASSUMED_FPS if pts_s is None else pts_s
 
 

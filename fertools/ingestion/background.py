@@ -1,4 +1,4 @@
-"""Threads that search frames, work that begins when other work is done, and a thread that comes behind."""
+"""Threads that search frames, work that begins when other work is done, and a background thread."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class _Countdown:
             return not self._left
 
 
-class Behind(Generic[_Result]):
+class BackgroundWriter(Generic[_Result]):
     """Has one thread do pieces of work, and gives what comes of them in the order in which they were begun.
 
     Args:
@@ -95,7 +95,7 @@ class Behind(Generic[_Result]):
 
     def __init__(self, waiting: int) -> None:
         self._waiting = waiting
-        self._pool = ThreadPoolExecutor(1, "behind") if waiting else None
+        self._pool = ThreadPoolExecutor(1, "background") if waiting else None
         self._begun: deque[Future[_Result]] = deque()
 
     def push(self, work: Callable[..., _Result], *arguments: object) -> Iterator[_Result]:

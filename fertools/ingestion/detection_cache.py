@@ -25,7 +25,7 @@ SAVE_INTERVAL_S = 30.0
 _MARK = ".found-"
 
 
-class Findings:
+class DetectionCache:
     """The detections of one video under way.
 
     Args:
@@ -45,7 +45,7 @@ class Findings:
 
     def known(self, frame_index: int) -> Detections | None:
         """Return what was found in a frame, or None if it was not searched yet."""
-        # Files are named by their first frame, and read when it is asked for: hours of findings are not held at once.
+        # Files are named by their first frame, and read when it is asked for: hours of detections are not held at once.
         while self._unread and _first_frame(self._unread[0]) <= frame_index:
             self._known.update(_read(self._unread.popleft()))
         return self._known.get(frame_index)
@@ -78,15 +78,15 @@ class Findings:
         self._saved_s = time.monotonic()
 
 
-def drop_findings(folder: Path, *, keep: Collection[str] = ()) -> None:
-    """Remove the findings of all videos but those whose names are in `keep`."""
+def drop_caches(folder: Path, *, keep: Collection[str] = ()) -> None:
+    """Remove the caches of all videos except those whose names are in `keep`."""
     for piece in folder.glob(f"*{_MARK}*.npz"):
         if piece.name.split(_MARK)[0] not in keep:
             piece.unlink(missing_ok=True)
 
 
-def drop_finding(folder: Path, name: str) -> None:
-    """Remove the findings of one video, when it is committed."""
+def drop_cache(folder: Path, name: str) -> None:
+    """Remove the cache of one video, when it is committed."""
     for piece in folder.glob(f"{name}{_MARK}*.npz"):
         piece.unlink(missing_ok=True)
 

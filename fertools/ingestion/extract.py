@@ -1,4 +1,4 @@
-"""From one source to its faces: decode, detect, follow, align, measure, write the crops."""
+"""From one source to its faces: decode, detect, track, align, measure, write the crops."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from fertools.core.errors import InputError, Interrupted, MachineError, first_li
 from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.faces.appearance import look_of
+from fertools.faces.appearance import describe_appearance
 from fertools.faces.detection.detections import Detections
 from fertools.faces.detection.min_face import SMALLEST_FACE_PX
 from fertools.faces.tracking import Tracker
-from fertools.ingestion.background import Behind
-from fertools.ingestion.detection_cache import Findings
+from fertools.ingestion.background import BackgroundWriter
+from fertools.ingestion.detection_cache import DetectionCache
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.plan import Source, size_bytes
-from fertools.ingestion.postprocessing import join_reasons, kept_none, settle
+from fertools.ingestion.postprocessing import join_reasons, none_kept_reason, postprocess
 from fertools.ingestion.rows import Cropper
 from fertools.ingestion.search import Search
-from fertools.ingestion.temporal_buffer import Face, Lookahead, Seen
+from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
 from fertools.ingestion.workload import Done
 from fertools.manifests.schema import FACES
 from fertools.manifests.table_writer import TableWriter
@@ -40,7 +40,7 @@ from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
 from fertools.sources.videos import BrokenVideoError, Frame
 
-_FRAMES_BEHIND = 4
+_FRAMES_WAITING = 4
 """Frames whose crops may wait to be written, each held meanwhile."""
 
 
@@ -99,11 +99,11 @@ class Extractor:
             raise_of_machine(error, source.path)
             reason = join_reasons(source.reason, _reason(error, source))
             return Extracted({**row, "status": "failed", "reason": reason}, trace=traceback.format_exc())
-        faces = settle(source, faces, self.options.keeping)
+        faces = postprocess(source, faces, self.options.face_filter(self.search.detector.score_levels))
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
         remark, trace = measured.pop("remark", None), measured.pop("trace", None)
-        measured["reason"] = join_reasons(source.reason, remark, measured.get("reason"), kept_none(faces))
+        measured["reason"] = join_reasons(source.reason, remark, measured.get("reason"), none_kept_reason(faces))
         return Extracted({**row, **measured, **outcome(faces)}, faces, trace)
 
     def _images(self, source: Source) -> tuple[pa.Table, dict[str, Any]]:
@@ -125,7 +125,7 @@ class Extractor:
         measured: dict[str, Any] = {"frames_searched": 0}
         with closing(TableWriter(self.workspace.parts, FACES)) as spool:
             try:
-                self._follow(source, spool, measured)
+                self._video_frames(source, spool, measured)
             except BrokenVideoError as error:
                 measured.update(reason=_reason(error, source), trace=traceback.format_exc())
             faces = spool.table()
@@ -133,24 +133,24 @@ class Extractor:
             measured["reason"] = f"it shows no frame within --range {self.options.span}"
         return faces, measured
 
-    def _follow(self, source: Source, spool: TableWriter, measured: dict[str, Any]) -> None:
+    def _video_frames(self, source: Source, spool: TableWriter, measured: dict[str, Any]) -> None:
         """Follow faces through a video; fill in its rows and measures, of what came before an error too.
 
         Raises:
             BrokenVideoError: decoding stopped in its middle.
         """
         tracker, shots, shot = Tracker(), CutDetector(), 0
-        lookahead = Lookahead(self.options.smoothing_s)
-        # Crops take about as long as following, so another thread cuts and writes them where there is one to spare.
-        crops: Behind[list[dict[str, Any]]] = Behind(_FRAMES_BEHIND if self.threads > 1 else 0)
+        buffer = TemporalBuffer(self.options.smoothing_s, self.search.detector.score_levels.confident)
+        # Cropping takes about as long as tracking, so another thread cuts and writes them where there is one to spare.
+        crops: BackgroundWriter[list[dict[str, Any]]] = BackgroundWriter(_FRAMES_WAITING if self.threads > 1 else 0)
         reader = read_video(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)
         first_s: float | None = None
         length, read = size_bytes(source.path), 0
         size: tuple[int, int] | None = None
         with closing(crops):
             try:
-                findings = Findings(self.workspace.parts, source.source_id)
-                with closing(self._searched(shots.watch(reader), findings)) as searched:
+                cache = DetectionCache(self.workspace.parts, source.source_id)
+                with closing(self._searched(shots.watch(reader), cache)) as searched:
                     for frame, found in searched:
                         before, size = size, _size(frame)
                         # Places in a frame say nothing about one of another size.
@@ -159,12 +159,12 @@ class Extractor:
                         changed = frame.index in shots.changes
                         faces = () if found is None else _tracked(_faces(source, frame, found), frame, tracker, changed)
                         if is_cut or tracker.replaced:
-                            self._add(spool, crops, source, lookahead.flush())
+                            self._add(spool, crops, source, buffer.flush())
                             shot += 1
                         if found is None:
                             spool.add([self._given(source, frame, shot)])
                         else:
-                            self._add(spool, crops, source, lookahead.push(Seen(frame, shot, faces)))
+                            self._add(spool, crops, source, buffer.push(FrameFaces(frame, shot, faces)))
                         read_before, read = read, int(reader.share * length)
                         self.tick(Done(1, 1 if found is None else len(found), video_bytes=read - read_before))
                         first_s = frame.pts_s if first_s is None else first_s
@@ -174,33 +174,37 @@ class Extractor:
                         if first_s is not None and frame.pts_s is not None:
                             measured["duration_s"] = max(0.0, frame.pts_s - first_s)
             except BrokenVideoError:
-                self._add(spool, crops, source, lookahead.flush())
+                self._add(spool, crops, source, buffer.flush())
                 spool.add(chain.from_iterable(crops.flush()))
                 raise
             finally:
                 measured.update(frames_decoded=reader.decoded, remark=reader.remark)
                 self.tick(Done(video_bytes=length - read))
-            self._add(spool, crops, source, lookahead.flush())
+            self._add(spool, crops, source, buffer.flush())
             spool.add(chain.from_iterable(crops.flush()))
 
     def _searched(
-        self, frames: Iterable[Frame], findings: Findings
+        self, frames: Iterable[Frame], cache: DetectionCache
     ) -> Generator[tuple[Frame, Detections | None], None, None]:
         """Yield each frame with its faces, or with None where each frame is one."""
         if self.options.crops:
             yield from ((frame, None) for frame in frames)
         else:
-            yield from self.search.run(frames, findings)
+            yield from self.search.run(frames, cache)
 
     def _add(
-        self, spool: TableWriter, crops: Behind[list[dict[str, Any]]], source: Source, frames: Iterator[Seen]
+        self,
+        spool: TableWriter,
+        crops: BackgroundWriter[list[dict[str, Any]]],
+        source: Source,
+        frames: Iterator[FrameFaces],
     ) -> None:
         """Have the crops of frames written, and add the rows of those that are."""
         for seen in frames:
             for rows in crops.push(self._rows, source, seen):
                 spool.add(rows)
 
-    def _rows(self, source: Source, seen: Seen) -> list[dict[str, Any]]:
+    def _rows(self, source: Source, seen: FrameFaces) -> list[dict[str, Any]]:
         """Return the rows of the faces of a frame, their crops written."""
         return [self._row(source, seen.frame, seen.shot, face) for face in seen.faces]
 
@@ -258,8 +262,8 @@ def _tracked(faces: list[Face], frame: Frame, tracker: Tracker, changed: bool) -
     """Return the faces of a video's next frame with the numbers of their tracks."""
     boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
     scores = np.array([face.score for face in faces], np.float32)
-    looks = [partial(look_of, frame.rgb, face.best_points) for face in faces]
-    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, looks, changed=changed)
+    descriptors = [partial(describe_appearance, frame.rgb, face.best_points) for face in faces]
+    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, descriptors, changed=changed)
     return tuple(replace(face, track=track) for face, track in zip(faces, tracks, strict=True))
 
 

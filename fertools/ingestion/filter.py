@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.quality import STANDARDS
 from fertools.ingestion.extract import outcome
-from fertools.ingestion.keeping import Keeping
+from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.plan import Source
-from fertools.ingestion.postprocessing import decided_again, settle
+from fertools.ingestion.postprocessing import postprocess, updated_reason
+from fertools.ingestion.record import score_levels_in
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
@@ -57,7 +59,7 @@ class FilterOptions:
 
 
 @dataclass(frozen=True)
-class FilterSummary:
+class FilterSummary(HtmlFields):
     """What came of it.
 
     Attributes:
@@ -119,8 +121,11 @@ def filter_faces(
         raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
     with workspace.locked("a filter"):
         rule = _resolved(ingested, workspace.settings().get(SECTION, {}), options)
-        keeping = Keeping(
-            rule["quality"], MinFace.parse(rule["min_face"]) if rule["min_face"] else None, rule["max_faces"] or None
+        face_filter = FaceFilter(
+            rule["quality"],
+            MinFace.parse(rule["min_face"]) if rule["min_face"] else None,
+            rule["max_faces"] or None,
+            score_levels_in(ingested),
         )
         before = store.read_faces(workspace)
         if not dry_run:
@@ -131,7 +136,7 @@ def filter_faces(
         for done, part in enumerate(parts, start=1):
             path = part.with_name(part.name.replace(".sources.", ".faces."))
             faces, sources = store.read_table(path, FACES), store.read_table(part, SOURCES)
-            decided, rows = _decide(faces, sources, keeping)
+            decided, rows = _decide(faces, sources, face_filter)
             old.append(faces.select(["face_id", *_SUBJECT]))
             new.append(decided.select(["face_id", *_DECIDED]))
             if not dry_run:
@@ -168,14 +173,14 @@ def _resolved(ingested: dict[str, Any], before: dict[str, Any], options: FilterO
     return rule
 
 
-def _decide(faces: pa.Table, sources: pa.Table, keeping: Keeping) -> tuple[pa.Table, pa.Table]:
+def _decide(faces: pa.Table, sources: pa.Table, face_filter: FaceFilter) -> tuple[pa.Table, pa.Table]:
     """Return the rows of a part with the decision made again, and its sources with what that came to."""
     decided, rows = [FACES.arrow.empty_table()], []
     for row in sources.to_pylist():
         own = nested.keep(faces, pc.equal(faces["source_id"], row["source_id"]))
         if len(own):
-            own = settle(_source(row), own, keeping)
-            row |= outcome(own) | {"reason": decided_again(row["reason"], own)}
+            own = postprocess(_source(row), own, face_filter)
+            row |= outcome(own) | {"reason": updated_reason(row["reason"], own)}
             decided.append(own)
         rows.append(row)
     return pa.concat_tables(decided), SOURCES.table(rows)

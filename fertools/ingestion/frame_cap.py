@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-BEYOND = "max_faces"
+OVER_CAP = "max_faces"
 """The reason of a face that was rejected because its frame holds so many larger ones."""
 
 Mask = NDArray[np.bool_]
 
 
-def find_surplus(frames: NDArray[np.int64], sizes_px: NDArray[np.floating], kept: Mask, most: int | None) -> Mask:
+def find_over_cap(frames: NDArray[np.int64], sizes_px: NDArray[np.floating], kept: Mask, most: int | None) -> Mask:
     """Return which kept faces are beyond the `most` largest of their frame.
 
     The largest come first, as in facenet-pytorch's MTCNN: who is filmed is nearest to the camera, while scores of sure
@@ -24,7 +24,7 @@ def find_surplus(frames: NDArray[np.int64], sizes_px: NDArray[np.floating], kept
         most: how many faces a frame may keep, 1 or more; None is any number.
 
     Example:
-        >>> find_surplus(np.zeros(3, np.int64), np.array([40.0, 90.0, 60.0]), np.ones(3, np.bool_), 2).tolist()
+        >>> find_over_cap(np.zeros(3, np.int64), np.array([40.0, 90.0, 60.0]), np.ones(3, np.bool_), 2).tolist()
         [True, False, False]
     """
     beyond = np.zeros(len(frames), np.bool_)

@@ -76,14 +76,14 @@ class Plan:
 
     Attributes:
         items: what is left to do.
-        settled: sources that need no work: copies of others and files that cannot be read.
+        resolved: sources that need no work: copies of others and files that cannot be read.
         before: how many sources are committed already.
         gone: names of committed sources whose files are no longer there.
         remarks: what to tell the user: labels of new copies that the faces committed earlier do not have.
     """
 
     items: tuple[Item, ...]
-    settled: tuple[Source, ...]
+    resolved: tuple[Source, ...]
     before: int
     gone: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ def make_plan(
     owners = {row["source_id"]: path for path, row in committed.items()}
     copies: dict[str, list[Source]] = {}
     todo: list[Source] = []
-    settled: list[Source] = []
+    resolved: list[Source] = []
     remarks: list[str] = []
     before = 0
     reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
@@ -125,10 +125,10 @@ def make_plan(
             _refuse_changed(source, old, digest)
             before += 1
         elif digest is None:
-            settled.append(replace(source, source_id=id_of_name(source.name), status="failed", reason=trouble))
+            resolved.append(replace(source, source_id=id_of_name(source.name), status="failed", reason=trouble))
         elif owners.setdefault(digest, source.name) != source.name:
             reason = COPY_OF + owners[digest]
-            settled.append(replace(source, source_id=id_of_name(source.name), status="duplicate", reason=reason))
+            resolved.append(replace(source, source_id=id_of_name(source.name), status="duplicate", reason=reason))
             if (owner := committed.get(owners[digest])) is not None:
                 remarks += _labels_lost(source, owner)
         else:
@@ -138,7 +138,7 @@ def make_plan(
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
     gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
-    return Plan(tuple(_items(todo)), tuple(settled), before, gone, tuple(remarks))
+    return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
 
 
 def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
@@ -168,17 +168,17 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         source: the one that is ingested.
         copies: all files of this content, itself among them, in any order.
     """
-    findings, agreed = [], dict[str, str | None]()
+    conflicts, agreed = [], dict[str, str | None]()
     for label, origin in _LABELS:
         said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
         values = sorted(set(said.values()))
         if len(values) > 1:
             places = ", ".join(f"{said[name]} ({name})" for name in sorted(said))
-            findings.append(f"its copies contradict one another, so {label} is unknown: {places}")
+            conflicts.append(f"its copies contradict one another, so {label} is unknown: {places}")
         agreed[label] = values[0] if len(values) == 1 else None
         origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
         agreed[origin] = min(origins, default=None)
-    return replace(source, **agreed, reason="; ".join(findings) or None)  # type: ignore[arg-type]  # columns of texts
+    return replace(source, **agreed, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]  # columns of texts
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:

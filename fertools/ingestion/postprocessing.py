@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fertools.faces.quality import Standard
-from fertools.ingestion.frame_cap import BEYOND, find_surplus
-from fertools.ingestion.keeping import Keeping
+from fertools.ingestion.face_filter import FaceFilter
+from fertools.ingestion.frame_cap import OVER_CAP, find_over_cap
 from fertools.ingestion.plan import Source
-from fertools.ingestion.subjects import find_passing, find_weak, name_subjects
+from fertools.ingestion.subjects import find_transient, find_weak, name_subjects
 from fertools.manifests import store
 
 WEAK = "weak_track"
 """The reason of a face whose track is short and never scores as a face surely does."""
-PASSING = "single_frame"
+TRANSIENT = "single_frame"
 """The reason of a face that was there for a single frame beside one that lasts."""
 
 NONE_KEPT = "no face was kept"
@@ -31,7 +31,7 @@ NONE_KEPT = "no face was kept"
 Mask = NDArray[np.bool_]
 
 
-def settle(source: Source, faces: pa.Table, keeping: Keeping) -> pa.Table:
+def postprocess(source: Source, faces: pa.Table, face_filter: FaceFilter) -> pa.Table:
     """Return the faces of a source with their status, the reason of those rejected, and who they are.
 
     What the rows said of these before does not matter, so it can be decided again.
@@ -39,17 +39,17 @@ def settle(source: Source, faces: pa.Table, keeping: Keeping) -> pa.Table:
     Args:
         source: where they are from.
         faces: rows of FACES.
-        keeping: what is kept.
+        face_filter: what is kept.
     """
-    column = pa.array(keeping.judge(faces), pa.string())
+    column = pa.array(face_filter.rejection_reasons(faces), pa.string())
     status = pc.if_else(pc.is_valid(column), "rejected", "kept")
     faces = store.replace_columns(faces, {"status": status, "reason": column})
     if source.kind == "image":
-        return settle_picture(source, faces, keeping.max_faces)
-    return settle_video(source, faces, keeping.max_faces, keeping.standard)
+        return postprocess_image(source, faces, face_filter.max_faces)
+    return postprocess_video(source, faces, face_filter.max_faces, face_filter.standard)
 
 
-def kept_none(faces: pa.Table) -> str | None:
+def none_kept_reason(faces: pa.Table) -> str | None:
     """Return why nothing of a source was kept: the most frequent reason; None where some face was, or none is there."""
     if not len(faces) or pc.any(pc.equal(faces["status"], "kept")).as_py():
         return None
@@ -62,13 +62,13 @@ def join_reasons(*reasons: str | None) -> str | None:
     return "; ".join(filter(None, reasons)) or None
 
 
-def decided_again(reason: str | None, faces: pa.Table) -> str | None:
-    """Return what is said of a source after its faces were settled again."""
+def updated_reason(reason: str | None, faces: pa.Table) -> str | None:
+    """Return what is said of a source after its faces were resolved again."""
     others = [part for part in (reason or "").split("; ") if not part.startswith(NONE_KEPT)]
-    return join_reasons(*others, kept_none(faces))
+    return join_reasons(*others, none_kept_reason(faces))
 
 
-def settle_picture(source: Source, faces: pa.Table, most: int | None) -> pa.Table:
+def postprocess_image(source: Source, faces: pa.Table, most: int | None) -> pa.Table:
     """Return the faces of a picture with who they are, and those rejected that are too many.
 
     Two faces in one picture are two people, and its place names at most one of them. A rejected detection beside a kept
@@ -79,14 +79,14 @@ def settle_picture(source: Source, faces: pa.Table, most: int | None) -> pa.Tabl
         faces: rows of FACES.
         most: how many a frame may keep; None is any number.
     """
-    faces = _reject(faces, _beyond(faces, most), BEYOND)
+    faces = _reject(faces, _beyond(faces, most), OVER_CAP)
     kept = _kept(faces)
     candidates = np.flatnonzero(kept if kept.any() else np.ones(len(faces), np.bool_))
     named = [source.subject_id if [place] == candidates.tolist() else None for place in range(len(faces))]
     return _name(faces, named, source.subject_origin)
 
 
-def settle_video(source: Source, faces: pa.Table, most: int | None, standard: Standard) -> pa.Table:
+def postprocess_video(source: Source, faces: pa.Table, most: int | None, standard: Standard) -> pa.Table:
     """Return the faces of a video with who they are, and those rejected that pass by, show too little or are too many.
 
     Args:
@@ -97,17 +97,17 @@ def settle_video(source: Source, faces: pa.Table, most: int | None, standard: St
     """
     frames, tracks = _numbers(faces, "frame_index"), _numbers(faces, "track_id")
     interpolated = np.asarray(faces["interpolated"].to_numpy(), np.bool_)
-    if standard.lasting:
-        faces = _reject(faces, find_passing(frames, tracks, _kept(faces), interpolated), PASSING)
+    if standard.drop_transient:
+        faces = _reject(faces, find_transient(frames, tracks, _kept(faces), interpolated), TRANSIENT)
     scores = np.asarray(faces["det_score"].to_numpy(), np.float32)
     faces = _reject(faces, find_weak(tracks, scores, _kept(faces), interpolated, standard), WEAK)
-    faces = _reject(faces, _beyond(faces, most), BEYOND)
+    faces = _reject(faces, _beyond(faces, most), OVER_CAP)
     return _name(faces, *name_subjects(source, frames, _numbers(faces, "shot_id"), tracks, _kept(faces), interpolated))
 
 
 def _beyond(faces: pa.Table, most: int | None) -> Mask:
     sizes_px = np.asarray(faces["face_px"].to_numpy(), np.float32)
-    return find_surplus(_numbers(faces, "frame_index"), sizes_px, _kept(faces), most)
+    return find_over_cap(_numbers(faces, "frame_index"), sizes_px, _kept(faces), most)
 
 
 def _reject(faces: pa.Table, which: Mask, reason: str) -> pa.Table:

@@ -16,7 +16,7 @@ from fertools.ingestion.workload import Done
 _PROCESS, _PULSE_S, _FRAMES, _FACES, _PICTURES, _VIDEO_BYTES, _CELLS = range(7)
 
 
-class Board:
+class SharedProgress:
     """Numbers that some worker processes share with the first.
 
     Args:

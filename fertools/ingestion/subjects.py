@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
 
-def find_passing(frames: Numbers, tracks: Numbers, kept: Mask, interpolated: Mask) -> Mask:
+def find_transient(frames: Numbers, tracks: Numbers, kept: Mask, interpolated: Mask) -> Mask:
     """Return which faces are kept in a single frame of their track, beside a face that is kept in several.
 
     That is most often a false alarm.

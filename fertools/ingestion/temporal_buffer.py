@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.hashing import hash_bytes
+from fertools.faces.detection.detector import ScoreLevels
 from fertools.faces.smoothing import smooth
 from fertools.faces.tracking import overlaps, time_of
 from fertools.sources.videos import Frame
@@ -23,8 +24,6 @@ from fertools.sources.videos import Frame
 LONGEST_GAP_S = 0.2
 """How long a face may be missed and still be put in between, from where it was seen to where it is seen again. A blink
 of the detector lasts a frame or two; in half a second a head turns to the side and back."""
-_SURE = 0.9
-"""Least score that one of the two ends must have: a false alarm that comes and goes is not drawn out."""
 _TAKEN = 0.3
 """Intersection over union with another face of the frame from which the place counts as taken."""
 _HELD_PIXELS, _FEWEST_HELD, _MOST_HELD = 64_000_000, 4, 64
@@ -69,7 +68,7 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Seen:
+class FrameFaces:
     """A frame and its faces.
 
     Attributes:
@@ -89,7 +88,7 @@ class Seen:
 
 
 @dataclass
-class _Path:
+class _TrackHistory:
     """Where a track's face was seen lately."""
 
     times_s: list[float]
@@ -104,20 +103,22 @@ class _Path:
         return (after - 1 if after else None), (after if after < len(self.times_s) else None)
 
 
-class Lookahead:
+class TemporalBuffer:
     """Completes the faces of the frames of one video.
 
     Args:
         half_width_s: how far to either side landmarks are smoothed, in seconds; 0 leaves them as they are.
+        confident: least score that one end of a gap must have, so that a false alarm that comes and goes is not
+            extended.
     """
 
-    def __init__(self, half_width_s: float) -> None:
-        self._half_width_s = half_width_s
-        self._held: deque[Seen] = deque()
-        self._paths: dict[int, _Path] = {}
+    def __init__(self, half_width_s: float, confident: float = ScoreLevels().confident) -> None:
+        self._half_width_s, self._confident = half_width_s, confident
+        self._held: deque[FrameFaces] = deque()
+        self._histories: dict[int, _TrackHistory] = {}
         self._newest_s = float("-inf")
 
-    def push(self, seen: Seen) -> Iterator[Seen]:
+    def push(self, seen: FrameFaces) -> Iterator[FrameFaces]:
         """Take the next frame with what was detected in it, and yield those that need not wait longer.
 
         Args:
@@ -127,52 +128,54 @@ class Lookahead:
         self._held.append(seen)
         for face in seen.faces:
             if face.track is not None:
-                path = self._paths.setdefault(face.track, _Path([], []))
-                path.times_s.append(seen.time_s)
-                path.faces.append(face)
+                history = self._histories.setdefault(face.track, _TrackHistory([], []))
+                history.times_s.append(seen.time_s)
+                history.faces.append(face)
         height, width = map(int, seen.frame.rgb.shape[:2])
         most = min(_MOST_HELD, max(_FEWEST_HELD, _HELD_PIXELS // (height * width)))
-        while self._held and (len(self._held) > most or self._is_settled(self._held[0])):
-            yield self._complete(self._held.popleft())
+        while self._held and (len(self._held) > most or self._is_final(self._held[0])):
+            yield self._finalise(self._held.popleft())
         self._forget()
 
-    def flush(self) -> Iterator[Seen]:
+    def flush(self) -> Iterator[FrameFaces]:
         """Yield all frames that are held: the shot or the video is over."""
         while self._held:
-            yield self._complete(self._held.popleft())
-        self._paths = {}
+            yield self._finalise(self._held.popleft())
+        self._histories = {}
         self._newest_s = float("-inf")
 
-    def _is_settled(self, seen: Seen) -> bool:
+    def _is_final(self, seen: FrameFaces) -> bool:
         """Return whether nothing that may come would change the faces of a frame."""
         if seen.faces and not self._is_past(seen.time_s + self._half_width_s):
             return False
-        for path in self._missed(seen):
-            last, following = path.around(seen.time_s)
+        for history in self._missing_tracks(seen):
+            last, following = history.around(seen.time_s)
             if last is None:
                 continue
             if following is None:
-                if not self._is_past(path.times_s[last] + LONGEST_GAP_S):
+                if not self._is_past(history.times_s[last] + LONGEST_GAP_S):
                     return False
-            elif not self._is_past(path.times_s[following] + self._half_width_s) and _is_bridged(path, last, following):
+            elif self._is_past(history.times_s[following] + self._half_width_s):
+                continue
+            elif _is_bridged(history, last, following, self._confident):
                 return False
         return True
 
     def _is_past(self, time_s: float) -> bool:
         return self._newest_s >= time_s - _TOLERANCE_S
 
-    def _missed(self, seen: Seen) -> list[_Path]:
-        """Return the paths of the tracks that are not in a frame."""
+    def _missing_tracks(self, seen: FrameFaces) -> list[_TrackHistory]:
+        """Return the histories of the tracks that are not in a frame."""
         present = {face.track for face in seen.faces}
-        return [path for track, path in sorted(self._paths.items()) if track not in present]
+        return [history for track, history in sorted(self._histories.items()) if track not in present]
 
-    def _complete(self, seen: Seen) -> Seen:
+    def _finalise(self, seen: FrameFaces) -> FrameFaces:
         faces = [replace(face, smoothed=self._smoothed(face, seen.time_s)) for face in seen.faces]
-        for path in self._missed(seen):
-            last, following = path.around(seen.time_s)
-            if last is None or following is None or not _is_bridged(path, last, following):
+        for history in self._missing_tracks(seen):
+            last, following = history.around(seen.time_s)
+            if last is None or following is None or not _is_bridged(history, last, following, self._confident):
                 continue
-            between = self._between(path, last, following, seen)
+            between = self._interpolate(history, last, following, seen)
             if not faces or overlaps(between.box[None], np.array([face.box for face in faces])).max() < _TAKEN:
                 faces.append(between)
         return replace(seen, faces=tuple(faces))
@@ -180,14 +183,14 @@ class Lookahead:
     def _smoothed(self, face: Face, time_s: float) -> NDArray[np.float32] | None:
         if face.track is None or self._half_width_s == 0:
             return None
-        path = self._paths[face.track]
-        return smooth(np.array(path.times_s), path.points(), time_s, self._half_width_s).astype(np.float32)
+        history = self._histories[face.track]
+        return smooth(np.array(history.times_s), history.points(), time_s, self._half_width_s).astype(np.float32)
 
-    def _between(self, path: _Path, last: int, following: int, seen: Seen) -> Face:
+    def _interpolate(self, history: _TrackHistory, last: int, following: int, seen: FrameFaces) -> Face:
         """Return the face of a frame in which it was missed, evenly between where it was and where it is again."""
-        ends = path.faces[last], path.faces[following]
-        times_s = path.times_s[last], path.times_s[following]
-        share = (seen.time_s - times_s[0]) / (times_s[1] - times_s[0])
+        ends = history.faces[last], history.faces[following]
+        times_s = history.times_s[last], history.times_s[following]
+        fraction = (seen.time_s - times_s[0]) / (times_s[1] - times_s[0])
         points = [
             replace(end, smoothed=self._smoothed(end, time_s)).best_points
             for end, time_s in zip(ends, times_s, strict=True)
@@ -196,9 +199,9 @@ class Lookahead:
         return Face(
             # Three parts, where a detected face has two: no other face can have this name.
             face_id=hash_bytes(*(name.encode() for name in names)),
-            box=_mix(ends[0].box, ends[1].box, share),
+            box=_mix(ends[0].box, ends[1].box, fraction),
             track=ends[0].track,
-            smoothed=_mix(points[0], points[1], share),
+            smoothed=_mix(points[0], points[1], fraction),
             interpolated=True,
         )
 
@@ -206,20 +209,20 @@ class Lookahead:
         """Drop what no frame that is held or to come can need."""
         oldest_s = self._held[0].time_s if self._held else self._newest_s
         reach_s = oldest_s - LONGEST_GAP_S - self._half_width_s - _TOLERANCE_S
-        for track, path in list(self._paths.items()):
-            first = int(np.searchsorted(path.times_s, reach_s))
-            if first == len(path.times_s):
-                del self._paths[track]
+        for track, history in list(self._histories.items()):
+            first = int(np.searchsorted(history.times_s, reach_s))
+            if first == len(history.times_s):
+                del self._histories[track]
             elif first:
-                del path.times_s[:first], path.faces[:first]
+                del history.times_s[:first], history.faces[:first]
 
 
-def _is_bridged(path: _Path, last: int, following: int) -> bool:
+def _is_bridged(history: _TrackHistory, last: int, following: int, confident: float) -> bool:
     """Return whether a track is taken to have been there between two times at which it was seen."""
-    gap_s = path.times_s[following] - path.times_s[last]
-    sure = max(path.faces[end].score or 0 for end in (last, following)) >= _SURE
+    gap_s = history.times_s[following] - history.times_s[last]
+    sure = max(history.faces[end].score or 0 for end in (last, following)) >= confident
     return sure and 0 < gap_s <= LONGEST_GAP_S + _TOLERANCE_S
 
 
-def _mix(one: NDArray[np.float32], other: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    return np.asarray((1 - share) * one.astype(np.float64) + share * other.astype(np.float64), np.float32)
+def _mix(one: NDArray[np.float32], other: NDArray[np.float32], fraction: float) -> NDArray[np.float32]:
+    return np.asarray((1 - fraction) * one.astype(np.float64) + fraction * other.astype(np.float64), np.float32)

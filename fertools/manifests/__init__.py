@@ -1,1 +1,1 @@
-"""The manifest: its schema, its store, its checks and its splits."""
+"""The manifest: its schema, reading and writing, validation and summaries."""

@@ -1,4 +1,4 @@
-"""Changing the manifest: read under a lock, so that no other command writes between."""
+"""Change the manifest: read it under a lock, so that no other command writes in the meantime."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from fertools.manifests import store
 
 @contextlib.contextmanager
 def changing(workspace: Workspace, purpose: str) -> Iterator[pa.Table]:
-    """Yield the whole manifest while this process alone may write it; the caller writes it if it changed.
+    """Yield the whole manifest while holding its lock; the caller writes the changed table inside the block.
 
     Args:
-        workspace: whose manifest.
-        purpose: what is being done, for the message to a second comer, such as `a split`.
+        workspace: the workspace of the manifest.
+        purpose: name of the operation, such as `a split`, for the error of a second command.
 
     Raises:
         InputError: there is no manifest, or another command is changing it.
-        SchemaError: the manifest is of another schema version.
+        SchemaError: the manifest has another schema version.
     """
     if not workspace.manifest.is_file():
-        # Before the lock, which would make folders in what is not a workspace.
+        # Taking the lock would create folders in a folder that is not a workspace.
         store.read_faces(workspace)
     with workspace.locked(purpose):
         yield store.read_faces(workspace)
 
 
 def differs(before: pa.Table, after: pa.Table, names: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which rows differ in one of the columns `names`; null is like null."""
+    """Return which rows differ in at least one of the columns `names`; two nulls are equal."""
     changed = np.zeros(len(before), bool)
     for name in names:
         same = pc.fill_null(pc.equal(before[name], after[name]), False)

@@ -1,4 +1,4 @@
-"""A contact sheet: some faces of the dataset side by side, each with its words."""
+"""Draw a contact sheet: a grid of face crops, each with its label as a caption."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _CAPTION_PX, _GAP_PX = 30, 6
 
 @dataclass(frozen=True)
 class ContactSheetOptions:
-    """What to draw.
+    """Options of a contact sheet.
 
     Attributes:
-        faces: how many at most, taken evenly through the dataset.
-        columns: faces per row.
-        cell_px: side of a face on the sheet.
-        rejected: draw rejected faces, with their reasons, instead of kept ones.
+        faces: maximum number of faces, evenly spaced over the sorted dataset.
+        columns: number of faces per row.
+        cell_px: side of a face in pixels.
+        rejected: draw rejected faces with their reasons instead of kept faces with their labels.
     """
 
     faces: int = 70
@@ -40,17 +40,17 @@ class ContactSheetOptions:
 
 
 def draw_contact_sheet(workspace: WorkspaceLike, path: Path | str, options: ContactSheetOptions | None = None) -> int:
-    """Write a contact sheet as a PNG and return how many faces are on it.
+    """Write a contact sheet as a PNG file and return the number of faces on it.
 
-    Faces are ordered by emotion, subject, source and time. A crop that is missing shows as a grey cell that says so.
+    Faces are sorted by emotion, subject, source and time. A missing crop is drawn as a grey cell.
 
     Args:
-        workspace: whose faces.
-        path: the picture to write.
-        options: what to draw; the defaults if None.
+        workspace: the workspace of the faces.
+        path: path of the PNG file to write.
+        options: options of the sheet; None for the defaults.
 
     Raises:
-        InputError: there is no manifest, or no face of that status in it.
+        InputError: there is no manifest, or it has no face of the wanted status.
     """
     workspace = Workspace(workspace)
     path = Path(path)

@@ -1,8 +1,8 @@
-"""Which identifiers and paths a manifest may hold: a table from elsewhere is data, and never says where to write.
+"""Check the identifiers and paths in a manifest, so that a table from elsewhere cannot choose where files are written.
 
-An identifier is 32 hex digits. The path of a crop follows from its `face_id`. The picture of a generated face may
-also be below `training/`, in a file named by its parent. Every table is checked when it is read, so code that uses a
-manifest may join the paths of its faces to the workspace. A source may lie anywhere: its path is only ever read.
+An identifier is 32 hex digits. The path of a crop follows from its `face_id`. The picture of a generated face may also
+be below `training/`, in a file named after its parent. Every table is checked when it is read, so code may join the
+paths of faces to the workspace. The path of a source may point anywhere, because it is only read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _IDENTIFIERS = ("face_id", "source_id", "parent_id")
 _HEX = "^[0-9a-f]{32}$"
 _GENERATED = r"^training/.+/[^/\\]+\.png$"
 _UPWARDS = r"(^|[/\\])\.\.?([/\\]|$)"
-"""A component of one or two dots, which leads out of a folder."""
+"""A path component of one or two dots, which could lead out of a folder."""
 
 
 def names_beside(schema: TableSchema, columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that `check_names` needs beside the given ones."""
+    """Return the additional columns that `check_names` needs to check `columns`."""
     return ("face_id", "parent_id") if schema is FACES and "path" in columns else ()
 
 
@@ -33,12 +33,12 @@ def check_names(path: Path, schema: TableSchema, table: pa.Table) -> None:
     """Check the identifiers and paths of a table.
 
     Args:
-        path: the file that it was read from.
-        schema: the table's.
-        table: some of its columns.
+        path: file that the table was read from, for messages.
+        schema: schema of the table.
+        table: the table, or some of its columns.
 
     Raises:
-        SchemaError: an identifier is not 32 hex digits, or a path is not the one that follows from it.
+        SchemaError: an identifier is not 32 hex digits, or a path does not follow from the identifier.
     """
     for name in set(_IDENTIFIERS).intersection(table.column_names):
         _refuse(path, table[name], pc.match_substring_regex(table[name], _HEX), f"{name} that is not 32 hex digits")
@@ -47,7 +47,7 @@ def check_names(path: Path, schema: TableSchema, table: pa.Table) -> None:
 
 
 def _follows(table: pa.Table) -> Any:
-    """Return which paths are those of a crop or of a generated face; null where there is none."""
+    """Return which paths are valid for a crop or a generated face; null where there is no path."""
     paths, faces, parents = table["path"], table["face_id"], table["parent_id"]
     folders = pc.binary_join_element_wise("faces", pc.utf8_slice_codeunits(faces, 0, 2), faces, "/")
     crop = pc.and_(pc.equal(pc.utf8_slice_codeunits(paths, 0, 41), folders), _ends(paths, 41, (".jpg", ".png")))

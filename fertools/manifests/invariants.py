@@ -1,7 +1,7 @@
-"""What must be true of a manifest: one function per invariant, each returning the names of those that break it.
+"""The invariants of a manifest: one function per invariant, which returns the violating identifiers.
 
-Checks of single columns (nulls, choices, bounds) come from the schema; the ones here tie columns, rows, tables and
-files together. Faces and sources are named by identifier, a leak by its sentence.
+The schema defines the checks of single columns (nulls, choices, bounds). The invariants here relate columns, rows,
+tables and files. A violation is named by the identifier of a face or source, a leak by its sentence.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from fertools.manifests.validation_context import (
 )
 
 SIMILARITY_TOLERANCE = 1e-5
-"""How far a matrix may be from a similarity, relative to its scale: the rounding of float32 and a margin."""
+"""Allowed deviation of a matrix from a similarity transform, relative to its scale: float32 rounding with a margin."""
 
 
 @dataclass(frozen=True)
 class Invariant:
-    """One thing that must be true.
+    """A rule that every manifest keeps.
 
     Attributes:
         name: short name, such as `box-order`.
-        sentence: what is wrong with those that break it, to be read after their number.
-        find: returns the names of those that break it.
+        sentence: what is wrong with the violations, to follow their number: "3 boxes are not finite".
+        find: function that returns the violating identifiers.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Invariant:
 
 
 def repeated_keys(context: ValidationContext) -> list[str]:
-    """Find identifiers that several rows of a table have."""
+    """Find identifiers that occur more than once in a table."""
     found = []
     for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         counts = pc.value_counts(table[schema.key])
@@ -65,7 +65,7 @@ def repeated_keys(context: ValidationContext) -> list[str]:
 
 
 def unsorted_keys(context: ValidationContext) -> list[str]:
-    """Find identifiers that come after a larger one."""
+    """Find identifiers that follow a larger one."""
     found = []
     for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         key = table[schema.key].combine_chunks()
@@ -74,7 +74,7 @@ def unsorted_keys(context: ValidationContext) -> list[str]:
 
 
 def unknown_labels(context: ValidationContext) -> list[str]:
-    """Find emotions that the lexicon does not have."""
+    """Find emotions that are not in the lexicon."""
     labels, found = pa.array(context.labels, pa.string()), []
     for table, schema, name in (
         (context.faces, FACES, "emotion"),
@@ -86,7 +86,7 @@ def unknown_labels(context: ValidationContext) -> list[str]:
 
 
 def unpaired_origins(context: ValidationContext) -> list[str]:
-    """Find an emotion or subject without an origin, and an origin without what it is the origin of."""
+    """Find an emotion or subject without its origin, and an origin without a value."""
     found = []
     for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         for name in ("emotion", "subject"):
@@ -96,18 +96,18 @@ def unpaired_origins(context: ValidationContext) -> list[str]:
 
 
 def unpaired_va(context: ValidationContext) -> list[str]:
-    """Find valence without arousal and the reverse."""
+    """Find valence without arousal, and arousal without valence."""
     return violating_faces(context, valid(context.faces, "valence") != valid(context.faces, "arousal"))
 
 
 def unpaired_va_origins(context: ValidationContext) -> list[str]:
-    """Find valence and arousal without an origin, and the reverse."""
+    """Find valence and arousal without an origin, and an origin without values."""
     given = valid(context.faces, "valence") | valid(context.faces, "arousal")
     return violating_faces(context, given != valid(context.faces, "va_origin"))
 
 
 def baseless_priors(context: ValidationContext) -> list[str]:
-    """Find priors without an emotion to come from, or with raters."""
+    """Find priors of faces without an emotion, and priors with raters."""
     prior = equals(context.faces, "va_origin", "prior")
     return violating_faces(context, prior & (~valid(context.faces, "emotion") | valid(context.faces, "va_raters")))
 
@@ -115,26 +115,26 @@ def baseless_priors(context: ValidationContext) -> list[str]:
 def bad_boxes(context: ValidationContext) -> list[str]:
     """Find boxes that are not finite or have no area."""
     x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
-    # Nan compares as False, so a box that is not finite is not good.
+    # NaN compares as False, so a box that is not finite is not good.
     good = (x2 > x1) & (y2 > y1) & np.isfinite(x2 - x1) & np.isfinite(y2 - y1)
     return violating_faces(context, valid(context.faces, "box") & ~good)
 
 
 def outside_boxes(context: ValidationContext) -> list[str]:
-    """Find boxes that show nothing of their frame."""
+    """Find boxes that lie entirely outside their frame."""
     place = pc.index_in(context.faces["source_id"], value_set=context.sources["source_id"].combine_chunks())
     width, height = (
         pc.cast(pc.coalesce(context.faces[f"frame_{name}"], pc.take(context.sources[name], place)), pa.float64())
         for name in ("width_px", "height_px")
     )
     x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
-    # Where a size is not known it is nan here, which compares as False.
+    # An unknown size is NaN here, which compares as False.
     outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width.to_numpy()) | (y1 >= height.to_numpy())
     return violating_faces(context, valid(context.faces, "box") & outside)
 
 
 def bad_landmarks(context: ValidationContext) -> list[str]:
-    """Find landmarks, detected or smoothed, that are not finite."""
+    """Find detected or smoothed landmarks that are not finite."""
     broken = np.zeros(len(context.faces), np.bool_)
     for name in ("landmarks", "landmarks_smoothed"):
         finite = np.isfinite(list_values(context.faces, name, 10)).all(axis=1)
@@ -143,7 +143,7 @@ def bad_landmarks(context: ValidationContext) -> list[str]:
 
 
 def bad_matrices(context: ValidationContext) -> list[str]:
-    """Find matrices that shear, stretch, mirror or collapse."""
+    """Find matrices that are not a similarity transform without reflection."""
     a, b, x, c, d, y = list_values(context.faces, "matrix", 6).T
     with np.errstate(invalid="ignore", over="ignore"):
         scale = np.hypot(a, c)
@@ -153,7 +153,7 @@ def bad_matrices(context: ValidationContext) -> list[str]:
 
 
 def unpaired_reasons(context: ValidationContext) -> list[str]:
-    """Find rejected faces without a reason and kept ones with one, and failed sources without one."""
+    """Find rejected faces without a reason, kept faces with one, and failed sources without one."""
     faces = equals(context.faces, "status", "rejected") != valid(context.faces, "reason")
     bad = equals(context.sources, "status", "failed") | equals(context.sources, "status", "duplicate")
     return violating_faces(context, faces) + violating_ids(
@@ -162,13 +162,13 @@ def unpaired_reasons(context: ValidationContext) -> list[str]:
 
 
 def nameless_crops(context: ValidationContext) -> list[str]:
-    """Find kept faces that have no crop to learn from."""
+    """Find kept faces without a crop path or a crop size."""
     lacking = ~valid(context.faces, "path") | ~valid(context.faces, "size_px")
     return violating_faces(context, equals(context.faces, "status", "kept") & lacking)
 
 
 def missing_crops(context: ValidationContext) -> list[str]:
-    """Find crops that are not on the disk."""
+    """Find crops that do not exist."""
     paths = context.faces["path"].to_pylist()
     there: dict[str, set[str]] = {}
     broken = np.zeros(len(paths), np.bool_)
@@ -190,8 +190,8 @@ def _files_in(context: ValidationContext, folder: str) -> set[str]:
 
 
 def damaged_crops(context: ValidationContext) -> list[str]:
-    """Find crops on the disk that cannot be decoded, or are of another size than their row says."""
-    # Here, so that what does not look into pictures does not load Pillow.
+    """Find crops that cannot be decoded, or whose size differs from the manifest."""
+    # Imported here, so that only this check loads Pillow.
     from PIL import Image
 
     broken = np.zeros(len(context.faces), np.bool_)
@@ -217,7 +217,7 @@ def unknown_sources(context: ValidationContext) -> list[str]:
 
 
 def wrong_counts(context: ValidationContext) -> list[str]:
-    """Find sources whose numbers of kept, rejected and interpolated faces are not those of the manifest's real ones."""
+    """Find sources whose counts of kept, rejected and interpolated faces differ from the manifest's real faces."""
     real = nested.keep(context.faces, pc.is_null(context.faces["parent_id"]))
     wrong = np.zeros(len(context.sources), np.bool_)
     which = {status: pc.equal(real["status"], status) for status in ("kept", "rejected")}
@@ -231,24 +231,24 @@ def wrong_counts(context: ValidationContext) -> list[str]:
 
 
 def wrong_outcomes(context: ValidationContext) -> list[str]:
-    """Find sources with faces that are not done, and done ones without."""
+    """Find sources with faces that are not `done`, and `done` sources without faces."""
     with_faces = is_among(context.sources, "source_id", pc.unique(context.faces["source_id"]))
     return violating_ids(context.sources, SOURCES, with_faces != equals(context.sources, "status", "done"))
 
 
 def leaks(context: ValidationContext) -> list[str]:
-    """Find people, generated faces and sources on two sides of the split."""
+    """Find people, generated faces and sources that are in two parts of the split."""
     return find_leaks(context.faces, by_source=context.by_source)
 
 
 def double_protocols(context: ValidationContext) -> list[str]:
-    """Find faces with both a fold and a side of a hold-out, and rejected faces with either."""
+    """Find faces with both a fold and a hold-out part, and rejected faces with either."""
     fold, side = valid(context.faces, "fold"), valid(context.faces, "split")
     return violating_faces(context, (fold & side) | (equals(context.faces, "status", "rejected") & (fold | side)))
 
 
 def missing_folds(context: ValidationContext) -> list[str]:
-    """Find numbers below the largest fold that no face has."""
+    """Find fold numbers below the largest one that no face has."""
     present = set(pc.unique(context.faces["fold"].drop_null()).to_pylist())
     return [f"fold {number}" for number in range(max(present, default=-1)) if number not in present]
 
@@ -260,14 +260,14 @@ def unknown_parents(context: ValidationContext) -> list[str]:
 
 
 def unpaired_provenance(context: ValidationContext) -> list[str]:
-    """Find generated faces that do not say what, by which run and as what; the fold may be unknown."""
-    told = np.stack([valid(context.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
-    alone = valid(context.faces, "generator_fold") & ~told.all(axis=0)
-    return violating_faces(context, (told.any(axis=0) & ~told.all(axis=0)) | alone)
+    """Find generated faces without a parent, run or target expression; the fold may be unknown."""
+    given = np.stack([valid(context.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
+    alone = valid(context.faces, "generator_folds") & ~given.all(axis=0)
+    return violating_faces(context, (given.any(axis=0) & ~given.all(axis=0)) | alone)
 
 
 def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str, list[str]]]:
-    """Return what breaks the schema's own rules: per `table.column`, what is wrong and the names of the rows."""
+    """Return violations of the schema: for each `table.column`, the broken rule and the violating identifiers."""
     found: dict[str, tuple[str, list[str]]] = {}
     for column in schema.columns:
         values, filled = table[column.name], valid(table, column.name)
@@ -286,62 +286,76 @@ def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str,
 
 def _within(values: Any, bounds: tuple[float, float]) -> Mask:
     numbers = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
-    # Null is nan here, and nan is outside; the caller leaves nulls out.
+    # A null is NaN here and counts as outside; the caller excludes nulls.
     return np.asarray((numbers >= bounds[0]) & (numbers <= bounds[1]), np.bool_)
 
 
 INVARIANTS = (
-    Invariant("key-unique", "identifiers are in a table more than once", repeated_keys),
-    Invariant("key-sorted", "rows stand after a larger identifier", unsorted_keys),
-    Invariant("source-known", "faces name a source that the sources table lacks", unknown_sources),
-    Invariant("source-outcome", "sources are done without a face, or have faces without being done", wrong_outcomes),
+    Invariant("key-unique", "identifiers occur more than once in a table", repeated_keys),
+    Invariant("key-sorted", "rows follow a row with a larger identifier", unsorted_keys),
+    Invariant("source-known", "faces have a source that is not in the sources table", unknown_sources),
+    Invariant("source-outcome", "sources are `done` without faces, or have faces but are not `done`", wrong_outcomes),
     Invariant(
         "source-counts",
-        "sources state other numbers of kept, rejected or interpolated faces than there are",
+        "sources have wrong counts of kept, rejected or interpolated faces",
         wrong_counts,
     ),
-    Invariant("place-complete", "faces lack their frame, or in a video their shot or track", placeless_faces),
+    Invariant("place-complete", "faces lack a frame number, or in a video a shot or track number", placeless_faces),
     Invariant(
-        "time-order", "faces are shown before an earlier frame of their source, or at no finite time", backward_times
+        "time-order",
+        "faces have an earlier time than a previous frame of their source, or no finite time",
+        backward_times,
     ),
     Invariant("box-order", "boxes are not finite or have no area (x2 > x1 and y2 > y1)", bad_boxes),
-    Invariant("box-inside", "boxes lie outside their frame", outside_boxes),
+    Invariant("box-inside", "boxes lie entirely outside their frame", outside_boxes),
     Invariant("landmarks-finite", "faces have landmarks that are not finite", bad_landmarks),
     Invariant(
         "smoothed-tracked",
-        "faces have smoothed landmarks without a track, or without landmarks to smooth",
+        "faces have smoothed landmarks but no track, or no landmarks to smooth",
         trackless_smoothing,
     ),
     Invariant(
         "interpolated-unseen",
-        "interpolated faces have a score or landmarks of the detector, or no smoothed ones",
+        "interpolated faces have a detector score or detected landmarks, or lack smoothed landmarks",
         seen_between,
     ),
     Invariant(
         "interpolated-between",
-        "interpolated faces do not lie between detected faces of their track, or where it was detected",
+        "interpolated faces do not lie between detected faces of their track, or share a frame with one",
         lost_between,
     ),
-    Invariant("matrix-similarity", "matrices are not a turn, one scale and a shift", bad_matrices),
     Invariant(
-        "reason-complete", "faces are rejected or sources failed without a reason, or kept with one", unpaired_reasons
+        "matrix-similarity", "matrices are not a similarity transform (rotation, uniform scale and shift)", bad_matrices
     ),
-    Invariant("crop-named", "kept faces have no crop path or size", nameless_crops),
-    Invariant("crop-exists", "crops are not on the disk", missing_crops),
-    Invariant("emotion-known", "rows have an emotion that the lexicon lacks", unknown_labels),
     Invariant(
-        "origin-complete", "rows have an emotion or subject without its origin, or the reverse", unpaired_origins
+        "reason-complete",
+        "faces are rejected or sources failed without a reason, or faces are kept with one",
+        unpaired_reasons,
     ),
-    Invariant("va-pair", "faces have valence or arousal without the other", unpaired_va),
-    Invariant("va-origin", "faces have valence and arousal without their origin, or the reverse", unpaired_va_origins),
-    Invariant("prior-base", "priors have no emotion to come from, or claim raters", baseless_priors),
-    Invariant("split-leaks", "leaks are in the split", leaks),
-    Invariant("split-single", "faces have a fold and a split at once, or are rejected and have one", double_protocols),
-    Invariant("folds-contiguous", "folds below the largest one have no face", missing_folds),
-    Invariant("parent-known", "generated faces name a parent that the manifest lacks", unknown_parents),
-    Invariant("provenance-complete", "faces have a part of their provenance only", unpaired_provenance),
+    Invariant("crop-named", "kept faces have no crop path or no crop size", nameless_crops),
+    Invariant("crop-exists", "crops do not exist", missing_crops),
+    Invariant("emotion-known", "rows have an emotion that is not in the lexicon", unknown_labels),
+    Invariant(
+        "origin-complete",
+        "rows have an emotion or subject without its origin, or an origin without a value",
+        unpaired_origins,
+    ),
+    Invariant("va-pair", "faces have only one of valence and arousal", unpaired_va),
+    Invariant(
+        "va-origin",
+        "faces have valence and arousal without an origin, or an origin without values",
+        unpaired_va_origins,
+    ),
+    Invariant("prior-base", "priors belong to faces without an emotion, or have raters", baseless_priors),
+    Invariant("split-leaks", "leaks are in the split: a person, generated face or source is in two parts", leaks),
+    Invariant(
+        "split-single", "faces have both a fold and a hold-out part, or are rejected but have one", double_protocols
+    ),
+    Invariant("folds-contiguous", "folds below the largest fold number have no face", missing_folds),
+    Invariant("parent-known", "generated faces have a parent that is not in the manifest", unknown_parents),
+    Invariant("provenance-complete", "faces have incomplete provenance", unpaired_provenance),
 )
-"""All invariants that look at every run, in the order of the report."""
+"""The invariants that every validation checks, in the order of its report."""
 
-CROPS_DECODE = Invariant("crop-decodes", "crops cannot be decoded or are of another size", damaged_crops)
-"""The one that reads every crop, for a deep validation."""
+CROPS_DECODE = Invariant("crop-decodes", "crops cannot be decoded or have the wrong size", damaged_crops)
+"""The invariant that only a deep validation checks, because it reads every crop."""

@@ -1,9 +1,9 @@
-"""Taking rows of tables whose columns hold lists of lists: landmarks and matrices.
+"""Select rows of tables with nested list columns (landmarks and matrices) safely.
 
-pyarrow takes, filters and sorts wrong rows of nested fixed-size lists where a chunk is a slice of a longer array: it
-forgets where the slice begins. It slices by itself, too: wherever a mask and a table are chunked differently, and
-wherever it filters a row group of more than 131,072 rows while reading. 26.0.1 does so, and some calls crash. So rows
-of a manifest are taken by the functions here, which copy sliced lists first and never filter.
+pyarrow 26.0.1 takes, filters and sorts wrong rows of nested fixed-size lists if a chunk is a slice of a longer array,
+because it ignores the offset of the slice; some calls crash. It also creates such slices itself: if a mask and a table
+have different chunks, and if it filters a row group of more than 131,072 rows while reading. Therefore all code selects
+rows of a manifest with the functions here. They copy sliced lists first and never filter.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 
 def is_nested(type_: pa.DataType) -> bool:
-    """Return whether values of a type are fixed-size lists of fixed-size lists."""
+    """Return whether a type is a fixed-size list of fixed-size lists."""
     return bool(pa.types.is_fixed_size_list(type_) and pa.types.is_fixed_size_list(type_.value_type))
 
 
 def unsliced(table: pa.Table) -> pa.Table:
-    """Return `table` with every nested list stored from its beginning; columns that are so already are not copied."""
+    """Return `table` without sliced nested lists; only sliced columns are copied."""
     for index, field in enumerate(table.schema):
         if is_nested(field.type) and any(map(_is_sliced, table.column(index).chunks)):
             chunks = [_copied(chunk) if _is_sliced(chunk) else chunk for chunk in table.column(index).chunks]
@@ -30,21 +30,21 @@ def unsliced(table: pa.Table) -> pa.Table:
 
 
 def take(table: pa.Table, rows: Any) -> pa.Table:
-    """Return rows of a table by their numbers, in the order given.
+    """Return rows of a table by row number, in the given order.
 
     Args:
-        table: any table, also a slice of one.
-        rows: whole numbers from 0, as NumPy or Arrow array.
+        table: any table, including a slice.
+        rows: row numbers from 0, as a NumPy or Arrow array.
     """
     return unsliced(table).take(pa.array(rows) if isinstance(rows, np.ndarray) else rows)
 
 
 def keep(table: pa.Table, mask: Any) -> pa.Table:
-    """Return the rows of a table for which `mask` is true; null is false.
+    """Return the rows of a table for which `mask` is true; null counts as false.
 
     Args:
-        table: any table, also a slice of one.
-        mask: one boolean per row, as Arrow or NumPy array.
+        table: any table, including a slice.
+        mask: one Boolean per row, as an Arrow or NumPy array.
     """
     if not isinstance(mask, np.ndarray):
         mask = np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False))
@@ -52,7 +52,7 @@ def keep(table: pa.Table, mask: Any) -> pa.Table:
 
 
 def in_order(table: pa.Table, key: Any) -> pa.Table:
-    """Return a table sorted by `key`, as `pyarrow.Table.sort_by` takes it."""
+    """Return a table sorted by `key`: a column name or a list as for `pyarrow.Table.sort_by`."""
     keys = [(key, "ascending")] if isinstance(key, str) else key
     return take(table, pc.sort_indices(table.select([name for name, _ in keys]), sort_keys=keys))
 
@@ -62,5 +62,5 @@ def _is_sliced(chunk: pa.Array) -> bool:
 
 
 def _copied(chunk: pa.Array) -> pa.Array:
-    # Concatenation makes a new array, and reads slices rightly.
+    # Concatenation creates a new array and handles slices correctly.
     return pa.concat_arrays([chunk.slice(0, 0), chunk])

@@ -1,9 +1,9 @@
-"""The manifest schema, version 1: what every column is called, holds and means.
+"""The manifest schema, version 1: the name, type and meaning of every column.
 
-Two tables: FACES has one row per face, SOURCES one row per video or image. `docs/reference/manifest.md` is made
-from this module by `python -m fertools.manifests.reference`, and a test keeps the two equal.
+There are two tables: FACES has one row per face, and SOURCES has one row per video or image. The command
+`python -m fertools.manifests.reference` writes `docs/reference/manifest.md` from this module; a test keeps them equal.
 
-Null means unknown, everywhere. Order is always (valence, arousal).
+Null always means unknown. The order is always (valence, arousal).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 VERSION_KEY = b"fertools.schema_version"
-"""Key of the Parquet file's own metadata under which the schema version is kept, as decimal digits."""
+"""Key of the schema version in the metadata of a Parquet file; the value is decimal digits."""
 
 STATUSES = ("kept", "rejected")
 SOURCE_STATUSES = ("done", "empty", "failed", "duplicate")
@@ -29,13 +29,13 @@ class Column:
     """One column of a table.
 
     Attributes:
-        name: its name.
-        type: its Arrow type.
-        group: the heading it stands under in the reference.
-        doc: what it means, with units and range.
+        name: name of the column.
+        type: Arrow type of the column.
+        group: heading of the column in the reference page.
+        doc: meaning of the column, with units and range.
         required: whether null is an error.
-        choices: the only values allowed, if they are few.
-        bounds: the smallest and largest value allowed, both included.
+        choices: the allowed values; None allows any value.
+        bounds: the smallest and the largest allowed value; None allows any value.
     """
 
     name: str
@@ -49,7 +49,10 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """The columns of one table, in order, and the column that it is sorted by and unique in."""
+    """A table: its name, its columns in order, and its key.
+
+    The key is the column that the table is sorted by and in which no value occurs twice.
+    """
 
     name: str
     key: str
@@ -67,7 +70,7 @@ class TableSchema:
         return tuple(column.name for column in self.columns)
 
     def table(self, rows: list[dict[str, Any]]) -> pa.Table:
-        """Return `rows` as a table of this schema, sorted by its key; keys that a row lacks are null."""
+        """Return `rows` as a table of this schema, sorted by its key. A column that a row lacks is null."""
         table = pa.Table.from_pylist(rows, schema=self.arrow)
         return table.sort_by(self.key).combine_chunks()
 
@@ -86,106 +89,112 @@ FACES = TableSchema(
             "face_id",
             _TEXT,
             "Identity",
-            "32 hex digits from the source's content hash, the frame and the face's "
-            "place in it; the same for the same content whatever the order, folder or machine of the run.",
+            "Identifier of the face: 32 hex digits derived from the source's content hash, the frame and the face's "
+            "position in the frame. It does not depend on the order, the folder or the machine of the run.",
             required=True,
         ),
-        Column("source_id", _TEXT, "Identity", "The row of `sources` that the face came from.", required=True),
-        Column("dataset", _TEXT, "Identity", "Name of the dataset, by default that of the folder given to ingest."),
-        Column("modality", _TEXT, "Identity", "What the picture was taken with.", required=True, choices=MODALITIES),
-        Column("licence", _TEXT, "Identity", "SPDX identifier or the words of the source's terms."),
+        Column("source_id", _TEXT, "Identity", "Identifier of the source: a row of `sources`.", required=True),
+        Column("dataset", _TEXT, "Identity", "Name of the dataset; by default the name of the folder given to ingest."),
+        Column("modality", _TEXT, "Identity", "How the picture was taken.", required=True, choices=MODALITIES),
+        Column("licence", _TEXT, "Identity", "Licence of the source: an SPDX identifier or a text."),
         Column(
             "frame_index",
             _I32,
             "Place",
-            "Number of the frame in decoding order from 0; 0 for an image.",
+            "Frame number in decoding order, from 0; 0 for an image.",
             bounds=(0, 2**31 - 1),
         ),
         Column(
             "pts_s",
             _F64,
             "Place",
-            "Presentation time of the frame in seconds, as the container states it; null for an image.",
+            "Presentation time of the frame in seconds, from the container; null for an image.",
         ),
         Column(
             "frame_width_px",
             _I32,
             "Place",
-            "Width of the frame as shown, which in some videos changes; null for that of the source.",
+            "Displayed width of the frame, where frames of one video differ in size; null for the source's width.",
             bounds=(1, 10**6),
         ),
-        Column("frame_height_px", _I32, "Place", "Height of the frame as shown, likewise.", bounds=(1, 10**6)),
+        Column(
+            "frame_height_px",
+            _I32,
+            "Place",
+            "Displayed height of the frame, where frames of one video differ in size; null for the source's height.",
+            bounds=(1, 10**6),
+        ),
         Column(
             "shot_id",
             _I32,
             "Place",
-            "Number of the shot in its video, from 0; a cut begins a new one, and so does another size of the frames.",
+            "Shot number in the video, from 0. A new shot begins at a cut and where the frame size changes.",
         ),
         Column(
             "track_id",
             _I32,
             "Place",
-            "Number of the track in its video, from 0; a track is one face followed through frames.",
+            "Track number in the video, from 0. A track is one face followed from frame to frame.",
         ),
         Column(
             "box",
             pa.list_(_F32, 4),
             "Place",
-            "x1, y1, x2, y2 of the detector's box in source pixels; it may reach past the frame. Of a source that is a "
-            "face crop already, the square that was taken.",
+            "Detector's box: x1, y1, x2, y2 in source pixels. It may extend beyond the frame. For a source that is "
+            "already a face crop, the box is the square that was used.",
         ),
         Column(
             "landmarks",
             _grid(5, 2, _F32),
             "Place",
-            "Left eye, right eye, nose, left mouth corner, right mouth corner as (x, y) in source "
-            "pixels; left is the smaller x in an upright picture. Null where nothing placed them.",
+            "Left eye, right eye, nose, left mouth corner and right mouth corner as (x, y) in source pixels. Left is "
+            "the smaller x in an upright face. Null where no detector located them.",
         ),
         Column(
             "landmarks_smoothed",
             _grid(5, 2, _F32),
             "Place",
-            "The same points made steady within their track, which the crop is aligned by; of an interpolated face, "
-            "those between its neighbours'. Null in images, in face crops and with `--smoothing 0`: the crop is then "
-            "aligned by `landmarks`.",
+            "Landmarks smoothed over the track; the crop is aligned with them. Those of an interpolated face lie "
+            "between the landmarks of its neighbours. Null for images, face crops and with `--smoothing 0`, where the "
+            "crop is aligned with `landmarks`.",
         ),
         Column(
             "det_score",
             _F32,
             "Place",
-            "The detector's face probability; null where none looked, and for an interpolated face.",
+            "Detector's face probability; null for an interpolated face, and where no detector ran.",
             bounds=(0, 1),
         ),
         Column(
             "interpolated",
             pa.bool_(),
             "Place",
-            "Whether the detector missed the face in this frame and it was put between where its track was seen before "
-            "and after; the crop is cut from this frame.",
+            "Whether the face was interpolated: the detector missed it in this frame but found its track before and "
+            "after. The crop is cut from this frame.",
             required=True,
         ),
-        Column("path", _TEXT, "Crop", "The aligned crop, relative to the workspace."),
+        Column("path", _TEXT, "Crop", "Path of the aligned crop, relative to the workspace."),
         Column("size_px", _I32, "Crop", "Side of the square crop in pixels.", bounds=(1, 65536)),
         Column(
             "template",
             _TEXT,
             "Crop",
-            "Name of the landmark template that the crop is aligned to; `centre` for the square of a face crop without "
-            "landmarks.",
+            "Landmark template that the crop is aligned to; `centre` for a face crop without landmarks, which is not "
+            "aligned.",
         ),
         Column("matrix", _grid(2, 3, _F64), "Crop", "Similarity transform from source pixels to crop pixels."),
         Column(
             "crop_coverage",
             _F32,
             "Crop",
-            "Share of the crop that is picture; the rest lies beyond its edge and is filled (`--fill`).",
+            "Share of the crop that lies inside the picture; `--fill` says how the rest is filled.",
             bounds=(0, 1),
         ),
         Column(
             "face_px",
             _F32,
             "Quality",
-            "Size of the face in the source: the geometric mean of the box's sides, in pixels.",
+            "Face size in the source: the geometric mean of the sides of the box, in pixels.",
             bounds=(0, 1e6),
         ),
         Column(
@@ -196,90 +205,98 @@ FACES = TableSchema(
             "yaw_deg",
             _F32,
             "Quality",
-            "Turn of the head from the five points, smoothed where they are, in degrees; positive towards larger x.",
+            "Yaw of the head in degrees, estimated from the (smoothed) landmarks; positive towards larger x.",
             bounds=(-180, 180),
         ),
         Column(
             "pitch_deg",
             _F32,
             "Quality",
-            "Nod of the head from the five points, in degrees; positive is up.",
+            "Pitch of the head in degrees, estimated from the (smoothed) landmarks; positive is up.",
             bounds=(-180, 180),
         ),
         Column(
             "roll_deg",
             _F32,
             "Quality",
-            "Tilt of the line between the eyes, in degrees; positive is clockwise in the picture.",
+            "Roll of the head in degrees: the tilt of the line between the eyes; positive is clockwise in the picture.",
             bounds=(-180, 180),
         ),
         Column(
             "status",
             _TEXT,
             "Quality",
-            "Whether the face takes part in splits and training.",
+            "Whether splits and training use the face (`kept`) or leave it out (`rejected`).",
             required=True,
             choices=STATUSES,
         ),
-        Column("reason", _TEXT, "Quality", "Why the face is rejected; null for a kept one."),
-        Column("subject_id", _TEXT, "Subject", "The person, by an identifier that is never a name."),
+        Column("reason", _TEXT, "Quality", "Why the face is rejected; null for a kept face."),
+        Column("subject_id", _TEXT, "Subject", "Identifier of the person; never the person's name."),
         Column("subject_origin", _TEXT, "Subject", "Where `subject_id` comes from.", choices=SUBJECT_ORIGINS),
         Column(
             "subject_confidence",
             _F32,
             "Subject",
-            "Confidence in `subject_id`; null where the origin states none.",
+            "Confidence in `subject_id`; null where the origin gives none.",
             bounds=(0, 1),
         ),
         Column(
             "emotion",
             _TEXT,
             "Labels",
-            "anger, disgust, fear, happiness, neutral, sadness, surprise, or a wider label of the lexicon.",
+            "Expression: anger, disgust, fear, happiness, neutral, sadness, surprise, or another label of the lexicon.",
         ),
         Column(
             "emotion_origin",
             _TEXT,
             "Labels",
-            "Where `emotion` comes from: `folder`, `pattern`, `people`, or `import:` and a file's name.",
+            "Where `emotion` comes from: `folder`, `pattern`, `people`, or `import:` and the name of a file.",
         ),
-        Column("valence", _F32, "Labels", "From unpleasant to pleasant.", bounds=(-1, 1)),
-        Column("arousal", _F32, "Labels", "From calm to excited.", bounds=(-1, 1)),
+        Column("valence", _F32, "Labels", "Valence, from unpleasant to pleasant.", bounds=(-1, 1)),
+        Column("arousal", _F32, "Labels", "Arousal, from calm to excited.", bounds=(-1, 1)),
         Column(
             "va_origin",
             _TEXT,
             "Labels",
-            "Where valence and arousal come from: `prior`, `people`, or `import:` and a file's name.",
+            "Where valence and arousal come from: `prior`, `people`, or `import:` and the name of a file.",
         ),
         Column(
             "va_raters",
             _I32,
             "Labels",
-            "How many people rated valence and arousal; null for a prior.",
+            "Number of raters of valence and arousal; null for a prior.",
             bounds=(0, 10**6),
         ),
         Column(
             "valence_spread",
             _F32,
             "Labels",
-            "Standard deviation between the raters' valences, with n - 1; null for fewer than two.",
+            "Standard deviation of valence over the raters (n - 1); null for fewer than two.",
             bounds=(0, 2),
         ),
-        Column("arousal_spread", _F32, "Labels", "The same of arousal.", bounds=(0, 2)),
-        Column("intensity", _F32, "Labels", "Strength of the expression, from none to full.", bounds=(0, 1)),
+        Column(
+            "arousal_spread",
+            _F32,
+            "Labels",
+            "Standard deviation of arousal over the raters (n - 1); null for fewer than two.",
+            bounds=(0, 2),
+        ),
+        Column("intensity", _F32, "Labels", "Intensity of the expression, from none (0) to full (1).", bounds=(0, 1)),
         Column(
             "fold",
             _I32,
             "Protocol",
-            "Number of the cross-validation fold that the face is tested in, from 0.",
+            "Number of the cross-validation fold that tests the face, from 0.",
             bounds=(0, 10**6),
         ),
-        Column("split", _TEXT, "Protocol", "Part of a hold-out protocol.", choices=SPLITS),
-        Column("weight", _F32, "Protocol", "Weight of the face in a loss; null is 1.", bounds=(0, 1e6)),
-        Column("parent_id", _TEXT, "Provenance", "The face that a generated face was made from; null for a real one."),
-        Column("generator_run", _TEXT, "Provenance", "The training run that made a generated face."),
-        Column("generator_fold", _I32, "Provenance", "The fold that the generator never saw.", bounds=(0, 10**6)),
-        Column("target_emotion", _TEXT, "Provenance", "The expression that a generated face was asked to show."),
+        Column("split", _TEXT, "Protocol", "Part of a hold-out split.", choices=SPLITS),
+        Column("weight", _F32, "Protocol", "Weight of the face in the loss; null means 1.", bounds=(0, 1e6)),
+        Column(
+            "parent_id", _TEXT, "Provenance", "The real face that a generated face was made from; null for a real face."
+        ),
+        Column("generator_run", _TEXT, "Provenance", "The training run of the generator; null for a real face."),
+        Column("generator_folds", pa.list_(_I32), "Provenance", "The folds that the generator was not trained on."),
+        Column("target_emotion", _TEXT, "Provenance", "Target expression of a generated face."),
     ),
 )
 
@@ -291,59 +308,69 @@ SOURCES = TableSchema(
             "source_id",
             _TEXT,
             "Identity",
-            "Content hash of the file (32 hex digits); of its path where the content cannot be read or "
-            "is that of another source.",
+            "Identifier of the source: 32 hex digits, the hash of the file's content. The path is hashed instead if "
+            "the content cannot be read or equals that of another source.",
             required=True,
         ),
         Column(
-            "path", _TEXT, "Identity", "The file, relative to the workspace if below it, else absolute.", required=True
+            "path",
+            _TEXT,
+            "Identity",
+            "Path of the file: relative if it is inside the workspace, else absolute.",
+            required=True,
         ),
-        Column("kind", _TEXT, "Identity", "What the file is.", required=True, choices=("video", "image")),
+        Column("kind", _TEXT, "Identity", "Type of the file.", required=True, choices=("video", "image")),
         Column("dataset", _TEXT, "Identity", "Name of the dataset."),
-        Column("modality", _TEXT, "Identity", "What the pictures were taken with.", required=True, choices=MODALITIES),
-        Column("licence", _TEXT, "Identity", "SPDX identifier or the words of the source's terms."),
+        Column("modality", _TEXT, "Identity", "How the pictures were taken.", required=True, choices=MODALITIES),
+        Column("licence", _TEXT, "Identity", "Licence of the source: an SPDX identifier or a text."),
         Column(
             "subject_id",
             _TEXT,
             "Labels",
-            "The person that the file's place says it shows; null if each track is a subject.",
+            "Identifier of the person, taken from the file's path; null if each track is a subject.",
         ),
         Column("subject_origin", _TEXT, "Labels", "Where `subject_id` comes from.", choices=SUBJECT_ORIGINS),
-        Column("emotion", _TEXT, "Labels", "The label that the file's place gives."),
+        Column("emotion", _TEXT, "Labels", "Expression taken from the file's path."),
         Column("emotion_origin", _TEXT, "Labels", "Where `emotion` comes from."),
         Column(
             "width_px",
             _I32,
             "Measure",
-            "Width of the picture as shown, turned upright; of the largest frame where their size changes.",
+            "Displayed width of the upright picture; the width of the largest frame if frames differ.",
             bounds=(0, 10**6),
         ),
-        Column("height_px", _I32, "Measure", "Height of the picture as shown, likewise.", bounds=(0, 10**6)),
         Column(
-            "frames_decoded", _I32, "Measure", "Frames that could be decoded; 1 for an image.", bounds=(0, 2**31 - 1)
+            "height_px",
+            _I32,
+            "Measure",
+            "Displayed height of the upright picture; the height of the largest frame if frames differ.",
+            bounds=(0, 10**6),
         ),
-        Column("frames_searched", _I32, "Measure", "Frames that faces were looked for in.", bounds=(0, 2**31 - 1)),
+        Column("frames_decoded", _I32, "Measure", "Number of decoded frames; 1 for an image.", bounds=(0, 2**31 - 1)),
+        Column(
+            "frames_searched", _I32, "Measure", "Number of frames in which faces were searched.", bounds=(0, 2**31 - 1)
+        ),
         Column(
             "duration_s",
             _F64,
             "Measure",
-            "From the first frame's presentation to the last one's, in seconds.",
+            "Time from the first frame to the last one, in seconds.",
             bounds=(0, 1e9),
         ),
-        Column("faces_kept", _I32, "Measure", "Rows of `faces` with status kept.", bounds=(0, 2**31 - 1)),
-        Column("faces_rejected", _I32, "Measure", "Rows of `faces` with status rejected.", bounds=(0, 2**31 - 1)),
+        Column("faces_kept", _I32, "Measure", "Number of kept rows in `faces`.", bounds=(0, 2**31 - 1)),
+        Column("faces_rejected", _I32, "Measure", "Number of rejected rows in `faces`.", bounds=(0, 2**31 - 1)),
         Column(
             "faces_interpolated",
             _I32,
             "Measure",
-            "How many of the kept and the rejected ones were interpolated, not detected.",
+            "Number of interpolated rows in `faces`, kept or rejected.",
             bounds=(0, 2**31 - 1),
         ),
         Column(
             "status",
             _TEXT,
             "Outcome",
-            "How ingest ended for this file: with faces, without any, not at all, or as a copy of another.",
+            "Result of ingest: faces found (`done`), no face (`empty`), `failed`, or a copy of a file (`duplicate`).",
             required=True,
             choices=SOURCE_STATUSES,
         ),
@@ -351,27 +378,19 @@ SOURCES = TableSchema(
             "reason",
             _TEXT,
             "Outcome",
-            "Why a source failed, what it is a copy of, or which of its video streams was read.",
+            "Why the source failed, which file it duplicates, or which of its video streams was read.",
         ),
     ),
 )
 
 TABLES = (FACES, SOURCES)
-LAYERS = (
-    "subject_id",
-    "subject_origin",
-    "subject_confidence",
-    "emotion",
-    "emotion_origin",
-    "valence",
-    "arousal",
-    "va_origin",
-    "va_raters",
-    "valence_spread",
-    "arousal_spread",
-    "intensity",
-    "fold",
-    "split",
-    "weight",
-)
-"""Columns of FACES that later stages fill; a rebuild from parts keeps them for the faces that stay."""
+LABEL_GROUPS = {
+    "subject": ("subject_id", "subject_origin", "subject_confidence"),
+    "emotion": ("emotion", "emotion_origin"),
+    "valence and arousal": ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread"),
+    "intensity": ("intensity",),
+    "fold": ("fold", "split", "weight"),
+}
+"""Columns of FACES that labels, subjects and splits fill, in groups of columns that change together."""
+LABEL_COLUMNS = tuple(name for names in LABEL_GROUPS.values() for name in names)
+"""All columns of LABEL_GROUPS; rebuilding the manifest from its parts keeps them for every face that is still there."""

@@ -1,4 +1,4 @@
-"""Reading and writing manifests: whole files, atomically, with the schema checked at the door."""
+"""Read and write the tables of a manifest: whole files, atomically, with their schema checked."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from fertools.core.parquet import Filters, checked, read_parquet, reading_parque
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names, names_beside
-from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
 from fertools.manifests.table_writer import TableWriter
 
 _GROUP_ROWS = 16_384
-"""Rows of a row group, some 12 MB in memory."""
+"""Rows per row group, about 12 MB in memory."""
 
 _REMEDY = "restore it or ingest again"
-"""What to do about a table that is damaged."""
+"""What to do with a damaged table."""
 
 
 def read_faces(
@@ -36,13 +36,13 @@ def read_faces(
     """Return the manifest, or some of its columns and rows, sorted by `face_id`.
 
     Args:
-        workspace: whose manifest.
-        columns: names in the order wanted; None for all.
-        filters: conditions that must all hold; rows for which one is unknown (null) are left out.
+        workspace: the workspace of the manifest.
+        columns: names of the wanted columns, in order; None for all.
+        filters: conditions that must all hold, as for `pyarrow.parquet.read_table`. A null fulfils no condition.
 
     Raises:
         InputError: there is no manifest yet, or a column is not in the schema.
-        SchemaError: the file is of another schema version or not a manifest.
+        SchemaError: the file is no manifest, or has another schema version.
     """
     workspace = Workspace(workspace)
     if not workspace.manifest.is_file():
@@ -53,7 +53,17 @@ def read_faces(
 def read_sources(
     workspace: WorkspaceLike, columns: Sequence[str] | None = None, filters: Filters | None = None
 ) -> pa.Table:
-    """Return the sources table, or some of its columns and rows; see `read_faces`."""
+    """Return the sources table, or some of its columns and rows, sorted by `source_id`.
+
+    Args:
+        workspace: whose table.
+        columns: names in the order wanted; None for all.
+        filters: conditions that must all hold; see `read_faces`.
+
+    Raises:
+        InputError: there is no sources table yet, or a column is not in the schema.
+        SchemaError: the file is of another schema version or not a sources table.
+    """
     workspace = Workspace(workspace)
     if not workspace.sources.is_file():
         raise InputError(f"there is no sources table in {workspace.root}; run `fertools ingest SOURCE` there first")
@@ -63,11 +73,11 @@ def read_sources(
 def read_table(
     path: Path, schema: TableSchema, columns: Sequence[str] | None = None, filters: Filters | None = None
 ) -> pa.Table:
-    """Return a table that `write_table` wrote, or some of its columns and rows.
+    """Return a table that `write_table` wrote, or some of its columns and rows; see `read_faces`.
 
     Raises:
         InputError: a wanted column is not in the schema.
-        SchemaError: the file is not Parquet, of another schema version, has other columns, or holds an identifier or a
+        SchemaError: the file is not Parquet, has another schema version or other columns, or contains an identifier or
             path that fertools does not write (see `fertools.manifests.identifiers`).
     """
     wanted = list(columns) if columns is not None else list(schema.names)
@@ -85,7 +95,7 @@ def read_table(
 def _read_rows(path: Path, schema: TableSchema, columns: list[str], filters: Filters | None) -> pa.Table:
     if not filters or not any(nested.is_nested(schema.arrow.field(name).type) for name in columns):
         return nested.unsliced(read_parquet(path, columns, filters, remedy=_REMEDY))
-    # pyarrow may filter nested lists wrongly, so it filters the numbers of the rows.
+    # pyarrow can filter nested lists incorrectly, so it filters row numbers here.
     conditions = list(dict.fromkeys(name for name, _, _ in filters))
     flat = read_parquet(path, conditions, remedy=_REMEDY)
     flat = flat.append_column("row", pa.array(np.arange(len(flat))))
@@ -94,7 +104,11 @@ def _read_rows(path: Path, schema: TableSchema, columns: list[str], filters: Fil
 
 
 def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
-    """Yield the rows of a table group by group, so that it is never in memory as a whole; raises as `read_table`."""
+    """Yield the rows of a table one row group at a time, so that it is never in memory as a whole.
+
+    Raises:
+        SchemaError: see `read_table`.
+    """
     with reading_parquet(path, _REMEDY):
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with closing(file):
@@ -108,14 +122,16 @@ def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
 
 
 def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
-    """Raise SchemaError unless `found` is the current version of `schema`."""
+    """Raise SchemaError unless `found` equals the current version of `schema`."""
     version = (found.metadata or {}).get(VERSION_KEY)
     if version is None:
-        raise SchemaError(f"{path} is not a fertools manifest (no schema version in it); give one that fertools wrote")
+        raise SchemaError(
+            f"{path} is no fertools manifest, because it has no schema version; give a file that fertools wrote"
+        )
     if version != str(SCHEMA_VERSION).encode():
         raise SchemaError(
-            f"{path} has manifest schema version {version.decode(errors='replace')}, and this fertools reads version "
-            f"{SCHEMA_VERSION}; use the fertools that wrote it, or ingest again"
+            f"{path} has manifest schema version {version.decode(errors='replace')}, but this fertools reads version "
+            f"{SCHEMA_VERSION}; use the fertools version that wrote it, or ingest again"
         )
     if not found.equals(schema.arrow):
         differing = (
@@ -124,7 +140,7 @@ def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
             or ["the order of columns"]
         )
         raise SchemaError(
-            f"{path} says schema version {SCHEMA_VERSION} but differs in {', '.join(differing)}; ingest again"
+            f"{path} has schema version {SCHEMA_VERSION} but differs from it in {', '.join(differing)}; ingest again"
         )
 
 
@@ -135,15 +151,17 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     time, so a table on disk (see `fertools.manifests.table_writer`) is never in memory as a whole.
 
     Raises:
-        SchemaError: the columns are not those of the schema, or the key is not unique.
+        SchemaError: the columns differ from the schema, or the key is not unique.
         StorageError: the disk is full or cannot be written.
     """
     if list(table.column_names) != list(schema.names):
-        raise SchemaError(f"cannot write {path}: its columns are not those of the {schema.name} table")
+        raise SchemaError(
+            f"cannot write {path}, because its columns differ from the {schema.name} table; pass all columns in order"
+        )
     table = table.cast(schema.arrow)
     keys = table.column(schema.key)
     if pc.count_distinct(keys).as_py() != len(keys):
-        raise SchemaError(f"cannot write {path}: {schema.key} is not unique")
+        raise SchemaError(f"cannot write {path}, because {schema.key} is not unique; remove the repeated rows")
     order = pc.sort_indices(keys).to_numpy()
     batches = nested.unsliced(pa.Table.from_batches(table.to_batches(), table.schema)).to_batches()
     ends = np.cumsum([len(batch) for batch in batches])
@@ -156,12 +174,12 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
 
 
 def _take(batches: list[pa.RecordBatch], ends: NDArray[np.int64], places: NDArray[np.uint64]) -> pa.Table:
-    """Return the rows at some places of a table, in that order, without copying the others.
+    """Return some rows of a table, in the given order, without copying the others.
 
     Args:
-        batches: the table's.
-        ends: number of rows up to the end of each.
-        places: which rows.
+        batches: record batches of the table.
+        ends: number of rows up to the end of each batch.
+        places: numbers of the wanted rows.
     """
     owners = np.searchsorted(ends, places, side="right")
     by_owner = np.argsort(owners, kind="stable")
@@ -173,39 +191,42 @@ def _take(batches: list[pa.RecordBatch], ends: NDArray[np.int64], places: NDArra
 
 
 def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> tuple[pa.Table, pa.Table]:
-    """Write `faces.parquet` and `sources.parquet` anew as the union of the committed parts; return both, in any order.
+    """Rewrite `faces.parquet` and `sources.parquet` as the union of all committed parts.
 
-    Labels, subjects and folds that later commands filled in stay with their `face_id`.
+    Each face keeps the labels, subject and fold that later commands gave it.
 
     Args:
-        workspace: whose parts.
-        labels_of: others whose labels and subjects, not folds, are taken for faces that its own manifest does not
-            have yet.
+        workspace: the workspace to rebuild.
+        labels_of: other workspaces. A face that is new in the manifest takes its labels and subject, but no fold, from
+            them.
+
+    Returns:
+        The faces and the sources table, in any row order.
 
     Raises:
-        SchemaError: a part is of another schema version.
+        SchemaError: a part has another schema version.
         StorageError: the disk is full or cannot be written.
     """
     parts = sorted(workspace.parts.glob("*.sources.parquet"))
     sources = _union(SOURCES, parts)
     faces = _union(FACES, [path.with_name(path.name.replace(".sources.", ".faces.")) for path in parts])
-    labels = [name for name in LAYERS if name not in ("fold", "split", "weight")]
-    for other, layers in [*((other, labels) for other in labels_of), (workspace, LAYERS)]:
+    labels = [name for name in LABEL_COLUMNS if name not in ("fold", "split", "weight")]
+    for other, names in [*((other, labels) for other in labels_of), (workspace, LABEL_COLUMNS)]:
         if other.manifest.is_file():
-            faces = _with_layers_of(read_faces(other, ("face_id", *layers)), faces)
+            faces = _with_labels_of(read_faces(other, ("face_id", *names)), faces)
     write_table(workspace.manifest, FACES, faces)
     write_table(workspace.sources, SOURCES, sources)
     return faces, sources
 
 
 def commit_part(workspace: Workspace, name: str, faces: pa.Table, sources: pa.Table) -> None:
-    """Add a part to the workspace; it counts from the moment its sources table is in place.
+    """Add a part to the workspace. The part counts as soon as its sources table exists.
 
     Args:
-        workspace: where to.
-        name: file-safe and unique to the part's content.
-        faces: rows of FACES whose crops are on the disk already.
-        sources: rows of SOURCES that these faces came from, and those that gave none.
+        workspace: the workspace to add to.
+        name: name of the part, valid as a file name and unique to its content.
+        faces: rows of FACES; their crops must already exist.
+        sources: rows of SOURCES, with and without faces.
     """
     write_table(workspace.parts / f"{name}.faces.parquet", FACES, faces)
     write_table(workspace.parts / f"{name}.sources.parquet", SOURCES, sources)
@@ -217,7 +238,7 @@ def committed_sources(workspace: Workspace) -> pa.Table:
 
 
 def forget_failed(workspace: Workspace) -> int:
-    """Take the sources that failed out of the committed parts, so that they count as new; return how many."""
+    """Remove failed sources from the committed parts, so that ingest tries them again; return their number."""
     forgotten = 0
     for path in sorted(workspace.parts.glob("*.sources.parquet")):
         rows = read_table(path, SOURCES)
@@ -229,7 +250,7 @@ def forget_failed(workspace: Workspace) -> int:
 
 
 def replace_columns(table: pa.Table, columns: dict[str, Iterable[Any]]) -> pa.Table:
-    """Return `table` of FACES with the named columns replaced by values in row order."""
+    """Return a table of FACES with some columns replaced; values are in row order."""
     for name, values in columns.items():
         field = FACES.arrow.field(name)
         array = values if isinstance(values, pa.Array) else pa.array(list(values), type=field.type, from_pandas=True)
@@ -238,7 +259,7 @@ def replace_columns(table: pa.Table, columns: dict[str, Iterable[Any]]) -> pa.Ta
 
 
 def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
-    """Return a digest of some columns of a table that depends on their values and row order alone."""
+    """Return a digest of some columns that depends only on their values and row order."""
     parts = []
     for name in columns:
         sink = pa.BufferOutputStream()
@@ -259,8 +280,8 @@ def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
         return writer.table()
 
 
-def _with_layers_of(old: pa.Table, faces: pa.Table) -> pa.Table:
-    """Return `faces` with the layer columns of the rows of `old` that have the same `face_id`."""
+def _with_labels_of(old: pa.Table, faces: pa.Table) -> pa.Table:
+    """Return `faces` with the label columns of `old` for every `face_id` that both have."""
     position = pc.index_in(faces["face_id"], value_set=old["face_id"].combine_chunks())
     known = pc.is_valid(position)
     for name in old.column_names[1:]:

@@ -1,4 +1,4 @@
-"""What a dataset holds, counted."""
+"""Count the faces, subjects and sources of each label."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class LabelCount:
     """The kept faces of one label.
 
     Attributes:
-        label: an emotion, or None for the faces without one.
-        faces: how many.
-        subjects: distinct people among them.
-        sources: distinct videos or pictures among them.
-        valence: mean valence of those that have it; None if none has.
-        arousal: mean arousal likewise.
+        label: an emotion, or None for faces without one.
+        faces: number of kept faces.
+        subjects: number of distinct subjects.
+        sources: number of distinct videos or images.
+        valence: mean valence of the faces that have one; None if no face has.
+        arousal: mean arousal of the faces that have one; None if no face has.
     """
 
     label: str | None
@@ -33,7 +33,7 @@ class LabelCount:
 
 
 def count_labels(workspace: WorkspaceLike) -> list[LabelCount]:
-    """Return the counts per label: the seven expressions in their order, wider labels, then the unlabelled.
+    """Return the counts of each label: the seven expressions, then other labels, then unlabelled faces.
 
     Raises:
         InputError: there is no manifest.

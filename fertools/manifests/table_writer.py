@@ -1,8 +1,8 @@
-"""Rows on their way to a table: gathered in blocks that leave memory for a file without a name.
+"""Build an Arrow table larger than memory by spilling blocks to an anonymous temporary file.
 
-A video of hours has hundreds of thousands of faces, and as Python objects each takes some three kilobytes. A block of
-them becomes Arrow, is written away, and is mapped back at the end: the system then holds in memory what is looked at,
-and lets go of it where memory is short. The file has no name, so whatever ends the process ends it too.
+A video of several hours has hundreds of thousands of faces, and a face takes about 3 kB as Python objects. The writer
+converts each block of rows to Arrow and appends it to the file. The finished table is memory-mapped, so the operating
+system loads and drops pages as needed. The file has no name, so it disappears with the process.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from fertools.core import files
 from fertools.manifests.schema import TableSchema
 
 BLOCK_ROWS = 4096
-"""Rows that are gathered before they leave: some 12 MB as Python objects, 3 MB as Arrow."""
+"""Rows per block: about 12 MB as Python objects, 3 MB as Arrow."""
 _ALIGNMENT = 64
-"""Arrow's own; at another place its values could not be used where they lie."""
+"""Alignment of Arrow buffers in bytes; values at other positions would have to be copied."""
 
 
 class TableWriter:
-    """Gathers rows of one table.
+    """Collects the rows of one table.
 
     Args:
-        folder: where blocks are written; made if missing, and touched only if there is more than one block.
-        schema: of the rows.
+        folder: folder of the temporary file. It is created only if there is more than one block.
+        schema: schema of the rows.
     """
 
     def __init__(self, folder: Path, schema: TableSchema) -> None:
@@ -40,7 +40,7 @@ class TableWriter:
         self._pieces: list[tuple[int, int]] = []
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take rows; keys that a row lacks are null.
+        """Add rows; a column that a row lacks is null.
 
         Raises:
             StorageError: the disk is full or cannot be written.
@@ -48,10 +48,10 @@ class TableWriter:
         for row in rows:
             self._rows.append(row)
             if len(self._rows) >= BLOCK_ROWS:
-                self._gather()
+                self._collect()
 
     def add_table(self, table: pa.Table) -> None:
-        """Take all rows of a table of the schema.
+        """Add all rows of a table of the same schema.
 
         Raises:
             StorageError: the disk is full or cannot be written.
@@ -62,11 +62,11 @@ class TableWriter:
             self._write()
 
     def table(self) -> pa.Table:
-        """Return all rows in the order in which they came, as a table that lies on the disk but for its last block.
+        """Return all rows in the order of their arrival, as a memory-mapped table except for its last block.
 
-        It stays good after the writer is closed.
+        The table stays valid after the writer is closed.
         """
-        self._gather()
+        self._collect()
         written = []
         if self._file is not None:
             whole = pa.py_buffer(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -76,17 +76,17 @@ class TableWriter:
         return pa.concat_tables([self._schema.arrow.empty_table(), *written, *self._tables])
 
     def close(self) -> None:
-        """Let the file go, which gives its room back when its table is let go too."""
+        """Close the file; the disk space is free again once the table is released, too."""
         if self._file is not None:
             self._file.close()
 
-    def _gather(self) -> None:
+    def _collect(self) -> None:
         if self._rows:
             rows, self._rows = self._rows, []
             self.add_table(pa.Table.from_pylist(rows, schema=self._schema.arrow))
 
     def _write(self) -> None:
-        """Write the tables that wait as one block behind the others."""
+        """Append the waiting tables to the file as one block."""
         sink = pa.BufferOutputStream()
         block = pa.concat_tables(self._tables).combine_chunks()
         with pa.ipc.new_stream(sink, block.schema) as writer:

@@ -1,4 +1,4 @@
-"""What must be true of faces that were followed through a video: their place, time, smoothing and interpolation."""
+"""Invariants of tracked faces: position in the video, time, smoothing and interpolation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fertools.manifests.validation_context import (
 
 
 def placeless_faces(context: ValidationContext) -> list[str]:
-    """Find faces of videos that lack a frame, shot or track, and real faces without a frame."""
+    """Find faces of videos without a frame, shot or track number, and other real faces without a frame number."""
     videos = context.sources["source_id"].filter(pc.equal(context.sources["kind"], "video")).combine_chunks()
     real = ~valid(context.faces, "parent_id")
     placed = valid(context.faces, "shot_id") & valid(context.faces, "track_id")
@@ -27,7 +27,7 @@ def placeless_faces(context: ValidationContext) -> list[str]:
 
 
 def backward_times(context: ValidationContext) -> list[str]:
-    """Find faces whose presentation time is before that of an earlier frame of their source, or differs within one."""
+    """Find faces with an earlier time than a previous frame of their source, or another time than their own frame."""
     columns = ["face_id", "source_id", "frame_index", "pts_s"]
     timed = context.faces.select(columns).filter(pc.is_valid(context.faces["pts_s"]))
     timed = timed.sort_by([("source_id", "ascending"), ("frame_index", "ascending"), ("pts_s", "ascending")])
@@ -43,7 +43,7 @@ def backward_times(context: ValidationContext) -> list[str]:
 
 
 def trackless_smoothing(context: ValidationContext) -> list[str]:
-    """Find smoothed landmarks of faces without a track, and of faces with neither landmarks nor interpolation."""
+    """Find smoothed landmarks of faces without a track, and of faces neither detected nor interpolated."""
     grounded = valid(context.faces, "track_id") & (
         valid(context.faces, "landmarks") | is_true(context.faces, "interpolated")
     )
@@ -51,7 +51,7 @@ def trackless_smoothing(context: ValidationContext) -> list[str]:
 
 
 def seen_between(context: ValidationContext) -> list[str]:
-    """Find interpolated faces that claim to be detected, by a score or landmarks, or say not where their points are."""
+    """Find interpolated faces with a detector score or detected landmarks, or without smoothed landmarks."""
     claims = valid(context.faces, "det_score") | valid(context.faces, "landmarks")
     return violating_faces(
         context, is_true(context.faces, "interpolated") & (claims | ~valid(context.faces, "landmarks_smoothed"))
@@ -59,7 +59,7 @@ def seen_between(context: ValidationContext) -> list[str]:
 
 
 def lost_between(context: ValidationContext) -> list[str]:
-    """Find interpolated faces that do not lie between two detected ones of their track and shot."""
+    """Find interpolated faces that do not lie between two detected faces of their track and shot."""
     faces = nested.keep(context.faces, pc.is_null(context.faces["parent_id"]))
     if not pc.any(faces["interpolated"]).as_py():
         return []

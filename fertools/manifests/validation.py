@@ -1,4 +1,4 @@
-"""Validation: every invariant of a workspace's manifest, looked at in one call."""
+"""Validate a workspace: check every invariant of its manifest in one call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.validation_context import ValidationContext
 
 EXAMPLES = 5
-"""Most names that a violation gives."""
+"""Maximum number of examples in a violation."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Violation:
     """One broken invariant.
 
     Attributes:
-        invariant: its name, such as `va-pair`, or `column:` and a column that breaks its rule in the schema.
-        message: one sentence with the number, what is wrong, and an example.
-        count: how many rows, crops or people break it.
-        examples: up to EXAMPLES of their names, in alphabetical order.
+        invariant: name of the invariant, such as `va-pair`, or `column:` followed by the column that breaks the schema.
+        message: one sentence with the number of violations, the rule and an example.
+        count: number of violating rows, crops or people.
+        examples: up to EXAMPLES violating identifiers, in alphabetical order.
     """
 
     invariant: str
@@ -35,12 +35,12 @@ class Violation:
 
 @dataclass(frozen=True)
 class Report:
-    """What a validation found.
+    """The result of a validation.
 
     Attributes:
-        faces: rows of the manifest.
-        sources: rows of the sources table.
-        violations: broken invariants, always in the same order; empty if all is well.
+        faces: number of rows of the manifest.
+        sources: number of rows of the sources table.
+        violations: broken invariants, always in the same order; empty if the manifest is valid.
     """
 
     faces: int
@@ -57,12 +57,12 @@ def validate(workspace: WorkspaceLike, *, deep: bool = False) -> Report:
     """Check every invariant of the manifest, the sources table and the crops.
 
     Args:
-        workspace: what to check.
-        deep: also decode every crop and compare its size.
+        workspace: the workspace to check.
+        deep: also decode every crop and compare its size with the manifest.
 
     Raises:
         InputError: there is no manifest or no sources table.
-        SchemaError: a table is of another schema version.
+        SchemaError: a table has another schema version.
     """
     workspace = Workspace(workspace)
     context = ValidationContext(
@@ -76,7 +76,7 @@ def validate(workspace: WorkspaceLike, *, deep: bool = False) -> Report:
 
 
 def check(context: ValidationContext, *, deep: bool = False) -> Report:
-    """Check every invariant of tables in memory; see `validate`."""
+    """Check every invariant of tables that are in memory; see `validate`."""
     violations = [
         _violation(f"column:{column}", f"rows break the rule that {column} {rule}", names)
         for table, schema in ((context.faces, FACES), (context.sources, SOURCES))

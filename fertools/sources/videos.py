@@ -189,10 +189,10 @@ def choose_stream(container: InputContainer) -> av.VideoStream:
     known = [stream for stream in container.streams.video if stream.codec_context is not None]
     if not known:
         raise InputError(f"{container.name} has no video stream of a known codec; convert it, to H.264 for example")
-    return max(known, key=_worth)
+    return max(known, key=_stream_score)
 
 
-def _worth(stream: av.VideoStream) -> int:
+def _stream_score(stream: av.VideoStream) -> int:
     if is_cover(stream):
         return 1
     is_default = bool(stream.disposition & Disposition.default)

@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from fertools.core.errors import SchemaError
 from fertools.core.hashing import hash_bytes
+from fertools.core.notebook import HtmlFields
 from fertools.core.objects import ObjectStore
 from fertools.core.toml import parse_toml, table_in
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, TableSchema
 from fertools.transfer.three_way import State, part_of
 
 SETTINGS = "fertools.toml"
@@ -29,7 +30,7 @@ _CROP = re.compile(r"faces/(?:[a-z0-9_]+-[0-9]+/)?[0-9a-f]{2}/([0-9a-f]{32})\.(?
 
 
 @dataclass(frozen=True)
-class CopySummary:
+class CopySummary(HtmlFields):
     """What a push or a pull came to; `objects` is the sum of the five numbers below it.
 
     Attributes:
@@ -117,7 +118,7 @@ def read_remote_state(remote: ObjectStore) -> RemoteState:
     content, tag = remote.read_tagged(MANIFEST)
     if content is None:
         return RemoteState(sizes, State(settings, parts), settings_tag, None, None)
-    labels = read_content(remote, MANIFEST, content, FACES, ("face_id", *LAYERS))
+    labels = read_content(remote, MANIFEST, content, FACES, ("face_id", *LABEL_COLUMNS))
     return RemoteState(sizes, State(settings, parts, labels), settings_tag, tag, hash_bytes(content))
 
 

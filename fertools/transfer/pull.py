@@ -20,7 +20,7 @@ from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS, SOURCES
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
 from fertools.transfer.inventory import (
     MANIFEST,
     SETTINGS,
@@ -171,14 +171,14 @@ class _Pull:
         faces, _ = store.rebuild(self._workspace)
         labels, newer = merge_labels(
             self._workspace,
-            faces.select(["face_id", *LAYERS]),
+            faces.select(["face_id", *LABEL_COLUMNS]),
             self._remote_state.state,
             self._bases,
             self._remote.url,
             self._prefer,
         )
         if newer:
-            columns = {name: labels[name].combine_chunks() for name in LAYERS}
+            columns = {name: labels[name].combine_chunks() for name in LABEL_COLUMNS}
             store.write_table(self._workspace.manifest, FACES, store.replace_columns(faces, columns))
 
     def _save(self, settings: dict[str, Any]) -> None:

@@ -28,19 +28,10 @@ from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
 from fertools.ingestion.shards import SECTION
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, LABEL_GROUPS
 
 Preference = Literal["store", "here"]
 """Which side wins where both changed the same."""
-
-KINDS = {
-    "subject": ("subject_id", "subject_origin", "subject_confidence"),
-    "emotion": ("emotion", "emotion_origin"),
-    "valence and arousal": ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread"),
-    "intensity": ("intensity",),
-    "fold": ("fold", "split", "weight"),
-}
-"""Columns of `LAYERS` that mean something only together, by what a person would call them."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -52,7 +43,7 @@ class State:
     Attributes:
         settings: sections of `fertools.toml`.
         parts: digest of the sources table of each committed part.
-        labels: `face_id` and the columns of `LAYERS` for each face of the manifest.
+        labels: `face_id` and the columns of `LABEL_COLUMNS` for each face of the manifest.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +54,7 @@ class State:
 def local_state(workspace: Workspace) -> State:
     """Return what `workspace` holds."""
     parts = {part_of(path.name): hash_bytes(path.read_bytes()) for path in workspace.parts.glob("*.sources.parquet")}
-    labels = [store.read_faces(workspace, ("face_id", *LAYERS))] if workspace.manifest.is_file() else []
+    labels = [store.read_faces(workspace, ("face_id", *LABEL_COLUMNS))] if workspace.manifest.is_file() else []
     return State(workspace.settings(), parts, *labels)
 
 
@@ -219,7 +210,7 @@ def merge_labels(
     known = _found(remote.labels, faces)
     taken = np.zeros(len(labels), bool)
     result = labels
-    for kind, columns in KINDS.items():
+    for kind, columns in LABEL_GROUPS.items():
         differs = known & ~_same(labels, remote.labels, faces, columns)
         if not differs.any():
             continue
@@ -255,7 +246,7 @@ def _newer(ours: Any, theirs: Any, bases: Sequence[Any], what: str, url: str, pr
 def _ingested_labels(workspace: Workspace) -> pa.Table:
     """Return the labels as the ingest wrote them."""
     tables = [
-        store.read_table(path.with_name(f"{part_of(path.name)}.faces.parquet"), FACES, ("face_id", *LAYERS))
+        store.read_table(path.with_name(f"{part_of(path.name)}.faces.parquet"), FACES, ("face_id", *LABEL_COLUMNS))
         for path in sorted(workspace.parts.glob("*.sources.parquet"))
     ]
     return pa.concat_tables(tables) if tables else State().labels
@@ -295,7 +286,7 @@ def _ids(table: pa.Table) -> pa.Array:
 
 
 def _labels(faces: pa.Table) -> pa.Table:
-    return faces.select(["face_id", *LAYERS])
+    return faces.select(["face_id", *LABEL_COLUMNS])
 
 
 _RECORD = b"fertools copy"
@@ -312,4 +303,4 @@ def _read_state(path: Path) -> State:
     table = read_parquet(path, remedy=remedy)
     with reading(path, "is damaged", remedy):
         record = json.loads(table.schema.metadata[_RECORD])
-        return State(dict(record["settings"]), dict(record["parts"]), table.select(["face_id", *LAYERS]))
+        return State(dict(record["settings"]), dict(record["parts"]), table.select(["face_id", *LABEL_COLUMNS]))

@@ -14,9 +14,10 @@ from torch.nn import functional as F
 
 from fertools.training.data.batch_loader import Order
 from fertools.training.data.faces import Faces
-from fertools.training.systems.base import Draws, System
+from fertools.training.recipes.domains import FACES
+from fertools.training.systems.base import Noise, System
 
-Turn = tuple[Order, Draws]
+Turn = tuple[Order, Noise]
 """The faces of an iteration, with all that is drawn for them."""
 
 
@@ -44,10 +45,10 @@ class Plain(ABC):
     def run(self, batches: Iterator[Tensor], turns: list[Turn]) -> None:
         for order, draws in turns:
             images = next(batches)
-            mirrored = order.changes[:, 0].lt(0.5).to(self.device)
+            mirrored = order.changes[FACES][:, 0].lt(0.5).to(self.device)
             images[mirrored] = images[mirrored].flip(3)
             images = images.contiguous(memory_format=self.order)
-            losses = self.step(images, self.labels[order.rows.to(self.device)], draws)
+            losses = self.step(images, self.labels[order.rows[FACES].to(self.device)], draws)
             self.losses.append({name: loss.detach() if self.tuned else loss.item() for name, loss in losses.items()})
             for name, average in self.averages.items():
                 self.follow([*average.parameters()], [*self.networks[name].parameters()])
@@ -63,7 +64,7 @@ class Plain(ABC):
             kept.lerp_(new, 1 - self.recipe.ema)
 
     @abstractmethod
-    def step(self, images: Tensor, labels: Tensor, draws: Draws) -> dict[str, Tensor]:
+    def step(self, images: Tensor, labels: Tensor, draws: Noise) -> dict[str, Tensor]:
         """Train on one batch and return its losses."""
 
     def update(self, name: str, loss: Tensor) -> None:
@@ -97,7 +98,7 @@ class PlainStargan(Plain):
             for name, network in self.networks.items()
         }
 
-    def step(self, images: Tensor, labels: Tensor, draws: Draws) -> dict[str, Tensor]:
+    def step(self, images: Tensor, labels: Tensor, draws: Noise) -> dict[str, Tensor]:
         recipe = self.recipe
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         wanted = draws["emotions"].to(self.device)
@@ -147,7 +148,7 @@ class PlainClassifier(Plain):
         self.mean = torch.tensor([0.485, 0.456, 0.406], device=device).view(1, 3, 1, 1)
         self.std = torch.tensor([0.229, 0.224, 0.225], device=device).view(1, 3, 1, 1)
 
-    def step(self, images: Tensor, labels: Tensor, draws: Draws) -> dict[str, Tensor]:
+    def step(self, images: Tensor, labels: Tensor, draws: Noise) -> dict[str, Tensor]:
         outputs = self.networks["network"](((images + 1) / 2 - self.mean) / self.std)
         loss = F.cross_entropy(outputs, labels, label_smoothing=self.recipe.label_smoothing)
         self.update("network", loss)

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.faces import appearance
-from fertools.faces.appearance import look_of
-from fertools.faces.tracking import LEAST_LIKENESS, Tracker
+from fertools.faces.appearance import describe_appearance
+from fertools.faces.tracking import MIN_REIDENTIFICATION_SIMILARITY, Tracker
 from fertools.samples.moments import draw_clip
 
 SIDE = 96
@@ -36,7 +36,7 @@ def box_of(points: NDArray[np.float64]) -> list[float]:
 
 
 def walk(
-    paths: list[list[float | None]], cast: list[Person], *, looks: bool, tracker: Tracker | None = None
+    paths: list[list[float | None]], cast: list[Person], *, descriptors: bool, tracker: Tracker | None = None
 ) -> list[list[int | None]]:
     """Return each person's track in each frame, None where they are hidden; the first stands in front of the others."""
     tracker = tracker or Tracker()
@@ -51,7 +51,7 @@ def walk(
                 frame[:SIDE, round(place) : round(place) + SIDE] = picture
                 points[who] = five + np.array([round(place), 0])
         boxes = np.array([box_of(points[who]) for who in points]).reshape(-1, 4)
-        given = [partial(look_of, frame, points[who]) for who in points] if looks else None
+        given = [partial(describe_appearance, frame, points[who]) for who in points] if descriptors else None
         tracks = dict(zip(points, tracker.update(index, index / 25, boxes, np.ones(len(boxes)), given), strict=True))
         for who in range(len(cast)):
             numbers[who].append(tracks.get(who))
@@ -59,22 +59,22 @@ def walk(
 
 
 def test_a_look_is_of_length_one_and_most_like_itself(people: list[Person]) -> None:
-    looks = [[look_of(*one) for one in poses] for poses in people]
-    for poses in looks:
-        assert all(np.linalg.norm(look) == pytest.approx(1, abs=1e-3) for look in poses)
-    same = [float(one @ other) for poses in looks for one in poses for other in poses]
-    others = [float(one[0] @ other[0]) for one in looks for other in looks if one is not other]
+    descriptors = [[describe_appearance(*one) for one in poses] for poses in people]
+    for poses in descriptors:
+        assert all(np.linalg.norm(descriptor) == pytest.approx(1, abs=1e-3) for descriptor in poses)
+    same = [float(one @ other) for poses in descriptors for one in poses for other in poses]
+    others = [float(one[0] @ other[0]) for one in descriptors for other in descriptors if one is not other]
     assert min(same) > max(0.85, max(others))
     # Most strangers are below what is asked of one who comes back.
-    assert np.median(others) < LEAST_LIKENESS
+    assert np.median(others) < MIN_REIDENTIFICATION_SIMILARITY
 
 
 def test_a_look_hardly_changes_with_light_and_size(people: list[Person]) -> None:
     picture, points = people[0][0]
     dimmed = (picture * 0.85).astype(np.uint8)
     half = picture.reshape(SIDE // 2, 2, SIDE // 2, 2, 3).mean(axis=(1, 3)).astype(np.uint8)
-    assert look_of(picture, points) @ look_of(dimmed, points) > 0.75
-    assert look_of(picture, points) @ look_of(half, (points - 0.5) / 2) > 0.95
+    assert describe_appearance(picture, points) @ describe_appearance(dimmed, points) > 0.75
+    assert describe_appearance(picture, points) @ describe_appearance(half, (points - 0.5) / 2) > 0.95
 
 
 PAIRS = [(0, 1), (2, 3), (4, 5), (1, 4)]
@@ -89,11 +89,14 @@ def test_two_who_meet_and_turn_back_keep_their_numbers(people: list[Person]) -> 
         [206.0 + 9 * abs(time) if shown else None for time, shown in zip(times, seen, strict=True)],
     ]
     ends = {
-        looks: [
-            [numbers[-1] == numbers[0] for numbers in walk(paths, [people[one], people[other]], looks=looks)]
+        descriptors: [
+            [
+                numbers[-1] == numbers[0]
+                for numbers in walk(paths, [people[one], people[other]], descriptors=descriptors)
+            ]
             for one, other in PAIRS
         ]
-        for looks in (False, True)
+        for descriptors in (False, True)
     }
     assert ends[True] == [[True, True]] * len(PAIRS)
     assert ends[False].count([False, False]) >= len(PAIRS) - 1
@@ -104,9 +107,9 @@ def test_one_who_was_hidden_is_known_again_near_by_for_two_seconds(
     people: list[Person], hidden: int, again: bool
 ) -> None:
     path = [100.0] * 8 + [None] * hidden + [150.0] * 3
-    (numbers,) = walk([path], [people[0]], looks=True)
+    (numbers,) = walk([path], [people[0]], descriptors=True)
     assert (numbers[-1] == numbers[0]) == again
-    (by_place,) = walk([path], [people[0]], looks=False)
+    (by_place,) = walk([path], [people[0]], descriptors=False)
     assert by_place[-1] != by_place[0]
 
 
@@ -115,49 +118,51 @@ def test_of_two_who_were_lost_the_one_who_comes_back_is_known(people: list[Perso
     paths: list[list[float | None]] = [[100.0] * 8, [200.0] * 8]
     for who in range(2):
         tracker = Tracker()
-        numbers = walk(paths, [people[one] for one in pair], looks=True, tracker=tracker)
+        numbers = walk(paths, [people[one] for one in pair], descriptors=True, tracker=tracker)
         picture, points = people[pair[who]][2]
         box = np.array([box_of(points + np.array([150, 0]))])
-        assert tracker.update(30, 30 / 25, box, np.ones(1), [partial(look_of, picture, points)]) == [numbers[who][0]]
+        assert tracker.update(30, 30 / 25, box, np.ones(1), [partial(describe_appearance, picture, points)]) == [
+            numbers[who][0]
+        ]
 
 
 def test_another_who_comes_where_one_was_lost_is_another(people: list[Person]) -> None:
     tracker = Tracker()
-    ((first, *_),) = walk([[100.0] * 8], [people[2]], looks=True, tracker=tracker)
+    ((first, *_),) = walk([[100.0] * 8], [people[2]], descriptors=True, tracker=tracker)
     picture, points = people[3][0]
     box = np.array([box_of(points + np.array([100, 0]))])
-    assert tracker.update(30, 30 / 25, box, np.ones(1), [partial(look_of, picture, points)]) != [first]
+    assert tracker.update(30, 30 / 25, box, np.ones(1), [partial(describe_appearance, picture, points)]) != [first]
 
 
 def test_nobody_is_known_again_far_away_or_in_another_size(people: list[Person]) -> None:
     picture, points = people[0][0]
-    look = partial(look_of, picture, points)
+    descriptor = partial(describe_appearance, picture, points)
     for box, same in (([60, 0, 108, 60], True), ([400, 0, 448, 60], False), ([40, 0, 136, 120], False)):
         tracker = Tracker()
-        tracker.update(0, 0.0, np.array([[0, 0, 48, 60]]), np.ones(1), [look])
-        assert (tracker.update(20, 0.8, np.array([box]), np.ones(1), [look]) == [0]) == same
+        tracker.update(0, 0.0, np.array([[0, 0, 48, 60]]), np.ones(1), [descriptor])
+        assert (tracker.update(20, 0.8, np.array([box]), np.ones(1), [descriptor]) == [0]) == same
 
 
 def test_nobody_is_known_again_after_a_cut(people: list[Person]) -> None:
     picture, points = people[0][0]
-    look = partial(look_of, picture, points)
+    descriptor = partial(describe_appearance, picture, points)
     tracker = Tracker()
-    tracker.update(0, 0.0, np.array([[0, 0, 48, 60]]), np.ones(1), [look])
+    tracker.update(0, 0.0, np.array([[0, 0, 48, 60]]), np.ones(1), [descriptor])
     tracker.cut()
-    assert tracker.update(1, 0.04, np.array([[0, 0, 48, 60]]), np.ones(1), [look]) == [1]
+    assert tracker.update(1, 0.04, np.array([[0, 0, 48, 60]]), np.ones(1), [descriptor]) == [1]
 
 
-def test_looks_are_taken_now_and_then_only() -> None:
+def test_sourcesare_taken_now_and_then_only() -> None:
     taken = 0
 
-    def look() -> NDArray[np.float32]:
+    def descriptor() -> NDArray[np.float32]:
         nonlocal taken
         taken += 1
         return np.full(4, 0.5, np.float32)
 
     tracker = Tracker()
     for index in range(50):
-        tracker.update(index, index / 25, np.array([[0, 0, 48, 60]]), np.ones(1), [look])
+        tracker.update(index, index / 25, np.array([[0, 0, 48, 60]]), np.ones(1), [descriptor])
     # Once when it came, and then five times a second.
     assert taken <= 11
 
@@ -176,8 +181,8 @@ def test_who_takes_somebody_else_s_place_in_a_changed_picture_is_another(people:
         for index, (picture, points) in enumerate(moment for one in cast for moment in one[:3]):
             at_once = changed and index % 3 == 0
             box = np.array([box_of(points)])
-            look = [partial(look_of, picture, points)]
-            found += tracker.update(index, index / 25, box, np.ones(1), look, changed=at_once)
+            descriptor = [partial(describe_appearance, picture, points)]
+            found += tracker.update(index, index / 25, box, np.ones(1), descriptor, changed=at_once)
             replaced.append(tracker.replaced)
         return found, replaced
 
@@ -196,7 +201,10 @@ def test_a_changed_picture_ends_only_the_track_of_who_is_gone(people: list[Perso
     for index, cast in enumerate([(0, 1), (0, 1), (0, 2)]):
         frame = np.concatenate([people[who][0][0] for who in cast], axis=1)
         points = [people[who][0][1] + np.array([SIDE * place, 0]) for place, who in enumerate(cast)]
-        boxes, looks_ = np.array([box_of(five) for five in points]), [partial(look_of, frame, five) for five in points]
-        found = tracker.update(index, index / 25, boxes, np.ones(2), looks_, changed=index == 2)
+        boxes, sources = (
+            np.array([box_of(five) for five in points]),
+            [partial(describe_appearance, frame, five) for five in points],
+        )
+        found = tracker.update(index, index / 25, boxes, np.ones(2), sources, changed=index == 2)
     assert found == [0, 2]
     assert not tracker.replaced

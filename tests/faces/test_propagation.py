@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fertools.faces.detection.detections import Detections, Survey
-from fertools.faces.detection.mtcnn.cascade import Detector
-from fertools.faces.propagation import search_between, step_between
+from fertools.faces.detection.detections import Detections, FrameSearch
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
+from fertools.faces.propagation import match_displacement, propagate
 from fertools.faces.tracking import overlaps
 
 Frames = list[NDArray[np.uint8]]
@@ -18,8 +18,8 @@ LENGTH = 12
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector(min_face=40)
+def detector() -> MtcnnDetector:
+    return MtcnnDetector(min_face=40)
 
 
 def _scene(portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] | None]) -> Frames:
@@ -39,22 +39,22 @@ def _scene(portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] |
     return frames
 
 
-def _both(detector: Detector, frames: Frames) -> tuple[Sequence[Detections], Sequence[Detections], int]:
+def _both(detector: MtcnnDetector, frames: Frames) -> tuple[Sequence[Detections], Sequence[Detections], int]:
     """Return what each way finds, and how many frames following searched in full besides its ends."""
-    full = detector.survey(frames)
+    full = detector.search(frames)
     calls = 0
 
-    class Counting(Detector):
+    class Counting(MtcnnDetector):
         def __init__(self) -> None:
             self.__dict__.update(detector.__dict__)
 
-        def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:
+        def search(self, frames: Sequence[NDArray[np.uint8]]) -> list[FrameSearch]:
             nonlocal calls
             calls += len(frames)
-            return detector.survey(frames)
+            return detector.search(frames)
 
-    inner = search_between(Counting(), frames, full[0], full[-1])
-    return [survey.faces for survey in full], [full[0].faces, *inner, full[-1].faces], calls
+    inner = propagate(Counting(), frames, full[0], full[-1])
+    return [search.faces for search in full], [full[0].faces, *inner, full[-1].faces], calls
 
 
 def _assert_alike(full: Sequence[Detections], followed: Sequence[Detections]) -> None:
@@ -83,7 +83,7 @@ def _assert_alike(full: Sequence[Detections], followed: Sequence[Detections]) ->
     ids=["slow", "fast", "leaves", "comes", "cut", "nobody"],
 )
 def test_one_face(
-    detector: Detector, portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] | None], searched: int
+    detector: MtcnnDetector, portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] | None], searched: int
 ) -> None:
     full, followed, calls = _both(detector, _scene(portrait, place))
     _assert_alike(full, followed)
@@ -91,14 +91,14 @@ def test_one_face(
 
 
 def test_a_face_of_one_end_is_expected_where_its_picture_moves_to(
-    detector: Detector, portrait: NDArray[np.uint8]
+    detector: MtcnnDetector, portrait: NDArray[np.uint8]
 ) -> None:
     """Walking through the picture until it is gone, it is met in the one look at all frames."""
     frames = _scene(portrait, lambda index: (10 + 30 * index, 30) if index < 9 else None)
-    full = detector.survey(frames)
+    full = detector.search(frames)
     met: list[int] = []
 
-    class Noting(Detector):
+    class Noting(MtcnnDetector):
         def __init__(self) -> None:
             self.__dict__.update(detector.__dict__)
 
@@ -109,13 +109,13 @@ def test_a_face_of_one_end_is_expected_where_its_picture_moves_to(
             met.append(sum(map(len, found)))
             return found
 
-    search_between(Noting(), frames, full[0], full[-1])
+    propagate(Noting(), frames, full[0], full[-1])
     assert met[0] == 8
     assert not any(met[1:])
 
 
 def test_a_face_that_is_hidden_for_long_is_searched_for_in_between(
-    detector: Detector, portrait: NDArray[np.uint8]
+    detector: MtcnnDetector, portrait: NDArray[np.uint8]
 ) -> None:
     """It is lost from both ends near one place, so the middle is looked at, and a short return there is seen."""
     full, followed, calls = _both(
@@ -130,12 +130,12 @@ def test_a_step_is_the_way_that_the_picture_moved(portrait: NDArray[np.uint8], d
     before = portrait[100:400, 50:400]
     after = portrait[100 - dy : 400 - dy, 50 - dx : 400 - dx]
     box = np.array([130, 60, 220, 170], np.float32)
-    step = step_between(before, after, box)
+    step = match_displacement(before, after, box)
     assert np.abs(np.array(step) - (dx, dy)).max() < 110 / 24
 
 
 def test_a_flat_patch_or_one_outside_has_no_step() -> None:
     flat = np.full((100, 100, 3), 77, np.uint8)
-    assert step_between(flat, flat, np.array([20, 20, 60, 60], np.float32)) == (0.0, 0.0)
-    assert step_between(flat, flat, np.array([-60, -60, -10, -10], np.float32)) == (0.0, 0.0)
-    assert step_between(flat, flat, np.array([140, 20, 180, 60], np.float32)) == (0.0, 0.0)
+    assert match_displacement(flat, flat, np.array([20, 20, 60, 60], np.float32)) == (0.0, 0.0)
+    assert match_displacement(flat, flat, np.array([-60, -60, -10, -10], np.float32)) == (0.0, 0.0)
+    assert match_displacement(flat, flat, np.array([140, 20, 180, 60], np.float32)) == (0.0, 0.0)

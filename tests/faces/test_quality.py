@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fertools.faces.alignment import align
-from fertools.faces.detection.mtcnn.cascade import Detector
-from fertools.faces.quality import HEAD, MEASURES, STANDARDS, Quality, Standard, head_pose, judge, measure
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
+from fertools.faces.quality import HEAD, MEASURES, STANDARDS, Quality, Standard, head_pose, measure, rejection_reasons
 from fertools.faces.templates import template
 
 angles = st.floats(-40, 40)
@@ -77,7 +77,7 @@ def test_points_in_one_place_or_on_one_line_do_no_harm() -> None:
 
 
 def _measured(portrait: NDArray[np.uint8], picture: NDArray[np.uint8], size_px: int = 112) -> Quality:
-    found = Detector().detect([portrait])[0]
+    found = MtcnnDetector().detect([portrait])[0]
     crop, _ = align(picture, found.landmarks[0], "loose", size_px)
     return measure(crop, found.boxes[0], found.landmarks[0])
 
@@ -91,7 +91,7 @@ def test_blur_falls_with_every_blur_of_the_picture(portrait: NDArray[np.uint8]) 
 
 
 def test_blur_compares_between_sizes_of_crops(portrait: NDArray[np.uint8]) -> None:
-    found = Detector().detect([portrait])[0]
+    found = MtcnnDetector().detect([portrait])[0]
     large = np.asarray(cv2.resize(portrait, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), np.uint8)
     values = []
     for size_px in (112, 224, 448):
@@ -130,7 +130,7 @@ def _judged(
     changes: dict[str, float | bool | None], standard: Standard | None = None, least_px: float = 0.0
 ) -> str | None:
     measures = {name: np.array([np.nan if value is None else value]) for name, value in (GOOD | changes).items()}
-    (reason,) = judge(measures, standard, least_px)
+    (reason,) = rejection_reasons(measures, standard, least_px)
     return None if reason is None else str(reason)
 
 
@@ -179,4 +179,4 @@ def test_what_each_preset_rejects(changes: dict[str, float | bool | None], reaso
 def test_each_face_is_judged_by_itself() -> None:
     pairs = [dict(GOOD, blur=10), dict(GOOD), dict(GOOD, det_score=0.5)]
     measures = {name: np.array([pair[name] for pair in pairs]) for name in MEASURES}
-    assert judge(measures, STANDARDS["strict"]).tolist() == ["too_blurred", None, "low_score"]
+    assert rejection_reasons(measures, STANDARDS["strict"]).tolist() == ["too_blurred", None, "low_score"]

@@ -204,7 +204,7 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader(
         "trained weights",
-        "training/classifier/c/model.safetensors",
+        "training/classifier/c/models/network.safetensors",
         (("evaluate", "stargan/t", "--judge", "classifier/c", "--replicates", "100", "--device", "cpu"),),
         trained=True,
         weight=0.3,

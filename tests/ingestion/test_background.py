@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future
 
 import pytest
 
-from fertools.ingestion.background import Behind, Threads
+from fertools.ingestion.background import BackgroundWriter, Threads
 
 WAIT_S = 30.0
 
@@ -71,16 +71,16 @@ def test_what_it_was_given_is_forgotten_when_it_is_done() -> None:
 
     threads = Threads(2)
     try:
-        survey = threads.submit(int)
+        search = threads.submit(int)
         frames = Frames()
         gone = weakref.ref(frames)
-        answer = threads.after([survey], lambda results, frames=frames: results)  # type: ignore[misc]
+        answer = threads.after([search], lambda results, frames=frames: results)  # type: ignore[misc]
         del frames
         assert answer.result(WAIT_S) == [0]
         threads.submit(int).result(WAIT_S)
         threads.submit(int).result(WAIT_S)
         gc.collect()
-        assert survey.done()
+        assert search.done()
         assert gone() is None
     finally:
         threads.close()
@@ -111,42 +111,42 @@ def test_closing_cancels_what_waits() -> None:
 
 @pytest.mark.parametrize("waiting", [0, 1, 3])
 def test_what_comes_behind_comes_in_order(waiting: int) -> None:
-    behind: Behind[int] = Behind(waiting)
-    come = [number for given in range(20) for number in behind.push(lambda given: given * 2, given)]
+    background: BackgroundWriter[int] = BackgroundWriter(waiting)
+    come = [number for given in range(20) for number in background.push(lambda given: given * 2, given)]
     # No more than may wait are still out.
     assert len(come) >= 20 - waiting
-    come += behind.flush()
+    come += background.flush()
     assert come == [2 * given for given in range(20)]
-    assert list(behind.flush()) == []
-    behind.close()
+    assert list(background.flush()) == []
+    background.close()
 
 
 def test_what_goes_wrong_behind_is_raised_in_its_place() -> None:
-    behind: Behind[float] = Behind(5)
+    background: BackgroundWriter[float] = BackgroundWriter(5)
     come: list[float] = []
 
     def divide() -> None:
         for divisor in (1, 2, 0, 4):
-            come.extend(behind.push(lambda divisor: 1 / divisor, divisor))
-        come.extend(behind.flush())
+            come.extend(background.push(lambda divisor: 1 / divisor, divisor))
+        come.extend(background.flush())
 
     with pytest.raises(ZeroDivisionError):
         divide()
     assert come == [1.0, 0.5]
-    behind.close()
+    background.close()
 
 
 def test_closing_drops_what_was_not_begun() -> None:
-    behind: Behind[None] = Behind(5)
+    background: BackgroundWriter[None] = BackgroundWriter(5)
     begun, go, done = threading.Event(), threading.Event(), []
 
     def work() -> None:
         begun.set()
         go.wait(WAIT_S)
 
-    list(behind.push(work))
-    list(behind.push(lambda: done.append(1)))
+    list(background.push(work))
+    list(background.push(lambda: done.append(1)))
     begun.wait(WAIT_S)
     threading.Timer(0.05, go.set).start()
-    behind.close()
+    background.close()
     assert not done

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fertools.faces.detection.detections import Detections
 from fertools.ingestion import detection_cache
-from fertools.ingestion.detection_cache import Findings, drop_finding, drop_findings
+from fertools.ingestion.detection_cache import DetectionCache, drop_cache, drop_caches
 
 
 def _detections(count: int, seed: int = 0) -> Detections:
@@ -34,34 +34,34 @@ def test_what_is_written_is_read_back_to_the_bit(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int], every: int
 ) -> None:
     folder = tmp_path_factory.mktemp("parts")
-    kept = Findings(folder, "a")
+    kept = DetectionCache(folder, "a")
     step = every + 1
     given_ = {number * step: _detections(count, number) for number, count in enumerate(counts)}
     for index, found in given_.items():
         kept.add(index, found)
     kept.save()
-    read = Findings(folder, "a")
+    read = DetectionCache(folder, "a")
     assert all(_same(read.known(index), found) for index, found in given_.items())
     assert read.known(len(counts) * step) is None
 
 
 def test_nothing_is_written_before_it_is_time(tmp_path: Path) -> None:
-    Findings(tmp_path, "a").add(0, _detections(2))
+    DetectionCache(tmp_path, "a").add(0, _detections(2))
     assert not list(tmp_path.iterdir())
 
 
 def test_videos_do_not_mix(tmp_path: Path, at_once: None) -> None:
-    Findings(tmp_path, "a").add(0, _detections(2))
-    assert Findings(tmp_path, "b").known(0) is None
-    assert Findings(tmp_path, "a").known(0) is not None
+    DetectionCache(tmp_path, "a").add(0, _detections(2))
+    assert DetectionCache(tmp_path, "b").known(0) is None
+    assert DetectionCache(tmp_path, "a").known(0) is not None
 
 
 def test_what_was_read_is_not_written_again(tmp_path: Path, at_once: None) -> None:
-    first = Findings(tmp_path, "a")
+    first = DetectionCache(tmp_path, "a")
     for index in range(3):
         first.add(index, _detections(1, index))
     names = sorted(path.name for path in tmp_path.iterdir())
-    second = Findings(tmp_path, "a")
+    second = DetectionCache(tmp_path, "a")
     for index in range(3):
         second.add(index, _detections(1, index))
     assert sorted(path.name for path in tmp_path.iterdir()) == names
@@ -71,24 +71,24 @@ def test_what_was_read_is_not_written_again(tmp_path: Path, at_once: None) -> No
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off"])
 def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, at_once: None, content: bytes) -> None:
-    Findings(tmp_path, "a").add(0, _detections(2))
+    DetectionCache(tmp_path, "a").add(0, _detections(2))
     for path in tmp_path.iterdir():
         path.write_bytes(content)
-    assert Findings(tmp_path, "a").known(0) is None
+    assert DetectionCache(tmp_path, "a").known(0) is None
 
 
 def test_dropping(tmp_path: Path, at_once: None) -> None:
     for name in ("a", "b", "c"):
-        Findings(tmp_path, name).add(0, _detections(1))
+        DetectionCache(tmp_path, name).add(0, _detections(1))
     (tmp_path / "a.faces.parquet").touch()
-    drop_finding(tmp_path, "a")
-    drop_findings(tmp_path, keep={"b"})
+    drop_cache(tmp_path, "a")
+    drop_caches(tmp_path, keep={"b"})
     assert sorted(path.name.split(".")[0] for path in tmp_path.glob("*.npz")) == ["b"]
     assert (tmp_path / "a.faces.parquet").exists()
 
 
 def test_hours_of_findings_are_not_read_at_once(tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Findings(tmp_path, "a")
+    first = DetectionCache(tmp_path, "a")
     for index in range(0, 40, 2):
         first.add(index, _detections(1, index))
     read: list[Path] = []
@@ -99,7 +99,7 @@ def test_hours_of_findings_are_not_read_at_once(tmp_path: Path, at_once: None, m
         return real(piece)
 
     monkeypatch.setattr(detection_cache, "_read", watched)
-    second = Findings(tmp_path, "a")
+    second = DetectionCache(tmp_path, "a")
     assert not read
     for index in range(0, 20, 2):
         assert second.known(index) is not None

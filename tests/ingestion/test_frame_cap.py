@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
-from fertools.ingestion.frame_cap import find_surplus
+from fertools.ingestion.frame_cap import find_over_cap
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
@@ -31,7 +31,7 @@ Faces = list[tuple[int, float, bool]]
 
 def _surplus(faces: Faces, most: int | None) -> list[bool]:
     frames, sizes_px, kept = (np.array([face[place] for face in faces]) for place in range(3))
-    found = find_surplus(frames.astype(np.int64), sizes_px.astype(np.float64), kept.astype(np.bool_), most)
+    found = find_over_cap(frames.astype(np.int64), sizes_px.astype(np.float64), kept.astype(np.bool_), most)
     return [bool(one) for one in found]
 
 

@@ -178,7 +178,7 @@ def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
     workspaces = [Workspace(tmp_path / name) for name in ("both", "one")]
     ingest([folder.parent], workspaces[0], OPTIONS)
     reasons = np.array([None, "low_score"], np.object_)
-    monkeypatch.setattr("fertools.ingestion.keeping.judge", lambda faces, standard, least_px: reasons)
+    monkeypatch.setattr("fertools.ingestion.face_filter.rejection_reasons", lambda faces, standard, least_px: reasons)
     ingest([folder.parent], workspaces[1], OPTIONS)
     subjects = [
         sorted((row["status"], str(row["subject_id"])) for row in store.read_faces(workspace).to_pylist())

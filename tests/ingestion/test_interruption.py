@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from fertools.core.files import TEMPORARY_PREFIX
 from fertools.core.workspace import Workspace
 from fertools.faces.detection.detections import Detections
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.ingestion.engines import local
 from fertools.ingestion.engines.base import Outcome
 from fertools.ingestion.extract import Extracted, Extractor
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.plan import Item, Source
-from fertools.ingestion.shared_progress import Board
+from fertools.ingestion.shared_progress import SharedProgress
 from fertools.manifests import table_writer
 from tests.conftest import write_clip
 from tests.ingestion.clips import moving_face
@@ -184,21 +184,21 @@ def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, mon
         return len(list(broken.parts.glob("[!.]*.npz")))
 
     # Rows leave memory too before it is killed, and in other blocks than in the run that is not.
-    program = "from fertools.ingest import findings; findings.SAVE_INTERVAL_S = 0; "
+    program = "from fertools.ingestion import detection_cache; detection_cache.SAVE_INTERVAL_S = 0; "
     program += "from fertools.manifests import table_writer; table_writer.BLOCK_ROWS = 4; "
     program += "import sys; sys.argv.append('--exhaustive'); " + PROGRAM
     assert _stop_when(broken, long_clip, 1, lambda: pieces() >= 20, signal.SIGKILL, program) == -signal.SIGKILL
     assert {path.suffix for path in broken.parts.glob(".*")} <= {".npz"}, "the rows that left memory have a name"
     assert not list(broken.parts.glob("*.parquet")), "it was through before it was killed"
     before, searched = pieces(), 0
-    real = Detector.detect
+    real = MtcnnDetector.detect
 
-    def counted(self: Detector, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def counted(self: MtcnnDetector, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         nonlocal searched
         searched += len(frames)
         return real(self, frames)
 
-    monkeypatch.setattr(Detector, "detect", counted)
+    monkeypatch.setattr(MtcnnDetector, "detect", counted)
     monkeypatch.setattr(table_writer, "BLOCK_ROWS", 4)
     ingest([long_clip], broken, options)
     assert searched == 60 - before
@@ -286,14 +286,14 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
     for name, copy in (("0.mp4", "a.mp4"), ("1.mp4", "b.mp4"), ("3.mp4", "hung.mp4")):
         shutil.copy(clips / name, folder / copy)
     monkeypatch.setattr(local, "_do", hanging)
-    workspace, stalled = Workspace(tmp_path), Board.stalled
+    workspace, stalled = Workspace(tmp_path), SharedProgress.stalled
 
-    def stalled_at_the_end(board: Board, stall_s: float) -> list[int]:
+    def stalled_at_the_end(progress: SharedProgress, stall_s: float) -> list[int]:
         # However slow this machine is, the sources that are well are not taken for hung ones.
         well = len(list(workspace.parts.glob("*.sources.parquet"))) == 2
-        return stalled(board, stall_s) if well else []
+        return stalled(progress, stall_s) if well else []
 
-    monkeypatch.setattr(Board, "stalled", stalled_at_the_end)
+    monkeypatch.setattr(SharedProgress, "stalled", stalled_at_the_end)
     options = IngestOptions(workers=2, crop_px=64, min_face="24", stall_s=1.5)
     summary = ingest([folder], workspace, options)
     assert summary.sources == {"done": 2, "failed": 1}

@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fertools.faces.detection.detections import Detections, Survey
-from fertools.faces.detection.mtcnn.cascade import Detector
-from fertools.ingestion.detection_cache import Findings
+from fertools.faces.detection.detections import Detections, FrameSearch
+from fertools.faces.detection.detector import LocalSearch
+from fertools.ingestion.detection_cache import DetectionCache
 from fertools.ingestion.search import LONGEST_BLOCK, SHORTEST_BLOCK, Search, _block_length
 from fertools.sources.videos import BrokenVideoError, Frame
+from tests.ingestion.fake_detector import FakeDetector
 
 
-class Slow(Detector):
+class Slow(FakeDetector):
     """Finds in a picture as many faces as its first pixel says, the sooner the later the picture."""
 
     def __init__(self, device: str = "cpu") -> None:
-        self.device = device
+        super().__init__(device)
         self.calls: list[int] = []
         self.threads: set[str] = set()
 
@@ -49,7 +50,7 @@ def _frames(count: int, broken_after: int | None = None) -> Iterator[Frame]:
 @pytest.mark.parametrize("count", [0, 1, 2, 10])
 def test_every_frame_comes_in_order_with_its_own_faces(tmp_path: Path, threads: int, count: int) -> None:
     search = Search(Slow(), threads)
-    found = list(search.run(_frames(count), Findings(tmp_path, "a")))
+    found = list(search.run(_frames(count), DetectionCache(tmp_path, "a")))
     search.close()
     assert [(frame.index, len(faces)) for frame, faces in found] == [(index, index % 10) for index in range(count)]
 
@@ -57,7 +58,7 @@ def test_every_frame_comes_in_order_with_its_own_faces(tmp_path: Path, threads: 
 def test_threads_search_side_by_side(tmp_path: Path) -> None:
     detector = Slow()
     search = Search(detector, threads=3)
-    list(search.run(_frames(10), Findings(tmp_path, "a")))
+    list(search.run(_frames(10), DetectionCache(tmp_path, "a")))
     search.close()
     assert len(detector.threads) > 1
     assert threading.current_thread().name not in detector.threads
@@ -65,7 +66,7 @@ def test_threads_search_side_by_side(tmp_path: Path) -> None:
 
 def test_a_gpu_gets_batches(tmp_path: Path) -> None:
     detector = Slow("meta")
-    found = list(Search(detector, threads=3, batch_size=4).run(_frames(10), Findings(tmp_path, "a")))
+    found = list(Search(detector, threads=3, batch_size=4).run(_frames(10), DetectionCache(tmp_path, "a")))
     assert detector.calls == [4, 4, 2]
     assert [frame.index for frame, _ in found] == list(range(10))
 
@@ -73,7 +74,7 @@ def test_a_gpu_gets_batches(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("device", "threads"), [("cpu", 1), ("cpu", 3), ("meta", 1)])
 def test_frames_before_damage_come_out_before_the_error(tmp_path: Path, device: str, threads: int) -> None:
     search = Search(Slow(device), threads, batch_size=4)
-    found = search.run(_frames(10, broken_after=6), Findings(tmp_path, "a"))
+    found = search.run(_frames(10, broken_after=6), DetectionCache(tmp_path, "a"))
     assert [next(found)[0].index for _ in range(6)] == list(range(6))
     with pytest.raises(BrokenVideoError):
         next(found)
@@ -87,7 +88,7 @@ def test_an_error_of_a_thread_reaches_the_caller(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Slow, "detect", fail)
     search = Search(Slow(), threads=2)
     with pytest.raises(MemoryError):
-        list(search.run(_frames(3), Findings(tmp_path, "a")))
+        list(search.run(_frames(3), DetectionCache(tmp_path, "a")))
     search.close()
 
 
@@ -95,12 +96,12 @@ def test_an_error_of_a_thread_reaches_the_caller(tmp_path: Path, monkeypatch: py
 def test_what_was_found_before_is_not_searched_again(tmp_path: Path, threads: int) -> None:
     first, again = Slow(), Slow()
     search = Search(first, threads)
-    begun = search.run(_frames(10), Findings(tmp_path, "a"))
+    begun = search.run(_frames(10), DetectionCache(tmp_path, "a"))
     before = [next(begun) for _ in range(6)]
     begun.close()  # as an interrupt does
     search.close()
     search = Search(again, threads)
-    after = list(search.run(_frames(10), Findings(tmp_path, "a")))
+    after = list(search.run(_frames(10), DetectionCache(tmp_path, "a")))
     search.close()
     assert sum(again.calls) == 4
     assert [frame.index for frame, _ in after] == list(range(10))
@@ -110,16 +111,20 @@ def test_what_was_found_before_is_not_searched_again(tmp_path: Path, threads: in
         assert one.landmarks.tobytes() == other.landmarks.tobytes()
 
 
-class Walking(Detector):
+class Walking(FakeDetector):
     """Finds one face that walks to the right: anywhere in full, and where it is expected."""
 
     def __init__(self) -> None:
-        self.device = "cpu"
+        super().__init__()
         self.searched: list[int] = []
 
-    def survey(self, frames: Sequence[NDArray[np.uint8]]) -> list[Survey]:
+    @property
+    def local_search(self) -> LocalSearch:
+        return self
+
+    def search(self, frames: Sequence[NDArray[np.uint8]]) -> list[FrameSearch]:
         self.searched += [int(frame[0, 0, 0]) for frame in frames]
-        return [Survey(_at(int(frame[0, 0, 0])), np.zeros((0, 4), np.float32)) for frame in frames]
+        return [FrameSearch(_at(int(frame[0, 0, 0])), np.zeros((0, 4), np.float32)) for frame in frames]
 
     def detect_near(
         self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
@@ -147,8 +152,8 @@ def test_following_searches_the_ends_of_blocks_alone(
     tmp_path: Path, threads: int, count: int, searched: list[int]
 ) -> None:
     detector = Walking()
-    search = Search(detector, threads, follow=True)
-    found = list(search.run(_walk(count), Findings(tmp_path, "a")))
+    search = Search(detector, threads)
+    found = list(search.run(_walk(count), DetectionCache(tmp_path, "a")))
     search.close()
     assert sorted(detector.searched) == searched
     assert [frame.index for frame, _ in found] == list(range(count))
@@ -156,8 +161,8 @@ def test_following_searches_the_ends_of_blocks_alone(
 
 
 def test_following_gives_what_came_before_damage(tmp_path: Path) -> None:
-    search = Search(Walking(), follow=True)
-    found = search.run(_walk(40, broken_after=21), Findings(tmp_path, "a"))
+    search = Search(Walking())
+    found = search.run(_walk(40, broken_after=21), DetectionCache(tmp_path, "a"))
     assert [next(found)[0].index for _ in range(21)] == list(range(21))
     with pytest.raises(BrokenVideoError):
         next(found)
@@ -165,12 +170,12 @@ def test_following_gives_what_came_before_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stopped_after", [5, 16, 25])
 def test_following_goes_on_with_what_was_found(tmp_path: Path, stopped_after: int) -> None:
-    begun = Search(Walking(), follow=True).run(_walk(40), Findings(tmp_path, "a"))
+    begun = Search(Walking()).run(_walk(40), DetectionCache(tmp_path, "a"))
     for _ in range(stopped_after):
         next(begun)
     begun.close()
     again = Walking()
-    found = list(Search(again, follow=True).run(_walk(40), Findings(tmp_path, "a")))
+    found = list(Search(again).run(_walk(40), DetectionCache(tmp_path, "a")))
     assert [faces.landmarks[0, 0, 0] for _, faces in found] == list(range(40))
     # The block under way is done again, whole blocks before it are not.
     assert 0 not in again.searched or stopped_after < 16

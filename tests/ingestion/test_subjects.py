@@ -9,7 +9,7 @@ import pytest
 
 from fertools.faces.quality import STANDARDS
 from fertools.ingestion.plan import Source
-from fertools.ingestion.subjects import find_passing, find_weak, name_subjects
+from fertools.ingestion.subjects import find_transient, find_weak, name_subjects
 
 ID = "0123456789abcdef" * 2
 
@@ -26,7 +26,7 @@ def _named(faces: str, subject: str | None, *, lasting: bool = True) -> list[str
     kept = np.array(["-" not in word for word in words], np.bool_)
     interpolated = np.array(["~" in word for word in words], np.bool_)
     if lasting:
-        kept &= ~find_passing(numbers[:, 0], numbers[:, 1], kept, interpolated)
+        kept &= ~find_transient(numbers[:, 0], numbers[:, 1], kept, interpolated)
     subjects, origin = name_subjects(source, numbers[:, 0], shots, numbers[:, 1], kept, interpolated)
     for name in filter(None, subjects):
         assert origin == ("folder" if name == subject else "video")
@@ -71,9 +71,9 @@ def test_subjects(faces: str, subject: str | None, expected: list[str | None]) -
 def test_a_face_of_one_frame_beside_a_lasting_one_is_passing() -> None:
     frames, tracks = np.array([0, 1, 1, 2]), np.array([0, 0, 7, 0])
     kept, nothing = np.ones(4, np.bool_), np.zeros(4, np.bool_)
-    assert find_passing(frames, tracks, kept, nothing).tolist() == [False, False, True, False]
+    assert find_transient(frames, tracks, kept, nothing).tolist() == [False, False, True, False]
     # Being put between two others is no second sight of it.
-    assert find_passing(frames[:3], tracks[:3], kept[:3], np.array([False, True, False])).tolist() == [False] * 3
+    assert find_transient(frames[:3], tracks[:3], kept[:3], np.array([False, True, False])).tolist() == [False] * 3
 
 
 @pytest.mark.parametrize(

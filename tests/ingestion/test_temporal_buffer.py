@@ -9,7 +9,7 @@ import pytest
 
 from fertools.core.hashing import hash_bytes
 from fertools.faces.smoothing import smooth
-from fertools.ingestion.temporal_buffer import LONGEST_GAP_S, Face, Lookahead, Seen
+from fertools.ingestion.temporal_buffer import LONGEST_GAP_S, Face, FrameFaces, TemporalBuffer
 from fertools.sources.videos import Frame
 
 FIVE = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
@@ -22,23 +22,23 @@ def face(frame: int, track: int = 0, x: float = 0.0, score: float = 0.99) -> Fac
     )
 
 
-def seen(frame: int, faces: Sequence[Face], *, pts_s: float | None = None, side: int = 8) -> Seen:
-    return Seen(
+def seen(frame: int, faces: Sequence[Face], *, pts_s: float | None = None, side: int = 8) -> FrameFaces:
+    return FrameFaces(
         Frame(frame, frame / 25 if pts_s is None else pts_s, np.zeros((side, side, 3), np.uint8)), 0, tuple(faces)
     )
 
 
-def run(frames: Sequence[Seen], half_width_s: float = 0.2) -> list[Seen]:
-    def all_of_them() -> Iterator[Seen]:
-        lookahead = Lookahead(half_width_s)
+def run(frames: Sequence[FrameFaces], half_width_s: float = 0.2) -> list[FrameFaces]:
+    def all_of_them() -> Iterator[FrameFaces]:
+        buffer = TemporalBuffer(half_width_s)
         for one in frames:
-            yield from lookahead.push(one)
-        yield from lookahead.flush()
+            yield from buffer.push(one)
+        yield from buffer.flush()
 
     return list(all_of_them())
 
 
-def walk(present: str, *, step: float = 3.0, score: float = 0.99) -> list[Seen]:
+def walk(present: str, *, step: float = 3.0, score: float = 0.99) -> list[FrameFaces]:
     """Return frames of one face that moves right and is seen where `present` has an `x`."""
     return [
         seen(number, [face(number, x=step * number, score=score)] if mark == "x" else [])
@@ -46,7 +46,7 @@ def walk(present: str, *, step: float = 3.0, score: float = 0.99) -> list[Seen]:
     ]
 
 
-def bridged(frames: Sequence[Seen]) -> str:
+def bridged(frames: Sequence[FrameFaces]) -> str:
     return "".join(
         "~" if any(one.interpolated for one in frame.faces) else "x" if frame.faces else "." for frame in frames
     )
@@ -94,12 +94,12 @@ def test_names_of_bridged_faces_are_their_own_and_change_no_other() -> None:
 
 
 def test_nothing_is_bridged_over_a_cut() -> None:
-    lookahead = Lookahead(0.2)
+    buffer = TemporalBuffer(0.2)
     first, second = walk("xx.")[:3], [seen(3, [face(3)])]
-    out = [one for frame in first for one in lookahead.push(frame)]
-    out += lookahead.flush()
-    out += [one for frame in second for one in lookahead.push(frame)]
-    out += lookahead.flush()
+    out = [one for frame in first for one in buffer.push(frame)]
+    out += buffer.flush()
+    out += [one for frame in second for one in buffer.push(frame)]
+    out += buffer.flush()
     assert bridged(out) == "xx.x"
     # And nothing is smoothed over it: what came alone stays as it is.
     np.testing.assert_array_equal(out[3].faces[0].smoothed, second[0].faces[0].points)
@@ -159,11 +159,11 @@ def test_tracks_are_smoothed_apart() -> None:
         np.testing.assert_array_equal(one.faces[0].smoothed, two.faces[0].smoothed)
 
 
-def held(frames: Sequence[Seen], half_width_s: float = 0.2) -> list[int]:
+def held(frames: Sequence[FrameFaces], half_width_s: float = 0.2) -> list[int]:
     """Return how many frames wait after each."""
-    lookahead, given, waiting = Lookahead(half_width_s), 0, []
+    buffer, given, waiting = TemporalBuffer(half_width_s), 0, []
     for number, one in enumerate(frames, start=1):
-        given += len(list(lookahead.push(one)))
+        given += len(list(buffer.push(one)))
         waiting.append(number - given)
     return waiting
 
@@ -182,7 +182,7 @@ def test_frames_wait_no_longer_than_they_need() -> None:
 def test_large_and_many_frames_are_bounded_in_number(side: int, most: int) -> None:
     picture = np.zeros((1, 1, 3), np.uint8)
     frames = [
-        Seen(Frame(n, n / 500, np.broadcast_to(picture, (side, side, 3))), 0, (face(n),) if n % 90 < 60 else ())
+        FrameFaces(Frame(n, n / 500, np.broadcast_to(picture, (side, side, 3))), 0, (face(n),) if n % 90 < 60 else ())
         for n in range(300)
     ]
     assert max(held(frames)) == most
@@ -193,7 +193,7 @@ def test_large_and_many_frames_are_bounded_in_number(side: int, most: int) -> No
 
 def test_without_times_frames_count_as_a_25th_of_a_second() -> None:
     timed = walk("xx.xx" * 4)
-    untimed = [Seen(Frame(one.frame.index, None, one.frame.rgb), 0, one.faces) for one in timed]
+    untimed = [FrameFaces(Frame(one.frame.index, None, one.frame.rgb), 0, one.faces) for one in timed]
     for one, other in zip(run(timed), run(untimed), strict=True):
         assert [face.face_id for face in one.faces] == [face.face_id for face in other.faces]
         np.testing.assert_array_equal(one.faces[0].smoothed, other.faces[0].smoothed)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, TABLES, VERSION_KEY, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, TABLES, VERSION_KEY, TableSchema
 
 
 @pytest.mark.parametrize("schema", TABLES, ids=lambda schema: schema.name)
@@ -24,10 +24,11 @@ def test_the_arrow_schema_states_version_types_and_nulls() -> None:
     assert FACES.arrow.field("emotion").nullable
 
 
-def test_layers_are_columns_that_ingest_need_not_know() -> None:
+def test_label_columns_are_optional_and_in_one_group_each() -> None:
     required = {column.name for column in FACES.columns if column.required}
-    assert set(LAYERS) <= set(FACES.names)
-    assert not required & set(LAYERS)
+    assert set(LABEL_COLUMNS) <= set(FACES.names)
+    assert not required & set(LABEL_COLUMNS)
+    assert len(set(LABEL_COLUMNS)) == len(LABEL_COLUMNS)
 
 
 def test_rows_become_a_sorted_table_with_null_for_what_they_lack() -> None:

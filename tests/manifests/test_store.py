@@ -20,7 +20,7 @@ from fertools.core.errors import InputError, SchemaError, StorageError
 from fertools.core.files import TEMPORARY_PREFIX, remove_unfinished
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LAYERS, SCHEMA_VERSION, SOURCES, VERSION_KEY, Column
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, VERSION_KEY, Column
 from tests.manifests.rows import build, face, faces_of, identify, source
 
 
@@ -41,6 +41,8 @@ def _values(column: Column) -> st.SearchStrategy[Any]:
 def _numbers(type_: pa.DataType, bounds: tuple[float, float] | None) -> st.SearchStrategy[Any]:
     if isinstance(type_, pa.FixedSizeListType):
         return st.lists(_numbers(type_.value_type, bounds), min_size=type_.list_size, max_size=type_.list_size)
+    if pa.types.is_list(type_):
+        return st.lists(st.integers(0, 9), max_size=3)
     if pa.types.is_boolean(type_):
         return st.booleans()
     low, high = bounds or (-1e6, 1e6)
@@ -104,8 +106,8 @@ def _metadata(version: str | None) -> dict[bytes, bytes]:
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        (None, "not a fertools manifest"),
-        (str(SCHEMA_VERSION + 1), rf"schema version {SCHEMA_VERSION + 1}, and this fertools reads version"),
+        (None, "no fertools manifest"),
+        (str(SCHEMA_VERSION + 1), rf"schema version {SCHEMA_VERSION + 1}, but this fertools reads version"),
         ("0", "schema version 0"),
         ("\N{SNOWMAN}", "schema version"),
     ],
@@ -120,14 +122,14 @@ def test_another_version_is_refused_by_name(tmp_path: Path, version: str | None,
 def test_other_columns_of_the_same_version_are_named(tmp_path: Path) -> None:
     table = FACES.table([face("a")])
     pq.write_table(table.drop_columns(["weight"]), tmp_path / "lacking.parquet")
-    with pytest.raises(SchemaError, match="differs in weight"):
+    with pytest.raises(SchemaError, match="differs from it in weight"):
         store.read_table(tmp_path / "lacking.parquet", FACES)
     index = table.schema.get_field_index("fold")
     pq.write_table(table.set_column(index, "fold", table["fold"].cast(pa.int64())), tmp_path / "wider.parquet")
-    with pytest.raises(SchemaError, match="differs in fold"):
+    with pytest.raises(SchemaError, match="differs from it in fold"):
         store.read_table(tmp_path / "wider.parquet", FACES)
     pq.write_table(table.select(list(reversed(table.column_names))), tmp_path / "turned.parquet")
-    with pytest.raises(SchemaError, match="differs in the order of columns"):
+    with pytest.raises(SchemaError, match="differs from it in the order of columns"):
         store.read_table(tmp_path / "turned.parquet", FACES)
 
 
@@ -145,7 +147,7 @@ def test_a_key_that_comes_twice_is_refused_and_nothing_is_written(tmp_path: Path
 
 
 def test_other_columns_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="columns are not those of the faces table"):
+    with pytest.raises(SchemaError, match="columns differ from the faces table"):
         store.write_table(tmp_path / "faces.parquet", FACES, FACES.table([]).drop_columns(["weight"]))
 
 
@@ -174,7 +176,7 @@ def test_a_part_without_its_sources_table_does_not_count_yet(tmp_path: Path) -> 
     assert len(store.rebuild(workspace)[0]) == 0
 
 
-LAYER_VALUES: dict[str, Any] = {
+LABEL_VALUES: dict[str, Any] = {
     "subject_id": "berta",
     "subject_origin": "person",
     "subject_confidence": 0.5,
@@ -194,18 +196,18 @@ LAYER_VALUES: dict[str, Any] = {
 
 
 def test_a_rebuild_keeps_what_later_commands_filled_in(tmp_path: Path) -> None:
-    assert set(LAYER_VALUES) == set(LAYERS)
+    assert set(LABEL_VALUES) == set(LABEL_COLUMNS)
     workspace = Workspace(tmp_path)
     _part(workspace, "one", range(2))
     faces, _ = store.rebuild(workspace)
-    columns: dict[str, Iterable[Any]] = {name: [value, None] for name, value in LAYER_VALUES.items()}
+    columns: dict[str, Iterable[Any]] = {name: [value, None] for name, value in LABEL_VALUES.items()}
     store.write_table(workspace.manifest, FACES, store.replace_columns(faces, columns))
     filled, emptied = faces["face_id"].to_pylist()
     _part(workspace, "two", range(1), emotion="anger")
     store.rebuild(workspace)
     rows = faces_of(workspace)
-    assert {name: rows[filled][name] for name in LAYERS} == LAYER_VALUES
-    assert {rows[emptied][name] for name in LAYERS} == {None}
+    assert {name: rows[filled][name] for name in LABEL_COLUMNS} == LABEL_VALUES
+    assert {rows[emptied][name] for name in LABEL_COLUMNS} == {None}
     assert rows[identify("two0")]["emotion"] == "anger"
 
 

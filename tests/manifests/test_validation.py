@@ -26,7 +26,7 @@ _BETWEEN: Row = {
     "landmarks_smoothed": [[21.0, 30.0], [51.0, 30.0], [36.0, 45.0], [26.0, 60.0], [46.0, 60.0]],
     "det_score": None,
 }
-PROVENANCE: Row = {"generator_run": "r1", "generator_fold": 0, "target_emotion": "fear"}
+PROVENANCE: Row = {"generator_run": "r1", "generator_folds": [0], "target_emotion": "fear"}
 
 
 def _good() -> tuple[dict[str, Row], dict[str, Row]]:
@@ -141,7 +141,7 @@ BREAKS: list[tuple[str, str | None, Break]] = [
     ("parent-known", "made", _face("made", parent_id="0" * 32)),
     ("provenance-complete", "made", _face("made", generator_run=None)),
     ("provenance-complete", "made", _face("made", target_emotion=None)),
-    ("provenance-complete", "c", _face("c", generator_fold=1)),
+    ("provenance-complete", "c", _face("c", generator_folds=[1])),
     ("column:faces.modality", "c", _face("c", modality="radar")),
     ("column:faces.status", "bad", _face("bad", status="maybe")),
     ("column:faces.det_score", "c", _face("c", det_score=1.5)),
@@ -249,7 +249,7 @@ def test_many_offenders_give_their_number_and_the_first_few(tmp_path: Path) -> N
     (violation,) = validate(build(tmp_path, rows, crops=True)).violations
     assert violation.count == 20
     assert violation.examples == tuple(sorted(row["face_id"] for row in rows)[:EXAMPLES])
-    assert violation.message.startswith("20 faces have valence or arousal without the other, such as ")
+    assert violation.message.startswith("20 faces have only one of valence and arousal, such as ")
 
 
 def test_an_empty_manifest_is_valid(tmp_path: Path) -> None:

@@ -13,12 +13,11 @@ from fertools.core.errors import FertoolsError, InputError, ResumeRefused, Schem
 from fertools.core.objects import ObjectStore
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.schema import LAYERS, SOURCES
+from fertools.manifests.schema import SOURCES
 from fertools.manifests.validation import validate
 from fertools.transfer.merge import merge
 from fertools.transfer.pull import pull
 from fertools.transfer.push import push
-from fertools.transfer.three_way import KINDS
 from tests.manifests.rows import identify, source
 from tests.transfer.stores import add_part, balanced, contents, label, make_dataset
 
@@ -26,10 +25,6 @@ from tests.transfer.stores import add_part, balanced, contents, label, make_data
 @pytest.fixture
 def mine(tmp_path: Path) -> Workspace:
     return make_dataset(tmp_path / "mine")
-
-
-def test_every_label_is_of_one_kind() -> None:
-    assert sorted(name for columns in KINDS.values() for name in columns) == sorted(LAYERS)
 
 
 def test_what_was_pushed_is_pulled_byte_for_byte(url: str, mine: Workspace, tmp_path: Path) -> None:

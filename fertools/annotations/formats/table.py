@@ -177,7 +177,7 @@ def read_text(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(f"{path.name}:{line}: this is not UTF-8; save the file in UTF-8") from error
+        raise InputError(f"{path.name}:{line}: the text is not UTF-8; save the file in UTF-8") from error
 
 
 def read_json(path: Path) -> tuple[Any, str]:

@@ -33,17 +33,17 @@ class Detections:
 
 
 @dataclass(frozen=True)
-class Survey:
+class FrameSearch:
     """What a search of one whole picture gives.
 
     Attributes:
         faces: what is found.
-        doubtful: (n, 4) float32 boxes that the last network doubts: what is no face by the threshold here may be
+        low_confidence: (n, 4) float32 boxes that the last network doubts: what is no face by the threshold here may be
             one in the next frame of a video.
     """
 
     faces: Detections
-    doubtful: NDArray[np.float32]
+    low_confidence: NDArray[np.float32]
 
 
 def nothing() -> Detections:

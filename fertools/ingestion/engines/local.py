@@ -36,7 +36,7 @@ from fertools.ingestion.engines.base import (
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions, processors
 from fertools.ingestion.plan import Item
-from fertools.ingestion.shared_progress import Board
+from fertools.ingestion.shared_progress import SharedProgress
 from fertools.ingestion.workload import Done
 
 
@@ -60,7 +60,7 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
     if options.workers == 1 or len(items) <= 1:
         yield from _in_this_process(workspace, options, device, items, threads, watch)
     else:
-        yield from _Crew(workspace, options, devices, threads, watch).do(items, workers)
+        yield from _WorkerPool(workspace, options, devices, threads, watch).do(items, workers)
 
 
 def _in_this_process(
@@ -85,7 +85,7 @@ def _in_this_process(
         cv2.setNumThreads(before[1])
 
 
-class _Crew:
+class _WorkerPool:
     """Worker processes, replaced when one of them dies."""
 
     def __init__(
@@ -96,7 +96,7 @@ class _Crew:
         self._workspace, self._options, self._watch = workspace, options, watch
         self._devices, self._threads = devices, threads
         self._before = Done()
-        self._board = Board(self._context, 1)
+        self._progress = SharedProgress(self._context, 1)
         self._stopped: set[int] = set()
 
     def do(self, items: Sequence[Item], workers: int) -> Outcomes:
@@ -111,17 +111,17 @@ class _Crew:
             with self._pool(1) as pool:
                 yield from self._drain_singly(pool, alone)
 
-    def _pool(self, workers: int) -> _Pool:
-        """Return fresh workers, with a board of their own that adds to what the ones before did."""
+    def _pool(self, workers: int) -> _Executor:
+        """Return fresh workers, with a progress of their own that adds to what the ones before did."""
         self._before = self._totals()
-        self._board = Board(self._context, workers)
+        self._progress = SharedProgress(self._context, workers)
         self._stopped = set()
-        return _Pool(
-            workers, self._context, (self._workspace, self._options, self._devices, self._threads, self._board)
+        return _Executor(
+            workers, self._context, (self._workspace, self._options, self._devices, self._threads, self._progress)
         )
 
     def _totals(self) -> Done:
-        return self._before + self._board.totals()
+        return self._before + self._progress.totals()
 
     def _drain(self, pool: ProcessPoolExecutor, todo: deque[Item], suspects: list[Item], depth: int) -> Outcomes:
         """Feed `todo` to the pool; when a worker dies, whatever was under way becomes a suspect."""
@@ -156,7 +156,7 @@ class _Crew:
     def _wait(self, running: dict[Future[list[Outcome]], Item]) -> set[Future[list[Outcome]]]:
         done, _ = wait(running, timeout=WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
         self._watch(self._totals())
-        for process in self._board.stalled(self._options.stall_s):
+        for process in self._progress.stalled(self._options.stall_s):
             # Its pool breaks, and is dealt with as if it had died by itself.
             if process not in self._stopped:
                 self._stopped.add(process)
@@ -165,7 +165,7 @@ class _Crew:
         return done
 
 
-class _Pool(ProcessPoolExecutor):
+class _Executor(ProcessPoolExecutor):
     """Worker processes that end at once, not after their item, when the block is left by an error."""
 
     def __init__(self, workers: int, context: Any, arguments: tuple[Any, ...]) -> None:
@@ -182,18 +182,20 @@ _extractor: Extractor | None = None
 """The extractor of this process: networks are loaded once, not once per item."""
 
 
-_board: Board | None = None
+_progress: SharedProgress | None = None
 """Where this worker says how far it is; None in the first process, which nobody watches."""
 
 
-def _begin_worker(workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, board: Board) -> None:
-    global _board
+def _begin_worker(
+    workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, progress: SharedProgress
+) -> None:
+    global _progress
     # Ctrl-C reaches every process of the terminal; the first process decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    device = devices[board.join() % len(devices)]
-    _board = board
-    _begin(workspace, options, device, threads, board.tick, board.pulse)
+    device = devices[progress.join() % len(devices)]
+    _progress = progress
+    _begin(workspace, options, device, threads, progress.tick, progress.pulse)
 
 
 def _end_with_parent() -> None:
@@ -229,5 +231,5 @@ def _do(item: Item) -> list[Outcome]:
     try:
         return extract_and_commit(_extractor, item)
     finally:
-        if _board is not None:
-            _board.rest()
+        if _progress is not None:
+            _progress.rest()

@@ -35,6 +35,7 @@ from fertools.ingestion.engines.base import (
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.plan import Item
+from fertools.ingestion.record import refuse_other_engine
 from fertools.ingestion.workload import Done
 
 _DEATHS = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
@@ -42,7 +43,7 @@ _DEATHS = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
 State = tuple[Done, int]
 """What a worker has done, and how often it has shown that it goes on."""
 
-_MOST_STILLBORN = 3
+_MAX_FAILED_STARTS = 3
 """Workers that may die one after the other as they begin, before that is taken for the cluster's fault."""
 
 
@@ -67,16 +68,16 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
         resources = ray.cluster_resources()
         device = _choose_device(device, resources)
         there = int(resources.get("GPU" if device == "cuda" else "CPU", 1))
-        crew = _Crew(workspace, options, device, watch)
+        pool = _WorkerPool(workspace, options, device, watch)
         try:
-            yield from crew.do(items, max(1, min(options.workers or there, len(items))))
+            yield from pool.do(items, max(1, min(options.workers or there, len(items))))
         except SystemError as error:
             # What a handler of a signal raises while Ray waits comes out as the cause of this.
             if error.__cause__ is None:
                 raise
             raise error.__cause__ from None
         finally:
-            crew.dismiss()
+            pool.terminate()
 
 
 def _choose_device(wanted: str, resources: dict[str, float]) -> str:
@@ -109,6 +110,7 @@ class Worker:
                 f"--workspace on a file system that all its machines see by the same path"
             )
         self._extractor = make_extractor(workspace, options, device, 1, self._tick, self._pulse)
+        refuse_other_engine(workspace, self._extractor.search.detector, os.uname().nodename)
 
     def do(self, item: Item) -> tuple[list[Outcome], State]:
         """Do one item and commit its part; return its outcomes and how far this worker is now."""
@@ -129,7 +131,7 @@ class Worker:
 
 
 @dataclass(eq=False)
-class _Hand:
+class _WorkerHandle:
     """A worker as the first process knows it.
 
     Attributes:
@@ -149,37 +151,37 @@ class _Hand:
     hung: bool = False
 
 
-class _Crew:
+class _WorkerPool:
     """The workers, and who has which item."""
 
     def __init__(self, workspace: Workspace, options: IngestOptions, device: str, watch: Watch) -> None:
         self._workspace, self._options, self._device, self._watch = workspace, options, device, watch
-        self._waiting: dict[Any, _Hand] = {}
-        self._idle: list[_Hand] = []
+        self._waiting: dict[Any, _WorkerHandle] = {}
+        self._idle: list[_WorkerHandle] = []
         self._before = Done()
-        self._stillborn = 0
+        self._failed_starts = 0
 
     def do(self, items: Sequence[Item], workers: int) -> Outcomes:
         """Do all items; what was lost with a worker is done again at the end, each source by itself."""
         todo, tried = deque(items), set[str]()
         for _ in range(workers):
-            self._hire()
-        while todo or any(hand.item for hand in self._waiting.values()):
+            self._start_worker()
+        while todo or any(worker.item for worker in self._waiting.values()):
             while todo and self._idle:
-                self._give(self._idle.pop(), todo.popleft())
+                self._assign(self._idle.pop(), todo.popleft())
             done, _ = ray.wait(list(self._waiting), timeout=WATCH_INTERVAL_S)
-            self._look_after()
+            self._poll()
             for answer in done:
-                hand = self._waiting.pop(answer)
-                item, hand.item = hand.item, None
+                worker = self._waiting.pop(answer)
+                item, worker.item = worker.item, None
                 try:
                     result = ray.get(answer)
                 except _DEATHS:
-                    self._replace(hand, begun=item is not None)
+                    self._replace(worker, begun=item is not None)
                     if item is None:
                         continue
                     if item.name in tried:
-                        reason = reason_of_death(self._options, hung=hand.hung)
+                        reason = reason_of_death(self._options, hung=worker.hung)
                         yield record_failed(self._workspace, self._options, item, reason)
                         continue
                     todo.extend(again := singly(item))
@@ -188,54 +190,54 @@ class _Crew:
                 except RayTaskError as error:
                     # Told as it was there, without the lines that Ray puts around it.
                     raise error.cause from error
-                self._stillborn = 0
-                self._idle.append(hand)
+                self._failed_starts = 0
+                self._idle.append(worker)
                 if item is not None:
-                    outcomes, hand.state = result
+                    outcomes, worker.state = result
                     yield outcomes
 
-    def dismiss(self) -> None:
+    def terminate(self) -> None:
         """End all workers at once."""
-        for hand in {*self._waiting.values(), *self._idle}:
-            ray.kill(hand.actor)
+        for worker in {*self._waiting.values(), *self._idle}:
+            ray.kill(worker.actor)
 
-    def _hire(self) -> None:
+    def _start_worker(self) -> None:
         gpus = 1 if self._device == "cuda" else 0
         # Two methods at once: one that works and one that says how far it is.
         actor = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, max_concurrency=2, max_restarts=0).remote()
-        self._waiting[actor.begin.remote(self._workspace, self._options, self._device)] = _Hand(actor)
+        self._waiting[actor.begin.remote(self._workspace, self._options, self._device)] = _WorkerHandle(actor)
 
-    def _replace(self, hand: _Hand, *, begun: bool) -> None:
+    def _replace(self, worker: _WorkerHandle, *, begun: bool) -> None:
         """Ask for a worker in place of one that died; it may have to wait until the cluster has room."""
-        self._before += hand.state[0]
-        self._stillborn += not begun
-        if self._stillborn > _MOST_STILLBORN:
+        self._before += worker.state[0]
+        self._failed_starts += not begun
+        if self._failed_starts > _MAX_FAILED_STARTS:
             raise InputError(
                 "the workers of the Ray cluster die as they begin; look into Ray's logs of them for the reason, "
                 "such as too little memory"
             )
-        self._hire()
+        self._start_worker()
 
-    def _give(self, hand: _Hand, item: Item) -> None:
-        hand.item, hand.moved_s = item, time.monotonic()
-        self._waiting[hand.actor.do.remote(item)] = hand
+    def _assign(self, worker: _WorkerHandle, item: Item) -> None:
+        worker.item, worker.moved_s = item, time.monotonic()
+        self._waiting[worker.actor.do.remote(item)] = worker
 
-    def _look_after(self) -> None:
+    def _poll(self) -> None:
         """Learn how far the workers are, and kill those that are at work and do not get on."""
         now_s = time.monotonic()
-        hands = [*self._waiting.values(), *self._idle]
-        for hand in self._waiting.values():
-            if hand.item is None:
+        workers = [*self._waiting.values(), *self._idle]
+        for worker in self._waiting.values():
+            if worker.item is None:
                 continue
-            if hand.asked is None:
-                hand.asked = hand.actor.state.remote()
-            elif ray.wait([hand.asked], timeout=0)[0]:
+            if worker.asked is None:
+                worker.asked = worker.actor.state.remote()
+            elif ray.wait([worker.asked], timeout=0)[0]:
                 # Of its death the item tells.
                 with suppress(RayError):
-                    if (state := ray.get(hand.asked)) != hand.state:
-                        hand.state, hand.moved_s = state, now_s
-                hand.asked = None
-            if now_s - hand.moved_s > self._options.stall_s and not hand.hung:
-                hand.hung = True
-                ray.kill(hand.actor)
-        self._watch(sum((hand.state[0] for hand in hands), self._before))
+                    if (state := ray.get(worker.asked)) != worker.state:
+                        worker.state, worker.moved_s = state, now_s
+                worker.asked = None
+            if now_s - worker.moved_s > self._options.stall_s and not worker.hung:
+                worker.hung = True
+                ray.kill(worker.actor)
+        self._watch(sum((worker.state[0] for worker in workers), self._before))

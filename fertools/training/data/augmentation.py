@@ -32,6 +32,7 @@ class Augmentation:
         brightness: add up to this share of the range from black to white, or take it away.
         contrast: enlarge or reduce the distances from the face's mean by up to this share.
         erase: side of the grey square as a share of the face's; 0 for none. Half of the faces get one.
+        cut_px: side of the square that is cut out at random, before all else; 0 for none.
     """
 
     flip: bool = False
@@ -41,13 +42,14 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     erase: float = 0.0
+    cut_px: int = 0
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return count x 9 numbers from 0 to 1.
+        """Return count x 9 numbers from 0 to 1, or count x 11 where a square is cut out.
 
         They are drawn whether used or not, so that one option changes nothing about the others.
         """
-        return torch.rand(count, 9, generator=generator)
+        return torch.rand(count, 11 if self.cut_px else 9, generator=generator)
 
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
         """Return NxCxHxW images in [-1, 1], changed.
@@ -56,8 +58,21 @@ class Augmentation:
             images: as they are; they are not written to.
             draws: N rows that `draw` gave, on the images' device.
         """
-        mirrored = self.mirror(images, draws)
+        mirrored = self.mirror(self.cut(images, draws), draws)
         return self.change(mirrored.clone() if mirrored is images else mirrored, draws)
+
+    def cut(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Return a square of NxCxHxW images of any type, cut out at random, or the images where none is asked for."""
+        if not self.cut_px:
+            return images
+        count, channels, height, width = images.shape
+        spans = [side - self.cut_px + 1 for side in (height, width)]
+        starts = [(draws[:, 9 + axis] * span).long().clamp(max=span - 1).view(-1, 1) for axis, span in enumerate(spans)]
+        places = torch.arange(self.cut_px, device=images.device)
+        down, across = (start + places for start in starts)
+        faces = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
+        planes = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
+        return images[faces, planes, down[:, None, :, None], across[:, None, None, :]]
 
     def mirror(self, images: Tensor, draws: Tensor) -> Tensor:
         """Return NxCxHxW images of any type, mirrored where that is all that moves them; the first half of `apply`."""

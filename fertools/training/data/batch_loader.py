@@ -1,4 +1,4 @@
-"""The feed: batches of faces with their labels on the device, changed at random, from pixels held as uint8."""
+"""The batch loader: a batch of faces per domain, on the device, augmented, from pixels held as uint8."""
 
 from __future__ import annotations
 
@@ -16,75 +16,109 @@ from torch import Tensor
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.data.faces import Faces, Pixels
+from fertools.training.data.pairing import Partners
 from fertools.training.data.sampler import Position, Sampler
+from fertools.training.recipes.domains import Pairing
 
-FeedState = tuple[dict[str, Tensor], dict[str, int]]
+LoaderState = tuple[dict[str, Tensor], dict[str, int]]
 """Tensors and numbers that say which batch comes next."""
 _DEVICE_SHARE = 4
 """One part in so many of a GPU's free memory may hold the pixels; more stays on the disk."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """Which faces come next, and what is done to them; a row per face.
+class FaceSource:
+    """The faces of one domain.
 
     Attributes:
-        rows: N positions among all faces.
-        changes: what `Augmentation.draw` gave.
-    """
-
-    rows: Tensor
-    changes: Tensor
-
-    def part(self, rows: slice) -> Order:
-        """Return some of it."""
-        return Order(self.rows[rows], self.changes[rows])
-
-
-class Feed:
-    """Endless batches of the training faces.
-
-    Args:
         faces: rows and labels.
-        pixels: NxSxSx3 uint8 of the same rows.
-        batch_size: faces per batch.
-        augmentation: what is done to training faces.
-        seed: of the order and the changes.
-        device: where batches go.
+        pixels: NxSxSx3 uint8 of the same rows, which training faces are made of.
+        whole: NxTxTx3 uint8 of the same rows as they are shown to a finished network; None for `pixels`.
         weights: for every face how much it counts in a loss; None for 1 each.
         chances: for every training face how often it comes; see `Sampler`.
     """
 
+    faces: Faces
+    pixels: Pixels
+    whole: Pixels | None = None
+    weights: NDArray[np.float32] | None = None
+    chances: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which faces come next and how each is augmented, by domain; a row per face.
+
+    Attributes:
+        rows: N positions among all faces of the domain.
+        changes: what `Augmentation.draw` gave.
+    """
+
+    rows: Mapping[str, Tensor]
+    changes: Mapping[str, Tensor]
+
+    def part(self, rows: slice) -> Order:
+        """Return some of it."""
+        return Order(
+            {name: values[rows] for name, values in self.rows.items()},
+            {name: values[rows] for name, values in self.changes.items()},
+        )
+
+
+class BatchLoader:
+    """Endless batches of the training faces, one per domain at a time.
+
+    The faces of the first domain come in shuffled order, each once an epoch (or by its chance). Those of the other
+    domains are chosen for them as `pairing` says. Faces of a pair get the same augmentation.
+
+    Args:
+        sources: the faces by domain, the first domain first.
+        batch_size: faces per batch and domain.
+        augmentation: how training faces are changed.
+        seed: of the order and the changes.
+        device: where batches go.
+        pairing: how the faces of later domains are chosen.
+
+    Raises:
+        InputError: faces that a pairing asks for are not there.
+    """
+
     def __init__(
         self,
-        faces: Faces,
-        pixels: Pixels,
+        sources: Mapping[str, FaceSource],
         *,
         batch_size: int,
         augmentation: Augmentation,
         seed: int,
         device: str,
-        weights: NDArray[np.float32] | None = None,
-        chances: NDArray[np.float64] | None = None,
+        pairing: Pairing = "none",
     ) -> None:
-        self._pixels, self._augmentation, self._device = pixels, augmentation, device
-        self._rows = torch.from_numpy(faces.rows("train"))
-        self._labels = Labels(
-            torch.from_numpy(faces.emotions),
-            torch.from_numpy(faces.valence_arousal),
-            torch.ones(len(faces.table)) if weights is None else torch.from_numpy(weights),
-            torch.from_numpy(faces.shares),
-        )
-        self._sampler = Sampler(len(self._rows), batch_size, seed, chances)
+        self._sources, self._augmentation, self._device = sources, augmentation, device
+        self.main = next(iter(sources))
+        first = sources[self.main].faces
+        self._partners = {
+            name: Partners(first, source.faces, pairing, _seed(seed, number))
+            for number, (name, source) in enumerate(sources.items())
+            if name != self.main
+        }
+        rows, chances = first.rows("train"), sources[self.main].chances
+        for partners in self._partners.values():
+            kept = partners.has(rows)
+            rows, chances = rows[kept], chances if chances is None else chances[kept]
+        self._rows = torch.from_numpy(rows)
+        self._alike = pairing == "capture"
+        self._labels = {name: _labels(source) for name, source in sources.items()}
+        self._sampler = Sampler(len(rows), batch_size, seed, chances)
         self._draws = torch.Generator().manual_seed(seed + 1)
-        self._resident = _resident(pixels, device)
+        self._resident = {name: _resident(source.pixels, device) for name, source in sources.items()}
         self._share = slice(0)
-        self._ahead: tuple[Order, FeedState] | None = None
+        self._ahead: tuple[Order, LoaderState] | None = None
 
     @property
     def size_px(self) -> int:
-        """Side of the faces."""
-        return int(self._pixels.shape[1])
+        """Side of the faces that a finished network is shown."""
+        source = self._sources[self.main]
+        return int((source.pixels if source.whole is None else source.whole).shape[1])
 
     def ask_ahead(self, share: slice) -> None:
         """From now on ask the system for the next batch while one is worked on, unless all pixels are on the device.
@@ -94,64 +128,109 @@ class Feed:
         Args:
             share: the faces of a batch that this process works on.
         """
-        self._share = share if self._resident is None else slice(0)
+        self._share = share if any(pixels is None for pixels in self._resident.values()) else slice(0)
 
     def next(self) -> Order:
-        """Return which faces the next batch has."""
+        """Return which faces the next batches have."""
         order = self._ahead[0] if self._ahead is not None else self._draw()
         self._ahead = None
         if self._share.stop:
-            # What is drawn ahead is not yet part of the feed's state: a run that is resumed draws it again.
+            # What is drawn ahead is not yet part of the loader's state: a run that is resumed draws it again.
             state = self.state()
             self._ahead = self._draw(), state
-            _ask_for(self._pixels, self._ahead[0].rows[self._share])
+            for name, rows in self._ahead[0].rows.items():
+                if self._resident[name] is None:
+                    _ask_for(self._sources[name].pixels, rows[self._share])
         return order
 
-    def labels(self, rows: Tensor) -> Labels:
-        """Return what is known of the faces at some positions, on the CPU."""
-        return Labels(**{field.name: getattr(self._labels, field.name)[rows] for field in fields(Labels)})
+    def labels(self, order: Order) -> dict[str, Labels]:
+        """Return what is known of the faces of an order, by domain, on the CPU."""
+        return {name: _at(self._labels[name], rows) for name, rows in order.rows.items()}
 
-    def load(self, order: Order) -> Batch:
-        """Return the faces of an order on the device, changed as it says."""
-        changes = order.changes.to(self._device)
-        # Mirrored while a value is a byte, which is a quarter of what there is to move after.
-        images = _scaled(self._augmentation.mirror(self._coded(order.rows), changes))
-        return self._labelled(order.rows, self._augmentation.change(images, changes))
+    def load(self, order: Order) -> dict[str, Batch]:
+        """Return the faces of an order on the device, by domain, augmented as it says."""
+        batches = {}
+        for name, rows in order.rows.items():
+            changes = order.changes[name].to(self._device)
+            # Cut and mirrored while a value is a byte, which is a quarter of what there is to move after.
+            coded = self._augmentation.cut(self._coded(name, rows), changes)
+            images = _scaled(self._augmentation.mirror(coded, changes))
+            batches[name] = self._labelled(name, rows, self._augmentation.change(images, changes))
+        return batches
 
-    def batch(self, rows: Tensor | NDArray[np.int64]) -> Batch:
-        """Return the faces at some positions as they are."""
-        rows = torch.as_tensor(rows)
-        return self._labelled(rows, _scaled(self._coded(rows)))
+    def batch(self, rows: Tensor | NDArray[np.int64], domain: str = "") -> Batch:
+        """Return the faces at some positions as they are.
 
-    def _coded(self, rows: Tensor) -> Tensor:
+        Args:
+            rows: positions among all faces of the domain.
+            domain: name of the domain; empty for the first.
+        """
+        name, rows = domain or self.main, torch.as_tensor(rows)
+        whole = self._sources[name].whole
+        coded = self._coded(name, rows) if whole is None else _bytes(whole, rows, self._device)
+        return self._labelled(name, rows, _scaled(coded))
+
+    def _coded(self, name: str, rows: Tensor) -> Tensor:
         """Return Nx3xSxS bytes on the device."""
-        if self._resident is not None:
-            coded = self._resident[rows.to(self._device)]
-        else:
-            coded = torch.from_numpy(self._pixels[rows.numpy()]).to(self._device)
-        return coded.permute(0, 3, 1, 2).contiguous()
+        if (resident := self._resident[name]) is not None:
+            return resident[rows.to(self._device)].permute(0, 3, 1, 2).contiguous()
+        return _bytes(self._sources[name].pixels, rows, self._device)
 
-    def _labelled(self, rows: Tensor, images: Tensor) -> Batch:
-        known = self.labels(rows)
+    def _labelled(self, name: str, rows: Tensor, images: Tensor) -> Batch:
+        known = _at(self._labels[name], rows)
         sent = {field.name: getattr(known, field.name).to(self._device) for field in fields(Labels)}
         return Batch(images=images, **sent)
 
     def _draw(self) -> Order:
-        rows = self._rows[self._sampler.next()]
-        return Order(rows, self._augmentation.draw(len(rows), self._draws))
+        first = self._rows[self._sampler.next()]
+        rows = {self.main: first} | {name: partners.of(first) for name, partners in self._partners.items()}
+        changes = {self.main: self._augmentation.draw(len(first), self._draws)}
+        for name in self._partners:
+            same = self._alike
+            changes[name] = changes[self.main] if same else self._augmentation.draw(len(first), self._draws)
+        return Order(rows, changes)
 
-    def state(self) -> FeedState:
+    def state(self) -> LoaderState:
         """Return tensors and numbers from which `restore` goes on with the same batches."""
         if self._ahead is not None:
             return self._ahead[1]
         position = self._sampler.position
-        return {"order": position.state, "changes": self._draws.get_state()}, {"offset": position.offset}
+        partners = {f"partners/{name}": partners.state() for name, partners in self._partners.items()}
+        return (
+            {"order": position.state, "changes": self._draws.get_state(), **partners},
+            {"offset": position.offset},
+        )
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, int]) -> None:
-        """Go on from where a feed of the same faces stood."""
+        """Go on from where a loader of the same faces stood."""
         self._ahead = None
         self._sampler.move_to(Position(numbers["offset"], tensors["order"]))
         self._draws.set_state(tensors["changes"])
+        for name, partners in self._partners.items():
+            partners.restore(tensors[f"partners/{name}"])
+
+
+def _seed(seed: int, number: int) -> int:
+    """Return the seed of a later domain's choices, which is that of no other."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _labels(source: FaceSource) -> Labels:
+    faces, weights = source.faces, source.weights
+    return Labels(
+        torch.from_numpy(faces.emotions),
+        torch.from_numpy(faces.valence_arousal),
+        torch.ones(len(faces.table)) if weights is None else torch.from_numpy(weights),
+        torch.from_numpy(faces.shares),
+    )
+
+
+def _at(labels: Labels, rows: Tensor) -> Labels:
+    return Labels(**{field.name: getattr(labels, field.name)[rows] for field in fields(Labels)})
+
+
+def _bytes(pixels: Pixels, rows: Tensor, device: str) -> Tensor:
+    return torch.from_numpy(pixels[rows.numpy()]).to(device).permute(0, 3, 1, 2).contiguous()
 
 
 def _scaled(coded: Tensor) -> Tensor:

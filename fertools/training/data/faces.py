@@ -1,7 +1,7 @@
 """Faces for training: which rows of the manifest take part, and on which side.
 
-A face is on the held-out side if its fold is the test fold, or, where the manifest was split by a hold-out, if its
-split is `test`; one that is in neither takes no part. No person is on both sides: that is looked up again here,
+A face is on the held-out side if its fold is one of the test folds, or, where the manifest was split by a hold-out, if
+its split is `test`; one that is in neither takes no part. No person is on both sides: that is looked up again here,
 whoever made the split. Of the others, some people may be kept for validation: on them the best state of a model is
 chosen, so that the test fold chooses nothing.
 """
@@ -27,6 +27,7 @@ from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
 from fertools.splits.folds import assign_groups
 from fertools.splits.groups import group_faces
+from fertools.training.data.generated_faces import read_generated
 
 Side = Literal["train", "val", "test"]
 Pixels = NDArray[np.uint8]
@@ -78,6 +79,18 @@ class Faces:
         """Whether the held-out side is a fold, and not the test part of a hold-out."""
         return bool(self.table["fold"].null_count < len(self.table))
 
+    def keep(self, chosen: NDArray[np.bool_]) -> Faces:
+        """Return some of these faces."""
+        return Faces(
+            nested.keep(self.table, chosen),
+            self.held_out[chosen],
+            self.validating[chosen],
+            self.classes,
+            self.emotions[chosen],
+            self.valence_arousal[chosen],
+            self.shares[chosen],
+        )
+
     def counts(self, side: Side) -> dict[str, int]:
         """Return faces per expression of one side, all of `classes` named, in order."""
         found = Counter(self.emotions[self.rows(side)].tolist())
@@ -101,7 +114,9 @@ def select_faces(
     workspace: Workspace,
     *,
     modality: str,
-    test_fold: int,
+    test_folds: Sequence[int] = (0,),
+    dataset: str = "",
+    generated: Sequence[str] = (),
     needs_emotion: bool,
     needs_va: bool,
     classes: Sequence[str] = EMOTIONS,
@@ -113,7 +128,9 @@ def select_faces(
     Args:
         workspace: whose manifest.
         modality: which pictures.
-        test_fold: the fold to hold out, where the manifest has folds.
+        test_folds: the folds to hold out, where the manifest has folds.
+        dataset: the only dataset to take faces of; empty for all.
+        generated: runs whose generated faces are added to the training side; see `read_generated`.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: expressions to tell apart, two or more.
@@ -130,8 +147,11 @@ def select_faces(
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
     table = nested.keep(table, pc.and_(real, pc.equal(table["modality"], modality)))
     table = nested.keep(table, pc.is_valid(table["path"]))
+    if dataset:
+        table = nested.keep(table, pc.equal(table["dataset"], dataset))
     if not len(table):
-        raise InputError(f"{workspace.manifest} has no kept {modality} faces with crops; ingest some first")
+        named = f" of the dataset '{dataset}'" if dataset else ""
+        raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
     table = _with_a_side(workspace, table)
     _refuse_wrong_numbers(workspace, table)
     if needs_emotion:
@@ -142,9 +162,18 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
-    held_out = _held_out(table, test_fold)
-    _refuse_leaks(table, held_out)
+    for run in generated:
+        found = read_generated(workspace, run, modality=modality, classes=classes, real=table, test_folds=test_folds)
+        table = pa.concat_tables([table, found])
+    if generated:
+        table = nested.in_order(table, "face_id")
+    held_out = _held_out(table, test_folds)
+    refuse_leaks(table, held_out)
     faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    if generated:
+        # Validation is about real faces, and nobody who is validated on is trained on.
+        parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
+        faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
     _refuse_one_sided(faces, needs_emotion=needs_emotion)
     return faces
 
@@ -222,18 +251,25 @@ def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
     return labelled
 
 
-def _held_out(table: pa.Table, test_fold: int) -> NDArray[np.bool_]:
+def _held_out(table: pa.Table, test_folds: Sequence[int]) -> NDArray[np.bool_]:
     if table["fold"].null_count == len(table):
         return np.asarray(pc.equal(table["split"], "test").to_numpy(zero_copy_only=False), bool)
     folds = pc.unique(table["fold"].drop_null()).to_pylist()
-    if test_fold not in folds:
+    if unknown := [fold for fold in test_folds if fold not in folds]:
         raise InputError(
-            f"test_fold is {test_fold}, and the manifest's folds go from {min(folds)} to {max(folds)}; give one of them"
+            f"test_folds has {unknown[0]}, and the manifest's folds go from {min(folds)} to {max(folds)}; give one of "
+            "them"
         )
-    return np.asarray(pc.equal(table["fold"], test_fold).to_numpy(zero_copy_only=False), bool)
+    held_out = pc.is_in(table["fold"], value_set=pa.array(test_folds, table["fold"].type))
+    return np.asarray(held_out.to_numpy(zero_copy_only=False), bool)
 
 
-def _refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
+def refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
+    """Raise if a person of the test side is among the other rows.
+
+    Raises:
+        CheckFailed: the message has the first leak.
+    """
     sides = store.replace_columns(
         table.select(list(LEAK_COLUMNS)),
         {"fold": pa.nulls(len(table), pa.int32()), "split": np.where(held_out, "test", "train").tolist()},
@@ -284,7 +320,7 @@ def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if needs_emotion and len(present) == 1:
         raise InputError(
-            f"every training face is {present[0]}, so there is nothing to tell it from; choose another test_fold"
+            f"every training face is {present[0]}, so there is nothing to tell it from; choose other test_folds"
         )
 
 

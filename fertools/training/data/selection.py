@@ -1,55 +1,115 @@
-"""The faces that a recipe trains on and holds out."""
+"""The faces that a recipe trains on and holds out, domain by domain."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
+from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.training.data.balancing import read_shares
-from fertools.training.data.faces import Faces, Side, select_faces
+from fertools.training.data.faces import Faces, Side, refuse_leaks, select_faces
+from fertools.training.recipes.domains import Domain
 from fertools.training.recipes.recipe import Recipe
-from fertools.training.systems.classifier.recipe import ClassifierRecipe
 
 
-def faces_of(workspace: Workspace, recipe: Recipe) -> Faces:
-    """Return the faces that a recipe takes of a workspace, with what raters said of them where it names a file of that.
+@dataclass(frozen=True)
+class Selection:
+    """The faces of a run.
+
+    Attributes:
+        domains: by name, in the recipe's order; the first is the one that the system is tested on.
+    """
+
+    domains: Mapping[str, Faces]
+
+    @property
+    def main(self) -> Faces:
+        """The faces of the first domain."""
+        return next(iter(self.domains.values()))
+
+    def fingerprint(self) -> str:
+        """Return a digest of everything about these faces that training depends on."""
+        if len(self.domains) == 1:
+            return self.main.fingerprint()
+        named = [f"{name} {faces.fingerprint()}".encode() for name, faces in self.domains.items()]
+        return hash_bytes(*named)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of training faces by domain."""
+        return {name: len(faces.rows("train")) for name, faces in self.domains.items()}
+
+
+def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
+    """Return the faces that a recipe takes of a workspace.
 
     Raises:
         InputError: see `select_faces` and `read_shares`; or a side has no label of a kind that is learned.
-        CheckFailed: a person is on both sides.
+        CheckFailed: a person is on both sides, in one domain or across two.
     """
-    faces = select_faces(
+    found: dict[str, Faces] = {}
+    for domain in recipe.domains:
+        faces = _select(workspace, recipe, domain, share=0.0 if found else recipe.inner_validation)
+        found[domain.name] = faces if not found else _validating_alike(next(iter(found.values())), faces)
+    if len(found) > 1:
+        _refuse_leaks_across(found)
+    first = next(iter(found))
+    _refuse_unlabelled(found[first], recipe)
+    if recipe.soft_labels:
+        shares = read_shares(workspace.root / recipe.soft_labels, found[first])
+        found[first] = dataclasses.replace(found[first], shares=shares)
+    return Selection(found)
+
+
+def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float) -> Faces:
+    return select_faces(
         workspace,
-        modality=recipe.modality,
-        test_fold=recipe.test_fold,
-        needs_emotion=recipe.needs_emotion,
-        needs_va=recipe.needs_va,
+        modality=domain.modality,
+        dataset=domain.dataset,
+        generated=domain.generated,
+        test_folds=recipe.test_folds,
+        needs_emotion=domain.needs_emotion,
+        needs_va=domain.needs_va,
         classes=recipe.class_names,
-        val_share=recipe.inner_validation,
+        val_share=share,
         seed=recipe.seed,
     )
-    if not isinstance(recipe, ClassifierRecipe):
-        return faces
-    _refuse_unlabelled(faces, recipe)
-    if not recipe.distributions:
-        return faces
-    return dataclasses.replace(faces, shares=read_shares(workspace.root / recipe.distributions, faces))
 
 
-def _refuse_unlabelled(faces: Faces, recipe: ClassifierRecipe) -> None:
-    """Raise if no face of a side has what the classifier tells: it would learn nothing of that, or be measured by none.
+def _validating_alike(first: Faces, faces: Faces) -> Faces:
+    """Return faces of which those are kept for validation whose person is kept for it in the first domain."""
+    people = set(first.table["subject_id"].take(pa.array(first.rows("val"))).to_pylist()) - {None}
+    if not people:
+        return faces
+    kept = np.array([subject in people for subject in faces.table["subject_id"].to_pylist()], bool)
+    return dataclasses.replace(faces, validating=kept & ~faces.held_out)
+
+
+def _refuse_leaks_across(domains: Mapping[str, Faces]) -> None:
+    """Raise if somebody is held out in one domain and trained on in another."""
+    tables = pa.concat_tables([faces.table for faces in domains.values()])
+    held_out = np.concatenate([faces.held_out for faces in domains.values()])
+    # Two domains may share faces; each face counts once.
+    _, once = np.unique(np.asarray(tables["face_id"].to_pylist()), return_index=True)
+    refuse_leaks(tables.take(pa.array(np.sort(once))), held_out[np.sort(once)])
+
+
+def _refuse_unlabelled(faces: Faces, recipe: Recipe) -> None:
+    """Raise if no face of a side has a label that the system predicts: it could neither learn it nor be measured by it.
 
     Raises:
         InputError: the message names the side and the kind of label.
     """
     known: dict[str, tuple[bool, NDArray[np.bool_]]] = {
-        "an expression": (recipe.reads_emotion, faces.emotions >= 0),
+        "an expression": (recipe.predicts_emotion, faces.emotions >= 0),
         "valence and arousal": (
-            recipe.reads_va,
+            recipe.predicts_va,
             np.isfinite(faces.valence_arousal[:, 0] + faces.valence_arousal[:, 1]),
         ),
     }
@@ -59,6 +119,6 @@ def _refuse_unlabelled(faces: Faces, recipe: ClassifierRecipe) -> None:
             rows = faces.rows(side)
             if told and len(rows) and not labelled[rows].any():
                 raise InputError(
-                    f"no {name} face has {kind}, which task = {recipe.task} is about; label some, split again, or set "
+                    f"no {name} face has {kind}, which this system is to predict; label some, split again, or set "
                     "another task"
                 )

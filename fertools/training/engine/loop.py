@@ -20,7 +20,7 @@ from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.explain import reading
 from fertools.core.progress import Reporter
 from fertools.core.sealed import check_whole
-from fertools.training.data.batch_loader import Feed
+from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.engine.checkpoint import ANEW, best_path, checkpoint_path, load_newest
 from fertools.training.engine.display import Display
 from fertools.training.engine.ema import MovingAverage
@@ -32,11 +32,12 @@ from fertools.training.engine.process_group import Team
 from fertools.training.engine.run_state import Best, Places, RunState
 from fertools.training.engine.stopping import StopRequest
 from fertools.training.engine.throughput import Pace
-from fertools.training.recipes.recipe import Course, EngineRecipe, read_precisions
+from fertools.training.recipes.course import Course
+from fertools.training.recipes.recipe import EngineRecipe, read_precisions
 from fertools.training.recipes.schedules import rate_factor
 from fertools.training.systems.base import Step, System
 
-Measures = dict[str, float]
+Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class Hooks:
 
     sample: Callable[[int], None] | None = None
     sample_every: int = 1
-    validate: Callable[[], Measures] | None = None
+    validate: Callable[[], Metrics] | None = None
     saved: Callable[[int], None] | None = None
-    logged: Callable[[int, Measures], None] | None = None
+    logged: Callable[[int, Metrics], None] | None = None
 
 
 class Loop:
@@ -66,7 +67,7 @@ class Loop:
         system: what is trained; its networks are moved to the device.
         recipe: how.
         course: how long.
-        feed: the training faces.
+        loader: the training faces.
         team: the processes that train together.
         places: where state goes.
 
@@ -84,12 +85,14 @@ class Loop:
     """
 
     def __init__(
-        self, system: System, recipe: EngineRecipe, course: Course, feed: Feed, team: Team, places: Places
+        self, system: System, recipe: EngineRecipe, course: Course, loader: BatchLoader, team: Team, places: Places
     ) -> None:
-        self._system, self.recipe, self.course, self._feed, self._team = system, recipe, course, feed, team
+        self._system, self.recipe, self.course, self._loader, self._team = system, recipe, course, loader, team
         self.device, self._places = team.device, places
-        for network in (*system.networks.values(), *system.memory.values()):
+        for network in (*system.networks.values(), *system.frozen.values(), *system.memory.values()):
             network.to(self.device)
+        for network in system.frozen.values():
+            network.requires_grad_(False).eval()
         self._optimisers = {name: build_optimiser(plan, system.networks) for name, plan in system.optimisers.items()}
         averaged = system.averaged if recipe.ema else ()
         self._average = MovingAverage({name: system.networks[name] for name in averaged}, recipe.ema)
@@ -97,21 +100,21 @@ class Loop:
             # In place, so that weights keep their names; after the averages, which are copies.
             for network in system.networks.values():
                 network.compile()
-        self._draws = torch.Generator().manual_seed(recipe.seed + 2)
+        self._noise = torch.Generator().manual_seed(recipe.seed + 2)
         parts = {
             name: usable(value, self.device)
             for name, value in read_precisions(recipe.precision_parts, recipe.parts).items()
         }
         self._precision = Precision(usable(recipe.precision, self.device), parts, self.device)
         self._pieces = team.share(recipe.batch_size, recipe.accumulate)
-        feed.ask_ahead(slice(self._pieces[0].start, self._pieces[-1].stop))
+        loader.ask_ahead(slice(self._pieces[0].start, self._pieces[-1].stop))
         self._state = RunState(
             system,
             self._optimisers,
             self._average,
             self._precision,
-            feed,
-            self._draws,
+            loader,
+            self._noise,
             places,
             recipe.keep_checkpoints,
             team,
@@ -213,9 +216,9 @@ class Loop:
         elif self._due(self.recipe.checkpoint_every):
             self._keep(terms, journal, hooks)
 
-    def _describe_steps(self) -> Measures:
+    def _describe_steps(self) -> Metrics:
         """Return the learning rate and the norm of the gradient of each optimiser that took a step just now."""
-        told: Measures = {}
+        told: Metrics = {}
         for name, (rate, norm) in self._steps.items():
             told[f"lr/{name}"] = rate
             # Where a step was too large for half precision, it was left out.
@@ -229,13 +232,13 @@ class Loop:
     def _iterate(self) -> dict[str, Tensor]:
         began_s = time.monotonic()
         self._steps.clear()
-        order = self._feed.next()
-        draws = self._system.draw(self._feed.labels(order.rows), self._draws)
+        order, at = self._loader.next(), self.course.at(self.iteration)
+        noise = self._system.draw(self._loader.labels(order), self._noise)
         pieces = [
             self._system.iterate(
-                self.iteration,
-                self._feed.load(order.part(piece)),
-                {name: values[piece].to(self.device) for name, values in draws.items()},
+                at,
+                self._loader.load(order.part(piece)),
+                {name: values[piece].to(self.device) for name, values in noise.items()},
                 self._precision.cast,
             )
             for piece in self._pieces
@@ -280,7 +283,15 @@ class Loop:
         elif (self.iteration + 1) % self.recipe.log_every == 0:
             sizes = [torch.linalg.vector_norm(weight.grad) for weight in weights if weight.grad is not None]
             norm = torch.linalg.vector_norm(torch.stack(sizes))
-        rate = plan.lr * rate_factor(plan.schedule, plan.warmup, self.iteration, self.course.iterations)
+        at = self.course.at(self.iteration)
+        rate = plan.lr * rate_factor(
+            plan.schedule,
+            plan.warmup,
+            at.in_stage,
+            at.stage_iterations,
+            epoch=self.course.epoch or 1,
+            decay_epochs=plan.decay_epochs,
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
         if norm is not None:
@@ -326,7 +337,7 @@ class Loop:
         if better and journal is not None:
             self._state.save_best(self.iteration, self.best)
 
-    def _log(self, journal: Journal | None, hooks: Hooks, values: Measures) -> None:
+    def _log(self, journal: Journal | None, hooks: Hooks, values: Metrics) -> None:
         if journal is not None:
             journal.add(self.iteration, values)
             if hooks.logged is not None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from fertools.core.explain import reading
-from fertools.training.data.batch_loader import Feed
+from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.engine.checkpoint import (
     Checkpoint,
     best_path,
@@ -70,8 +70,8 @@ class RunState:
         optimisers: by name.
         average: the moving averages.
         precision: its scaler.
-        feed: its position.
-        draws: the generator of the system's random numbers.
+        loader: its position.
+        noise: the generator of the system's random numbers.
         places: where checkpoints lie.
         keep: how many of them are kept.
         team: the processes, of which the first writes for all.
@@ -83,14 +83,14 @@ class RunState:
         optimisers: Mapping[str, Optimizer],
         average: MovingAverage,
         precision: Precision,
-        feed: Feed,
-        draws: torch.Generator,
+        loader: BatchLoader,
+        noise: torch.Generator,
         places: Places,
         keep: int,
         team: Team,
     ) -> None:
         self._system, self._optimisers, self._average, self._precision = system, optimisers, average, precision
-        self._feed, self._draws, self._folder, self._keep = feed, draws, places.checkpoints, keep
+        self._loader, self._noise, self._folder, self._keep = loader, noise, places.checkpoints, keep
         self._team = team
 
     def save(self, iteration: int, best: Best) -> None:
@@ -104,16 +104,16 @@ class RunState:
         remembered = self._team.collect(pack_networks("memory", self._system.memory))
         if not self._team.is_first:
             return
-        feed_tensors, feed_numbers = self._feed.state()
+        loader_tensors, loader_numbers = self._loader.state()
         tensors = {
             **self._weights(),
             **{f"{rank}/{name}": value for rank, mine in enumerate(remembered) for name, value in mine.items()},
             **pack_optimisers(self._optimisers),
-            **{f"feed/{name}": value for name, value in feed_tensors.items()},
-            "draws": self._draws.get_state(),
+            **{f"loader/{name}": value for name, value in loader_tensors.items()},
+            "noise": self._noise.get_state(),
         }
         record = {
-            "feed": feed_numbers,
+            "loader": loader_numbers,
             "scaler": self._precision.state(),
             "best": asdict(best),
             "processes": self._team.size,
@@ -129,9 +129,9 @@ class RunState:
         rank = self._team.rank % checkpoint.record["processes"]
         unpack_networks(f"{rank}/memory", self._system.memory, checkpoint.tensors)
         unpack_optimisers(self._optimisers, checkpoint.tensors)
-        feed = {name: checkpoint.tensors[f"feed/{name}"] for name in self._feed.state()[0]}
-        self._feed.restore(feed, checkpoint.record["feed"])
-        self._draws.set_state(checkpoint.tensors["draws"])
+        loader = {name: checkpoint.tensors[f"loader/{name}"] for name in self._loader.state()[0]}
+        self._loader.restore(loader, checkpoint.record["loader"])
+        self._noise.set_state(checkpoint.tensors["noise"])
         self._precision.restore(checkpoint.record["scaler"])
         return checkpoint.iteration, Best(**checkpoint.record["best"])
 

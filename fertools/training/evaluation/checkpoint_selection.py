@@ -1,4 +1,4 @@
-"""The best state of a translator: that whose pictures of validation people a classifier reads best as asked for.
+"""Select the checkpoint whose generated validation faces a classifier most often assigns to the target.
 
 No loss of a GAN says which iteration is best, since each of the two networks is measured by the other. A classifier
 that was trained apart can say it, and it says it of people whom neither of them was trained on.
@@ -6,8 +6,7 @@ that was trained apart can say it, and it says it of people whom neither of them
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -17,72 +16,74 @@ from torch.nn import functional as F
 
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.hashing import hash_file
-from fertools.manifests import nested
 from fertools.statistics.concordance import concordance
-from fertools.training.data.faces import Faces, Side
-from fertools.training.engine.loop import Measures
+from fertools.training.data.faces import Faces
+from fertools.training.engine.loop import Metrics
+from fertools.training.evaluation.evaluation_networks import open_predictor, who
 from fertools.training.evaluation.translator import Translator, pieces
-from fertools.training.networks.backbones import take_trained
+from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.runs.job import Job
-from fertools.training.runs.load import Finished, reopen_classifier
-from fertools.training.systems.base import ClassifyingSystem, Target
-from fertools.training.systems.build import build_system
-from fertools.training.systems.classifier.recipe import ClassifierRecipe
-from fertools.training.systems.classifier.system import NETWORK
+from fertools.training.runs.load import LoadedRun, load_predictor
+from fertools.training.systems.base import Translation
 
 
-def open_chooser(job: Job, translator: Translator, rows: NDArray[np.int64], name: str) -> Callable[[], Measures]:
-    """Return a measurement of a translator as it is; the first measure decides, and more is better.
+def open_chooser(
+    job: Job, translator: Translator, rows: Mapping[str, NDArray[np.int64]], name: str
+) -> Callable[[], Metrics]:
+    """Return a measurement of a translator as it is; the first metric decides, and more is better.
 
-    `read_as_asked` is the share of pictures that the judge reads as the expression that was asked for, mean over
-    expressions; `ccc` the concordance of valence and arousal asked for and read, mean of both. Each is there as far
-    as the translator is asked for it and the judge tells it.
+    `read_as_asked` is the share of generated faces that the judge assigns to the target expression, mean over
+    translations; `ccc` the concordance of target and predicted valence and arousal, mean of both. Each is there as far
+    as the translations have such targets and the judge predicts them.
 
     Args:
         job: the translator's run, whose record is told which judge it is.
         translator: what is measured.
-        rows: positions of the validation people's faces that are translated.
+        rows: by domain, positions of the validation people's faces that are translated.
         name: `classifier/RUN` of the judge, as the key `judge` has it.
 
     Raises:
-        InputError: there is no such finished run, or it tells nothing of what the translator is asked for.
+        InputError: there is no such finished run, or it predicts nothing of what the translator is asked for.
         CheckFailed: the judge was trained on people who choose or are held out.
         ResumeRefused: the judge has been trained anew since the run was begun, or the faces have changed.
     """
-    judge = reopen_classifier(job.workspace, name)
-    known = {target.words: _class_of(target, judge) for target in translator.targets}
-    emotions = {words: number for words, number in known.items() if number is not None}
-    points = judge.recipe.reads_va and any(target.point is not None for target in translator.targets)
-    if not points and not emotions:
+    judge = load_predictor(job.workspace, name)
+    classes = judge.faces.classes if judge.recipe.predicts_emotion else ()
+    named = [way for way in translator.translations if way.emotion in classes or (way.keeps_emotion and classes)]
+    pointed = [way for way in translator.translations if judge.recipe.predicts_va and way.point is not None]
+    if not named and not pointed:
         raise InputError(f"{name} tells nothing of what this system is asked for; give another judge, or train one")
-    _refuse_acquainted(judge, job.faces)
-    digest = hash_file(judge.folder.weights_path)
-    if (begun := job.record.setdefault("judge", {"run": name, "digest": digest})["digest"]) != digest:
+    for faces in job.selection.domains.values():
+        _refuse_acquainted(judge, faces)
+    system, network, _, path = open_predictor(judge, job.team.device)
+    digest = hash_file(path)
+    if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
             f"{name} has been trained anew since this run was begun, which it judges ({begun[:8]}, now {digest[:8]}); "
             "begin anew with --no-resume"
         )
-    system = cast(ClassifyingSystem, build_system(judge.resolved))
-    network = system.networks[NETWORK].to(job.team.device).eval()
-    take_trained(network, judge.folder.weights_path)
     side = judge.recipe.image_size
 
     @torch.no_grad()
-    def measure() -> Measures:
-        hits: dict[str, list[Tensor]] = {words: [] for words in emotions}
+    def measure() -> Metrics:
+        hits: dict[str, list[Tensor]] = {way.name: [] for way in named}
         asked, read = [], []
-        for part in pieces(rows):
-            images = translator.feed.batch(part).images
-            for target in translator.targets:
-                made = translator.translate(images, target)
-                sized = F.interpolate(made, (side, side), mode="bilinear", antialias=True, align_corners=False)
-                logits, estimates = system.predict(network, sized)
-                if target.words in hits:
-                    hits[target.words].append(logits.argmax(dim=1).eq(emotions[target.words]))
-                if points and target.point is not None:
-                    asked.append(np.tile(target.point, (len(part), 1)))
-                    read.append(estimates.float().cpu().numpy())
-        told: Measures = {}
+        for domain, chosen in rows.items():
+            faces = job.selection.domains[domain]
+            for part in pieces(chosen):
+                images = translator.loader.batch(part, domain).images
+                for way in translator.of(domain):
+                    generated = translator.translate(images, way)
+                    sized = F.interpolate(generated, (side, side), mode="bilinear", antialias=True, align_corners=False)
+                    logits, estimates = system.predict(network, sized)
+                    if way.name in hits:
+                        wanted = torch.from_numpy(_targets(way, faces, part, classes)).to(logits.device)
+                        found = logits.argmax(dim=1).eq(wanted)
+                        hits[way.name].append(found[wanted >= 0])
+                    if way.point is not None and pointed:
+                        asked.append(np.tile(way.point, (len(part), 1)))
+                        read.append(estimates.float().cpu().numpy())
+        told: Metrics = {}
         if hits:
             told["read_as_asked"] = float(np.mean([float(torch.cat(found).float().mean()) for found in hits.values()]))
         if asked:
@@ -95,27 +96,24 @@ def open_chooser(job: Job, translator: Translator, rows: NDArray[np.int64], name
     return measure
 
 
-def _class_of(target: Target, judge: Finished[ClassifierRecipe]) -> int | None:
-    """Return the number under which a judge knows a target, if it does."""
-    classes = judge.faces.classes if judge.recipe.reads_emotion else ()
-    return classes.index(target.emotion) if target.emotion in classes else None
+def _targets(way: Translation, faces: Faces, rows: NDArray[np.int64], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the class, among the judge's, that each translated face should show; -1 where the judge has none."""
+    if not way.keeps_emotion:
+        return np.full(len(rows), classes.index(way.emotion) if way.emotion in classes else -1)
+    numbers = [classes.index(name) if name in classes else -1 for name in faces.classes]
+    # The last entry is that of a face without a label, whose number is -1.
+    return np.array([*numbers, -1], np.int64)[faces.emotions[rows]]
 
 
-def _refuse_acquainted(judge: Finished[ClassifierRecipe], faces: Faces) -> None:
+def _refuse_acquainted(judge: LoadedRun[EngineRecipe], faces: Faces) -> None:
     """Raise if a judge was trained on people whom the translator is chosen by, or knows any whom it holds out."""
-    trained = _people(judge.faces, "train")
+    trained = who(judge.faces, ~judge.faces.held_out & ~judge.faces.validating)
     # Whoever chose the judge has told it something too, which nobody of the test fold may.
-    told = trained | _people(judge.faces, "val")
-    sides: tuple[tuple[Side, str, set[str]], ...] = (("val", "validates on", trained), ("test", "holds out", told))
-    for side, words, people in sides:
-        if both := people & _people(faces, side):
+    told = trained | who(judge.faces, judge.faces.validating)
+    parts = (("validates on", trained, faces.validating), ("holds out", told, faces.held_out))
+    for words, people, side in parts:
+        if both := people & who(faces, side):
             raise CheckFailed(
                 f"{judge.name} was trained on {len(both)} of the people whom this run {words}, and would remember "
-                "them; train it with the same test_fold, seed and val_share as this run"
+                "them; train it with the same test_folds, seed and val_share as this run"
             )
-
-
-def _people(faces: Faces, side: Side) -> set[str]:
-    table = nested.take(faces.table, faces.rows(side))
-    pairs = zip(table["subject_id"].to_pylist(), table["face_id"].to_pylist(), strict=True)
-    return {subject if subject is not None else f"face {face}" for subject, face in pairs}

@@ -33,12 +33,16 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
         seed: of the kernel distance's subsets.
 
     Returns:
-        `dimensions`; `published`, whether papers' distances are of these features; `all`; `floor`, the distance of
-        training faces, which are real, to held-out ones; and `by_target` for expressions. Each is `real` and `made`
-        (how many), `fid`, `kid`, `kid_sd` and `kid_size`, or None where a side has fewer than two.
+        `dimensions`; `published`, whether papers' distances are of these features; `all`, of what was generated in the
+        last domain that is translated to; `floor`, the distance of that domain's training faces, which are real, to
+        its held-out ones; and `by_target` for translations to an expression or with the face's own. Each is `real` and
+        `made` (how many), `fid`, `kid`, `kid_sd` and `kid_size`, or None where a side has fewer than two.
     """
     real = read_originals(root, held_out=True)
+    reached = set(table["target_domain"].to_pylist())
+    domain = [name for name in dict.fromkeys(real["domain"].to_pylist()) if name in reached][-1]
     others = read_originals(root, held_out=False)
+    others = others.filter(pc.equal(others["domain"], domain))
     others = others.filter(pc.is_in(others["face_id"], value_set=pa.array(found.names, pa.string())))
 
     def between(left: pa.Table, right: pa.Table) -> Scores | None:
@@ -56,23 +60,29 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
             "kid_size": kernel.size,
         }
 
-    def of_emotion(faces: pa.Table, column: str, emotion: str) -> pa.Table:
-        return faces.filter(pc.equal(faces[column], emotion))
+    def of_domain(name: str) -> pa.Table:
+        return real.filter(pc.equal(real["domain"], name))
 
-    emotions = sorted(set(table["target_emotion"].to_pylist()) - {None})
+    def of_target(name: str) -> Scores | None:
+        generated = table.filter(pc.equal(table["target"], name))
+        faces = of_domain(generated["target_domain"][0].as_py())
+        asked = set(generated["target_emotion"].to_pylist())
+        if asked == {name}:
+            faces = faces.filter(pc.equal(faces["emotion"], name))
+        return between(faces, generated)
+
+    targets = sorted(
+        target
+        for target, emotion in set(zip(table["target"].to_pylist(), table["target_emotion"].to_pylist(), strict=True))
+        if emotion is not None
+    )
     return {
         "digest": found.digest,
         "dimensions": found.values.shape[1],
         "published": found.about["published"],
-        "all": between(real, table),
-        "floor": between(real, others),
-        "by_target": [
-            {
-                "target": emotion,
-                "distance": between(of_emotion(real, "emotion", emotion), of_emotion(table, "target_emotion", emotion)),
-            }
-            for emotion in emotions
-        ],
+        "all": between(of_domain(domain), table.filter(pc.equal(table["target_domain"], domain))),
+        "floor": between(of_domain(domain), others),
+        "by_target": [{"target": name, "distance": of_target(name)} for name in dict.fromkeys(targets)],
     }
 
 

@@ -7,6 +7,7 @@ as the face was. Nothing here says anything about people.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,30 @@ from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_pixels, read_crop, resize
 from fertools.training.evaluation.prediction_metrics import Scores
 from fertools.training.evaluation.subject_means import over_people, people_of
+from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.runs.generated import made_id, picture_path
-from fertools.training.runs.load import Finished
-from fertools.training.systems.stargan.recipe import StarganRecipe
+from fertools.training.runs.load import LoadedRun
 
 TRUTHS_NAME = "truths.parquet"
 """Table in the folder of a run: `face_id` of a made face, `l1` to the true picture, `unchanged_l1` of its parent."""
 _MEASURES = ("l1", "unchanged_l1")
+
+
+@dataclass(frozen=True)
+class _Domain:
+    """Where the faces of a domain are found.
+
+    Attributes:
+        table: their rows.
+        pixels: NxSxSx3 of the same rows.
+        place: row by `face_id`.
+        drawn: dataset and file by `source_id`.
+    """
+
+    table: pa.Table
+    pixels: Pixels
+    place: dict[str, int]
+    drawn: dict[str, tuple[DrawnDataset, Path]]
 
 
 def truth_path(root: Path, target: str, parent_id: str) -> Path:
@@ -65,7 +83,9 @@ def drawn_datasets(workspace: Workspace, faces: Faces) -> dict[str, tuple[DrawnD
     return found
 
 
-def draw_truths(workspace: Workspace, translator: Finished[StarganRecipe], table: pa.Table, report: Reporter) -> None:
+def draw_truths(
+    workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, report: Reporter
+) -> None:
     """Draw the true pictures of translations into the run's folder, and write how far the translations are from them.
 
     Args:
@@ -78,18 +98,28 @@ def draw_truths(workspace: Workspace, translator: Finished[StarganRecipe], table
         InputError: a face is not drawn, its dataset is gone, or the targets are no expressions.
         StorageError: the disk is full.
     """
-    faces, root, size_px = translator.faces, translator.folder.root, translator.recipe.image_size
-    drawn = drawn_datasets(workspace, faces)
-    pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
-    place = {name: row for row, name in enumerate(faces.table["face_id"].to_pylist())}
+    root, size_px = translator.folder.root, translator.recipe.image_size
+    modality = {domain.name: domain.modality for domain in translator.recipe.domains}
+    domains = {
+        name: _Domain(
+            faces.table,
+            load_pixels(workspace, faces, size_px, workspace.pixels),
+            {face: row for row, face in enumerate(faces.table["face_id"].to_pylist())},
+            drawn_datasets(workspace, faces),
+        )
+        for name, faces in translator.selection.domains.items()
+    }
     fill = str(workspace.settings().get("ingest", {}).get("fill", "black"))
     rows = []
     report.start(len(table))
     for done, entry in enumerate(table.to_pylist(), 1):
-        row = place[entry["parent_id"]]
+        domain = domains[entry["source_domain"]]
+        row = domain.place[entry["parent_id"]]
         path = truth_path(root, entry["target"], entry["parent_id"])
         if not path.is_file():
-            picture = _draw(drawn, faces.table.slice(row, 1).to_pylist()[0], entry["target_emotion"], size_px, fill)
+            face = domain.table.slice(row, 1).to_pylist()[0]
+            wanted = modality[entry["target_domain"]]
+            picture = _draw(domain.drawn, face, entry["target_emotion"], wanted, size_px, fill)
             if picture is None:
                 raise InputError(
                     f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; these "
@@ -98,7 +128,7 @@ def draw_truths(workspace: Workspace, translator: Finished[StarganRecipe], table
             coded = cv2.imencode(".png", picture[..., ::-1])[1]
             files.write_bytes(path, coded.tobytes(), flush=False)
         truth, made = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
-        rows.append((entry["face_id"], _distance(made, truth), _distance(pixels[row], truth)))
+        rows.append((entry["face_id"], _distance(made, truth), _distance(domain.pixels[row], truth)))
         report.advance(done)
     columns = dict(zip(("face_id", *_MEASURES), map(list, zip(*rows, strict=True)), strict=True))
     with files.replacing(root / TRUTHS_NAME) as temporary:
@@ -108,7 +138,7 @@ def draw_truths(workspace: Workspace, translator: Finished[StarganRecipe], table
 def score_truths(root: Path, table: pa.Table) -> Scores | None:
     """Return how far translations are from the true pictures, beside their unchanged inputs; None where unknown.
 
-    Faces that show already what was asked for are left out: their true picture is the input itself.
+    Faces that show already what was asked for, in the same domain, are left out: their true picture is the input.
 
     Args:
         root: folder of the run.
@@ -123,7 +153,11 @@ def score_truths(root: Path, table: pa.Table) -> Scores | None:
         return None
     measured = pq.read_table(path, partitioning=None)
     table = table.filter(pc.is_in(table["face_id"], value_set=measured["face_id"].combine_chunks()))
-    table = table.filter(pc.invert(pc.equal(table["emotion"], table["target_emotion"])))
+    same = pc.and_(
+        pc.fill_null(pc.equal(table["emotion"], table["target_emotion"]), False),
+        pc.equal(table["source_domain"], table["target_domain"]),
+    )
+    table = table.filter(pc.invert(same))
     if not len(table):
         return None
     place = {name: row for row, name in enumerate(measured["face_id"].to_pylist())}
@@ -155,16 +189,21 @@ def _pairs(table: pa.Table) -> Iterator[tuple[str, str]]:
 
 
 def _draw(
-    drawn: dict[str, tuple[DrawnDataset, Path]], face: dict[str, Any], emotion: str | None, size_px: int, fill: str
+    drawn: dict[str, tuple[DrawnDataset, Path]],
+    face: dict[str, Any],
+    emotion: str | None,
+    modality: str,
+    size_px: int,
+    fill: str,
 ) -> Pixels | None:
-    """Return the true picture of a face with an expression; None if it is not drawn."""
+    """Return the true picture of a face with an expression in a modality; None if it is not drawn."""
     if face["source_id"] not in drawn or emotion is None or face["matrix"] is None:
         return None
     dataset, path = drawn[face["source_id"]]
     moment = dataset.moment(path, face["frame_index"], emotion)
     if moment is None:
         return None
-    frame = moment.picture(face["modality"], dataset.options.size_px)
+    frame = moment.picture(modality, dataset.options.size_px)
     return resize(cut(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), size_px)
 
 

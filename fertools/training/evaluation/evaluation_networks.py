@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -25,25 +25,26 @@ from fertools.training.networks.facenet import build_facenet
 from fertools.training.networks.inception import build_inception
 from fertools.training.networks.pretrained import Reading, read_pictures
 from fertools.training.networks.published_weights import find_weights, list_weights
-from fertools.training.runs.load import Finished, reopen_classifier
-from fertools.training.systems.base import ClassifyingSystem
+from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
+from fertools.training.runs.load import LoadedRun, load_predictor
+from fertools.training.systems.base import System
 from fertools.training.systems.build import build_system
-from fertools.training.systems.classifier.recipe import ClassifierRecipe
-from fertools.training.systems.classifier.system import NETWORK
-from fertools.training.systems.stargan.recipe import StarganRecipe
 
 _BATCH = 128
 _NAMED = 3
 """People named in a refusal."""
 
 
-def open_judge(workspace: Workspace, name: str, translator: Finished[StarganRecipe], device: str) -> Reader:
+def open_judge(
+    workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe], table: pa.Table, device: str
+) -> Reader:
     """Return a trained classifier that reads made faces: its numbers are the classes' probabilities, then the point.
 
     Args:
         workspace: whose runs.
         name: `SYSTEM/RUN` of the classifier.
         translator: whose faces it reads.
+        table: its translations.
         device: where it runs.
 
     Raises:
@@ -52,14 +53,14 @@ def open_judge(workspace: Workspace, name: str, translator: Finished[StarganReci
         ResumeRefused: the faces have changed since it was trained.
         CheckFailed: it was trained on people whose faces were translated, and so would know them.
     """
-    judge = reopen_classifier(workspace, name)
-    _refuse_deaf(judge, translator)
+    judge = load_predictor(workspace, name)
+    _refuse_deaf(judge, translator.name, table)
     _refuse_acquainted(judge, translator)
-    chose = translator.record.get("judge", {}).get("run") == name
+    chose = translator.record.get("judge", {}).get("run") == judge.name
     return read_by(judge, device, chose=chose)
 
 
-def read_by(judge: Finished[ClassifierRecipe], device: str, *, chose: bool = False) -> Reader:
+def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False) -> Reader:
     """Return a trained classifier as a reader of pictures.
 
     Args:
@@ -67,24 +68,40 @@ def read_by(judge: Finished[ClassifierRecipe], device: str, *, chose: bool = Fal
         device: where it runs.
         chose: whether the best state of what it reads was chosen by it.
     """
-    path = judge.folder.weights_path
-    system = cast(ClassifyingSystem, build_system(judge.resolved))
-    network = system.networks[NETWORK].to(device).eval()
-    take_trained(network, path)
     recipe = judge.recipe
-    classes = judge.faces.classes if recipe.reads_emotion else ()
-    trained = nested.take(judge.faces.table, judge.faces.rows("train"))
+    system, network, faces, path = open_predictor(judge, device)
+    classes = faces.classes if recipe.predicts_emotion else ()
+    trained = nested.take(faces.table, faces.rows("train"))
     about = {
         "classes": list(classes),
-        "reads_va": recipe.reads_va,
+        "reads_va": recipe.predicts_va,
         "size_px": recipe.image_size,
         "chose": chose,
         "trained": asdict(describe_trained(trained)),
     }
-    width = len(classes) + 2 * recipe.reads_va
+    width = len(classes) + 2 * recipe.predicts_va
     return Reader(
         "judge", judge.name, hash_file(path), about, width, _reads(system, network, recipe.image_size, device)
     )
+
+
+def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, nn.Module, Faces, Path]:
+    """Return a run's system, its trained network that predicts, in eval mode, the faces of its domain, and its file.
+
+    Args:
+        run: of a system that predicts.
+        device: where the network goes.
+
+    Raises:
+        InputError: its weights are missing or damaged.
+    """
+    system = build_system(run.resolved)
+    if (prediction := system.prediction) is None:
+        raise InputError(f"{run.name} predicts nothing; give a run of a system that does, such as classifier")
+    network = system.networks[prediction.network].to(device).eval()
+    path = run.folder.model_path(prediction.network)
+    take_trained(network, path)
+    return system, network, run.selection.domains[prediction.domain], path
 
 
 def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:
@@ -129,9 +146,7 @@ def _published(kind: str, name: str, path: Path, network: Reading, about: Mappin
     return Reader(kind, name, digest, about, network.width, lambda pictures: read_pictures(network, pictures))
 
 
-def _reads(
-    system: ClassifyingSystem, network: nn.Module, size_px: int, device: str
-) -> Callable[[Pixels], NDArray[np.float32]]:
+def _reads(system: System, network: nn.Module, size_px: int, device: str) -> Callable[[Pixels], NDArray[np.float32]]:
     @torch.no_grad()
     def read(pictures: Pixels) -> NDArray[np.float32]:
         sized = np.stack([resize(picture, size_px) for picture in pictures])
@@ -145,34 +160,31 @@ def _reads(
     return read
 
 
-def _refuse_deaf(judge: Finished[ClassifierRecipe], translator: Finished[StarganRecipe]) -> None:
-    """Raise unless a judge tells something of what a translator is asked for."""
-    hears = (translator.recipe.needs_emotion and judge.recipe.reads_emotion) or (
-        translator.recipe.needs_va and judge.recipe.reads_va
-    )
-    if not hears:
-        asked, told = "expressions", "valence and arousal"
-        if not translator.recipe.needs_emotion:
-            asked, told = told, asked
+def _refuse_deaf(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> None:
+    """Raise unless a judge predicts something that translations have a target for."""
+    emotion, va = (table[column].null_count < len(table) for column in ("target_emotion", "target_valence"))
+    if not ((emotion and judge.recipe.predicts_emotion) or (va and judge.recipe.predicts_va)):
+        asked, told = ("expressions", "valence and arousal") if emotion else ("valence and arousal", "expressions")
         raise InputError(
-            f"{translator.name} is asked for {asked}, and {judge.name} tells {told} alone; train a classifier with "
+            f"{name} is asked for {asked}, and {judge.name} tells {told} alone; train a classifier with "
             "task=emotion+va, or one that tells the other"
         )
 
 
-def _refuse_acquainted(judge: Finished[ClassifierRecipe], translator: Finished[StarganRecipe]) -> None:
+def _refuse_acquainted(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe]) -> None:
     """Raise if a judge was trained on people or faces that the translator holds out: it would remember them."""
-    seen = _who(judge.faces, ~judge.faces.held_out)
-    tested = _who(translator.faces, translator.faces.held_out)
+    seen = {name for faces in judge.selection.domains.values() for name in who(faces, ~faces.held_out)}
+    tested = {name for faces in translator.selection.domains.values() for name in who(faces, faces.held_out)}
     if both := sorted(seen & tested):
         named = ", ".join(both[:_NAMED]) + (" and others" if len(both) > _NAMED else "")
         raise CheckFailed(
             f"{judge.name} was trained on {len(both)} of the people whose faces {translator.name} holds out ({named}), "
-            f"and would remember them; train it with test_fold={translator.recipe.test_fold}"
+            f"and would remember them; train it with test_folds={list(translator.recipe.test_folds)}"
         )
 
 
-def _who(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
+def who(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
+    """Return the people whom some faces show, and the faces of nobody known by themselves."""
     rows = nested.keep(faces.table, chosen)
     pairs: Iterable[tuple[str | None, str]] = zip(
         rows["subject_id"].to_pylist(), rows["face_id"].to_pylist(), strict=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +19,40 @@ _LEAST_CELL_PX = 96
 _INK, _FAINT, _PAPER = (34, 34, 34), (110, 110, 110), (255, 255, 255)
 
 
-def draw_grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Sequence[Pixels]]) -> bytes:
-    """Return a PNG with a heading over each column and a label before each row.
+@dataclass(frozen=True)
+class Grid:
+    """Pictures in rows and columns.
 
-    Small faces are enlarged by a whole factor without smoothing, so that what is seen is what was made.
-
-    Args:
+    Attributes:
         columns: the headings.
-        rows: the labels; a line break parts two lines, and what does not fit is cut short.
+        rows: the labels; a line break separates two lines, and what does not fit is cut short.
         cells: for each row, one SxSx3 picture per column.
     """
+
+    columns: Sequence[str]
+    rows: Sequence[str]
+    cells: Sequence[Sequence[Pixels]]
+
+
+def draw_grids(grids: Sequence[Grid]) -> bytes:
+    """Return a PNG with one grid below another, a heading over each column and a label before each row.
+
+    Small faces are enlarged by a whole factor without smoothing, so that what is seen is what was generated.
+    """
+    sheets = [_draw(grid) for grid in grids]
+    size = (max(sheet.width for sheet in sheets), sum(sheet.height for sheet in sheets))
+    whole = Image.new("RGB", size, _PAPER)
+    top = 0
+    for sheet in sheets:
+        whole.paste(sheet, (0, top))
+        top += sheet.height
+    stream = io.BytesIO()
+    whole.save(stream, "PNG", optimize=True, pnginfo=products.png_metadata())
+    return stream.getvalue()
+
+
+def _draw(grid: Grid) -> Image.Image:
+    columns, rows, cells = grid.columns, grid.rows, grid.cells
     side = cells[0][0].shape[0]
     factor = -(-_LEAST_CELL_PX // side)
     step = side * factor + _GAP_PX
@@ -47,9 +72,7 @@ def draw_grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Seque
         for left, cell in zip(lefts, line, strict=True):
             large = cell.repeat(factor, axis=0).repeat(factor, axis=1)
             sheet.paste(Image.fromarray(large), (left, top))
-    stream = io.BytesIO()
-    sheet.save(stream, "PNG", optimize=True, pnginfo=products.png_metadata())
-    return stream.getvalue()
+    return sheet
 
 
 def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

@@ -21,8 +21,7 @@ from fertools.training.evaluation.prediction_metrics import Scores, score
 from fertools.training.evaluation.predictions import Predictions, Trained, make_predictions, read_predictions
 from fertools.training.evaluation.subject_means import over_people, people_of
 from fertools.training.evaluation.translations import read_translations
-from fertools.training.jobs.gan_train import GAN_TRAIN_FOLDER
-from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
+from fertools.training.runs.folder import GAN_TRAIN_FOLDER, PREDICTIONS_NAME, RunFolder
 
 
 def score_translations(root: Path, *, seed: int = 0) -> Scores:

@@ -25,7 +25,7 @@ from fertools.manifests import nested
 from fertools.training.data.faces import Faces
 from fertools.training.evaluation.image_similarity import MEASURES
 from fertools.training.runs.generated import made_id, picture_path
-from fertools.training.systems.base import Target
+from fertools.training.systems.base import Translation
 
 TRANSLATIONS_NAME = "translations.parquet"
 """What the file is called in the folder of a run."""
@@ -41,6 +41,8 @@ _SCHEMA = pa.schema(
         pa.field("valence", _F32),
         pa.field("arousal", _F32),
         pa.field("target", _TEXT, nullable=False),
+        pa.field("source_domain", _TEXT, nullable=False),
+        pa.field("target_domain", _TEXT, nullable=False),
         pa.field("target_emotion", _TEXT),
         pa.field("target_valence", _F32),
         pa.field("target_arousal", _F32),
@@ -57,7 +59,7 @@ def list_translations(
     workspace: Workspace,
     faces: Faces,
     rows: NDArray[np.int64],
-    targets: Sequence[Target],
+    translations: Sequence[Translation],
     qualities: Sequence[NDArray[np.float64]],
     *,
     folder: Path,
@@ -70,26 +72,29 @@ def list_translations(
         workspace: that paths are relative to.
         faces: all.
         rows: the N that were translated.
-        targets: to what.
-        qualities: for each target, N x 3 measures of `reconstruction`.
+        translations: how, all of them from the same domain.
+        qualities: for each translation, N x 3 measures of `reconstruction`.
         folder: where the pictures are.
         run: `SYSTEM/RUN`.
         size_px: side of the pictures.
     """
     parents = nested.take(faces.table, rows)
     names, count, parts = parents["face_id"].to_pylist(), len(rows), []
-    for target, quality in zip(targets, qualities, strict=True):
-        valence, arousal = target.point or (None, None)
+    for way, quality in zip(translations, qualities, strict=True):
+        valence, arousal = way.point or (None, None)
+        wanted = parents["emotion"].combine_chunks() if way.keeps_emotion else pa.array([way.emotion] * count, _TEXT)
         columns = {
-            "face_id": [made_id(name, run, target.words) for name in names],
+            "face_id": [made_id(name, run, way.name) for name in names],
             "parent_id": names,
             "fold": pc.fill_null(parents["fold"], 0).combine_chunks(),
             **{name: parents[name].combine_chunks() for name in _CARRIED},
-            "target": [target.words] * count,
-            "target_emotion": pa.array([target.emotion] * count, _TEXT),
+            "target": [way.name] * count,
+            "source_domain": [way.source] * count,
+            "target_domain": [way.target] * count,
+            "target_emotion": wanted,
             "target_valence": pa.array([valence] * count, _F32),
             "target_arousal": pa.array([arousal] * count, _F32),
-            "path": [workspace.name_of(picture_path(folder, target.words, name)) for name in names],
+            "path": [workspace.name_of(picture_path(folder, way.name, name)) for name in names],
             "size_px": pa.array([size_px] * count, pa.int32()),
             **{name: pa.array(quality[:, index], _F32) for index, name in enumerate(MEASURES)},
         }

@@ -1,12 +1,12 @@
-"""What a finished generator does to held-out faces: pictures, and first measures.
+"""What a trained system makes of faces: pictures, and the first metrics.
 
-The measures here need no other network. The discriminator's own head has been trained against the generator, so
-that its opinion on made faces says how far the two agree, not whether people or an independent classifier would.
+The metrics here need no other network. The discriminator's own head has been trained against the generator, so
+that its opinion on generated faces says how far the two agree, not whether people or an independent classifier would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fertools.core.vocabulary import EMOTIONS
 from fertools.statistics.concordance import concordance, correlation, root_mean_square_error, sign_agreement
 from fertools.training.data.batch import Batch
-from fertools.training.data.batch_loader import Feed
+from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.evaluation.image_similarity import reconstruction
 from fertools.training.runs.generated import write_pictures
-from fertools.training.systems.base import Target, TranslatingSystem
+from fertools.training.systems.base import System, Translation
 
 _BATCH = 32
 Autocast = Callable[[], AbstractContextManager[object]]
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -35,49 +35,64 @@ class Translator:
     """A trained system, ready to translate.
 
     Attributes:
-        system: whose translation and head are used.
-        generator: the network, or its moving average.
-        feed: where faces come from.
-        targets: what they are translated to.
+        system: whose translations are used.
+        networks: its networks by name, or their moving averages.
+        loader: where faces come from.
+        translations: the ways in which faces are translated.
         autocast: the precision that networks run in.
     """
 
-    system: TranslatingSystem
-    generator: nn.Module
-    feed: Feed
-    targets: list[Target]
+    system: System
+    networks: Mapping[str, nn.Module]
+    loader: BatchLoader
+    translations: Sequence[Translation]
     autocast: Autocast
 
     @torch.no_grad()
-    def translate(self, images: Tensor, target: Target) -> Tensor:
-        """Return images translated to one target, float32 in [-1, 1]."""
-        condition = target.condition.to(images.device).expand(len(images), -1)
+    def translate(self, images: Tensor, translation: Translation) -> Tensor:
+        """Return images translated, float32 in [-1, 1]."""
         with self.autocast():
-            return self.system.translate(self.generator, images, condition).float()
+            return self.system.translate(self.networks[translation.network], images, translation).float()
 
     @torch.no_grad()
-    def there_and_back(self, batch: Batch, target: Target) -> tuple[Tensor, NDArray[np.float64]]:
-        """Return faces translated to one target, and N x 3 measures of what comes of translating them back.
+    def translate_back(self, images: Tensor, translation: Translation, batch: Batch) -> Tensor | None:
+        """Return translated images brought back to the faces of a batch; None where there is no way back."""
+        if translation.back is None:
+            return None
+        with self.autocast():
+            return self.system.translate_back(self.networks[translation.back], images, translation, batch).float()
 
-        Args:
-            batch: faces with their own labels, which they are translated back to.
-            target: what they are translated to.
+    def there_and_back(self, batch: Batch, translation: Translation) -> tuple[Tensor, NDArray[np.float64]]:
+        """Return faces translated, and Nx3 metrics of what comes of translating them back; NaN without a way back."""
+        generated = self.translate(batch.images, translation)
+        back = self.translate_back(generated, translation, batch)
+        if back is None:
+            return generated, np.full((len(generated), 3), np.nan)
+        return generated, reconstruction(batch.images, back).cpu().double().numpy()
 
-        Returns:
-            Images as `translate` gives them, and the measures of `reconstruction`.
+    def of(self, domain: str) -> list[Translation]:
+        """Return the translations that take faces of a domain."""
+        return [translation for translation in self.translations if translation.source == domain]
+
+    @property
+    def domains(self) -> list[str]:
+        """The domains whose faces are translated, in order."""
+        return list(dict.fromkeys(translation.source for translation in self.translations))
+
+    def grid(self, rows: Rows, domain: str) -> tuple[list[str], list[list[Pixels]]]:
+        """Return the headings of a sample grid, and for each face its pictures as SxSx3 pixels.
+
+        A domain with a single translation has a column for the way back, too.
         """
-        made = self.translate(batch.images, target)
-        origin = self.system.condition(batch.emotions, batch.valence_arousal)
-        with self.autocast():
-            back = self.system.translate(self.generator, made, origin).float()
-        return made, reconstruction(batch.images, back).cpu().double().numpy()
-
-    @torch.no_grad()
-    def grid(self, rows: NDArray[np.int64]) -> list[list[Pixels]]:
-        """Return, for each row of the manifest, the face and its translations as SxSx3 pixels."""
-        images = self.feed.batch(rows).images
-        columns = [images, *(self.translate(images, target) for target in self.targets)]
-        return [list(line) for line in zip(*(to_pixels(column) for column in columns), strict=True)]
+        batch, chosen = self.loader.batch(rows, domain), self.of(domain)
+        headings, columns = ["input"], [batch.images]
+        for translation in chosen:
+            headings.append(translation.name)
+            columns.append(self.translate(batch.images, translation))
+        if len(chosen) == 1 and (back := self.translate_back(columns[-1], chosen[0], batch)) is not None:
+            headings.append("and back")
+            columns.append(back)
+        return headings, [list(line) for line in zip(*(to_pixels(column) for column in columns), strict=True)]
 
 
 def to_pixels(images: Tensor) -> Pixels:
@@ -88,53 +103,79 @@ def to_pixels(images: Tensor) -> Pixels:
 
 
 @torch.no_grad()
-def evaluate(
-    translator: Translator, faces: Faces, rows: NDArray[np.int64], folder: Path
-) -> tuple[dict[str, Any], list[NDArray[np.float64]]]:
-    """Translate held-out faces to every target, write the pictures, and return measures.
+def translate_held_out(
+    translator: Translator, domains: Mapping[str, Faces], rows: Mapping[str, Rows], folder: Path
+) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    """Translate held-out faces in every way, write the pictures, and return metrics.
 
     Args:
         translator: the trained system.
-        faces: all rows.
-        rows: which of them.
-        folder: where pictures go, one folder per target.
+        domains: all faces by domain.
+        rows: by domain, the positions of the faces that are translated.
+        folder: where pictures go, one folder per translation.
 
     Returns:
-        `faces`, how many; `reconstruction_l1`, mean |x - G(G(x, t), c)| over faces and targets on the scale [-1, 1];
-        with classes, `own_head` with accuracies on real faces and on translations by target; with valence and
-        arousal, `own_head_va` with CCC, PCC, RMSE and SAGR on real faces. And, for each target, N x 3 measures of
-        `reconstruction` by face.
+        `faces`, how many; `reconstruction_l1`, mean |x - F(G(x))| over faces and translations on the scale [-1, 1];
+        where the discriminator has a head for classes, `own_head` with accuracies on real faces and on generated ones
+        by translation, and for valence and arousal `own_head_va` with CCC, PCC, RMSE and SAGR on real faces. And, by
+        translation, Nx3 metrics of `reconstruction`.
     """
-    parts: list[list[NDArray[np.float64]]] = [[] for _ in translator.targets]
-    real_logits, real_points = [], []
-    right = dict.fromkeys((target.words for target in translator.targets), 0)
+    qualities: dict[str, NDArray[np.float64]] = {}
+    results: dict[str, Any] = {"faces": sum(len(rows[name]) for name in translator.domains)}
+    heads: dict[str, Any] = {}
+    for name in translator.domains:
+        found, head = _translate_domain(translator, domains[name], rows[name], name, folder)
+        qualities |= found
+        heads = heads or head
+    l1 = np.concatenate([quality[:, 0] for quality in qualities.values()])
+    if not np.isnan(l1).all():
+        results["reconstruction_l1"] = float(np.mean([np.mean(quality[:, 0]) for quality in qualities.values()]))
+    return results | heads, qualities
+
+
+def _translate_domain(
+    translator: Translator, faces: Faces, rows: Rows, domain: str, folder: Path
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+    chosen = translator.of(domain)
+    parts: list[list[NDArray[np.float64]]] = [[] for _ in chosen]
+    real: list[tuple[Tensor, Tensor]] = []
+    right = {translation.name: 0 for translation in chosen if translation.emotion is not None}
     for part in pieces(rows):
-        batch = translator.feed.batch(part)
+        batch = translator.loader.batch(part, domain)
         with translator.autocast():
-            logits, points = translator.system.read(batch.images)
-        real_logits.append(logits.cpu())
-        real_points.append(points.cpu())
-        for target, found in zip(translator.targets, parts, strict=True):
-            made, measures = translator.there_and_back(batch, target)
+            if (head := translator.system.own_head(batch.images)) is not None:
+                real.append((head[0].cpu(), head[1].cpu()))
+        for translation, found in zip(chosen, parts, strict=True):
+            generated, quality = translator.there_and_back(batch, translation)
             with translator.autocast():
-                read = translator.system.read(made)[0]
-            found.append(measures)
-            if target.emotion is not None:
-                right[target.words] += int((read.argmax(dim=1) == EMOTIONS.index(target.emotion)).sum())
-            write_pictures(folder, target, faces, part, to_pixels(made))
-    qualities = [np.concatenate(found) for found in parts]
-    results: dict[str, Any] = {"faces": len(rows), "reconstruction_l1": float(np.mean(np.stack(qualities)[..., 0]))}
-    logits, points = torch.cat(real_logits), torch.cat(real_points)
+                head = translator.system.own_head(generated)
+            found.append(quality)
+            if head is not None and translation.emotion is not None:
+                wanted = faces.classes.index(translation.emotion)
+                right[translation.name] += int((head[0].argmax(dim=1) == wanted).sum())
+            write_pictures(folder, translation, faces, part, to_pixels(generated))
+    names = [translation.name for translation in chosen]
+    return dict(zip(names, map(np.concatenate, parts), strict=True)), _own_head(faces, rows, real, right)
+
+
+def _own_head(
+    faces: Faces, rows: Rows, real: Sequence[tuple[Tensor, Tensor]], right: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what the discriminator's own head reads, as far as it has one."""
+    if not real:
+        return {}
+    logits, points = (torch.cat(parts) for parts in zip(*real, strict=True))
+    results: dict[str, Any] = {}
     if logits.shape[1]:
         hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
-        shares = {words: count / len(rows) for words, count in right.items()}
+        shares = {name: count / len(rows) for name, count in right.items()}
         results["own_head"] = {"real": float(np.mean(hits)), "translated": shares}
     if points.shape[1]:
         results["own_head_va"] = {
             name: measure_va(points[:, axis].numpy(), faces.valence_arousal[rows, axis])
             for axis, name in enumerate(("valence", "arousal"))
         }
-    return results, qualities
+    return results
 
 
 def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> dict[str, float]:
@@ -147,7 +188,7 @@ def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> d
     }
 
 
-def pieces(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def pieces(rows: Rows) -> Iterator[Rows]:
     """Yield rows, so many at a time as are translated together."""
     for start in range(0, len(rows), _BATCH):
         yield rows[start : start + _BATCH]

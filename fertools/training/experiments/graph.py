@@ -1,47 +1,62 @@
-"""An experiment over folds: which runs there are, in which order, and what each has seen.
-
-A run leaks if faces of the fold that it is tested on had a part in it: in its own training, or in that of a run that
-it builds upon. That is looked up run by run here, whatever the experiment's file says of itself.
-"""
+"""The tasks of an experiment: each step once in every fold, pair of folds and repeat, in an order that works."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import pyarrow.compute as pc
 
-from fertools.core.errors import CheckFailed, InputError
+from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.leaks import COLUMNS, find_leaks
-from fertools.training.experiments.plan import Experiment, Step
+from fertools.training.experiments.plan import Experiment
+from fertools.training.experiments.steps import GenerateStep, Step, TrainStep, resolve
 
 
 @dataclass(frozen=True)
 class Task:
-    """One training run.
+    """One step in one fold, pair of folds or repeat.
 
     Attributes:
-        step: of which step.
-        fold: in which fold; None for a run that all folds share.
-        held_out: the fold that its training never sees.
-        run: its name.
-        overrides: `key=value` each, as `fertools.train` takes them.
+        step: the step.
+        folds: the fold, or the two folds of a pair; empty for a task that all folds share.
+        repeat: number of the repeat, from 0; None for a task that all repeats share.
+        test_folds: the folds whose people no part of the task may learn from.
+        run: the task's name, which is also the name of its training run.
+        folders: where its results lie, relative to the workspace; several for faces that several runs generated.
+        needs: names of the tasks that it builds upon directly.
+        references: by name of a step, the folders that `{name}` stands for.
     """
 
     step: Step
-    fold: int | None
-    held_out: int
+    folds: tuple[int, ...]
+    repeat: int | None
+    test_folds: tuple[int, ...]
     run: str
-    overrides: tuple[str, ...]
+    folders: tuple[str, ...]
+    needs: tuple[str, ...]
+    references: Mapping[str, tuple[str, ...]]
 
     @property
     def words(self) -> str:
-        """What it is called in messages."""
-        return self.step.name if self.fold is None else f"{self.step.name}, fold {self.fold}"
+        """The task's name in messages, such as `tuned, fold 1`."""
+        folds = f"fold{'s' * (len(self.folds) > 1)} {' and '.join(map(str, self.folds))}" if self.folds else ""
+        repeat = "" if self.repeat is None else f"repeat {self.repeat}"
+        return ", ".join(part for part in (self.step.name, folds, repeat) if part)
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The settings of a training run, `key=value` each, as `fertools.train` takes them."""
+        if not isinstance(self.step, TrainStep):
+            return ()
+        settings = {**self.step.settings, "test_folds": list(self.test_folds)}
+        if self.repeat is not None and type(seed := settings.get("seed", 0)) is int:
+            settings["seed"] = seed + self.repeat
+        return tuple(f"{name}={_written(value, self.references)}" for name, value in settings.items())
 
 
 def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
@@ -63,7 +78,7 @@ def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
         if not found or max(people) > 1:
             raise InputError(
                 f"the experiment '{experiment.name}' leaves one person out at a time, and {workspace.manifest} is not "
-                "split so; run `fertools split --loso --overwrite` first"
+                "split like that; run `fertools split --loso --overwrite` first"
             )
         return tuple(found)
     wanted = experiment.folds
@@ -77,73 +92,106 @@ def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
 
 
 def list_tasks(workspace: Workspace, experiment: Experiment, folds: Sequence[int]) -> list[Task]:
-    """Return every run of an experiment, each after those that it needs."""
+    """Return every task of an experiment, each after those that it needs.
+
+    Raises:
+        InputError: a step runs over pairs of folds or repeats, and there are too few.
+    """
     tasks: list[Task] = []
     for step in experiment.steps.values():
-        for fold in folds if step.over == "fold" else (None,):
-            held_out = fold if fold is not None else int(step.settings.get("test_fold", folds[0]))
+        _refuse_too_few(experiment, step, folds)
+        for held_out, repeat in _cells(experiment, step, folds):
+            needed = {
+                name: [task for task in tasks if task.step.name == name and _builds_upon(held_out, repeat, task)]
+                for name in step.needs
+            }
+            references = {name: tuple(f for task in found for f in task.folders) for name, found in needed.items()}
+            run = _run_name(experiment, step, held_out, repeat)
             tasks.append(
                 Task(
                     step=step,
-                    fold=fold,
-                    held_out=held_out,
-                    run=_run_name(experiment, step, fold),
-                    overrides=_overrides(workspace, experiment, step, fold, held_out),
+                    folds=held_out,
+                    repeat=repeat,
+                    test_folds=held_out or _own_folds(step, folds),
+                    run=run,
+                    folders=_folders(workspace, experiment, step, run, references),
+                    needs=tuple(task.run for found in needed.values() for task in found),
+                    references=references,
                 )
             )
     return tasks
 
 
 def needed_by(task: Task, tasks: Sequence[Task]) -> list[Task]:
-    """Return the runs that a run builds upon directly."""
-    return [other for other in tasks if other.step.name in task.step.needs and other.fold in (task.fold, None)]
+    """Return the tasks that a task builds upon directly."""
+    return [other for other in tasks if other.run in task.needs]
 
 
-def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], tasks: Sequence[Task]) -> list[str]:
-    """Return a sentence for each way in which faces of a test fold have a part in what is tested on it.
+def _cells(experiment: Experiment, step: Step, folds: Sequence[int]) -> Iterator[tuple[tuple[int, ...], int | None]]:
+    """Yield the folds and the repeat of each task of a step."""
+    held_out: list[tuple[int, ...]] = [()]
+    if "fold" in step.over:
+        held_out = [(fold,) for fold in folds]
+    if "pair" in step.over:
+        held_out = list(combinations(folds, 2))
+    repeats: list[int | None] = list(range(experiment.repeats)) if "repeat" in step.over else [None]
+    yield from ((entry, repeat) for repeat in repeats for entry in held_out)
 
-    Raises:
-        CheckFailed: there is one, and the experiment does not call itself leaky.
+
+def _builds_upon(folds: tuple[int, ...], repeat: int | None, other: Task) -> bool:
+    """Return whether a task of some folds and a repeat, whose step refers to that of another task, builds upon it.
+
+    A task over a fold builds upon every pair that its fold is in, as none of these has seen the fold; and a task that
+    all repeats share builds upon every repeat.
     """
-    table = store.read_faces(workspace, COLUMNS, [("status", "=", "kept")])
-    leaks = [f"in the manifest, {leak}" for leak in find_leaks(table)]
-    everything = frozenset(folds)
-    seen: dict[str, frozenset[int]] = {}
-    for task in tasks:
-        own = everything - {task.held_out} if len(folds) > 1 else frozenset[int]()
-        seen[task.run] = own.union(*(seen[other.run] for other in needed_by(task, tasks)))
-    for task in tasks:
-        if task.step.tested and task.fold is not None and task.fold in seen[task.run]:
-            culprits = [other.words for other in needed_by(task, tasks) if task.fold in seen[other.run]]
-            leaks.append(f"{task.words} builds upon {' and '.join(culprits)}, trained with faces of fold {task.fold}")
-    if leaks and not experiment.leaky:
-        more = f"; {len(leaks) - 1} more like it" if len(leaks) > 1 else ""
-        raise CheckFailed(
-            f"the experiment '{experiment.name}' leaks: {leaks[0]}{more}; mend that, or say so by leaky = \"why\" "
-            "under [protocol], which every table and report will repeat"
+    same_folds = not other.folds or set(folds) <= set(other.folds)
+    return same_folds and (None in (repeat, other.repeat) or repeat == other.repeat)
+
+
+def _refuse_too_few(experiment: Experiment, step: Step, folds: Sequence[int]) -> None:
+    if "pair" in step.over and len(folds) < 3:
+        raise InputError(
+            f"the step {step.name} of '{experiment.name}' runs over pairs of folds, and of {len(folds)} folds none "
+            "would be left to train on; split into 3 folds or more"
         )
-    return leaks
+    if "repeat" in step.over and experiment.repeats < 2:
+        raise InputError(
+            f"the step {step.name} of '{experiment.name}' runs over repeats, and there is one; write repeats = 2 or "
+            "more under [protocol]"
+        )
 
 
-def _run_name(experiment: Experiment, step: Step, fold: int | None) -> str:
-    return f"{experiment.name}.{step.name}" + ("" if fold is None else f".fold-{fold}")
+def _own_folds(step: Step, folds: Sequence[int]) -> tuple[int, ...]:
+    """Return the folds that a task holds out which all folds share."""
+    given = step.settings.get("test_folds", folds[0]) if isinstance(step, TrainStep) else folds[0]
+    return tuple(given) if isinstance(given, list) else (given,)
 
 
-def _overrides(
-    workspace: Workspace, experiment: Experiment, step: Step, fold: int | None, held_out: int
+def _run_name(experiment: Experiment, step: Step, folds: tuple[int, ...], repeat: int | None) -> str:
+    parts = [f"{experiment.name}.{step.name}"]
+    if folds:
+        parts.append(f"fold{'s' * (len(folds) > 1)}-{'-'.join(map(str, folds))}")
+    if repeat is not None:
+        parts.append(f"repeat-{repeat}")
+    return ".".join(parts)
+
+
+def _folders(
+    workspace: Workspace, experiment: Experiment, step: Step, run: str, references: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
-    folders: dict[str, str] = {}
-    for needed in (experiment.steps[name] for name in step.needs):
-        run = _run_name(experiment, needed, fold if needed.over == "fold" else None)
-        folders[needed.name] = workspace.name_of(workspace.runs(needed.system) / run)
-    settings = {**step.settings, "test_fold": held_out}
-    return tuple(f"{name}={_written(value, folders)}" for name, value in settings.items())
+    if isinstance(step, TrainStep):
+        return (workspace.name_of(workspace.runs(step.system) / run),)
+    if isinstance(step, GenerateStep):
+        # The faces lie with the run that generated them.
+        return tuple(resolve(step.of, references))
+    return (
+        workspace.name_of(workspace.runs("experiments") / experiment.name / run.removeprefix(f"{experiment.name}.")),
+    )
 
 
-def _written(value: Any, folders: Mapping[str, str]) -> str:
-    """Return a value as `--set` takes it."""
+def _written(value: Any, references: Mapping[str, tuple[str, ...]]) -> str:
+    """Return a value as `--set` takes it, its references replaced; several runs are separated by commas."""
     if isinstance(value, str):
-        for name, folder in folders.items():
-            value = value.replace(f"{{{name}}}", folder)
-    # What JSON and TOML write alike: text, numbers, true and false.
+        value = ",".join(resolve(value, references))
+    # What JSON and TOML write alike: text, numbers, true and false, and lists of them.
     return json.dumps(value, ensure_ascii=False)

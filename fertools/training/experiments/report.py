@@ -11,7 +11,7 @@ from fertools.core.workspace import Workspace
 from fertools.training.evaluation.find import find_run, name_run
 from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import read_predictions
-from fertools.training.experiments.execution import experiment_folder
+from fertools.training.experiments.outcome import experiment_folder
 from fertools.training.reports.report import write_experiment_report, write_predictions_report, write_report
 from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 
 from fertools.core import files, locking
 from fertools.core.errors import ResumeRefused
@@ -30,18 +31,21 @@ from fertools.manifests.schema import FACES
 from fertools.samples.moments import LEAST_SHOWN, draw_clip
 from fertools.samples.scene import LOOKS
 from fertools.training.data.faces import Faces, arrange_faces
+from fertools.training.data.selection import Selection
 from fertools.training.engine.process_group import Team
 from fertools.training.evaluation.drawn_truth import drawn_datasets
-from fertools.training.jobs.classifying import train_classifier
+from fertools.training.jobs.train_networks import train_networks
+from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.runs.configuration import Choice
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
-from fertools.training.runs.load import Finished
+from fertools.training.runs.load import LoadedRun
 from fertools.training.runs.metadata import describe_run
-from fertools.training.systems.classifier.recipe import ClassifierRecipe
-from fertools.training.systems.stargan.recipe import StarganRecipe
+from fertools.training.systems.registry import find_system
 
+_SYSTEM = "classifier"
+"""What is trained."""
 DRAWN_JUDGE = "a classifier of other drawn people"
 """What it is called in tables."""
 _FOLDER = "drawn-judge"
@@ -66,13 +70,14 @@ class _Cut:
 
 
 def train_drawn_judge(
-    workspace: Workspace, translator: Finished[StarganRecipe], device: str, report: Reporter
-) -> Finished[ClassifierRecipe]:
+    workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, device: str, report: Reporter
+) -> LoadedRun[EngineRecipe]:
     """Train the classifier, going on where an earlier call stopped.
 
     Args:
         workspace: whose drawn datasets it must not know.
         translator: whose faces it will read.
+        table: its translations.
         device: torch's name of it.
         report: told of progress.
 
@@ -81,35 +86,44 @@ def train_drawn_judge(
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full.
     """
-    drawn = [dataset.options for dataset, _ in drawn_datasets(workspace, translator.faces).values()]
+    drawn = [
+        dataset.options
+        for faces in translator.selection.domains.values()
+        for dataset, _ in drawn_datasets(workspace, faces).values()
+    ]
     used = {options.seed for options in drawn}
     seed = next(number for number in itertools.count(1) if number not in used)
     folder = RunFolder(translator.folder.root / _FOLDER / f"seed-{seed}")
-    overrides = (f"modality={translator.recipe.modality}", "val_share=0")
-    resolved = resolve_recipe("classifier", ClassifierRecipe, "cpu", overrides)
-    template = translator.faces.table["template"].to_pylist()[0] or "loose"
+    reached = set(table["target_domain"].to_pylist())
+    domain = [item for item in translator.recipe.domains if item.name in reached][-1]
+    resolved = resolve_recipe(
+        _SYSTEM, find_system(_SYSTEM).recipe_class(), "cpu", (f"modality={domain.modality}", "val_share=0")
+    )
+    template = translator.selection.domains[domain.name].table["template"].to_pylist()[0] or "loose"
     cut = _Cut(
         workspace=workspace,
         folder=folder.root / "faces",
         seed=seed,
         least_shown=min((options.least_shown for options in drawn), default=LEAST_SHOWN),
-        modality=translator.recipe.modality,
+        modality=domain.modality,
         template=template,
         size_px=translator.recipe.image_size,
     )
     with locking.exclusive(folder.lock_path, "training"):
         faces = _other_people(cut, report)
-        record = describe_run(resolved, faces, len(faces.table), folder.root.name)
+        selection = Selection({resolved.recipe.domains[0].name: faces})
+        record = describe_run(resolved, selection, len(faces.table), folder.root.name)
         if (old := folder.read()) is not None:
             if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
                 raise ResumeRefused(f"{folder.root} was begun in another way; remove that folder to train anew")
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
         if not record["finished"]:
             report.note(f"training {DRAWN_JUDGE} on {len(faces.rows('train')):,} faces")
-            train_classifier(Job(workspace, Choice(resolved, device), faces, record, folder, Team(device), report))
+            job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
+            train_networks(job, resolved.recipe)
             record["finished"] = True
             folder.write(record)
-    return Finished(DRAWN_JUDGE, folder, record, resolved.recipe, faces)
+    return LoadedRun(DRAWN_JUDGE, folder, record, resolved.recipe, selection)
 
 
 def _other_people(cut: _Cut, report: Reporter) -> Faces:

@@ -7,19 +7,20 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
-from fertools.training.data.augmentation import Augmentation
-from fertools.training.data.balancing import chances
-from fertools.training.data.batch_loader import Feed
+from fertools.core.errors import ResumeRefused
+from fertools.core.hashing import hash_bytes, hash_file
+from fertools.training.data.balancing import chances, weigh_faces
+from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.engine.loop import Hooks, Loop
 from fertools.training.engine.precision import usable
 from fertools.training.engine.run_state import Places
+from fertools.training.networks.backbones import load_weights, read_weights
+from fertools.training.networks.published_weights import find_weights
 from fertools.training.recipes.recipe import EngineRecipe
-from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import describe_session
 from fertools.training.systems.base import System
@@ -28,38 +29,69 @@ if TYPE_CHECKING:
     from fertools.training.engine.tensorboard import Board
 
 
-def make_feed(
-    job: Job, recipe: EngineRecipe, augmentation: Augmentation, weights: NDArray[np.float32] | None = None
-) -> Feed:
-    """Return the feed of a run's faces, from pixels that the first process reads where nobody has yet.
+def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
+    """Return the loader of a run's faces, from pixels that the first process reads where nobody has yet.
 
-    Args:
-        job: whose faces.
-        recipe: batch size, order and seed.
-        augmentation: what is done to training faces.
-        weights: for every face how much it counts in the loss; None for 1 each, and then the manifest's weights say
-            how often a face comes, if the recipe uses them.
+    Faces of a system that predicts are weighted in its loss; else the manifest's weights say how often a face comes,
+    if the recipe uses them.
     """
     if job.team.is_first:
-        load_pixels(job.workspace, job.faces, recipe.image_size, job.workspace.pixels, job.report)
+        for faces in job.selection.domains.values():
+            for size_px in {recipe.loaded_px, recipe.image_size}:
+                load_pixels(job.workspace, faces, size_px, job.workspace.pixels, job.report)
     job.team.wait()
-    return Feed(
-        job.faces,
-        load_pixels(job.workspace, job.faces, recipe.image_size, job.workspace.pixels),
+    sources = {}
+    for name, faces in job.selection.domains.items():
+        weights = None
+        if recipe.predicts:
+            weights = weigh_faces(faces, recipe.class_weighting, use_weight=recipe.use_weight)
+        sources[name] = FaceSource(
+            faces,
+            load_pixels(job.workspace, faces, recipe.loaded_px, job.workspace.pixels),
+            whole=load_pixels(job.workspace, faces, recipe.image_size, job.workspace.pixels)
+            if recipe.loaded_px != recipe.image_size
+            else None,
+            weights=weights,
+            chances=chances(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
+        )
+    return BatchLoader(
+        sources,
         batch_size=recipe.batch_size,
-        augmentation=augmentation,
+        augmentation=system.augmentation,
         seed=recipe.seed,
         device=job.team.device,
-        weights=weights,
-        chances=chances(job.faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
+        pairing=recipe.domain_pairing,
     )
 
 
-def make_loop(job: Job, recipe: EngineRecipe, system: System, feed: Feed) -> Loop:
+def begin_with_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
+    """Put weights from elsewhere into the networks that the recipe names, and record what they are.
+
+    Raises:
+        InputError: the weights are missing, or of another network.
+        ResumeRefused: the run was begun with others.
+    """
+    begun = job.record.setdefault("start", {})
+    for name, wanted in recipe.starting_weights.items():
+        path = find_weights(wanted, job.workspace)
+        digest = hash_file(path)
+        if (was := begun.get(name, {}).get("digest", digest)) != digest:
+            raise ResumeRefused(
+                f"{path} holds other weights than those that the run '{job.record['run']}' was begun with ({was[:8]}, "
+                f"now {digest[:8]}); {SAME_OR_ANEW}"
+            )
+        with_head = load_weights(system.networks[name], read_weights(path), str(path))
+        job.report.note(f"begins with the weights of {path}{'' if with_head else ', but for the last layer'}")
+        begun[name] = {"name": wanted, "file": path.name, "digest": digest, "head": with_head}
+
+
+def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoader) -> Loop:
     """Return the loop of a run, where its newest checkpoint left it, and note the sizes of its networks."""
     job.record["parameters"] = {name: _count(network) for name, network in system.networks.items()}
-    course = recipe.course(len(job.faces.rows("train")))
-    loop = Loop(system, recipe, course, feed, job.team, Places(job.folder.checkpoints, job.folder.journal_path))
+    if system.frozen:
+        job.record["frozen"] = {name: digest_network(network) for name, network in system.frozen.items()}
+    course = recipe.course(job.selection.counts())
+    loop = Loop(system, recipe, course, loader, job.team, Places(job.folder.checkpoints, job.folder.journal_path))
     if begun := loop.iteration:
         job.report.note(f"going on from iteration {begun} of {course.iterations}")
     return loop
@@ -104,3 +136,9 @@ def _shown(hooks: Hooks, board: Board, folder: RunFolder) -> Hooks:
 
 def _count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def digest_network(network: nn.Module) -> str:
+    """Return a digest of a network's weights and buffers."""
+    state = network.state_dict()
+    return hash_bytes(*(state[name].detach().cpu().numpy().tobytes() for name in sorted(state)))

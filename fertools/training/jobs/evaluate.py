@@ -13,7 +13,7 @@ from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.evaluation.translation_metrics import score_translations
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
-from fertools.training.reports.translator_comparison import set_side_by_side
+from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME
 
 
@@ -29,7 +29,7 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
         `runs`, by name what `fertools.training.evaluation.prediction_metrics.score` gives, or for one that makes faces
         `translation` with what `fertools.training.evaluation.translation_metrics.score_translations` gives;
         `comparisons`, what `fertools.training.evaluation.model_comparison.compare_all` gives; and `translators`, what
-        `fertools.training.reports.translator_comparison.set_side_by_side` gives, None with fewer than two.
+        `fertools.training.reports.translator_comparison.compare_translators` gives, None with fewer than two.
 
     Raises:
         InputError: no such run, a run named twice, no truth to compare with, or runs that share no face.
@@ -54,7 +54,7 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
     classifying = {name: entry for name, entry in predictions.items() if "classification" in runs[name]}
     comparisons = compare_all(classifying) if len(classifying) > 1 else []
     making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}
-    beside = set_side_by_side(making) if len(making) > 1 else None
+    beside = compare_translators(making) if len(making) > 1 else None
     return {"runs": runs, "comparisons": comparisons, "translators": beside}
 
 

@@ -15,7 +15,7 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.training.data.faces import Pixels
+from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_digests, load_pixels, read_crop
 from fertools.training.evaluation.cached_outputs import Album, complete_readings
 from fertools.training.evaluation.drawn_truth import draw_truths, truth_names, truth_paths
@@ -25,9 +25,9 @@ from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs.drawn_judge import train_drawn_judge
 from fertools.training.jobs.gan_train import made_and_held_out, train_on_made
 from fertools.training.jobs.translating import spread
+from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.reports.report import write_report
-from fertools.training.runs.load import Finished, reopen_classifier, reopen_translator
-from fertools.training.systems.stargan.recipe import StarganRecipe
+from fertools.training.runs.load import LoadedRun, load_predictor, load_translator
 
 
 def assess(
@@ -75,22 +75,22 @@ def assess(
     report, chosen = report or Silent(), choose_device(device)
     if gan_train and not judges:
         raise InputError("GAN-train takes the recipe of a judge; name one with --judge")
-    translator = reopen_translator(workspace, name)
+    translator = load_translator(workspace, name)
     table = read_translations(translator.folder.root)
     # Whatever can be refused is refused before the first picture is read.
-    readers = [open_judge(workspace, judge, translator, chosen) for judge in judges]
+    readers = [open_judge(workspace, judge, translator, table, chosen) for judge in judges]
     readers += [open_features(workspace, features, chosen)] if features else []
     readers += [open_identity(workspace, identity, chosen)] if identity else []
-    recipes = [reopen_classifier(workspace, judge) for judge in judges] if gan_train else []
+    recipes = [load_predictor(workspace, judge) for judge in judges] if gan_train else []
     for judge in recipes:
         made_and_held_out(workspace, translator, judge)
     root = translator.folder.root
     with translator.folder.locked("an evaluation"):
-        write_originals(root, translator.faces)
+        write_originals(root, translator.selection)
         if drawn:
             report.note(f"drawing the true pictures of {len(table):,} translations")
             draw_truths(workspace, translator, table, report)
-            readers.append(read_by(train_drawn_judge(workspace, translator, chosen, report), chosen))
+            readers.append(read_by(train_drawn_judge(workspace, translator, table, chosen, report), chosen))
         for reader in readers:
             report.note(f"reading made and real faces with {reader.name}")
             with_training = len(table) if reader.kind == "features" else 0
@@ -103,33 +103,41 @@ def assess(
     write_report(translator.folder, translator.record, workspace)
 
 
-def _albums(workspace: Workspace, translator: Finished[StarganRecipe], table: pa.Table, training: int) -> list[Album]:
+def _albums(
+    workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, training: int
+) -> list[Album]:
     """Return the made faces and the real held-out ones, and so many real training faces at even distances.
 
     Real faces are taken at the size of the made ones, so that no difference is one of sharpness alone.
     """
-    faces, size_px = translator.faces, translator.recipe.image_size
+    size_px = translator.recipe.image_size
     paths = [workspace.path_of(name) for name in table["path"].to_pylist()]
+    with ThreadPoolExecutor() as pool:
+        generated = list(pool.map(_hash_picture, paths))
+
+    def load_generated(part: NDArray[np.int64]) -> Pixels:
+        return np.stack([read_crop(paths[row], size_px) for row in part])
+
+    albums = [Album(table["face_id"].to_pylist(), generated, load_generated)]
+    return albums + [_real(workspace, faces, size_px, training) for faces in translator.selection.domains.values()]
+
+
+def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> Album:
+    """Return the held-out faces of a domain, and so many training faces at even distances."""
     pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
+    seen = load_digests(workspace, faces, size_px, workspace.pixels)
     rows = np.flatnonzero(faces.held_out)
     if training:
         rows = np.concatenate([rows, spread(np.flatnonzero(~faces.held_out), training)])
-    names = faces.table["face_id"].take(pa.array(rows)).to_pylist()
-    seen = load_digests(workspace, faces, size_px, workspace.pixels)
-    with ThreadPoolExecutor() as pool:
-        made = list(pool.map(_hash_picture, paths))
 
-    def load_made(part: NDArray[np.int64]) -> Pixels:
-        return np.stack([read_crop(paths[row], size_px) for row in part])
-
-    def load_real(part: NDArray[np.int64]) -> Pixels:
+    def load(part: NDArray[np.int64]) -> Pixels:
         return np.asarray(pixels[rows[part]])
 
-    real = [seen[row].tobytes().hex() for row in rows]
-    return [Album(table["face_id"].to_pylist(), made, load_made), Album(names, real, load_real)]
+    names = faces.table["face_id"].take(pa.array(rows)).to_pylist()
+    return Album(names, [seen[row].tobytes().hex() for row in rows], load)
 
 
-def _truths(root: Path, translator: Finished[StarganRecipe], table: pa.Table) -> Album:
+def _truths(root: Path, translator: LoadedRun[TranslatingRecipe], table: pa.Table) -> Album:
     """Return the true pictures of translations of drawn faces."""
     paths, size_px = truth_paths(root, table), translator.recipe.image_size
 

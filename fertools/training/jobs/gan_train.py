@@ -9,7 +9,6 @@ Source: Shmelkov et al., "How Good Is My GAN?" (2018), section 3.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -22,23 +21,19 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 from fertools.training.data.faces import Faces, arrange_faces
+from fertools.training.data.selection import Selection
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.process_group import Team
-from fertools.training.jobs.classifying import train_classifier
-from fertools.training.networks.names import BACKBONES
-from fertools.training.recipes.recipe import Resolved
+from fertools.training.jobs.train_networks import train_networks
+from fertools.training.recipes.recipe import EngineRecipe, Resolved, TranslatingRecipe
+from fertools.training.runs.ancestry import identify_lineage, trace_run
 from fertools.training.runs.configuration import Choice
-from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.folder import GAN_TRAIN_FOLDER, RunFolder
 from fertools.training.runs.generated import generated_path, slug
 from fertools.training.runs.job import Job
-from fertools.training.runs.load import Finished
+from fertools.training.runs.load import LoadedRun
 from fertools.training.runs.metadata import describe_run
 from fertools.training.runs.pixel_identity import identify_pixels
-from fertools.training.systems.classifier.recipe import ClassifierRecipe
-from fertools.training.systems.stargan.recipe import StarganRecipe
-
-GAN_TRAIN_FOLDER = "gan-train"
-"""Where these classifiers lie in the folder of the translator's run."""
 
 
 def gan_train_folder(root: Path, judge: str) -> RunFolder:
@@ -53,8 +48,8 @@ def gan_train_folder(root: Path, judge: str) -> RunFolder:
 
 def train_on_made(
     workspace: Workspace,
-    translator: Finished[StarganRecipe],
-    judge: Finished[ClassifierRecipe],
+    translator: LoadedRun[TranslatingRecipe],
+    judge: LoadedRun[EngineRecipe],
     device: str,
     report: Reporter,
 ) -> None:
@@ -73,39 +68,31 @@ def train_on_made(
         ResumeRefused: this was begun with other made faces, other pictures or another recipe.
     """
     faces = made_and_held_out(workspace, translator, judge)
-    recipe = dataclasses.replace(
-        judge.recipe,
-        task="emotion",
-        image_size=_size_px(judge.recipe, translator.recipe),
-        test_fold=translator.recipe.test_fold,
-        distributions="",
-    )
+    recipe = judge.recipe.for_generated(translator.recipe.image_size, translator.recipe.test_folds)
     folder = gan_train_folder(translator.folder.root, judge.name)
     resolved = Resolved(judge.resolved.system, judge.resolved.preset, recipe, judge.resolved.origins)
     with folder.locked("training"):
-        record = describe_run(resolved, faces, count_drawn(workspace, faces.table), folder.root.name)
+        selection = Selection({judge.recipe.domains[0].name: faces})
+        record = describe_run(resolved, selection, count_drawn(workspace, faces.table), folder.root.name)
         if (old := folder.read()) is not None:
             if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
                 raise ResumeRefused(
                     f"{folder.root} was begun with other made faces or another recipe; remove that folder to train anew"
                 )
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, Choice(resolved, device), faces, record, folder, Team(device), report)
+        job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
         identify_pixels(job, old, "remove that folder to train anew")
+        generator = trace_run(workspace, translator.name, "generated faces")
+        identify_lineage(job, old, learned_from=[] if generator is None else [generator])
         if not record["finished"]:
             report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
-            train_classifier(job)
+            train_networks(job, recipe)
             record["finished"] = True
             folder.write(record)
 
 
-def _size_px(judge: ClassifierRecipe, translator: StarganRecipe) -> int:
-    """Return the size at which neither made nor real faces have detail that the others cannot have."""
-    return min(judge.image_size, max(translator.image_size, BACKBONES.get(judge.network, 0)))
-
-
 def made_and_held_out(
-    workspace: Workspace, translator: Finished[StarganRecipe], judge: Finished[ClassifierRecipe]
+    workspace: Workspace, translator: LoadedRun[TranslatingRecipe], judge: LoadedRun[EngineRecipe]
 ) -> Faces:
     """Return made faces of training people to train on, labelled as what was asked for, and real held-out faces.
 
@@ -117,18 +104,29 @@ def made_and_held_out(
     Raises:
         InputError: no faces of training people have been made, or the judge tells no expressions.
     """
-    if not judge.recipe.reads_emotion:
+    if not judge.recipe.predicts_emotion:
         raise InputError(f"{judge.name} tells no expressions, and made faces are labelled with nothing else")
-    if not translator.recipe.needs_emotion:
-        raise InputError(f"{translator.name} is asked for no expressions, so there is nothing to train a classifier on")
     path = generated_path(workspace, translator.record["system"], translator.record["run"])
-    real, classes = translator.faces, judge.faces.classes
-    training = real.table["face_id"].take(pa.array(np.flatnonzero(~real.held_out)))
+    domain, classes = judge.recipe.domains[0], judge.faces.classes
+    # Faces as the judge reads them: those of the domain with its modality, the last where there are two.
+    alike = [item.name for item in translator.recipe.domains if item.modality == domain.modality]
+    if not alike:
+        raise InputError(f"{translator.name} generates no {domain.modality} faces, which {judge.name} reads")
+    real = translator.selection.domains[alike[-1]]
+    training = pa.chunked_array(
+        [
+            faces.table["face_id"].take(pa.array(np.flatnonzero(~faces.held_out))).combine_chunks()
+            for faces in translator.selection.domains.values()
+        ]
+    )
     made = store.read_table(path, FACES) if path.is_file() else FACES.table([])
     made = nested.keep(
         made,
         pc.and_(
-            pc.is_in(made["parent_id"], value_set=training.combine_chunks()),
+            pc.and_(
+                pc.is_in(made["parent_id"], value_set=training.combine_chunks()),
+                pc.equal(made["modality"], domain.modality),
+            ),
             pc.is_in(made["target_emotion"], value_set=pa.array(classes)),
         ),
     )
@@ -141,4 +139,4 @@ def made_and_held_out(
     tested = nested.take(real.table, real.rows("test"))
     table = pa.concat_tables([made, tested])
     held_out = np.arange(len(table)) >= len(made)
-    return arrange_faces(table, held_out, classes, val_share=judge.recipe.val_share, seed=judge.recipe.seed)
+    return arrange_faces(table, held_out, classes, val_share=judge.recipe.inner_validation, seed=judge.recipe.seed)

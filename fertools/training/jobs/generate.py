@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.augmentation import Augmentation
-from fertools.training.data.batch_loader import Feed
+from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.faces import Faces
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.engine.checkpoint import below, best_path, list_checkpoints, load_checkpoint
@@ -29,20 +30,18 @@ from fertools.training.evaluation.translations import (
     read_translations,
 )
 from fertools.training.evaluation.translator import Translator, pieces, to_pixels
-from fertools.training.jobs.translating import spread
-from fertools.training.recipes.recipe import nearest
-from fertools.training.runs.folder import RunFolder
-from fertools.training.runs.generated import list_generated, made_id, picture_path, write_pictures
-from fertools.training.runs.load import Finished, reopen_translator
-from fertools.training.systems.base import Target, TranslatingSystem
+from fertools.training.jobs.translating import group_translations, list_run, spread
+from fertools.training.recipes.recipe import TranslatingRecipe, nearest
+from fertools.training.runs.generated import made_id, picture_path, write_pictures
+from fertools.training.runs.load import LoadedRun, load_translator
+from fertools.training.systems.base import System, Translation
 from fertools.training.systems.build import build_system
-from fertools.training.systems.stargan.recipe import StarganRecipe
 
 Which = Literal["test", "train", "all"]
 
 
 @dataclass(frozen=True)
-class GenerateResult:
+class GenerateResult(HtmlFields):
     """What a call of `generate` has come to.
 
     Attributes:
@@ -96,116 +95,135 @@ def generate(
     """
     workspace = Workspace(workspace)
     report = report or Silent()
-    run = reopen_translator(workspace, name)
-    folder, record, recipe, faces = run.folder, run.record, run.recipe, run.faces
+    run = load_translator(workspace, name)
     system = _trained(run)
-    targets = _wanted(system.targets(torch.from_numpy(faces.prototypes())), emotions, name)
-    rows = spread(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
-    with folder.locked("training"):
-        translator = _translator(workspace, system, faces, targets, recipe, choose_device(device))
-        made = _make(workspace, translator, faces, rows, folder, name, report)
-        manifest = list_generated(
-            workspace,
-            faces,
-            rows,
-            targets,
-            folder=folder.generated,
-            system=record["system"],
-            run=record["run"],
-            size_px=recipe.image_size,
-            generator_fold=recipe.test_fold if faces.has_folds else None,
-        )
+    chosen = _wanted(system.translations(torch.from_numpy(run.faces.prototypes())), emotions, name)
+    rows = {way.source: _rows(run.selection.domains[way.source], which, limit) for way in chosen}
+    generated, before, manifest = 0, 0, None
+    with run.folder.locked("training"):
+        translator = _translator(workspace, run, system, chosen, choose_device(device))
+        report.start(sum(len(rows[way.source]) for way in chosen))
+        for group in group_translations(chosen):
+            source = group[0].source
+            faces = run.selection.domains[source]
+            for way in group:
+                generated += _generate(workspace, translator, way, faces, rows[source], run, before, report)
+                before += len(rows[source])
+            manifest = list_run(
+                workspace,
+                run.selection.domains,
+                rows[source],
+                group,
+                run.record,
+                run.recipe,
+                folder=run.folder.generated,
+            )
     if manifest is None:
-        raise AssertionError("targets without an expression were refused before")
-    return GenerateResult(manifest, folder.generated, len(rows), len(rows) * len(targets), made)
+        raise AssertionError("translations without an expression were refused before")
+    return GenerateResult(
+        manifest,
+        run.folder.generated,
+        sum(map(len, rows.values())),
+        sum(len(rows[way.source]) for way in chosen),
+        generated,
+    )
 
 
-def _trained(run: Finished[StarganRecipe]) -> TranslatingSystem:
-    """Return the system with its trained generator in place: the best if there was a judge, averaged if it was."""
-    system = cast(TranslatingSystem, build_system(run.resolved))
+def _rows(faces: Faces, which: Which, limit: int) -> NDArray[np.int64]:
+    return spread(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
+
+
+def _trained(run: LoadedRun[TranslatingRecipe]) -> System:
+    """Return the system with its trained generators in place: the best if there was a judge, averaged if they were."""
+    system = build_system(run.resolved)
     if not (saved := list_checkpoints(run.folder.checkpoints)):
         raise InputError(f"{run.folder.checkpoints} has no checkpoint; train the run again with --no-resume")
     path = best_path(run.folder.checkpoints) if run.recipe.judge else saved[-1]
     way_out = "put back a copy of it, or train the run again with --no-resume"
-    tensors, used = load_checkpoint(path, way_out).tensors, system.averaged[0]
-    prefix = "averages" if run.recipe.ema else "networks"
+    tensors = load_checkpoint(path, way_out).tensors
     with reading(path, "does not hold the weights of this run", "train it again with --no-resume"):
-        system.networks[used].load_state_dict(below(f"{prefix}/{used}/", tensors))
+        for name, network in system.networks.items():
+            averaged = run.recipe.ema and name in system.averaged
+            network.load_state_dict(below(f"{'averages' if averaged else 'networks'}/{name}/", tensors))
     return system
 
 
-def _wanted(targets: Sequence[Target], emotions: Sequence[str], name: str) -> list[Target]:
-    """Return the targets that were asked for."""
-    known = {target.emotion: target for target in targets if target.emotion is not None}
-    if not known:
+def _wanted(translations: Sequence[Translation], emotions: Sequence[str], name: str) -> list[Translation]:
+    """Return the translations that were asked for; those that keep the expression are taken whatever it is."""
+    known = {way.emotion: way for way in translations if way.emotion is not None}
+    keeping = [way for way in translations if way.keeps_emotion]
+    if not known and not keeping:
         raise InputError(
             f"{name} translates to points of valence and arousal, which a manifest of made faces has no column for; "
             "take a run with condition class7 or class7+va2"
         )
+    if emotions and keeping:
+        raise InputError(f"{name} keeps the expression of a face, so none can be asked for; leave the expressions out")
     for emotion in emotions:
         if emotion not in known:
             raise InputError(f"{name} knows no '{emotion}'{nearest(emotion, known)}; it knows {', '.join(known)}")
-    return [target for emotion, target in known.items() if not emotions or emotion in emotions]
+    return [*(way for emotion, way in known.items() if not emotions or emotion in emotions), *keeping]
 
 
 def _translator(
     workspace: Workspace,
-    system: TranslatingSystem,
-    faces: Faces,
-    targets: list[Target],
-    recipe: StarganRecipe,
+    run: LoadedRun[TranslatingRecipe],
+    system: System,
+    chosen: Sequence[Translation],
     device: str,
 ) -> Translator:
-    pixels = load_pixels(workspace, faces, recipe.image_size, workspace.pixels)
-    feed = Feed(faces, pixels, batch_size=1, augmentation=Augmentation(), seed=0, device=device)
-    network = system.networks[system.averaged[0]].to(device)
+    recipe = run.recipe
+    sources = {
+        name: FaceSource(faces, load_pixels(workspace, faces, recipe.image_size, workspace.pixels))
+        for name, faces in run.selection.domains.items()
+    }
+    loader = BatchLoader(sources, batch_size=1, augmentation=Augmentation(), seed=0, device=device)
+    for network in system.networks.values():
+        network.to(device).eval()
     precision = Precision(usable(recipe.precision, device), {}, device)
-    return Translator(system, network, feed, targets, lambda: precision.cast(""))
+    return Translator(system, system.networks, loader, chosen, lambda: precision.cast(""))
 
 
-def _make(
+def _generate(
     workspace: Workspace,
     translator: Translator,
+    way: Translation,
     faces: Faces,
     rows: NDArray[np.int64],
-    folder: RunFolder,
-    run: str,
+    run: LoadedRun[TranslatingRecipe],
+    before: int,
     report: Reporter,
 ) -> int:
     """Write the pictures that are not there yet, and measure those of held-out faces; return how many were written."""
-    names = faces.table["face_id"].to_pylist()
+    folder, names = run.folder, faces.table["face_id"].to_pylist()
     measured = set()
     if (folder.root / TRANSLATIONS_NAME).is_file():
         measured = set(read_translations(folder.root)["face_id"].to_pylist())
-    report.start(len(rows) * len(translator.targets))
-    made = done = 0
-    for target in translator.targets:
-        there = np.array([picture_path(folder.generated, target.words, names[row]).is_file() for row in rows], bool)
-        known = np.array([made_id(names[row], run, target.words) in measured for row in rows], bool)
-        tested = faces.held_out[rows]
-        left, bare = rows[tested & ~(there & known)], rows[~tested & ~there]
-        made += int((~there).sum())
-        done += len(rows) - len(left) - len(bare)
-        qualities = []
-        for part in pieces(left):
-            images, quality = translator.there_and_back(translator.feed.batch(part), target)
-            write_pictures(folder.generated, target, faces, part, to_pixels(images))
-            qualities.append(quality)
-            report.advance(done := done + len(part))
-        if qualities:
-            found = list_translations(
-                workspace,
-                faces,
-                left,
-                [target],
-                [np.concatenate(qualities)],
-                folder=folder.generated,
-                run=run,
-                size_px=translator.feed.size_px,
-            )
-            add_translations(folder.root, found)
-        for part in pieces(bare):
-            images = translator.translate(translator.feed.batch(part).images, target)
-            write_pictures(folder.generated, target, faces, part, to_pixels(images))
-            report.advance(done := done + len(part))
-    return made
+    there = np.array([picture_path(folder.generated, way.name, names[row]).is_file() for row in rows], bool)
+    known = np.array([made_id(names[row], run.name, way.name) in measured for row in rows], bool)
+    tested = faces.held_out[rows]
+    left, bare = rows[tested & ~(there & known)], rows[~tested & ~there]
+    report.advance(done := before + len(rows) - len(left) - len(bare))
+    qualities = []
+    for part in pieces(left):
+        images, quality = translator.there_and_back(translator.loader.batch(part, way.source), way)
+        write_pictures(folder.generated, way, faces, part, to_pixels(images))
+        qualities.append(quality)
+        report.advance(done := done + len(part))
+    if qualities:
+        found = list_translations(
+            workspace,
+            faces,
+            left,
+            [way],
+            [np.concatenate(qualities)],
+            folder=folder.generated,
+            run=run.name,
+            size_px=translator.loader.size_px,
+        )
+        add_translations(folder.root, found)
+    for part in pieces(bare):
+        images = translator.translate(translator.loader.batch(part, way.source).images, way)
+        write_pictures(folder.generated, way, faces, part, to_pixels(images))
+        report.advance(done := done + len(part))
+    return int((~there).sum())

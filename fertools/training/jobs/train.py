@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fertools.core import files
+from fertools.core.notebook import html_fields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.training.data.selection import faces_of
+from fertools.training.data.selection import select_domains
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.process_group import Team
-from fertools.training.jobs.baseline import train_baseline
-from fertools.training.jobs.classifying import train_classifier
-from fertools.training.jobs.translating import train_translator
+from fertools.training.evaluation.run_evaluation import RunEvaluation, read_evaluation
+from fertools.training.jobs.baseline import fit_baseline
+from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
+from fertools.training.recipes.resolve import Overrides
 from fertools.training.reports.report import write_report
+from fertools.training.runs.ancestry import identify_lineage
 from fertools.training.runs.configuration import choose_recipe
 from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder, check_run_name, refuse_another_run
 from fertools.training.runs.generated import generated_path
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record, describe_run
 from fertools.training.runs.pixel_identity import identify_pixels
-from fertools.training.systems.registry import Kind, find_system
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class TrainResult:
         new_iterations: done by this call; 0 if the run was finished before.
         device: what this call ran on.
         first_process: whether this process is the one that writes and speaks for all that trained together.
-        results: measures on held-out faces; see `fertools.training.evaluation.translator.evaluate` for translators and
-            `fertools.training.jobs.classifying.measure` for classifiers.
+        results: metrics of held-out faces; see `fertools.training.evaluation.translator.translate_held_out` and
+            `fertools.training.jobs.predicting.measure`.
     """
 
     system: str
@@ -57,17 +59,42 @@ class TrainResult:
     first_process: bool
     results: dict[str, Any]
 
+    @property
+    def path(self) -> Path:
+        """The run's folder, which `fertools.load_model` opens."""
+        return self.folder
+
+    @cached_property
+    def evaluation(self) -> RunEvaluation:
+        """The metrics of held-out faces.
+
+        Raises:
+            InputError: the run's predictions cannot be read.
+        """
+        return read_evaluation(RunFolder(self.folder), self.results)
+
+    def _repr_html_(self) -> str:
+        fields = {
+            "preset": self.preset,
+            "device": self.device,
+            "iterations": self.iterations,
+            "folder": self.folder,
+            "report": self.report,
+        }
+        return html_fields(f"{self.system}/{self.run}", fields) + self.evaluation._repr_html_()
+
 
 def train(
     workspace: WorkspaceLike,
     system: str,
     *,
     preset: str | None = None,
-    overrides: Iterable[str] = (),
+    overrides: Overrides = (),
     device: str = "auto",
     run: str | None = None,
     resume: bool = True,
     tensorboard: bool = False,
+    allow_leaks: bool = False,
     report: Reporter | None = None,
 ) -> TrainResult:
     """Train a system to the end, going on where an earlier call of the same run stopped.
@@ -76,11 +103,13 @@ def train(
         workspace: whose manifest to train on; the run goes into its `training/<system>/<run>/`.
         system: what to train, such as `stargan`.
         preset: of the system's recipe; None for `recommended`, or `cpu` where there is no GPU.
-        overrides: `key=value` each.
+        overrides: keys of the recipe with other values, such as `{"lr": 1e-4}`; or texts such as `lr=1e-4`.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
         tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
+        allow_leaks: train on from weights, or with a judge, that have learned from the people who are held out; the
+            run's record and report say so.
         report: told of the device, the expected time and progress.
 
     Raises:
@@ -88,7 +117,8 @@ def train(
         DeviceError: the device is unknown or not there.
         InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
             set and the package is not installed.
-        CheckFailed: a person is on both sides of the split, or training has diverged.
+        CheckFailed: a person is on both sides of the split, weights or a judge have learned from people who are held
+            out, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
@@ -99,27 +129,27 @@ def train(
         'report.html'
     """
     workspace = Workspace(workspace)
-    choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)
+    choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
     if tensorboard:
         from fertools.training.engine.tensorboard import check_tensorboard
 
         check_tensorboard()
     recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
-    faces = faces_of(workspace, recipe)
+    selection = select_domains(workspace, recipe)
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.
     lock = folder.locked("training") if team.is_first else contextlib.nullcontext()
-    with lock, files.storage_told(folder.root):
+    with lock, files.storage_errors(folder.root):
         if team.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()
         team.wait()
-        record = describe_run(choice.resolved, faces, count_drawn(workspace, faces.table), run)
+        record = describe_run(choice.resolved, selection, count_drawn(workspace, selection.main.table), run)
         if (old := folder.read()) is not None:
             refuse_another_run(old, record)
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, choice, faces, record, folder, team, report, tensorboard)
+        job = Job(workspace, choice, selection, record, folder, team, report, tensorboard)
         done = 0
         if record["finished"]:
             identify_pixels(job, old, SAME_OR_ANEW)
@@ -135,6 +165,7 @@ def train(
             if not record["sessions"]:
                 report.note(describe_origins(record))
             identify_pixels(job, old, SAME_OR_ANEW)
+            identify_lineage(job, old, allow_leaks=allow_leaks)
             done = _carry_out(job)
         team.leave()
         return _result(record, folder, team, new_iterations=done)
@@ -142,19 +173,13 @@ def train(
 
 def _carry_out(job: Job) -> int:
     """Train to the end and write all that a finished run has; return the iterations done by this call."""
-    resolved = job.choice.resolved
-    if not isinstance(resolved.recipe, EngineRecipe):
-        done = train_baseline(job)
-    else:
-        done = _TASKS[find_system(resolved.system).kind](job)
+    recipe = job.choice.resolved.recipe
+    done = train_networks(job, recipe) if isinstance(recipe, EngineRecipe) else fit_baseline(job)
     if job.team.is_first:
         write_report(job.folder, job.record, job.workspace)
         job.record["finished"] = True
         job.write()
     return done
-
-
-_TASKS: dict[Kind, Callable[[Job], int]] = {"translator": train_translator, "classifier": train_classifier}
 
 
 def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> str:

@@ -1,105 +1,143 @@
-"""Runs of systems that turn faces into others: sample grids on the way, translated held-out faces at the end."""
+"""What a system makes of faces: sample grids on the way, translated held-out faces at the end."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.training.data.augmentation import Augmentation
+from fertools.core.workspace import Workspace
+from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.data.faces import Faces, pick_examples
-from fertools.training.engine.loop import Hooks, Loop
+from fertools.training.engine.loop import Loop, Metrics
 from fertools.training.evaluation.checkpoint_selection import open_chooser
-from fertools.training.evaluation.sample_grid import draw_grid
+from fertools.training.evaluation.sample_grid import Grid, draw_grids
 from fertools.training.evaluation.translations import add_translations, list_translations
-from fertools.training.evaluation.translator import Translator, evaluate
-from fertools.training.jobs.engine_setup import make_feed, make_loop, run_loop
+from fertools.training.evaluation.translator import Translator, translate_held_out
+from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.runs.generated import list_generated
 from fertools.training.runs.job import Job
-from fertools.training.systems.base import TranslatingSystem
-from fertools.training.systems.build import build_system
-from fertools.training.systems.stargan.recipe import StarganRecipe
-from fertools.training.systems.stargan.system import changes_of
+from fertools.training.systems.base import System, Translation
 
 _VALIDATED = 128
-"""Faces of validation people that are translated to every target, each time that the best state is looked for."""
+"""Faces of validation people that are translated in every way, each time that the best state is looked for."""
 
 
-def train_translator(job: Job) -> int:
-    """Train a translating system to the end, and translate held-out faces with it.
+def make_translator(job: Job, system: System, loop: Loop, loader: BatchLoader) -> Translator | None:
+    """Return the means to translate with a system in training; None if it translates nothing."""
+    translations = system.translations(torch.from_numpy(job.faces.prototypes()))
+    if not translations:
+        return None
+    networks = {name: loop.network(name) for name in system.networks}
+    return Translator(system, networks, loader, translations, loop.autocast)
 
-    Returns:
-        Iterations done by this call.
+
+def sample_grids(job: Job, translator: Translator, count: int) -> Callable[[int], None]:
+    """Return what writes a sample grid after so many iterations: held-out faces of each domain and their translations.
+
+    Args:
+        job: whose faces and folder.
+        translator: what translates.
+        count: faces of each domain.
     """
-    recipe = cast(StarganRecipe, job.choice.resolved.recipe)
-    _warn_of_missing(job)
-    loop, translator = open_translator(job)
-    begun = loop.iteration
-    examples = pick_examples(job.faces, recipe.sample_faces)
-    headings = ["input", *(target.words for target in translator.targets)]
-    labels = [_label(job.faces, row) for row in examples.tolist()]
+    domains = {name: job.selection.domains[name] for name in translator.domains}
+    examples = {name: pick_examples(faces, count) for name, faces in domains.items()}
+    labels = {name: [_label(faces, row) for row in examples[name].tolist()] for name, faces in domains.items()}
 
     def sample(iteration: int) -> None:
-        files.write_bytes(job.folder.sample_path(iteration), draw_grid(headings, labels, translator.grid(examples)))
+        grids = []
+        for name, rows in examples.items():
+            headings, cells = translator.grid(rows, name)
+            grids.append(Grid(headings, labels[name], cells))
+        files.write_bytes(job.folder.sample_path(iteration), draw_grids(grids))
 
-    hooks = Hooks(sample, recipe.sample_every)
-    if recipe.judge:
-        validation = spread(job.faces.rows("val"), _VALIDATED)
-        hooks = replace(hooks, validate=open_chooser(job, translator, validation, recipe.judge))
-    run_loop(job, loop, hooks)
-    job.record["used_iteration"] = loop.take_best()
-    if job.team.is_first:
-        _conclude(job, translator, recipe)
-    return loop.iteration - begun
+    return sample
 
 
-def open_translator(job: Job) -> tuple[Loop, Translator]:
-    """Return a run's loop, where its newest checkpoint left it, and the means to translate with its generator."""
-    recipe = cast(StarganRecipe, job.choice.resolved.recipe)
-    augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else changes_of(recipe)
-    feed = make_feed(job, recipe, augmentation)
-    system = cast(TranslatingSystem, build_system(job.choice.resolved))
-    loop = make_loop(job, recipe, system, feed)
-    targets = system.targets(torch.from_numpy(job.faces.prototypes()))
-    return loop, Translator(system, loop.network(system.averaged[0]), feed, targets, loop.autocast)
+def select_checkpoint(job: Job, translator: Translator, judge: str) -> Callable[[], Metrics]:
+    """Return the measurement by which a judge chooses the best state; see `open_chooser`."""
+    rows = {name: spread(job.selection.domains[name].rows("val"), _VALIDATED) for name in translator.domains}
+    return open_chooser(job, translator, rows, judge)
 
 
-def _conclude(job: Job, translator: Translator, recipe: StarganRecipe) -> None:
-    """Translate held-out faces and measure."""
-    record, folder = job.record, job.folder
-    rows = spread(job.faces.rows("test"), recipe.translate_faces)
-    job.report.note(f"translating {len(rows)} held-out faces to {len(translator.targets)} targets")
-    record["results"], qualities = evaluate(translator, job.faces, rows, folder.generated)
-    table = list_translations(
-        job.workspace,
-        job.faces,
-        rows,
-        translator.targets,
-        qualities,
-        folder=folder.generated,
-        run=f"{record['system']}/{record['run']}",
-        size_px=recipe.image_size,
+def translate_held_out_faces(job: Job, translator: Translator, recipe: TranslatingRecipe) -> None:
+    """Translate held-out faces in every way, measure what comes of it, and list what was generated."""
+    record, folder, domains = job.record, job.folder, job.selection.domains
+    rows = {name: spread(domains[name].rows("test"), recipe.translate_faces) for name in translator.domains}
+    for name in translator.domains:
+        job.report.note(f"translating {len(rows[name])} held-out faces to {len(translator.of(name))} targets")
+    results, qualities = translate_held_out(translator, domains, rows, folder.generated)
+    record["results"] |= results
+    for group in group_translations(translator.translations):
+        name = group[0].source
+        table = list_translations(
+            job.workspace,
+            domains[name],
+            rows[name],
+            group,
+            [qualities[way.name] for way in group],
+            folder=folder.generated,
+            run=f"{record['system']}/{record['run']}",
+            size_px=recipe.image_size,
+        )
+        add_translations(folder.root, table)
+        generated = list_run(job.workspace, domains, rows[name], group, record, recipe, folder=folder.generated)
+        record["generated"] = job.workspace.name_of(generated) if generated else record["generated"]
+
+
+def list_run(
+    workspace: Workspace,
+    domains: Mapping[str, Faces],
+    rows: NDArray[np.int64],
+    group: Sequence[Translation],
+    record: Mapping[str, str],
+    recipe: TranslatingRecipe,
+    *,
+    folder: Path,
+) -> Path | None:
+    """Add the generated faces of some translations, alike in their domains, to the manifest of a run; return its path.
+
+    Args:
+        workspace: whose manifest.
+        domains: all faces by domain.
+        rows: positions of the source domain's faces that were translated.
+        group: the translations.
+        record: of the run.
+        recipe: of the run.
+        folder: where the pictures are.
+    """
+    source, target = (
+        next(item for item in recipe.domains if item.name == name) for name in (group[0].source, group[0].target)
     )
-    add_translations(folder.root, table)
-    made = list_generated(
-        job.workspace,
-        job.faces,
+    faces = domains[source.name]
+    return list_generated(
+        workspace,
+        faces,
         rows,
-        translator.targets,
-        folder=folder.generated,
+        group,
+        modality=target.modality,
+        folder=folder,
         system=record["system"],
         run=record["run"],
         size_px=recipe.image_size,
-        generator_fold=recipe.test_fold if job.faces.has_folds else None,
+        generator_folds=recipe.test_folds if faces.has_folds else None,
     )
-    record["generated"] = job.workspace.name_of(made) if made else None
 
 
-def _warn_of_missing(job: Job) -> None:
+def group_translations(translations: Sequence[Translation]) -> list[list[Translation]]:
+    """Return translations by source and target domain."""
+    groups: dict[tuple[str, str], list[Translation]] = {}
+    for way in translations:
+        groups.setdefault((way.source, way.target), []).append(way)
+    return list(groups.values())
+
+
+def warn_of_missing(job: Job) -> None:
+    """Say which expressions no training face shows."""
     missing = [emotion for emotion, count in job.faces.counts("train").items() if not count]
     if missing and len(missing) < len(job.faces.classes):
         job.report.note(f"no training face shows {', '.join(missing)}, so the model cannot learn what that looks like")

@@ -10,11 +10,14 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 from fertools.core.errors import RecipeError
 from fertools.core.toml import shown
 from fertools.core.vocabulary import EMOTIONS
+from fertools.training.recipes.course import Course
+from fertools.training.recipes.domains import FACES, Domain, Modality, Pairing
+from fertools.training.recipes.schedules import Schedule
 
 ORIGINS = {
     "P": "the paper states it",
@@ -39,27 +42,46 @@ def bounded(least: float | None = None, most: float | None = None) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(ABC):
     """What every system's recipe has; the meaning of each key is its note in the file.
 
     Raises:
         RecipeError: keys that do not go together.
     """
 
+    translates: ClassVar[bool] = False
+    """Whether a system of this recipe turns faces into others."""
+    predicts: ClassVar[bool] = False
+    """Whether it says what faces show."""
+
     image_size: int = bounded(4, 1024)
-    modality: Literal["visible", "thermal", "nir", "animated"]
-    test_fold: int = bounded(0)
+    test_folds: tuple[int, ...]
     seed: int = bounded(0, LARGEST)
 
     @property
-    def needs_emotion(self) -> bool:
-        """Whether a face without one of the expressions is of no use."""
-        return True
+    @abstractmethod
+    def domains(self) -> tuple[Domain, ...]:
+        """The sets of faces that the system learns from; the first is the one that it is tested on."""
 
     @property
-    def needs_va(self) -> bool:
-        """Whether a face without valence and arousal is of no use."""
+    def domain_pairing(self) -> Pairing:
+        """How the faces of the other domains are chosen for those of the first."""
+        return "none"
+
+    @property
+    def predicts_emotion(self) -> bool:
+        """Whether the system tells expressions."""
         return False
+
+    @property
+    def predicts_va(self) -> bool:
+        """Whether the system tells valence and arousal."""
+        return False
+
+    @property
+    def soft_labels(self) -> str:
+        """A file, below the workspace, with the share of raters who saw each class in a face; empty for none."""
+        return ""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -72,30 +94,50 @@ class Recipe:
         return 0.0
 
 
-@dataclass(frozen=True)
-class Course:
-    """How long a run is.
+@dataclass(frozen=True, kw_only=True)
+class SingleDomainRecipe(Recipe):
+    """The recipe of a system that learns from one set of faces."""
 
-    Attributes:
-        iterations: in all.
-        validate_every: iterations between two validations; 0 for none.
-        patience: validations without a new best after which the run ends early; 0 for never.
-    """
+    modality: Modality
 
-    iterations: int
-    validate_every: int = 0
-    patience: int = 0
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """The one domain, `faces`."""
+        return (
+            Domain(
+                FACES,
+                self.modality,
+                needs_emotion=self.needs_emotion,
+                needs_va=self.needs_va,
+                generated=self.generated_runs,
+            ),
+        )
+
+    @property
+    def generated_runs(self) -> tuple[str, ...]:
+        """Runs whose generated faces are trained on beside the real ones."""
+        return ()
+
+    @property
+    def needs_emotion(self) -> bool:
+        """Whether a face without one of the expressions is left out."""
+        return True
+
+    @property
+    def needs_va(self) -> bool:
+        """Whether a face without valence and arousal is left out."""
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecipe(Recipe, ABC):
     """What the recipe of a system that the engine trains has."""
 
-    batch_size: int = bounded(2)
+    batch_size: int = bounded(1)
     accumulate: int = bounded(1)
     clip_norm: float = bounded(0)
     lr: float = bounded(0, 1)
-    lr_schedule: Literal["constant", "linear", "cosine"]
+    lr_schedule: Schedule
     warmup: int = bounded(0)
     sampler: Literal["shuffled", "balanced", "groups"]
     use_weight: bool
@@ -123,8 +165,66 @@ class EngineRecipe(Recipe, ABC):
         return ()
 
     @abstractmethod
-    def course(self, faces: int) -> Course:
-        """Return how long a run over so many training faces is."""
+    def course(self, faces: Mapping[str, int]) -> Course:
+        """Return how long a run is.
+
+        Args:
+            faces: number of training faces by domain.
+        """
+
+    def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> EngineRecipe:
+        """Return this recipe for training on generated faces alone, labelled with nothing but expressions.
+
+        Args:
+            size_px: side of the generated faces.
+            test_folds: the folds that the generator has not seen.
+        """
+        return dataclasses.replace(self, image_size=min(self.image_size, size_px), test_folds=test_folds)
+
+    @property
+    def loaded_px(self) -> int:
+        """Side of the training faces before a square of `image_size` is cut out of them at random."""
+        return self.image_size
+
+    @property
+    def starting_weights(self) -> Mapping[str, str]:
+        """By network, the published weights, file or run that it begins with."""
+        return {}
+
+    @property
+    def class_weighting(self) -> Literal["none", "inverse", "root"]:
+        """How much a face counts in a loss, by how frequent its class is; see `weigh_faces`."""
+        return "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatingRecipe(EngineRecipe):
+    """What the recipe of a system that turns faces into others has.
+
+    Raises:
+        RecipeError: a judge without people to validate on, or people without a judge.
+    """
+
+    translates = True
+
+    sample_every: int = bounded(1)
+    sample_faces: int = bounded(1, 64)
+    translate_faces: int = bounded(0)
+    judge: str
+    val_share: float = bounded(0, 0.5)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.judge) != bool(self.val_share):
+            raise RecipeError(
+                f"judge is '{self.judge}' and val_share is {self.val_share:g}, and neither is of use alone; set both, "
+                "such as judge=classifier/cpu and val_share=0.1, or none"
+            )
+
+    @property
+    def inner_validation(self) -> float:
+        """Share of the training people on whom the best state is chosen."""
+        return self.val_share
 
 
 def read_precisions(text: str, parts: Iterable[str]) -> dict[str, str]:
@@ -191,9 +291,14 @@ class Resolved(Generic[R_co]):
     def record(self) -> dict[str, dict[str, Any]]:
         """Return value, origin and note of every key, in the order of the file."""
         return {
-            name: {"value": getattr(self.recipe, name), "origin": origin.tag, "note": origin.note}
+            name: {"value": _plain(getattr(self.recipe, name)), "origin": origin.tag, "note": origin.note}
             for name, origin in self.origins.items()
         }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON and TOML have it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any:
@@ -215,6 +320,13 @@ def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> 
             near = nearest(value, choices) if isinstance(value, str) else ""
             raise RecipeError(f"{name} in {where} is {shown(value)}{near}; choose one of {', '.join(choices)}")
         return value
+    if get_origin(hint) is tuple:
+        values = value if isinstance(value, list | tuple) else [value]
+        if not all(type(item) is int and 0 <= item <= LARGEST for item in values) or len(set(values)) < len(values):
+            raise RecipeError(f"{name} in {where} is {shown(value)}; give whole numbers from 0, each once, as [0, 3]")
+        if not values:
+            raise RecipeError(f"{name} in {where} is empty; give one whole number from 0 at least, as [0]")
+        return tuple(sorted(values))
     if hint is bool:
         if not isinstance(value, bool):
             raise RecipeError(f"{name} in {where} is {shown(value)}; write true or false")
@@ -252,4 +364,6 @@ def write_value(value: object) -> str:
     """
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return str(list(value))
     return f"{value:g}" if isinstance(value, float) else str(value)

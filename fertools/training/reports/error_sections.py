@@ -19,7 +19,7 @@ from fertools.training.reports.html import escape
 _SHOWN, _SIDE_PX, _QUALITY = 24, 96, 80
 
 
-def errors_chapter(workspace: Workspace, path: Path) -> Iterator[str]:
+def error_gallery_section(workspace: Workspace, path: Path) -> Iterator[str]:
     """Yield the held-out faces that a classifier is surest of and wrong about; nothing where it has made no decision.
 
     Args:

@@ -8,71 +8,89 @@ from typing import Any
 from fertools.training.evaluation.prediction_metrics import MEASURES
 from fertools.training.recipes.recipe import write_value
 from fertools.training.reports.charts import overlaid_chart
+from fertools.training.reports.experiment_tables import experiment_tables
 from fertools.training.reports.figures import interval_chart
-from fertools.training.reports.html import escape, fact_boxes, folded, sheet_table, table
-from fertools.training.reports.prediction_sections import method_rows, run_chapters
-from fertools.training.reports.published_results import TERMS
-from fertools.training.reports.result_tables import experiment_sheets
-from fertools.training.reports.run_sections import choices_chapter
+from fertools.training.reports.html import escape, fact_boxes, folded, render_result_table, table
+from fertools.training.reports.prediction_sections import method_rows, prediction_sections
+from fertools.training.reports.run_sections import recipe_section
+from fertools.training.reports.term_words import describe_terms
+from fertools.training.reports.translation_tables import measured_tables
 
 _CHARTED = ("accuracy", "balanced_accuracy", "macro_f1")
+_SHOWN_LEAKS = 10
 
 
-def protocol_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what an experiment asks, on whom and by which protocol, and whether that leaks.
+def protocol_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an experiment asks, its people and its protocol, and whether that leaks.
 
     Args:
-        figures: what `evaluation.json` of an experiment holds.
+        evaluation: the content of the experiment's `evaluation.json`.
     """
-    protocol, scores = figures["protocol"], next(iter(figures["runs"].values()))
-    if figures["about"]:
-        yield f'<p class="lead">{escape(figures["about"])}</p>'
+    protocol, tested = evaluation["protocol"], evaluation["tested"]
+    if evaluation["about"]:
+        yield f'<p class="lead">{escape(evaluation["about"])}</p>'
     if protocol["leaky"]:
-        leaks = "".join(f"<li>{escape(leak)}</li>" for leak in protocol["leaks"][:10])
+        leaks = "".join(f"<li>{escape(leak)}</li>" for leak in protocol["leaks"][:_SHOWN_LEAKS])
+        if (more := len(protocol["leaks"]) - _SHOWN_LEAKS) > 0:
+            leaks += f"<li>{more:,} more; <code>evaluation.json</code> lists all.</li>"
         yield (
             f'<div class="warn"><b>Test faces have a part in training: {escape(protocol["leaky"])}</b> These numbers '
             f"say nothing about people whom a model has never seen.<ul>{leaks}</ul></div>"
         )
-    if drawn := figures.get("drawn"):
-        whose = "These people are" if drawn == scores["faces"] else f"{drawn:,} of these {scores['faces']:,} faces are"
+    if drawn := evaluation["drawn"]:
+        whose = "These people are" if drawn == tested else f"{drawn:,} of these {tested:,} faces are"
         yield (
-            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
+            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They come from the synthetic dataset of fertools. '
             "No number here says anything about people.</p>"
         )
+    people = [scores["subjects"] for scores in _all_scores(evaluation)]
     facts = [
         ("protocol", protocol["kind"]),
         ("folds", f"{len(protocol['folds'])}"),
-        ("faces", f"{scores['faces']:,}"),
-        ("people", f"{scores['subjects']:,}"),
-        ("methods", f"{len(figures['runs'])}"),
+        ("tested faces", f"{tested:,}"),
+        ("tested people", f"{max(people, default=0):,}"),
+        ("methods", f"{len({*evaluation['runs'], *evaluation['translations']})}"),
     ]
     yield fact_boxes(facts)
-    if figures["source"]:
-        yield f'<p class="quiet">After: {escape(figures["source"])}.</p>'
+    if evaluation["source"]:
+        yield f'<p class="quiet">After: {escape(evaluation["source"])}.</p>'
 
 
-def results_chapter(figures: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every method beside the others and the paper's numbers: charts, tables, tests, and each in full."""
-    yield from _side_by_side(figures)
-    yield from (sheet_table(sheet) for sheet in experiment_sheets(figures))
-    for name, scores in figures["runs"].items():
-        yield from folded(f"{name} in full", run_chapters(name, scores))
+def _all_scores(evaluation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from evaluation["runs"].values()
+    for entry in evaluation["translations"].values():
+        # Folds have different people.
+        yield {"subjects": sum(scores["subjects"] for scores in entry["runs"].values())}
 
 
-def _side_by_side(figures: Mapping[str, Any]) -> Iterator[str]:
-    charts = [(measure, method_rows(figures, measure)) for measure in _CHARTED]
+def results_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each method beside the others and the paper's numbers: charts, tables, tests, and each in full."""
+    yield from _side_by_side(evaluation)
+    yield from (render_result_table(result) for result in experiment_tables(evaluation))
+    for name, scores in evaluation["runs"].items():
+        yield from folded(f"{name} in full", prediction_sections(name, scores))
+    for title, entry in evaluation["translations"].items():
+        for words, scores in entry["runs"].items():
+            tables = (render_result_table(result) for result in measured_tables(scores))
+            yield from folded(f"{title}: the generated faces of {words} in full", tables)
+
+
+def _side_by_side(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    charts = [(measure, method_rows(evaluation, measure)) for measure in _CHARTED]
     if not any(rows for _, rows in charts):
         return
     yield "<h2>Methods side by side</h2>"
-    papers = " Diamonds are the paper's numbers, with its interval where it gives one." if figures["reported"] else ""
+    papers = (
+        " Diamonds are the paper's numbers, with its interval where it gives one." if evaluation["reported"] else ""
+    )
     yield (
-        "<p>Large dots and lines are means over folds with their 95 % intervals, small dots the folds. The dashed line "
-        f"is always deciding for the majority.{papers}</p>"
+        "<p>A large dot with its line is the mean over folds with its 95 % interval. Small dots are folds. The dashed "
+        f"line is always predicting the most frequent class.{papers}</p>"
     )
     guess = next(
         (
             scores["classification"]["baselines"]["majority"]
-            for scores in figures["runs"].values()
+            for scores in evaluation["runs"].values()
             if "classification" in scores
         ),
         None,
@@ -83,39 +101,44 @@ def _side_by_side(figures: Mapping[str, Any]) -> Iterator[str]:
             yield f"<h3>{escape(MEASURES[measure])}</h3>{interval_chart(rows, MEASURES[measure], chance=chance)}"
 
 
-def steps_chapter(figures: Mapping[str, Any]) -> Iterable[str]:
-    """Yield which runs there were, and every choice in their recipes."""
+def steps_section(evaluation: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the steps with their runs and curves, and every choice in their recipes."""
     yield "<h2>What was run</h2>"
     rows = [
         (
             step["title"],
-            step["system"],
-            step["preset"] or "suits the device",
-            ", ".join(f"{key}={write_value(value)}" for key, value in step["settings"].items()) or "as the preset",
+            step["kind"],
+            step["system"] or "",
+            (step["preset"] or "suits the device") if step["system"] else "",
+            ", ".join(f"{key}={write_value(value)}" for key, value in step["settings"].items()),
+            ", ".join(step["needs"]),
+            " and ".join(step["over"]) or "once",
             f"{len(step['runs'])}",
             "yes" if step["tested"] else "no",
         )
-        for step in figures["steps"]
+        for step in evaluation["steps"]
     ]
-    yield table(("step", "system", "preset", "changed keys", "runs", "a result"), rows, numbers=(4,))
+    head = ("step", "kind", "system", "preset", "changed keys", "builds upon", "over", "runs", "tested")
+    yield table(head, rows, numbers=(7,))
     yield (
         "<p class='quiet'>Each run has a folder below <code>training/</code> with its recipe, where every value comes "
         "from, its losses and its own report.</p>"
     )
-    for step in figures["steps"]:
+    for step in evaluation["steps"]:
         yield from _curves(step)
-    for step in figures["steps"]:
+    for step in evaluation["steps"]:
         if trained := step["trained"]:
-            yield from folded(f"{step['title']}: choices not fixed by the paper", choices_chapter(trained["recipe"]))
+            yield from folded(f"{step['title']}: choices not fixed by the paper", recipe_section(trained["recipe"]))
 
 
 def _curves(step: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the runs of a step over one another: the loss, and what chose the best state."""
+    """Yield the curves of a step's runs in one chart: the loss, and the metric that selects the checkpoint."""
+    terms = describe_terms(step["system"]) if step["system"] else {}
     charts = [
         f"<div><h3><code>{escape(name)}</code></h3>{overlaid_chart(name, 'iteration', runs)}"
-        f"<p>{escape(TERMS.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
+        f"<p>{escape(terms.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
         for name, runs in step.get("curves", {}).items()
     ]
     if charts:
-        yield f"<h3>{escape(step['title'])}: its runs over one another</h3>"
+        yield f"<h3>{escape(step['title'])}: curves of its runs</h3>"
         yield f'<div class="charts">{"".join(charts)}</div>'

@@ -6,7 +6,7 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 
-from fertools.training.reports.table_formatting import Sheet
+from fertools.training.reports.table_formatting import ResultTable
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1d2433; --quiet: #5a6477; --rule: #d9dee8; --faint: #e6e9f0;
@@ -55,7 +55,7 @@ table { border-collapse: collapse; font-size: .92rem; }
 caption { text-align: left; padding-bottom: .3rem; }
 th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--faint); vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; }
-table.sheet td:first-child { min-width: 9rem; }
+table.result td:first-child { min-width: 9rem; }
 table.shaded td, table.shaded th { padding: .4rem .7rem; }
 table.shaded td.n { background: color-mix(in srgb, var(--shade) calc(var(--share) * 70%), transparent);
   min-width: 4.4rem; }
@@ -106,11 +106,11 @@ def table(
     return f'<div class="wide">{opening}{"".join(lines)}</table></div>'
 
 
-def sheet_table(sheet: Sheet) -> str:
+def render_result_table(result_table: ResultTable) -> str:
     """Return a table of results with its title over it and its note under it."""
-    body = table(sheet.head, sheet.rows, numbers=range(1, len(sheet.head)), kind="sheet")
-    note = f'<p class="note quiet">{escape(sheet.note)}</p>' if sheet.note else ""
-    return f"<h3>{escape(sheet.title)}</h3>{body}{note}"
+    body = table(result_table.head, result_table.rows, numbers=range(1, len(result_table.head)), kind="result")
+    note = f'<p class="note quiet">{escape(result_table.note)}</p>' if result_table.note else ""
+    return f"<h3>{escape(result_table.title)}</h3>{body}{note}"
 
 
 def fact_boxes(facts: Iterable[tuple[str, str]]) -> str:

@@ -7,10 +7,9 @@ from typing import Any
 
 from fertools import __version__
 from fertools.statistics.jackknife import FEWEST_GROUPS
-from fertools.training.reports.training_text import TRAINING_REFERENCES, describe_training
+from fertools.training.reports.training_text import describe_training
 
 REFERENCES = {
-    **TRAINING_REFERENCES,
     "jackknife": "Tukey, J. W. (1958). Bias and confidence in not-quite large samples. Annals of Mathematical "
     "Statistics 29, 614.",
     "calibration": "Guo, C., Pleiss, G., Sun, Y., Weinberger, K. (2017). On calibration of modern neural networks. "
@@ -45,11 +44,11 @@ def write_methods(
     sentences, cited = describe_training(trained or {})
     if runs:
         more, others = _evaluation(runs, protocol, leaky, compared)
-        sentences, cited = [*sentences, *more], [*cited, *others]
+        sentences, cited = [*sentences, *more], [*cited, *(REFERENCES[key] for key in others)]
     sentences.append(
         f"All figures were computed with fertools {__version__}{' from predictions per face' * bool(runs)}."
     )
-    return " ".join(sentences), [REFERENCES[key] for key in dict.fromkeys(cited)]
+    return " ".join(sentences), list(dict.fromkeys(cited))
 
 
 def _evaluation(

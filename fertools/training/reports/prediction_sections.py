@@ -7,14 +7,14 @@ from typing import Any
 
 from fertools.training.evaluation.prediction_metrics import MEASURES, Scores
 from fertools.training.reports.figures import confusion_table, interval_chart, plane, reliability_chart, roc_panels
-from fertools.training.reports.html import escape, sheet_table
-from fertools.training.reports.result_tables import detail_sheets, number, result_sheets, with_ends
+from fertools.training.reports.html import escape, render_result_table
+from fertools.training.reports.result_tables import detail_tables, metric_tables, number, with_interval
 
 _WORST = 10
 """People listed by name, those recognised worst."""
 
 
-def run_chapters(name: str, scores: Scores) -> Iterator[str]:
+def prediction_sections(name: str, scores: Scores) -> Iterator[str]:
     """Yield everything about one run's predictions, as HTML.
 
     Args:
@@ -23,7 +23,7 @@ def run_chapters(name: str, scores: Scores) -> Iterator[str]:
     """
     yield "<h2>Results on people never seen</h2>"
     yield from _nameless(scores)
-    yield from (sheet_table(sheet) for sheet in result_sheets({name: scores}))
+    yield from (render_result_table(result_table) for result_table in metric_tables({name: scores}))
     if found := scores.get("classification"):
         yield from _classification(found, scores)
     if points := scores.get("valence_arousal"):
@@ -41,11 +41,11 @@ def _nameless(scores: Scores) -> Iterable[str]:
 def _classification(found: Scores, scores: Scores) -> Iterator[str]:
     if left_out := found["left_out"]:
         yield f"<p>{left_out:,} further faces have no label that this model knows, and are left out.</p>"
-    sheets = {sheet.title: sheet for sheet in detail_sheets(scores)}
+    tables = {result_table.title: result_table for result_table in detail_tables(scores)}
     yield "<h2>Classes</h2>"
     yield confusion_table(scores["classes"], found["confusion"]["counts"], found["confusion"]["shares"])
-    yield sheet_table(sheets.pop("By class"))
-    sheets.pop("Confusion: true class down, decision across")
+    yield render_result_table(tables.pop("By class"))
+    tables.pop("Confusion: true class down, decision across")
     yield "<h2>ROC curves</h2>"
     yield (
         "<p>Each class against all others, over all test faces; the other curves lie pale behind. The dashed line is "
@@ -59,19 +59,19 @@ def _classification(found: Scores, scores: Scores) -> Iterator[str]:
         "with some confidence, the share that is right; on the dashed line, confidence is what it claims to be. Bars: "
         f"the share of all faces. Expected calibration error: {number(pooled)}.</p></div></div>"
     )
-    if fold_sheet := sheets.pop("By fold", None):
+    if fold_table := tables.pop("By fold", None):
         yield "<h2>Folds</h2>"
         values = [part["measures"]["balanced_accuracy"] for part in found["by_fold"]]
         entry = found["measures"]["balanced_accuracy"]["folds"]
         row = {"name": "this run", "values": values, "paper": False, **entry}
         yield interval_chart([row], MEASURES["balanced_accuracy"], chance=_chance(found))
         yield "<p>Large dot and line: mean and 95 % interval; small dots: folds; dashed: always the majority.</p>"
-        yield sheet_table(fold_sheet)
+        yield render_result_table(fold_table)
     yield "<h2>For whom, and in which pictures</h2>"
     yield from _people(found)
     # The paragraph has said it.
-    sheets.pop("Accuracy by person")
-    parts = "".join(f"<div>{sheet_table(sheet)}</div>" for sheet in sheets.values())
+    tables.pop("Accuracy by person")
+    parts = "".join(f"<div>{render_result_table(result_table)}</div>" for result_table in tables.values())
     yield f'<div class="charts tables">{parts}</div>'
 
 
@@ -109,19 +109,19 @@ def _valence_arousal(points: Mapping[str, Scores]) -> Iterator[str]:
         )
     for name, entry in points.items():
         ccc = entry["measures"]["ccc"]
-        yield f"<p>CCC of {escape(name)}: {with_ends(ccc['pooled'], ccc['people'])}.</p>"
+        yield f"<p>CCC of {escape(name)}: {with_interval(ccc['pooled'], ccc['people'])}.</p>"
 
 
-def method_rows(figures: Mapping[str, Any], measure: str) -> list[dict[str, Any]]:
+def method_rows(evaluation: Mapping[str, Any], measure: str) -> list[dict[str, Any]]:
     """Return the rows of `interval_chart` for an experiment: ours, and the paper's numbers."""
     rows = []
-    for title, scores in figures["runs"].items():
+    for title, scores in evaluation["runs"].items():
         found = scores.get("classification")
         if found and (entry := found["measures"][measure]["folds"]):
             values = [part["measures"][measure] for part in found["by_fold"]]
             known = [value for value in values if value is not None] if len(values) > 1 else []
             rows.append({"name": title, "values": known, "paper": False, **entry})
-    for row in figures["reported"]:
+    for row in evaluation["reported"]:
         if measure in row["values"]:
             mean, half = row["values"][measure]
             low, high = (None, None) if half is None else (mean - half, mean + half)

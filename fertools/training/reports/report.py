@@ -17,24 +17,24 @@ from fertools.core.workspace import Workspace
 from fertools.training.engine.journal import Entry, read_journal
 from fertools.training.evaluation.prediction_metrics import Scores, score
 from fertools.training.evaluation.predictions import read_predictions
-from fertools.training.reports.error_sections import errors_chapter
-from fertools.training.reports.experiment_sections import protocol_chapter, results_chapter, steps_chapter
+from fertools.training.reports.error_sections import error_gallery_section
+from fertools.training.reports.experiment_sections import protocol_section, results_section, steps_section
 from fertools.training.reports.html import escape, render_page
 from fertools.training.reports.methods_text import write_methods
-from fertools.training.reports.prediction_sections import run_chapters
+from fertools.training.reports.prediction_sections import prediction_sections
 from fertools.training.reports.run_sections import (
-    choices_chapter,
-    course_chapter,
-    data_chapter,
-    losses_chapter,
-    machine_chapter,
-    networks_chapter,
-    own_head_chapter,
-    samples_chapter,
-    summary_chapter,
-    validation_chapter,
+    data_section,
+    environment_section,
+    losses_section,
+    networks_section,
+    optimisation_section,
+    own_head_section,
+    recipe_section,
+    samples_section,
+    summary_section,
+    validation_section,
 )
-from fertools.training.reports.translation_sections import translation_chapter
+from fertools.training.reports.translation_sections import translation_section
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.metadata import Record
 
@@ -54,23 +54,23 @@ def write_report(folder: RunFolder, record: Record, workspace: Workspace | None 
         record,
         read_journal(folder.journal_path),
         _grids(folder),
-        made=translation_chapter(folder.root),
+        made=translation_section(folder.root),
         scores=_scores(folder),
         speed=read_journal(folder.speed_path),
-        errors=errors_chapter(workspace, folder.predictions_path()) if workspace else (),
+        errors=error_gallery_section(workspace, folder.predictions_path()) if workspace else (),
     )
     files.write_text(folder.report_path, page)
 
 
-def write_experiment_report(folder: Path, figures: Mapping[str, Any]) -> Path:
-    """Write the page about an experiment beside its figures and return its path.
+def write_experiment_report(folder: Path, evaluation: Mapping[str, Any]) -> Path:
+    """Write the page about an experiment into its folder and return its path.
 
     Args:
         folder: of the experiment.
-        figures: the content of its `evaluation.json`.
+        evaluation: the content of its `evaluation.json`.
     """
     path = folder / "report.html"
-    files.write_text(path, render_experiment(figures))
+    files.write_text(path, render_experiment(evaluation))
     return path
 
 
@@ -97,50 +97,50 @@ def render_run(
         record: the content of `run.json`.
         journal: the logged losses.
         grids: iteration and PNG of sample grids, oldest first; the last one is shown large.
-        made: what `translation_chapter` gives of a run that makes faces.
+        made: what `translation_section` gives of a run that makes faces.
         scores: what `fertools.training.evaluation.prediction_metrics.score` gives of a run that predicts.
         speed: what was logged of throughput and memory.
-        errors: what `errors_chapter` gives of a run that predicts.
+        errors: what `error_gallery_section` gives of a run that predicts.
     """
     runs = {} if scores is None else {"this run": scores}
     return _page(
         f"{record['title']}, run {record['run']}",
-        summary_chapter(record),
-        samples_chapter(record, grids),
-        chain.from_iterable(run_chapters(name, entry) for name, entry in runs.items()),
+        summary_section(record),
+        samples_section(record, grids),
+        chain.from_iterable(prediction_sections(name, entry) for name, entry in runs.items()),
         errors,
         made,
-        own_head_chapter(record["results"]),
-        validation_chapter(record, journal),
-        losses_chapter(record, journal),
-        course_chapter(journal, speed),
-        networks_chapter(record),
-        data_chapter(record),
+        own_head_section(record["results"]),
+        validation_section(record, journal),
+        losses_section(record, journal),
+        optimisation_section(journal, speed),
+        networks_section(record),
+        data_section(record),
         ["<h2>Choices not fixed by the paper</h2>"],
-        choices_chapter(record["recipe"]),
-        machine_chapter(record),
-        methods_chapter(runs, trained={"The model": record}),
+        recipe_section(record["recipe"]),
+        environment_section(record),
+        methods_section(runs, trained={"The model": record}),
     )
 
 
-def render_experiment(figures: Mapping[str, Any]) -> str:
+def render_experiment(evaluation: Mapping[str, Any]) -> str:
     """Return the page about an experiment as HTML.
 
     Args:
-        figures: what `evaluation.json` of an experiment holds.
+        evaluation: the content of the experiment's `evaluation.json`.
     """
-    protocol = figures["protocol"]
-    trained = {step["title"]: step["trained"] for step in figures["steps"] if step["trained"]}
+    protocol = evaluation["protocol"]
+    trained = {step["title"]: step["trained"] for step in evaluation["steps"] if step["trained"]}
     return _page(
-        f"{'LEAKY PROTOCOL: ' if protocol['leaky'] else ''}{figures['title']}",
-        protocol_chapter(figures),
-        results_chapter(figures),
-        steps_chapter(figures),
-        methods_chapter(
-            figures["runs"],
+        f"{'LEAKY PROTOCOL: ' if protocol['leaky'] else ''}{evaluation['title']}",
+        protocol_section(evaluation),
+        results_section(evaluation),
+        steps_section(evaluation),
+        methods_section(
+            evaluation["runs"],
             protocol=protocol["kind"],
             leaky=protocol["leaky"],
-            compared=bool(figures["comparisons"]),
+            compared=bool(evaluation["comparisons"]),
             trained=trained,
         ),
     )
@@ -148,10 +148,10 @@ def render_experiment(figures: Mapping[str, Any]) -> str:
 
 def render_predictions(name: str, scores: Scores) -> str:
     """Return the page about predictions alone as HTML."""
-    return _page(name, run_chapters(name, scores), methods_chapter({name: scores}))
+    return _page(name, prediction_sections(name, scores), methods_section({name: scores}))
 
 
-def methods_chapter(runs: Mapping[str, Scores], **known: Any) -> Iterator[str]:
+def methods_section(runs: Mapping[str, Scores], **known: Any) -> Iterator[str]:
     """Yield the paragraph for a paper's section on methods, with its references; see `write_methods`."""
     text, references = write_methods(runs, **known)
     yield "<h2>For the section on methods</h2>"

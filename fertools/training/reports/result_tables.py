@@ -1,15 +1,14 @@
-"""What is shown of the figures of runs: which tables there are, and what stands in them."""
+"""Tables of the metrics of runs that predict: side by side, one run in detail, and tests between runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS
 from fertools.training.evaluation.breakdowns import QUALITIES
 from fertools.training.evaluation.prediction_metrics import AGREEMENTS, MEASURES, Scores
-from fertools.training.reports.table_formatting import Sheet
+from fertools.training.reports.table_formatting import ResultTable
 
 BASELINES = {"majority": "always the majority", "prior": "guessing by frequency"}
 """What the guesses that look at no face are called."""
@@ -22,11 +21,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
-def with_reach(entry: Mapping[str, Any] | None) -> str:
+def with_half_width(entry: Mapping[str, Any] | None) -> str:
     """Return `mean ± half` of an interval over folds; the mean alone of one fold.
 
     Example:
-        >>> with_reach({"mean": 0.5, "low": 0.45, "high": 0.55})
+        >>> with_half_width({"mean": 0.5, "low": 0.45, "high": 0.55})
         '0.500 ± 0.050'
     """
     if entry is None:
@@ -35,24 +34,24 @@ def with_reach(entry: Mapping[str, Any] | None) -> str:
     return number(entry["mean"]) + reach
 
 
-def with_ends(value: float | None, ends: Mapping[str, float] | None) -> str:
+def with_interval(value: float | None, ends: Mapping[str, float] | None) -> str:
     """Return a number and the ends of its interval.
 
     Example:
-        >>> with_ends(0.5, {"low": 0.4, "high": 0.65})
+        >>> with_interval(0.5, {"low": 0.4, "high": 0.65})
         '0.500 [0.400, 0.650]'
     """
     return number(value) + (f" [{ends['low']:.3f}, {ends['high']:.3f}]" if ends and value is not None else "")
 
 
-def people_note(*parts: Any) -> str:
+def interval_note(*parts: Any) -> str:
     """Return what the brackets in a table hold, and whether there are enough people for them.
 
     Args:
         parts: of scores, in which intervals are looked for.
 
     Example:
-        >>> people_note({"accuracy": {"pooled": 0.5, "people": {"low": 0.4, "high": 0.6, "groups": 30}}})
+        >>> interval_note({"accuracy": {"pooled": 0.5, "people": {"low": 0.4, "high": 0.6, "groups": 30}}})
         'In brackets: 95 % interval over people.'
     """
     if not (counts := list(_group_counts(parts))):
@@ -73,37 +72,37 @@ def _group_counts(part: Any) -> Iterator[int]:
         yield from _group_counts(inner)
 
 
-def result_sheets(runs: Mapping[str, Scores]) -> list[Sheet]:
+def metric_tables(runs: Mapping[str, Scores]) -> list[ResultTable]:
     """Return the tables of several runs side by side, the guesses among them.
 
     Args:
         runs: scores by name.
     """
-    sheets = []
+    tables = []
     classifying = {name: scores["classification"] for name, scores in runs.items() if "classification" in scores}
     if classifying:
         folds = {len(scores["by_fold"]) for scores in classifying.values()}
         if max(folds) > 1:
-            sheets.append(_classifying(classifying, over_folds=True))
-        sheets.append(_classifying(classifying, over_folds=False))
-    sheets += [
+            tables.append(_classifying(classifying, over_folds=True))
+        tables.append(_classifying(classifying, over_folds=False))
+    tables += [
         _agreeing({run: scores["valence_arousal"][name] for run, scores in runs.items() if _has(scores, name)}, name)
         for name in ("valence", "arousal")
         if any(_has(scores, name) for scores in runs.values())
     ]
-    return sheets
+    return tables
 
 
 def _has(scores: Scores, name: str) -> bool:
     return name in scores.get("valence_arousal", {})
 
 
-def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> Sheet:
+def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> ResultTable:
     def cells(measures: Mapping[str, Any]) -> tuple[str, ...]:
         entries = [measures.get(name) for name in _SHOWN]
         if over_folds:
-            return tuple(with_reach(entry["folds"]) if entry else MISSING for entry in entries)
-        return tuple(with_ends(entry["pooled"], entry.get("people")) if entry else MISSING for entry in entries)
+            return tuple(with_half_width(entry["folds"]) if entry else MISSING for entry in entries)
+        return tuple(with_interval(entry["pooled"], entry.get("people")) if entry else MISSING for entry in entries)
 
     rows = [(name, *cells(scores["measures"])) for name, scores in runs.items()]
     for guess, words in BASELINES.items():
@@ -121,69 +120,29 @@ def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> Sheet:
     note = (
         "Folds share training faces, so that this interval is narrower than that of independent trials."
         if over_folds
-        else f"{faces} faces. {people_note(*(scores['measures'] for scores in runs.values()))}"
+        else f"{faces} faces. {interval_note(*(scores['measures'] for scores in runs.values()))}"
     )
-    return Sheet(title, ("", *(MEASURES[name] for name in _SHOWN)), tuple(rows), note)
+    return ResultTable(title, ("", *(MEASURES[name] for name in _SHOWN)), tuple(rows), note)
 
 
-def _agreeing(runs: Mapping[str, Scores], name: str) -> Sheet:
+def _agreeing(runs: Mapping[str, Scores], name: str) -> ResultTable:
     rows = []
     for run, scores in runs.items():
-        pooled = (with_ends(scores["measures"][key]["pooled"], scores["measures"][key]["people"]) for key in AGREEMENTS)
+        pooled = (
+            with_interval(scores["measures"][key]["pooled"], scores["measures"][key]["people"]) for key in AGREEMENTS
+        )
         rows.append((run, *pooled))
     constants = (tuple(number(scores["baseline"][key]["pooled"]) for key in AGREEMENTS) for scores in runs.values())
     rows += [("always the training mean", *cells) for cells in dict.fromkeys(constants)]
-    return Sheet(
+    return ResultTable(
         f"{name.capitalize()}, all test faces pooled",
         ("", *AGREEMENTS.values()),
         tuple(rows),
-        people_note(*(scores["measures"] for scores in runs.values())),
+        interval_note(*(scores["measures"] for scores in runs.values())),
     )
 
 
-def experiment_sheets(figures: Mapping[str, Any]) -> list[Sheet]:
-    """Return the tables of an experiment: the paper's numbers beside ours first, where it has any.
-
-    Args:
-        figures: what `evaluation.json` of an experiment holds.
-    """
-    sheets = [*_beside_the_paper(figures), *result_sheets(figures["runs"]), *comparison_sheets(figures["comparisons"])]
-    if not (why := figures["protocol"]["leaky"]):
-        return sheets
-    return [
-        replace(
-            sheet,
-            title=f"LEAKY PROTOCOL: {sheet.title}",
-            note=f"Test faces have a part in training: {why} {sheet.note}".strip(),
-        )
-        for sheet in sheets
-    ]
-
-
-def _beside_the_paper(figures: Mapping[str, Any]) -> Iterable[Sheet]:
-    reported = figures["reported"]
-    named = [name for name in MEASURES if any(name in row["values"] for row in reported)]
-    if not named:
-        return
-    rows = []
-    for row in reported:
-        ours = figures["runs"].get(row["ours"], {}).get("classification", {}).get("measures", {})
-        cells = []
-        for name in named:
-            mean, half = row["values"].get(name, (None, None))
-            cells.append(number(mean) + (f" ± {half:.3f}" if half is not None else ""))
-            cells.append(with_reach(ours[name]["folds"]) if name in ours else MISSING)
-        rows.append((row["method"], *cells))
-    head = ("", *(f"{MEASURES[name]}, {whose}" for name in named for whose in ("paper", "ours")))
-    paper = f"Paper: {figures['source']}. " if figures["source"] else ""
-    note = (
-        f"{paper}Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
-        "of this workspace, which may be others than the paper's."
-    )
-    yield Sheet("The paper's numbers beside ours", head, tuple(rows), note)
-
-
-def detail_sheets(scores: Scores) -> list[Sheet]:
+def detail_tables(scores: Scores) -> list[ResultTable]:
     """Return the tables about one run alone: classes, decisions, folds, people, parts."""
     found = scores.get("classification")
     if found is None:
@@ -191,13 +150,13 @@ def detail_sheets(scores: Scores) -> list[Sheet]:
     return [
         _per_class(found),
         _confusion(found, scores["classes"]),
-        *fold_sheets(found),
+        *fold_tables(found),
         _people(found),
         *_parts(found),
     ]
 
 
-def fold_sheets(found: Scores) -> Iterable[Sheet]:
+def fold_tables(found: Scores) -> Iterable[ResultTable]:
     """Yield the table of folds, if there are several."""
     if len(found["by_fold"]) > 1:
         rows = tuple(
@@ -210,46 +169,48 @@ def fold_sheets(found: Scores) -> Iterable[Sheet]:
             )
             for part in found["by_fold"]
         )
-        yield Sheet("By fold", ("fold", "faces", "people", "trained on", *(MEASURES[name] for name in _SHOWN)), rows)
+        yield ResultTable(
+            "By fold", ("fold", "faces", "people", "trained on", *(MEASURES[name] for name in _SHOWN)), rows
+        )
 
 
-def _per_class(found: Scores) -> Sheet:
+def _per_class(found: Scores) -> ResultTable:
     rows = tuple(
         (
             row["class"],
             f"{row['faces']:,}",
             number(row["precision"]),
-            with_ends(row["recall"], row["recall_people"]),
+            with_interval(row["recall"], row["recall_people"]),
             number(row["f1"]),
             number(row["auc"]),
         )
         for row in found["per_class"]
     )
-    return Sheet("By class", ("", "faces", "precision", "recall", "F1", "AUC"), rows)
+    return ResultTable("By class", ("", "faces", "precision", "recall", "F1", "AUC"), rows)
 
 
-def _confusion(found: Scores, classes: Sequence[str]) -> Sheet:
+def _confusion(found: Scores, classes: Sequence[str]) -> ResultTable:
     rows = tuple((name, *map(str, counts)) for name, counts in zip(classes, found["confusion"]["counts"], strict=True))
-    return Sheet("Confusion: true class down, decision across", ("", *classes), rows)
+    return ResultTable("Confusion: true class down, decision across", ("", *classes), rows)
 
 
-def _people(found: Scores) -> Sheet:
+def _people(found: Scores) -> ResultTable:
     entry = found["by_subject"]
     cells = (f"{entry['subjects']:,}", *(number(entry[key]) for key in ("mean", "worst", "quarter", "median", "best")))
     head = ("", "people", "mean of people", "worst", "lower quarter", "median", "best")
-    return Sheet("Accuracy by person", head, (("accuracy", *cells),))
+    return ResultTable("Accuracy by person", head, (("accuracy", *cells),))
 
 
-def _parts(found: Scores) -> Iterable[Sheet]:
+def _parts(found: Scores) -> Iterable[ResultTable]:
     for column, parts in found["by"].items():
         rows = tuple(
             (part["words"], f"{part['faces']:,}", number(part["accuracy"]), number(part["balanced_accuracy"]))
             for part in parts
         )
-        yield Sheet(f"By {QUALITIES.get(column, column)}", ("", "faces", "accuracy", "balanced accuracy"), rows)
+        yield ResultTable(f"By {QUALITIES.get(column, column)}", ("", "faces", "accuracy", "balanced accuracy"), rows)
 
 
-def comparison_sheets(found: Sequence[Mapping[str, Any]]) -> list[Sheet]:
+def comparison_tables(found: Sequence[Mapping[str, Any]]) -> list[ResultTable]:
     """Return the table of what `compare_all` gives, if it gives anything."""
     rows = []
     for entry in found:
@@ -258,7 +219,7 @@ def comparison_sheets(found: Sequence[Mapping[str, Any]]) -> list[Sheet]:
             (
                 f"{entry['first']} − {entry['second']}",
                 *(
-                    with_ends(measured[name]["difference"], measured[name]["people"])
+                    with_interval(measured[name]["difference"], measured[name]["people"])
                     for name in ("accuracy", "balanced_accuracy", "macro_f1")
                 ),
                 _p(entry["mcnemar"]),
@@ -275,10 +236,10 @@ def comparison_sheets(found: Sequence[Mapping[str, Any]]) -> list[Sheet]:
         "p over folds, UAR",
     )
     note = (
-        f"Pooled differences. {people_note(found)} McNemar's exact test takes faces for independent. Over folds: the "
+        f"Pooled differences. {interval_note(found)} McNemar's exact test takes faces for independent. Over folds: the "
         "corrected resampled t test (Nadeau and Bengio, 2003). p-values are corrected for the number of pairs (Holm)."
     )
-    return [Sheet("Differences between runs", head, tuple(rows), note)] if rows else []
+    return [ResultTable("Differences between runs", head, tuple(rows), note)] if rows else []
 
 
 def _p(entry: Mapping[str, Any] | None) -> str:

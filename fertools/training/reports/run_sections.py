@@ -15,14 +15,17 @@ from fertools.training.engine.journal import Entry
 from fertools.training.recipes.recipe import ORIGINS, write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
-from fertools.training.reports.published_results import PAPERS, TERMS
+from fertools.training.reports.term_words import describe_terms, find_entry
 from fertools.training.runs.metadata import Record
 
 _LARGEST = 3.4e38
 """The largest number of float32."""
 
+_NO_LOSSES = ("lr/", "gradient/", "val/")
+"""How the names of logged values begin that other charts show."""
 
-def summary_chapter(record: Record) -> Iterable[str]:
+
+def summary_section(record: Record) -> Iterable[str]:
     """Yield on whom a run was trained, what a reader has to know of them, and the run in a few numbers."""
     data, last = record["data"], record["sessions"][-1]
     seconds = sum(session["seconds"] for session in record["sessions"])
@@ -63,14 +66,14 @@ def summary_chapter(record: Record) -> Iterable[str]:
         yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
 
 
-def samples_chapter(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
+def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
     """Yield what a translator made of held-out faces, at the end and earlier; nothing of a run that makes no faces.
 
     Args:
         record: the content of `run.json`.
         grids: iteration and PNG, oldest first; the last one is shown large.
     """
-    if record["kind"] != "translator":
+    if "sample_every" not in record["recipe"]:
         return
     yield "<h2>What the generator makes of held-out faces</h2>"
     if not grids:
@@ -90,7 +93,7 @@ def samples_chapter(record: Record, grids: Sequence[tuple[int, bytes]]) -> Itera
         yield "</details>"
 
 
-def own_head_chapter(results: Mapping[str, Any]) -> Iterable[str]:
+def own_head_section(results: Mapping[str, Any]) -> Iterable[str]:
     """Yield how a discriminator's own head reads faces, where the run has one."""
     if own := results.get("own_head"):
         yield "<h3>As read by the discriminator's own head, not by an independent classifier</h3>"
@@ -108,11 +111,11 @@ def own_head_chapter(results: Mapping[str, Any]) -> Iterable[str]:
         yield table(("", "CCC", "PCC", "RMSE", "SAGR"), rows, numbers=(1, 2, 3, 4))
 
 
-def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+def losses_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
     if not journal:
         return
-    published = PAPERS.get(record["system"])
+    published = find_entry(record).published
     yield "<h2>Losses</h2>"
     under = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
     yield (
@@ -120,8 +123,9 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         "largest.</p>"
     )
     charts = []
-    logged = dict.fromkeys(name for entry in journal for name in entry if "/" not in name or name[:2] in ("D/", "G/"))
-    names = [*(name for name in TERMS if name in logged), *(name for name in logged if name not in TERMS)]
+    terms = describe_terms(record["system"])
+    logged = dict.fromkeys(name for entry in journal for name in entry if not name.startswith(_NO_LOSSES))
+    names = [*(name for name in terms if name in logged), *(name for name in logged if name not in terms)]
     curves = {name: points for name in names if name != "iteration" and (points := _curve(journal, name))}
     # With a single term, the loss is that term.
     alone = curves.get("loss") in [curve for name, curve in curves.items() if name != "loss"]
@@ -134,19 +138,19 @@ def losses_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
         xs, ys = zip(*points, strict=True)
         charts.append(
             f"<div><h3><code>{name}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
-            f"<p>{escape(TERMS.get(name, ''))} {note}</p></div>"
+            f"<p>{escape(terms.get(name, ''))} {note}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
     if published:
         yield "<p class='quiet'>The paper's numbers give names and order of magnitude; they are no target.</p>"
 
 
-def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
+def validation_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     """Yield the measures of the validation part over time, and which state they chose; nothing without that part."""
     names = [name for name in dict.fromkeys(name for entry in journal for name in entry) if name.startswith("val/")]
     if not names:
         return
-    used = record.get("used_iteration", 0)
+    used, terms = record.get("used_iteration", 0), describe_terms(record["system"])
     yield "<h2>How the best state was chosen</h2>"
     yield (
         f"<p>By <code>{escape(names[0])}</code>, on people who are neither trained on nor held out. The vertical line "
@@ -161,12 +165,12 @@ def validation_chapter(record: Record, journal: Sequence[Entry]) -> Iterable[str
         told = f" At the state that is used: {best:.4g}." if best is not None else ""
         charts.append(
             f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys, mark=used)}"
-            f"<p>{escape(TERMS.get(name, ''))}{told}</p></div>"
+            f"<p>{escape(terms.get(name, ''))}{told}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
 
 
-def course_chapter(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
+def optimisation_section(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
     """Yield learning rates, gradient norms, throughput and memory over time, as far as they were logged."""
     words = {
         "lr/": "Learning rate of the optimiser.",
@@ -196,13 +200,13 @@ def _curve(entries: Sequence[Entry], name: str) -> list[tuple[float, float]]:
     return [(entry["iteration"], entry[name]) for entry in entries if abs(entry.get(name, math.inf)) < _LARGEST]
 
 
-def networks_chapter(record: Record) -> Iterable[str]:
+def networks_section(record: Record) -> Iterable[str]:
     """Yield how many parameters the networks have, beside the paper's counts."""
     if not record["parameters"]:
         return
     yield "<h2>Networks</h2>"
     counts = record["parameters"]
-    published = PAPERS.get(record["system"])
+    published = find_entry(record).published
     if published is None:
         yield table(("", "parameters"), [(name, f"{count:,}") for name, count in counts.items()], numbers=(1,))
         return
@@ -214,7 +218,7 @@ def networks_chapter(record: Record) -> Iterable[str]:
     yield table(("", "parameters", "in the paper", ""), rows, numbers=(1, 2))
 
 
-def data_chapter(record: Record) -> Iterable[str]:
+def data_section(record: Record) -> Iterable[str]:
     """Yield how many faces and people there were on each side, by expression."""
     data = record["data"]
     yield "<h2>Data</h2>"
@@ -232,7 +236,7 @@ def data_chapter(record: Record) -> Iterable[str]:
     yield table(("", "faces", "people", *classes), rows, numbers=range(1, 3 + len(classes)))
 
 
-def choices_chapter(recipe: Mapping[str, Any]) -> Iterable[str]:
+def recipe_section(recipe: Mapping[str, Any]) -> Iterable[str]:
     """Yield every key of a recipe with its value, and where that comes from; what no paper fixes comes first.
 
     The caller writes the heading.
@@ -251,7 +255,7 @@ def choices_chapter(recipe: Mapping[str, Any]) -> Iterable[str]:
     yield table(("key", "value", "origin", "note"), fixed, code=(0, 1)) + "</details>"
 
 
-def machine_chapter(record: Record) -> Iterable[str]:
+def environment_section(record: Record) -> Iterable[str]:
     """Yield when, on what and by which versions a run was worked on."""
     yield "<h2>Where and with what it ran</h2>"
     rows = [

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Form = Literal["text", "markdown", "latex"]
+TableFormat = Literal["text", "markdown", "latex"]
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ResultTable:
     """A table.
 
     Attributes:
@@ -26,18 +26,20 @@ class Sheet:
     note: str = ""
 
 
-def write_sheet(sheet: Sheet, form: Form) -> str:
+def format_table(result_table: ResultTable, form: TableFormat) -> str:
     """Return a table in one of the forms, without a final line end."""
     if form == "latex":
-        return _latex(sheet)
-    return _markdown(sheet) if form == "markdown" else _text(sheet)
+        return _latex(result_table)
+    return _markdown(result_table) if form == "markdown" else _text(result_table)
 
 
-def _text(sheet: Sheet) -> str:
-    lines = [sheet.head, *sheet.rows]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(sheet.head))]
+def _text(result_table: ResultTable) -> str:
+    lines = [result_table.head, *result_table.rows]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(result_table.head))]
     body = ["  ".join(_placed(cell, width, index) for index, (cell, width) in _cells(line, widths)) for line in lines]
-    return "\n".join([sheet.title, *(line.rstrip() for line in body), *([sheet.note] if sheet.note else [])])
+    return "\n".join(
+        [result_table.title, *(line.rstrip() for line in body), *([result_table.note] if result_table.note else [])]
+    )
 
 
 def _cells(line: Sequence[str], widths: Sequence[int]) -> list[tuple[int, tuple[str, int]]]:
@@ -48,13 +50,13 @@ def _placed(cell: str, width: int, index: int) -> str:
     return cell.rjust(width) if index else cell.ljust(width)
 
 
-def _markdown(sheet: Sheet) -> str:
+def _markdown(result_table: ResultTable) -> str:
     def row(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    rule = "|---|" + "---:|" * (len(sheet.head) - 1)
-    lines = [f"**{sheet.title}**", "", row(sheet.head), rule, *map(row, sheet.rows)]
-    return "\n".join([*lines, *(["", sheet.note] if sheet.note else [])])
+    rule = "|---|" + "---:|" * (len(result_table.head) - 1)
+    lines = [f"**{result_table.title}**", "", row(result_table.head), rule, *map(row, result_table.rows)]
+    return "\n".join([*lines, *(["", result_table.note] if result_table.note else [])])
 
 
 _LATEX = {
@@ -75,21 +77,21 @@ _LATEX = {
 }
 
 
-def _latex(sheet: Sheet) -> str:
+def _latex(result_table: ResultTable) -> str:
     def row(cells: Sequence[str]) -> str:
         return " & ".join(_escaped(cell) for cell in cells) + r" \\"
 
-    caption = _escaped(f"{sheet.title}. {sheet.note}".strip())
+    caption = _escaped(f"{result_table.title}. {result_table.note}".strip())
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{caption}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(sheet.head) - 1)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(result_table.head) - 1)}}}",
             r"\hline",
-            row(sheet.head),
+            row(result_table.head),
             r"\hline",
-            *map(row, sheet.rows),
+            *map(row, result_table.rows),
             r"\hline",
             r"\end{tabular}",
             r"\end{table}",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from fertools.training.evaluation.translation_metrics import score_translations
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
-from fertools.training.reports.html import sheet_table, table
-from fertools.training.reports.translation_tables import measured_sheets, missing_measures
+from fertools.training.reports.html import render_result_table, table
+from fertools.training.reports.translation_tables import measured_tables, missing_measures
 
 
-def translation_chapter(root: Path) -> Iterator[str]:
+def translation_section(root: Path) -> Iterator[str]:
     """Yield what is known of a translator's made faces as HTML; nothing where it has none.
 
     Args:
@@ -22,7 +22,7 @@ def translation_chapter(root: Path) -> Iterator[str]:
     found = score_translations(root)
     name = f"{root.parent.name}/{root.name}"
     yield "<h2>How good the made faces are</h2>"
-    yield from (sheet_table(sheet) for sheet in measured_sheets(found))
+    yield from (render_result_table(result_table) for result_table in measured_tables(found))
     if missing := list(missing_measures(name, found)):
         yield "<h3>Not measured</h3>"
         yield table(("", "how to"), missing, code=(1,))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from fertools.training.evaluation.prediction_metrics import AGREEMENTS, MEASURES, Scores
-from fertools.training.reports.result_tables import MISSING, number, people_note, with_ends
-from fertools.training.reports.table_formatting import Sheet
+from fertools.training.reports.result_tables import MISSING, interval_note, number, with_interval
+from fertools.training.reports.table_formatting import ResultTable
 from fertools.training.runs.generated import slug
 
 _DECISIONS = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -23,29 +23,29 @@ _FEW = 2048
 """Pictures below which a Fréchet distance says little: there are as many features."""
 
 
-def translation_sheets(name: str, found: Scores) -> list[Sheet]:
+def translator_tables(name: str, found: Scores) -> list[ResultTable]:
     """Return all tables about a translator under its name, with what has not been measured.
 
     Args:
         name: of the run.
         found: what `fertools.training.evaluation.translation_metrics.score_translations` gives.
     """
-    sheets = measured_sheets(found)
+    tables = measured_tables(found)
     if missing := tuple(missing_measures(name, found)):
-        sheets.append(Sheet("not measured", ("", "how to"), missing))
-    return [replace(sheet, title=f"{name}: {sheet.title}") for sheet in sheets]
+        tables.append(ResultTable("not measured", ("", "how to"), missing))
+    return [replace(result_table, title=f"{name}: {result_table.title}") for result_table in tables]
 
 
-def measured_sheets(found: Scores) -> list[Sheet]:
+def measured_tables(found: Scores) -> list[ResultTable]:
     """Return the tables about a translator, as far as it has been measured."""
-    sheets = [_reconstruction(found)]
+    tables = [_reconstruction(found)]
     if found["truth"]:
-        sheets.append(_truth(found["truth"]))
+        tables.append(_truth(found["truth"]))
     for judge, scores in found["judges"].items():
-        sheets += _judged(judge, scores)
-    sheets += [_features(network, scores) for network, scores in found["features"].items()]
-    sheets += [_identity(network, scores) for network, scores in found["identity"].items()]
-    return [*sheets, *_gan_train(found)]
+        tables += _judged(judge, scores)
+    tables += [_features(network, scores) for network, scores in found["features"].items()]
+    tables += [_identity(network, scores) for network, scores in found["identity"].items()]
+    return [*tables, *_gan_train(found)]
 
 
 def missing_measures(name: str, found: Scores) -> Iterator[tuple[str, str]]:
@@ -65,9 +65,9 @@ def missing_measures(name: str, found: Scores) -> Iterator[tuple[str, str]]:
         yield "GAN-train", f"{command} --judge classifier/RUN --gan-train"
 
 
-def _reconstruction(found: Scores) -> Sheet:
+def _reconstruction(found: Scores) -> ResultTable:
     def cells(measures: Mapping[str, Any]) -> tuple[str, ...]:
-        return tuple(with_ends(measures[key]["pooled"], measures[key]["people"]) for key in _RECONSTRUCTION)
+        return tuple(with_interval(measures[key]["pooled"], measures[key]["people"]) for key in _RECONSTRUCTION)
 
     parts = found["reconstruction"]
     rows = [("all", *cells(parts["measures"]))]
@@ -75,12 +75,12 @@ def _reconstruction(found: Scores) -> Sheet:
     of = f"{_count(found['faces'], 'face')} of {_count(found['subjects'], 'person')}"
     note = (
         f"{found['made']:,} made faces, of {of}, each translated back. L1 is on the scale from -1 to 1; an L1 of 0 and "
-        f"an SSIM of 1 are perfect. {people_note(parts)}"
+        f"an SSIM of 1 are perfect. {interval_note(parts)}"
     )
-    return Sheet("Reconstruction, by what was asked for", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
+    return ResultTable("Reconstruction, by what was asked for", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
 
 
-def _truth(found: Scores) -> Sheet:
+def _truth(found: Scores) -> ResultTable:
     parts = [found, *found["by_target"]]
 
     def cells(part: Scores) -> tuple[str, ...]:
@@ -89,17 +89,17 @@ def _truth(found: Scores) -> Sheet:
     rows = [("all", *cells(found)), *((part["target"], *cells(part)) for part in found["by_target"])]
     note = (
         "These people are drawn, so the picture of what was asked for exists: the same moment with that expression. L1 "
-        f"is on the scale from -1 to 1. Faces that show it already are left out. {people_note(parts)}"
+        f"is on the scale from -1 to 1. Faces that show it already are left out. {interval_note(parts)}"
     )
     head = ("", "made faces", "L1 to the true picture", "L1 of the unchanged input")
-    return Sheet("Distance to the true picture (drawn people)", head, tuple(rows), note)
+    return ResultTable("Distance to the true picture (drawn people)", head, tuple(rows), note)
 
 
 def _count(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number:,} {'people' if noun == 'person' else noun + 's'}"
 
 
-def _judged(judge: str, scores: Scores) -> Iterator[Sheet]:
+def _judged(judge: str, scores: Scores) -> Iterator[ResultTable]:
     whose = {key: scores[key] for key in _WHOSE if key in scores}
     if told := {key: entry["classification"] for key, entry in whose.items() if "classification" in entry}:
         rows = [
@@ -114,10 +114,10 @@ def _judged(judge: str, scores: Scores) -> Iterator[Sheet]:
         note = (
             f"How often {judge}, {apart}, sees what was asked for (expression consistency; GAN-test, since it learned "
             "from real faces alone). A translator that changes nothing comes to the second "
-            f"row; the judge itself, on real faces, to the third. {people_note(told)}"
+            f"row; the judge itself, on real faces, to the third. {interval_note(told)}"
         )
         head = ("", "faces", *(MEASURES[name] for name in _DECISIONS))
-        yield Sheet(f"Expressions as {judge} sees them", head, tuple(rows), note)
+        yield ResultTable(f"Expressions as {judge} sees them", head, tuple(rows), note)
         if "made" in told:
             yield _by_expression(judge, told)
             yield _confusion(judge, scores["made"])
@@ -128,9 +128,9 @@ def _judged(judge: str, scores: Scores) -> Iterator[Sheet]:
                 (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in AGREEMENTS))
                 for key, entry in points.items()
             ]
-            note = f"Against the {axis} that was asked for; real faces against their own. {people_note(points)}"
+            note = f"Against the {axis} that was asked for; real faces against their own. {interval_note(points)}"
             head = ("", "faces", *AGREEMENTS.values())
-            yield Sheet(f"{axis.capitalize()} as {judge} sees it", head, tuple(rows), note)
+            yield ResultTable(f"{axis.capitalize()} as {judge} sees it", head, tuple(rows), note)
 
 
 def _has(scores: Scores, axis: str) -> bool:
@@ -138,16 +138,16 @@ def _has(scores: Scores, axis: str) -> bool:
 
 
 def _measure(entry: Mapping[str, Any]) -> str:
-    return with_ends(entry["pooled"], entry["people"])
+    return with_interval(entry["pooled"], entry["people"])
 
 
-def _by_expression(judge: str, told: Mapping[str, Scores]) -> Sheet:
+def _by_expression(judge: str, told: Mapping[str, Scores]) -> ResultTable:
     shares = {key: {row["class"]: row for row in entry["per_class"]} for key, entry in told.items()}
     rows = tuple(
         (
             name,
             f"{row['faces']:,}",
-            with_ends(row["recall"], row["recall_people"]),
+            with_interval(row["recall"], row["recall_people"]),
             *(number(shares[key][name]["recall"]) if key in shares else MISSING for key in ("unchanged", "real")),
         )
         for name, row in shares["made"].items()
@@ -160,16 +160,18 @@ def _by_expression(judge: str, told: Mapping[str, Scores]) -> Sheet:
         "unchanged faces seen as that",
         "real faces of it seen as that",
     )
-    return Sheet(f"Share of made faces that {judge} calls what was asked for", head, rows, people_note(told["made"]))
+    return ResultTable(
+        f"Share of made faces that {judge} calls what was asked for", head, rows, interval_note(told["made"])
+    )
 
 
-def _confusion(judge: str, made: Scores) -> Sheet:
+def _confusion(judge: str, made: Scores) -> ResultTable:
     counts = made["classification"]["confusion"]["counts"]
     rows = tuple((name, *map(str, line)) for name, line in zip(made["classes"], counts, strict=True) if sum(line))
-    return Sheet(f"Asked for (down) and seen by {judge} (across)", ("", *made["classes"]), rows)
+    return ResultTable(f"Asked for (down) and seen by {judge} (across)", ("", *made["classes"]), rows)
 
 
-def _features(network: str, scores: Scores) -> Sheet:
+def _features(network: str, scores: Scores) -> ResultTable:
     entries = [("all made faces", scores["all"])]
     entries += [(part["target"], part["distance"]) for part in scores["by_target"]]
     entries.append(("real training faces, for comparison", scores["floor"]))
@@ -188,7 +190,7 @@ def _features(network: str, scores: Scores) -> Sheet:
     if not scores["published"]:
         notes.append("These are not the features of published distances; compare with your own alone.")
     head = ("", "real faces", "faces", "FID", "KID")
-    return Sheet(f"Distance to real faces in the features of {network}", head, rows, " ".join(notes))
+    return ResultTable(f"Distance to real faces in the features of {network}", head, rows, " ".join(notes))
 
 
 def _distance(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -198,18 +200,18 @@ def _distance(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
     return f"{entry['real']:,}", f"{entry['made']:,}", f"{entry['fid']:.2f}", kid
 
 
-def _identity(network: str, scores: Scores) -> Sheet:
+def _identity(network: str, scores: Scores) -> ResultTable:
     rows = [("all made faces", _measure(scores["cosine"]))]
     rows += [(part["target"], _measure(part["cosine"])) for part in scores["by_target"]]
     rows += [
         ("two real faces of one person", number(scores["same_person"])),
         ("real faces of two people", number(scores["other_people"])),
     ]
-    note = f"1 is the same face. The last two rows say what to measure it by. {people_note(scores)}"
-    return Sheet(f"Identity: cosine to the face before, by {network}", ("", "cosine"), tuple(rows), note)
+    note = f"1 is the same face. The last two rows say what to measure it by. {interval_note(scores)}"
+    return ResultTable(f"Identity: cosine to the face before, by {network}", ("", "cosine"), tuple(rows), note)
 
 
-def _gan_train(found: Scores) -> Iterator[Sheet]:
+def _gan_train(found: Scores) -> Iterator[ResultTable]:
     for judge, scores in found["gan_train"].items():
         real = next((entry.get("real") for name, entry in found["judges"].items() if slug(name) == judge), None)
         rows = [("GAN-train: learned from made faces", scores["classification"])]
@@ -219,6 +221,6 @@ def _gan_train(found: Scores) -> Iterator[Sheet]:
             (words, f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in _DECISIONS))
             for words, entry in rows
         )
-        note = f"Both on real held-out faces. What the first lacks, made faces lack. {people_note(dict(rows))}"
+        note = f"Both on real held-out faces. What the first lacks, made faces lack. {interval_note(dict(rows))}"
         head = ("", "real faces", *(MEASURES[name] for name in _DECISIONS))
-        yield Sheet(f"GAN-train by the recipe of {judge}", head, cells, note)
+        yield ResultTable(f"GAN-train by the recipe of {judge}", head, cells, note)

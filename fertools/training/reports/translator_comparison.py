@@ -8,8 +8,8 @@ from typing import Any
 
 from fertools.statistics.intervals import mean_over_folds
 from fertools.training.evaluation.prediction_metrics import Scores
-from fertools.training.reports.result_tables import MISSING, number, with_reach
-from fertools.training.reports.table_formatting import Sheet
+from fertools.training.reports.result_tables import MISSING, number, with_half_width
+from fertools.training.reports.table_formatting import ResultTable
 
 
 def _judged(kind: str, measure: str) -> Callable[[Scores], float | None]:
@@ -70,7 +70,7 @@ HEADLINES: dict[str, tuple[str, Callable[[Scores], float | None]]] = {
 """The measures that translators are compared by: what each is called, and how it is read from their figures."""
 
 
-def set_side_by_side(runs: Mapping[str, Scores]) -> dict[str, Any]:
+def compare_translators(runs: Mapping[str, Scores]) -> dict[str, Any]:
     """Return the main measures of several translators.
 
     Args:
@@ -91,8 +91,8 @@ def set_side_by_side(runs: Mapping[str, Scores]) -> dict[str, Any]:
     return {"runs": values, "folds": folds}
 
 
-def beside_sheets(beside: Mapping[str, Any] | None) -> list[Sheet]:
-    """Return the table of what `set_side_by_side` gives, if it gave anything."""
+def translator_comparison_tables(beside: Mapping[str, Any] | None) -> list[ResultTable]:
+    """Return the table of what `compare_translators` gives, if it gave anything."""
     if beside is None:
         return []
     shown = [key for key in HEADLINES if any(line[key] is not None for line in beside["runs"].values())]
@@ -101,8 +101,8 @@ def beside_sheets(beside: Mapping[str, Any] | None) -> list[Sheet]:
     if beside["folds"] is not None:
         rows.append(("mean over folds", *(_reach(beside["folds"].get(key)) for key in shown)))
         note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."
-    return [Sheet("Translators side by side", ("", *(HEADLINES[key][0] for key in shown)), tuple(rows), note)]
+    return [ResultTable("Translators side by side", ("", *(HEADLINES[key][0] for key in shown)), tuple(rows), note)]
 
 
 def _reach(entry: Mapping[str, Any] | None) -> str:
-    return MISSING if entry is None else with_reach(entry)
+    return MISSING if entry is None else with_half_width(entry)

@@ -20,6 +20,8 @@ from fertools.training.runs.metadata import Record, check_record
 
 PREDICTIONS_NAME = "predictions.parquet"
 """What a table of predictions is called."""
+GAN_TRAIN_FOLDER = "gan-train"
+"""Where the classifiers lie that were trained on what a run generated."""
 SAME_OR_ANEW = "give the same again, another --run NAME, or begin anew with --no-resume"
 """What to do where a run was begun with something else."""
 
@@ -50,6 +52,11 @@ class RunFolder:
         return self.root / "pixels.npy"
 
     @property
+    def people_path(self) -> Path:
+        """`people.npy`: a digest of each person that had a part in training, Nx8 uint8."""
+        return self.root / "people.npy"
+
+    @property
     def journal_path(self) -> Path:
         """`metrics.jsonl`: the losses."""
         return self.root / "metrics.jsonl"
@@ -75,9 +82,17 @@ class RunFolder:
         return self.root / "generated"
 
     @property
-    def weights_path(self) -> Path:
-        """`model.safetensors`: the weights that a classifier's predictions are made with, as a state dict."""
-        return self.root / "model.safetensors"
+    def models(self) -> Path:
+        """`models/`: the trained networks, one file each; see `fertools.training.runs.artefact`."""
+        return self.root / "models"
+
+    def model_path(self, network: str) -> Path:
+        """Return where a trained network lies.
+
+        Args:
+            network: its name in the system, such as `generator`.
+        """
+        return self.models / f"{network}.safetensors"
 
     def predictions_path(self, side: Side = "test") -> Path:
         """Return where a classifier's predictions lie: `predictions.parquet`, and `predictions-val.parquet`."""

@@ -25,12 +25,11 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 from fertools.training.data.faces import Faces, Pixels
-from fertools.training.systems.base import Target
+from fertools.training.systems.base import Translation
 
 _CARRIED = (
     "source_id",
     "dataset",
-    "modality",
     "licence",
     "template",
     "status",
@@ -64,33 +63,36 @@ def picture_path(folder: Path, words: str, parent_id: str) -> Path:
     return folder / slug(words) / f"{parent_id}.png"
 
 
-def write_pictures(folder: Path, target: Target, faces: Faces, rows: NDArray[np.int64], pixels: Pixels) -> None:
+def write_pictures(
+    folder: Path, translation: Translation, faces: Faces, rows: NDArray[np.int64], pixels: Pixels
+) -> None:
     """Write the pictures that were made of some faces; `list_generated` puts them on the disk for good.
 
     Args:
         folder: of the run's pictures.
-        target: what was asked for.
-        faces: all.
+        translation: how.
+        faces: all of the source domain.
         rows: which were translated.
         pixels: what was made of them, NxSxSx3 RGB.
     """
     names = faces.table["face_id"]
     for row, picture in zip(rows.tolist(), pixels, strict=True):
         coded = cv2.imencode(".png", picture[..., ::-1])[1]
-        files.write_bytes(picture_path(folder, target.words, names[row].as_py()), coded.tobytes(), flush=False)
+        files.write_bytes(picture_path(folder, translation.name, names[row].as_py()), coded.tobytes(), flush=False)
 
 
 def list_generated(
     workspace: Workspace,
     faces: Faces,
     rows: NDArray[np.int64],
-    targets: Sequence[Target],
+    translations: Sequence[Translation],
     *,
+    modality: str,
     folder: Path,
     system: str,
     run: str,
     size_px: int,
-    generator_fold: int | None,
+    generator_folds: Sequence[int] | None,
 ) -> Path | None:
     """Add pictures that were written to the manifest of their run, in place of rows for the same.
 
@@ -98,35 +100,38 @@ def list_generated(
         workspace: whose manifest.
         faces: all rows.
         rows: which were translated.
-        targets: to what.
+        translations: how, all of them from the same domain to the same other.
+        modality: of the domain that they were translated to.
         folder: where the pictures are.
         system: name of the system.
         run: name of the run.
         size_px: side of the pictures.
-        generator_fold: the fold that the generator has never seen; None where the manifest has no folds.
+        generator_folds: the folds that the generator has never seen; None where the manifest has no folds.
 
     Returns:
-        The manifest's path, or None where targets are no expressions, which the schema has no column for.
+        The manifest's path, or None where translations are to points of valence and arousal alone, which the schema has
+        no column for.
     """
-    targets = [target for target in targets if target.emotion is not None]
-    if not targets:
+    translations = [way for way in translations if way.emotion is not None or way.keeps_emotion]
+    if not translations:
         return None
     name = f"{system}/{run}"
 
-    def row_of(parent: dict[str, Any], target: Target) -> dict[str, Any]:
+    def row_of(parent: dict[str, Any], translation: Translation) -> dict[str, Any]:
         return {column: parent[column] for column in _CARRIED} | {
-            "face_id": made_id(parent["face_id"], name, target.words),
+            "face_id": made_id(parent["face_id"], name, translation.name),
+            "modality": modality,
             "interpolated": False,
-            "path": workspace.name_of(picture_path(folder, target.words, parent["face_id"])),
+            "path": workspace.name_of(picture_path(folder, translation.name, parent["face_id"])),
             "size_px": size_px,
             "matrix": _scaled(parent["matrix"], parent["size_px"], size_px),
             "parent_id": parent["face_id"],
             "generator_run": name,
-            "generator_fold": generator_fold,
-            "target_emotion": target.emotion,
+            "generator_folds": None if generator_folds is None else list(generator_folds),
+            "target_emotion": parent["emotion"] if translation.keeps_emotion else translation.emotion,
         }
 
-    made = [row_of(parent, target) for parent in nested.take(faces.table, rows).to_pylist() for target in targets]
+    made = [row_of(parent, way) for parent in nested.take(faces.table, rows).to_pylist() for way in translations]
     path, table = generated_path(workspace, system, run), FACES.table(made)
     if path.is_file():
         kept = store.read_table(path, FACES)

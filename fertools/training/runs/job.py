@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.training.data.faces import Faces
+from fertools.training.data.selection import Selection
 from fertools.training.engine.process_group import Team
 from fertools.training.runs.configuration import Choice
 from fertools.training.runs.folder import RunFolder
@@ -20,7 +21,7 @@ class Job:
     Attributes:
         workspace: whose manifest.
         choice: the recipe and the device.
-        faces: the rows that take part.
+        selection: the faces that take part, by domain.
         record: the content of `run.json`, brought up to date as the work goes on.
         folder: of the run.
         team: the processes that work together.
@@ -30,12 +31,17 @@ class Job:
 
     workspace: Workspace
     choice: Choice
-    faces: Faces
+    selection: Selection
     record: Record
     folder: RunFolder
     team: Team
     report: Reporter
     tensorboard: bool = False
+
+    @property
+    def faces(self) -> Faces:
+        """The faces of the domain that the system is tested on."""
+        return self.selection.main
 
     def write(self) -> None:
         """Write the record, in the first process."""

@@ -1,26 +1,25 @@
-"""Finished runs, opened again: the recipe as it was and the faces that they saw and did not see."""
+"""Finished runs, loaded again: the recipe as it was, and the faces that they were trained on and that they held out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.training.data.faces import Faces
-from fertools.training.data.selection import faces_of
-from fertools.training.recipes.recipe import Origin, Recipe, Resolved, nearest
+from fertools.training.data.selection import Selection, select_domains
+from fertools.training.recipes.recipe import EngineRecipe, Origin, Recipe, Resolved, TranslatingRecipe, nearest
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.metadata import Record
 from fertools.training.runs.pixel_identity import refuse_other_pixels
-from fertools.training.systems.classifier.recipe import ClassifierRecipe
-from fertools.training.systems.stargan.recipe import StarganRecipe
+from fertools.training.systems.registry import find_system
 
-Kept = TypeVar("Kept", bound=Recipe, covariant=True)
+R = TypeVar("R", bound=Recipe, covariant=True)
 
 
 @dataclass(frozen=True)
-class Finished(Generic[Kept]):
+class LoadedRun(Generic[R]):
     """A finished run.
 
     Attributes:
@@ -28,56 +27,65 @@ class Finished(Generic[Kept]):
         folder: where it lies.
         record: the content of its `run.json`.
         recipe: every value that it was trained with.
-        faces: those that it was trained on and those that were held out.
+        selection: the faces that it was trained on and those that were held out, by domain.
     """
 
     name: str
     folder: RunFolder
     record: Record
-    recipe: Kept
-    faces: Faces
+    recipe: R
+    selection: Selection
 
     @property
-    def resolved(self) -> Resolved[Recipe]:
+    def faces(self) -> Faces:
+        """The faces of the domain that the system was tested on."""
+        return self.selection.main
+
+    @property
+    def resolved(self) -> Resolved[R]:
         """The recipe with where its values come from."""
         origins = {key: Origin(entry["origin"], entry["note"]) for key, entry in self.record["recipe"].items()}
         return Resolved(self.record["system"], self.record["preset"], self.recipe, origins)
 
 
-def reopen_translator(workspace: Workspace, name: str) -> Finished[StarganRecipe]:
-    """Return a finished run that makes faces.
+def load_translator(workspace: Workspace, name: str) -> LoadedRun[TranslatingRecipe]:
+    """Return a finished run that turns faces into others.
 
     Args:
         workspace: whose run and faces.
-        name: `SYSTEM/RUN`.
+        name: `SYSTEM/RUN`, or its folder in the workspace, `training/SYSTEM/RUN`.
 
     Raises:
-        InputError: there is no such run, it is not finished, or it makes no faces.
+        InputError: there is no such run, it is not finished, or it generates no faces.
         ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
             of fertools with other keys.
     """
+    name = name.removeprefix("training/")
     record = _read(workspace, name)
-    if record["kind"] != "translator":
+    kind = find_system(record["system"]).recipe_class()
+    if not issubclass(kind, TranslatingRecipe):
         raise InputError(f"{name} makes no faces, it reads them; give a run of a system such as stargan")
-    return _reopen(workspace, name, record, StarganRecipe)
+    return _load(workspace, name, record, kind)
 
 
-def reopen_classifier(workspace: Workspace, name: str) -> Finished[ClassifierRecipe]:
-    """Return a finished run of a classifying network.
+def load_predictor(workspace: Workspace, name: str) -> LoadedRun[EngineRecipe]:
+    """Return a finished run of a network that says what faces show.
 
     Args:
         workspace: whose run and faces.
-        name: `SYSTEM/RUN`.
+        name: `SYSTEM/RUN`, or its folder in the workspace, `training/SYSTEM/RUN`.
 
     Raises:
         InputError: there is no such run, it is not finished, or it is no network that reads faces.
         ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
             of fertools with other keys.
     """
+    name = name.removeprefix("training/")
     record = _read(workspace, name)
-    if record["system"] != "classifier":
+    kind = find_system(record["system"]).recipe_class()
+    if not (kind.predicts and issubclass(kind, EngineRecipe)):
         raise InputError(f"{name} is no classifying network; give a run of `fertools train classifier`")
-    return _reopen(workspace, name, record, ClassifierRecipe)
+    return _load(workspace, name, record, kind)
 
 
 def _read(workspace: Workspace, name: str) -> Record:
@@ -90,21 +98,38 @@ def _read(workspace: Workspace, name: str) -> Record:
     return record
 
 
-def _reopen(workspace: Workspace, name: str, record: Record, kind: type[Kept]) -> Finished[Kept]:
+def _load(workspace: Workspace, name: str, record: Record, kind: type[R]) -> LoadedRun[R]:
     if not record["finished"]:
         raise InputError(f"the run {name} is not finished; train it to the end first, by the command that began it")
-    if differing := {field.name for field in fields(kind)} ^ set(record["recipe"]):
-        raise ResumeRefused(
-            f"{name} was trained by another version of fertools, whose recipe differs in the key {min(differing)}; "
-            "train it again"
-        )
-    recipe = kind(**{key: entry["value"] for key, entry in record["recipe"].items()})
-    faces = faces_of(workspace, recipe)
-    if faces.fingerprint() != record["data"]["fingerprint"]:
+    recipe = read_recipe(record, kind, name)
+    selection = select_domains(workspace, recipe)
+    if selection.fingerprint() != record["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "
             "train it again"
         )
     folder = RunFolder(workspace.root / "training" / name)
-    refuse_other_pixels(workspace, faces, folder, record, "put them back, or train it again")
-    return Finished(name, folder, record, recipe, faces)
+    refuse_other_pixels(workspace, selection, folder, record, "put them back, or train it again")
+    return LoadedRun(name, folder, record, recipe, selection)
+
+
+def read_recipe(record: Record, kind: type[R], name: str) -> R:
+    """Return the recipe that a run recorded.
+
+    Args:
+        record: the content of its `run.json`.
+        kind: the system's recipe class.
+        name: of the run, for the message.
+
+    Raises:
+        ResumeRefused: it is of a version of fertools with other keys.
+    """
+    if differing := {field.name for field in fields(kind)} ^ set(record["recipe"]):
+        raise ResumeRefused(
+            f"{name} was trained by another version of fertools, whose recipe differs in the key {min(differing)}; "
+            "train it again"
+        )
+    values: dict[str, Any] = {key: entry["value"] for key, entry in record["recipe"].items()}
+    # JSON has lists where a recipe has tuples.
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return kind(**plain)

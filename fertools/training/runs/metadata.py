@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from fertools.training.data.faces import Faces, Side
+from fertools.training.data.selection import Selection
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe, Resolved
 from fertools.training.runs.provenance import code_state, device_name, versions
 from fertools.training.systems.registry import find_system
@@ -14,7 +15,7 @@ from fertools.training.systems.registry import find_system
 Record = dict[str, Any]
 """The content of `run.json`."""
 _SHAPE = {
-    **dict.fromkeys(("system", "kind", "title", "source", "run", "preset"), str),
+    **dict.fromkeys(("system", "title", "source", "run", "preset"), str),
     **dict.fromkeys(("recipe", "parameters", "results"), dict),
     "data": {
         "fingerprint": str,
@@ -28,43 +29,46 @@ _SHAPE = {
 """What every record has, and of which type."""
 
 
-def describe_run(resolved: Resolved[Recipe], faces: Faces, drawn: int, run: str) -> Record:
+def describe_run(resolved: Resolved[Recipe], selection: Selection, drawn: int, run: str) -> Record:
     """Return the record of a run that has not begun.
 
     Args:
         resolved: its recipe.
-        faces: what it works on.
+        selection: the faces that it works on.
         drawn: how many of them are of people who do not exist.
         run: its name.
     """
-    entry, recipe = find_system(resolved.system), resolved.recipe
-    sides = {
-        side: {"faces": len(faces.rows(side)), "subjects": faces.subjects(side), "emotions": faces.counts(side)}
-        for side in sides_of(faces)
-    }
+    entry, recipe, faces = find_system(resolved.system), resolved.recipe, selection.main
     return {
         "system": resolved.system,
-        "kind": entry.kind,
         "title": entry.title,
         "source": entry.source,
         "run": run,
         "preset": resolved.preset,
         "recipe": resolved.record(),
-        "iterations": recipe.course(len(faces.rows("train"))).iterations if isinstance(recipe, EngineRecipe) else 0,
+        "iterations": recipe.course(selection.counts()).iterations if isinstance(recipe, EngineRecipe) else 0,
         "data": {
-            "fingerprint": faces.fingerprint(),
+            "fingerprint": selection.fingerprint(),
             "datasets": _named(faces, "dataset"),
             "drawn": drawn,
             "classes": list(faces.classes),
             "templates": _named(faces, "template"),
             "va_origins": _named(faces, "va_origin"),
-            **sides,
+            **_describe_sides(faces),
+            "domains": {name: _describe_sides(other) for name, other in selection.domains.items()},
         },
         "parameters": {},
         "sessions": [],
         "finished": False,
         "results": {},
         "generated": None,
+    }
+
+
+def _describe_sides(faces: Faces) -> dict[str, Any]:
+    return {
+        side: {"faces": len(faces.rows(side)), "subjects": faces.subjects(side), "emotions": faces.counts(side)}
+        for side in sides_of(faces)
     }
 
 

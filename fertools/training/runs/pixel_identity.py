@@ -15,8 +15,8 @@ from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
-from fertools.training.data.faces import Faces
 from fertools.training.data.pixel_cache import Digests, load_digests
+from fertools.training.data.selection import Selection
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record
@@ -38,10 +38,10 @@ def identify_pixels(job: Job, old: Record | None, way_out: str) -> None:
     if not job.team.is_first:
         return
     if old is not None:
-        refuse_other_pixels(job.workspace, job.faces, job.folder, old, way_out, job.report)
+        refuse_other_pixels(job.workspace, job.selection, job.folder, old, way_out, job.report)
         job.record["data"]["pixels"] = old["data"]["pixels"]
         return
-    digests = _digests(job.workspace, job.faces, job.record, job.report)
+    digests = _digests(job.workspace, job.selection, job.record, job.report)
     stream = io.BytesIO()
     np.save(stream, digests, allow_pickle=False)
     files.write_bytes(job.folder.pixels_path, stream.getvalue())
@@ -50,7 +50,7 @@ def identify_pixels(job: Job, old: Record | None, way_out: str) -> None:
 
 def refuse_other_pixels(
     workspace: Workspace,
-    faces: Faces,
+    selection: Selection,
     folder: RunFolder,
     record: Record,
     way_out: str,
@@ -60,7 +60,7 @@ def refuse_other_pixels(
 
     Args:
         workspace: whose crops.
-        faces: of the run.
+        selection: faces of the run.
         folder: of the run.
         record: the content of its `run.json`.
         way_out: what to do otherwise, for the message.
@@ -70,7 +70,7 @@ def refuse_other_pixels(
         ResumeRefused: they do not; the message says how many, and names the first.
         InputError: a crop is missing or cannot be read.
     """
-    digests = _digests(workspace, faces, record, report)
+    digests = _digests(workspace, selection, record, report)
     if (known := record["data"].get("pixels")) == hash_bytes(digests.tobytes()):
         return
     run = f"{record['system']}/{record['run']}"
@@ -79,14 +79,18 @@ def refuse_other_pixels(
     changed = _changed(folder, digests)
     if changed is None:
         raise ResumeRefused(f"crops have changed since {run} was begun; {way_out}")
-    first = faces.table["path"][int(changed[0])].as_py()
+    paths = [path for faces in selection.domains.values() for path in faces.table["path"].to_pylist()]
+    first = paths[int(changed[0])]
     raise ResumeRefused(
         f"{len(changed):,} of {len(digests):,} crops have changed since {run} was begun, the first {first}; {way_out}"
     )
 
 
-def _digests(workspace: Workspace, faces: Faces, record: Record, report: Reporter | None) -> Digests:
-    return load_digests(workspace, faces, record["recipe"]["image_size"]["value"], workspace.pixels, report)
+def _digests(workspace: Workspace, selection: Selection, record: Record, report: Reporter | None) -> Digests:
+    """Return the digests of all domains' faces, one domain after another."""
+    size_px = record["recipe"]["image_size"]["value"]
+    parts = [load_digests(workspace, faces, size_px, workspace.pixels, report) for faces in selection.domains.values()]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _changed(folder: RunFolder, digests: Digests) -> np.ndarray | None:

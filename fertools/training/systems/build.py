@@ -6,6 +6,7 @@ import torch
 
 from fertools.training.recipes.recipe import Recipe, Resolved
 from fertools.training.systems.base import System
+from fertools.training.systems.fitted import FittedSystem
 from fertools.training.systems.registry import find_system
 
 
@@ -17,4 +18,10 @@ def build_system(resolved: Resolved[Recipe]) -> System:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(resolved.recipe.seed)
         system: System = find_system(resolved.system).system_class()(resolved.recipe)
+    return system
+
+
+def build_fitted(resolved: Resolved[Recipe]) -> FittedSystem:
+    """Return a system that is fitted in one go."""
+    system: FittedSystem = find_system(resolved.system).system_class()(resolved.recipe)
     return system

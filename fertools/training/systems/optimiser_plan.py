@@ -20,6 +20,7 @@ class OptimiserPlan:
         lr: learning rate before the schedule's factor.
         schedule: how it falls.
         warmup: iterations over which it rises first.
+        decay_epochs: epochs over which it falls, for the schedule `epochs`.
         beta1: of Adam.
         beta2: of Adam.
         momentum: of SGD.
@@ -31,6 +32,7 @@ class OptimiserPlan:
     lr: float
     schedule: Schedule = "constant"
     warmup: int = 0
+    decay_epochs: int = 0
     beta1: float = 0.9
     beta2: float = 0.999
     momentum: float = 0.9

@@ -59,7 +59,9 @@ def test_a_side_without_what_is_learned_is_refused(tmp_path: Path, subjects: ran
         if row["fold"] in subjects:
             row["valence"] = row["arousal"] = row["va_origin"] = None
     workspace = write_blobs(tmp_path, rows)
-    words = rf"no {side} face has valence and arousal, which task = emotion\+va is about"
+    words = (
+        rf"no {side} face has valence and arousal, which this system is to predict; label some, split again, or set "
+    )
     with pytest.raises(InputError, match=words):
         classify(workspace, "task=emotion+va", "val_share=0")
 
@@ -68,7 +70,7 @@ def test_a_side_without_what_is_learned_is_refused(tmp_path: Path, subjects: ran
 def test_weights_with_nan_are_not_begun_with(tmp_path: Path, name: str) -> None:
     workspace = write_blobs(tmp_path)
     classify(workspace)
-    weights = load_file(workspace.runs("classifier") / "smoke/model.safetensors")
+    weights = load_file(workspace.runs("classifier") / "smoke/models/network.safetensors")
     first = next(key for key, value in weights.items() if value.is_floating_point())
     weights[first].view(-1)[0] = NAN
     save_file(weights, tmp_path / name) if name.endswith("safetensors") else torch.save(weights, tmp_path / name)

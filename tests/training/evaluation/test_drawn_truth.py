@@ -28,7 +28,7 @@ from fertools.training.evaluation.translation_metrics import score_translations
 from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs import drawn_judge
 from fertools.training.jobs.evaluate_translator import assess
-from fertools.training.runs.load import reopen_translator
+from fertools.training.runs.load import load_translator
 from tests.training.evaluation.made import TRANSLATOR, write_people
 from tests.training.tiny import read_record, train_tiny
 
@@ -79,7 +79,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_distances_are_those_to_the_drawn_truth(workspace: Workspace) -> None:
     root = workspace.root / "training" / TRANSLATOR
     assert "fertools evaluate stargan/smoke --drawn" in (root / "report.html").read_text(encoding="utf-8")
-    translator, table = reopen_translator(workspace, TRANSLATOR), read_translations(root)
+    translator, table = load_translator(workspace, TRANSLATOR), read_translations(root)
     draw_truths(workspace, translator, table, Silent())
     told = {row["face_id"]: row for row in pq.read_table(root / TRUTHS_NAME).to_pylist()}
     assert len(told) == len(table) == 7 * 7
@@ -127,9 +127,9 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
         assert words in page, words
     assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"
 
-    stamp = (folder / "model.safetensors").stat().st_mtime_ns
+    stamp = (folder / "models/network.safetensors").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, **options)
-    assert (folder / "model.safetensors").stat().st_mtime_ns == stamp, "it is finished"
+    assert (folder / "models/network.safetensors").stat().st_mtime_ns == stamp, "it is finished"
 
 
 def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from fertools.training.evaluation.originals import read_originals, write_origina
 from fertools.training.evaluation.subject_means import over_people, people_of
 from fertools.training.evaluation.translation_metrics import score_translations
 from fertools.training.evaluation.translations import add_translations, read_translations
-from fertools.training.runs.load import reopen_translator
+from fertools.training.runs.load import load_translator
 from tests.training.evaluation.made import TRANSLATOR, write_people
 from tests.training.tiny import train_tiny
 
@@ -34,7 +34,7 @@ class Setting:
     def __init__(self, root: Path, *overrides: str) -> None:
         workspace: Workspace = write_people(root)
         self.root = train_tiny(workspace, "translate_faces=6", *overrides).folder
-        write_originals(self.root, reopen_translator(workspace, TRANSLATOR).faces)
+        write_originals(self.root, load_translator(workspace, TRANSLATOR).selection)
         self.made = read_translations(self.root)
         self.real = read_originals(self.root, held_out=True)
         self.training = read_originals(self.root, held_out=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ system = "classifier"
 title = "Tuned"
 system = "classifier"
 test = true
-set = { pretrained = "{source}/model.safetensors", lr = 0.001, flip = false }
+set = { pretrained = "{source}/models/network.safetensors", lr = 0.001, flip = false }
 
 [[reported]]
 method = "Theirs"
@@ -77,6 +78,7 @@ class Guesser:
         overrides: Iterable[str],
         device: str,
         run: str,
+        allow_leaks: bool,
         report: Reporter,
     ) -> None:
         overrides = tuple(overrides)
@@ -87,7 +89,7 @@ class Guesser:
         if run in self.fails:
             raise self.error
         self.trained.append(run)
-        fold = int(next(text.partition("=")[2] for text in overrides if text.startswith("test_fold=")))
+        (fold,) = json.loads(next(text.partition("=")[2] for text in overrides if text.startswith("test_folds=")))
         table = store.read_faces(workspace)
         tested = table.filter(pc.equal(table["fold"], fold))
         shares = np.random.default_rng(len(run) + fold).dirichlet(np.ones(len(EMOTIONS)), len(tested))

@@ -15,7 +15,7 @@ from fertools.training.evaluation.find import known_runs
 from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.experiments.execution import run_experiment
-from fertools.training.reports.result_tables import experiment_sheets
+from fertools.training.reports.experiment_tables import experiment_tables
 from tests.training.blobs import write_blobs
 from tests.training.data.test_synthetic import write_sources
 from tests.training.experiments.protocols import TWO_STEPS, Guesser, write_experiment
@@ -38,15 +38,15 @@ def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None
     assert (result.finished, result.runs, result.done, len(trainer.trained)) == (True, 8, 8, 12)
     whole = read_predictions(result.folder / "tuned" / "predictions.parquet")
     assert (len(whole.table), sorted(whole.trained)) == (28, [0, 1, 2, 3])
-    assert result.figures["runs"]["Tuned"] == score(whole)
-    assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(result.figures))
-    assert [(entry["first"], entry["second"]) for entry in result.figures["comparisons"]] == [("Plain", "Tuned")]
+    assert result.evaluation["runs"]["Tuned"] == score(whole)
+    assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(result.evaluation))
+    assert [(entry["first"], entry["second"]) for entry in result.evaluation["comparisons"]] == [("Plain", "Tuned")]
     assert "experiments/two/tuned" in known_runs(workspace)
-    beside = experiment_sheets(result.figures)[0]
+    beside = experiment_tables(result.evaluation)[0]
     assert beside.head[:3] == ("", "accuracy, paper", "accuracy, ours")
     assert beside.rows[0][:2] == ("Theirs", "0.400 ± 0.030")
     assert beside.rows[0][2].startswith(
-        f"{result.figures['runs']['Tuned']['classification']['measures']['accuracy']['folds']['mean']:.3f} ± "
+        f"{result.evaluation['runs']['Tuned']['classification']['measures']['accuracy']['folds']['mean']:.3f} ± "
     )
     assert beside.rows[1] == ("Another", "0.500", "–", "–", "–")
 
@@ -63,14 +63,14 @@ def test_figures_say_how_many_faces_are_drawn_and_how_runs_went(workspace: Works
         lines = [f'{{"iteration": {step}, "loss": {1 / step}, "val/uar": 0.5}}' for step in range(1, 400)]
         journal.write_text("\n".join(lines))
     result = run_experiment(workspace, "two", trainer=Guesser())
-    assert result.figures["drawn"] == 3
+    assert result.evaluation["drawn"] == 3
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     assert "3 of these 28 faces are drawn" in page
-    curves = result.figures["steps"][0]["curves"]
+    curves = result.evaluation["steps"][0]["curves"]
     assert list(curves) == ["loss", "val/uar"]
     assert list(curves["loss"]) == [f"plain, fold {fold}" for fold in range(4)]
     assert 100 < len(curves["loss"]["plain, fold 0"]) < 300
-    assert "Plain: its runs over one another" in page
+    assert "Plain: curves of its runs" in page
 
 
 def test_fold_by_fold_is_the_same_as_all_at_once(
@@ -85,7 +85,7 @@ def test_fold_by_fold_is_the_same_as_all_at_once(
     other = write_blobs(tmp_path_factory.mktemp("other"))
     write_experiment(other.root)
     at_once = run_experiment(other, "two", trainer=Guesser())
-    assert result.figures == at_once.figures
+    assert result.evaluation == at_once.evaluation
 
 
 def test_the_same_again_trains_nothing(workspace: Workspace) -> None:
@@ -134,10 +134,10 @@ def test_every_table_of_a_leaky_protocol_says_so(workspace: Workspace) -> None:
     )
     write_experiment(workspace.root, text)
     result = run_experiment(workspace, "two", trainer=Guesser())
-    assert len(result.figures["protocol"]["leaks"]) == 3
-    sheets = experiment_sheets(result.figures)
-    assert all(sheet.title.startswith("LEAKY PROTOCOL: ") for sheet in sheets)
-    assert all("trained once" in sheet.note for sheet in sheets)
+    assert len(result.evaluation["protocol"]["leaks"]) == 3
+    tables = experiment_tables(result.evaluation)
+    assert all(result_table.title.startswith("LEAKY PROTOCOL: ") for result_table in tables)
+    assert all("trained once" in result_table.note for result_table in tables)
 
 
 BASELINE = """
@@ -157,7 +157,7 @@ test = true
 def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) -> None:
     write_experiment(workspace.root, BASELINE, "baseline")
     result = run_experiment(workspace, "baseline", device="cpu")
-    (step,) = result.figures["steps"]
+    (step,) = result.evaluation["steps"]
     assert step["trained"]["recipe"]["features"] == {
         "value": "hog",
         "origin": "R",
@@ -165,7 +165,7 @@ def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) ->
     }
     # Folds differ in what was held out, so that no fold's own faces stand for all.
     assert "data" not in step["trained"]
-    assert "test_fold" not in step["trained"]["recipe"]
+    assert "test_folds" not in step["trained"]["recipe"]
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     assert "A machine is a linear support vector machine (C = 0.01)" in page
     assert "A machine: choices not fixed by the paper" in page

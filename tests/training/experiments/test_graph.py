@@ -9,7 +9,8 @@ import pytest
 
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.workspace import Workspace
-from fertools.training.experiments.graph import audit, find_folds, list_tasks, needed_by
+from fertools.training.experiments.audit import audit
+from fertools.training.experiments.graph import find_folds, list_tasks, needed_by
 from fertools.training.experiments.plan import read_experiment
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment
@@ -28,10 +29,10 @@ def test_every_fold_has_its_runs_in_order(workspace: Workspace) -> None:
     assert len({task.run for task in tasks}) == 12
     task = next(task for task in tasks if task.run == "two.tuned.fold-2")
     assert task.overrides == (
-        'pretrained="training/classifier/two.source.fold-2/model.safetensors"',
+        'pretrained="training/classifier/two.source.fold-2/models/network.safetensors"',
         "lr=0.001",
         "flip=false",
-        "test_fold=2",
+        "test_folds=[2]",
     )
     assert [other.run for other in needed_by(task, tasks)] == ["two.source.fold-2"]
     assert audit(workspace, experiment, folds, tasks) == []

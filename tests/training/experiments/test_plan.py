@@ -9,8 +9,9 @@ import pytest
 from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
 from fertools.training.experiments.plan import list_experiments, read_experiment
+from fertools.training.experiments.steps import TrainStep
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
-from fertools.training.systems.registry import SYSTEMS
+from fertools.training.systems.registry import find_system
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment
 
 SHIPPED = sorted(path.stem for path in (package_data.shipped_folder("training") / "experiments").glob("*.toml"))
@@ -51,8 +52,8 @@ def test_steps_come_after_those_that_they_need(tmp_path: Path) -> None:
         ("test = true", "", "no step of"),
         ("{source}", "{sauce}", "did you mean 'source'"),
         ("[steps.source]", '[steps.source]\nset = { pretrained = "{tuned}/x" }', "need each other"),
-        ("[steps.source]", '[steps.source]\nover = "always"', "choose one of fold, once"),
-        ("lr = 0.001", "test_fold = 1", "the experiment sets it"),
+        ("[steps.source]", '[steps.source]\nover = "always"', "choose one of fold, pair, repeat, once"),
+        ("lr = 0.001", "test_folds = 1", "the experiment sets it"),
         ('step = "tuned"', 'step = "tuns"', "did you mean 'tuned'"),
         ("accuracy = [0.4, 0.03]", "acuracy = 0.4", "did you mean 'accuracy'"),
         ("accuracy = [0.4, 0.03]", 'accuracy = "high"', "write the mean"),
@@ -84,7 +85,8 @@ def test_an_unknown_experiment_is_named_with_the_nearest(tmp_path: Path) -> None
 def test_recipes_of_shipped_experiments_can_be_resolved(name: str) -> None:
     experiment = read_experiment(name)
     for step in experiment.steps.values():
-        kind = SYSTEMS[step.system].recipe_class()
+        assert isinstance(step, TrainStep)
+        kind = find_system(step.system).recipe_class()
         overrides = [f"{key}={value}" for key, value in step.settings.items()]
         for preset in [step.preset] if step.preset else describe_presets(step.system):
             resolve_recipe(step.system, kind, preset, [text.replace("True", "true") for text in overrides])

@@ -39,7 +39,7 @@ def test_it_gives_the_figures_of_one_machine(
     over = run_experiment(workspace, "two", engine="ray", trainer=Guesser(), device="cpu")
     alone = run_experiment(other, "two", trainer=Guesser())
     assert over.finished
-    assert over.figures == alone.figures
+    assert over.evaluation == alone.evaluation
 
 
 def test_a_run_that_fails_ends_only_what_builds_upon_it(cluster: None, tmp_path: Path) -> None:

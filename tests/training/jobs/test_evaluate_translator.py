@@ -22,7 +22,7 @@ from fertools.training.jobs.generate import generate
 from fertools.training.networks.facenet import Facenet
 from fertools.training.networks.inception import Inception
 from fertools.training.runs.job import Job
-from fertools.training.runs.load import reopen_classifier, reopen_translator
+from fertools.training.runs.load import load_predictor, load_translator
 from tests.training.evaluation.made import JUDGE, TRANSLATOR, save_lively, train_both, train_judge
 from tests.training.tiny import read_record
 
@@ -86,7 +86,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
         assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     assert not (root / "readings").exists(), "refused before anything was read"
     generate(workspace, TRANSLATOR, which="train", device="cpu")
-    faces = made_and_held_out(workspace, reopen_translator(workspace, TRANSLATOR), reopen_classifier(workspace, JUDGE))
+    faces = made_and_held_out(workspace, load_translator(workspace, TRANSLATOR), load_predictor(workspace, JUDGE))
     learned = faces.table.take(np.flatnonzero(~faces.held_out))
     assert len(learned) == 28 * 7
     assert learned["emotion"].equals(learned["target_emotion"])
@@ -116,9 +116,9 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert found["classification"]["faces"] == 14
     assert "GAN-train by the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 
-    stamp = folder.weights_path.stat().st_mtime_ns
+    stamp = folder.model_path("network").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
-    assert folder.weights_path.stat().st_mtime_ns == stamp, "it is finished"
+    assert folder.model_path("network").stat().st_mtime_ns == stamp, "it is finished"
     (workspace.generated / "stargan-smoke.parquet").unlink()
     generate(workspace, TRANSLATOR, which="train", emotions=["fear", "anger"], device="cpu")
     with pytest.raises(ResumeRefused, match="begun with other made faces"):
@@ -130,6 +130,6 @@ def test_what_gan_train_cannot_be_done_with_is_named(workspace: Workspace) -> No
         assess(workspace, TRANSLATOR, gan_train=True, device="cpu")
     train_judge(workspace, "task=emotion+va", "classes=anger, fear", run="two")
     generate(workspace, TRANSLATOR, which="train", device="cpu")
-    two = reopen_classifier(workspace, "classifier/two")
-    faces = made_and_held_out(workspace, reopen_translator(workspace, TRANSLATOR), two)
+    two = load_predictor(workspace, "classifier/two")
+    faces = made_and_held_out(workspace, load_translator(workspace, TRANSLATOR), two)
     assert len(faces.rows("train")) + len(faces.rows("val")) == 28 * 2, "expressions that it does not know are left out"

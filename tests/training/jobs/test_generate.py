@@ -36,7 +36,7 @@ def test_faces_are_made_of_whom_is_asked_for_and_added_to_the_run_s_manifest(tra
     assert {row["target_emotion"] for row in added} == {"fear", "anger"}
     for row in made:
         parent = parents[row["parent_id"]]
-        assert row["generator_fold"] == 0, "whatever the parent's fold, this one the generator has never seen"
+        assert row["generator_folds"] == [0], "whatever the parent's fold, this one the generator has never seen"
         assert (row["subject_id"], row["fold"]) == (parent["subject_id"], parent["fold"])
         with Image.open(trained.root / row["path"]) as picture:
             assert picture.size == (16, 16)
@@ -81,7 +81,7 @@ def test_runs_that_cannot_make_faces_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="points of valence and arousal"):
         generate(workspace, "stargan/plane")
     record = json.loads((result.folder / "run.json").read_text())
-    for change, words in (({"finished": False}, "is not finished"), ({"kind": "classifier"}, "makes no faces")):
+    for change, words in (({"finished": False}, "is not finished"), ({"system": "classifier"}, "makes no faces")):
         (result.folder / "run.json").write_text(json.dumps(record | change))
         with pytest.raises(InputError, match=words):
             generate(workspace, "stargan/plane")

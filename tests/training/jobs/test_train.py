@@ -103,7 +103,7 @@ def test_runs_are_repeatable_and_depend_on_the_seed(workspace: Workspace) -> Non
     assert lasting(one.folder) != lasting(other.folder)
 
 
-@pytest.mark.parametrize("override", ["lr=2e-4", "seed=1", "test_fold=1", "checkpoint_every=3"])
+@pytest.mark.parametrize("override", ["lr=2e-4", "seed=1", "test_folds=1", "checkpoint_every=3"])
 def test_another_recipe_is_refused_by_name(workspace: Workspace, override: str) -> None:
     result = train_tiny(workspace)
     before = lasting(result.folder)

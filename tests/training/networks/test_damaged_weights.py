@@ -51,7 +51,7 @@ def test_a_damaged_best_state_is_found_before_the_rest_is_trained(tmp_path: Path
 
 def test_nobody_generates_judges_chooses_or_begins_with_damaged_weights(tmp_path: Path) -> None:
     workspace: Workspace = train_both(tmp_path)
-    weights = workspace.runs("classifier") / "smoke/model.safetensors"
+    weights = workspace.runs("classifier") / "smoke/models/network.safetensors"
     flip(weights)
     with pytest.raises(InputError, match=r"classifier/smoke/model\.safetensors is damaged"):
         assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")

@@ -12,7 +12,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.evaluation.predictions import make_predictions, write_predictions
 from fertools.training.jobs.train import train
-from fertools.training.reports.error_sections import errors_chapter
+from fertools.training.reports.error_sections import error_gallery_section
 from tests.training.blobs import blob_rows, write_blobs
 
 
@@ -25,7 +25,7 @@ def shown(workspace: Workspace, sure: list[float]) -> list[str]:
         shares[row, (EMOTIONS.index(emotion) + (row > 0)) % len(EMOTIONS)] = confidence
     path = workspace.root / "predictions.parquet"
     write_predictions(path, make_predictions(table, table, classes=EMOTIONS, probabilities=shares))
-    return re.findall(r"<figcaption>(.*?)</figcaption>", "".join(errors_chapter(workspace, path)))
+    return re.findall(r"<figcaption>(.*?)</figcaption>", "".join(error_gallery_section(workspace, path)))
 
 
 def test_the_surest_errors_come_first_with_their_crops(tmp_path: Path) -> None:
@@ -46,12 +46,12 @@ def test_the_surest_errors_come_first_with_their_crops(tmp_path: Path) -> None:
 
 def test_nothing_is_shown_where_there_is_nothing(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
-    assert list(errors_chapter(workspace, tmp_path / "none.parquet")) == []
+    assert list(error_gallery_section(workspace, tmp_path / "none.parquet")) == []
     table = store.read_faces(workspace)
     right = np.eye(len(EMOTIONS))[[EMOTIONS.index(name) for name in table["emotion"].to_pylist()]]
     path = tmp_path / "right.parquet"
     write_predictions(path, make_predictions(table, table, classes=EMOTIONS, probabilities=right))
-    assert list(errors_chapter(workspace, path)) == []
+    assert list(error_gallery_section(workspace, path)) == []
 
 
 def test_a_classifiers_page_has_it_beside_what_chose_its_state(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from fertools.training.jobs.train import train
 from fertools.training.reports.report import render_experiment, render_predictions
 from tests.training.blobs import write_blobs
 from tests.training.guesses import invent
-from tests.training.reports.test_prediction_sections import figures
+from tests.training.reports.test_prediction_sections import invented_evaluation
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = true)"
 CONTRASTS = """() => {
@@ -38,7 +38,7 @@ def page_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Return a page with every table and picture, one of them of a long name without a blank in it."""
     path = tmp_path_factory.mktemp("page") / "report.html"
     if request.param == "experiment":
-        path.write_text(render_experiment(figures()), encoding="utf-8")
+        path.write_text(render_experiment(invented_evaluation()), encoding="utf-8")
     elif request.param == "run":
         workspace = write_blobs(tmp_path_factory.mktemp("blobs"))
         options = ("val_share=0.3", "task=emotion+va")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fertools.training.reports.table_formatting import Sheet, write_sheet
+from fertools.training.reports.table_formatting import ResultTable, format_table
 
-SHEET = Sheet("Runs", ("", "a & b"), (("x|y_1", "0.5 ± 0.1"), ("longer name", "1")), "100 % sure")
+SHEET = ResultTable("Runs", ("", "a & b"), (("x|y_1", "0.5 ± 0.1"), ("longer name", "1")), "100 % sure")
 
 
 def test_text_stands_in_columns() -> None:
-    assert write_sheet(SHEET, "text").splitlines() == [
+    assert format_table(SHEET, "text").splitlines() == [
         "Runs",
         "                 a & b",
         "x|y_1        0.5 ± 0.1",
@@ -18,13 +18,13 @@ def test_text_stands_in_columns() -> None:
 
 
 def test_markdown_keeps_bars_within_cells() -> None:
-    lines = write_sheet(SHEET, "markdown").splitlines()
+    lines = format_table(SHEET, "markdown").splitlines()
     assert lines[2:5] == ["|  | a & b |", "|---|---:|", r"| x\|y_1 | 0.5 ± 0.1 |"]
     assert lines[-1] == "100 % sure"
 
 
 def test_latex_has_no_bare_special_characters() -> None:
-    text = write_sheet(SHEET, "latex")
+    text = format_table(SHEET, "latex")
     assert r"\begin{tabular}{lr}" in text
     assert r" & a \& b \\" in text
     assert r"x|y\_1 & 0.5 $\pm$ 0.1 \\" in text
@@ -32,6 +32,6 @@ def test_latex_has_no_bare_special_characters() -> None:
 
 
 def test_a_table_without_a_note_ends_with_its_last_row() -> None:
-    bare = Sheet("T", ("", "n"), (("a", "1"),))
-    assert write_sheet(bare, "text").endswith("a  1")
-    assert write_sheet(bare, "markdown").endswith("| a | 1 |")
+    bare = ResultTable("T", ("", "n"), (("a", "1"),))
+    assert format_table(bare, "text").endswith("a  1")
+    assert format_table(bare, "markdown").endswith("| a | 1 |")

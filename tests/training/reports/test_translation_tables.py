@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fertools.training.evaluation.prediction_metrics import score
-from fertools.training.reports.table_formatting import write_sheet
-from fertools.training.reports.translation_tables import measured_sheets, missing_measures, translation_sheets
+from fertools.training.reports.table_formatting import format_table
+from fertools.training.reports.translation_tables import measured_tables, missing_measures, translator_tables
 from tests.training.guesses import invent
 
 
@@ -63,7 +63,7 @@ def figures() -> dict[str, Any]:
 
 
 def text(found: dict[str, Any]) -> str:
-    return "\n\n".join(write_sheet(sheet, "text") for sheet in measured_sheets(found))
+    return "\n\n".join(format_table(result_table, "text") for result_table in measured_tables(found))
 
 
 def test_every_measure_has_its_table_with_what_to_compare_it_with() -> None:
@@ -119,9 +119,9 @@ def test_what_is_missing_is_named_with_its_command(part: str, words: str) -> Non
     ((what, command),) = missing_measures("stargan/x", found | {part: {}})
     assert what == words
     assert command.startswith("fertools evaluate stargan/x --")
-    sheets = translation_sheets("stargan/x", found | {part: {}, "waiting": ["net"]})
-    assert sheets[-1].title == "stargan/x: not measured"
-    assert sheets[-1].rows[0] == ("faces made since net read them", "fertools evaluate stargan/x, and name net again")
+    tables = translator_tables("stargan/x", found | {part: {}, "waiting": ["net"]})
+    assert tables[-1].title == "stargan/x: not measured"
+    assert tables[-1].rows[0] == ("faces made since net read them", "fertools evaluate stargan/x, and name net again")
 
 
 def test_the_distance_to_a_drawn_truth_is_openly_drawn() -> None:
@@ -131,9 +131,9 @@ def test_the_distance_to_a_drawn_truth_is_openly_drawn() -> None:
     part = {"faces": 6, "measures": {"l1": measured(0.125), "unchanged_l1": measured(0.25)}}
     found["truth"] = part | {"by_target": [{"target": "fear", **part}]}
     assert not any("--drawn" in way for _, way in missing_measures("stargan/x", found))
-    (sheet,) = (sheet for sheet in measured_sheets(found) if "true picture" in sheet.title)
-    assert "drawn people" in sheet.title
-    assert "These people are drawn" in sheet.note
-    assert [row[:2] for row in sheet.rows] == [("all", "6"), ("fear", "6")]
-    assert sheet.rows[0][2].startswith("0.125")
-    assert sheet.rows[0][3].startswith("0.250")
+    (result_table,) = (result_table for result_table in measured_tables(found) if "true picture" in result_table.title)
+    assert "drawn people" in result_table.title
+    assert "These people are drawn" in result_table.note
+    assert [row[:2] for row in result_table.rows] == [("all", "6"), ("fear", "6")]
+    assert result_table.rows[0][2].startswith("0.125")
+    assert result_table.rows[0][3].startswith("0.250")

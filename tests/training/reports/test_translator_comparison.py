@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from fertools.training.reports.table_formatting import write_sheet
-from fertools.training.reports.translator_comparison import beside_sheets, set_side_by_side
+from fertools.training.reports.table_formatting import format_table
+from fertools.training.reports.translator_comparison import compare_translators, translator_comparison_tables
 from tests.training.reports.test_translation_tables import figures, measured
 
 
 def test_the_main_measures_stand_side_by_side() -> None:
     first, second = figures() | {"folds": [0]}, figures() | {"folds": [0], "judges": {}, "features": {}}
-    found = set_side_by_side({"a": first, "b": second})
+    found = compare_translators({"a": first, "b": second})
     made = first["judges"]["classifier/x"]["made"]
     assert found["runs"]["a"]["consistency"] == made["classification"]["measures"]["accuracy"]["pooled"]
     assert found["runs"]["a"]["arousal_ccc"] == made["valence_arousal"]["arousal"]["measures"]["ccc"]["pooled"]
@@ -21,10 +21,10 @@ def test_the_main_measures_stand_side_by_side() -> None:
     assert found["runs"]["b"]["gan_train"] == learned
     assert found["runs"]["b"]["consistency"] is found["runs"]["b"]["fid"] is None
     assert found["folds"] is None, "both hold out the same people"
-    (sheet,) = beside_sheets(found)
-    assert [row[0] for row in sheet.rows] == ["a", "b"]
-    assert "–" in write_sheet(sheet, "markdown")
-    assert beside_sheets(None) == []
+    (result_table,) = translator_comparison_tables(found)
+    assert [row[0] for row in result_table.rows] == ["a", "b"]
+    assert "–" in format_table(result_table, "markdown")
+    assert translator_comparison_tables(None) == []
 
 
 def test_runs_that_hold_out_other_folds_have_a_mean_with_an_interval() -> None:
@@ -33,13 +33,13 @@ def test_runs_that_hold_out_other_folds_have_a_mean_with_an_interval() -> None:
         runs[f"fold {fold}"] = figures() | {"folds": [fold], "identity": {}}
         runs[f"fold {fold}"]["reconstruction"]["measures"]["l1"] = measured(value)
     runs["fold 0"]["identity"] = figures()["identity"]
-    found = set_side_by_side(runs)["folds"]
+    found = compare_translators(runs)["folds"]
     wanted = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found["l1"]["mean"], found["l1"]["low"], found["l1"]["high"]) == pytest.approx(
         (0.4, wanted.low, wanted.high)
     )
     assert "cosine" not in found, "one fold has none"
-    (sheet,) = beside_sheets(set_side_by_side(runs))
-    assert sheet.rows[-1][0] == "mean over folds"
-    assert sheet.rows[-1][sheet.head.index("identity")] == "–"
-    assert sheet.rows[-1][sheet.head.index("L1")] == f"0.400 ± {(wanted.high - wanted.low) / 2:.3f}"
+    (result_table,) = translator_comparison_tables(compare_translators(runs))
+    assert result_table.rows[-1][0] == "mean over folds"
+    assert result_table.rows[-1][result_table.head.index("identity")] == "–"
+    assert result_table.rows[-1][result_table.head.index("L1")] == f"0.400 ± {(wanted.high - wanted.low) / 2:.3f}"

@@ -18,7 +18,7 @@ from fertools.training.experiments.execution import run_experiment
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
-from fertools.training.runs.load import reopen_classifier
+from fertools.training.runs.load import load_predictor
 from tests.training.blobs import write_blobs
 from tests.training.data.test_faces import select
 from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both
@@ -88,7 +88,7 @@ def test_nobody_generates_or_judges_with_other_pixels(tmp_path: Path) -> None:
     with pytest.raises(ResumeRefused, match=f"3 of 42 crops have changed since {TRANSLATOR}"):
         assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
     with pytest.raises(ResumeRefused, match=f"3 of 42 crops have changed since {JUDGE}"):
-        reopen_classifier(workspace, JUDGE)
+        load_predictor(workspace, JUDGE)
 
 
 def test_a_run_without_a_record_of_its_pixels_says_so(tmp_path: Path) -> None:
@@ -111,11 +111,11 @@ def test_weights_to_begin_with_are_part_of_a_run(tmp_path: Path) -> None:
     for run, seed in (("a", 0), ("b", 1)):
         train(workspace, "classifier", preset="smoke", overrides=(f"seed={seed}",), device="cpu", run=run)
     used = workspace.root / "w.safetensors"
-    shutil.copy(workspace.runs("classifier") / "a/model.safetensors", used)
+    shutil.copy(workspace.runs("classifier") / "a/models/network.safetensors", used)
     mine = {"preset": "smoke", "overrides": (f"pretrained={used.name}",), "device": "cpu", "run": "mine"}
     with pytest.raises(Interrupted):
         train(workspace, "classifier", report=Stopped(), **mine)  # type: ignore[arg-type]
-    shutil.copy(workspace.runs("classifier") / "b/model.safetensors", used)
+    shutil.copy(workspace.runs("classifier") / "b/models/network.safetensors", used)
     with pytest.raises(ResumeRefused, match=r"w\.safetensors holds other weights than those that the run 'mine'"):
         train(workspace, "classifier", **mine)  # type: ignore[arg-type]
 

@@ -39,7 +39,7 @@ class Candidates:
         )
 
 
-def finished(
+def final_boxes(
     candidates: Candidates, offsets: NDArray[np.float32], points: NDArray[np.float32]
 ) -> tuple[Candidates, NDArray[np.float32]]:
     """Return candidates moved a last time by O-Net's offsets, and its points in pixels."""

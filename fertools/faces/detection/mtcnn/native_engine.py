@@ -11,8 +11,8 @@ from fertools.faces.detection.mtcnn.engine import Floats, Ints
 from fertools.faces.detection.mtcnn.local_search import gathered, squares_around
 from fertools.faces.detection.mtcnn.native.library import REGION, Library, Pictures
 from fertools.faces.detection.mtcnn.native.packing import pack_onet, pack_pnet, pack_rnet
-from fertools.faces.detection.mtcnn.proposals import Level, Proposals, least_evidence, probability
-from fertools.faces.detection.mtcnn.pyramid_pruning import descend
+from fertools.faces.detection.mtcnn.proposals import Level, Proposals, logit_threshold, sigmoid
+from fertools.faces.detection.mtcnn.pyramid_pruning import propose_pruned
 from fertools.faces.detection.mtcnn.weights import CascadeWeights
 
 
@@ -41,15 +41,15 @@ class CompiledEngine:
     def propose(self, view: Pictures, scales: Sequence[float], threshold: float) -> list[Proposals]:
         """See `Engine`; of one picture."""
 
-        def look(level: Level, steps: Ints, least: float) -> tuple[Ints, Floats, Floats]:
+        def evaluate(level: Level, steps: Ints, least: float) -> tuple[Ints, Floats, Floats]:
             regions = np.zeros(len(steps), REGION)
             _fill(regions, level_width=level.width, level_height=level.height)
             _fill_steps(regions, steps[:, :2], steps[:, 2:])
             found = self._library.pnet(view, regions, self._pnet, least)
-            return _steps_of(found), found["odds"], found["offsets"]
+            return _steps_of(found), found["logit"], found["offsets"]
 
         levels = [Level.of(view.height, view.width, scale) for scale in scales]
-        return descend(levels, threshold, look)
+        return propose_pruned(levels, threshold, evaluate)
 
     def propose_near(
         self, view: Pictures, frame: Ints, boxes: Floats, scales: Sequence[float], threshold: float
@@ -60,8 +60,8 @@ class CompiledEngine:
         _fill(regions, picture=frame[squares.place])
         _fill(regions, level_width=squares.level_px[:, 0], level_height=squares.level_px[:, 1])
         _fill_steps(regions, squares.corner // 2, squares.steps)
-        found = self._library.pnet(view, regions, self._pnet, least_evidence(threshold))
-        scores = probability(found["odds"])
+        found = self._library.pnet(view, regions, self._pnet, logit_threshold(threshold))
+        scores = sigmoid(found["logit"])
         found, scores = found[scores >= threshold], scores[scores >= threshold]
         which = found["region"].astype(np.int64)
         return gathered(squares, which, frame[squares.place[which]], _steps_of(found), scores, found["offsets"])
@@ -69,12 +69,12 @@ class CompiledEngine:
     def refine(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats]:
         """See `Engine`."""
         said = self._library.rnet(view, windows, self._rnet)
-        return probability(said[:, 1] - said[:, 0]), said[:, 2:6]
+        return sigmoid(said[:, 1] - said[:, 0]), said[:, 2:6]
 
     def place(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats, Floats]:
         """See `Engine`."""
         said = self._library.onet(view, windows, self._onet)
-        return probability(said[:, 1] - said[:, 0]), said[:, 2:6], said[:, 6:].reshape(-1, 2, 5)
+        return sigmoid(said[:, 1] - said[:, 0]), said[:, 2:6], said[:, 6:].reshape(-1, 2, 5)
 
 
 def _steps_of(found: NDArray[np.void]) -> Ints:

@@ -20,7 +20,7 @@ class PNet(nn.Module):
     """The proposal network: a 12 x 12 window slid over a picture in steps of 2 pixels; 6,632 parameters.
 
     Maps (batch, 3, height, width), both sides at least 12, to features of shape
-    (batch, ceil(height / 2) - 5, ceil(width / 2) - 5, 32), from which `evidence` and `judge` read the answers.
+    (batch, ceil(height / 2) - 5, ceil(width / 2) - 5, 32), from which `logits` and `heads` read the answers.
     Feature (row, column) sees the pixels from (2 row, 2 column) to (2 row + 11, 2 column + 11).
     """
 
@@ -37,23 +37,23 @@ class PNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the features of every window."""
-        x = _halve(_bend(self.conv1(pictures), self.prelu1.weight))
+        x = _halve(_prelu(self.conv1(pictures), self.prelu1.weight))
         x = self.prelu2(self.conv2(x))
         features: Tensor = self.prelu3(self.conv3(x))
         return features.permute(0, 2, 3, 1)
 
-    def evidence(self, features: Tensor) -> Tensor:
-        """Return the log-odds of a face, shape (...,), of features (..., 32).
+    def logits(self, features: Tensor) -> Tensor:
+        """Return the logits of a face, shape (...,), of features (..., 32).
 
         The softmax of two numbers is the logistic function of their difference, so one product replaces the
         two-channel convolution and the softmax over the whole picture.
         """
         weight = self.conv4_1.weight.flatten(1)
         level = F.linear(features.new_zeros(1, weight.shape[1]), weight, self.conv4_1.bias)[0]
-        odds: Tensor = features @ (weight[1] - weight[0]) + (level[1] - level[0])
-        return odds
+        logits: Tensor = features @ (weight[1] - weight[0]) + (level[1] - level[0])
+        return logits
 
-    def judge(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the face probability (n,) and the box offsets (n, 4) of features (n, 32)."""
         logits = F.linear(features, self.conv4_1.weight.flatten(1), self.conv4_1.bias)
         offsets = F.linear(features, self.conv4_2.weight.flatten(1), self.conv4_2.bias)
@@ -130,15 +130,15 @@ def _columns_first(x: Tensor) -> Tensor:
     return x.permute(0, 3, 2, 1).flatten(1)
 
 
-def _bend(x: Tensor, slopes: Tensor) -> Tensor:
+def _prelu(x: Tensor, slopes: Tensor) -> Tensor:
     """Return `F.prelu(x, slopes)`, worked out over whole rows of pixels.
 
     In channels-last order on a CPU torch's inner loop over slopes is as long as there are channels: ten, in P-Net's
     first layer. With the slopes of a whole row it is thousands long. From 16 channels on there is nothing to gain.
     """
     rows = x.permute(0, 2, 3, 1)
-    bent = F.prelu(rows.flatten(2).flatten(0, 1), slopes.repeat(rows.shape[2]))
-    return bent.view(rows.shape).permute(0, 3, 1, 2)
+    activated = F.prelu(rows.flatten(2).flatten(0, 1), slopes.repeat(rows.shape[2]))
+    return activated.view(rows.shape).permute(0, 3, 1, 2)
 
 
 def _halve(x: Tensor) -> Tensor:

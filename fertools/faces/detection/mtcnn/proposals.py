@@ -14,7 +14,7 @@ WINDOW_PX, STRIDE_PX = 12, 2
 CENTRE, SPAN = 127.5, 128.0
 """Pixels go into all three networks as (value - CENTRE) / SPAN."""
 
-# The log-odds pick the windows worth judging; the exact probability decides. The slack covers what rounding can
+# The logits pick the windows worth judging; the exact probability decides. The slack covers what rounding can
 # put between the two.
 _SLACK = 1e-3
 
@@ -111,12 +111,12 @@ def in_reading_order(
     return Proposals(picture[order], windows_at(steps[order], scale), scores[order], offsets[order])
 
 
-def least_evidence(threshold: float) -> float:
-    """Return the log-odds from which a window is worth judging against a threshold of its probability."""
+def logit_threshold(threshold: float) -> float:
+    """Return the logits from which a window is worth judging against a threshold of its probability."""
     return float(np.log(threshold / (1 - threshold))) - _SLACK
 
 
-def probability(odds: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probability of log-odds: the softmax of two numbers is the logistic function of their difference."""
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probability of logits: the softmax of two numbers is the logistic function of their difference."""
     with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

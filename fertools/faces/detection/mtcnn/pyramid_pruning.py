@@ -1,12 +1,11 @@
-"""P-Net from the coarsest level of the pyramid down: a level is looked at where the one above it is in doubt.
+"""Pyramid pruning: run P-Net from the coarsest level down, and skip places that the level above rules out.
 
-A face of a size answers on two or three neighbouring levels, on those beside its own with less. So where a level of the
-pyramid says that a face is all but impossible, the next finer level, which costs twice as much, can be passed over.
-What is looked at are tiles of eight by eight steps; what P-Net says of them is what it says when the whole level is
-looked at.
+A face responds on two or three neighbouring levels, most strongly on its own. Where one level says that a face is all
+but impossible, the next finer level, which costs twice as much, is skipped. P-Net runs on tiles of eight by eight
+steps. Its output there equals its output for the whole level.
 
-Where faces are few a third of the pyramid is looked at, where they are many nearly all of it. Every face and every
-point of 2,270 in photographs and clips came out as when all is (`docs/decisions/0009-descent.md`).
+Where faces are few, P-Net runs on a third of the pyramid; where they are many, on nearly all of it. All 2,270 faces of
+the measured photographs and clips kept their boxes and points (`docs/decisions/0009-pyramid-pruning.md`).
 """
 
 from __future__ import annotations
@@ -22,68 +21,70 @@ from fertools.faces.detection.mtcnn.proposals import (
     Level,
     Proposals,
     in_reading_order,
-    least_evidence,
-    probability,
+    logit_threshold,
+    sigmoid,
 )
 
-DOUBT = 0.2
-"""Face probability of P-Net from which the next finer level is looked at there, and near it; less where the threshold
-is low."""
+MIN_PARENT_PROBABILITY = 0.2
+"""Least face probability of P-Net at which the next finer level is searched there, and near it. It is lower where the
+threshold of the search is low."""
 
 LEAST_FACTOR = 0.7
-"""Levels that are further apart say too little about one another."""
+"""Least ratio of two levels' scales: levels further apart predict too little about one another."""
 
 _NEAR_STEPS = 2
-"""How near, in steps of the finer level: the two levels' steps do not coincide."""
+"""Margin around each place, in steps of the finer level, because the steps of two levels do not coincide."""
 
 TILE = 8
-"""Steps to a side of a tile. Smaller ones follow what is in doubt more closely, but share more of their pixels."""
+"""Side of a tile in steps. Smaller tiles prune more closely but read more pixels twice."""
 
 _SHARED = 4
-"""Steps that a region costs to a side beyond its own: P-Net's window is twelve pixels, and a step two."""
+"""Extra steps that a region costs per side: P-Net's window is twelve pixels, and a step is two."""
 
 _WHOLE_STEPS = 2000
-"""Levels of up to this many steps are looked at whole: there is nothing to save."""
+"""Levels of up to this many steps are searched whole, because pruning would save nothing."""
 
-_WORTH = 0.8
-"""A level is looked at whole where regions would be more than this share of it."""
+_MAX_SHARE = 0.8
+"""A level is searched whole where its regions would cover more than this share of it."""
 
-_GATED = 3
-"""Levels, from the finest on, that may be passed over in part: seven eighths of all steps. If all might be, a face
-would have to raise a doubt on every level coarser than its own, which blurred ones do not."""
+_PRUNED_LEVELS = 3
+"""Number of finest levels that may be pruned; they hold seven eighths of all steps. If all levels were pruned, a face
+would have to respond on every level coarser than its own, which blurred faces do not."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-Look = Callable[[Level, Ints, float], tuple[Ints, Floats, Floats]]
-"""Looks at regions of a level, (n, 4): the first steps to the right and down, and the ends of both. Returns where the
-log-odds of a face are at least the last argument, (m, 2) steps to the right and down; the log-odds; and the offsets."""
+EvaluateRegions = Callable[[Level, Ints, float], tuple[Ints, Floats, Floats]]
+"""Runs P-Net on regions (n, 4) of a level: first column and row, and one past the last column and row, in steps.
+
+Takes the level, the regions and the least logit. Returns the steps (m, 2), column and row, whose logit reaches the
+least, their logits (m,) and their box offsets (m, 4)."""
 
 
-def descend(levels: Sequence[Level], threshold: float, look: Look) -> list[Proposals]:
+def propose_pruned(levels: Sequence[Level], threshold: float, evaluate: EvaluateRegions) -> list[Proposals]:
     """Return the windows of each level of the pyramid whose face probability reaches `threshold`.
 
     Args:
-        levels: of one picture, largest first.
-        threshold: least probability, between 0 and 1.
-        look: P-Net.
+        levels: pyramid levels of one picture, largest first.
+        threshold: least face probability, between 0 and 1.
+        evaluate: runs P-Net on regions of a level.
 
     Returns:
-        Those of each level, but for windows that the next coarser level has no doubt about.
+        The windows of each level, except those that the next coarser level rules out.
     """
-    doubt = least_evidence(min(DOUBT, threshold / 3))
+    parent_logit = logit_threshold(min(MIN_PARENT_PROBABILITY, threshold / 3))
     found: list[Proposals] = []
     above: tuple[Level, Ints] | None = None
     for number, level in reversed(list(enumerate(levels))):
         regions = np.array([[0, 0, level.columns, level.rows]])
         near = above is not None and above[0].scale >= level.scale * LEAST_FACTOR
-        if above is not None and near and number < _GATED and level.rows * level.columns > _WHOLE_STEPS:
+        if above is not None and near and number < _PRUNED_LEVELS and level.rows * level.columns > _WHOLE_STEPS:
             parts = _regions(_tiles(*above, level), level)
             cost = (parts[:, 2:] - parts[:, :2] + _SHARED).prod(axis=1).sum()
-            regions = parts if cost < _WORTH * level.rows * level.columns else regions
-        steps, odds, offsets = look(level, regions, doubt)
+            regions = parts if cost < _MAX_SHARE * level.rows * level.columns else regions
+        steps, logits, offsets = evaluate(level, regions, parent_logit)
         above = level, steps
-        scores = probability(odds)
+        scores = sigmoid(logits)
         hit = scores >= threshold
         found.append(
             in_reading_order(np.zeros(int(hit.sum()), np.int64), steps[hit], scores[hit], offsets[hit], level.scale)
@@ -91,10 +92,10 @@ def descend(levels: Sequence[Level], threshold: float, look: Look) -> list[Propo
     return found[::-1]
 
 
-def _tiles(above: Level, doubtful: Ints, level: Level) -> NDArray[np.bool_]:
-    """Return which tiles of a level (rows, columns of tiles) places of the level above lead to."""
+def _tiles(above: Level, parents: Ints, level: Level) -> NDArray[np.bool_]:
+    """Return which tiles (rows, columns) of a level lie under places of the level above."""
     half = WINDOW_PX / 2
-    here = ((doubtful * STRIDE_PX + half) * (level.scale / above.scale) - half) / STRIDE_PX
+    here = ((parents * STRIDE_PX + half) * (level.scale / above.scale) - half) / STRIDE_PX
     last = np.array([level.columns, level.rows]) - 1
     wanted = np.zeros((last // TILE + 1)[::-1], bool)
     for right in (-_NEAR_STEPS, _NEAR_STEPS):

@@ -29,7 +29,7 @@ from fertools.faces.detection.mtcnn.proposals import (
     Level,
     Proposals,
     in_reading_order,
-    least_evidence,
+    logit_threshold,
 )
 from fertools.faces.detection.mtcnn.summed_area import AreaTable
 from fertools.faces.detection.mtcnn.weights import CascadeWeights
@@ -167,8 +167,8 @@ def _passed(network: PNet, pixels: Tensor, threshold: float) -> tuple[Ints, Floa
         Picture, row and column of each, (n, 3); its probability (n,); its offsets (n, 4).
     """
     features = network(pixels.permute(0, 3, 1, 2))
-    place = (network.evidence(features) >= least_evidence(threshold)).nonzero()
-    scores, offsets = network.judge(features[tuple(place.unbind(1))])
+    place = (network.logits(features) >= logit_threshold(threshold)).nonzero()
+    scores, offsets = network.heads(features[tuple(place.unbind(1))])
     keep = scores >= threshold
     return place[keep].cpu().numpy(), scores[keep].cpu().numpy(), offsets[keep].cpu().numpy()
 

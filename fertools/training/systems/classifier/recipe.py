@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fertools.core.errors import RecipeError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.networks.names import BACKBONES, TIMM
-from fertools.training.recipes.recipe import Course, EngineRecipe, bounded, nearest
+from fertools.training.recipes.course import Course
+from fertools.training.recipes.domains import FACES
+from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded, nearest
 
+NETWORK = "network"
+"""What the one network is called."""
 CLASS_SETS = {
     "seven": EMOTIONS,
     "six": tuple(emotion for emotion in EMOTIONS if emotion != "neutral"),
@@ -41,12 +46,14 @@ def read_classes(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierRecipe(EngineRecipe):
+class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     """How one classifier is trained.
 
     Raises:
         RecipeError: an unknown network or set of classes, or a face too small for the network.
     """
+
+    predicts = True
 
     task: Literal["emotion", "va", "emotion+va"]
     classes: str
@@ -54,6 +61,7 @@ class ClassifierRecipe(EngineRecipe):
     width: float = bounded(0.05, 4)
     dropout: float = bounded(0, 0.95)
     pretrained: str
+    lr_schedule: Literal["constant", "linear", "cosine"]
     epochs: float = bounded(0.001)
     optimiser: Literal["sgd", "adam", "adamw"]
     momentum: float = bounded(0, 0.9999)
@@ -65,6 +73,7 @@ class ClassifierRecipe(EngineRecipe):
     label_smoothing: float = bounded(0, 0.99)
     mixup: float = bounded(0, 100)
     distributions: str
+    generated: str
     class_weights: Literal["none", "inverse", "root"]
     rotate_deg: float = bounded(0, 180)
     shift: float = bounded(0, 0.5)
@@ -94,12 +103,12 @@ class ClassifierRecipe(EngineRecipe):
             raise RecipeError("patience needs people to validate on; set val_share to 0.1, or patience to 0")
 
     @property
-    def reads_emotion(self) -> bool:
+    def predicts_emotion(self) -> bool:
         """Whether the expression is told."""
         return self.task != "va"
 
     @property
-    def reads_va(self) -> bool:
+    def predicts_va(self) -> bool:
         """Whether valence and arousal are told."""
         return self.task != "emotion"
 
@@ -128,8 +137,46 @@ class ClassifierRecipe(EngineRecipe):
         """The network is the only part."""
         return ("network",)
 
-    def course(self, faces: int) -> Course:
+    @property
+    def generated_runs(self) -> tuple[str, ...]:
+        """The runs that the key `generated` names."""
+        names = (name.strip().removeprefix("training/") for name in self.generated.split(","))
+        return tuple(name for name in names if name)
+
+    def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> ClassifierRecipe:
+        """Return this recipe for training on generated faces alone; see `EngineRecipe.for_generated`.
+
+        Faces are no larger than the generated ones, if the network allows that, so that neither generated nor real
+        faces have detail that the others cannot have.
+        """
+        least = max(size_px, BACKBONES.get(self.network, 0))
+        return replace(
+            self,
+            task="emotion",
+            image_size=min(self.image_size, least),
+            test_folds=test_folds,
+            distributions="",
+            generated="",
+        )
+
+    @property
+    def soft_labels(self) -> str:
+        """The file that the key `distributions` names."""
+        return self.distributions
+
+    @property
+    def starting_weights(self) -> Mapping[str, str]:
+        """The key `pretrained`, for the one network."""
+        return {NETWORK: self.pretrained} if self.pretrained else {}
+
+    @property
+    def class_weighting(self) -> Literal["none", "inverse", "root"]:
+        """The key `class_weights`."""
+        return self.class_weights
+
+    def course(self, faces: Mapping[str, int]) -> Course:
         """Return the recipe's number of epochs as iterations, with a validation after each epoch."""
-        epoch = math.ceil(faces / self.batch_size)
-        iterations = max(1, math.ceil(self.epochs * faces / self.batch_size))
-        return Course(iterations, epoch if self.val_share else 0, self.patience)
+        count = faces[FACES]
+        epoch = math.ceil(count / self.batch_size)
+        iterations = max(1, math.ceil(self.epochs * count / self.batch_size))
+        return Course.of(iterations, validate_every=epoch if self.val_share else 0, patience=self.patience)

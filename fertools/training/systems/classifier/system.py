@@ -10,26 +10,27 @@ Analysis in-the-wild" (2021), for the CCC as a loss beside the cross-entropy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_shares
 from fertools.training.losses.precision import widened
 from fertools.training.networks.backbones import build_backbone
-from fertools.training.systems.base import Cast, Draws, Step, full_precision
-from fertools.training.systems.classifier.recipe import ClassifierRecipe
+from fertools.training.recipes.course import Iteration
+from fertools.training.recipes.domains import FACES
+from fertools.training.systems.base import Autocast, Noise, Prediction, Step, System, full_precision
+from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecipe
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
-NETWORK = "network"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's red, green and blue, on the scale from 0 to 1."""
 
 
-class Classifier:
+class Classifier(System):
     """The network, its losses and its step.
 
     Args:
@@ -39,17 +40,24 @@ class Classifier:
         networks: `network`.
         averaged: the network.
         optimisers: one for it.
-        memory: nothing.
     """
 
     averaged = (NETWORK,)
-    memory: Mapping[str, nn.Module] = MappingProxyType({})
 
     def __init__(self, recipe: ClassifierRecipe) -> None:
         self.recipe = recipe
-        self.classes = len(recipe.class_names) if recipe.reads_emotion else 0
-        outputs = self.classes + (2 if recipe.reads_va else 0)
-        self.networks: dict[str, nn.Module] = {
+        self.classes = len(recipe.class_names) if recipe.predicts_emotion else 0
+        outputs = self.classes + (2 if recipe.predicts_va else 0)
+        self.augmentation = Augmentation(
+            flip=recipe.flip,
+            rotate_deg=recipe.rotate_deg,
+            shift=recipe.shift,
+            scale=recipe.scale,
+            brightness=recipe.brightness,
+            contrast=recipe.contrast,
+            erase=recipe.erase,
+        )
+        self.networks = {
             NETWORK: build_backbone(recipe.network, outputs, recipe.width, recipe.dropout, recipe.image_size)
         }
         self.optimisers = {
@@ -66,9 +74,9 @@ class Classifier:
             )
         }
 
-    def draw(self, labels: Labels, generator: torch.Generator) -> Draws:
+    def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return for each face its share in the mixture with its neighbour; 1 is itself alone."""
-        count = len(labels.emotions)
+        count = len(labels[FACES].emotions)
         if not self.recipe.mixup:
             return {"mix": torch.ones(count)}
         # torch's own beta distribution takes no generator.
@@ -76,7 +84,9 @@ class Classifier:
         shares = rng.beta(self.recipe.mixup, self.recipe.mixup, -(-count // 2))
         return {"mix": torch.from_numpy(np.repeat(shares, 2)[:count].astype(np.float32))}
 
-    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
+    def iterate(
+        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+    ) -> Iterator[Step]:
         """Yield the one step: cross-entropy plus lambda_va times the loss of valence and arousal.
 
         With mixup, a face is mixed with the one beside it in the batch, whose order is random anyway; pairs stay
@@ -84,10 +94,10 @@ class Classifier:
 
         Source: of mixup, Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018), section 2.
         """
-        del iteration
-        network = self.networks[NETWORK]
+        del at
+        batch, network = batches[FACES], self.networks[NETWORK]
         network.train()
-        images, mix, other = normalised(batch.images), draws["mix"], None
+        images, mix, other = normalised(batch.images), noise["mix"], None
         if self.recipe.mixup:
             other = _neighbours(len(images), images.device)
             images = torch.lerp(images[other], images, mix.view(-1, 1, 1, 1))
@@ -101,6 +111,11 @@ class Classifier:
             terms = {name: value + second[name] for name, value in terms.items()}
         terms["loss"] = loss
         yield Step(NETWORK, loss, {name: value.detach() for name, value in terms.items()})
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the one network says."""
+        return Prediction(NETWORK)
 
     def predict(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return NxC logits and Nx2 (valence, arousal) in [-1, 1], or Nx0 each, of Nx3xSxS faces in [-1, 1]."""
@@ -116,7 +131,7 @@ class Classifier:
             targets = target_shares(batch.emotions[rows], batch.shares[rows], recipe.label_smoothing)
             terms["loss_emotion"] = soft_cross_entropy(outputs[:, : self.classes], targets, weights)
             loss = loss + terms["loss_emotion"]
-        if recipe.reads_va:
+        if recipe.predicts_va:
             measure = ccc_loss if recipe.va_loss == "ccc" else squared_error
             estimates = widened(outputs[:, self.classes :]).tanh()
             terms["loss_va"] = measure(estimates, batch.valence_arousal[rows], weights)

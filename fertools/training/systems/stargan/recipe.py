@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from fertools.core.errors import RecipeError
-from fertools.training.recipes.recipe import Course, EngineRecipe, bounded
+from fertools.training.recipes.course import Course
+from fertools.training.recipes.recipe import SingleDomainRecipe, TranslatingRecipe, bounded
 
 
 @dataclass(frozen=True, kw_only=True)
-class StarganRecipe(EngineRecipe):
+class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
     """How one StarGAN is trained.
 
     Raises:
@@ -18,11 +20,9 @@ class StarganRecipe(EngineRecipe):
     """
 
     iterations: int = bounded(1)
+    lr_schedule: Literal["constant", "linear", "cosine"]
     beta1: float = bounded(0, 0.9999)
     beta2: float = bounded(0, 0.999999)
-    sample_every: int = bounded(1)
-    sample_faces: int = bounded(1, 64)
-    translate_faces: int = bounded(0)
     condition: Literal["class7", "va2", "class7+va2"]
     conditioning: Literal["concat", "cin"]
     generator_output: Literal["picture", "change", "warp"]
@@ -43,8 +43,6 @@ class StarganRecipe(EngineRecipe):
     lambda_gp: float = bounded(0)
     gp: Literal["wgan-gp", "r1", "none"]
     gp_impl: Literal["closed_form", "autograd"]
-    val_share: float = bounded(0, 0.5)
-    judge: str
     augmented: Literal["faces", "seen"]
     rotate_deg: float = bounded(0, 180)
     shift: float = bounded(0, 0.5)
@@ -64,25 +62,15 @@ class StarganRecipe(EngineRecipe):
 
         if self.made_class and not self.needs_emotion:
             raise RecipeError("made_class is a class beside the expressions, and va2 has none; use condition=class7")
-        if bool(self.judge) != bool(self.val_share):
-            raise RecipeError(
-                f"judge is '{self.judge}' and val_share is {self.val_share:g}, and neither is of use alone; set both, "
-                "such as judge=classifier/cpu and val_share=0.1, or none"
-            )
-
-    @property
-    def inner_validation(self) -> float:
-        """Share of the training people on whom the best state is chosen."""
-        return self.val_share
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The two networks and the gradient penalty."""
         return ("generator", "discriminator", "penalty")
 
-    def course(self, faces: int) -> Course:
+    def course(self, faces: Mapping[str, int]) -> Course:
         """Return the recipe's number of iterations, with a validation after each sample where there is a judge."""
-        return Course(self.iterations, self.sample_every if self.judge else 0)
+        return Course.of(self.iterations, validate_every=self.sample_every if self.judge else 0)
 
     @property
     def needs_emotion(self) -> bool:

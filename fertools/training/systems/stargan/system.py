@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +18,9 @@ from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
 from fertools.training.losses.precision import widened
-from fertools.training.systems.base import Cast, Draws, Step, Target, full_precision
+from fertools.training.recipes.course import Iteration
+from fertools.training.recipes.domains import FACES
+from fertools.training.systems.base import Autocast, Noise, Step, System, Translation, full_precision
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, begin_evenly
 from fertools.training.systems.stargan.recipe import StarganRecipe
@@ -29,7 +30,7 @@ CIRCLE = ((-0.8, 0.0), (-0.6, 0.6), (0.0, 0.8), (0.6, 0.6), (0.8, 0.0), (0.5, -0
 """Points of (valence, arousal), once around the plane, that samples are translated to where there are no classes."""
 
 
-class Stargan:
+class Stargan(System):
     """The two networks, their losses, and the order of their steps.
 
     Args:
@@ -39,11 +40,9 @@ class Stargan:
         networks: `generator` and `discriminator`.
         averaged: the generator.
         optimisers: one Adam for each.
-        memory: nothing.
     """
 
     averaged = (G,)
-    memory: Mapping[str, nn.Module] = MappingProxyType({})
 
     def __init__(self, recipe: StarganRecipe) -> None:
         self.recipe = recipe
@@ -65,7 +64,8 @@ class Stargan:
         if recipe.initial_weights == "he":
             begin_evenly(self._discriminator)
         self._changes = replace(changes_of(recipe), flip=False) if recipe.augmented == "seen" else None
-        self.networks: dict[str, nn.Module] = {G: self._generator, D: self._discriminator}
+        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else changes_of(recipe)
+        self.networks = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
     def condition(self, emotions: Tensor, valence_arousal: Tensor) -> Tensor:
@@ -77,17 +77,18 @@ class Stargan:
             parts.append(valence_arousal)
         return torch.cat(parts, dim=1)
 
-    def draw(self, labels: Labels, generator: torch.Generator) -> Draws:
+    def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return target labels, which are the batch's own in a random order, and the mixing shares of the penalty.
 
         With `input_noise` also Nx2x3xSxS noise: of the real faces that the discriminator sees, and of the made ones.
         With `augmented=seen` also Nx2x9 numbers that decide how these are changed.
         """
-        count, size = len(labels.emotions), self.recipe.image_size
+        known = labels[FACES]
+        count, size = len(known.emotions), self.recipe.image_size
         order = torch.randperm(count, generator=generator)
         draws = {
-            "emotions": labels.emotions[order],
-            "valence_arousal": labels.valence_arousal[order],
+            "emotions": known.emotions[order],
+            "valence_arousal": known.valence_arousal[order],
             "alpha": torch.rand(count, 1, 1, 1, generator=generator),
         }
         if self._changes is not None:
@@ -96,7 +97,9 @@ class Stargan:
             draws["noise"] = self.recipe.input_noise * torch.randn(count, 2, 3, size, size, generator=generator)
         return draws
 
-    def iterate(self, iteration: int, batch: Batch, draws: Draws, cast: Cast = full_precision) -> Iterator[Step]:
+    def iterate(
+        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+    ) -> Iterator[Step]:
         """Yield the discriminator's step, and on every `n_critic`-th iteration the generator's on the same batch.
 
         The generator does not change in between, so its picture for the discriminator's step is the one that its own
@@ -105,20 +108,21 @@ class Stargan:
         In the first `head_start` iterations the discriminator learns to read expressions, and nothing else happens: a
         generator has nothing to learn from a head that guesses.
         """
-        seen = replace(batch, images=self._seen(batch.images, draws, 0))
-        if iteration < self.recipe.head_start:
+        batch = batches[FACES]
+        seen = replace(batch, images=self._seen(batch.images, noise, 0))
+        if at.number < self.recipe.head_start:
             yield self.head_step(seen, cast)
             return
-        with_generator = (iteration + 1) % self.recipe.n_critic == 0
-        target = replace(batch, emotions=draws["emotions"], valence_arousal=draws["valence_arousal"])
+        with_generator = (at.number + 1) % self.recipe.n_critic == 0
+        target = replace(batch, emotions=noise["emotions"], valence_arousal=noise["valence_arousal"])
         with torch.set_grad_enabled(with_generator), cast(G):
             fake = self._generator(batch.images, self.condition(target.emotions, target.valence_arousal))
-        shown = self._seen(fake, draws, 1)
-        yield self.d_step(seen, shown.detach(), draws["alpha"], cast)
+        shown = self._seen(fake, noise, 1)
+        yield self.d_step(seen, shown.detach(), noise["alpha"], cast)
         if with_generator:
             yield self.g_step(batch, target, fake, cast, shown)
 
-    def head_step(self, batch: Batch, cast: Cast = full_precision) -> Step:
+    def head_step(self, batch: Batch, cast: Autocast = full_precision) -> Step:
         """Return the discriminator's loss on what real faces show, and nothing else: lambda_cls CE(D_cls(x), c).
 
         Args:
@@ -130,7 +134,7 @@ class Stargan:
         terms: dict[str, Tensor] = {}
         return _step(D, self._label_loss("D", heads, batch, terms), terms)
 
-    def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor, cast: Cast = full_precision) -> Step:
+    def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor, cast: Autocast = full_precision) -> Step:
         """Return the discriminator's loss.
 
         -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP, with the regression term
@@ -165,7 +169,7 @@ class Stargan:
         return _step(D, loss, terms)
 
     def g_step(
-        self, batch: Batch, target: Batch, fake: Tensor, cast: Cast = full_precision, shown: Tensor | None = None
+        self, batch: Batch, target: Batch, fake: Tensor, cast: Autocast = full_precision, shown: Tensor | None = None
     ) -> Step:
         """Return the generator's loss.
 
@@ -196,25 +200,38 @@ class Stargan:
             loss = loss + self.recipe.lambda_change * terms["G/loss_change"]
         return _step(G, loss + self._label_loss("G", heads, target, terms), terms)
 
-    def targets(self, prototypes: Tensor) -> list[Target]:
+    def translations(self, prototypes: Tensor) -> list[Translation]:
         """Return the seven expressions, or points around the plane of valence and arousal."""
         if not self.classes:
-            return [Target(f"v {v:+.1f} a {a:+.1f}", None, torch.tensor([v, a]), (v, a)) for v, a in CIRCLE]
+            return [
+                Translation(f"v {v:+.1f} a {a:+.1f}", G, condition=torch.tensor([v, a]), point=(v, a), back=G)
+                for v, a in CIRCLE
+            ]
         rows = self.condition(torch.arange(self.classes), prototypes)
         points = [(v, a) if self.regressions else None for v, a in prototypes.tolist()]
-        return [Target(word, word, *told) for word, *told in zip(EMOTIONS, rows, points, strict=True)]
+        return [
+            Translation(word, G, emotion=word, condition=row, point=point, back=G)
+            for word, row, point in zip(EMOTIONS, rows, points, strict=True)
+        ]
 
-    def translate(self, generator: nn.Module, images: Tensor, condition: Tensor) -> Tensor:
+    def translate(self, network: nn.Module, images: Tensor, translation: Translation) -> Tensor:
         """Return G(images, condition)."""
-        translated: Tensor = generator(images, condition)
+        if translation.condition is None:
+            raise ValueError("a translation of StarGAN has a condition")
+        translated: Tensor = network(images, translation.condition.to(images.device).expand(len(images), -1))
         return translated
 
-    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the discriminator's own head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
+    def translate_back(self, network: nn.Module, images: Tensor, translation: Translation, labels: Labels) -> Tensor:
+        """Return G(images, c) with the faces' own labels c."""
+        back: Tensor = network(images, self.condition(labels.emotions, labels.valence_arousal))
+        return back
+
+    def own_head(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the discriminator's head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
         heads = widened(self._discriminator(images)[1])
         return heads[:, : self.classes], heads[:, self.classes : self.classes + self.regressions]
 
-    def _seen(self, images: Tensor, draws: Draws, which: int) -> Tensor:
+    def _seen(self, images: Tensor, draws: Noise, which: int) -> Tensor:
         """Return what the discriminator sees of real faces (which=0) or of made ones (1).
 
         Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training" (2020).

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fertools.core.errors import RecipeError
-from fertools.training.recipes.recipe import Recipe, bounded
+from fertools.training.recipes.recipe import SingleDomainRecipe, bounded
 from fertools.training.systems.classifier.recipe import read_classes
 
 
 @dataclass(frozen=True, kw_only=True)
-class SvmRecipe(Recipe):
+class SvmRecipe(SingleDomainRecipe):
     """How one support vector machine is trained.
 
     Raises:
         RecipeError: an unknown set of classes, or cells that do not fit a face.
     """
+
+    predicts = True
 
     features: Literal["hog", "lbp"]
     classes: str
@@ -40,6 +42,11 @@ class SvmRecipe(Recipe):
                 f"lbp_grid parts faces of {self.image_size} pixels into regions of fewer than 3; give "
                 f"{self.image_size // 3} or less"
             )
+
+    @property
+    def predicts_emotion(self) -> bool:
+        """Whether the expression is told: always."""
+        return True
 
     @property
     def class_names(self) -> tuple[str, ...]:

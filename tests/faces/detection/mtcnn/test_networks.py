@@ -25,13 +25,13 @@ def test_pnet_answers_as_the_oracle(height: int, width: int) -> None:
     network = loaded(PNet(), load_weights().pnet, CPU)
     pictures = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
-        offsets, probability = facenet_mtcnn().pnet(pictures)
+        offsets, probabilities = facenet_mtcnn().pnet(pictures)
         features = network(pictures)
-        judged, moved = network.judge(features.flatten(0, 2))
-        evidence = network.evidence(features)
+        scored, moved = network.heads(features.flatten(0, 2))
+        logits = network.logits(features)
     assert features.shape == (2, -(-height // 2) - 5, -(-width // 2) - 5, 32)
-    torch.testing.assert_close(judged.view(features.shape[:3]), probability[:, 1])
-    torch.testing.assert_close(evidence.sigmoid(), probability[:, 1], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(scored.view(features.shape[:3]), probabilities[:, 1])
+    torch.testing.assert_close(logits.sigmoid(), probabilities[:, 1], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(moved.view(*features.shape[:3], 4), offsets.permute(0, 2, 3, 1), atol=1e-5, rtol=1e-4)
 
 
@@ -58,4 +58,4 @@ def test_own_pooling_and_bending_change_nothing(n: int, height: int, width: int,
     x = torch.randn(n, height, width, channels, generator=generator).permute(0, 3, 1, 2)
     slopes = torch.randn(channels, generator=generator)
     assert torch.equal(networks._halve(x), F.max_pool2d(x, 2, 2, ceil_mode=True))
-    assert torch.equal(networks._bend(x, slopes), F.prelu(x, slopes))
+    assert torch.equal(networks._prelu(x, slopes), F.prelu(x, slopes))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fertools.faces.detection.mtcnn.networks import PNet
-from fertools.faces.detection.mtcnn.proposals import WINDOW_PX, probability, pyramid
+from fertools.faces.detection.mtcnn.proposals import WINDOW_PX, pyramid, sigmoid
 from fertools.faces.detection.mtcnn.summed_area import AreaTable
 from fertools.faces.detection.mtcnn.torch_engine import STRIP_PX, loaded, propose
 from fertools.faces.detection.mtcnn.weights import load_weights
@@ -61,8 +61,8 @@ def test_windows_are_the_oracles(portrait: Picture, scale: float, strip_px: int 
         stack = torch.stack([torch.from_numpy(picture).permute(2, 0, 1).float() for picture in pictures])
         side = int(512 * scale + 1)
         level = (F.interpolate(stack, size=(side, side), mode="area") - 127.5) * 0.0078125
-        offsets, probability = oracle.facenet_mtcnn().pnet(level)
-        windows, numbers = REFERENCE.generateBoundingBox(offsets, probability[:, 1], scale, 0.6)
+        offsets, probabilities = oracle.facenet_mtcnn().pnet(level)
+        windows, numbers = REFERENCE.generateBoundingBox(offsets, probabilities[:, 1], scale, 0.6)
     assert len(windows) > 0, "the oracle proposes nothing: this scale tests nothing"
     # The oracle's windows come column by column, ours row by row.
     order = np.lexsort((windows[:, 0], windows[:, 1], numbers))
@@ -83,5 +83,5 @@ def test_nothing_is_proposed_where_nothing_is() -> None:
 def test_a_probability_is_that_of_the_softmax() -> None:
     logits = np.random.default_rng(0).normal(0, 30, (1000, 2)).astype(np.float32)
     wanted = torch.from_numpy(logits).softmax(1)[:, 1]
-    np.testing.assert_allclose(probability(logits[:, 1] - logits[:, 0]), wanted, rtol=1e-5, atol=1e-30)
-    assert probability(np.array([-1000.0, 1000.0], np.float32)).tolist() == [0.0, 1.0]
+    np.testing.assert_allclose(sigmoid(logits[:, 1] - logits[:, 0]), wanted, rtol=1e-5, atol=1e-30)
+    assert sigmoid(np.array([-1000.0, 1000.0], np.float32)).tolist() == [0.0, 1.0]

@@ -11,7 +11,7 @@ from fertools.faces.detection.mtcnn import pyramid_pruning
 from fertools.faces.detection.mtcnn.networks import PNet
 from fertools.faces.detection.mtcnn.pooling import shrink
 from fertools.faces.detection.mtcnn.proposals import CENTRE, SPAN, STRIDE_PX, WINDOW_PX, Level, Proposals, pyramid
-from fertools.faces.detection.mtcnn.pyramid_pruning import TILE, descend
+from fertools.faces.detection.mtcnn.pyramid_pruning import TILE, propose_pruned
 from fertools.faces.detection.mtcnn.summed_area import AreaTable
 from fertools.faces.detection.mtcnn.torch_engine import loaded, propose
 from fertools.faces.detection.mtcnn.weights import load_weights
@@ -49,20 +49,20 @@ class Looking:
         with torch.inference_mode():
             pixels = shrink(self.sums, level.height, level.width, centre=CENTRE, span=SPAN)
             features = self.network(pixels.permute(0, 3, 1, 2))[0]
-            odds = self.network.evidence(features).numpy()
-        assert odds.shape == (level.rows, level.columns)
-        asked = np.zeros(odds.shape, int)
+            logits = self.network.logits(features).numpy()
+        assert logits.shape == (level.rows, level.columns)
+        asked = np.zeros(logits.shape, int)
         for left, top, right, bottom in regions.tolist():
             assert 0 <= left < right <= level.columns
             assert 0 <= top < bottom <= level.rows
             asked[top:bottom, left:right] += 1
         assert asked.max(initial=0) <= 1, "regions overlap: steps would come twice"
-        row, column = np.nonzero((odds >= least) & (asked > 0))
-        offsets = self.network.judge(features[row, column])[1].numpy()
-        return np.column_stack([column, row]), odds[row, column], offsets
+        row, column = np.nonzero((logits >= least) & (asked > 0))
+        offsets = self.network.heads(features[row, column])[1].numpy()
+        return np.column_stack([column, row]), logits[row, column], offsets
 
-    def descend(self, threshold: float = 0.6) -> list[Proposals]:
-        return descend(self.levels, threshold, self)
+    def propose_pruned(self, threshold: float = 0.6) -> list[Proposals]:
+        return propose_pruned(self.levels, threshold, self)
 
     def whole(self) -> list[Proposals]:
         with torch.inference_mode():
@@ -80,11 +80,16 @@ class Looking:
 def test_with_every_place_in_doubt_it_is_the_whole_pyramid(
     network: PNet, faces: Picture, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
-    """Tiles cover all of a level that is in doubt."""
-    for name, value in (("_WHOLE_STEPS", 0), ("_GATED", 99), ("_WORTH", np.inf), ("DOUBT", 1e-12)):
+    """Tiles cover all of a level whose parent is in doubt."""
+    for name, value in (
+        ("_WHOLE_STEPS", 0),
+        ("_PRUNED_LEVELS", 99),
+        ("_MAX_SHARE", np.inf),
+        ("MIN_PARENT_PROBABILITY", 1e-12),
+    ):
         monkeypatch.setattr(pyramid_pruning, name, value)
     looking = Looking(network, faces[: size[0], : size[1]])
-    ours, whole = looking.descend(), looking.whole()
+    ours, whole = looking.propose_pruned(), looking.whole()
     assert looking.shares() == [1.0] * len(looking.levels)
     assert sum(len(level.scores) for level in ours) > 50
     for one, other in zip(ours, whole, strict=True):
@@ -96,9 +101,9 @@ def test_with_every_place_in_doubt_it_is_the_whole_pyramid(
 def test_what_it_passes_over_is_what_the_level_above_is_sure_about(
     network: PNet, faces: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pyramid_pruning, "_WORTH", np.inf)
+    monkeypatch.setattr(pyramid_pruning, "_MAX_SHARE", np.inf)
     looking = Looking(network, faces)
-    ours, whole = looking.descend(), looking.whole()
+    ours, whole = looking.propose_pruned(), looking.whole()
     for one, other in zip(ours, whole, strict=True):
         windows = {tuple(box) for box in one.boxes.tolist()}
         assert windows <= {tuple(box) for box in other.boxes.tolist()}
@@ -113,7 +118,7 @@ def test_a_level_most_of_which_is_in_doubt_is_one_region(
     """Regions see pixels of their neighbours: many small ones would cost more than the level."""
     monkeypatch.setattr(pyramid_pruning, "_tiles", lambda *_: np.indices((32, 44)).sum(axis=0) % 2 == 0)
     looking = Looking(network, faces)
-    looking.descend()
+    looking.propose_pruned()
     assert [len(regions) for regions in looking.regions] == [1] * len(looking.levels)
 
 
@@ -122,7 +127,7 @@ def test_most_of_a_picture_with_few_faces_is_passed_over(network: PNet, portrait
     picture = wall.astype(np.uint8)
     picture[150:662, 300:812] = portrait
     looking = Looking(network, picture)
-    looking.descend()
+    looking.propose_pruned()
     steps = [level.rows * level.columns for level in looking.levels]
     assert np.average(looking.shares(), weights=steps) < 0.5
 
@@ -130,7 +135,7 @@ def test_most_of_a_picture_with_few_faces_is_passed_over(network: PNet, portrait
 @pytest.mark.parametrize("size", [(12, 12), (13, 400), (240, 320)])
 def test_where_nothing_is_there_is_nothing(network: PNet, size: tuple[int, int]) -> None:
     looking = Looking(network, np.full((*size, 3), 90, np.uint8))
-    ours = looking.descend()
+    ours = looking.propose_pruned()
     assert len(ours) == len(looking.levels)
     assert all(level.boxes.shape == (0, 4) for level in ours)
 
@@ -162,14 +167,14 @@ def test_regions_are_the_tiles_and_few(seed: int) -> None:
 
 
 def test_a_low_threshold_doubts_more(network: PNet, faces: Picture) -> None:
-    """What is asked for from 0.1 up must not be passed over for a doubt of 0.2."""
+    """What is asked for from 0.1 up must not be passed over for a parent_logit of 0.2."""
     looking = Looking(network, faces)
-    for one, other in zip(looking.descend(0.6), looking.descend(0.1), strict=True):
+    for one, other in zip(looking.propose_pruned(0.6), looking.propose_pruned(0.1), strict=True):
         assert {tuple(box) for box in one.boxes.tolist()} <= {tuple(box) for box in other.boxes.tolist()}
 
 
 def test_levels_that_are_far_apart_say_nothing_about_one_another(network: PNet, faces: Picture) -> None:
     looking = Looking(network, faces)
     looking.levels = [Level.of(500, 700, scale) for scale in pyramid(500, 700, MIN_FACE_PX, 0.5)]
-    looking.descend()
+    looking.propose_pruned()
     assert looking.shares() == [1.0] * len(looking.levels)

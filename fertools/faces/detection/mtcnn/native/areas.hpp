@@ -12,7 +12,7 @@
 #include <immintrin.h>
 #endif
 
-#include "lanes.hpp"
+#include "simd.hpp"
 
 // Pixels go into the networks as (value - CENTRE) / SPAN: see proposals.py.
 constexpr float CENTRE = 127.5f, SPAN = 128.0f;
@@ -49,7 +49,7 @@ private:
 
 // Sums of three colours, and one that counts nothing.
 typedef std::int32_t Colours __attribute__((vector_size(16)));
-typedef float Means __attribute__((vector_size(16)));
+typedef float Mean __attribute__((vector_size(16)));
 
 // Memory for the sums of a row of a picture, of so many pixels.
 static inline std::int32_t *sums_of(std::int64_t pixels) {
@@ -123,14 +123,14 @@ static inline void add_rows(const std::uint8_t *from, std::int64_t row_bytes, st
 
 // What goes into a network for the columns from FIRST until LAST of added rows. WIDE and TALL are the shares of one
 // column, divided by SPAN, and of one row.
-static INLINE Means mean(const std::int32_t *sums, std::int64_t first, std::int64_t last, float wide, float tall) {
+static INLINE Mean mean(const std::int32_t *sums, std::int64_t first, std::int64_t last, float wide, float tall) {
     Colours added = {};
     for (const std::int32_t *at = sums + 3 * first; at < sums + 3 * last; at += 3) {
         Colours pixel;
         std::memcpy(&pixel, at, sizeof pixel);
         added += pixel;
     }
-    return __builtin_convertvector(added, Means) * wide * tall - CENTRE / SPAN;
+    return __builtin_convertvector(added, Mean) * wide * tall - CENTRE / SPAN;
 }
 
 // Write a window resized to SIDE x SIDE, in the order column, row, colour, with STEP numbers from one to the next.
@@ -149,7 +149,7 @@ template <int SIDE, int STEP> static void crop(const Pictures &pictures, const W
         add_rows(corner + first * picture.row_bytes, picture.row_bytes, last - first, window.width * 3, sums);
         const float tall = 1.0f / static_cast<float>(last - first);
         for (int x = 0; x < SIDE; x++) {
-            const Means means = mean(sums, left[x], right[x], wide[x], tall);
+            const Mean means = mean(sums, left[x], right[x], wide[x], tall);
             for (int colour = 0; colour < 3; colour++) out[((x * SIDE + y) * 3 + colour) * STEP] = means[colour];
         }
     }

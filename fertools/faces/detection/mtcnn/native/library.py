@@ -31,9 +31,9 @@ REGION = np.dtype(
 """Steps of P-Net on a level of the pyramid; see `Region` in `propose.cpp`."""
 
 FOUND = np.dtype(
-    [("region", np.int32), ("row", np.int32), ("column", np.int32), ("odds", np.float32), ("offsets", np.float32, 4)]
+    [("region", np.int32), ("row", np.int32), ("column", np.int32), ("logit", np.float32), ("offsets", np.float32, 4)]
 )
-"""A step of P-Net that may show a face: its place, the log-odds and the offsets of the box."""
+"""A step of P-Net that may show a face: its place, the logits and the offsets of the box."""
 
 R_ANSWERS, O_ANSWERS = 8, 16
 """Numbers that a network gives for a window: two log-likelihoods, four offsets, and ten of points or two of nothing."""
@@ -109,7 +109,7 @@ class Library:
             pictures: what to look at.
             regions: where, `REGION`.
             weights: as `packing.pack_pnet` gives them.
-            least: log-odds from which a step is of interest.
+            least: logits from which a step is of interest.
 
         Returns:
             The steps of interest as `FOUND`, region by region in reading order.

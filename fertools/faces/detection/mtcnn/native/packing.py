@@ -69,8 +69,8 @@ def _dense(state: State, names: list[str], slopes: str | None = None) -> list[Fl
     bias = np.concatenate([state[f"{name}.bias"] for name in names])
     more = -len(bias) % _DENSE_CHANNELS
     blocks = np.pad(weight, ((0, more), (0, 0))).reshape(-1, _DENSE_CHANNELS, weight.shape[1])
-    bent = [] if slopes is None else [state[f"{slopes}.weight"]]
-    return [blocks.transpose(0, 2, 1), np.pad(bias, (0, more)), *bent]
+    activated = [] if slopes is None else [state[f"{slopes}.weight"]]
+    return [blocks.transpose(0, 2, 1), np.pad(bias, (0, more)), *activated]
 
 
 def _joined(parts: list[Floats]) -> Floats:

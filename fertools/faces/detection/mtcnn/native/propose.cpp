@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "areas.hpp"
-#include "lanes.hpp"
+#include "simd.hpp"
 
 namespace {
 
@@ -36,17 +36,17 @@ private:
 
 struct Found {
     std::int32_t region, row, column;
-    float odds, offsets[OFFSETS];
+    float logit, offsets[OFFSETS];
 };
 
 // The network's weights in the order of its layers: kernels, biases, slopes.
 struct Weights {
-    const float *first, *second, *third, *odds, *offsets;
+    const float *first, *second, *third, *logit, *offsets;
     static constexpr std::int64_t COUNT = FIRST * (27 + 2) + SECOND * (FIRST * 9 + 2) + THIRD * (SECOND * 9 + 2) +
                                           THIRD + 1 + OFFSETS * (THIRD + 1);
     explicit Weights(const float *all)
         : first(all), second(first + FIRST * (27 + 2)), third(second + SECOND * (FIRST * 9 + 2)),
-          odds(third + THIRD * (SECOND * 9 + 2)), offsets(odds + THIRD + 1) {}
+          logit(third + THIRD * (SECOND * 9 + 2)), offsets(logit + THIRD + 1) {}
 };
 
 // Rows or columns of a picture of which a row or column of the level is the average.
@@ -79,7 +79,7 @@ void read_pixels(const Picture &picture, const Region &region, const std::vector
     float *to[6];
     for (int channel = 0; channel < 6; channel++) to[channel] = pixels.at(row, channel);
     for (std::size_t column = 0; column < bins.size(); column++) {
-        const Means means = mean(sums, bins[column].first - begin, bins[column].last - begin, wide[column], tall);
+        const Mean means = mean(sums, bins[column].first - begin, bins[column].last - begin, wide[column], tall);
         for (int colour = 0; colour < 3; colour++) to[2 * colour + column % 2][column / 2] = means[colour];
     }
 }
@@ -90,10 +90,10 @@ void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, s
     constexpr int CHANNELS = REGISTERS < 32 ? 2 : 5;
     const float *bias = weights + FIRST * 27, *slopes = bias + FIRST;
     Flags number;
-    for (int lane = 0; lane < LANES; lane++) number[lane] = lane;
+    for (int lane = 0; lane < VECTOR_SIZE; lane++) number[lane] = lane;
     for (int first = 0; first < FIRST; first += CHANNELS)
-        for (std::int64_t x = 0; x < columns; x += LANES) {
-            Lanes sum[2][2][CHANNELS];
+        for (std::int64_t x = 0; x < columns; x += VECTOR_SIZE) {
+            Vector sum[2][2][CHANNELS];
             for (int channel = 0; channel < CHANNELS; channel++)
                 sum[0][0][channel] = sum[0][1][channel] = sum[1][0][channel] = sum[1][1][channel] =
                     all(bias[first + channel]);
@@ -106,7 +106,7 @@ void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, s
                     const float *lower = pixels.at(2 * row + down + 1, 2 * colour) + x;
                     for (int right = 0; right < 3; right++)
                         for (int channel = 0; channel < CHANNELS; channel++) {
-                            const Lanes times = all(weight[channel * 27 + right]);
+                            const Vector times = all(weight[channel * 27 + right]);
                             for (int odd = 0; odd < 2; odd++) {
                                 const std::int64_t at = (odd + right) % 2 * pixels.stride + (odd + right) / 2;
                                 sum[0][odd][channel] += times * load(upper + at);
@@ -117,13 +117,13 @@ void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, s
             // A last column or row with an even number stands alone.
             const Flags alone = number + static_cast<std::int32_t>(x) >= static_cast<std::int32_t>(columns_in_pairs);
             for (int channel = 0; channel < CHANNELS; channel++) {
-                const Lanes slope = all(slopes[first + channel]);
-                Lanes most[2];
+                const Vector slope = all(slopes[first + channel]);
+                Vector most[2];
                 for (int lower = 0; lower < 2; lower++) {
-                    const Lanes even = bend(sum[lower][0][channel], slope), odd = bend(sum[lower][1][channel], slope);
-                    most[lower] = alone ? even : larger(even, odd);
+                    const Vector even = prelu(sum[lower][0][channel], slope), odd = prelu(sum[lower][1][channel], slope);
+                    most[lower] = alone ? even : maximum(even, odd);
                 }
-                store(out.at(row, first + channel) + x, rows_in_pairs ? larger(most[0], most[1]) : most[0]);
+                store(out.at(row, first + channel) + x, rows_in_pairs ? maximum(most[0], most[1]) : most[0]);
             }
         }
 }
@@ -132,7 +132,7 @@ void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, s
 template <int IN, int COUNT, int CHANNELS, typename From>
 static INLINE void places(const From &from, std::int64_t row, const float *weights, const float *bias,
                           const float *slopes, std::int64_t x, float *to, std::int64_t stride) {
-    Lanes sum[CHANNELS][COUNT];
+    Vector sum[CHANNELS][COUNT];
     for (int channel = 0; channel < CHANNELS; channel++)
         for (int place = 0; place < COUNT; place++) sum[channel][place] = all(bias[channel]);
 #pragma GCC unroll 1
@@ -143,14 +143,14 @@ static INLINE void places(const From &from, std::int64_t row, const float *weigh
         for (int in = 0; in < IN; in++, weight += 9, here += from.stride)
             for (int right = 0; right < 3; right++)
                 for (int channel = 0; channel < CHANNELS; channel++) {
-                    const Lanes times = all(weight[channel * IN * 9 + right]);
+                    const Vector times = all(weight[channel * IN * 9 + right]);
                     for (int place = 0; place < COUNT; place++)
-                        sum[channel][place] += times * load(here + place * LANES + right);
+                        sum[channel][place] += times * load(here + place * VECTOR_SIZE + right);
                 }
     }
     for (int channel = 0; channel < CHANNELS; channel++)
         for (int place = 0; place < COUNT; place++)
-            store(to + channel * stride + x + place * LANES, bend(sum[channel][place], all(slopes[channel])));
+            store(to + channel * stride + x + place * VECTOR_SIZE, prelu(sum[channel][place], all(slopes[channel])));
 }
 
 template <int IN, int OUT, typename From, typename To>
@@ -158,13 +158,13 @@ void layer(const From &from, std::int64_t row, const float *weights, std::int64_
     const float *bias = weights + OUT * IN * 9, *slopes = bias + OUT;
     constexpr int WIDE = 3, FEW = REGISTERS < 32 ? 4 : 8, MANY = 8;
     std::int64_t x = 0;
-    for (; columns - x > 2 * LANES; x += WIDE * LANES)
+    for (; columns - x > 2 * VECTOR_SIZE; x += WIDE * VECTOR_SIZE)
         for (int first = 0; first < OUT; first += FEW)
             places<IN, WIDE, FEW>(from, row, weights + first * IN * 9, bias + first, slopes + first, x, to.at(row, first), to.stride);
-    for (; columns - x > LANES; x += 2 * LANES)
+    for (; columns - x > VECTOR_SIZE; x += 2 * VECTOR_SIZE)
         for (int first = 0; first < OUT; first += FEW)
             places<IN, 2, FEW>(from, row, weights + first * IN * 9, bias + first, slopes + first, x, to.at(row, first), to.stride);
-    for (; x < columns; x += LANES)
+    for (; x < columns; x += VECTOR_SIZE)
         for (int first = 0; first < OUT; first += MANY)
             places<IN, 1, MANY>(from, row, weights + first * IN * 9, bias + first, slopes + first, x, to.at(row, first), to.stride);
 }
@@ -175,13 +175,13 @@ std::int64_t look(const Picture &picture, const Region &region, std::int32_t num
     const std::int64_t rows = region.last_row - region.first_row, columns = region.last_column - region.first_column;
     const std::int64_t halves = columns + 4, pairs = halves + 1;
     // Whole registers are read and written, up to three beyond what is wanted.
-    const std::int64_t stride = (pairs / LANES + 4) * LANES;
+    const std::int64_t stride = (pairs / VECTOR_SIZE + 4) * VECTOR_SIZE;
     float *memory = scratch<3>((6 * 4 + FIRST * 3 + SECOND * 3 + THIRD + 1 + 2) * stride);
     const Pixels pixels{memory, stride};
     const Rows<FIRST, 3> first{pixels.memory + 6 * 4 * stride, stride};
     const Rows<SECOND, 3> second{first.memory + FIRST * 3 * stride, stride};
     const Rows<THIRD, 1> third{second.memory + SECOND * 3 * stride, stride};
-    float *odds = third.memory + THIRD * stride, *wide = odds + stride;
+    float *logit = third.memory + THIRD * stride, *wide = logit + stride;
     thread_local std::vector<Bin> bins;
     bins.clear();
     for (std::int64_t column = 0; column < 2 * pairs; column++) {
@@ -200,18 +200,18 @@ std::int64_t look(const Picture &picture, const Region &region, std::int32_t num
         if (half < 4) continue;
         const std::int64_t row = half - 4;
         layer<SECOND, THIRD>(second, row, weights.third, columns, third);
-        for (std::int64_t x = 0; x < columns; x += LANES) {
-            Lanes sum = all(weights.odds[THIRD]);
+        for (std::int64_t x = 0; x < columns; x += VECTOR_SIZE) {
+            Vector sum = all(weights.logit[THIRD]);
             for (int channel = 0; channel < THIRD; channel++)
-                sum += all(weights.odds[channel]) * load(third.at(0, channel) + x);
-            store(odds + x, sum);
+                sum += all(weights.logit[channel]) * load(third.at(0, channel) + x);
+            store(logit + x, sum);
         }
         for (std::int64_t x = 0; x < columns; x++) {
-            if (!(odds[x] >= least)) continue;
+            if (!(logit[x] >= least)) continue;
             if (count < room) {
                 Found &here = found[count];
                 here = {number, static_cast<std::int32_t>(region.first_row + row),
-                        static_cast<std::int32_t>(region.first_column + x), odds[x], {}};
+                        static_cast<std::int32_t>(region.first_column + x), logit[x], {}};
                 for (int offset = 0; offset < OFFSETS; offset++) {
                     here.offsets[offset] = weights.offsets[OFFSETS * THIRD + offset];
                     for (int channel = 0; channel < THIRD; channel++)
@@ -226,7 +226,7 @@ std::int64_t look(const Picture &picture, const Region &region, std::int32_t num
 
 } // namespace
 
-// Look at regions; write at most `room` of the steps whose log-odds of a face are at least `least`, region by region
+// Look at regions; write at most `room` of the steps whose logit of a face are at least `least`, region by region
 // in reading order, and return how many there are; -1, and nothing is looked at, if a region is not inside its picture
 // or the weights are not P-Net's.
 extern "C" std::int64_t fertools_pnet(const Picture *of, std::int64_t of_count, const Region *regions,

@@ -5,7 +5,7 @@
 // whatever other windows it is looked at with.
 
 #include "areas.hpp"
-#include "lanes.hpp"
+#include "simd.hpp"
 
 namespace {
 
@@ -27,8 +27,8 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
     static constexpr int ROWS = (PLACES - 1) / GROUPS + 1;
 
     // The results of ROWS places, one below the other, in a block of channels.
-    static INLINE void rows(const Lanes *from, const float *weights, const float *bias, const float *slopes, Lanes *to) {
-        Lanes sum[ROWS][CHANNELS];
+    static INLINE void rows(const Vector *from, const float *weights, const float *bias, const float *slopes, Vector *to) {
+        Vector sum[ROWS][CHANNELS];
         for (int row = 0; row < ROWS; row++)
             for (int channel = 0; channel < CHANNELS; channel++) sum[row][channel] = all(bias[channel]);
         for (int column = 0; column < KERNEL; column++, from += SIDE * IN)
@@ -39,15 +39,15 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
                         sum[row][channel] += all(weights[channel]) * from[row * IN + tap];
         for (int row = 0; row < ROWS; row++)
             for (int channel = 0; channel < CHANNELS; channel++)
-                to[row * CHANNELS + channel] = bend(sum[row][channel], all(slopes[channel]));
+                to[row * CHANNELS + channel] = prelu(sum[row][channel], all(slopes[channel]));
     }
 
-    static void apply(const Lanes *in, const float *weights, Lanes *out) {
+    static void apply(const Vector *in, const float *weights, Vector *out) {
         const float *bias = weights + OUT * TAPS, *slopes = bias + OUT;
-        Lanes column[PLACES * CHANNELS];
+        Vector column[PLACES * CHANNELS];
         for (int first = 0; first < OUT; first += CHANNELS, weights += TAPS * CHANNELS)
             for (int x = 0; x < PLACES; x++) {
-                const Lanes *from = in + x * SIDE * IN;
+                const Vector *from = in + x * SIDE * IN;
                 for (int group = 0; group < GROUPS; group++) {
                     // The last group may go over places of the one before again.
                     const int y = group * ROWS < PLACES - ROWS ? group * ROWS : PLACES - ROWS;
@@ -59,20 +59,20 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
 
     // Let column x of the places into those columns of the result that it is part of: it begins one or goes on with
     // it, and with a reach of three also ends the one before.
-    static INLINE void pool(const Lanes *column, int x, Lanes *out) {
+    static INLINE void pool(const Vector *column, int x, Vector *out) {
         const int at = x / STEP;
         for (int row = 0; row < RESULT; row++)
             for (int channel = 0; channel < CHANNELS; channel++) {
-                Lanes most = column[row * STEP * CHANNELS + channel];
+                Vector most = column[row * STEP * CHANNELS + channel];
                 for (int down = 1; down < REACH && row * STEP + down < PLACES; down++)
-                    most = larger(most, column[(row * STEP + down) * CHANNELS + channel]);
+                    most = maximum(most, column[(row * STEP + down) * CHANNELS + channel]);
                 if (at < RESULT) {
-                    Lanes &here = out[(at * RESULT + row) * OUT + channel];
-                    here = x % STEP ? larger(here, most) : most;
+                    Vector &here = out[(at * RESULT + row) * OUT + channel];
+                    here = x % STEP ? maximum(here, most) : most;
                 }
                 if (REACH == 3 && x % 2 == 0 && x > 0) {
-                    Lanes &before = out[((at - 1) * RESULT + row) * OUT + channel];
-                    before = larger(before, most);
+                    Vector &before = out[((at - 1) * RESULT + row) * OUT + channel];
+                    before = maximum(before, most);
                 }
             }
     }
@@ -95,17 +95,17 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
     // The first place of a tile. Of an odd number of places the last tile has one that the tile before it has too.
     static INLINE int place(int tile) { return tile * 2 < PLACES - 2 ? tile * 2 : PLACES - 2; }
 
-    static INLINE void points(const Lanes *from, int step, Lanes (&to)[4]) {
+    static INLINE void points(const Vector *from, int step, Vector (&to)[4]) {
         to[0] = from[0] - from[2 * step], to[1] = from[step] + from[2 * step];
         to[2] = from[2 * step] - from[step], to[3] = from[step] - from[3 * step];
     }
 
     // The points of the tiles that begin in a column, in the order point, tile, channel.
-    static void points_of(const Lanes *column, Lanes *out) {
+    static void points_of(const Vector *column, Vector *out) {
         for (int tile = 0; tile < TILES; tile++)
             for (int channel = 0; channel < IN; channel++, out++) {
-                const Lanes *from = column + place(tile) * IN + channel;
-                Lanes across[4][4], down[4];
+                const Vector *from = column + place(tile) * IN + channel;
+                Vector across[4][4], down[4];
                 for (int row = 0; row < 4; row++) points(from + row * IN, SIDE * IN, across[row]);
                 for (int x = 0; x < 4; x++) {
                     points(&across[0][x], 4, down);
@@ -115,9 +115,9 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
     }
 
     // ROWS tiles at one point, in a block of channels.
-    static INLINE void multiply(const Lanes *from, const float *weights, Lanes (&sum)[ROWS][CHANNELS]) {
+    static INLINE void multiply(const Vector *from, const float *weights, Vector (&sum)[ROWS][CHANNELS]) {
         for (int row = 0; row < ROWS; row++)
-            for (int channel = 0; channel < CHANNELS; channel++) sum[row][channel] = Lanes{};
+            for (int channel = 0; channel < CHANNELS; channel++) sum[row][channel] = Vector{};
 #pragma GCC unroll 1
         for (int tap = 0; tap < IN; tap++, weights += CHANNELS)
             for (int channel = 0; channel < CHANNELS; channel++)
@@ -125,11 +125,11 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
     }
 
     // The places of a tile from its sixteen points: column, row.
-    static INLINE void places(const Lanes (&points)[POINTS][ROWS][CHANNELS], int row, int channel, Lanes (&to)[2][2]) {
-        Lanes half[2][4];
+    static INLINE void places(const Vector (&points)[POINTS][ROWS][CHANNELS], int row, int channel, Vector (&to)[2][2]) {
+        Vector half[2][4];
         for (int y = 0; y < 4; y++) {
-            const Lanes one = points[y][row][channel], two = points[4 + y][row][channel];
-            const Lanes three = points[8 + y][row][channel], four = points[12 + y][row][channel];
+            const Vector one = points[y][row][channel], two = points[4 + y][row][channel];
+            const Vector three = points[8 + y][row][channel], four = points[12 + y][row][channel];
             half[0][y] = one + two + three, half[1][y] = two - three - four;
         }
         for (int x = 0; x < 2; x++) {
@@ -138,14 +138,14 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
         }
     }
 
-    static void apply(const Lanes *in, const float *weights, Lanes *out) {
+    static void apply(const Vector *in, const float *weights, Vector *out) {
         const float *bias = weights + POINTS * IN * OUT, *slopes = bias + OUT;
-        Lanes *seen = reinterpret_cast<Lanes *>(scratch<2>(POINTS * TILES * IN * LANES));
+        Vector *seen = reinterpret_cast<Vector *>(scratch<2>(POINTS * TILES * IN * VECTOR_SIZE));
         for (int right = 0; right < TILES; right++) {
             points_of(in + place(right) * SIDE * IN, seen);
             for (int first = 0; first < OUT; first += CHANNELS) {
                 const float *block = weights + first * POINTS * IN;
-                Lanes columns[2][PLACES * CHANNELS], sums[POINTS][ROWS][CHANNELS], four[2][2];
+                Vector columns[2][PLACES * CHANNELS], sums[POINTS][ROWS][CHANNELS], four[2][2];
                 for (int group = 0; group < GROUPS; group++) {
                     const int top = group * ROWS < TILES - ROWS ? group * ROWS : TILES - ROWS;
                     for (int point = 0; point < POINTS; point++)
@@ -156,7 +156,7 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
                             for (int x = 0; x < 2; x++)
                                 for (int y = 0; y < 2; y++)
                                     columns[x][(place(top + row) + y) * CHANNELS + channel] =
-                                        bend(four[x][y] + bias[first + channel], all(slopes[first + channel]));
+                                        prelu(four[x][y] + bias[first + channel], all(slopes[first + channel]));
                         }
                 }
                 // The tile before had the first column of the last one.
@@ -168,20 +168,20 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
 };
 
 // A dense layer, with its PReLU if it has one.
-template <int IN, int OUT, bool BENT> struct Dense {
+template <int IN, int OUT, bool HAS_PRELU> struct Dense {
     static constexpr int SIZE = OUT;
-    static constexpr int WEIGHTS = IN * OUT + OUT + (BENT ? OUT : 0);
+    static constexpr int WEIGHTS = IN * OUT + OUT + (HAS_PRELU ? OUT : 0);
 
-    static void apply(const Lanes *in, const float *weights, Lanes *out) {
+    static void apply(const Vector *in, const float *weights, Vector *out) {
         const float *bias = weights + IN * OUT, *slopes = bias + OUT;
         for (int first = 0; first < OUT; first += DENSE_CHANNELS) {
-            Lanes sum[DENSE_CHANNELS];
+            Vector sum[DENSE_CHANNELS];
             for (int channel = 0; channel < DENSE_CHANNELS; channel++) sum[channel] = all(bias[first + channel]);
             for (int place = 0; place < IN; place++, weights += DENSE_CHANNELS)
                 for (int channel = 0; channel < DENSE_CHANNELS; channel++)
                     sum[channel] += all(weights[channel]) * in[place];
             for (int channel = 0; channel < DENSE_CHANNELS; channel++)
-                out[first + channel] = BENT ? bend(sum[channel], all(slopes[first + channel])) : sum[channel];
+                out[first + channel] = HAS_PRELU ? prelu(sum[channel], all(slopes[first + channel])) : sum[channel];
         }
     }
 };
@@ -193,8 +193,8 @@ template <int INPUT, typename... Layers> struct Network {
     static constexpr std::int64_t WEIGHTS = (Layers::WEIGHTS + ...);
 
     // What the last layer says of crops.
-    static const Lanes *apply(const Lanes *in, const float *weights) {
-        Lanes *out = reinterpret_cast<Lanes *>(scratch<1>(NUMBERS * LANES));
+    static const Vector *apply(const Vector *in, const float *weights) {
+        Vector *out = reinterpret_cast<Vector *>(scratch<1>(NUMBERS * VECTOR_SIZE));
         ((Layers::apply(in, weights, out), in = out, out += Layers::SIZE, weights += Layers::WEIGHTS), ...);
         return in;
     }
@@ -213,13 +213,13 @@ bool look(const Pictures &pictures, const Window *windows, std::int64_t count, c
     if (weight_count != Network::WEIGHTS) return false;
     for (std::int64_t number = 0; number < count; number++)
         if (!windows[number].is_inside(pictures)) return false;
-    float *crops = scratch<0>(Network::SIDE * Network::SIDE * 3 * LANES);
-    for (std::int64_t first = 0; first < count; first += LANES) {
-        const int some = count - first < LANES ? static_cast<int>(count - first) : LANES;
-        // Lanes that are left over see what the last window shows.
-        for (int lane = 0; lane < LANES; lane++)
-            crop<Network::SIDE, LANES>(pictures, windows[first + (lane < some ? lane : some - 1)], crops + lane);
-        const Lanes *said = Network::apply(reinterpret_cast<const Lanes *>(crops), weights);
+    float *crops = scratch<0>(Network::SIDE * Network::SIDE * 3 * VECTOR_SIZE);
+    for (std::int64_t first = 0; first < count; first += VECTOR_SIZE) {
+        const int some = count - first < VECTOR_SIZE ? static_cast<int>(count - first) : VECTOR_SIZE;
+        // Vector elements that are left over hold what the last window shows.
+        for (int lane = 0; lane < VECTOR_SIZE; lane++)
+            crop<Network::SIDE, VECTOR_SIZE>(pictures, windows[first + (lane < some ? lane : some - 1)], crops + lane);
+        const Vector *said = Network::apply(reinterpret_cast<const Vector *>(crops), weights);
         for (int lane = 0; lane < some; lane++)
             for (int answer = 0; answer < ANSWERS; answer++)
                 answers[(first + lane) * ANSWERS + answer] = said[answer][lane];

@@ -17,7 +17,7 @@
 #include <immintrin.h>
 #endif
 
-#include "lanes.hpp"
+#include "simd.hpp"
 
 namespace {
 

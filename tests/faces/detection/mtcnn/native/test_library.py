@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fertools.faces.detection.detections import Detections
 from fertools.faces.detection.mtcnn import pyramid_pruning
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.native import build as building
 from fertools.faces.detection.mtcnn.native import library as loading
 from fertools.faces.detection.mtcnn.native.build import BuildError, build, levels, library_path, sanitized
@@ -73,7 +73,7 @@ def test_proposals_of_whole_levels(
     min_face_px: float,
 ) -> None:
     """Down to a threshold that all but a few windows of noise reach; odd sides end in half a step."""
-    monkeypatch.setattr(pyramid_pruning, "_GATED", 0)
+    monkeypatch.setattr(pyramid_pruning, "_PRUNED_LEVELS", 0)
     picture = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
     scales = list(pyramid(*size, min_face_px, 0.709))
     count = 0
@@ -104,7 +104,7 @@ def test_a_region_shows_what_the_level_shows_there(engine: CompiledEngine, data:
     whole, part = found[found["region"] == 0], found[found["region"] == 1]
     assert len(whole) == rows * columns
     inside = (whole["row"] >= top) & (whole["row"] < bottom) & (whole["column"] >= left) & (whole["column"] < right)
-    for name in ("row", "column", "odds", "offsets"):
+    for name in ("row", "column", "logit", "offsets"):
         np.testing.assert_array_equal(part[name], whole[inside][name])
 
 
@@ -181,9 +181,9 @@ def test_the_detector_finds_the_same_with_and_without_them(
     height, width, places, least = SCENES[name]
     picture = scene(portrait, height, width, places)
     _library()
-    compiled = Detector()
+    compiled = MtcnnDetector()
     monkeypatch.setattr("fertools.faces.detection.mtcnn.cascade.library", lambda: None)
-    plain = Detector()
+    plain = MtcnnDetector()
     assert [type(one._engine) for one in (compiled, plain)] == [CompiledEngine, TorchEngine]
     assert len(compiled.detect([picture])[0]) >= least
     _assert_same(compiled.detect([picture])[0], plain.detect([picture])[0])
@@ -201,7 +201,7 @@ def test_a_table_goes_to_a_device_once(reference: TorchEngine, monkeypatch: pyte
 
 
 def test_the_exact_mode_is_torchs() -> None:
-    assert isinstance(Detector(mode="exact")._engine, TorchEngine)
+    assert isinstance(MtcnnDetector(mode="exact")._engine, TorchEngine)
 
 
 def test_arrays_in_pieces_are_refused(engine: CompiledEngine) -> None:

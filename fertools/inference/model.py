@@ -1,0 +1,222 @@
+"""`load_model`: a trained model, opened from its file or from the folder of its run; it needs no workspace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fertools.core.device import choose_device
+from fertools.core.errors import InputError
+from fertools.core.explain import reading
+from fertools.core.notebook import html_fields
+from fertools.faces.alignment import cut, similarity
+from fertools.faces.centring import CENTRED
+from fertools.inference.detect import Face, Faces, find_detector, largest
+from fertools.inference.networks import Network, build_network
+from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures, name_picture, read_picture
+from fertools.inference.predictions import PicturePredictions
+from fertools.training.data.pixel_cache import resize
+from fertools.training.recipes.recipe import nearest
+from fertools.training.runs.artefact import ModelInfo, read_model
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with all that it needs to work on pictures.
+
+    Attributes:
+        path: of its file.
+        info: what it is: system, recipe, classes, crop, and the faces that it was trained on.
+        device: name of the torch device that it runs on.
+    """
+
+    path: Path
+    info: ModelInfo
+    device: str
+    _network: Network
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The expressions that `predict` tells apart; empty where it tells none."""
+        return self._network.classes
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What `translate` can be asked for; empty where the model does not translate."""
+        return self._network.targets
+
+    def predict(
+        self, pictures: PictureLike | Iterable[PictureLike], *, aligned: bool = False, batch_size: int = 64
+    ) -> PicturePredictions:
+        """Say what the largest face of each picture shows.
+
+        Faces are found, aligned to the crop that the model expects, and brought to its size and range of values.
+
+        Args:
+            pictures: the path of a file, a PIL image or an HxWx3 uint8 RGB array; or several of these.
+            aligned: the pictures are crops as the model expects them (see `info.crop`): no face is looked for.
+            batch_size: pictures that are worked on together.
+
+        Returns:
+            A prediction per picture, also for one picture. A picture without a face has one that says so.
+
+        Raises:
+            InputError: the model does not predict, a picture cannot be read, or the model was trained on crops that
+                cannot be made of a picture.
+        """
+        if not self.classes and not self._network.predicts_va:
+            raise InputError(f"{self.path} translates faces and predicts nothing; call translate, or load a classifier")
+        given = list_pictures(pictures)
+        self._check(aligned=aligned, batch_size=batch_size)
+        columns = len(self.classes), 2 * self._network.predicts_va
+        shares, points = (np.full((len(given), count), np.nan, np.float32) for count in columns)
+        found: list[Face | None] = []
+        read = np.zeros(len(given), np.bool_)
+        for start, crops, faces in self._crops(given, aligned=aligned, batch_size=batch_size):
+            rows = start + np.flatnonzero([crop is not None for crop in crops])
+            found += faces
+            read[rows] = True
+            if len(rows):
+                stacked = np.stack([crop for crop in crops if crop is not None])
+                shares[rows], points[rows] = self._network.predict(stacked)
+        names = tuple(name_picture(picture, number) for number, picture in enumerate(given))
+        return PicturePredictions(names, tuple(found), read, self.classes, shares, points)
+
+    def translate(
+        self,
+        pictures: PictureLike | Iterable[PictureLike],
+        target: str,
+        *,
+        aligned: bool = False,
+        batch_size: int = 32,
+    ) -> Rgb:
+        """Return the largest face of each picture translated.
+
+        Args:
+            pictures: the path of a file, a PIL image or an HxWx3 uint8 RGB array; or several of these.
+            target: one of `targets`, such as `happiness`.
+            aligned: the pictures are crops as the model expects them (see `info.crop`): no face is looked for.
+            batch_size: pictures that are worked on together.
+
+        Returns:
+            SxSx3 uint8 RGB for one picture, NxSxSx3 for several; S is `info.crop.size_px`.
+
+        Raises:
+            InputError: the model does not translate or not to this target, a picture cannot be read or has no face, or
+                the model was trained on crops that cannot be made of a picture.
+        """
+        if not self.targets:
+            raise InputError(f"{self.path} predicts and does not translate; call predict, or load a generator")
+        if target not in self.targets:
+            listed = f"choose one of {', '.join(self.targets)}"
+            raise InputError(f"target is '{target}'{nearest(target, self.targets)}; {listed}")
+        given = list_pictures(pictures)
+        self._check(aligned=aligned, batch_size=batch_size)
+        size_px = self.info.crop.size_px
+        made = [np.empty((0, size_px, size_px, 3), np.uint8)]
+        for start, crops, _ in self._crops(given, aligned=aligned, batch_size=batch_size):
+            for number, crop in enumerate(crops, start):
+                if crop is None:
+                    raise InputError(
+                        f"there is no face in picture {name_picture(given[number], number)}; leave it out, or give a "
+                        "crop of the face with aligned=True"
+                    )
+            made.append(self._network.translate(np.stack([crop for crop in crops if crop is not None]), target))
+        translated = np.concatenate(made)
+        return translated[0] if is_one(pictures) else translated
+
+    def _check(self, *, aligned: bool, batch_size: int) -> None:
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; give 1 or more")
+        if not aligned and self.info.crop.template == CENTRED:
+            raise InputError(
+                f"{self.path} was trained on face crops without landmarks, which cannot be made of a picture; give "
+                "crops like them with aligned=True"
+            )
+
+    def _crops(
+        self, pictures: list[PictureLike], *, aligned: bool, batch_size: int
+    ) -> Iterator[tuple[int, list[Rgb | None], list[Face | None]]]:
+        """Yield the number of the first picture of each batch, the crops, and the faces that they show."""
+        expected = self.info.crop
+        for start in range(0, len(pictures), batch_size):
+            frames = [read_picture(picture) for picture in pictures[start : start + batch_size]]
+            if aligned:
+                yield start, [resize(frame, expected.size_px) for frame in frames], [None] * len(frames)
+                continue
+            search = find_detector("mtcnn", min_face=20, weights="auto", device=self.device)
+            faces = [largest(Faces(found)) for found in search.detect(frames)]
+            yield start, [self._crop(frame, face) for frame, face in zip(frames, faces, strict=True)], faces
+
+    def _crop(self, frame: Rgb, face: Face | None) -> Rgb | None:
+        if face is None:
+            return None
+        # As an ingest makes crops and training reads them: aligned at their own size, then resized.
+        expected = self.info.crop
+        matrix = similarity(face.landmarks, expected.template, expected.aligned_px)
+        return resize(cut(frame, matrix, expected.aligned_px, expected.fill), expected.size_px)
+
+    def __repr__(self) -> str:
+        return f"Model({str(self.path)!r}, system={self.info.system!r}, device={self.device!r})"
+
+    def _repr_html_(self) -> str:
+        info, crop = self.info, self.info.crop
+        fields = {
+            "system": info.system,
+            "run": info.run,
+            "predicts": ", ".join([*self.classes, *(["valence, arousal"] if self._network.predicts_va else [])]),
+            "translates to": ", ".join(self.targets),
+            "crop": f"{crop.template}, {crop.size_px} x {crop.size_px}",
+            "trained on": f"{info.faces:,} faces of {info.subjects:,} people",
+            "device": self.device,
+        }
+        return html_fields(str(self.path), {name: value for name, value in fields.items() if value})
+
+
+def load_model(path: str | Path, *, network: str | None = None, device: str = "auto") -> Model:
+    """Open a trained model.
+
+    Args:
+        path: the folder of a finished run, or one file of its folder `models/`, which may have been copied anywhere.
+        network: which of the networks of a run that has several, such as `generator`; None where there is one.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises:
+        InputError: there is no model there, the run is not finished or has several networks, or the file is damaged or
+            of another version of fertools.
+        DeviceError: the device is unknown or not on this machine.
+
+    Example:
+        >>> model = load_model("my-dataset/training/classifier/cpu", device="cpu")
+        >>> model.info.system, model.classes[0], model.info.crop.size_px
+        ('classifier', 'anger', 32)
+    """
+    file = _find_file(Path(path).expanduser(), network)
+    info, state = read_model(file)
+    name = choose_device(device)
+    return Model(file, info, name, build_network(info, state, name, str(file)))
+
+
+def _find_file(path: Path, network: str | None) -> Path:
+    if not path.is_dir():
+        return path
+    folder = path if path.name == "models" else path / "models"
+    files = {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
+    if not files:
+        record = path / "run.json"
+        if record.is_file():
+            with reading(record, "is not a whole record", "restore it"):
+                finished = bool(json.loads(record.read_bytes())["finished"])
+            if not finished:
+                raise InputError(f"the run in {path} is not finished; train it to the end first")
+        raise InputError(f"there is no model in {path}; give the folder of a finished run, or a file of its models/")
+    if network is None and len(files) == 1:
+        return next(iter(files.values()))
+    if network not in files:
+        wanted = "has several networks" if network is None else f"has no network '{network}'"
+        raise InputError(f"the run in {path} {wanted}; give network as one of {', '.join(files)}")
+    return files[network]

@@ -1,0 +1,106 @@
+"""What a model says of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.notebook import html_table
+from fertools.inference.detect import Face
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, eq=False)
+class PicturePrediction:
+    """What a model says of one picture.
+
+    Attributes:
+        picture: the path of its file, or its number in the call.
+        face: the face that was read, the largest of the picture; None where the picture was read as a crop, or has no
+            face.
+        emotion: the most probable class; None where the model tells none, or the picture has no face.
+        probabilities: by name of the class; empty in the same cases.
+        valence: -1 to 1; None where the model does not predict it, or the picture has no face.
+        arousal: -1 to 1, or None in the same cases.
+    """
+
+    picture: str
+    face: Face | None
+    emotion: str | None
+    probabilities: dict[str, float]
+    valence: float | None
+    arousal: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class PicturePredictions(Sequence[PicturePrediction]):
+    """What a model says of N pictures, in the order given.
+
+    Attributes:
+        pictures: the path of each file, or its number in the call.
+        faces: the face that was read in each; None where a picture was read as a crop, or has no face.
+        read: N booleans: whether the picture could be read; False where it has no face.
+        classes: names of the classes, in the order of `probabilities`; empty where the model tells none.
+        probabilities: N x C float32; NaN where a picture has no face.
+        valence_arousal: N x 2 float32, or N x 0 where the model does not predict them; NaN where a picture has no face.
+    """
+
+    pictures: tuple[str, ...]
+    faces: tuple[Face | None, ...]
+    read: NDArray[np.bool_]
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    valence_arousal: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @overload
+    def __getitem__(self, place: int) -> PicturePrediction: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[PicturePrediction]: ...
+    def __getitem__(self, place: int | slice) -> PicturePrediction | list[PicturePrediction]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        shares, point = self.probabilities[place].tolist(), self.valence_arousal[place].tolist()
+        told = bool(self.read[place])
+        return PicturePrediction(
+            picture=self.pictures[place],
+            face=self.faces[place],
+            emotion=self.classes[int(np.argmax(shares))] if told and self.classes else None,
+            probabilities=dict(zip(self.classes, shares, strict=True)) if told else {},
+            valence=point[0] if told and point else None,
+            arousal=point[1] if told and point else None,
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per picture: `picture`, then as far as the model tells them `emotion`, `p_<class>` for each
+        class, `valence` and `arousal`. A picture without a face has None and NaN.
+        """  # noqa: D205 - one sentence
+        import pandas as pd
+
+        columns: dict[str, object] = {"picture": pd.Series(self.pictures, dtype=object)}
+        if self.classes:
+            columns["emotion"] = pd.Series([one.emotion for one in self], dtype=object)
+            columns |= {f"p_{name}": self.probabilities[:, place] for place, name in enumerate(self.classes)}
+        if self.valence_arousal.shape[1]:
+            columns |= {"valence": self.valence_arousal[:, 0], "arousal": self.valence_arousal[:, 1]}
+        return pd.DataFrame(columns)
+
+    def _repr_html_(self) -> str:
+        axes = ("valence", "arousal") if self.valence_arousal.shape[1] else ()
+        told = (*self.probabilities.T[:, :_SHOWN], *self.valence_arousal.T[:, :_SHOWN])
+        rows = zip(self.pictures[:_SHOWN], *(column.tolist() for column in told), strict=True)
+        lacking = int((~self.read).sum())
+        caption = f"{len(self)} picture{'' if len(self) == 1 else 's'}"
+        caption += f", {lacking} without a face" if lacking else ""
+        caption += f", the first {_SHOWN}" if len(self) > _SHOWN else ""
+        return html_table(caption, ("picture", *self.classes, *axes), rows)

@@ -1,0 +1,158 @@
+"""The leak audit of an experiment: whether test people have a part in what is tested on them.
+
+Three things are looked up, whatever the experiment's file says of itself: whether a person is in two folds of the
+manifest; whether the graph lets a task build upon one that has seen its test folds; and whom the runs and files of
+weights that a task builds upon have really learned from, as their lineage records it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fertools.core.errors import CheckFailed
+from fertools.core.workspace import Workspace
+from fertools.manifests import nested, store
+from fertools.manifests.leaks import COLUMNS, find_leaks
+from fertools.training.experiments.graph import Task
+from fertools.training.experiments.plan import Experiment
+from fertools.training.experiments.steps import EvaluateStep, TrainStep
+from fertools.training.recipes.recipe import Recipe
+from fertools.training.recipes.resolve import describe_presets, resolve_recipe
+from fertools.training.runs.ancestry import find_met, trace_recipe
+from fertools.training.runs.configuration import CPU_PRESET, GPU_PRESET
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.lineage import Ancestor, read_lineage
+from fertools.training.systems.registry import find_system
+
+
+def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], tasks: Sequence[Task]) -> list[str]:
+    """Return a sentence for each way in which test people have a part in what is tested on them.
+
+    Args:
+        workspace: whose faces, runs and weights.
+        experiment: the protocol.
+        folds: all folds.
+        tasks: all tasks.
+
+    Raises:
+        CheckFailed: there is one, and the experiment does not call itself leaky.
+        RecipeError: a step's recipe is wrong.
+    """
+    table = store.read_faces(workspace, COLUMNS, [("status", "=", "kept")])
+    built_upon = {task.run: _built_upon(task, tasks) for task in tasks}
+    leaks = [f"in the manifest, {leak}" for leak in find_leaks(table)]
+    planned = _leaks_of_the_graph(folds, tasks, built_upon)
+    leaks += planned.values()
+    leaks += _leaks_of_lineage(workspace, table, [task for task in tasks if task.run not in planned], built_upon)
+    if leaks and not experiment.leaky:
+        more = f"; {len(leaks) - 1} more like it" if len(leaks) > 1 else ""
+        raise CheckFailed(
+            f"the experiment '{experiment.name}' leaks: {leaks[0]}{more}; correct that, or declare it by "
+            'leaky = "why" under [protocol], which every table and report will repeat'
+        )
+    return leaks
+
+
+def _built_upon(task: Task, tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks that a task builds upon directly: by reference, or because it names their folder or run."""
+    texts = " ".join((*task.overrides, *(task.step.texts if isinstance(task.step, EvaluateStep) else ())))
+
+    def named(other: Task) -> bool:
+        names = "|".join(re.escape(folder.removeprefix("training/")) for folder in other.folders)
+        return isinstance(other.step, TrainStep) and bool(re.search(rf"({names})(?![A-Za-z0-9._-])", texts))
+
+    return [other for other in tasks if other is not task and (other.run in task.needs or named(other))]
+
+
+def _leaks_of_the_graph(
+    folds: Sequence[int], tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
+) -> dict[str, str]:
+    """Return, by task, a sentence where a tested task builds upon one that has seen its test folds."""
+    everything = frozenset(folds)
+    seen: dict[str, frozenset[int]] = {}
+
+    def folds_seen(task: Task) -> frozenset[int]:
+        if task.run not in seen:
+            trains = isinstance(task.step, TrainStep) and len(folds) > 1
+            own = everything - set(task.test_folds) if trains else frozenset[int]()
+            # What names itself in a circle has seen no more than the circle.
+            seen[task.run] = own
+            seen[task.run] = own.union(*(folds_seen(other) for other in built_upon[task.run]))
+        return seen[task.run]
+
+    leaks = {}
+    for task in tasks:
+        met = folds_seen(task) & set(task.folds)
+        if met and _is_tested(task):
+            culprits = [other.words for other in built_upon[task.run] if met & folds_seen(other)]
+            listed = " and ".join(map(str, sorted(met)))
+            leaks[task.run] = f"{task.words} builds upon {' and '.join(culprits)}, trained with faces of fold {listed}"
+    return leaks
+
+
+def _is_tested(task: Task) -> bool:
+    return task.step.tested or isinstance(task.step, EvaluateStep)
+
+
+def _leaks_of_lineage(
+    workspace: Workspace, table: pa.Table, tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
+) -> Iterator[str]:
+    """Yield where something that a tested task builds upon has learned from its test people, by recorded lineage."""
+    ancestors: dict[str, list[Ancestor]] = {}
+    for task in tasks:
+        if not _is_tested(task):
+            continue
+        tested = _tested_rows(table, task)
+        for source in (task, *_all_built_upon(task, built_upon)):
+            if source.run not in ancestors:
+                ancestors[source.run] = list(_ancestors(workspace, source))
+            for sentence in find_met(tested, ancestors[source.run]):
+                through = "" if source is task else f"{source.words}, and that upon "
+                yield f"{task.words} builds upon {through}{sentence}"
+
+
+def _ancestors(workspace: Workspace, task: Task) -> Iterator[Ancestor]:
+    """Yield what a task takes from outside the graph, and what is recorded of a run that it has already."""
+    step = task.step
+    if isinstance(step, TrainStep):
+        for folder in task.folders:
+            if (lineage := read_lineage(RunFolder(workspace.root / folder))) is not None:
+                yield Ancestor("weights", lineage.run, "", (lineage,))
+        for recipe in _recipes(workspace, task, step):
+            yield from trace_recipe(workspace, recipe, missing_ok=True)
+    if isinstance(step, EvaluateStep):
+        for judge in (name.removeprefix("training/") for name in step.judges if "{" not in name):
+            if (lineage := read_lineage(RunFolder(workspace.root / "training" / judge))) is not None:
+                yield Ancestor("judge", judge, "", (lineage,))
+
+
+def _recipes(workspace: Workspace, task: Task, step: TrainStep) -> Iterator[Recipe]:
+    """Yield the recipe of a training run; where the device decides, that of each device."""
+    kind: type[Recipe] = find_system(step.system).recipe_class()
+    known = describe_presets(step.system, workspace.root)
+    presets = [step.preset] if step.preset is not None else [p for p in (GPU_PRESET, CPU_PRESET) if p in known]
+    for preset in presets:
+        yield resolve_recipe(step.system, kind, preset, task.overrides, workspace.root).recipe
+
+
+def _all_built_upon(task: Task, built_upon: Mapping[str, Sequence[Task]]) -> list[Task]:
+    """Return the tasks that a task builds upon, however far back."""
+    found: dict[str, Task] = {}
+    waiting = [task]
+    while waiting:
+        for other in built_upon[waiting.pop().run]:
+            if other.run not in found:
+                found[other.run] = other
+                waiting.append(other)
+    return list(found.values())
+
+
+def _tested_rows(table: pa.Table, task: Task) -> pa.Table:
+    """Return the rows of the people that a task is tested on."""
+    if not pc.any(pc.is_valid(table["fold"])).as_py():
+        return nested.keep(table, pc.equal(table["split"], "test"))
+    return nested.keep(table, pc.is_in(table["fold"], value_set=pa.array(task.test_folds, table["fold"].type)))

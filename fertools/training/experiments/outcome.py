@@ -1,0 +1,235 @@
+"""The evaluation of an experiment: the results of its tested steps put together over folds and repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fertools.core import files
+from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.training.data.synthetic import count_drawn
+from fertools.training.engine.journal import read_journal
+from fertools.training.evaluation.model_comparison import compare_all
+from fertools.training.evaluation.prediction_metrics import Scores, score
+from fertools.training.evaluation.predictions import Predictions, join_predictions, read_predictions, write_predictions
+from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translations import TRANSLATIONS_NAME, read_translations
+from fertools.training.experiments.graph import Task
+from fertools.training.experiments.plan import Experiment
+from fertools.training.experiments.steps import Step, TrainStep
+from fertools.training.experiments.work import done_path
+from fertools.training.reports.report import write_experiment_report
+from fertools.training.reports.translator_comparison import compare_translators
+from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
+
+_MOST_POINTS = 150
+"""Points of a curve in a report, about."""
+
+
+def experiment_folder(workspace: Workspace, name: str) -> Path:
+    """Return where the results of an experiment lie."""
+    return workspace.runs("experiments") / name
+
+
+def has_results(workspace: Workspace, experiment: Experiment, task: Task) -> bool:
+    """Return whether a tested task is done.
+
+    Raises:
+        InputError: it is done and yields neither predictions nor generated faces, so that there is nothing to test.
+    """
+    folders = [workspace.root / folder for folder in task.folders]
+    if isinstance(task.step, TrainStep):
+        record = RunFolder(folders[0]).read()
+        finished = record is None or record["finished"]
+    else:
+        finished = done_path(workspace, experiment.name, task).is_file()
+    found = all(any((folder / name).is_file() for name in (PREDICTIONS_NAME, TRANSLATIONS_NAME)) for folder in folders)
+    if finished and not found and any(folder.is_dir() and RunFolder(folder).read() for folder in folders):
+        raise InputError(
+            f"{task.words} is tested and yields neither predictions nor generated faces; test another step, or let it "
+            "translate held-out faces (translate_faces)"
+        )
+    return bool(finished) and found
+
+
+def evaluate_experiment(
+    workspace: Workspace, experiment: Experiment, folds: Sequence[int], tasks: Sequence[Task], leaks: Sequence[str]
+) -> dict[str, Any]:
+    """Join the results of each tested step, and write its predictions, all metrics and the report.
+
+    Args:
+        workspace: whose runs.
+        experiment: the protocol.
+        folds: all folds.
+        tasks: all tasks, each tested one done.
+        leaks: what the audit found.
+
+    Returns:
+        The content of `evaluation.json`. `runs` holds the metrics of predictions by title of the step, `translations`
+        those of generated faces.
+
+    Raises:
+        ResumeRefused: runs of one step were trained on different faces or crops.
+    """
+    folder = experiment_folder(workspace, experiment.name)
+    by_step = {name: [task for task in tasks if task.step.name == name] for name in experiment.steps}
+    for found in by_step.values():
+        _refuse_mixed(workspace, [task for task in found if isinstance(task.step, TrainStep)])
+    predictions: dict[str, Predictions] = {}
+    translations: dict[str, dict[str, Any]] = {}
+    parents: set[str] = set()
+    for step in experiment.tested:
+        for title, part in _by_repeat(step, by_step[step.name]).items():
+            if joined := _joined(workspace, part):
+                predictions[title] = joined
+                write_predictions(folder / _folder_name(step, part) / PREDICTIONS_NAME, joined)
+            if generated := _generated(workspace, part, parents):
+                translations[title] = generated
+    runs = {title: score(entry) for title, entry in predictions.items()}
+    parents |= {name for entry in predictions.values() for name in entry.table["face_id"].to_pylist()}
+    firsts = {_title(step, by_step[step.name]) for step in experiment.tested}
+    compared = {title: entry for title, entry in predictions.items() if title in firsts and _classifies(runs[title])}
+    evaluation: dict[str, Any] = {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "source": experiment.source,
+        "about": experiment.about,
+        "drawn": _count_drawn(workspace, parents),
+        "tested": len(parents),
+        "protocol": {
+            "kind": experiment.protocol,
+            "folds": list(folds),
+            "repeats": experiment.repeats,
+            "leaky": experiment.leaky,
+            "leaks": list(leaks),
+        },
+        "steps": [_describe(workspace, step, by_step[step.name]) for step in experiment.steps.values()],
+        "runs": runs,
+        "translations": translations,
+        "comparisons": compare_all(compared) if len(compared) > 1 else [],
+        "reported": [
+            {**asdict(row), "ours": _title(experiment.steps[row.step], by_step[row.step]) if row.step else None}
+            for row in experiment.reported
+        ],
+    }
+    files.write_json(folder / "evaluation.json", evaluation)
+    write_experiment_report(folder, evaluation)
+    return evaluation
+
+
+def _classifies(scores: Scores) -> bool:
+    return "classification" in scores
+
+
+def _by_repeat(step: Step, tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    """Return the tasks of each repeat, by what tables call them."""
+    found: dict[str, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(step.title if task.repeat is None else f"{step.title}, repeat {task.repeat}", []).append(task)
+    return found
+
+
+def _title(step: Step, tasks: Sequence[Task]) -> str:
+    """Return what tables call a step; its first repeat, where there are several."""
+    return next(iter(_by_repeat(step, tasks)))
+
+
+def _folder_name(step: Step, tasks: Sequence[Task]) -> str:
+    return step.name if tasks[0].repeat is None else f"{step.name}.repeat-{tasks[0].repeat}"
+
+
+def _joined(workspace: Workspace, tasks: Sequence[Task]) -> Predictions | None:
+    """Return the predictions of all folds; None of a step that predicts nothing."""
+    paths = [workspace.root / folder / PREDICTIONS_NAME for task in tasks for folder in task.folders]
+    if not isinstance(tasks[0].step, TrainStep) or not all(path.is_file() for path in paths):
+        return None
+    return join_predictions([read_predictions(path) for path in paths])
+
+
+def _generated(workspace: Workspace, tasks: Sequence[Task], parents: set[str]) -> dict[str, Any] | None:
+    """Return the metrics of the faces that each run of a step generated, and their means over folds.
+
+    Args:
+        workspace: whose runs.
+        tasks: of one step and repeat.
+        parents: `face_id` of the translated faces, which are added.
+    """
+    folders = {task.words: folder for task in tasks for folder in task.folders}
+    if not all((workspace.root / folder / TRANSLATIONS_NAME).is_file() for folder in folders.values()):
+        return None
+    runs = {words: score_translations(workspace.root / folder) for words, folder in folders.items()}
+    for folder in folders.values():
+        parents.update(read_translations(workspace.root / folder)["parent_id"].to_pylist())
+    return {"runs": runs, "side_by_side": compare_translators(runs)}
+
+
+def _describe(workspace: Workspace, step: Step, tasks: Sequence[Task]) -> dict[str, Any]:
+    """Return what a report shows of a step."""
+    trained = isinstance(step, TrainStep)
+    return {
+        "name": step.name,
+        "title": step.title,
+        "kind": step.kind,
+        "over": list(step.over),
+        "needs": list(step.needs),
+        "tested": step.tested,
+        "system": step.system if isinstance(step, TrainStep) else None,
+        "preset": step.preset if isinstance(step, TrainStep) else None,
+        "settings": dict(step.settings) if isinstance(step, TrainStep) else {},
+        "runs": [task.run for task in tasks],
+        "trained": _how_trained(workspace, tasks[0]) if trained else None,
+        "curves": _curves(workspace, tasks) if trained else {},
+    }
+
+
+def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
+    """Raise unless all runs of a step have seen the same faces and pixels; they may be weeks apart.
+
+    Raises:
+        ResumeRefused: two of them have not.
+    """
+    begun: dict[tuple[str, str | None], str] = {}
+    for task in tasks:
+        if (record := RunFolder(workspace.root / task.folders[0]).read()) is not None:
+            begun.setdefault((record["data"]["fingerprint"], record["data"].get("pixels")), task.run)
+    if len(begun) > 1:
+        first, second = list(begun.values())[:2]
+        raise ResumeRefused(
+            f"the runs {first} and {second} were trained on different faces, labels or crops, so their folds cannot be "
+            "joined; remove the folders of the older runs and run the experiment again"
+        )
+
+
+def _count_drawn(workspace: Workspace, names: Iterable[str]) -> int:
+    """Return how many of some faces are of drawn people, who do not exist."""
+    table = store.read_faces(workspace, ("face_id", "source_id"))
+    wanted = pa.array(sorted(names), pa.string())
+    return count_drawn(workspace, table.filter(pc.is_in(table["face_id"], value_set=wanted)))
+
+
+def _curves(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Return the loss and the checkpoint criterion over time, by name and by run, thinned for a chart."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for task in tasks:
+        entries: Sequence[Mapping[str, float]] = read_journal(RunFolder(workspace.root / task.folders[0]).journal_path)
+        names = dict.fromkeys(name for entry in entries for name in entry)
+        for name in [*(name for name in names if name == "loss"), *[n for n in names if n.startswith("val/")][:1]]:
+            points = [(entry["iteration"], entry[name]) for entry in entries if name in entry]
+            found.setdefault(name, {})[task.words] = points[:: max(1, len(points) // _MOST_POINTS)]
+    return found
+
+
+def _how_trained(workspace: Workspace, task: Task) -> dict[str, Any] | None:
+    """Return what a report says about how a step was trained: a run's record without what differs between folds."""
+    record = RunFolder(workspace.root / task.folders[0]).read()
+    if record is None:
+        return None
+    recipe = {key: entry for key, entry in record["recipe"].items() if key != "test_folds"}
+    return {key: record[key] for key in ("system", "source", "iterations", "sessions")} | {"recipe": recipe}

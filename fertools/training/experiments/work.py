@@ -1,0 +1,141 @@
+"""How one task of an experiment is carried out, by the kind of its step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.progress import Reporter
+from fertools.core.workspace import Workspace
+from fertools.training.experiments.graph import Task
+from fertools.training.experiments.steps import EvaluateStep, GenerateStep, SelectStep, TrainStep, resolve
+
+
+class Trainer(Protocol):
+    """Carries out one training run, or finds that it is finished; `fertools.train` is one."""
+
+    def __call__(
+        self,
+        workspace: Workspace,
+        system: str,
+        *,
+        preset: str | None,
+        overrides: Sequence[str],
+        device: str,
+        run: str,
+        allow_leaks: bool,
+        report: Reporter,
+    ) -> object:
+        """Train to the end; predictions or generated faces lie in the run's folder afterwards."""
+
+
+def carry_out(
+    workspace: Workspace,
+    *,
+    task: Task,
+    experiment: str,
+    trainer: Trainer | None,
+    device: str,
+    allow_leaks: bool,
+    report: Reporter,
+) -> None:
+    """Carry out one task to the end; what an earlier call has done of it is not done again.
+
+    Args:
+        workspace: whose faces and runs.
+        task: the task.
+        experiment: name of the experiment.
+        trainer: carries out a training run; None for `fertools.train`.
+        device: as `fertools.train` takes it.
+        allow_leaks: let a run build upon what has learned from its test people.
+        report: shows the progress.
+
+    Raises:
+        FertoolsError: what the work of its kind raises.
+    """
+    step = task.step
+    if isinstance(step, TrainStep):
+        (trainer or _train())(
+            workspace,
+            step.system,
+            preset=step.preset,
+            overrides=task.overrides,
+            device=device,
+            run=task.run,
+            allow_leaks=allow_leaks,
+            report=report,
+        )
+        return
+    if isinstance(step, GenerateStep):
+        _generate(workspace, step, task, device, report)
+    elif isinstance(step, SelectStep):
+        from fertools.training.experiments.select import select_generated
+
+        select_generated(workspace, step, task, device, report)
+    elif isinstance(step, EvaluateStep):
+        _evaluate(workspace, step, task, device, report)
+    files.write_json(done_path(workspace, experiment, task), {"step": step.name, "folders": list(task.folders)})
+
+
+def done_path(workspace: Workspace, experiment: str, task: Task) -> Path:
+    """Return the file that says that a task which trains nothing is done."""
+    return workspace.runs("experiments") / experiment / "done" / f"{task.run}.json"
+
+
+def run_of(folder: str) -> str:
+    """Return the name of the run in a folder.
+
+    Raises:
+        InputError: the folder is not where runs are.
+
+    Example:
+        >>> run_of("training/stargan/cpu")
+        'stargan/cpu'
+    """
+    name = folder.removeprefix("training/")
+    if name == folder:
+        raise InputError(f"{folder} is no folder of a run; give one below training/, such as training/stargan/cpu")
+    return name
+
+
+def _train() -> Trainer:
+    # Here and not above, since reading and checking an experiment needs no torch.
+    from fertools.training.jobs.train import train
+
+    return train
+
+
+def _generate(workspace: Workspace, step: GenerateStep, task: Task, device: str, report: Reporter) -> None:
+    from fertools.training.jobs.generate import generate
+
+    for folder in task.folders:
+        generate(
+            workspace,
+            run_of(folder),
+            which=step.faces,
+            emotions=step.emotions,
+            limit=step.limit,
+            device=device,
+            report=report,
+        )
+
+
+def _evaluate(workspace: Workspace, step: EvaluateStep, task: Task, device: str, report: Reporter) -> None:
+    from fertools.training.jobs.evaluate_translator import assess
+
+    judges = [judge for text in step.judges for judge in resolve(text, task.references)]
+    for folder in resolve(step.of, task.references):
+        assess(
+            workspace,
+            run_of(folder),
+            judges=[run_of(judge) if judge.startswith("training/") else judge for judge in judges],
+            features=step.features,
+            identity=step.identity,
+            gan_train=step.gan_train,
+            drawn=step.drawn,
+            device=device,
+            report=report,
+        )

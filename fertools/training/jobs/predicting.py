@@ -1,0 +1,144 @@
+"""What a trained system says of validation and held-out faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fertools.manifests import nested
+from fertools.statistics.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
+from fertools.statistics.concordance import concordance
+from fertools.training.data.batch_loader import BatchLoader
+from fertools.training.data.faces import Faces, Side
+from fertools.training.engine.loop import Loop, Metrics
+from fertools.training.evaluation.predictions import Floats, make_predictions, write_predictions
+from fertools.training.runs.job import Job
+from fertools.training.systems.base import Prediction, System
+
+_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A system that says what faces show.
+
+    Attributes:
+        system: which says what the network's outputs mean.
+        prediction: of which network, and of which faces.
+        network: the network, or its moving average.
+        loader: where faces come from.
+        autocast: the precision that the network runs in.
+    """
+
+    system: System
+    prediction: Prediction
+    network: nn.Module
+    loader: BatchLoader
+    autocast: Callable[[], AbstractContextManager[object]]
+
+    @classmethod
+    def of(cls, system: System, loop: Loop, loader: BatchLoader) -> Predictor | None:
+        """Return the predictor of a system in training; None if it says nothing of faces."""
+        if (prediction := system.prediction) is None:
+            return None
+        return cls(system, prediction, loop.network(prediction.network), loader, loop.autocast)
+
+    @torch.no_grad()
+    def predict(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return NxC probabilities and Nx2 (valence, arousal) of the faces at some positions; Nx0 of what it lacks."""
+        training = self.network.training
+        self.network.eval()
+        shares, points = [], []
+        for start in range(0, len(rows), _BATCH):
+            images = self.loader.batch(rows[start : start + _BATCH], self.prediction.domain).images
+            with self.autocast():
+                logits, estimates = self.system.predict(self.network, images)
+            shares.append(logits.float().softmax(dim=1).cpu().numpy())
+            points.append(estimates.float().cpu().numpy())
+        self.network.train(training)
+        return np.concatenate(shares), np.concatenate(points)
+
+
+def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] | None:
+    """Return a measurement of the validation faces; the first metric decides. None where there are no such faces."""
+    faces = job.selection.domains[predictor.prediction.domain]
+    rows = faces.rows("val")
+    return (lambda: _measured(faces, rows, *predictor.predict(rows))) if len(rows) else None
+
+
+def predict_held_out(job: Job, predictor: Predictor) -> None:
+    """Write what a network says of validation and held-out faces."""
+    faces = job.selection.domains[predictor.prediction.domain]
+    job.report.note(f"reading {len(faces.rows('test'))} held-out faces")
+    sides: tuple[Side, ...] = ("val", "test")
+    for side in sides:
+        if len(rows := faces.rows(side)):
+            shares, points = predictor.predict(rows)
+            predict_side(job, faces, side, job.folder.predictions_path(side), shares, points)
+            if side == "test":
+                job.record["results"] |= measure(faces, side, shares, points)
+
+
+def predict_side(job: Job, faces: Faces, side: Side, path: Path, shares: Floats, points: Floats) -> None:
+    """Write what a model said of one side's faces.
+
+    Args:
+        job: whose recipe.
+        faces: all faces of the domain.
+        side: which of them.
+        path: the file.
+        shares: NxC probabilities, or Nx0.
+        points: Nx2 valence and arousal, or Nx0.
+    """
+    folds = job.choice.resolved.recipe.test_folds
+    predictions = make_predictions(
+        nested.take(faces.table, faces.rows(side)),
+        nested.take(faces.table, faces.rows("train")),
+        fold=folds[0] if faces.has_folds else 0,
+        classes=faces.classes if shares.shape[1] else (),
+        probabilities=shares if shares.shape[1] else None,
+        valence_arousal=points if points.shape[1] else None,
+    )
+    write_predictions(path, predictions)
+
+
+def measure(faces: Faces, side: Side, shares: Floats, points: Floats) -> Metrics:
+    """Return a few metrics of what a model said of one side's faces; `faces` is how many those are."""
+    rows = faces.rows(side)
+    return {"faces": len(rows), **_measured(faces, rows, shares, points)}
+
+
+def _measured(faces: Faces, rows: NDArray[np.int64], shares: Floats, points: Floats) -> Metrics:
+    """Return measures of some faces, the one that decides first.
+
+    `uar` decides for expressions, `ccc`, the mean of both, for valence and arousal, and their mean where both are
+    told; then come `accuracy`, `macro_f1`, `ccc_valence` and `ccc_arousal`, as far as the model tells what they need.
+    """
+    told: Metrics = {}
+    if shares.shape[1]:
+        labels = faces.emotions[rows]
+        labelled = labels >= 0
+        matrix = confusion_matrix(labels[labelled], shares[labelled].argmax(axis=1), shares.shape[1])
+        told |= {
+            "uar": float(balanced_accuracy(matrix)),
+            "accuracy": float(accuracy(matrix)),
+            "macro_f1": float(macro_f1(matrix)),
+        }
+    if points.shape[1]:
+        truths = faces.valence_arousal[rows]
+        known = ~np.isnan(truths).any(axis=1)
+        axes = [
+            concordance(points[known, axis], truths[known, axis], undefined=0.0) if known.any() else 0.0
+            for axis in (0, 1)
+        ]
+        told |= {"ccc": float(np.mean(axes)), "ccc_valence": axes[0], "ccc_arousal": axes[1]}
+    if "uar" in told and "ccc" in told:
+        return {"uar_and_ccc": (told["uar"] + told["ccc"]) / 2, **told}
+    return told

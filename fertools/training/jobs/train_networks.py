@@ -1,0 +1,70 @@
+"""Train a system's networks: samples and validation on the way, generated faces and predictions at the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fertools.training.engine.loop import Hooks
+from fertools.training.evaluation.translator import Translator
+from fertools.training.jobs.engine_setup import begin_with_weights, make_loader, make_loop, run_loop
+from fertools.training.jobs.predicting import Predictor, measure_validation, predict_held_out
+from fertools.training.jobs.translating import (
+    make_translator,
+    sample_grids,
+    select_checkpoint,
+    translate_held_out_faces,
+    warn_of_missing,
+)
+from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
+from fertools.training.runs.artefact import save_model
+from fertools.training.runs.job import Job
+from fertools.training.systems.build import build_system
+
+
+def train_networks(job: Job, recipe: EngineRecipe) -> int:
+    """Train a system to the end, and let it do with held-out faces all that it can.
+
+    Returns:
+        Iterations done by this call.
+    """
+    if isinstance(recipe, TranslatingRecipe):
+        warn_of_missing(job)
+    system = build_system(job.choice.resolved)
+    loader = make_loader(job, recipe, system)
+    begin_with_weights(job, recipe, system)
+    loop = make_loop(job, recipe, system, loader)
+    begun = loop.iteration
+    predictor = Predictor.of(system, loop, loader)
+    translator = make_translator(job, system, loop, loader)
+    hooks = Hooks()
+    if isinstance(recipe, TranslatingRecipe) and translator is not None:
+        hooks = Hooks(sample_grids(job, translator, recipe.sample_faces), recipe.sample_every)
+        if recipe.judge:
+            hooks = replace(hooks, validate=select_checkpoint(job, translator, recipe.judge))
+    if hooks.validate is None and predictor is not None:
+        hooks = replace(hooks, validate=measure_validation(job, predictor))
+    run_loop(job, loop, hooks)
+    job.record["used_iteration"] = loop.take_best()
+    if job.team.is_first:
+        save_networks(job, predictor, translator)
+        if predictor is not None:
+            predict_held_out(job, predictor)
+        if isinstance(recipe, TranslatingRecipe) and translator is not None:
+            translate_held_out_faces(job, translator, recipe)
+    return loop.iteration - begun
+
+
+def save_networks(job: Job, predictor: Predictor | None, translator: Translator | None) -> None:
+    """Write each network that the run stands for as a file of its own: what predicts, and what translates.
+
+    Args:
+        job: the run.
+        predictor: the system's predictions; None if it makes none.
+        translator: the system's translations; None if it makes none.
+    """
+    if predictor is not None:
+        prediction = predictor.prediction
+        save_model(job, prediction.network, predictor.network.state_dict(), domain=prediction.domain)
+    if translator is not None:
+        for way in {way.network: way for way in translator.translations}.values():
+            save_model(job, way.network, translator.networks[way.network].state_dict(), domain=way.source)

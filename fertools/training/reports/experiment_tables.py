@@ -1,0 +1,71 @@
+"""Tables of an experiment: the paper's numbers beside ours, all methods side by side, and tests between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from fertools.training.evaluation.prediction_metrics import MEASURES
+from fertools.training.reports.result_tables import (
+    MISSING,
+    comparison_tables,
+    metric_tables,
+    number,
+    with_half_width,
+)
+from fertools.training.reports.table_formatting import ResultTable
+from fertools.training.reports.translator_comparison import translator_comparison_tables
+
+
+def experiment_tables(evaluation: Mapping[str, Any]) -> list[ResultTable]:
+    """Return the tables of an experiment: the paper's numbers beside ours come first.
+
+    Args:
+        evaluation: the content of the experiment's `evaluation.json`.
+    """
+    tables = [
+        *_beside_the_paper(evaluation),
+        *metric_tables(evaluation["runs"]),
+        *_generated_faces(evaluation["translations"]),
+        *comparison_tables(evaluation["comparisons"]),
+    ]
+    if not (why := evaluation["protocol"]["leaky"]):
+        return tables
+    return [
+        replace(
+            result,
+            title=f"LEAKY PROTOCOL: {result.title}",
+            note=f"Test faces have a part in training: {why} {result.note}".strip(),
+        )
+        for result in tables
+    ]
+
+
+def _generated_faces(translations: Mapping[str, Any]) -> Iterable[ResultTable]:
+    for title, entry in translations.items():
+        for result in translator_comparison_tables(entry["side_by_side"]):
+            yield replace(result, title=f"{title}: generated faces by run")
+
+
+def _beside_the_paper(evaluation: Mapping[str, Any]) -> Iterable[ResultTable]:
+    reported = evaluation["reported"]
+    named = [name for name in MEASURES if any(name in row["values"] for row in reported)]
+    if not named:
+        return
+    rows = []
+    for row in reported:
+        ours = evaluation["runs"].get(row["ours"], {}).get("classification", {}).get("measures", {})
+        cells = []
+        for name in named:
+            mean, half = row["values"].get(name, (None, None))
+            cells.append(number(mean) + (f" ± {half:.3f}" if half is not None else ""))
+            cells.append(with_half_width(ours[name]["folds"]) if name in ours else MISSING)
+        rows.append((row["method"], *cells))
+    head = ("", *(f"{MEASURES[name]}, {whose}" for name in named for whose in ("paper", "ours")))
+    paper = f"Paper: {evaluation['source']}. " if evaluation["source"] else ""
+    note = (
+        f"{paper}Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
+        "of this workspace, which may be others than the paper's."
+    )
+    yield ResultTable("The paper's numbers beside ours", head, tuple(rows), note)

@@ -1,0 +1,138 @@
+"""What a run takes from other runs, looked up when it begins; a run that would have met its test people is refused."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from fertools.core.errors import CheckFailed, InputError
+from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.workspace import Workspace
+from fertools.manifests import nested
+from fertools.training.networks.published_weights import find_weights
+from fertools.training.recipes.recipe import EngineRecipe, Recipe, TranslatingRecipe
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.generated import generated_path
+from fertools.training.runs.job import Job
+from fertools.training.runs.lineage import (
+    Ancestor,
+    Role,
+    compose_lineage,
+    digest_person,
+    read_lineage,
+    trace_weights,
+    write_people,
+)
+from fertools.training.runs.metadata import Record
+
+_COLUMNS = ["subject_id", "face_id", "parent_id"]
+_NAMED = 3
+"""People named in a message."""
+
+
+def trace_recipe(workspace: Workspace, recipe: Recipe, *, missing_ok: bool = False) -> list[Ancestor]:
+    """Return what a run of a recipe takes from elsewhere: weights to begin with, a judge, and generated faces.
+
+    Args:
+        workspace: whose runs and weights.
+        recipe: every value.
+        missing_ok: pass over what is not there, as weights of a run that is still to be trained.
+
+    Raises:
+        InputError: something is missing.
+        OSError: a file cannot be read.
+    """
+    found = []
+    for name in dict.fromkeys(recipe.starting_weights.values() if isinstance(recipe, EngineRecipe) else ()):
+        with contextlib.suppress(*(InputError,) if missing_ok else ()):
+            found.append(trace_weights(workspace, find_weights(name, workspace), name))
+    runs: list[tuple[Role, str]] = [
+        ("generated faces", name)
+        for name in dict.fromkeys(run for domain in recipe.domains for run in domain.generated)
+    ]
+    if isinstance(recipe, TranslatingRecipe) and recipe.judge:
+        runs.append(("judge", recipe.judge.removeprefix("training/")))
+    for role, name in runs:
+        if (traced := trace_run(workspace, name, role)) is not None:
+            found.append(traced)
+        elif not missing_ok:
+            raise InputError(f"there is no run '{name}' in {workspace.root}; train it first")
+    return found
+
+
+def trace_run(workspace: Workspace, name: str, role: Role) -> Ancestor | None:
+    """Return a run as an ancestor; None where there is no such run.
+
+    Args:
+        workspace: whose run.
+        name: `SYSTEM/RUN`.
+        role: `judge`, for its trained networks, or `generated faces`.
+
+    Raises:
+        InputError: its record is damaged.
+        OSError: a file cannot be read.
+    """
+    folder = RunFolder(workspace.root / "training" / name)
+    system, _, run = name.partition("/")
+    used = sorted(folder.models.glob("*.safetensors")) if role == "judge" else [generated_path(workspace, system, run)]
+    if folder.read() is None or not all(path.is_file() for path in used):
+        return None
+    lineage = read_lineage(folder)
+    digest = hash_bytes(*(hash_file(path).encode() for path in used))
+    return Ancestor(role, name, digest, () if lineage is None else (lineage,))
+
+
+def find_met(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
+    """Return a sentence for each ancestor that has learned from people who are tested.
+
+    Args:
+        tested: rows of the test faces, with `subject_id` and `face_id`.
+        ancestors: what the run builds upon.
+    """
+    pairs = set(zip(tested["subject_id"].to_pylist(), tested["face_id"].to_pylist(), strict=True))
+    names = {digest_person(subject, face): subject or f"face {face}" for subject, face in pairs}
+    sentences = []
+    for ancestor in ancestors:
+        if met := sorted({names[person] for person in names.keys() & ancestor.people}):
+            listed = ", ".join(met[:_NAMED]) + (" and others" if len(met) > _NAMED else "")
+            count = "1 person" if len(met) == 1 else f"{len(met)} people"
+            sentences.append(f"{ancestor.words} learned from {count} held out here ({listed})")
+    return sentences
+
+
+def identify_lineage(
+    job: Job, old: Record | None, *, allow_leaks: bool = False, learned_from: Sequence[Ancestor] = ()
+) -> None:
+    """Record what a run that begins takes from other runs; refuse one that would be tested on people that it knows.
+
+    Args:
+        job: the run; the digest of its pixels is in its record.
+        old: the record that an earlier call left, None for a run that begins now.
+        allow_leaks: record a leak and go on.
+        learned_from: generated faces among those that it learns from.
+
+    Raises:
+        CheckFailed: something that it takes has learned from the people that it holds out.
+        InputError: weights are missing.
+    """
+    if not job.team.is_first:
+        return
+    run = job.folder.root.relative_to(job.workspace.root / "training").as_posix()
+    if old is None or "lineage" not in old:
+        faces = job.selection.domains.values()
+        tested, trained_on = (
+            pa.concat_tables([nested.keep(part.table, part.held_out == held_out).select(_COLUMNS) for part in faces])
+            for held_out in (True, False)
+        )
+        ancestors = [*trace_recipe(job.workspace, job.choice.resolved.recipe), *learned_from]
+        lineage = compose_lineage(run, job.record, trained_on, ancestors)
+        job.record["lineage"] = {**lineage.record, "leaks": find_met(tested, ancestors)}
+        if allow_leaks or not job.record["lineage"]["leaks"]:
+            write_people(job.folder, lineage.people)
+    if (leaks := job.record["lineage"]["leaks"]) and not allow_leaks:
+        raise CheckFailed(
+            f"{run} would be tested on people that it knows: {leaks[0]}; take one that holds out the same folds, "
+            "or allow it with --allow-leaks (allow_leaks=True), which every report of the run will say"
+        )

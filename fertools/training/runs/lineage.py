@@ -1,0 +1,278 @@
+"""Lineage: the people whose faces a run has learned from, its own and those of the runs that it builds upon.
+
+A run may begin with weights of another run, let another run choose its best state, or learn from generated faces. The
+people behind those have had a part in its training, too. Which run a file of weights comes from is decided by its
+content, never by its path or its name.
+
+`run.json` holds what a reader asks for (`lineage`); `people.npy` beside it holds a digest of each person, so that any
+later test can look up whether a person had a part.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from safetensors import SafetensorError, safe_open
+
+from fertools.core import files
+from fertools.core.explain import reading
+from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.workspace import Workspace
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.metadata import Record
+
+Role = Literal["weights", "judge", "generated faces"]
+"""What a run takes from another: weights to begin with, a choice of its best state, or faces to learn from."""
+PEOPLE_BYTES = 8
+"""Bytes of a person's digest; among a million people two share one with a probability of 3e-8."""
+METADATA_KEY, _PEOPLE_KEY = "fertools.lineage", "fertools.people"
+"""Keys in the metadata of a file of weights."""
+_RUNS = ("*/*/run.json", "*/*/*/run.json", "*/*/*/*/run.json")
+"""Where runs lie below `training/`; those inside another run's folder are judges and GAN-train classifiers."""
+_WEIGHTS = ("*.safetensors", "*/*.safetensors")
+"""Where a run's files of weights lie in its folder."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a run has learned from.
+
+    Attributes:
+        record: as in `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces` and
+            `pixels` (digests), `people` (how many) and `ancestors`, a list of what `Ancestor.record` gives.
+        people: the digest of each person that had a part, in hexadecimal.
+    """
+
+    record: Mapping[str, Any]
+    people: frozenset[str]
+
+    @property
+    def run(self) -> str:
+        """The run, as `SYSTEM/RUN`."""
+        return str(self.record["run"])
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the lineage as metadata of a safetensors file, from which `read_metadata` gets it back."""
+        return {
+            METADATA_KEY: json.dumps(self.record, ensure_ascii=False, sort_keys=True),
+            _PEOPLE_KEY: base64.b64encode(_pack(self.people).tobytes()).decode("ascii"),
+        }
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """What a run takes from elsewhere.
+
+    Attributes:
+        role: what it is used for.
+        name: what the recipe calls it: a path, a name of published weights, or a run.
+        digest: of the file's content; of the table, for generated faces.
+        lineages: of the runs that the content comes from; empty where none is known.
+    """
+
+    role: Role
+    name: str
+    digest: str
+    lineages: tuple[Lineage, ...]
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The people behind it, as far as they are known."""
+        return frozenset().union(*(lineage.people for lineage in self.lineages))
+
+    @property
+    def words(self) -> str:
+        """What messages call it."""
+        runs = " and ".join(dict.fromkeys(lineage.run for lineage in self.lineages))
+        return f"the {self.role} '{self.name}'" + (f" (of the run {runs})" if runs and runs != self.name else "")
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {
+            "role": self.role,
+            "name": self.name,
+            "digest": self.digest,
+            "runs": [dict(lineage.record) for lineage in self.lineages],
+        }
+
+
+def describe_people(faces: pa.Table) -> frozenset[str]:
+    """Return the digest of each person in rows of a manifest; a face without a subject is a person by itself.
+
+    Args:
+        faces: rows with `subject_id` and `face_id`; with `parent_id`, a generated face stands for the face that it was
+            made of.
+
+    Example:
+        >>> len(describe_people(pa.table({"subject_id": ["ann", "ann", None], "face_id": ["1", "2", "3"]})))
+        2
+    """
+    names = faces["face_id"]
+    if "parent_id" in faces.column_names:
+        names = pc.coalesce(faces["parent_id"], names)
+    pairs = set(zip(faces["subject_id"].to_pylist(), names.to_pylist(), strict=True))
+    return frozenset(digest_person(subject, face) for subject, face in pairs)
+
+
+def digest_person(subject: str | None, face: str) -> str:
+    """Return a person's digest.
+
+    Args:
+        subject: `subject_id`; None where nobody knows who it is.
+        face: `face_id`, which stands for the person where there is no subject.
+    """
+    kind, name = ("face", face) if subject is None else ("subject", subject)
+    return hash_bytes(kind.encode(), name.encode())[: 2 * PEOPLE_BYTES]
+
+
+def trace_weights(workspace: Workspace, path: Path, name: str, role: Role = "weights") -> Ancestor:
+    """Return where a file of weights comes from: what it says of itself, and every run that has a file of this content.
+
+    Args:
+        workspace: among whose runs it is looked for.
+        path: of the file.
+        name: what the recipe calls it.
+        role: what it is used for.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = _digest(path)
+    found = [*_own_words(path), *(read_lineage(run) for run in _runs_with(workspace, path, digest))]
+    unique = {json.dumps(entry.record, sort_keys=True): entry for entry in found if entry is not None}
+    return Ancestor(role, name, digest, tuple(unique.values()))
+
+
+def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: Sequence[Ancestor]) -> Lineage:
+    """Return the lineage of a run that begins.
+
+    Args:
+        run: `SYSTEM/RUN`.
+        record: the content of its `run.json`, with the digest of its pixels.
+        trained_on: the rows that it learns from or chooses its best state by.
+        ancestors: what it takes from elsewhere.
+    """
+    people = describe_people(trained_on).union(*(ancestor.people for ancestor in ancestors))
+    return Lineage(
+        {
+            "run": run,
+            "test_folds": list(record["recipe"]["test_folds"]["value"]),
+            "faces": record["data"]["fingerprint"],
+            "pixels": record["data"].get("pixels"),
+            "people": len(people),
+            "ancestors": [ancestor.record() for ancestor in ancestors],
+        },
+        people,
+    )
+
+
+def write_people(folder: RunFolder, people: Iterable[str]) -> None:
+    """Write who had a part in a run into its folder.
+
+    Raises:
+        StorageError: the disk is full.
+    """
+    stream = io.BytesIO()
+    np.save(stream, _pack(people), allow_pickle=False)
+    files.write_bytes(folder.people_path, stream.getvalue())
+
+
+def read_lineage(folder: RunFolder) -> Lineage | None:
+    """Return what a run has learned from; None where there is no such run, or it does not say.
+
+    Raises:
+        InputError: its record or its list of people is damaged.
+    """
+    record = folder.read()
+    return None if record is None else load_lineage(folder, record)
+
+
+def load_lineage(folder: RunFolder, record: Record) -> Lineage | None:
+    """Return what a run has learned from; None where it does not say.
+
+    Args:
+        folder: of the run.
+        record: the content of its `run.json`.
+
+    Raises:
+        InputError: its list of people is damaged.
+    """
+    if not isinstance(record.get("lineage"), dict) or not folder.people_path.is_file():
+        return None
+    with reading(folder.people_path, "is no list of people", "restore it, or train the run again with --no-resume"):
+        return Lineage(record["lineage"], _unpack(np.load(folder.people_path, allow_pickle=False)))
+
+
+def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
+    """Return the lineage in the metadata of a file of weights; None where it has none that can be read."""
+    try:
+        record = json.loads(metadata[METADATA_KEY])
+        packed = np.frombuffer(base64.b64decode(metadata[_PEOPLE_KEY], validate=True), np.uint8)
+        people = _unpack(packed.reshape(-1, PEOPLE_BYTES))
+    except (KeyError, ValueError):
+        return None
+    return Lineage(record, people) if isinstance(record, dict) and isinstance(record.get("run"), str) else None
+
+
+def _own_words(path: Path) -> list[Lineage]:
+    """Return what a file of weights says of itself."""
+    if path.suffix != ".safetensors":
+        return []
+    try:
+        with safe_open(path, framework="numpy") as content:
+            found = read_metadata(content.metadata() or {})
+    except SafetensorError:
+        # Whoever loads it says what is wrong with it.
+        return []
+    return [] if found is None else [found]
+
+
+def _runs_with(workspace: Workspace, path: Path, digest: str) -> list[RunFolder]:
+    """Return the runs in whose folder a file lies, or that have a file of the same content."""
+    resolved, size = path.resolve(), path.stat().st_size
+    inside = [folder for folder in resolved.parents if (folder / "run.json").is_file()][:1]
+    root = workspace.root / "training"
+    others = {record.parent.resolve() for pattern in _RUNS for record in root.glob(pattern)} - set(inside)
+    same = [
+        folder
+        for folder in sorted(others)
+        if any(
+            candidate.stat().st_size == size and _digest(candidate) == digest
+            for pattern in _WEIGHTS
+            for candidate in folder.glob(pattern)
+        )
+    ]
+    return [RunFolder(folder) for folder in (*inside, *same)]
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a file's content, which an audit of many runs asks for again and again."""
+    status = path.stat()
+    return _digest_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
+    del size, mtime_ns
+    return hash_file(path)
+
+
+def _pack(people: Iterable[str]) -> np.ndarray:
+    coded = b"".join(bytes.fromhex(person) for person in sorted(people))
+    return np.frombuffer(coded, np.uint8).reshape(-1, PEOPLE_BYTES)
+
+
+def _unpack(packed: np.ndarray) -> frozenset[str]:
+    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != PEOPLE_BYTES:
+        raise ValueError(f"it has the shape {packed.shape} of {packed.dtype}")
+    return frozenset(row.tobytes().hex() for row in packed)

@@ -1,0 +1,44 @@
+"""CycleGAN in a paper's section on methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fertools.training.systems.entry import MethodsText
+from fertools.training.systems.methods_terms import SCHEDULES, values
+
+_CYCLEGAN = (
+    "Zhu, J.-Y., Park, T., Isola, P., Efros, A. A. (2017). Unpaired image-to-image translation using cycle-consistent "
+    "adversarial networks. ICCV."
+)
+_LSGAN = (
+    "Mao, X., Li, Q., Xie, H., Lau, R. Y. K., Wang, Z., Smolley, S. P. (2017). Least squares generative adversarial "
+    "networks. ICCV."
+)
+_MODES = {
+    "lsgan": "a least-squares adversarial loss (Mao et al., 2017)",
+    "vanilla": "a cross-entropy adversarial loss",
+}
+
+
+def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
+    """Return how a CycleGAN was trained."""
+    value = values(record)
+    size, batch = value("image_size"), value("batch_size")
+    faces = "1 face" if batch == 1 else f"{batch} faces"
+    schedule = SCHEDULES[value("lr_schedule")]
+    if value("lr_schedule") == "epochs":
+        schedule = f"falling in equal steps over the last {value('decay_epochs')} epochs"
+    sentences = (
+        f"{name} is a CycleGAN (Zhu et al., 2017), trained to translate {value('source')} faces to {value('target')} "
+        f"faces and back, at {size} × {size} pixels, for {value('epochs') + value('decay_epochs')} epochs "
+        f"({record['iterations']:,} iterations of {faces} of each domain).",
+        f"Its generators have {value('generator_blocks')} residual blocks, its discriminators "
+        f"{value('discriminator_layers')} strided layers.",
+        f"It was trained with {_MODES[value('gan_mode')]}, a cycle loss of weight {value('lambda_cycle'):g}, an "
+        f"identity loss of weight {value('lambda_cycle') * value('lambda_identity'):g}, and a pool of "
+        f"{value('pool_size')} generated faces, by Adam (β1 = {value('beta1'):g}, β2 = {value('beta2'):g}) with a "
+        f"learning rate of {value('lr'):g}, {schedule}.",
+    )
+    return MethodsText(sentences, (_CYCLEGAN, _LSGAN) if value("gan_mode") == "lsgan" else (_CYCLEGAN,))

@@ -1,0 +1,40 @@
+"""CycleGAN's four networks: a generator to each domain, and a discriminator of each."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from fertools.training.networks.patchgan import PatchGan
+from fertools.training.networks.resnet_generator import ResnetGenerator
+from fertools.training.systems.cyclegan.recipe import DISCRIMINATOR, GENERATOR, SOURCE, TARGET, CycleganRecipe
+
+DOMAINS = (SOURCE, TARGET)
+
+
+def generator_to(domain: str) -> str:
+    """Return the name of the generator that makes faces of a domain out of those of the other.
+
+    Example:
+        >>> generator_to("target")
+        'generator_target'
+    """
+    return f"{GENERATOR}_{domain}"
+
+
+def discriminator_of(domain: str) -> str:
+    """Return the name of the discriminator that tells a domain's real faces from generated ones.
+
+    Example:
+        >>> discriminator_of("source")
+        'discriminator_source'
+    """
+    return f"{DISCRIMINATOR}_{domain}"
+
+
+def build_networks(recipe: CycleganRecipe) -> dict[str, nn.Module]:
+    """Return the four networks by name, their weights drawn from torch's global random state."""
+    networks: dict[str, nn.Module] = {}
+    for domain in DOMAINS:
+        networks[generator_to(domain)] = ResnetGenerator(recipe.generator_blocks, recipe.conv_dim)
+        networks[discriminator_of(domain)] = PatchGan(recipe.discriminator_layers, recipe.conv_dim)
+    return networks

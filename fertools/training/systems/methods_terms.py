@@ -1,0 +1,21 @@
+"""Words that the methods texts of several systems share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+OPTIMISERS = {"sgd": "stochastic gradient descent", "adam": "Adam", "adamw": "AdamW"}
+"""Optimisers by their name in a recipe."""
+SCHEDULES = {
+    "constant": "kept constant",
+    "linear": "falling linearly to zero over the second half",
+    "cosine": "falling to zero along a cosine",
+    "epochs": "falling in equal steps over the last epochs",
+}
+"""Schedules of the learning rate by their name in a recipe."""
+
+
+def values(record: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Return a function that gives the value of a key of a run's recipe."""
+    return lambda key: record["recipe"][key]["value"]

@@ -1,0 +1,134 @@
+"""CycleGAN from visible to thermal on drawn people, from training to the report, and interrupted on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fertools.core.errors import InputError, Interrupted
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.manifests.schema import FACES
+from fertools.training.data.batch import Batch
+from fertools.training.engine.journal import read_journal
+from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.jobs.evaluate_translator import assess
+from fertools.training.jobs.generate import generate
+from fertools.training.jobs.train import TrainResult, train
+from fertools.training.recipes.course import Iteration
+from fertools.training.systems.base import Autocast, Noise, Step
+from fertools.training.systems.cyclegan import ENTRY
+from fertools.training.systems.cyclegan.system import Cyclegan
+from tests.training.drawn_pairs import write_drawn_pairs
+from tests.training.tiny import lasting, read_record
+
+RUN = "cyclegan/smoke"
+
+
+def train_smoke(workspace: Workspace, *overrides: str) -> TrainResult:
+    return train(workspace, "cyclegan", preset="smoke", overrides=overrides, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = write_drawn_pairs(tmp_path_factory.mktemp("pairs"))
+    train_smoke(workspace)
+    return workspace
+
+
+def test_a_run_leaves_losses_grids_and_translations_of_both_domains(trained: Workspace) -> None:
+    folder = trained.root / "training" / RUN
+    record = read_record(folder)
+    # 21 training faces in each domain are 6 batches of 4 an epoch.
+    assert record["iterations"] == 12
+    entries = read_journal(folder / "metrics.jsonl")
+    assert [entry["iteration"] for entry in entries] == [2, 4, 6, 8, 10, 12]
+    assert set(ENTRY.terms) < set(entries[0])
+    assert [entry["lr/generators"] for entry in entries] == [2e-4] * 3 + [1e-4] * 3, "half in the epoch of decay"
+    assert record["results"]["faces"] == 4, "two of each domain"
+    assert 0 < record["results"]["reconstruction_l1"] < 2
+    assert sorted(path.name for path in (folder / "samples").iterdir()) == [
+        "000003.png",
+        "000006.png",
+        "000009.png",
+        "000012.png",
+    ]
+    with Image.open(folder / "samples" / "000012.png") as grid:
+        # Two grids of two faces: the face, its translation, and the way back.
+        assert grid.height > 4 * 96
+    for direction in ("thermal", "visible"):
+        assert len(list((folder / "generated" / direction).iterdir())) == 2
+
+
+def test_generated_faces_have_the_other_modality_and_the_label_of_their_parent(trained: Workspace) -> None:
+    result = generate(trained, RUN, which="train", limit=3, device="cpu")
+    assert (result.faces, result.new_faces) == (6, 6), "three faces of each domain"
+    parents = {row["face_id"]: row for row in store.read_faces(trained).to_pylist()}
+    made = store.read_table(result.manifest, FACES).to_pylist()
+    assert len(made) == 6 + 4
+    other = {"visible": "thermal", "thermal": "visible"}
+    for row in made:
+        parent = parents[row["parent_id"]]
+        assert row["modality"] == other[parent["modality"]]
+        assert (row["target_emotion"], row["emotion"]) == (parent["emotion"], None)
+        assert (row["subject_id"], row["fold"], row["generator_fold"]) == (parent["subject_id"], parent["fold"], 0)
+        with Image.open(trained.root / row["path"]) as picture:
+            assert picture.size == (32, 32)
+    assert generate(trained, RUN, which="train", limit=3, device="cpu").new_faces == 0
+
+
+def test_no_expression_can_be_asked_for(trained: Workspace) -> None:
+    with pytest.raises(InputError, match="keeps the expression of a face"):
+        generate(trained, RUN, emotions=["fear"], device="cpu")
+
+
+def test_a_classifier_of_the_target_reads_generated_faces(trained: Workspace) -> None:
+    settings = ("modality=thermal", "image_size=32")
+    train(trained, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
+    assess(trained, RUN, judges=["classifier/thermal"], device="cpu")
+    found = score_translations(trained.root / "training" / RUN)
+    assert list(found["judges"]) == ["classifier/thermal"]
+
+
+def test_the_report_shows_both_directions_and_explains_every_loss(trained: Workspace) -> None:
+    page = (trained.root / "training" / RUN / "report.html").read_text(encoding="utf-8")
+    for words in (ENTRY.title, "Zhu et al., 2017", *ENTRY.terms.values()):
+        assert words in page, words
+
+
+LASTING = ("ema=0.9", "pairing=label", "accumulate=2", "log_every=1")
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return lasting(train_smoke(write_drawn_pairs(tmp_path_factory.mktemp("unbroken")), *LASTING).folder)
+
+
+@pytest.mark.parametrize("stop_after", [1, 5, 7, 10])
+def test_an_interrupted_run_goes_on_bit_for_bit(
+    tmp_path: Path, unbroken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    workspace = write_drawn_pairs(tmp_path)
+    iterate, sent = Cyclegan.iterate, list[int]()
+
+    def interrupted(
+        self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+    ) -> Iterator[Step]:
+        # A batch in two parts begins twice, and a second signal would not wait.
+        if at.number == stop_after - 1 and not sent:
+            sent.append(at.number)
+            os.kill(os.getpid(), signal.SIGINT)
+        return iterate(self, at, batches, noise, cast)
+
+    monkeypatch.setattr(Cyclegan, "iterate", interrupted)
+    with pytest.raises(Interrupted, match=f"stopped after iteration {stop_after} of 12"):
+        train_smoke(workspace, *LASTING)
+    monkeypatch.undo()
+    result = train_smoke(workspace, *LASTING)
+    assert result.new_iterations == 12 - stop_after
+    assert lasting(result.folder) == unbroken
