@@ -27,7 +27,6 @@ MOST_WORDS = 30
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LONG_SENTENCES = {
     "CHANGELOG.md",
-    "docs/benchmarks.md",
     "docs/decisions/0006-propagation.md",
     "docs/decisions/0009-pyramid-pruning.md",
     "docs/decisions/0010-compiled-networks.md",
@@ -36,7 +35,6 @@ LONG_SENTENCES = {
     "docs/decisions/0015-cuts-and-subjects.md",
     "docs/explanation/faces.md",
     "docs/how-to/ingest.md",
-    "docs/results.md",
 }
 """Pages that still have longer sentences."""
 
