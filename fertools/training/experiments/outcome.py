@@ -1,4 +1,4 @@
-"""The evaluation of an experiment: the results of its tested steps put together over folds and repeats."""
+"""The evaluation of an experiment: the results of its tested steps combined over folds and repeats."""
 
 from __future__ import annotations
 

@@ -71,13 +71,13 @@ def test_a_run_is_shown_with_every_part() -> None:
     page = "\n".join(prediction_sections("some run", score(invent(va=True))))
     for words in (
         "always the majority",
-        "True class down",
+        "Rows: true class",
         "ROC curves",
         "Reliability diagram",
         "By fold",
         "By dataset",
         "By size of the face",
-        "Of 12 people",
+        "over 12 people",
         "Valence and arousal: rings",
         "always the training mean",
     ):
