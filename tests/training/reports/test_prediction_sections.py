@@ -48,6 +48,7 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
         "protocol": {"kind": "k-fold", "folds": [0, 1, 2, 3], "leaky": leaky, "leaks": ["a leak"] if leaky else []},
         "steps": [
             {
+                "name": "ours",
                 "title": "Ours <1>",
                 "kind": "train",
                 "over": ["fold"],
