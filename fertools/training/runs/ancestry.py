@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_bytes, hash_file
@@ -122,7 +124,7 @@ def identify_lineage(
             for held_out in (True, False)
         )
         ancestors = [*trace_recipe(job.workspace, job.choice.resolved.recipe), *learned_from]
-        lineage = compose_lineage(run, job.record, trained_on, ancestors)
+        lineage = compose_lineage(run, job.record, trained_on, ancestors, _identify_real_faces(job))
         job.record["lineage"] = {**lineage.record, "leaks": find_met(tested, ancestors)}
         if allow_leaks or not job.record["lineage"]["leaks"]:
             write_people(job.folder, lineage.people)
@@ -131,3 +133,11 @@ def identify_lineage(
             f"{run} would be tested on people that it knows: {leaks[0]}; take one that holds out the same folds, "
             "or allow it with --allow-leaks (allow_leaks=True), which every report of the run will say"
         )
+
+
+def _identify_real_faces(job: Job) -> str:
+    """Return a digest of a run's real faces and their pixels: folds of one protocol differ in their generated faces."""
+    faces = job.selection.domains.values()
+    real = np.concatenate([np.asarray(pc.is_null(part.table["parent_id"])) for part in faces])
+    pixels = np.load(job.folder.pixels_path, allow_pickle=False)
+    return hash_bytes(*(part.real_fingerprint().encode() for part in faces), pixels[real].tobytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +17,11 @@ from fertools.training.reports.methods_text import REFERENCES, write_methods
 from fertools.training.reports.prediction_sections import method_rows, prediction_sections
 from fertools.training.reports.report import render_experiment, render_predictions
 from fertools.training.reports.result_tables import metric_tables
-from fertools.training.systems.registry import find_system
+from fertools.training.systems.entry import SystemEntry
+from fertools.training.systems.registry import GROUP, find_system
 from tests.training.guesses import invent
+
+NEW = SystemEntry("New", "A Source", "nowhere:Recipe", "nowhere:System")
 
 
 def made_up_record(system: str, *overrides: str) -> dict[str, Any]:
@@ -171,7 +175,9 @@ def test_the_paragraph_says_how_a_model_was_trained(
     assert [next(author for author in cited if text.startswith(author)) for text in references] == cited
 
 
-def test_a_system_without_words_of_its_own_is_told_by_its_source() -> None:
+def test_a_system_without_words_of_its_own_is_told_by_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = EntryPoint("new", f"{__name__}:NEW", GROUP)
+    monkeypatch.setattr("fertools.core.plugins.entry_points", lambda group: [new] if group == GROUP else [])
     record = made_up_record("svm") | {"system": "new"}
     assert "M was trained for 1,234 iterations, after: A Source." in write_methods({}, trained={"M": record})[0]
 

@@ -31,10 +31,10 @@ from tests.training.blobs import blob_rows, write_blobs
 FIRST_STATE = "models/network.safetensors"
 
 
-def train_small(workspace: Workspace, run: str, *overrides: str, **options: bool) -> RunFolder:
+def train_small(workspace: Workspace, run: str, *overrides: str, allow_leaks: bool = False) -> RunFolder:
     """Train a classifier for an iteration or two."""
     settings = ["epochs=0.1", "val_share=0", "image_size=32", *overrides]
-    train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run=run, **options)
+    train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run=run, allow_leaks=allow_leaks)
     return RunFolder(workspace.runs("classifier") / run)
 
 
