@@ -154,7 +154,7 @@ def _serve(
     warnings: bool | None,
     hide_agreement: bool,
 ) -> int:
-    from fertools.annotations.app.server import Place, serve
+    from fertools.annotations.app.server import Address, serve
     from fertools.annotations.app.service import Settings
     from fertools.annotations.queue import Plan
 
@@ -181,5 +181,5 @@ def _serve(
         warnings=warnings,
         agreement=not hide_agreement,
     )
-    serve(workspace, settings, Place(host, port, token), browser=not no_browser, announce=announce)
+    serve(workspace, settings, Address(host, port, token), browser=not no_browser, announce=announce)
     return 0

@@ -196,7 +196,7 @@ def test_ratings_replace_a_prior_and_another_emotion_drops_it(workspace: Workspa
         ("emotion\nanger\n", "labels.csv:1: no column says which faces"),
         ("file,image,emotion\nx/clip.mp4,y/clip.mp4,sad\n", "labels.csv:1: the columns file and image are all source"),
         ("frame_index,emotion\n1,anger\n", "labels.csv:1: no column says which faces"),
-        (f"face_id,mood\n{A},anger\n", "labels.csv:1: no column of labels"),
+        (f"face_id,mood\n{A},anger\n", "labels.csv:1: no column has labels"),
     ],
 )
 def test_a_mistake_is_named_by_its_line_and_nothing_is_applied(workspace: Workspace, text: str, message: str) -> None:
