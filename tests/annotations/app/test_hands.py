@@ -100,7 +100,7 @@ def test_keys_in_the_pause_are_for_the_faces_that_come(
     assert words == [
         "Face 1, rated, happiness",
         "Face 2, rated, neutral",
-        "Face 3, answered",
+        "Face 3, rated",
         "Face 4, rated, sadness",
     ]
 
