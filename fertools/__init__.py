@@ -1,11 +1,14 @@
 """fertools: from raw face video to a trustworthy expression dataset, and to the models trained on it.
 
-Everything the command line does is a function here. Names are imported on first use, so that
-`import fertools` costs nothing.
+What the command line does is a function here. Names are imported on first use, so `import fertools` costs nothing.
 
 Example:
     >>> import fertools
     >>> workspace = fertools.Workspace("my-dataset")
+    >>> len(workspace.faces(emotion="anger"))
+    4
+    >>> train = fertools.FaceDataset(workspace, fold=0, side="train")
+    >>> model = fertools.load_model("my-dataset/training/classifier/cpu")
 """
 
 from __future__ import annotations
@@ -20,6 +23,17 @@ if TYPE_CHECKING:
     from fertools.annotations.label_import import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
+    from fertools.core.errors import CheckFailed as CheckFailed
+    from fertools.core.errors import DeviceError as DeviceError
+    from fertools.core.errors import FertoolsError as FertoolsError
+    from fertools.core.errors import InputError as InputError
+    from fertools.core.errors import Interrupted as Interrupted
+    from fertools.core.errors import ItemsFailed as ItemsFailed
+    from fertools.core.errors import MachineError as MachineError
+    from fertools.core.errors import RecipeError as RecipeError
+    from fertools.core.errors import ResumeRefused as ResumeRefused
+    from fertools.core.errors import SchemaError as SchemaError
+    from fertools.core.errors import StorageError as StorageError
     from fertools.inference.align import align as align
     from fertools.inference.detect import Face as Face
     from fertools.inference.detect import Faces as Faces
@@ -29,68 +43,91 @@ if TYPE_CHECKING:
     from fertools.inference.predictions import PicturePrediction as PicturePrediction
     from fertools.inference.predictions import PicturePredictions as PicturePredictions
     from fertools.ingestion.filter import FilterOptions as FilterOptions
+    from fertools.ingestion.filter import FilterSummary as FilterSummary
     from fertools.ingestion.filter import filter_faces as filter_faces
+    from fertools.ingestion.ingest import IngestSummary as IngestSummary
     from fertools.ingestion.ingest import ingest as ingest
     from fertools.ingestion.options import IngestOptions as IngestOptions
     from fertools.ingestion.recrop import RecropOptions as RecropOptions
+    from fertools.ingestion.recrop import RecropSummary as RecropSummary
     from fertools.ingestion.recrop import recrop as recrop
+    from fertools.manifests.contact_sheet import ContactSheetOptions as ContactSheetOptions
+    from fertools.manifests.contact_sheet import draw_contact_sheet as draw_contact_sheet
+    from fertools.manifests.query import FaceSelection as FaceSelection
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
     from fertools.manifests.validation import validate as validate
     from fertools.manifests.workspace import Workspace as Workspace
     from fertools.samples.dataset import SampleOptions as SampleOptions
+    from fertools.samples.dataset import SampleSummary as SampleSummary
     from fertools.samples.dataset import draw_dataset as draw_dataset
+    from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.training.data.dataset import FaceDataset as FaceDataset
     from fertools.training.data.dataset import FaceLabels as FaceLabels
+    from fertools.training.evaluation.run_evaluation import ConfusionMatrix as ConfusionMatrix
+    from fertools.training.evaluation.run_evaluation import RunEvaluation as RunEvaluation
+    from fertools.training.experiments.execution import run_experiment as run_experiment
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
+    from fertools.training.jobs.generate import GenerateResult as GenerateResult
     from fertools.training.jobs.generate import generate as generate
+    from fertools.training.jobs.train import TrainResult as TrainResult
     from fertools.training.jobs.train import train as train
+    from fertools.transfer.inventory import CopySummary as CopySummary
     from fertools.transfer.merge import merge as merge
     from fertools.transfer.pull import pull as pull
     from fertools.transfer.push import push as push
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Face": "fertools.inference.detect",
-    "Faces": "fertools.inference.detect",
-    "align": "fertools.inference.align",
-    "detect": "fertools.inference.detect",
-    "FaceDataset": "fertools.training.data.dataset",
-    "FaceLabels": "fertools.training.data.dataset",
-    "Model": "fertools.inference.model",
-    "PicturePrediction": "fertools.inference.predictions",
-    "PicturePredictions": "fertools.inference.predictions",
-    "load_model": "fertools.inference.model",
-    "Workspace": "fertools.manifests.workspace",
-    "assess_runs": "fertools.training.jobs.evaluate",
-    "evaluate_runs": "fertools.training.jobs.evaluate",
-    "IngestOptions": "fertools.ingestion.options",
-    "RecropOptions": "fertools.ingestion.recrop",
-    "FilterOptions": "fertools.ingestion.filter",
-    "SampleOptions": "fertools.samples.dataset",
-    "draw_dataset": "fertools.samples.dataset",
-    "export_annotations": "fertools.annotations.exchange",
-    "filter_faces": "fertools.ingestion.filter",
-    "fill_prior": "fertools.annotations.prior",
-    "import_annotations": "fertools.annotations.exchange",
-    "import_labels": "fertools.annotations.label_import",
-    "generate": "fertools.training.jobs.generate",
-    "ingest": "fertools.ingestion.ingest",
-    "measure_agreement": "fertools.annotations.agreement",
-    "merge": "fertools.transfer.merge",
-    "publish": "fertools.annotations.publish",
-    "pull": "fertools.transfer.pull",
-    "push": "fertools.transfer.push",
-    "read_faces": "fertools.manifests.store",
-    "read_sources": "fertools.manifests.store",
-    "recrop": "fertools.ingestion.recrop",
-    "split": "fertools.splits.split",
-    "train": "fertools.training.jobs.train",
-    "validate": "fertools.manifests.validation",
+_NAMES = {
+    "fertools.annotations.agreement": ("measure_agreement",),
+    "fertools.annotations.exchange": ("export_annotations", "import_annotations"),
+    "fertools.annotations.label_import": ("import_labels",),
+    "fertools.annotations.prior": ("fill_prior",),
+    "fertools.annotations.publish": ("publish",),
+    "fertools.core.errors": (
+        "CheckFailed",
+        "DeviceError",
+        "FertoolsError",
+        "InputError",
+        "Interrupted",
+        "ItemsFailed",
+        "MachineError",
+        "RecipeError",
+        "ResumeRefused",
+        "SchemaError",
+        "StorageError",
+    ),
+    "fertools.inference.align": ("align",),
+    "fertools.inference.detect": ("Face", "Faces", "detect"),
+    "fertools.inference.model": ("Model", "load_model"),
+    "fertools.inference.predictions": ("PicturePrediction", "PicturePredictions"),
+    "fertools.ingestion.filter": ("FilterOptions", "FilterSummary", "filter_faces"),
+    "fertools.ingestion.ingest": ("IngestSummary", "ingest"),
+    "fertools.ingestion.options": ("IngestOptions",),
+    "fertools.ingestion.recrop": ("RecropOptions", "RecropSummary", "recrop"),
+    "fertools.manifests.contact_sheet": ("ContactSheetOptions", "draw_contact_sheet"),
+    "fertools.manifests.query": ("FaceSelection",),
+    "fertools.manifests.store": ("read_faces", "read_sources"),
+    "fertools.manifests.validation": ("validate",),
+    "fertools.manifests.workspace": ("Workspace",),
+    "fertools.samples.dataset": ("SampleOptions", "SampleSummary", "draw_dataset"),
+    "fertools.splits.split": ("SplitSummary", "split"),
+    "fertools.training.data.dataset": ("FaceDataset", "FaceLabels"),
+    "fertools.training.evaluation.run_evaluation": ("ConfusionMatrix", "RunEvaluation"),
+    "fertools.training.experiments.execution": ("run_experiment",),
+    "fertools.training.jobs.evaluate": ("assess_runs", "evaluate_runs"),
+    "fertools.training.jobs.generate": ("GenerateResult", "generate"),
+    "fertools.training.jobs.train": ("TrainResult", "train"),
+    "fertools.transfer.inventory": ("CopySummary",),
+    "fertools.transfer.merge": ("merge",),
+    "fertools.transfer.pull": ("pull",),
+    "fertools.transfer.push": ("push",),
 }
+"""Public names by the module that they are in."""
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = ["__version__", *_HOMES]
 

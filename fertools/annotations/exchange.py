@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fertools.annotations.formats.labelled_faces import LABELS, labelled_faces
-from fertools.annotations.formats.registry import FORMATS, Format
+from fertools.annotations.formats.registry import Format, find_format
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, joined
 from fertools.annotations.imported_ratings import RatingsSummary
 from fertools.annotations.label_import import ImportSummary, apply_table
@@ -67,7 +67,7 @@ def import_annotations(
     """
     workspace = Workspace(workspace)
     files = [Path(path) for path in ([paths] if isinstance(paths, Path | str) else paths)]
-    form = _format(format_name)
+    form = find_format(format_name)
     if not files:
         raise InputError("there is no file to import; give one file of labels or more")
     if axis is not None and axis not in AXES:
@@ -127,7 +127,7 @@ def export_annotations(
     """
     workspace = Workspace(workspace)
     out = Path(out)
-    form = _format(format_name)
+    form = find_format(format_name)
     if form.folder and out.is_file():
         raise InputError(f"{out} is a file, but {format_name} writes one file per video; give a folder with -o")
     if not form.folder and out.is_dir():
@@ -164,9 +164,3 @@ def _carried(faces: pd.DataFrame, form: Format, name: str) -> tuple[pd.DataFrame
 
 def _nonzero(counts: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
-
-
-def _format(name: str) -> Format:
-    if name not in FORMATS:
-        raise InputError(f"there is no format '{name}'; formats are {', '.join(FORMATS)}")
-    return FORMATS[name]

@@ -25,6 +25,7 @@ from fertools.annotations.row_matching import KEY_COLUMNS, Key, Rows, count_rows
 from fertools.annotations.timestamps import is_by_time, place_in_time
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
+from fertools.core.notebook import HtmlFields
 from fertools.core.vocabulary import Lexicon, load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
@@ -39,7 +40,7 @@ Cells = list[Any]
 
 
 @dataclass(frozen=True)
-class ImportSummary:
+class ImportSummary(HtmlFields):
     """The result of `import_labels`.
 
     Attributes:

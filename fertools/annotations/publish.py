@@ -34,6 +34,7 @@ from fertools.annotations.prior import ORIGIN as PRIOR
 from fertools.annotations.prior import VA_COLUMNS, without_priors
 from fertools.core import files
 from fertools.core.errors import InputError
+from fertools.core.notebook import HtmlFields
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
@@ -46,7 +47,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class PublishSummary:
+class PublishSummary(HtmlFields):
     """What `publish` did.
 
     Attributes:

@@ -33,7 +33,17 @@ def html_fields(caption: str, fields: Mapping[str, object]) -> str:
     return html_table(caption, ("", ""), fields.items())
 
 
+class HtmlFields:
+    """A base of results that a notebook shows as a table of their fields."""
+
+    def _repr_html_(self) -> str:
+        fields = {name.replace("_", " "): value for name, value in vars(self).items() if not name.startswith("_")}
+        return html_fields(type(self).__name__, fields)
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict):
+        value = ", ".join(f"{count} {name}" for name, count in value.items())
     return html.escape(f"{value:.3f}" if isinstance(value, float) else str(value))

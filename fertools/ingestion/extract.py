@@ -99,7 +99,7 @@ class Extractor:
             raise_of_machine(error, source.path)
             reason = join_reasons(source.reason, _reason(error, source))
             return Extracted({**row, "status": "failed", "reason": reason}, trace=traceback.format_exc())
-        faces = postprocess(source, faces, self.options.face_filter)
+        faces = postprocess(source, faces, self.options.face_filter(self.search.detector.score_levels))
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
         remark, trace = measured.pop("remark", None), measured.pop("trace", None)
@@ -140,7 +140,7 @@ class Extractor:
             BrokenVideoError: decoding stopped in its middle.
         """
         tracker, shots, shot = Tracker(), CutDetector(), 0
-        buffer = TemporalBuffer(self.options.smoothing_s)
+        buffer = TemporalBuffer(self.options.smoothing_s, self.search.detector.score_levels.confident)
         # Cropping takes about as long as tracking, so another thread cuts and writes them where there is one to spare.
         crops: BackgroundWriter[list[dict[str, Any]]] = BackgroundWriter(_FRAMES_WAITING if self.threads > 1 else 0)
         reader = read_video(source.path, sampling=self.options.sampling, threads=self.threads, pulse=self.pulse)

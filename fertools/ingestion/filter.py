@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.detection.min_face import MinFace
@@ -20,6 +21,7 @@ from fertools.ingestion.extract import outcome
 from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.plan import Source
 from fertools.ingestion.postprocessing import postprocess, updated_reason
+from fertools.ingestion.record import score_levels_in
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
@@ -57,7 +59,7 @@ class FilterOptions:
 
 
 @dataclass(frozen=True)
-class FilterSummary:
+class FilterSummary(HtmlFields):
     """What came of it.
 
     Attributes:
@@ -120,7 +122,10 @@ def filter_faces(
     with workspace.locked("a filter"):
         rule = _resolved(ingested, workspace.settings().get(SECTION, {}), options)
         face_filter = FaceFilter(
-            rule["quality"], MinFace.parse(rule["min_face"]) if rule["min_face"] else None, rule["max_faces"] or None
+            rule["quality"],
+            MinFace.parse(rule["min_face"]) if rule["min_face"] else None,
+            rule["max_faces"] or None,
+            score_levels_in(ingested),
         )
         before = store.read_faces(workspace)
         if not dry_run:

@@ -23,20 +23,21 @@ from fertools.core import files, products
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.centring import CENTRED
-from fertools.faces.detection.min_face import MinFace
-from fertools.faces.detection.mtcnn.weights import load_weights
+from fertools.faces.detection.registry import load_detector
 from fertools.faces.templates import template_names
 from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
-from fertools.ingestion.options import IngestOptions, refuse_other_options
+from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.plan import Plan, make_plan
+from fertools.ingestion.record import record_of, refuse_other_options
 from fertools.ingestion.shards import SECTION, Shard, shard_folders
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
@@ -51,7 +52,7 @@ _GONE_NAMED = 10
 
 
 @dataclass(frozen=True)
-class IngestSummary:
+class IngestSummary(HtmlFields):
     """What a workspace holds after an ingest, and what this run added.
 
     Attributes:
@@ -111,10 +112,10 @@ def ingest(
     paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
-    MinFace.parse(options.min_face)
-    engine, weights = choose_engine(options.engine), load_weights(options.weights).digest
-    # Elsewhere than here there may be other devices.
+    engine = choose_engine(options.engine)
+    # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device
+    detector = load_detector(options.detector, options.detector_options("cpu" if device == "auto" else device))
     shard = Shard.parse(options.shard) if options.shard else None
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
@@ -128,7 +129,7 @@ def ingest(
     with workspace.locked("ingest"):
         if options.overwrite:
             _forget_everything(workspace)
-        refuse_other_options(workspace, options, weights)
+        refuse_other_options(workspace, options, detector)
         options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.crops)
         if options.retry_failed:
@@ -137,7 +138,9 @@ def ingest(
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
         plan = make_plan(workspace, found, rules, options, report)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
-        workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
+        workspace.save_settings("ingest", record_of(workspace, options, detector))
+        if detector.remark and options.engine == "local" and not options.crops:
+            report.note(detector.remark)
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
         try:

@@ -19,6 +19,7 @@ from fertools.core import files
 from fertools.core.errors import Interrupted, MachineError, first_line
 from fertools.core.explain import blame, raise_of_machine
 from fertools.core.hashing import hash_file
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.alignment import cut, rescaled, similarity
@@ -67,7 +68,7 @@ class RecropOptions:
 
 
 @dataclass(frozen=True)
-class RecropSummary:
+class RecropSummary(HtmlFields):
     """What came of it; the four numbers are all real faces of the manifest.
 
     Attributes:

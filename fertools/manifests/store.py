@@ -53,7 +53,17 @@ def read_faces(
 def read_sources(
     workspace: WorkspaceLike, columns: Sequence[str] | None = None, filters: Filters | None = None
 ) -> pa.Table:
-    """Return the sources table, or some of its columns and rows; see `read_faces`."""
+    """Return the sources table, or some of its columns and rows, sorted by `source_id`.
+
+    Args:
+        workspace: whose table.
+        columns: names in the order wanted; None for all.
+        filters: conditions that must all hold; see `read_faces`.
+
+    Raises:
+        InputError: there is no sources table yet, or a column is not in the schema.
+        SchemaError: the file is of another schema version or not a sources table.
+    """
     workspace = Workspace(workspace)
     if not workspace.sources.is_file():
         raise InputError(f"there is no sources table in {workspace.root}; run `fertools ingest SOURCE` there first")

@@ -29,6 +29,7 @@ import cv2
 
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.notebook import HtmlFields
 from fertools.core.vocabulary import EMOTIONS
 from fertools.samples.moments import LEAST_SHOWN, MODALITIES, Clip, Moment, draw_clip
 from fertools.samples.scene import LOOKS
@@ -118,7 +119,7 @@ class SampleOptions:
 
 
 @dataclass(frozen=True)
-class SampleSummary:
+class SampleSummary(HtmlFields):
     """What a folder holds."""
 
     people: int

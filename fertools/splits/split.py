@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
+from fertools.core.notebook import html_table
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested, store
@@ -73,6 +74,16 @@ class SplitSummary:
     imbalance: float
     warnings: tuple[str, ...]
     changed: bool
+
+    def _repr_html_(self) -> str:
+        labels = list(dict.fromkeys(label for part in self.parts for label in part.emotions))
+        rows = (
+            (part.name, part.faces, part.subjects, *(part.emotions.get(label, 0) for label in labels))
+            for part in self.parts
+        )
+        return html_table(
+            f"{self.faces:,} faces in {self.groups:,} groups", ("part", "faces", "subjects", *labels), rows
+        )
 
 
 def split(

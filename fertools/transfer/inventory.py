@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fertools.core.errors import SchemaError
 from fertools.core.hashing import hash_bytes
+from fertools.core.notebook import HtmlFields
 from fertools.core.objects import ObjectStore
 from fertools.core.toml import parse_toml, table_in
 from fertools.manifests import store
@@ -29,7 +30,7 @@ _CROP = re.compile(r"faces/(?:[a-z0-9_]+-[0-9]+/)?[0-9a-f]{2}/([0-9a-f]{32})\.(?
 
 
 @dataclass(frozen=True)
-class CopySummary:
+class CopySummary(HtmlFields):
     """The totals of a push or a pull; `objects` is the sum of the five numbers below it.
 
     Attributes:

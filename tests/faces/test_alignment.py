@@ -10,7 +10,7 @@ from skimage.transform import SimilarityTransform
 
 from fertools.core.errors import InputError
 from fertools.faces.alignment import FILLS, align, beyond, filled, rescaled, similarity, warp
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.native.library import library
 from fertools.faces.templates import template, template_names
 
@@ -195,7 +195,7 @@ def test_beyond_the_frame_its_edge_is_repeated() -> None:
 
 @pytest.mark.usefixtures("each_way")
 def test_a_turned_picture_gives_the_same_crop(portrait: NDArray[np.uint8]) -> None:
-    points = Detector().detect([portrait])[0].landmarks[0]
+    points = MtcnnDetector().detect([portrait])[0].landmarks[0]
     upright, _ = align(portrait, points, "loose", 128)
     turn = cv2.getRotationMatrix2D((256, 256), 25, 1.0)
     turned = np.asarray(cv2.warpAffine(portrait, turn, (512, 512), flags=cv2.INTER_CUBIC), np.uint8)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fertools.faces import smoothing
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.native.library import library
 from fertools.faces.smoothing import smooth
 from fertools.samples.moments import draw_clip
@@ -152,7 +152,7 @@ def test_detected_points_of_a_moving_drawn_face_are_steadier_and_nearer_to_the_t
     moments = draw_clip(person, emotion, look, 30).moments
     truth = np.array([moment.landmarks("visible", 192) for moment in moments])
     clip = write_clip(tmp_path / "a.mp4", [moment.picture("visible", 192) for moment in moments])
-    detector, frames = Detector(min_face="40", mode="exact"), list(FrameReader(clip))
+    detector, frames = MtcnnDetector(min_face="40", mode="exact"), list(FrameReader(clip))
     found = [detector.detect([frame.rgb])[0] for frame in frames]
     assert all(len(faces) for faces in found)
     points = np.array([faces.landmarks[0] for faces in found], np.float64)

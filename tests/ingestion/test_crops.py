@@ -11,7 +11,7 @@ import pytest
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import align
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
@@ -33,7 +33,7 @@ def _no_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a detector looked at a face crop")
 
-    monkeypatch.setattr(Detector, "detect", refuse)
+    monkeypatch.setattr(MtcnnDetector, "detect", refuse)
 
 
 @pytest.mark.parametrize("kind", ["thermal", "animated"])

@@ -21,7 +21,11 @@ from fertools.annotations.formats import (
 )
 from fertools.annotations.formats.labelled_faces import LABELS, Files
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions
+from fertools.core.errors import InputError
+from fertools.core.plugins import find_plugins, load_plugin
 
+GROUP = "fertools.label_formats"
+"""Entry-point group of label formats; each entry is a `Format`."""
 Read = Callable[[Path, ReadOptions], LabelTable]
 Write = Callable[[pd.DataFrame, tuple[str, ...] | None], Files]
 
@@ -60,3 +64,22 @@ FORMATS: dict[str, Format] = {
     "label-studio": Format(label_studio.read_label_studio, label_studio.write_label_studio, (*_POINTS, "intensity")),
     "muse": Format(muse.read_muse, muse.write_muse, AXES, by_time=True, folder=True),
 }
+"""Formats of fertools itself."""
+
+
+def find_format(name: str) -> Format:
+    """Return a label format: ours, or one that another package registers in the group `fertools.label_formats`.
+
+    Args:
+        name: name of the format, such as `cvat`.
+
+    Raises:
+        InputError: there is no such format, or its package cannot be loaded.
+    """
+    if name in FORMATS:
+        return FORMATS[name]
+    others = find_plugins(GROUP, {})
+    if name not in others:
+        raise InputError(f"there is no format '{name}'; formats are {', '.join([*FORMATS, *others])}")
+    form: Format = load_plugin(others[name])
+    return form

@@ -19,10 +19,10 @@ import pyarrow as pa
 from fertools.core.device import set_torch_threads
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.registry import load_detector
 from fertools.ingestion.detection_cache import drop_cache
 from fertools.ingestion.extract import Extracted, Extractor, flush_crops, source_row
-from fertools.ingestion.options import IngestOptions, parse_thresholds
+from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.plan import Item
 from fertools.ingestion.search import Search
 from fertools.ingestion.workload import Done
@@ -90,19 +90,12 @@ def make_extractor(
     pulse: Callable[[], None] = lambda: None,
 ) -> Extractor:
     """Return what takes faces out of sources, its networks loaded; for the arguments see `Extractor`."""
-    detector = Detector(
-        options.min_face,
-        thresholds=parse_thresholds(options.thresholds),
-        factor=options.factor,
-        weights=options.weights,
-        device=device,
-        mode=options.mode,
-    )
+    detector = load_detector(options.detector, options.detector_options(device))
     # Threads are spent on frames side by side (see `search`), not within one. The detector has imported torch if it
     # works with it.
     set_torch_threads(1)
     cv2.setNumThreads(1)
-    search = Search(detector, threads, options.batch_size, propagating=not options.exhaustive)
+    search = Search(detector, threads, options.batch_size, exhaustive=options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
     return Extractor(workspace, options, search, threads, points, tick, pulse)
 

@@ -35,6 +35,7 @@ from fertools.ingestion.engines.base import (
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.plan import Item
+from fertools.ingestion.record import refuse_other_engine
 from fertools.ingestion.workload import Done
 
 _DEATHS = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
@@ -109,6 +110,7 @@ class Worker:
                 f"--workspace on a file system that all its machines see by the same path"
             )
         self._extractor = make_extractor(workspace, options, device, 1, self._tick, self._pulse)
+        refuse_other_engine(workspace, self._extractor.search.detector, os.uname().nodename)
 
     def do(self, item: Item) -> tuple[list[Outcome], State]:
         """Do one item and commit its part; return its outcomes and how far this worker is now."""

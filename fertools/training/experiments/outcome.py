@@ -42,7 +42,7 @@ def has_results(workspace: Workspace, experiment: Experiment, task: Task) -> boo
     """Return whether a tested task is done.
 
     Raises:
-        InputError: it is done and yields neither predictions nor generated faces, so that there is nothing to test.
+        InputError: it is done and has neither predictions nor generated faces, so that there is nothing to test.
     """
     folders = [workspace.root / folder for folder in task.folders]
     if isinstance(task.step, TrainStep):
@@ -53,8 +53,8 @@ def has_results(workspace: Workspace, experiment: Experiment, task: Task) -> boo
     found = all(any((folder / name).is_file() for name in (PREDICTIONS_NAME, TRANSLATIONS_NAME)) for folder in folders)
     if finished and not found and any(folder.is_dir() and RunFolder(folder).read() for folder in folders):
         raise InputError(
-            f"{task.words} is tested and yields neither predictions nor generated faces; test another step, or let it "
-            "translate held-out faces (translate_faces)"
+            f"{task.words} is tested, and {folders[0]} holds neither predictions nor generated faces; restore them, or "
+            "remove that folder to carry the step out again"
         )
     return bool(finished) and found
 
@@ -190,15 +190,15 @@ def _describe(workspace: Workspace, step: Step, tasks: Sequence[Task]) -> dict[s
 
 
 def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
-    """Raise unless all runs of a step have seen the same faces and pixels; they may be weeks apart.
+    """Raise unless all runs of a step have seen the same real faces and pixels; they may be weeks apart.
 
     Raises:
         ResumeRefused: two of them have not.
     """
-    begun: dict[tuple[str, str | None], str] = {}
+    begun: dict[str, str] = {}
     for task in tasks:
         if (record := RunFolder(workspace.root / task.folders[0]).read()) is not None:
-            begun.setdefault((record["data"]["fingerprint"], record["data"].get("pixels")), task.run)
+            begun.setdefault(record.get("lineage", {}).get("real_faces", ""), task.run)
     if len(begun) > 1:
         first, second = list(begun.values())[:2]
         raise ResumeRefused(

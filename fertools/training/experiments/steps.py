@@ -75,9 +75,8 @@ class TrainStep(Step):
 
     @property
     def texts(self) -> Sequence[str]:
-        """The values of its settings that are text, those in lists among them."""
-        values = [item for value in self.settings.values() for item in (value if isinstance(value, list) else [value])]
-        return [value for value in values if isinstance(value, str)]
+        """The values of its settings that are text."""
+        return [value for value in self.settings.values() if isinstance(value, str)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,8 +236,8 @@ def resolve(text: str, folders: Mapping[str, Sequence[str]]) -> list[str]:
         RecipeError: two references stand for several folders each.
 
     Example:
-        >>> resolve("{source}/model.safetensors", {"source": ["training/classifier/a", "training/classifier/b"]})
-        ['training/classifier/a/model.safetensors', 'training/classifier/b/model.safetensors']
+        >>> resolve("{source}/models/network.safetensors", {"source": ["classifier/a", "classifier/b"]})
+        ['classifier/a/models/network.safetensors', 'classifier/b/models/network.safetensors']
     """
     found = [text]
     for name in dict.fromkeys(_REFERENCE.findall(text)):

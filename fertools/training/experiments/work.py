@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Trainer(Protocol):
         system: str,
         *,
         preset: str | None,
-        overrides: Iterable[str],
+        overrides: Sequence[str],
         device: str,
         run: str,
         allow_leaks: bool,

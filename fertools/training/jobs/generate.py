@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
+from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.augmentation import Augmentation
@@ -40,7 +41,7 @@ Which = Literal["test", "train", "all"]
 
 
 @dataclass(frozen=True)
-class GenerateResult:
+class GenerateResult(HtmlFields):
     """What a call of `generate` has come to.
 
     Attributes:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fertools.core import files
+from fertools.core.notebook import html_fields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.selection import select_domains
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.process_group import Team
+from fertools.training.evaluation.run_evaluation import RunEvaluation, read_evaluation
 from fertools.training.jobs.baseline import fit_baseline
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
+from fertools.training.recipes.resolve import Overrides
 from fertools.training.reports.report import write_report
 from fertools.training.runs.ancestry import identify_lineage
 from fertools.training.runs.configuration import choose_recipe
@@ -56,13 +59,37 @@ class TrainResult:
     first_process: bool
     results: dict[str, Any]
 
+    @property
+    def path(self) -> Path:
+        """The run's folder, which `fertools.load_model` opens."""
+        return self.folder
+
+    @cached_property
+    def evaluation(self) -> RunEvaluation:
+        """The metrics of held-out faces.
+
+        Raises:
+            InputError: the run's predictions cannot be read.
+        """
+        return read_evaluation(RunFolder(self.folder), self.results)
+
+    def _repr_html_(self) -> str:
+        fields = {
+            "preset": self.preset,
+            "device": self.device,
+            "iterations": self.iterations,
+            "folder": self.folder,
+            "report": self.report,
+        }
+        return html_fields(f"{self.system}/{self.run}", fields) + self.evaluation._repr_html_()
+
 
 def train(
     workspace: WorkspaceLike,
     system: str,
     *,
     preset: str | None = None,
-    overrides: Iterable[str] = (),
+    overrides: Overrides = (),
     device: str = "auto",
     run: str | None = None,
     resume: bool = True,
@@ -76,7 +103,7 @@ def train(
         workspace: whose manifest to train on; the run goes into its `training/<system>/<run>/`.
         system: what to train, such as `stargan`.
         preset: of the system's recipe; None for `recommended`, or `cpu` where there is no GPU.
-        overrides: `key=value` each.
+        overrides: keys of the recipe with other values, such as `{"lr": 1e-4}`; or texts such as `lr=1e-4`.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
@@ -102,7 +129,7 @@ def train(
         'report.html'
     """
     workspace = Workspace(workspace)
-    choice = choose_recipe(system, preset=preset, overrides=tuple(overrides), device=device, workspace=workspace.root)
+    choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
     if tensorboard:
         from fertools.training.engine.tensorboard import check_tensorboard
 

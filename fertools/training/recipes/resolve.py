@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeAlias, get_type_hints
 
 from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError, first_line
 from fertools.core.toml import shown, table_in
-from fertools.training.recipes.recipe import ORIGINS, Origin, R, Resolved, check_value, nearest
+from fertools.training.recipes.recipe import ORIGINS, Origin, R, Recipe, Resolved, check_value, nearest
 
+Overrides: TypeAlias = Mapping[str, object] | Sequence[str]
+"""Keys of a recipe with other values: values by key, or texts such as `lr=1e-4`, whose values are written as TOML."""
 _ABOUT = "about"
 """The one line of a preset that is not a key: what it is for."""
 
 
 def resolve_recipe(
-    system: str, kind: type[R], preset: str, overrides: Iterable[str] = (), workspace: Path | None = None
+    system: str, kind: type[R], preset: str, overrides: Overrides = (), workspace: Path | None = None
 ) -> Resolved[R]:
     """Return the recipe of `training/<system>.toml` with a preset and overrides applied.
 
@@ -31,7 +34,7 @@ def resolve_recipe(
         system: name of the file.
         kind: the system's recipe class.
         preset: one of the file's presets.
-        overrides: `key=value` each, as given to `--set`; later ones win.
+        overrides: values by key, or `key=value` each; later ones win.
         workspace: root folder whose own `training/<system>.toml` is laid over the shipped one.
 
     Raises:
@@ -52,12 +55,12 @@ def resolve_recipe(
     return Resolved(system, preset, kind(**values), origins)
 
 
-def check_overrides(kind: type[R], overrides: Iterable[str]) -> None:
+def check_overrides(kind: type[R], overrides: Overrides) -> None:
     """Raise if an override could be used with no preset, whichever it will be.
 
     Args:
         kind: the system's recipe class.
-        overrides: `key=value` each.
+        overrides: values by key, or `key=value` each.
 
     Raises:
         RecipeError: an unknown key, or a value of the wrong type or out of range.
@@ -115,9 +118,11 @@ def _take_preset(
         raise RecipeError(f"there is no preset '{preset}'{nearest(preset, known)}; there are {', '.join(known)}")
 
 
-def _take_overrides(
-    overrides: Iterable[str], kind: type[R], values: dict[str, Any], origins: dict[str, Origin]
-) -> None:
+def _take_overrides(overrides: Overrides, kind: type[R], values: dict[str, Any], origins: dict[str, Origin]) -> None:
+    if isinstance(overrides, Mapping):
+        for name, value in overrides.items():
+            _take(name, value, kind, values, origins, where="overrides", default="set")
+        return
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
@@ -136,7 +141,7 @@ def _take(
     default: str,
 ) -> None:
     """Put one entry, a bare value or a table of value, origin and note, in its place."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     _refuse_unknown([name], hints, f"key in {where}")
     detailed = isinstance(entry, dict)
     if detailed:
@@ -155,6 +160,12 @@ def _take(
         raise RecipeError(f"{name} in {where} has the note {shown(note)}; write a text")
     values[name] = value
     origins[name] = Origin(tag, note)
+
+
+@cache
+def _hints(kind: type[Recipe]) -> dict[str, Any]:
+    """Return the type of each key of a recipe class, which Python works out anew at every call."""
+    return get_type_hints(kind)
 
 
 def _refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:

@@ -25,6 +25,7 @@ from fertools.training.reports.prediction_sections import prediction_sections
 from fertools.training.reports.run_sections import (
     data_section,
     environment_section,
+    lineage_section,
     losses_section,
     networks_section,
     optimisation_section,
@@ -106,6 +107,7 @@ def render_run(
     return _page(
         f"{record['title']}, run {record['run']}",
         summary_section(record),
+        lineage_section(record),
         samples_section(record, grids),
         chain.from_iterable(prediction_sections(name, entry) for name, entry in runs.items()),
         errors,

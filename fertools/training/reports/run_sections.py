@@ -15,10 +15,11 @@ from fertools.training.engine.journal import Entry
 from fertools.training.recipes.recipe import ORIGINS, write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
-from fertools.training.reports.term_words import describe_terms
+from fertools.training.reports.term_words import describe_terms, find_entry
 from fertools.training.runs.metadata import Record
-from fertools.training.systems.registry import find_system
 
+_DIGEST_SHOWN = 12
+"""Characters of a digest that a table shows."""
 _LARGEST = 3.4e38
 """The largest number of float32."""
 
@@ -67,6 +68,36 @@ def summary_section(record: Record) -> Iterable[str]:
         yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
 
 
+def lineage_section(record: Record) -> Iterable[str]:
+    """Yield what a run takes from other runs, with a warning if that knew its test people."""
+    lineage = record.get("lineage") or {}
+    if leaks := lineage.get("leaks"):
+        items = "".join(f"<li>{escape(leak)}</li>" for leak in leaks)
+        yield (
+            '<div class="warn"><b>Test people have a part in training.</b> The numbers on this page say nothing about '
+            f"people whom the model has never seen.<ul>{items}</ul></div>"
+        )
+    if not (ancestors := lineage.get("ancestors")):
+        return
+    yield "<h2>What it builds upon</h2>"
+    rows = []
+    for ancestor in ancestors:
+        runs = ancestor["runs"]
+        held_out = {fold for run in runs for fold in run["test_folds"]}
+        rows.append(
+            (
+                ancestor["role"],
+                ancestor["name"],
+                ", ".join(run["run"] for run in runs) or "not known",
+                ", ".join(map(str, sorted(held_out))),
+                f"{sum(run['people'] for run in runs):,}" if runs else "not known",
+                ancestor["digest"][:_DIGEST_SHOWN],
+            )
+        )
+    head = ("role", "name in the recipe", "comes from the run", "folds held out", "people learned from", "digest")
+    yield table(head, rows, numbers=(4,), code=(1, 2, 5))
+
+
 def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
     """Yield what a translator made of held-out faces, at the end and earlier; nothing of a run that makes no faces.
 
@@ -74,7 +105,7 @@ def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Itera
         record: the content of `run.json`.
         grids: iteration and PNG, oldest first; the last one is shown large.
     """
-    if not find_system(record["system"]).recipe_class().translates:
+    if "sample_every" not in record["recipe"]:
         return
     yield "<h2>What the generator makes of held-out faces</h2>"
     if not grids:
@@ -116,7 +147,7 @@ def losses_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
     """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
     if not journal:
         return
-    published = find_system(record["system"]).published
+    published = find_entry(record).published
     yield "<h2>Losses</h2>"
     under = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
     yield (
@@ -207,7 +238,7 @@ def networks_section(record: Record) -> Iterable[str]:
         return
     yield "<h2>Networks</h2>"
     counts = record["parameters"]
-    published = find_system(record["system"]).published
+    published = find_entry(record).published
     if published is None:
         yield table(("", "parameters"), [(name, f"{count:,}") for name, count in counts.items()], numbers=(1,))
         return

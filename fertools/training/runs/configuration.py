@@ -6,13 +6,12 @@ answered at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fertools.core.device import choose_device
 from fertools.training.recipes.recipe import Recipe, Resolved
-from fertools.training.recipes.resolve import check_overrides, describe_presets, resolve_recipe
+from fertools.training.recipes.resolve import Overrides, check_overrides, describe_presets, resolve_recipe
 from fertools.training.systems.registry import find_system
 
 GPU_PRESET, CPU_PRESET = "recommended", "cpu"
@@ -36,7 +35,7 @@ def choose_recipe(
     system: str,
     *,
     preset: str | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     device: str = "auto",
     workspace: Path | None = None,
 ) -> Choice:
@@ -45,7 +44,7 @@ def choose_recipe(
     Args:
         system: what to train, such as `stargan`.
         preset: of the system's recipe; None for one that suits the device.
-        overrides: `key=value` each; later ones win.
+        overrides: values by key, or `key=value` each; later ones win.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         workspace: root folder whose own recipe is laid over the shipped one.
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fertools.faces.detection.detections import Detections
 from fertools.faces.detection.mtcnn import pyramid_pruning
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.native import build as building
 from fertools.faces.detection.mtcnn.native import library as loading
 from fertools.faces.detection.mtcnn.native.build import BuildError, build, levels, library_path, sanitized
@@ -181,9 +181,9 @@ def test_the_detector_finds_the_same_with_and_without_them(
     height, width, places, least = SCENES[name]
     picture = scene(portrait, height, width, places)
     _library()
-    compiled = Detector()
+    compiled = MtcnnDetector()
     monkeypatch.setattr("fertools.faces.detection.mtcnn.cascade.library", lambda: None)
-    plain = Detector()
+    plain = MtcnnDetector()
     assert [type(one._engine) for one in (compiled, plain)] == [CompiledEngine, TorchEngine]
     assert len(compiled.detect([picture])[0]) >= least
     _assert_same(compiled.detect([picture])[0], plain.detect([picture])[0])
@@ -201,7 +201,7 @@ def test_a_table_goes_to_a_device_once(reference: TorchEngine, monkeypatch: pyte
 
 
 def test_the_exact_mode_is_torchs() -> None:
-    assert isinstance(Detector(mode="exact")._engine, TorchEngine)
+    assert isinstance(MtcnnDetector(mode="exact")._engine, TorchEngine)
 
 
 def test_arrays_in_pieces_are_refused(engine: CompiledEngine) -> None:
