@@ -65,7 +65,7 @@ class DrawnDataset:
 
 
 def find_drawn(path: Path) -> Path | None:
-    """Return the root of the drawn dataset that a file or folder lies in, or None."""
+    """Return the root of the drawn dataset that contains a file or folder, or None."""
     return next((above for above in (path, *path.parents) if all((above / mark).is_file() for mark in MARKS)), None)
 
 
@@ -82,4 +82,4 @@ def open_drawn(root: Path) -> DrawnDataset:
     try:
         return DrawnDataset(root, SampleOptions(**json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} does not hold the options of a drawn dataset; draw it anew") from error
+        raise InputError(f"{path} does not contain the options of a drawn dataset; draw the dataset again") from error

@@ -1,7 +1,7 @@
-"""`draw_dataset`: a folder of invented people, as videos and stills, with the truth beside them.
+"""Draw a dataset of invented people: videos, stills and a table of ground truth.
 
-    DIR/README.md                               what this is: drawn, nobody's face
-    DIR/sample.json                             the options, so that a second run goes on with the same
+    DIR/README.md                               what the dataset is: drawings, not photographs of people
+    DIR/sample.json                             the options, with which a second run continues
     DIR/truth.csv                               one row per frame and still, see `TRUTH_COLUMNS`
     DIR/videos/<look>/<person>/<emotion>/clip.mp4
     DIR/stills/<modality>/<look>/<person>/<emotion>/<frame>.png
@@ -131,7 +131,7 @@ class SampleSummary(HtmlFields):
 def draw_dataset(
     folder: Path | str, options: SampleOptions | None = None, advance: Callable[[int, int], None] | None = None
 ) -> SampleSummary:
-    """Draw a dataset into `folder`; go on where an earlier call with the same options stopped.
+    """Draw a dataset into `folder`, or continue an earlier call with the same options.
 
     Args:
         folder: made if missing.

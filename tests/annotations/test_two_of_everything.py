@@ -382,7 +382,7 @@ def test_boxes_that_overlap_no_face_at_all_are_not_believed(tmp_path: Path) -> N
     workspace = build(tmp_path / "one", [face("left", ANNA, 0)], [source(ANNA)])
     _import(workspace, "cvat", {"a.xml": unmoved})
     assert [row["emotion"] for row in faces_of(workspace).values()] == ["fear"]
-    with pytest.raises(InputError, match=r"a.xml:1: no box of this file overlaps a face, and 2 are shown"):
+    with pytest.raises(InputError, match=r"a.xml:1: no box of this file overlaps a face, and the frame has 2"):
         _import(_two_faces(tmp_path / "two"), "cvat", {"a.xml": unmoved})
 
 
@@ -503,7 +503,7 @@ def _ls(*results: Any, **data: str) -> Made:
         (
             "elan",
             {"a.eaf": _eaf(_media(ANNA), _tier("emotion", SPAN, 0), _tier("valence", SPAN, 1, 'ANNOTATOR="r1"'))},
-            "some rows have a rater and some have none",
+            "some rows have a rater and others have none",
         ),
         ("elan", {"a.eaf": _eaf(_media(ANNA), _tier("emotion", [], 0))}, "there are no labels in it"),
         ("label-studio", _ls(_choice("fear"), _choice("anger")), "says emotion 'fear' and 'anger' of one moment"),
@@ -532,7 +532,7 @@ def _ls(*results: Any, **data: str) -> Made:
         (
             "label-studio",
             _ls(_choice("fear", "timelinelabels", ranges=[{"start": 1, "end": 2}]), _number("intensity", 0.5)),
-            "frame_index is empty, and other rows are found by it",
+            "frame_index is empty, but other rows have one",
         ),
         (
             "sewa",

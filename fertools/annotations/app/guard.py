@@ -69,7 +69,7 @@ class Guard:
         path, method = scope["path"], scope["method"]
         host = headers.get("host", "")
         if self._hosts is not None and host.lower() not in self._hosts:
-            return PlainTextResponse(f"this server is not '{host}'; open the address that it printed", 403)
+            return PlainTextResponse(f"this server is not called '{host}'; open the address that it printed", 403)
         if (origin := headers.get("origin")) is not None and origin not in (f"http://{host}", f"https://{host}"):
             return PlainTextResponse(f"requests from {origin} are refused", 403)
         opens_page = method in ("GET", "HEAD") and not path.startswith(INNER)

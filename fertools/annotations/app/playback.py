@@ -11,7 +11,7 @@ import numpy as np
 
 from fertools.annotations.catalogue import Catalogue, Video
 from fertools.annotations.log import RatingLog
-from fertools.annotations.playable import Playable, as_it_is, find_copy, make_copy
+from fertools.annotations.playable import Playable, find_copy, make_copy, original_if_playable
 from fertools.annotations.queue import draw
 from fertools.annotations.traces import replay_traces
 from fertools.core.errors import FertoolsError
@@ -132,7 +132,7 @@ class Videos:
         if source_id not in self._originals:
             path = self._catalogue.workspace.path_of(self._video(source_id).path)
             try:
-                self._originals[source_id] = as_it_is(path) or ""
+                self._originals[source_id] = original_if_playable(path) or ""
             except FertoolsError as error:
                 self._originals[source_id] = str(error)
         found = self._originals[source_id]
