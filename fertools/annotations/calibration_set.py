@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.events import is_value
-from fertools.annotations.queue import Plan, draw
+from fertools.annotations.queue import draw
+from fertools.annotations.queue_plan import Plan
 from fertools.annotations.suggestions import PRIOR, read_points
 from fertools.core.errors import InputError
 

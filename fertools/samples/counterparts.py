@@ -13,8 +13,8 @@ from pathlib import Path
 
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
-from fertools.samples.dataset import SampleOptions
-from fertools.samples.moments import Moment
+from fertools.samples.moments import Moment, draw_clip_of
+from fertools.samples.sample_options import SampleOptions
 from fertools.samples.scene import LOOKS
 
 MARKS = ("sample.json", "truth.csv")
@@ -57,10 +57,10 @@ class DrawnDataset:
         known = 1 <= person <= options.people and 0 <= number < options.frames and look in LOOKS
         if not known or shown not in EMOTIONS:
             return None
-        moment = options.clip(person, shown, look).moments[number]
+        moment = draw_clip_of(options, person, shown, look).moments[number]
         if emotion is None or emotion == shown:
             return moment
-        other = options.clip(person, emotion, look).moments[number]
+        other = draw_clip_of(options, person, emotion, look).moments[number]
         return replace(moment, manner=other.manner, intensity=other.intensity)
 
 

@@ -11,11 +11,11 @@ from fertools.annotations.queue import (
     REPEAT,
     REPEAT_AFTER,
     REPEAT_EVERY,
-    Plan,
     Words,
     is_hidden,
     make_queue,
 )
+from fertools.annotations.queue_plan import Plan
 from fertools.core.errors import InputError
 
 KEYS: Words = np.random.default_rng(0).integers(0, 2**64, 4000, dtype=np.uint64)

@@ -25,7 +25,8 @@ from fertools.annotations.circumplex import load_points
 from fertools.annotations.current import current_face_annotations
 from fertools.annotations.events import PARTS, RATING_KINDS, Event, Known, check_rater, parse_event
 from fertools.annotations.log import Batch, Logged, RatingLog, Receipt
-from fertools.annotations.queue import CALIBRATION, MAIN, Plan, Queue, is_hidden, make_queue
+from fertools.annotations.queue import CALIBRATION, MAIN, Queue, is_hidden, make_queue
+from fertools.annotations.queue_plan import Plan
 from fertools.annotations.replay import PASSES, TASKS, replay
 from fertools.annotations.suggestions import (
     PRIOR,

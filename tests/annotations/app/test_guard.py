@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
+from fertools.annotations.app.address import Address
 from fertools.annotations.app.guard import COOKIE
-from fertools.annotations.app.server import Address
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 

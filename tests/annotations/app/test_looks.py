@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fertools.annotations.log import RatingLog
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.core.workspace import Workspace
 from tests.annotations.app.pages import events_of, open_page, place_on_screen, wait_until_saved
 from tests.annotations.rating_events import event, face_id, rating_workspace

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from fertools.annotations.log import RatingLog
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.annotations.traces import read_takes
 from fertools.core.workspace import Workspace
 from fertools.manifests import store

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from fertools.annotations.app.site import CODE_HEADER, LOG_HEADER
 from fertools.annotations.log import RatingLog
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
