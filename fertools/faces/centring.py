@@ -63,7 +63,7 @@ def centre_square(width: int, height: int, centre: Centre) -> NDArray[np.float32
 
 
 def square_matrix(box: NDArray[np.floating], size_px: int) -> NDArray[np.float64]:
-    """Return the (2, 3) transform that brings a square of the source to a crop of `size_px`, for `align.warp`.
+    """Return the (2, 3) transform that brings a square of the source to a crop of `size_px`, for `alignment.warp`.
 
     Both count from the centre of the first pixel, so an edge at x = 0 lies at -0.5.
     """
