@@ -115,7 +115,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert record["data"]["train"]["faces"] + record["data"]["val"]["faces"] == 28 * 7
     found = score_translations(root)["gan_train"]["classifier_smoke"]
     assert found["classification"]["faces"] == 14
-    assert "GAN-train by the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
+    assert "GAN-train with the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 
     stamp = folder.model_path("network").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
