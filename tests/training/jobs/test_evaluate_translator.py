@@ -59,10 +59,10 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (
         "Metrics of the generated faces",
-        f"Expressions as {JUDGE} sees them",
+        f"Expressions predicted by {JUDGE}",
         "the same faces, unchanged",
         "Distance to real faces in the features of inception.pth",
-        "Identity: cosine to the face before",
+        "Identity: cosine similarity to the input face",
         "fertools evaluate stargan/smoke --judge classifier/RUN --gan-train",
     ):
         assert words in page, words
