@@ -58,9 +58,9 @@ if TYPE_CHECKING:
     from fertools.manifests.store import read_sources as read_sources
     from fertools.manifests.validation import validate as validate
     from fertools.manifests.workspace import Workspace as Workspace
-    from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import SampleSummary as SampleSummary
     from fertools.samples.dataset import draw_dataset as draw_dataset
+    from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.training.data.dataset import FaceDataset as FaceDataset
@@ -113,7 +113,8 @@ _NAMES = {
     "fertools.manifests.store": ("read_faces", "read_sources"),
     "fertools.manifests.validation": ("validate",),
     "fertools.manifests.workspace": ("Workspace",),
-    "fertools.samples.dataset": ("SampleOptions", "SampleSummary", "draw_dataset"),
+    "fertools.samples.dataset": ("SampleSummary", "draw_dataset"),
+    "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.splits.split": ("SplitSummary", "split"),
     "fertools.training.data.dataset": ("FaceDataset", "FaceLabels"),
     "fertools.training.evaluation.run_evaluation": ("ConfusionMatrix", "RunEvaluation"),

@@ -112,7 +112,18 @@ def test_package_data_holds_no_python() -> None:
     assert not [path for kind in ("manifests", "annotations", "training") for path in (ROOT / kind).rglob("*.py")]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["ingest"], ["nonsense"], ["train", "--help"], ["split", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["ingest"],
+        ["nonsense"],
+        ["train", "--help"],
+        ["split", "--help"],
+        ["annotate", "--help"],
+        ["sample", "--help"],
+    ],
+)
 def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys\n"

@@ -1,4 +1,4 @@
-"""The formats by name."""
+"""The registry of label formats."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Write = Callable[[pd.DataFrame, tuple[str, ...] | None], Files]
 
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """A label format.
 
     Attributes:
-        read: reads one file.
-        write: returns the files that hold what `labelled_faces` returned, as far as the format carries it.
-        carries: the labels that it has a place for.
-        by_time: whether it says moments in seconds, which pictures do not have.
-        folder: whether it writes a file per video below a folder, and not one file.
+        read: function that reads one file.
+        write: function that returns the files for a table of `labelled_faces`.
+        carries: names of the labels that the format can represent.
+        by_time: whether rows have times in seconds, which pictures do not have.
+        folder: whether the format has one file per video in a folder instead of a single file.
     """
 
     read: Read

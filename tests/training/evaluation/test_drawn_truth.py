@@ -22,7 +22,7 @@ from fertools.faces.alignment import align
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.samples.counterparts import open_drawn
-from fertools.samples.dataset import SampleOptions
+from fertools.samples.sample_options import SampleOptions
 from fertools.training.evaluation.drawn_truth import TRUTHS_NAME, draw_truths, truth_paths
 from fertools.training.evaluation.translation_metrics import score_translations
 from fertools.training.evaluation.translations import read_translations
