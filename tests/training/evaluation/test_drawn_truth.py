@@ -121,7 +121,7 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
     for words in (
         "Distance to the true picture (drawn people)",
         "L1 of the unchanged input",
-        f"Expressions as {drawn_judge.DRAWN_JUDGE} sees them",
+        f"Expressions predicted by {drawn_judge.DRAWN_JUDGE}",
         "true pictures of the target (drawn people)",
     ):
         assert words in page, words
