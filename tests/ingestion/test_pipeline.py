@@ -100,7 +100,7 @@ def test_an_inserted_table_step_rejects_by_its_own_rule(pair: Path, tmp_path: Pa
 def test_a_replaced_step_does_the_work(pair: Path, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     ingest([pair], workspace, replace(OPTIONS, crop_format="png"), steps=_steps(Crop=GreyCrop()))
-    crops = [cv2.imread(str(path)) for path in workspace.faces.rglob("*.png")]
+    crops = [cv2.imread(str(path)) for path in workspace.crops.rglob("*.png")]
     assert len(crops) == 14
     assert all(crop is not None and (crop[..., 0] == crop[..., 2]).all() for crop in crops)
 
