@@ -3,8 +3,8 @@
 A similarity (shift, rotation, one scale) keeps the shape of the face. An affine map would stretch the face, and a
 mirror image would swap its sides, so neither is ever used.
 
-OpenCV cuts every crop, by those of its functions that compute with whole numbers. So a crop does not depend on the
-instruction set of the processor (`docs/decisions/0021-one-result-on-every-machine.md`).
+Crops are cut in whole numbers (`fertools.faces.resampling`), so they do not depend on the machine
+(`docs/decisions/0021-one-result-on-every-machine.md`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
+from fertools.faces.resampling import LARGEST_SPAN, resample
 from fertools.faces.templates import template
 
 Picture = NDArray[np.uint8]
@@ -141,12 +142,12 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     Raises:
         InputError: the crop would show far more than the picture.
     """
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    scale = math.sqrt(float(matrix[0, 0]) ** 2 + float(matrix[1, 0]) ** 2)
     if size_px > _WIDEST * scale * max(frame.shape[:2]):
         raise InputError("the landmarks lie too far apart to be in this picture; give those of this one")
-    if scale < 1 - 1e-6:
-        return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
-    return _sampled(frame, matrix, size_px, cv2.INTER_CUBIC)
+    if 1 / scale <= LARGEST_SPAN:
+        return resample(frame, _inverse(matrix), size_px)
+    return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
 
 
 def cut(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) -> Picture:
@@ -191,7 +192,8 @@ def _shrunk(frame: Picture, matrix: NDArray[np.float64], size_px: int, fine: int
     """Sample at least once per source pixel, then average: the mean over each crop pixel's own turned square."""
     finer = matrix * fine
     finer[:, 2] += (fine - 1) / 2
-    crop = _sampled(frame, finer, size_px * fine, cv2.INTER_LINEAR)
+    side = size_px * fine
+    crop = cv2.warpAffine(frame, finer, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -202,8 +204,3 @@ def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     square = a * a + b * b
     a, b = a / square, b / square
     return np.array([[a, -b, b * down - a * right], [b, a, -b * right - a * down]])
-
-
-def _sampled(frame: Picture, matrix: NDArray[np.float64], size_px: int, smooth: int) -> Picture:
-    crop = cv2.warpAffine(frame, matrix, (size_px, size_px), flags=smooth, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(crop, np.uint8)

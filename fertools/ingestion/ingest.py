@@ -37,9 +37,11 @@ from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import Step, step_names
-from fertools.ingestion.plan import Plan, make_plan
+from fertools.ingestion.plan import Plan, dataset_of, make_plan
 from fertools.ingestion.record import record_of, refuse_other_options
 from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.source_options import SECTION as SOURCES
+from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
@@ -139,6 +141,7 @@ def ingest(
         if options.overwrite:
             _forget_everything(workspace)
         refuse_other_options(workspace, options, detector, changed)
+        described = describe_source_options(workspace, options, {dataset_of(file, options) for file in found})
         options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.crops)
         if options.retry_failed:
@@ -148,6 +151,7 @@ def ingest(
         plan = make_plan(workspace, found, rules, options, report)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
+        workspace.save_settings(SOURCES, described)
         if detector.remark and options.engine == "local" and not options.crops:
             report.note(detector.remark)
         if shard is not None:
@@ -316,4 +320,4 @@ def _forget_everything(workspace: Workspace) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
-    workspace.drop_settings("ingest", "split", FILTER)
+    workspace.drop_settings("ingest", "split", SOURCES, FILTER)

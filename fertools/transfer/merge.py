@@ -28,6 +28,8 @@ from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
 from fertools.ingestion.ingest import IngestSummary, open_for_writing, summarise
 from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.source_options import SECTION as DESCRIBED
+from fertools.ingestion.source_options import join_source_options
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.transfer.union import Entry, decide, read_entries
@@ -71,6 +73,7 @@ def merge(
         if "ingest" not in other.settings():
             raise InputError(f"nothing was ingested in {other.root}; give workspaces that `fertools ingest` made")
     _refuse_unlike([other for other in (workspace, *joined) if "ingest" in other.settings()])
+    described = join_source_options([workspace, *joined])
     _refuse_incomplete(joined)
     open_for_writing(workspace)
     with ExitStack() as held:
@@ -85,6 +88,7 @@ def merge(
         for section in ("ingest", FILTER):
             if section in joined[0].settings():
                 workspace.save_settings(section, joined[0].settings()[section])
+        workspace.save_settings(DESCRIBED, described)
         try:
             new = _carry_out(workspace, decided, report, copy=copy)
         finally:

@@ -169,8 +169,8 @@ def test_workspaces_elsewhere_are_joined_and_what_is_there_stays(place: Path, tm
         store.read_sources(whole, ("path", "status", "reason")).to_pylist()
     )
     assert store.read_faces(merged, ("face_id", "path")).equals(store.read_faces(whole, ("face_id", "path")))
-    ingest([videos[0]], workspace, OPTIONS)
-    with pytest.raises(ResumeRefused, match=r"ingested with dataset x, and .* with unset"):
+    ingest([videos[0]], workspace, replace(OPTIONS, dataset="x", subject_from="none"))
+    with pytest.raises(ResumeRefused, match=r"dataset x \(visible\) .* with subject_from none, not auto"):
         merge(workspace, others)
 
 

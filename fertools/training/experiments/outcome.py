@@ -1,4 +1,4 @@
-"""The evaluation of an experiment: the results of its tested steps put together over folds and repeats."""
+"""The evaluation of an experiment: the results of its tested steps combined over folds and repeats."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from fertools.training.reports.report import write_experiment_report
 from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
 
+_OTHERS = ("iteration", "lr/", "gradient/", "val/")
+"""How the names of logged values begin that are no losses."""
 _MOST_POINTS = 150
 """Points of a curve in a report, about."""
 
@@ -215,12 +217,14 @@ def _count_drawn(workspace: Workspace, names: Iterable[str]) -> int:
 
 
 def _curves(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Return the loss and the checkpoint criterion over time, by name and by run, thinned for a chart."""
+    """Return the loss or its terms, and the metric that selects the checkpoint, by name and run."""
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for task in tasks:
         entries: Sequence[Mapping[str, float]] = read_journal(RunFolder(workspace.root / task.folders[0]).journal_path)
         names = dict.fromkeys(name for entry in entries for name in entry)
-        for name in [*(name for name in names if name == "loss"), *[n for n in names if n.startswith("val/")][:1]]:
+        criterion = [name for name in names if name.startswith("val/")][:1]
+        losses = [name for name in names if name == "loss"] or [name for name in names if not name.startswith(_OTHERS)]
+        for name in [*losses, *criterion]:
             points = [(entry["iteration"], entry[name]) for entry in entries if name in entry]
             found.setdefault(name, {})[task.words] = points[:: max(1, len(points) // _MOST_POINTS)]
     return found

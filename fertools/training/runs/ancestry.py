@@ -108,7 +108,7 @@ def identify_lineage(
     Args:
         job: the run; the digest of its pixels is in its record.
         old: the record that an earlier call left, None for a run that begins now.
-        allow_leaks: record a leak and go on.
+        allow_leaks: record a leak and train nevertheless.
         learned_from: generated faces among those that it learns from.
 
     Raises:

@@ -242,7 +242,7 @@ def _own_words(path: Path) -> list[Lineage]:
 
 
 def _runs_with(workspace: Workspace, path: Path, digest: str) -> list[RunFolder]:
-    """Return the runs in whose folder a file lies, or that have a file of the same content."""
+    """Return the runs whose folder holds a file, or that have a file of the same content."""
     resolved, size = path.resolve(), path.stat().st_size
     inside = [folder for folder in resolved.parents if (folder / "run.json").is_file()][:1]
     root = workspace.root / "training"

@@ -122,7 +122,7 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
         "Distance to the true picture (drawn people)",
         "L1 of the unchanged input",
         f"Expressions as {drawn_judge.DRAWN_JUDGE} sees them",
-        "true pictures of what was asked for (drawn)",
+        "true pictures of the target (drawn people)",
     ):
         assert words in page, words
     assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"

@@ -58,7 +58,7 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     assert len(features.names) == 4 * 7 + 14 + 28
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (
-        "How good the made faces are",
+        "Metrics of the generated faces",
         f"Expressions as {JUDGE} sees them",
         "the same faces, unchanged",
         "Distance to real faces in the features of inception.pth",

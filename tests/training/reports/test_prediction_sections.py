@@ -48,6 +48,7 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
         "protocol": {"kind": "k-fold", "folds": [0, 1, 2, 3], "leaky": leaky, "leaks": ["a leak"] if leaky else []},
         "steps": [
             {
+                "name": "ours",
                 "title": "Ours <1>",
                 "kind": "train",
                 "over": ["fold"],
@@ -75,13 +76,13 @@ def test_a_run_is_shown_with_every_part() -> None:
     page = "\n".join(prediction_sections("some run", score(invent(va=True))))
     for words in (
         "always the majority",
-        "True class down",
+        "Rows: true class",
         "ROC curves",
         "Reliability diagram",
         "By fold",
         "By dataset",
         "By size of the face",
-        "Of 12 people",
+        "over 12 people",
         "Valence and arousal: rings",
         "always the training mean",
     ):

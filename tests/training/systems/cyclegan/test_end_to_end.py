@@ -97,6 +97,19 @@ def test_a_classifier_of_the_target_reads_generated_faces(trained: Workspace) ->
     assert list(found["judges"]) == ["classifier/thermal"]
 
 
+def test_a_classifier_of_the_target_chooses_the_best_state_and_learns_from_generated_faces(tmp_path: Path) -> None:
+    workspace = write_drawn_pairs(tmp_path, people=6)
+    settings = ("modality=thermal", "image_size=32", "val_share=0.2")
+    train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
+    result = train_smoke(workspace, "judge=classifier/thermal", "val_share=0.2")
+    entries = read_journal(result.folder / "metrics.jsonl")
+    assert [entry["iteration"] for entry in entries if "val/read_as_asked" in entry][:2] == [3, 6]
+    assert (result.folder / "checkpoints" / "best.safetensors").is_file()
+    generate(workspace, RUN, which="train", device="cpu")
+    assess(workspace, RUN, judges=["classifier/thermal"], gan_train=True, device="cpu")
+    assert list(score_translations(result.folder)["judges"]) == ["classifier/thermal"]
+
+
 def test_the_report_shows_both_directions_and_explains_every_loss(trained: Workspace) -> None:
     page = (trained.root / "training" / RUN / "report.html").read_text(encoding="utf-8")
     for words in (ENTRY.title, "Zhu et al., 2017", *ENTRY.terms.values()):

@@ -152,6 +152,29 @@ class Library:
         )
         return kept
 
+    def resample(
+        self, picture: NDArray[np.uint8], positions: NDArray[np.int64], weights: NDArray[np.int16], size_px: int
+    ) -> NDArray[np.uint8]:
+        """Return a crop (size_px, size_px, 3) of a picture; see `fertools.faces.resampling`.
+
+        Args:
+            picture: (height, width, 3) uint8, whose rows may lie apart.
+            positions: (6,) as `resampling` computes them.
+            weights: (128, 4) weights by step and tap.
+            size_px: side of the crop.
+        """
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            raise ValueError(f"a picture is uint8 (height, width, 3), not {picture.dtype} {picture.shape}")
+        picture = _in_rows(picture)
+        crop = np.empty((size_px, size_px, 3), np.uint8)
+        self._loaded.fertools_resample(
+            ctypes.c_void_p(picture.ctypes.data),
+            *(ctypes.c_int64(number) for number in (*picture.shape[:2], picture.strides[0])),
+            *(_address(positions, np.int64, 6), _address(weights, np.int16, 128, 4)),
+            *(ctypes.c_int64(size_px), _address(crop, np.uint8)),
+        )
+        return crop
+
     def _look(
         self, name: str, answers: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
