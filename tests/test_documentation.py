@@ -19,6 +19,8 @@ from skimage.data import astronaut
 import fertools as package
 from docs.site.commands import walk
 from fertools.annotations.log import RatingLog
+from fertools.manifests import store
+from fertools.manifests.schema import SOURCES
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
 from tests.cli.conftest import Run, fertools
@@ -105,6 +107,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `my-dataset` has what the examples speak of: faces, folds, labels, ratings and trained runs."""
     home = tmp_path_factory.mktemp("prepared")
     workspace = write_blobs(home / "my-dataset")
+    store.write_table(workspace.sources, SOURCES, SOURCES.table([]))
     RatingLog(workspace.ratings_log).close()
     train(workspace, "classifier", preset="smoke", run="cpu", device="cpu")
     train(workspace, "stargan", preset="smoke", overrides=TINY, run="cpu", device="cpu")
