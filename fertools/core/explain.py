@@ -141,7 +141,7 @@ def reading(path: Path | str, what: str, remedy: str = "") -> Iterator[None]:
 
 
 def _refused(words: str, path: Path | str | None) -> MachineError:
-    return MachineError(f"the machine refuses to go on{f' with {path}' if path else ''}: {words}")
+    return MachineError(f"this machine cannot continue{f' with {path}' if path else ''}: {words}")
 
 
 def _place(error: OSError, path: Path | str | None) -> str | None:

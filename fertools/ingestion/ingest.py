@@ -36,9 +36,13 @@ from fertools.ingestion.extract import Extracted, source_row
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
 from fertools.ingestion.options import IngestOptions
-from fertools.ingestion.plan import Plan, make_plan
+from fertools.ingestion.pipeline import Step, step_names
+from fertools.ingestion.plan import Plan, dataset_of, make_plan
 from fertools.ingestion.record import record_of, refuse_other_options
 from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.source_options import SECTION as SOURCES
+from fertools.ingestion.source_options import describe_source_options
+from fertools.ingestion.steps import default_steps
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
 from fertools.sources.discovery import Found, discover
@@ -91,14 +95,18 @@ def ingest(
     workspace: WorkspaceLike = ".",
     options: IngestOptions | None = None,
     report: Reporter | None = None,
+    *,
+    steps: Sequence[Step] | None = None,
 ) -> IngestSummary:
     """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
 
     Args:
         inputs: folders, searched to any depth, and files: one path, or several.
         workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
-        options: how; the defaults if None.
+        options: options of the ingest; the defaults if None.
         report: told of progress and of each source that failed.
+        steps: the pipeline, such as a changed list of `fertools.ingestion.steps.default_steps`; that list if None. The
+            workspace records the names of the steps, and a rerun with other steps is refused.
 
     Returns:
         The totals. Sources that failed are in it, and in the sources table with their reason.
@@ -111,6 +119,9 @@ def ingest(
     workspace = Workspace(workspace)
     paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
+    usual = default_steps(options)
+    steps = usual if steps is None else steps
+    changed = step_names(steps) if step_names(steps) != step_names(usual) else []
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
     engine = choose_engine(options.engine)
     # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
@@ -129,7 +140,8 @@ def ingest(
     with workspace.locked("ingest"):
         if options.overwrite:
             _forget_everything(workspace)
-        refuse_other_options(workspace, options, detector)
+        refuse_other_options(workspace, options, detector, changed)
+        described = describe_source_options(workspace, options, {dataset_of(file, options) for file in found})
         options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.crops)
         if options.retry_failed:
@@ -138,13 +150,14 @@ def ingest(
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
         plan = make_plan(workspace, found, rules, options, report)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
-        workspace.save_settings("ingest", record_of(workspace, options, detector))
+        workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
+        workspace.save_settings(SOURCES, described)
         if detector.remark and options.engine == "local" and not options.crops:
             report.note(detector.remark)
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
         try:
-            new = _carry_out(workspace, plan, options, engine, device, report)
+            new = _carry_out(workspace, plan, options, steps, engine, device, report)
         finally:
             # A stopped run leaves a whole manifest of what it committed.
             store.rebuild(workspace)
@@ -205,7 +218,13 @@ def _count(column: pa.ChunkedArray) -> dict[Any, int]:
 
 
 def _carry_out(
-    workspace: Workspace, plan: Plan, options: IngestOptions, engine: Engine, device: str, report: Reporter
+    workspace: Workspace,
+    plan: Plan,
+    options: IngestOptions,
+    steps: Sequence[Step],
+    engine: Engine,
+    device: str,
+    report: Reporter,
 ) -> int:
     total = len(plan.resolved) + sum(len(item.sources) for item in plan.items)
     report.start(total)
@@ -232,7 +251,7 @@ def _carry_out(
         report.advance(done, **counts)
 
     # Closed at once if anything goes wrong here, so that no worker is at work while the manifest is rebuilt.
-    with closing(engine(workspace, options, device, plan.items, watch)) as finished:
+    with closing(engine(workspace, options, steps, device, plan.items, watch)) as finished:
         for outcomes in finished:
             done += len(outcomes)
             for outcome in outcomes:
@@ -301,4 +320,4 @@ def _forget_everything(workspace: Workspace) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
-    workspace.drop_settings("ingest", "split", FILTER)
+    workspace.drop_settings("ingest", "split", SOURCES, FILTER)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core.errors import InputError
-from fertools.core.hashing import hash_file
 from fertools.faces.alignment import FILLS
 from fertools.faces.centring import Centre
 from fertools.faces.detection.detector import DetectorOptions, ScoreLevels
@@ -35,6 +34,9 @@ _EXECUTION_OPTIONS = (
     "mix_detectors",
 )
 """Options that do not change the result, so that a rerun may choose them anew."""
+
+SOURCE_OPTIONS = ("dataset", "modality", "licence", "crops", "centre", "landmarks", "subject_from", "emotion_from")
+"""Options that describe the given sources, and not how the workspace is ingested."""
 
 ENGINES = ("local", "ray")
 """Where work can be done: modules beside this one."""
@@ -208,16 +210,14 @@ class IngestOptions:
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
         shaping = {
-            key: value for key, value in asdict(self).items() if key not in _EXECUTION_OPTIONS and value is not None
+            key: value
+            for key, value in asdict(self).items()
+            if key not in (*_EXECUTION_OPTIONS, *SOURCE_OPTIONS) and value is not None
         }
         # The detector's identity is recorded beside these (`fertools.ingestion.record`).
         for name in ("detector", "weights", "thresholds", "factor", "mode"):
             shaping.pop(name, None)
-        shaping |= {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
-        if self.landmarks is not None:
-            # What the table says counts, not where it lies.
-            shaping["landmarks"] = hash_file(self.landmarks)
-        return shaping
+        return shaping | {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
 
 
 def parse_thresholds(text: str) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ a mixture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fertools.core.errors import ResumeRefused
@@ -21,13 +21,16 @@ SECTION = "ingest"
 _MIXED = "mixed_detectors"
 
 
-def record_of(workspace: Workspace, options: IngestOptions, detector: Detector) -> dict[str, Any]:
+def record_of(
+    workspace: Workspace, options: IngestOptions, detector: Detector, steps: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what the workspace records of this ingest.
 
     Args:
         workspace: its earlier record says which detectors are mixed in it already.
         options: options of this run.
         detector: detector of this run.
+        steps: names of the pipeline's steps, if they are not the ordinary ones.
     """
     before = workspace.settings().get(SECTION, {})
     identities = set(before.get(_MIXED, ()))
@@ -40,21 +43,25 @@ def record_of(workspace: Workspace, options: IngestOptions, detector: Detector) 
         **detector.identity.settings,
         "score_levels": [levels.confident, levels.strict, levels.certain],
     }
+    record |= {"steps": list(steps)} if steps else {}
     return record | ({_MIXED: sorted(identities)} if identities else {})
 
 
-def refuse_other_options(workspace: Workspace, options: IngestOptions, detector: Detector) -> None:
+def refuse_other_options(
+    workspace: Workspace, options: IngestOptions, detector: Detector, steps: Sequence[str] = ()
+) -> None:
     """Raise ResumeRefused if this workspace was ingested with other options or another detector.
 
     Args:
         workspace: the workspace to continue.
         options: options of this run; `mix_detectors` allows another detector.
         detector: detector of this run.
+        steps: names of the pipeline's steps, if they are not the ordinary ones.
     """
     before = workspace.settings().get(SECTION)
     if before is None:
         return
-    now = record_of(workspace, options, detector)
+    now = record_of(workspace, options, detector, steps)
     of_detector = {*_identity_part(detector.identity), *detector.identity.settings, "score_levels", _MIXED}
     # An option that is younger than the workspace had its default then.
     before = {**IngestOptions().recorded(), **before}

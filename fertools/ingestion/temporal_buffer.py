@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,17 +70,19 @@ class Face:
 
 @dataclass(frozen=True)
 class FrameFaces:
-    """A frame and its faces.
+    """A frame on its way through the pipeline.
 
     Attributes:
         frame: the frame.
-        shot: number of its shot.
-        faces: those in it.
+        shot: number of its shot; None in a picture.
+        faces: faces in it, as far as they are known.
+        rows: rows of the manifest, one per face, after the crops were written.
     """
 
     frame: Frame
-    shot: int
-    faces: tuple[Face, ...]
+    shot: int | None
+    faces: tuple[Face, ...] = ()
+    rows: tuple[dict[str, Any], ...] = ()
 
     @property
     def time_s(self) -> float:

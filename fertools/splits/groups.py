@@ -16,15 +16,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fertools.core.errors import InputError
+from fertools.splits.protocol import GroupBy
 
-GroupBy = Literal["subject", "source"]
 COLUMNS = ("face_id", "source_id", "frame_index", "subject_id", "subject_origin", "parent_id")
 """Columns of the manifest that `group_faces` needs."""
 

@@ -1,4 +1,7 @@
-"""Options of a split, their record in `fertools.toml`, and the difference of two records."""
+"""Options of a split, their record in `fertools.toml`, and the difference of two records.
+
+The command line reads the defaults of the options, so this module imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from fertools.core.errors import InputError
-from fertools.splits.groups import GroupBy
+
+GroupBy = Literal["subject", "source"]
+"""What a split never separates: the faces of a subject, or also all faces of a source."""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from fertools.manifests.change import changing
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES
 from fertools.splits.folds import Floats, Integers, assign_groups, confined_classes, imbalance
-from fertools.splits.groups import GroupBy, group_faces
-from fertools.splits.protocol import SplitOptions, describe_difference
+from fertools.splits.groups import group_faces
+from fertools.splits.protocol import GroupBy, SplitOptions, describe_difference
 
 SECTION = "split"
 """Section of `fertools.toml` with the record of the split."""
@@ -92,8 +92,8 @@ def split(
     folds: int | None = None,
     loso: bool = False,
     holdout: float | None = None,
-    group_by: GroupBy = "subject",
-    seed: int = 0,
+    group_by: GroupBy = SplitOptions.group_by,
+    seed: int = SplitOptions.seed,
     overwrite: bool = False,
 ) -> SplitSummary:
     """Split the kept faces of a dataset and write each face's fold or hold-out part into the manifest.

@@ -16,7 +16,8 @@ from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from fertools.manifests.validation import validate
-from fertools.samples.dataset import SampleOptions, draw_dataset
+from fertools.samples.dataset import draw_dataset
+from fertools.samples.sample_options import SampleOptions
 from fertools.sources.points import read_points
 from tests.conftest import write_clip
 

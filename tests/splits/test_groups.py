@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertools.core.errors import InputError
-from fertools.splits.groups import COLUMNS, GroupBy, group_faces
+from fertools.splits.groups import COLUMNS, group_faces
+from fertools.splits.protocol import GroupBy
 
 
 def _table(rows: Iterable[tuple[str, int, str | None, str]], **columns: list[str | None]) -> pa.Table:

@@ -11,9 +11,9 @@ The entry point names a callable that takes `DetectorOptions` and returns a `Det
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 
 from fertools.core.errors import InputError
+from fertools.core.plugins import find_plugins, load_plugin
 from fertools.faces.detection.detector import Detector, DetectorOptions
 
 GROUP = "fertools.detectors"
@@ -30,7 +30,7 @@ DetectorFactory = Callable[[DetectorOptions], Detector]
 
 def detector_names() -> tuple[str, ...]:
     """Return the names of all detectors, in alphabetical order."""
-    return tuple(sorted(_registered()))
+    return tuple(sorted(find_plugins(GROUP, BUILT_IN)))
 
 
 def load_detector(name: str, options: DetectorOptions | None = None) -> Detector:
@@ -47,27 +47,8 @@ def load_detector(name: str, options: DetectorOptions | None = None) -> Detector
         >>> load_detector("mtcnn").identity.name
         'mtcnn'
     """
-    found = _registered()
+    found = find_plugins(GROUP, BUILT_IN)
     if name not in found:
         raise InputError(f"--detector '{name}' is unknown; choose one of {', '.join(sorted(found))}")
-    entry = found[name]
-    try:
-        factory: DetectorFactory = entry.load()
-    except (ImportError, AttributeError) as error:
-        package = entry.dist.name if entry.dist else "fertools"
-        raise InputError(
-            f"--detector '{name}' of the package {package} cannot be loaded ({error}); install that package again"
-        ) from error
+    factory: DetectorFactory = load_plugin(found[name])
     return factory(options or DetectorOptions())
-
-
-def _registered() -> dict[str, EntryPoint]:
-    found = {name: EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}
-    for entry in entry_points(group=GROUP):
-        known = found.setdefault(entry.name, entry)
-        if known.value != entry.value:
-            raise InputError(
-                f"two detectors are registered as '{entry.name}': {known.value} and {entry.value}; "
-                f"uninstall one of the two packages"
-            )
-    return found

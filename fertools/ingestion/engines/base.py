@@ -23,6 +23,7 @@ from fertools.faces.detection.registry import load_detector
 from fertools.ingestion.detection_cache import drop_cache
 from fertools.ingestion.extract import Extracted, Extractor, flush_crops, source_row
 from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.pipeline import Step
 from fertools.ingestion.plan import Item
 from fertools.ingestion.search import Search
 from fertools.ingestion.workload import Done
@@ -54,13 +55,20 @@ class Engine(Protocol):
     """Does all items and yields the outcomes of each as it is committed; closed early, it leaves nothing at work."""
 
     def __call__(
-        self, workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch
+        self,
+        workspace: Workspace,
+        options: IngestOptions,
+        steps: Sequence[Step],
+        device: str,
+        items: Sequence[Item],
+        watch: Watch,
     ) -> Outcomes:
         """Do all items.
 
         Args:
             workspace: where parts and crops go.
-            options: how.
+            options: options of the ingest.
+            steps: the pipeline.
             device: what networks run on.
             items: what to do, in order.
             watch: told of progress within items.
@@ -84,6 +92,7 @@ def choose_engine(name: str) -> Engine:
 def make_extractor(
     workspace: Workspace,
     options: IngestOptions,
+    steps: Sequence[Step],
     device: str,
     threads: int,
     tick: Callable[[Done], None],
@@ -97,7 +106,7 @@ def make_extractor(
     cv2.setNumThreads(1)
     search = Search(detector, threads, options.batch_size, exhaustive=options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
-    return Extractor(workspace, options, search, threads, points, tick, pulse)
+    return Extractor(workspace, options, search, steps, threads, points, tick, pulse)
 
 
 def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:

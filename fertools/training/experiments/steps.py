@@ -87,7 +87,7 @@ class GenerateStep(Step):
         of: reference to the step whose run generates them.
         faces: which faces are translated: of held-out people, of training people, or all.
         emotions: the target expressions; empty for all that the system knows.
-        limit: translate at most so many faces, at even distances; 0 for all.
+        limit: translate at most N faces, evenly spaced; 0 for all.
     """
 
     kind = "generate"

@@ -48,8 +48,8 @@ class Lineage:
     """What a run has learned from.
 
     Attributes:
-        record: as in `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces` and
-            `pixels` (digests), `people` (how many) and `ancestors`, a list of what `Ancestor.record` gives.
+        record: as in `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces`,
+            `pixels` and `real_faces` (digests), `people` (how many) and `ancestors`, as `Ancestor.record` gives them.
         people: the digest of each person that had a part, in hexadecimal.
     """
 
@@ -153,7 +153,9 @@ def trace_weights(workspace: Workspace, path: Path, name: str, role: Role = "wei
     return Ancestor(role, name, digest, tuple(unique.values()))
 
 
-def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: Sequence[Ancestor]) -> Lineage:
+def compose_lineage(
+    run: str, record: Record, trained_on: pa.Table, ancestors: Sequence[Ancestor], real_faces: str
+) -> Lineage:
     """Return the lineage of a run that begins.
 
     Args:
@@ -161,6 +163,7 @@ def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: S
         record: the content of its `run.json`, with the digest of its pixels.
         trained_on: the rows that it learns from or chooses its best state by.
         ancestors: what it takes from elsewhere.
+        real_faces: digest of its real faces and their pixels.
     """
     people = describe_people(trained_on).union(*(ancestor.people for ancestor in ancestors))
     return Lineage(
@@ -169,6 +172,7 @@ def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: S
             "test_folds": list(record["recipe"]["test_folds"]["value"]),
             "faces": record["data"]["fingerprint"],
             "pixels": record["data"].get("pixels"),
+            "real_faces": real_faces,
             "people": len(people),
             "ancestors": [ancestor.record() for ancestor in ancestors],
         },
@@ -238,7 +242,7 @@ def _own_words(path: Path) -> list[Lineage]:
 
 
 def _runs_with(workspace: Workspace, path: Path, digest: str) -> list[RunFolder]:
-    """Return the runs in whose folder a file lies, or that have a file of the same content."""
+    """Return the runs whose folder holds a file, or that have a file of the same content."""
     resolved, size = path.resolve(), path.stat().st_size
     inside = [folder for folder in resolved.parents if (folder / "run.json").is_file()][:1]
     root = workspace.root / "training"

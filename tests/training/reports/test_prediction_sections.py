@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +17,11 @@ from fertools.training.reports.methods_text import REFERENCES, write_methods
 from fertools.training.reports.prediction_sections import method_rows, prediction_sections
 from fertools.training.reports.report import render_experiment, render_predictions
 from fertools.training.reports.result_tables import metric_tables
-from fertools.training.systems.registry import find_system
+from fertools.training.systems.entry import SystemEntry
+from fertools.training.systems.registry import GROUP, find_system
 from tests.training.guesses import invent
+
+NEW = SystemEntry("New", "A Source", "nowhere:Recipe", "nowhere:System")
 
 
 def made_up_record(system: str, *overrides: str) -> dict[str, Any]:
@@ -44,6 +48,7 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
         "protocol": {"kind": "k-fold", "folds": [0, 1, 2, 3], "leaky": leaky, "leaks": ["a leak"] if leaky else []},
         "steps": [
             {
+                "name": "ours",
                 "title": "Ours <1>",
                 "kind": "train",
                 "over": ["fold"],
@@ -71,13 +76,13 @@ def test_a_run_is_shown_with_every_part() -> None:
     page = "\n".join(prediction_sections("some run", score(invent(va=True))))
     for words in (
         "always the majority",
-        "True class down",
+        "Rows: true class",
         "ROC curves",
         "Reliability diagram",
         "By fold",
         "By dataset",
         "By size of the face",
-        "Of 12 people",
+        "over 12 people",
         "Valence and arousal: rings",
         "always the training mean",
     ):
@@ -171,7 +176,9 @@ def test_the_paragraph_says_how_a_model_was_trained(
     assert [next(author for author in cited if text.startswith(author)) for text in references] == cited
 
 
-def test_a_system_without_words_of_its_own_is_told_by_its_source() -> None:
+def test_a_system_without_words_of_its_own_is_told_by_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = EntryPoint("new", f"{__name__}:NEW", GROUP)
+    monkeypatch.setattr("fertools.core.plugins.entry_points", lambda group: [new] if group == GROUP else [])
     record = made_up_record("svm") | {"system": "new"}
     assert "M was trained for 1,234 iterations, after: A Source." in write_methods({}, trained={"M": record})[0]
 

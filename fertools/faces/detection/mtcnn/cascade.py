@@ -105,6 +105,7 @@ class MtcnnDetector:
         self.device = device
         self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
         self.score_levels = ScoreLevels()
+        self._compiled = library() if mode == "fast" and device_type(device) == "cpu" else None
 
     @property
     def identity(self) -> DetectorIdentity:
@@ -120,7 +121,7 @@ class MtcnnDetector:
     @property
     def remark(self) -> str | None:
         """See `Detector`."""
-        is_slow = self.mode == "fast" and device_type(self.device) == "cpu" and library() is None
+        is_slow = self.mode == "fast" and device_type(self.device) == "cpu" and self._compiled is None
         return f"the detector is {MISSING}" if is_slow else None
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
@@ -231,17 +232,15 @@ class MtcnnDetector:
 
     @property
     def _engine_name(self) -> str:
-        device = device_type(self.device)
-        if self.mode == "fast" and device == "cpu" and library():
+        if self._compiled is not None:
             return f"native {NATIVE_VERSION}"
         release = ".".join(version("torch").split("+")[0].split(".")[:2])
-        return f"torch {release} {device}"
+        return f"torch {release} {device_type(self.device)}"
 
     @cached_property
     def _engine(self) -> Engine[Any, Any]:
-        compiled = library()
-        if self.mode == "fast" and device_type(self.device) == "cpu" and compiled:
-            return CompiledEngine(compiled, self.weights)
+        if self._compiled is not None:
+            return CompiledEngine(self._compiled, self.weights)
         # Imported here, because the compiled networks save the seconds and the memory that torch takes.
         import torch
 

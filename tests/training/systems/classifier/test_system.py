@@ -197,7 +197,7 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace, finished: Train
     assert 0 <= finished.results["uar"] <= 1
     assert -1 <= finished.results["ccc"] <= 1
     page = finished.report.read_text(encoding="utf-8")
-    assert "best state chosen on" in page
+    assert "<td>validation</td>" in page
     assert "macro F1" in page
     assert not list(finished.folder.glob("generated*"))
 
