@@ -19,6 +19,7 @@ from skimage.data import astronaut
 import fertools as package
 from docs.site.commands import walk
 from fertools.annotations.log import RatingLog
+from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import SOURCES
 from fertools.training.jobs.generate import generate
@@ -102,6 +103,16 @@ def test_every_option_in_running_text_exists(page: Path) -> None:
     assert named <= known | FOREIGN | {"--help"}
 
 
+def _write_sources(workspace: Workspace) -> None:
+    """Give each face of blobs a source, without which no rating can be imported."""
+    counts = {"faces_kept": 1, "faces_rejected": 0, "faces_interpolated": 0}
+    rows = [
+        {"source_id": name, "path": f"{name}.mp4", "kind": "video", "modality": "visible", "status": "done", **counts}
+        for name in package.read_faces(workspace, ["source_id"])["source_id"].unique().to_pylist()
+    ]
+    store.write_table(workspace.sources, SOURCES, SOURCES.table(rows))
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `my-dataset` has what the examples speak of: faces, folds, labels, ratings and trained runs."""
@@ -114,6 +125,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate(workspace, "stargan/cpu", device="cpu")
     (home / "training").symlink_to("my-dataset/training")
     Image.fromarray(astronaut()).save(home / "photo.jpg")
+    _write_sources(workspace)
     first, second = package.read_faces(workspace, ["face_id"])["face_id"][:2].to_pylist()
     rated = [
         f"{face},{rater},{value},0.1" for face, value in ((first, 0.2), (second, 0.6)) for rater in ("anna", "ben")
