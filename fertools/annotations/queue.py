@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fertools.annotations.events import PARTS
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 
@@ -53,9 +54,9 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("overlap", "hidden"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"--{name} {getattr(self, name)} is not a share in [0, 1]")
+                raise InputError(f"{argument(name)} {getattr(self, name)} is not a share in [0, 1]")
         if self.calibration < 0:
-            raise InputError(f"--calibration {self.calibration} is less than none")
+            raise InputError(f"{argument('calibration')} {self.calibration} is less than none")
 
 
 @dataclass(frozen=True)

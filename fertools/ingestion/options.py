@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
@@ -135,18 +136,23 @@ class IngestOptions:
 
     def __post_init__(self) -> None:
         if not self.stall_s > 0:
-            raise InputError(f"--stall is {self.stall_s:g}; give seconds above 0")
+            raise InputError(f"{argument('stall_s')} is {self.stall_s:g}; give seconds above 0")
         if not 0 <= self.smoothing_s <= MAX_SMOOTHING_S:
-            raise InputError(f"--smoothing is {self.smoothing_s:g}; give seconds from 0 to {MAX_SMOOTHING_S:g}")
+            raise InputError(
+                f"{argument('smoothing_s')} is {self.smoothing_s:g}; give seconds from 0 to {MAX_SMOOTHING_S:g}"
+            )
         if self.batch_size < 1:
-            raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
+            raise InputError(f"{argument('batch_size')} is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):
-            raise InputError("--landmarks and --centre place face crops; give them with --crops")
+            raise InputError(
+                f"{argument('landmarks')} and {argument('centre')} place face crops; give them with "
+                f"{given('crops', True)}"
+            )
         parse_thresholds(self.thresholds)
         if not 0.1 <= self.factor <= 0.95:
-            raise InputError(f"--factor is {self.factor:g}; give a number from 0.1 to 0.95, such as 0.709")
+            raise InputError(f"{argument('factor')} is {self.factor:g}; give a number from 0.1 to 0.95, such as 0.709")
         if self.max_faces is not None and self.max_faces < 1:
-            raise InputError(f"--max-faces is {self.max_faces}; give 1 or more")
+            raise InputError(f"{argument('max_faces')} is {self.max_faces}; give 1 or more")
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         Sampling.parse(every=self.every, fps=self.fps, span=self.span)
         if self.centre:
@@ -154,19 +160,21 @@ class IngestOptions:
         if self.shard is not None:
             Shard.parse(self.shard)
         if self.engine not in ENGINES:
-            raise InputError(f"--engine '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
+            raise InputError(f"{argument('engine')} '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
         if self.ray_address is not None and self.engine != "ray":
-            raise InputError("--ray-address names a Ray cluster; give it with --engine ray")
+            raise InputError(f"{argument('ray_address')} names a Ray cluster; give it with {argument('engine')} ray")
         if self.workers is not None and self.workers < 1:
-            raise InputError(f"--workers is {self.workers}; give 1 or more")
+            raise InputError(f"{argument('workers')} is {self.workers}; give 1 or more")
         if self.mode not in MODES:
-            raise InputError(f"--mode '{self.mode}' is unknown; choose one of {', '.join(MODES)}")
+            raise InputError(f"{argument('mode')} '{self.mode}' is unknown; choose one of {', '.join(MODES)}")
         if self.quality not in STANDARDS:
-            raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
+            raise InputError(f"{argument('quality')} '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.fill not in FILLS:
-            raise InputError(f"--fill '{self.fill}' is unknown; choose one of {', '.join(FILLS)}")
+            raise InputError(f"{argument('fill')} '{self.fill}' is unknown; choose one of {', '.join(FILLS)}")
         if self.modality not in MODALITIES:
-            raise InputError(f"--modality '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}")
+            raise InputError(
+                f"{argument('modality')} '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}"
+            )
 
     @property
     def face_filter(self) -> FaceFilter:
@@ -219,7 +227,9 @@ def parse_thresholds(text: str) -> tuple[float, float, float]:
     except ValueError:
         first = second = third = 0.0
     if not all(0 < threshold < 1 for threshold in (first, second, third)):
-        raise InputError(f"--thresholds is '{text}'; give three numbers between 0 and 1, such as 0.6,0.7,0.7")
+        raise InputError(
+            f"{argument('thresholds')} is '{text}'; give three numbers between 0 and 1, such as 0.6,0.7,0.7"
+        )
     return first, second, third
 
 
@@ -232,15 +242,15 @@ def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> Non
         crop_format: `jpeg` or `png`.
     """
     if crop_px < 16:
-        raise InputError(f"--crop-px is {crop_px}; give 16 or more")
+        raise InputError(f"{argument('crop_px')} is {crop_px}; give 16 or more")
     if len(set(templates)) < len(templates):
-        raise InputError("--template is given twice with the same name; give each once")
+        raise InputError(f"{argument('template')} is given twice with the same name; give each once")
     for name, value, choices in (
         *(("template", template, template_names()) for template in templates),
-        ("crop-format", crop_format, tuple(CROP_SUFFIXES)),
+        ("crop_format", crop_format, tuple(CROP_SUFFIXES)),
     ):
         if value not in choices:
-            raise InputError(f"--{name} '{value}' is unknown; choose one of {', '.join(choices)}")
+            raise InputError(f"{argument(name)} '{value}' is unknown; choose one of {', '.join(choices)}")
 
 
 def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: str) -> None:
@@ -262,5 +272,5 @@ def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: 
         if old != new:
             raise ResumeRefused(
                 f"{workspace.root} was ingested with {key} {old}, not {new}; give the same again, "
-                f"use another --workspace, or begin anew with --overwrite"
+                f"use another {argument('workspace')}, or begin anew with {given('overwrite', True)}"
             )

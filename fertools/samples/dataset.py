@@ -28,6 +28,7 @@ import av
 import cv2
 
 from fertools.core import files
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
 from fertools.core.vocabulary import EMOTIONS
@@ -100,13 +101,13 @@ class SampleOptions:
         ):
             value = getattr(self, name)
             if not least <= value <= most:
-                raise InputError(f"--{name.replace('_', '-')} is {value}; give {least} to {most}")
+                raise InputError(f"{argument(name)} is {value}; give {least} to {most}")
         if not 0 <= self.least_shown <= 1:
-            raise InputError(f"--least-shown is {self.least_shown:g}; give 0 to 1")
+            raise InputError(f"{argument('least_shown')} is {self.least_shown:g}; give 0 to 1")
         if self.size_px % 2:
-            raise InputError(f"--size-px is {self.size_px}; give an even number, which video needs")
+            raise InputError(f"{argument('size_px')} is {self.size_px}; give an even number, which video needs")
         if self.stills < 0:
-            raise InputError(f"--stills is {self.stills}; give 0 or more")
+            raise InputError(f"{argument('stills')} is {self.stills}; give 0 or more")
 
     def clip(self, person: int, emotion: str, look: str) -> Clip:
         """Return what a person of this dataset shows in one of its videos."""

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 GroupBy = Literal["subject", "source"]
@@ -67,7 +68,7 @@ def _effective_subjects(face_ids: list[str], subject_ids: list[str | None], pare
         raise InputError(
             f"{missing} of {len(subjects)} kept faces have no subject ({face_ids[subjects.index(None)]} is the first), "
             "so nothing can keep a person on one side; "
-            "give subjects with --subject-from at ingest, or import a table with a subject_id column"
+            f"give subjects with {argument('subject_from')} at ingest, or import a table with a subject_id column"
         )
     return [subject for subject in subjects if subject is not None]
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.notebook import html_table
 from fertools.core.vocabulary import EMOTIONS
@@ -132,7 +133,9 @@ def split(
         warnings = _refuse_lost_classes(options, counts, classes, parts_of_groups, len(shares))
         finished = _with_parts(kept, parts, options)
         if leaks := find_leaks(finished, by_source=options.group_by == "source"):
-            raise CheckFailed(f"the split has {len(leaks)} leaks, the first: {leaks[0]}; split again with --overwrite")
+            raise CheckFailed(
+                f"the split has {len(leaks)} leaks, the first: {leaks[0]}; split again with {given('overwrite', True)}"
+            )
         if not done:
             record["assignment"] = store.fingerprint(finished, ("face_id", "fold", "split"))
             workspace.save_settings(SECTION, record)
@@ -169,7 +172,7 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
     if old is None:
         if assigned and not overwrite:
             raise ResumeRefused(
-                "the manifest has folds that `fertools split` did not make; replace them by --overwrite"
+                f"the manifest has folds that `fertools split` did not make; replace them by {given('overwrite', True)}"
             )
         return False
     intact = old.get("assignment") == store.fingerprint(kept, ("face_id", "fold", "split"))
@@ -177,7 +180,9 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
         return True
     if overwrite or not assigned:
         return False
-    raise ResumeRefused(f"{describe_difference(old, record)}; give the same again, or replace the split by --overwrite")
+    raise ResumeRefused(
+        f"{describe_difference(old, record)}; give the same again, or replace the split by {given('overwrite', True)}"
+    )
 
 
 def _count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:
@@ -203,7 +208,9 @@ def _shares(options: SplitOptions, names: list[str], kept: pa.Table) -> Floats:
         if len(names) != subjects:
             known = f"{_plural(len(names), 'group')} of subjects that can be told apart (from {subjects} subjects)"
         remedy = (
-            f"give --folds {len(names)} or fewer, or add people" if len(names) > 1 else "add people, or give subjects"
+            f"give {argument('folds')} {len(names)} or fewer, or add people"
+            if len(names) > 1
+            else "add people, or give subjects"
         )
         raise InputError(f"{max(2, len(shares))} parts need as many people, and there {known}; {remedy}")
     return shares
@@ -237,7 +244,9 @@ def _refuse_lost_classes(
         lost = f"{classes[column]} is shown by {len(members)} group{'s' if len(members) > 1 else ''} of subjects, "
         lost += f"all in {where}, so nothing is left to learn it from when that is tested"
         if classes[column] in EMOTIONS:
-            raise InputError(f"{lost}; add people who show {classes[column]}, give fewer folds, or another --seed")
+            raise InputError(
+                f"{lost}; add people who show {classes[column]}, give fewer folds, or another {argument('seed')}"
+            )
         warnings.append(lost)
     tested = range(part_count) if options.holdout is None else (_SIDES.index("test"),)
     for column, label in enumerate(classes):

@@ -15,6 +15,7 @@ from typing import Any
 import tomli_w
 
 from fertools.core import files, products
+from fertools.core.arguments import argument
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
@@ -85,7 +86,8 @@ def pull(
             one.parts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
-                f"the dataset cannot be made in {one.root} ({error.strerror}); choose another place with --workspace"
+                f"the dataset cannot be made in {one.root} ({error.strerror}); choose another place with "
+                f"{argument('workspace')}"
             ) from error
         with one.locked("a pull"):
             files.remove_unfinished(one.crops)

@@ -13,6 +13,7 @@ from typing import Any
 
 import tomli_w
 
+from fertools.core.arguments import given
 from fertools.core.errors import FertoolsError, InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
@@ -122,7 +123,9 @@ class _Push:
             crops[part] = {name: (root / name).stat().st_size for name in names}
             for named in table["path"].to_pylist():
                 if named is not None and named not in crops[part] and named not in self._remote_state.sizes:
-                    raise InputError(f"the crop {root / named} is gone; put it back, or ingest again with --overwrite")
+                    raise InputError(
+                        f"the crop {root / named} is gone; put it back, or ingest again with {given('overwrite', True)}"
+                    )
         return crops
 
     def _write_settings(self, settings: dict[str, Any]) -> bool:

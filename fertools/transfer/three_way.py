@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.core import files
+from fertools.core.arguments import given
 from fertools.core.errors import ResumeRefused
 from fertools.core.explain import reading
 from fertools.core.hashing import hash_bytes
@@ -101,7 +102,7 @@ def refuse_unlike(here: dict[str, Any], there: dict[str, Any], url: str) -> None
             if old != new:
                 raise ResumeRefused(
                     f"what {url} holds was ingested with {key} {old}, and what is here with {new}; use another address "
-                    f"or folder, or ingest again with --overwrite and the other's options"
+                    f"or folder, or ingest again with {given('overwrite', True)} and the other's options"
                 )
 
 

@@ -94,18 +94,18 @@ def test_changes_are_refused_by_name_and_other_spellings_are_none(
     "text", ["", "0.6", "0.6,0.7", "0.6,0.7,0.7,0.7", "0,0.7,0.7", "0.6,1,0.7", "a,b,c", "nan,0.7,0.7"]
 )
 def test_thresholds_that_cannot_be(text: str) -> None:
-    with pytest.raises(InputError, match="--thresholds is"):
+    with pytest.raises(InputError, match="`thresholds` is"):
         parse_thresholds(text)
-    with pytest.raises(InputError, match="--thresholds is"):
+    with pytest.raises(InputError, match="`thresholds` is"):
         IngestOptions(thresholds=text)
 
 
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        ({"factor": 1.0}, "--factor is 1"),
-        ({"factor": float("nan")}, "--factor is nan"),
-        ({"max_faces": 0}, "--max-faces is 0"),
+        ({"factor": 1.0}, "`factor` is 1"),
+        ({"factor": float("nan")}, "`factor` is nan"),
+        ({"max_faces": 0}, "`max_faces` is 0"),
     ],
 )
 def test_options_out_of_range_are_refused(values: dict[str, float], word: str) -> None:

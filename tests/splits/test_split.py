@@ -129,12 +129,12 @@ def test_any_split_is_a_partition_without_leaks_and_does_not_depend_on_order(
         ({}, "exactly one of"),
         ({"folds": 3, "loso": True}, "exactly one of"),
         ({"folds": 3, "holdout": 0.1}, "exactly one of"),
-        ({"folds": 1}, "--folds is 1; give 2 or more"),
-        ({"folds": -3}, "--folds is -3"),
+        ({"folds": 1}, "`folds` is 1; give 2 or more"),
+        ({"folds": -3}, "`folds` is -3"),
         ({"holdout": 0.0}, "between 0 and 1"),
         ({"holdout": 1.0}, "between 0 and 1"),
         ({"holdout": float("nan")}, "between 0 and 1"),
-        ({"folds": 2, "seed": -1}, "--seed is -1"),
+        ({"folds": 2, "seed": -1}, "`seed` is -1"),
         ({"folds": 2, "group_by": "dataset"}, "choose one of subject, source"),
     ],
 )
@@ -154,7 +154,7 @@ def _tracks(count: int) -> list[Row]:
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        pytest.param(_people(3), {"folds": 4}, "4 parts need as many people, and there are 3 subjects; give --folds 3"),
+        pytest.param(_people(3), {"folds": 4}, "4 parts need as many people, and there are 3 subjects; give `folds` 3"),
         pytest.param(_people(1), {"holdout": 0.5}, "2 parts need as many people, and there is 1 subject; add people"),
         pytest.param(_people(1), {"loso": True}, "2 parts need as many people"),
         pytest.param(
@@ -237,9 +237,9 @@ def test_the_same_split_again_does_nothing(tmp_path: Path, options: dict[str, An
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
-        ({"folds": 2}, "made with --folds 3, now it is 2"),
-        ({"folds": 3, "seed": 1}, "made with --seed 0, now it is 1"),
-        ({"folds": 3, "group_by": "source"}, "made with --group-by subject, now it is source"),
+        ({"folds": 2}, "made with `folds` 3, now it is 2"),
+        ({"folds": 3, "seed": 1}, "made with `seed` 0, now it is 1"),
+        ({"folds": 3, "group_by": "source"}, "made with `group_by` subject, now it is source"),
         ({"loso": True}, "made with the protocol folds, now it is loso"),
     ],
 )

@@ -16,6 +16,7 @@ import uvicorn
 from fertools.annotations.app.codes import Codes
 from fertools.annotations.app.service import RatingService, Settings
 from fertools.annotations.app.site import make_site
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError, Interrupted
 from fertools.core.locking import exclusive
 from fertools.core.workspace import Workspace
@@ -44,13 +45,15 @@ class Place:
 
     def __post_init__(self) -> None:
         if self.token is not None and (len(self.token) < 8 or not self.token.isascii() or not self.token.isalnum()):
-            raise InputError("a --token has 8 or more letters and digits, such as what `openssl rand -hex 16` prints")
+            raise InputError(
+                f"a {argument('token')} has 8 or more letters and digits, such as what `openssl rand -hex 16` prints"
+            )
         if not 0 <= self.port < 65536:
-            raise InputError(f"--port {self.port} is not in [0, 65535]")
+            raise InputError(f"{argument('port')} {self.port} is not in [0, 65535]")
         if self.host not in LOOPBACK and not self.token:
             raise InputError(
-                f"--host {self.host} lets other machines in; give a --token that raters open the page with, such as "
-                "what `openssl rand -hex 16` prints"
+                f"{argument('host')} {self.host} lets other machines in; give a {argument('token')} that raters "
+                "open the page with, such as what `openssl rand -hex 16` prints"
             )
 
 
@@ -116,7 +119,7 @@ def _listen(place: Place) -> socket.socket:
         # Named as TCP, or asyncio leaves Nagle's algorithm on, and each answer waits 40 ms for an acknowledgement.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
-        raise InputError(f"--host {place.host} is no address of this machine ({error.strerror})") from error
+        raise InputError(f"{argument('host')} {place.host} is no address of this machine ({error.strerror})") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((place.host, place.port))
@@ -125,7 +128,7 @@ def _listen(place: Place) -> socket.socket:
         listener.close()
         raise InputError(
             f"cannot serve at {place.host} port {place.port} ({error.strerror}); end what is served there, or give "
-            "another --port"
+            f"another {argument('port')}"
         ) from error
     return listener
 
