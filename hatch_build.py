@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ class Networks(BuildHookInterface[Any]):
         try:
             compiling.build()
         except compiling.BuildError as error:
+            if os.environ.get("FERTOOLS_REQUIRE_NATIVE"):
+                raise
             self.app.display_warning(f"faces will be found at a half to a fifth of the pace: {error}")
             return
         build_data["artifacts"].append("fertools/faces/detection/mtcnn/native/*.so")

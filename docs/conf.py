@@ -35,6 +35,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 napoleon_use_rtype = False
+# Attributes stand once, in the list of their class.
+napoleon_use_ivar = True
 napoleon_custom_sections = [("Source", "notes_style")]
 # fertools offers its names lazily, and Sphinx would otherwise name a function by the module that it is defined in.
 add_module_names = False
@@ -47,7 +49,13 @@ def write_generated(app: Sphinx, page: str, text: list[str]) -> None:
             text[0] = text[0].replace(module.MARK, module.render())
 
 
+def skip_fields(app: Sphinx, kind: str, name: str, member: object, skip: bool, options: object) -> bool | None:
+    """Leave out fields of named tuples, which only say "Alias for field number 0"; their class explains them."""
+    return True if type(member).__name__ == "_tuplegetter" else None
+
+
 def setup(app: Sphinx) -> None:
     """Draw the pictures before pages are read, and write the references while they are."""
     app.connect("builder-inited", lambda app: pictures.draw(Path(app.srcdir) / "pictures"))
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("source-read", write_generated)

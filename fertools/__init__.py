@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fertools.annotations.agreement import measure_agreement as measure_agreement
     from fertools.annotations.exchange import export_annotations as export_annotations
     from fertools.annotations.exchange import import_annotations as import_annotations
-    from fertools.annotations.labels import import_labels as import_labels
+    from fertools.annotations.label_import import import_labels as import_labels
     from fertools.annotations.prior import fill_prior as fill_prior
     from fertools.annotations.publish import publish as publish
     from fertools.core.errors import CheckFailed as CheckFailed
@@ -58,9 +58,9 @@ if TYPE_CHECKING:
     from fertools.manifests.store import read_sources as read_sources
     from fertools.manifests.validation import validate as validate
     from fertools.manifests.workspace import Workspace as Workspace
-    from fertools.samples.dataset import SampleOptions as SampleOptions
     from fertools.samples.dataset import SampleSummary as SampleSummary
     from fertools.samples.dataset import draw_dataset as draw_dataset
+    from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.training.data.dataset import FaceDataset as FaceDataset
@@ -84,7 +84,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "fertools.annotations.agreement": ("measure_agreement",),
     "fertools.annotations.exchange": ("export_annotations", "import_annotations"),
-    "fertools.annotations.labels": ("import_labels",),
+    "fertools.annotations.label_import": ("import_labels",),
     "fertools.annotations.prior": ("fill_prior",),
     "fertools.annotations.publish": ("publish",),
     "fertools.core.errors": (
@@ -113,7 +113,8 @@ _NAMES = {
     "fertools.manifests.store": ("read_faces", "read_sources"),
     "fertools.manifests.validation": ("validate",),
     "fertools.manifests.workspace": ("Workspace",),
-    "fertools.samples.dataset": ("SampleOptions", "SampleSummary", "draw_dataset"),
+    "fertools.samples.dataset": ("SampleSummary", "draw_dataset"),
+    "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.splits.split": ("SplitSummary", "split"),
     "fertools.training.data.dataset": ("FaceDataset", "FaceLabels"),
     "fertools.training.evaluation.run_evaluation": ("ConfusionMatrix", "RunEvaluation"),

@@ -111,7 +111,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate(workspace, "stargan/cpu", device="cpu")
     (home / "training").symlink_to("my-dataset/training")
     Image.fromarray(astronaut()).save(home / "photo.jpg")
-    first = package.read_faces(workspace, ["face_id"])["face_id"][0].as_py()
+    first, second = package.read_faces(workspace, ["face_id"])["face_id"][:2].to_pylist()
+    rated = [
+        f"{face},{rater},{value},0.1" for face, value in ((first, 0.2), (second, 0.6)) for rater in ("anna", "ben")
+    ]
+    (home / "ratings.csv").write_text("\n".join(["face_id,rater,valence,arousal", *rated, ""]))
+    package.import_labels(workspace, home / "ratings.csv")
     (home / "labels.csv").write_text(f"face_id,valence,arousal\n{first},0.5,0.5\n")
     return home
 

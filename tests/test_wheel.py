@@ -48,7 +48,7 @@ def _run(python: Path, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_code_and_the_knowledge_come_from_the_wheel(python: Path, tmp_path: Path) -> None:
+def test_the_code_and_the_package_data_come_from_the_wheel(python: Path, tmp_path: Path) -> None:
     program = (
         "import fertools, fertools.core.package_data as k; print(fertools.__file__); "
         "print(*(k.shipped_folder(kind) for kind in ('manifests', 'annotations', 'training')), sep='\\n')"

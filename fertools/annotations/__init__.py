@@ -1,1 +1,1 @@
-"""What labels mean and where they come from: priors and imports."""
+"""Annotations: ratings of people, imports and exports of labels, priors, agreement and consensus."""

@@ -1,6 +1,6 @@
-"""How far raters agree: over all, per pair and per rater, with intervals over videos.
+"""Agreement of raters: over all raters, per pair and per rater, with intervals over videos.
 
-Everything here is computed from sums per video (`estimators`), so that intervals cost one pass over the items.
+Every measure is computed from sums per video (`fertools.statistics`), so one pass over the items is enough.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ from fertools.statistics.sums import group_sums
 Floats = npt.NDArray[np.float64]
 
 _SCALES: dict[str, Scale] = {"ccc": "correlation", "pcc": "correlation", "same": "share"}
-"""Between which bounds measures lie; the others have no lower one."""
+"""Range of each measure; other measures have no lower bound."""
 MEASURES = ("ccc", "pcc", *ICC_NAMES, "alpha")
-"""Measures of an axis; the emotion has `alpha` and `same`, the share of pairs that named the same."""
+"""Measures of an axis. The emotion has `alpha` and `same`, the share of pairs with the same label."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number about raters.
+    """An estimate of agreement.
 
     Attributes:
-        about: `faces`, `traces`, `trace differences` or `emotion`.
-        axis: valence, arousal, or emotion.
-        who: `all`, `anna & ben`, or `anna`.
-        measure: of MEASURES, or `same`.
-        value: None where it is undefined.
-        low: lower end of the 95 % interval; None with fewer than five videos, or where it is undefined.
-        high: upper end.
-        items: how many items it rests on.
+        about: the compared items: `faces`, `traces`, `trace differences` or `emotion`.
+        axis: `valence`, `arousal` or `emotion`.
+        who: the compared raters: `all`, a pair such as `anna & ben`, or one such as `anna`.
+        measure: name of the measure: one of MEASURES, or `same`.
+        value: the estimate; None if it is undefined.
+        low: lower end of the 95 % interval; None with fewer than five videos, or if it is undefined.
+        high: upper end of the 95 % interval; None if there is no lower end.
+        items: number of items.
     """
 
     about: str
@@ -69,16 +69,16 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Agreement:
-    """All that `measure_agreement` found.
+    """The result of `measure_agreement`.
 
     Attributes:
-        raters: whose answers.
-        videos: how many sources there are, by what the estimates are about.
-        estimates: over all raters first, then pairs, then raters.
+        raters: names of the compared raters.
+        videos: number of sources, by `Estimate.about`.
+        estimates: estimates over all raters first, then of pairs, then of single raters.
         disagreements: the items with the largest disagreement, largest first; see `fertools.annotations.disagreement`.
-        consistency: per rater, how the calibration set was answered again; see `fertools.annotations.consistency`.
-        anchoring: per rater, how suggestions drew the answers; see there.
-        notes: what could not be computed, and why, in sentences.
+        consistency: per rater, the agreement with their own repeated ratings; see `fertools.annotations.consistency`.
+        anchoring: per rater, the influence of suggestions; see `fertools.annotations.consistency`.
+        notes: sentences about what could not be computed, and why.
     """
 
     raters: tuple[str, ...]
@@ -96,15 +96,15 @@ def measure_agreement(
     raters: Sequence[str] = (),
     disagreements: int = 20,
 ) -> Agreement:
-    """Return how far the raters of a workspace agree.
+    """Return the agreement of the raters of a workspace.
 
     Args:
-        workspace: whose log of ratings.
-        raters: whose answers; empty for all.
+        workspace: the workspace of the log of ratings.
+        raters: names of the raters to compare; empty for all.
         disagreements: how many items to list, faces and videos each, largest disagreement first.
 
     Raises:
-        InputError: there is no log, a rater is unknown, fewer than two raters answered, or no item was answered by two.
+        InputError: there is no log, a rater is unknown, or no item was rated by two raters.
     """
     workspace = Workspace(workspace)
     if disagreements < 0:
@@ -153,8 +153,8 @@ def measure_agreement(
 def axis_estimates(about: str, ratings: Ratings) -> list[Estimate]:
     """Return CCC, PCC, ICC and interval alpha of both axes; empty if no item has two values.
 
-    CCC and PCC over all are means over the pairs; those of a rater are with the mean of the others. ICC is over the
-    items that all raters rated, alpha over those that two or more did.
+    CCC and PCC over all raters are means over pairs; those of a rater compare with the mean of the others. ICC uses the
+    items that all raters rated, alpha those that two or more raters rated.
     """
     found = []
     for axis in AXES:
@@ -194,7 +194,7 @@ def _one_axis(about: str, axis: str, ratings: Ratings, values: Floats) -> list[E
 
 
 def emotion_estimates(ratings: Ratings) -> list[Estimate]:
-    """Return nominal alpha and the share of equal names, over all, per pair and per rater; empty without overlap."""
+    """Return nominal alpha and the share of equal labels, over all, per pair and per rater; empty without overlap."""
     codes, raters = ratings.emotion, ratings.raters
     if not len(codes) or not ((codes >= 0).sum(axis=1) > 1).any():
         return []
@@ -248,7 +248,7 @@ def _estimates(
 
 
 def _rank(one: Estimate) -> int:
-    """Return 0 for an estimate over all raters, 1 for one of a pair, 2 for one of a rater."""
+    """Return the sort rank of an estimate: 0 over all raters, 1 of a pair, 2 of a rater."""
     return 1 if " & " in one.who else 0 if one.who == "all" else 2
 
 
@@ -261,7 +261,7 @@ def _mean_of_others(values: Floats, rater: int) -> Floats:
 
 
 def _mean(values: Floats) -> Floats:
-    """Return the mean over the last axis of what is defined."""
+    """Return the mean over the last axis, ignoring undefined values."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         mean: Floats = np.where(known, values, 0.0).sum(axis=-1) / known.sum(axis=-1)

@@ -1,7 +1,7 @@
-"""The calibration set: faces with known ratings that every rater answers first, and is told the rating after it.
+"""The calibration set: faces with known ratings, which every rater rates first, with feedback.
 
-The owner of the dataset chooses it, by naming faces in a table or by asking for some of those that have ratings. An
-expression's usual point is no rating of a face, so it is never shown as one.
+The owner of the dataset gives a table of faces, or draws some of the faces that have ratings. The prior of an
+expression is not a rating of a face, so it never serves as feedback.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from fertools.annotations.catalogue import Catalogue
 from fertools.annotations.events import is_value
-from fertools.annotations.queue import Plan, draw
+from fertools.annotations.queue import draw
+from fertools.annotations.queue_plan import Plan
 from fertools.annotations.suggestions import PRIOR, read_points
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
@@ -29,10 +30,10 @@ class Reference:
     """The known rating of a face.
 
     Attributes:
-        origin: where it is from: `people`, `import:` and a file's name, or the name of the owner's table.
-        valence: in [-1, 1]; None where only the expression is asked.
-        arousal: in [-1, 1]; None where only the expression is asked.
-        emotion: None where it is unknown or not asked.
+        origin: where it comes from: `people`, `import:` and the name of a file, or the name of the owner's table.
+        valence: valence in [-1, 1]; None if raters rate only the expression.
+        arousal: arousal in [-1, 1]; None if raters rate only the expression.
+        emotion: label of the expression; None if it is unknown or not rated.
     """
 
     origin: str
@@ -47,13 +48,13 @@ def read_calibration(
     """Return the owner's calibration set, by row of the catalogue, in the order of the table.
 
     Args:
-        path: a table (CSV or Parquet) with `face_id` and what is asked: `valence` and `arousal`, `emotion`, or all.
-        catalogue: the faces.
-        tasks: of `va` and `emotion`, what is asked.
-        emotions: the labels there are.
+        path: path of a table (CSV or Parquet) with `face_id`, and with `valence` and `arousal`, `emotion`, or all.
+        catalogue: the catalogue of faces.
+        tasks: what raters rate: `va`, `emotion` or both.
+        emotions: the valid labels.
 
     Raises:
-        InputError: the table cannot be read, or a row is wrong; the message says which.
+        InputError: the table cannot be read, or a row is wrong; the message has its line.
     """
     names = [name for task in tasks for name in _ALL[task]]
     found: dict[int, Reference] = {}
@@ -73,18 +74,18 @@ def read_calibration(
 
 
 def choose_calibration(catalogue: Catalogue, plan: Plan, tasks: Sequence[str]) -> dict[int, Reference]:
-    """Return calibration faces drawn by the seed from those with known ratings, by row of the catalogue.
+    """Draw calibration faces from those with known ratings; return them by row of the catalogue.
 
-    One face of each expression in turn, as far as there are labels; each from another source as long as there are
-    enough. At most a tenth of the faces.
+    Expressions take turns, and each face comes from another source as long as there are enough. The set has at most a
+    tenth of all faces.
 
     Args:
-        catalogue: the faces.
-        plan: the seed, and how many faces.
-        tasks: of `va` and `emotion`, what is asked.
+        catalogue: the catalogue of faces.
+        plan: the seed and the number of faces.
+        tasks: what raters rate: `va`, `emotion` or both.
 
     Raises:
-        InputError: faces are asked for, and none has a known rating.
+        InputError: the plan has calibration faces, but no face has a known rating.
     """
     if not plan.calibration:
         return {}
@@ -100,7 +101,7 @@ def choose_calibration(catalogue: Catalogue, plan: Plan, tasks: Sequence[str]) -
 
 
 def _known(catalogue: Catalogue, tasks: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return (n,) which faces have what is asked; an expression is only asked of the manifest if nothing else is."""
+    """Return which faces have a known rating for the tasks; with `va`, faces without valence and arousal have none."""
     name = "va_origin" if "va" in tasks else "emotion_origin"
     origin = catalogue.column(name)
     known: npt.NDArray[np.bool_] = pc.fill_null(pc.not_equal(origin, PRIOR), False).to_numpy().astype(bool)

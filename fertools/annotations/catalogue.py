@@ -1,4 +1,4 @@
-"""What there is to rate: the kept faces of the manifest and the videos they came from, held in memory for the page."""
+"""The catalogue of the rating page: the kept faces of the manifest and their videos, in memory."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Video:
     """A video that can be traced.
 
     Attributes:
-        source_id: its row of the sources table.
-        path: the file, as the sources table names it.
-        duration_s: from the first frame to the last; None where unknown.
-        frames: how many frames it has; None where unknown.
-        faces: how many faces were kept in it.
+        source_id: identifier of the video in the sources table.
+        path: path of the file in the sources table.
+        duration_s: time from the first frame to the last; None if unknown.
+        frames: number of frames; None if unknown.
+        faces: number of kept faces.
     """
 
     source_id: str
@@ -54,27 +54,27 @@ class Video:
 
 
 class Catalogue:
-    """The faces and videos of a workspace, as they are in its manifest now.
+    """The kept faces and the videos of a workspace, as of its creation.
 
     Args:
-        workspace: whose manifest.
+        workspace: the workspace of the manifest.
 
     Attributes:
-        face_ids: identifier of each face that was kept, in the order of the manifest; a face's place here is its row.
-        row_of: identifier of a face to its row.
-        keys: (n,) uint64, the first 16 digits of the identifiers, for seeded orders.
-        fingerprint: the same for the same kept faces.
-        videos: source to video, in the order of their paths; sources without a kept face are left out.
+        face_ids: identifiers of the kept faces in the order of the manifest; the index of a face is its row.
+        row_of: row of each face, by identifier.
+        keys: N uint64, the first 16 digits of the identifiers, for seeded orders.
+        fingerprint: digest of the kept faces.
+        videos: videos with kept faces by source, in the order of their paths.
 
     Raises:
-        InputError: there is no manifest, or no face in it was kept.
+        InputError: there is no manifest, or it has no kept face.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         table = store.read_faces(workspace, _COLUMNS, [("status", "=", "kept")]).combine_chunks()
         if not len(table):
-            raise InputError(f"no face in {workspace.manifest} was kept, so there is nothing to rate; ingest more")
+            raise InputError(f"{workspace.manifest} has no kept face, so there is nothing to rate; ingest more")
         self._table = table
         self.face_ids: list[str] = table["face_id"].to_pylist()
         self.row_of = {face_id: row for row, face_id in enumerate(self.face_ids)}
@@ -88,28 +88,28 @@ class Catalogue:
         return len(self.face_ids)
 
     def value(self, column: str, row: int) -> Any:
-        """Return one cell of the manifest, None where it is null."""
+        """Return one cell of the manifest; None if it is null."""
         return self._table[column][row].as_py()
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """Return a column of the manifest for all faces that were kept."""
+        """Return a column of the manifest for all kept faces."""
         return self._table[name]
 
     def is_current(self) -> bool:
-        """Return whether the manifest still has the same kept faces; it is only read if its file was written again."""
+        """Return whether the manifest still has the same kept faces; it is read again only if its file changed."""
         stamp = _stamp(self.workspace.manifest)
         if stamp != self._stamp:
             try:
                 table = store.read_faces(self.workspace, ["face_id"], [("status", "=", "kept")])
             except FertoolsError:
-                self._current = False  # moved away, or of another version: not what is served here
+                self._current = False  # missing or of another version
             else:
                 self._current = _fingerprint(table) == self.fingerprint
             self._stamp = stamp
         return self._current
 
     def track(self, row: int) -> Sequence[int]:
-        """Return the rows of the track that a face is in, by frame; the face alone if it is in none."""
+        """Return the rows of a face's track in the order of frames; only the face itself without a track."""
         if self.value("track_id", row) is None or self.value("frame_index", row) is None:
             return [row]
         if self._tracks is None:
@@ -119,7 +119,7 @@ class Catalogue:
         return [int(one) for one in order[begin:end]]
 
     def _find_tracks(self) -> tuple[Integers, Integers, Integers]:
-        """Return a number per row that faces of one track share, all rows sorted by it and by frame, and it sorted."""
+        """Return the track number of each row, all rows sorted by track and frame, and the sorted track numbers."""
         source = self._table["source_id"].combine_chunks().dictionary_encode().indices.to_numpy()
         track = pc.fill_null(self._table["track_id"], -1).to_numpy()
         group = source.astype(np.int64) * 2**32 + track
@@ -132,7 +132,7 @@ def _fingerprint(table: pa.Table) -> str:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is written again, None if it is missing."""
+    """Return values that change if the file is rewritten; None if it is missing."""
     try:
         found = path.stat()
     except FileNotFoundError:

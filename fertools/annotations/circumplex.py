@@ -14,12 +14,12 @@ from fertools.core.vocabulary import load_lexicon
 
 @dataclass(frozen=True)
 class Point:
-    """Where an expression lies in the plane of valence and arousal.
+    """The point of an expression in the plane of valence and arousal.
 
     Attributes:
-        valence: from unpleasant (-1) to pleasant (1).
-        arousal: from calm (-1) to excited (1).
-        source: where the numbers come from.
+        valence: valence, from unpleasant (-1) to pleasant (1).
+        arousal: arousal, from calm (-1) to excited (1).
+        source: publication or origin of the numbers.
     """
 
     valence: float
@@ -31,7 +31,8 @@ def load_points(workspace: Path | None = None) -> dict[str, Point]:
     """Return the point of every label that has one, in the order of the file.
 
     Args:
-        workspace: root folder of a workspace whose own `annotations/circumplex.toml` wins; None for the shipped one.
+        workspace: root folder of a workspace whose `annotations/circumplex.toml` takes precedence; None for the shipped
+            file.
 
     Raises:
         InputError: a label is not in the lexicon, a number is outside [-1, 1], or a source is missing.

@@ -1,4 +1,4 @@
-"""A connection to the log's file: what SQLite says of it, at any call and any row, becomes one sentence."""
+"""A connection to the log file that turns any SQLite error, at any call and any row, into one sentence."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fertools.core.explain import blame
 
 _STORAGE = {
     "SQLITE_FULL": "the disk is full",
-    "SQLITE_READONLY": "it may only be read",
-    "SQLITE_CANTOPEN": "it cannot be opened or made",
+    "SQLITE_READONLY": "it is read-only",
+    "SQLITE_CANTOPEN": "it cannot be opened or created",
     "SQLITE_IOERR": "the disk fails or is full",
-    "SQLITE_BUSY": "another process has been writing it for long",
-    "SQLITE_LOCKED": "another process has been writing it for long",
+    "SQLITE_BUSY": "another process has been writing it for too long",
+    "SQLITE_LOCKED": "another process has been writing it for too long",
     "SQLITE_PERM": "permission denied",
 }
-_RESTORE = "restore it from a copy, or save what can be read by `sqlite3 FILE .recover`"
+_RESTORE = "restore it from a copy, or recover what is readable with `sqlite3 FILE .recover`"
 
 
 class Connection(sqlite3.Connection):
@@ -33,15 +33,15 @@ class Connection(sqlite3.Connection):
         return super().cursor(_Cursor)
 
     def execute(self, *arguments: Any) -> Any:
-        """Return the rows of a statement."""
+        """Execute a statement and return its rows."""
         return self.cursor().execute(*arguments)
 
     def executemany(self, *arguments: Any) -> Any:
-        """Carry a statement out with each of several lists of values."""
+        """Execute a statement once for each list of values."""
         return self.cursor().executemany(*arguments)
 
     def executescript(self, script: str) -> Any:
-        """Carry several statements out."""
+        """Execute several statements."""
         return self.cursor().executescript(script)
 
 
@@ -67,11 +67,11 @@ class _Cursor(sqlite3.Cursor):
             return super().fetchall()
 
     def __next__(self) -> Any:
-        # Not by `explained`, which would take longer than a row.
+        # Without `explained`, which takes longer than reading a row.
         try:
             return super().__next__()
         except sqlite3.Error as error:
-            raise _told(error, self._path) from error
+            raise _explained_error(error, self._path) from error
 
     @property
     def _path(self) -> Path:
@@ -80,15 +80,15 @@ class _Cursor(sqlite3.Cursor):
 
 
 def connect(path: Path, *, wait_s: float) -> Connection:
-    """Return a connection to the file at `path`, which is made if missing.
+    """Return a connection to the file at `path`, which is created if missing.
 
     Args:
-        path: the file.
-        wait_s: how long to wait for another process that is writing.
+        path: path of the file.
+        wait_s: seconds to wait for another process that is writing.
 
     Raises:
-        InputError: the file is damaged, or no database.
-        StorageError: it cannot be opened or written.
+        InputError: the file is damaged or not a database.
+        StorageError: the file cannot be opened or written.
     """
     with explained(path):
         connection = sqlite3.connect(
@@ -100,25 +100,25 @@ def connect(path: Path, *, wait_s: float) -> Connection:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say about a file, and what damaged content leads to, into one sentence.
+    """Turn errors of SQLite, of the operating system and of damaged content into one sentence.
 
     Raises:
-        InputError: the file is damaged, or no database.
-        StorageError: it cannot be opened or written.
+        InputError: the file is damaged or not a database.
+        StorageError: the file cannot be opened or written.
     """
     try:
         yield
     except (FertoolsError, sqlite3.ProgrammingError):
         raise
     except sqlite3.Error as error:
-        raise _told(error, path) from error
+        raise _explained_error(error, path) from error
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}; allow it and run again") from error
     except Exception as error:
-        raise blame(error, path, "holds what no page wrote", _RESTORE) from error
+        raise blame(error, path, "has content that no rating page wrote", _RESTORE) from error
 
 
-def _told(error: sqlite3.Error, path: Path) -> FertoolsError:
+def _explained_error(error: sqlite3.Error, path: Path) -> FertoolsError:
     if isinstance(error, sqlite3.IntegrityError):
         return StorageError(f"cannot write {path}: {error}")
     name = getattr(error, "sqlite_errorname", "") or ""

@@ -1,4 +1,4 @@
-"""One value of several raters': the mean, the median, or the evaluator-weighted estimator; the majority for names."""
+"""Consensus of several raters: the mean, the median or the evaluator-weighted estimator; for labels the majority."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ METHODS: tuple[Method, ...] = ("mean", "median", "ewe")
 
 @dataclass(frozen=True)
 class Consensus:
-    """What raters say together.
+    """The consensus of raters on N items.
 
     Attributes:
-        fused: (n,) nan where nobody said anything.
-        spread: (n,) standard deviation between the raters, with n - 1; nan for fewer than two.
-        raters: (n,) how many each value rests on.
-        weights: rater to weight; None where all count alike.
+        fused: N values; NaN where nobody rated.
+        spread: N standard deviations over the raters (n - 1); NaN for fewer than two.
+        raters: N numbers of raters per item.
+        weights: weight of each rater by name; None if all weights are equal.
     """
 
     fused: Floats
@@ -42,13 +42,13 @@ def fuse(values: Floats, raters: Sequence[str], method: Method, what: str) -> Co
     """Return one value per item from those of several raters.
 
     Args:
-        values: (n, k), nan where a rater gave none; what is missing weighs nothing.
-        raters: names of the k.
-        method: `ewe` weighs raters by `rater_weights`; a rater whose weight is 0 does not count at all.
-        what: what the values are, for messages.
+        values: N x K ratings, NaN where one is missing; missing ratings have no weight.
+        raters: names of the K raters.
+        method: `mean`, `median` or `ewe`. The last weights raters by `rater_weights` and ignores raters of weight 0.
+        what: name of the values, for messages.
 
     Raises:
-        InputError: `ewe` has no weights to give; see `rater_weights`.
+        InputError: `ewe` cannot compute weights; see `rater_weights`.
     """
     weights = rater_weights(values, raters, what) if method == "ewe" else None
     if weights is not None:
@@ -66,19 +66,19 @@ def fuse(values: Floats, raters: Sequence[str], method: Method, what: str) -> Co
 
 
 def rater_weights(values: Floats, raters: Sequence[str], what: str) -> dict[str, float]:
-    """Return how much each rater counts: the mean of the correlations with the others, over what both rated.
+    """Return the weight of each rater: the mean correlation with every other rater over their common items.
 
-    A rater who on the whole says the reverse of the others gets 0. The correlation is with the others and not, as in
-    the paper, with the mean of all, which holds the rater's own values and favours whoever moves most.
+    A negative mean correlation gives the weight 0. The paper correlates with the mean of all raters. That mean contains
+    the rater's own values and favours raters with a large variance, so this function correlates with the others.
 
     Args:
-        values: (n, k), nan where a rater gave none.
-        raters: names of the k.
-        what: what the values are, for messages.
+        values: N x K ratings, NaN where one is missing.
+        raters: names of the K raters.
+        what: name of the values, for messages.
 
     Raises:
-        InputError: fewer than two raters, a rater who shares no two items with another or never varies, or nobody who
-            agrees with the others at all.
+        InputError: there are fewer than two raters, a rater has no two items in common with another or never varies, or
+            all weights are 0.
 
     Source: M. Grimm and K. Kroschel, "Evaluation of natural emotions using self assessment manikins", IEEE
     Workshop on Automatic Speech Recognition and Understanding (2005), 381-385.
@@ -106,11 +106,11 @@ def rater_weights(values: Floats, raters: Sequence[str], what: str) -> dict[str,
 
 
 def majority(codes: Integers, labels: int) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Return the label that most raters named, -1 where none did or two labels tie, and where they tie.
+    """Return the most frequent label of each item (-1 without a label or with a tie), and which items have a tie.
 
     Args:
-        codes: (n, k) numbers of labels, -1 where a rater named none.
-        labels: how many labels there are.
+        codes: N x K label numbers, -1 where one is missing.
+        labels: number of labels.
     """
     if not labels or not len(codes):
         return np.full(len(codes), -1, np.int64), np.zeros(len(codes), bool)

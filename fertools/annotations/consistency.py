@@ -21,15 +21,15 @@ Floats = npt.NDArray[np.float64]
 
 
 def measure_consistency(current: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
-    """Return how each rater answered the calibration set again.
+    """Return the agreement of each rater with their own repeated ratings of the calibration set.
 
     Args:
-        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
-        raters: whose.
+        current: current annotations, rows of CURRENT_SCHEMA in `fertools.annotations.current`.
+        raters: names of the raters.
 
     Returns:
-        Per rater with repeats `rater`, `faces`; of each axis `ccc`, `pcc` and `mean_difference` (mean absolute);
-        `faces_named` and `same_emotion` (share named alike). What is undefined is None.
+        For each rater with repeats: `rater` and `faces`; for each axis `ccc`, `pcc` and `mean_difference` (mean
+        absolute difference); `faces_named` and `same_emotion` (share of equal labels). Undefined values are None.
     """
     twice = pa.array(["calibration", "repeat"])
     table = current.filter(pc.and_(pc.equal(current["kind"], "face"), pc.is_in(current["part"], value_set=twice)))
@@ -57,20 +57,20 @@ def measure_consistency(current: pa.Table, raters: Sequence[str]) -> list[dict[s
 
 
 def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
-    """Return how much nearer answers lie to a suggestion that was shown than to one that was kept back.
+    """Return how much closer ratings are to a suggestion that was shown than to one that was hidden.
 
-    A pull above 0 whose interval leaves out 0 says that the suggestion, and not only the face, was answered.
+    A `pull` above 0 whose interval excludes 0 means that suggestions influenced the ratings.
 
     Args:
-        log: where the suggestions are.
-        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
-        raters: whose.
+        log: the log with the suggestions.
+        current: current annotations, rows of CURRENT_SCHEMA in `fertools.annotations.current`.
+        raters: names of the raters.
 
     Returns:
-        For all raters together (`rater` is `all`) and per rater with answers of both kinds: `shown` and `hidden`
-        (how many), `distance_shown` and `distance_hidden` (mean distance in the plane), `pull` (the latter less the
-        former), its 95 % interval `low` and `high` (None with fewer than five of a kind), and `accepted` (share of the
-        shown that was accepted as it was).
+        For all raters together (`rater` is `all`) and for each rater with ratings of both kinds: `shown` and `hidden`
+        (numbers of ratings), `distance_shown` and `distance_hidden` (mean distance in the plane), `pull` (the second
+        minus the first), its 95 % interval `low` and `high` (None with fewer than five ratings of a kind), and
+        `accepted` (share of shown suggestions that were accepted unchanged).
     """
     seen = _suggestions(log)
     table = current.filter(pc.and_(pc.equal(current["kind"], "face"), pc.is_valid(current["suggestion"])))
@@ -107,7 +107,7 @@ def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) 
 
 
 def _suggestions(log: RatingLog) -> pd.DataFrame:
-    """Return the suggestion of the last showing per rater, part and face, whether it was drawn or not."""
+    """Return the last suggestion per rater, part and face, shown or hidden."""
     rows = log.connection.execute(
         "SELECT rater, part, value, "
         "json_extract(body, '$.suggestion.valence'), json_extract(body, '$.suggestion.arousal') "

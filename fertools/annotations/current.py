@@ -1,7 +1,7 @@
-"""What each rater now says of each face and each traced frame: a replay of the log of events.
+"""The current annotations of each rater for each face and each traced frame: a replay of the log.
 
-The later act wins, an act that was undone does not count, and a span of video that was traced again replaces the
-older trace between its first and last frame. Nothing is averaged over raters here, and nothing is shifted in time.
+A later event replaces an earlier one, and an undone event does not count. A take replaces the older trace between its
+first and last frame. Nothing is averaged over raters or shifted in time here.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from fertools.manifests import store
 CURRENT_SCHEMA = pa.schema(
     [
         pa.field("rater", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),  # face: a click on a picture; trace: over playing video
+        pa.field("kind", pa.string(), nullable=False),  # face: rating of a picture; trace: of a playing video
         pa.field("part", pa.string(), nullable=False),  # calibration, main or repeat; see events.PARTS
         pa.field("source_id", pa.string()),
-        pa.field("face_id", pa.string()),  # null for a trace, which is about all that a frame shows
+        pa.field("face_id", pa.string()),  # null for a trace, which concerns the whole frame
         pa.field("frame_index", pa.int32()),
-        pa.field("pts_s", pa.float64()),  # the manifest's; of a traced frame without a face, the browser's media time
+        pa.field("pts_s", pa.float64()),  # of the manifest; of the browser for a traced frame without a face
         pa.field("valence", pa.float64()),
         pa.field("arousal", pa.float64()),
         pa.field("emotion", pa.string()),
         pa.field("flags", pa.list_(pa.string()), nullable=False),  # of events.FLAGS, in that order
         pa.field("note", pa.string()),
-        pa.field("identical", pa.bool_(), nullable=False),  # applied to it as a near-identical frame, not looked at
-        pa.field("accepted", pa.bool_(), nullable=False),  # the suggestion, accepted as it was
-        pa.field("suggestion", pa.string()),  # shown or hidden at the last showing; null if there was none
-        pa.field("event_id", pa.string()),  # what gave the valence and arousal: a rating or a take
+        pa.field("identical", pa.bool_(), nullable=False),  # copied from a near-identical frame
+        pa.field("accepted", pa.bool_(), nullable=False),  # the suggestion was accepted unchanged
+        pa.field("suggestion", pa.string()),  # shown or hidden; null without a suggestion
+        pa.field("event_id", pa.string()),  # the rating or take that gave valence and arousal
         pa.field("emotion_event_id", pa.string()),
-        pa.field("done_ms", pa.int64()),  # when the last of what counts was done, in milliseconds since 1970
+        pa.field("done_ms", pa.int64()),  # time of the last active event, in milliseconds since 1970
     ]
 )
 """The columns of `current_annotations`: one row per rater, part and face, and one per rater and traced frame."""
@@ -47,16 +47,16 @@ Integers = npt.NDArray[np.int64]
 
 
 def current_annotations(log: RatingLog, workspace: Workspace | None = None) -> pa.Table:
-    """Return the current answers of all raters, with the columns of CURRENT_SCHEMA.
+    """Return the current annotations of all raters, with the columns of CURRENT_SCHEMA.
 
     Args:
-        log: the log of events.
-        workspace: whose manifest says where faces are (`source_id`, `frame_index`, `pts_s`); None leaves these null
-            for faces, and gives frames of traces the browser's media time.
+        log: the log of rating events.
+        workspace: the workspace whose manifest gives `source_id`, `frame_index` and `pts_s` of faces. None leaves these
+            null for faces, and gives frames of traces the browser's media time.
 
     Returns:
-        One row per rater, part and face with an answer or a flag, sorted by these; then one per rater, source and
-        frame over which a trace was drawn, sorted by these.
+        One row per rater, part and face with a rating or a flag, then one row per rater, source and traced frame; both
+        sorted by these columns.
     """
     undone = log.undone()
     places = _places(workspace)
@@ -86,7 +86,7 @@ def _array(values: pd.Series) -> pa.Array:
 
 
 def _places(workspace: Workspace | None) -> pa.Table:
-    """Return where the faces are; nothing without a workspace."""
+    """Return source, frame and time of the faces; an empty table without a workspace."""
     columns = ["face_id", "source_id", "frame_index", "pts_s"]
     if workspace is None:
         return pa.schema([CURRENT_SCHEMA.field(name) for name in columns]).empty_table()
@@ -94,9 +94,9 @@ def _places(workspace: Workspace | None) -> pa.Table:
 
 
 def _times_of(traces: pd.DataFrame, places: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return the manifest's time of each traced frame, or the browser's where the frame has no face."""
+    """Return the time of each traced frame from the manifest, or from the browser if the frame has no face."""
     sources = pd.Categorical(traces["source_id"])
-    # One whole number per source and frame, since a join on names takes longer than all the rest.
+    # One integer per source and frame, because a join on strings takes longer than everything else.
     source = sources.categories.get_indexer(pd.Index(places["source_id"])).astype(np.int64)
     known = (source >= 0) & places["pts_s"].notna().to_numpy() & places["frame_index"].notna().to_numpy()
     keys = source[known] * 2**32 + places["frame_index"].to_numpy(np.float64)[known].astype(np.int64)
@@ -113,15 +113,15 @@ def current_face_annotations(log: RatingLog, undone: set[str], *, rater: str | N
     """Return the rows of `current_annotations` that are about faces, with null places.
 
     Args:
-        log: the log of events.
-        undone: identifiers of events that do not count.
-        rater: whose answers; None for all.
+        log: the log of rating events.
+        undone: identifiers of undone events.
+        rater: name of the rater; None for all.
     """
     events = read_rating_events(log, rater=rater)
     raters, rater_of = _coded(events.column("rater"))
     parts, part_of = _coded(pc.fill_null(events.column("part"), "main"))
     faces, face = _sorted_codes(events.face)
-    # Keys in the order of rater, part and face; every later step is about whole numbers.
+    # Keys in the order of rater, part and face; all later steps work on integers.
     shape = tuple(max(1, len(names)) for names in (raters, parts, faces))
     every = np.ravel_multi_index((rater_of[events.event], part_of[events.event], face), shape)
     keys, cell = np.unique(every, return_inverse=True)
@@ -131,10 +131,10 @@ def current_face_annotations(log: RatingLog, undone: set[str], *, rater: str | N
     ]
 
     def last(chosen: npt.NDArray[np.bool_]) -> Integers:
-        """Return per key the last of the chosen events, -1 where there is none."""
+        """Return the last chosen event of each key, -1 without one."""
         found = np.full(len(keys), -1, np.int64)
         rows = np.flatnonzero(chosen)
-        found[cell[rows]] = rows  # of several assignments to one place the last one holds
+        found[cell[rows]] = rows  # of several assignments to one element the last one holds
         return found
 
     rated = last(counts & (kind == KINDS.index("rate")))
@@ -172,13 +172,13 @@ def current_face_annotations(log: RatingLog, undone: set[str], *, rater: str | N
 
 
 def _of(events: RatingEvents, rows: Integers, name: str) -> pa.Array:
-    """Return a column of events, null where the row is -1."""
+    """Return a column of rating events; null where the row is -1."""
     positions = np.append(events.event, 0)[rows]
     return events.column(name).take(pa.array(positions, mask=rows < 0))
 
 
 def _coded(names: pa.Array) -> tuple[pa.Array, Integers]:
-    """Return the different names, sorted, and which of them each is."""
+    """Return the distinct names, sorted, and the number of each name."""
     return _sorted_codes(names.dictionary_encode())
 
 
@@ -190,6 +190,6 @@ def _sorted_codes(names: pa.DictionaryArray) -> tuple[pa.Array, Integers]:
 
 
 def _lists_of_flags(on: npt.NDArray[np.bool_]) -> pa.Array:
-    """Return per row of (n, flags) the names of the flags that are on, in the order of FLAGS."""
+    """Return the names of the set flags of each row of N x flags, in the order of FLAGS."""
     ends = np.append(0, np.cumsum(on.sum(axis=1))).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(FLAGS).take(pa.array(np.nonzero(on)[1])))

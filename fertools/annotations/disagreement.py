@@ -1,4 +1,4 @@
-"""Where raters differ most: the items to look at first."""
+"""The items on which raters disagree most."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def spread_of(values: Floats) -> Floats:
-    """Return the standard deviation over raters (n - 1) of (n, k) values; nan where fewer than two gave one."""
+    """Return the standard deviation over raters (n - 1) of N x K ratings; NaN for fewer than two ratings."""
     given = np.isfinite(values)
     count = given.sum(axis=1)
     x = np.where(given, values, 0.0)
@@ -24,7 +24,7 @@ def spread_of(values: Floats) -> Floats:
 
 
 def _distance(ratings: Ratings) -> Floats:
-    """Return the spread of the raters' points in the plane: the root of the sum of both axes' variances."""
+    """Return the spread of the raters' points: the root of the sum of the variances of both axes."""
     with np.errstate(invalid="ignore"):
         squares = np.stack([spread_of(ratings.by_axis[axis]) ** 2 for axis in AXES])
     known = np.isfinite(squares)
@@ -32,13 +32,14 @@ def _distance(ratings: Ratings) -> Floats:
 
 
 def most_disputed_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
-    """Return the faces on which raters differ most, the worst first.
+    """Return the faces with the largest disagreement, largest first.
 
-    Faces are ordered by the spread of the raters' points; faces that were only named, or whose points are as far
-    apart, by the share of raters who named another expression than most.
+    Faces are sorted by the spread of the raters' points, then by the share of raters who chose another expression than
+    the most frequent one.
 
     Returns:
-        Per face `face_id`, `source_id`, `frame_index`, `spread`, `named_otherwise`, and per rater what was said.
+        For each face `face_id`, `source_id`, `frame_index`, `spread`, `named_otherwise`, and `said`, the annotation of
+        each rater.
     """
     spread = _distance(ratings)
     named = np.stack([(ratings.emotion == label).sum(axis=1) for label in range(len(ratings.labels))] or [[0]])
@@ -66,10 +67,11 @@ def most_disputed_faces(ratings: Ratings, count: int) -> list[dict[str, Any]]:
 
 
 def most_disputed_videos(ratings: Ratings, count: int) -> list[dict[str, Any]]:
-    """Return the videos on whose traces raters differ most, the worst first.
+    """Return the videos with the largest disagreement of traces, largest first.
 
     Returns:
-        Per video `source_id`, `spread` (mean over its frames), and `frame_index` and `pts_s` of the worst frame.
+        For each video `source_id`, `spread` (mean over its frames), and `frame_index` and `pts_s` of the frame with the
+        largest spread.
     """
     spread, starts = _distance(ratings), run_starts(ratings.videos)
     means = []

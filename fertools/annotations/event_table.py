@@ -18,9 +18,9 @@ from fertools.core.parquet import checked
 Integers = npt.NDArray[np.int64]
 
 TOGETHER = 200_000
-"""Events of the log that are read as one text; a text of SQLite's holds at most 10^9 bytes."""
+"""Number of events that are read as one text; a text of SQLite has at most 10^9 bytes."""
 KINDS = ("rate", "emotion", "flag", "shown")
-"""The events about faces from which answers are made."""
+"""Kinds of events on faces from which annotations are computed."""
 
 _FIELDS = pa.struct(
     [
@@ -46,10 +46,10 @@ _EVENT = pa.schema(
         pa.field("body", _FIELDS),
     ]
 )
-"""What is read of an event about faces; other fields are passed over."""
+"""Fields that are read from an event on faces; others are ignored."""
 
-# SQLite writes the lines, since fetching a million rows into objects takes longer than parsing them in columns. Names
-# and kinds are letters, digits and dashes, and bodies are JSON on one line.
+# SQLite writes lines of JSON, because parsing them by column is faster than fetching a million rows as objects. Names
+# and kinds consist of letters, digits and dashes, and bodies are JSON on one line.
 _LINES = """
 SELECT CAST(group_concat('{{"event_id":"' || event_id || '","rater":"' || rater || '","kind":"' || kind
     || '","done_ms":' || done_ms || ',"body":' || body || '}}', char(10)) AS BLOB)
@@ -62,13 +62,13 @@ FROM (
 
 @dataclass(frozen=True)
 class RatingEvents:
-    """Events about faces, one row per event and face, in the order in which they happened.
+    """Events on faces, one row per event and face, in their order.
 
     Attributes:
-        events: one row per event: the columns of the log and of its body, in the order of arrival.
-        event: (n,) rows of `events`.
-        place: (n,) which of the event's faces it is, from 0.
-        face: (n,) dictionary array of the faces' identifiers.
+        events: one row per event in the order of arrival, with the columns of the log and of the body.
+        event: N rows of `events`.
+        place: N positions of the face in its event, from 0.
+        face: N identifiers of faces, as a dictionary array.
     """
 
     events: pa.Table
@@ -82,15 +82,15 @@ class RatingEvents:
 
 
 def read_rating_events(log: RatingLog, *, rater: str | None = None) -> RatingEvents:
-    """Return all events about faces, of one rater or of all.
+    """Return all events on faces, of one rater or of all.
 
     Args:
-        log: the log of events.
-        rater: whose; None for all.
+        log: the log of rating events.
+        rater: name of the rater; None for all.
     """
     with explained(log.path):
         pieces = [_EVENT.empty_table(), *(_parse(lines) for lines in _read_lines(log, rater))]
-    # Columns are put together before they are taken apart, since rows are counted over all pieces.
+    # Pieces are combined before columns are split, because row numbers count over all pieces.
     events = pa.concat_tables(pieces).combine_chunks()
     body = events["body"].combine_chunks()
     columns = dict(zip((field.name for field in _FIELDS), body.flatten(), strict=True))
@@ -122,5 +122,5 @@ def _parse(lines: bytes) -> pa.Table:
         read_options=pj.ReadOptions(block_size=max(len(lines) // 4, 1 << 20)),
         parse_options=pj.ParseOptions(explicit_schema=_EVENT, unexpected_field_behavior="ignore"),
     )
-    # It takes text as it is, and what is no UTF-8 would fail much later.
+    # The parser does not check UTF-8, and invalid text would fail much later.
     return checked(table)

@@ -1,11 +1,11 @@
-"""Events: everything that happens at the rating page, one act each, with an identifier that the page made.
+"""Rating events: everything that happens on the rating page, each with an identifier from the page.
 
-Nothing is ever changed or deleted. What a rater now thinks of a face is what a fold over the events says
-(`fertools.annotations.current`), and undoing is an event too. Why it is so: `docs/decisions/0008-rating-log.md`.
+Events are never changed or deleted, and undo is an event, too. Replaying the events gives the current annotations
+(`fertools.annotations.current`). `docs/decisions/0008-rating-log.md` explains why.
 
-An event is a JSON object. All have `id` (made by the page, unique), `kind`, `at_ms` (when it happened, in milliseconds
-since 1970, on the page's clock set by the server's) and `tab` (which tab of the browser). A tab counts `at_ms` up with
-every event, so that it orders them. Values are always in the order (valence, arousal), both in [-1, 1].
+An event is a JSON object. Every event has `id` (unique, from the page), `kind`, `at_ms` (time in milliseconds since
+1970, on the page's clock, which the server sets) and `tab` (the tab of the browser). A tab increases `at_ms` with every
+event, so it orders them. Values always have the order (valence, arousal), both in [-1, 1].
 """
 
 from __future__ import annotations
@@ -19,17 +19,15 @@ from typing import Any, TypeGuard
 from fertools.core.errors import InputError
 
 PARTS = ("calibration", "main", "repeat")
-"""Where in a rater's queue an answer was given: in the set that comes first, with feedback; among the rest; or when the
-first set came again, without feedback."""
+"""Parts of a queue: the calibration set with feedback, the main part, and the set again without feedback."""
 FLAGS = ("unsure", "no_face", "bad_crop", "note")
-"""What can be said of an item besides its values; `note` has a text."""
+"""Flags of an item; `note` has a text."""
 AXES = ("both", "valence", "arousal")
 WARNINGS = ("outside", "still", "frozen")
-"""A value far from where the expression usually lies; a pointer that has not moved for 5 s; a take of one value."""
+"""Warnings: a value far from the expression's usual point, a pointer that did not move for 5 s, a take of one value."""
 SAMPLE_COLUMNS = ("frames", "media_s", "observed_ms", "valence", "arousal")
-"""What a piece of trace holds, one list each, of one length: the frame that was on the screen, the media time that the
-browser gave for it, when the pointer was read (milliseconds since the take began), and the values (an axis that is not
-being rated is null)."""
+"""Lists of equal length in a piece of a trace: the frame on the screen, its media time in the browser, the time of the
+sample in milliseconds since the start of the take, and the values (null for an axis that is not rated)."""
 MAX_FACES = 1000
 MAX_SAMPLES = 10_000
 MAX_NOTE = 2000
@@ -51,7 +49,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "override": ("target",),
     "feedback": (*_ABOUT_FACES, "valence", "arousal", "origin"),
 }
-"""What an event of each kind holds besides `id`, `kind`, `tab` and `at_ms`. Other fields are not stored."""
+"""Fields of an event of each kind besides `id`, `kind`, `tab` and `at_ms`. Other fields are not stored."""
 _SUGGESTION = ("valence", "arousal", "origin")
 _NUMBERS = ("speed", "from_s", "distance", "media_s")
 _TYPES: dict[str, tuple[type, str]] = {
@@ -65,43 +63,42 @@ _TYPES: dict[str, tuple[type, str]] = {
     "origin": (str, "a text"),
     "suggestion": (dict, "an object"),
 }
-"""What these fields are in an event of any kind: the log is read in columns, each of one type, and what is once in it
-stays."""
+"""Types of these fields in events of every kind, because the log is read in columns of one type."""
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TAB = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 RATING_KINDS = frozenset({"rate", "emotion", "flag", "take"})
-"""Kinds that give an answer, and that can be undone."""
+"""Kinds of events that rate an item and can be undone."""
 KINDS: dict[str, str] = {
     "join": "a rater opened the page for the first time",
-    "plan": "the settings of the queue that the server was started with (rater is empty)",
-    "shown": "an item came up: `faces` or `source`, `suggestion` (valence, arousal, origin) or null, `hidden` if that "
-    "was kept back",
-    "rate": "a point for `faces`; the first was looked at, the others are near-identical frames it was applied to; "
-    "`accepted` if it is the suggestion",
-    "emotion": "an expression for `faces`, or null to take it back",
-    "flag": "one of the flags put on or off `faces` or a `source`",
+    "plan": "the settings of the server at its start (rater is empty)",
+    "shown": "an item was shown: `faces` or `source`, `suggestion` (valence, arousal, origin) or null, and whether it "
+    "was `hidden`",
+    "rate": "a point for `faces`: the first face was rated, the others are near-identical frames; `accepted` if it is "
+    "the suggestion",
+    "emotion": "an expression for `faces`, or null to remove it",
+    "flag": "a flag set or removed for `faces` or a `source`",
     "take": "a trace of `source` begins: `axis`, `speed`, `from_s`",
     "trace": "a piece of the trace of `take`: the columns of SAMPLE_COLUMNS",
-    "undo": "`target`, an act, no longer counts",
-    "redo": "`target` counts again",
-    "warning": "the page warned: `warning`, of WARNINGS",
-    "override": "the rater kept what `target`, a warning, was about",
-    "feedback": "the reference of a calibration face was shown after it was rated",
+    "undo": "the event `target` no longer counts",
+    "redo": "the event `target` counts again",
+    "warning": "the page showed a `warning` of WARNINGS",
+    "override": "the rater kept the rating despite the warning `target`",
+    "feedback": "the known rating of a calibration face was shown after its rating",
 }
 
 
 @dataclass(frozen=True)
 class Event:
-    """One act, checked.
+    """A checked event.
 
     Attributes:
-        id: made by the page.
+        id: identifier from the page.
         kind: one of KINDS.
-        tab: which tab of the browser; empty where the server or an import made the event.
-        at_ms: when, in milliseconds since 1970.
-        body: what else there is, by the kind.
+        tab: identifier of the browser tab; empty if the server or an import created the event.
+        at_ms: time in milliseconds since 1970.
+        body: further fields, by the kind.
     """
 
     id: str
@@ -112,30 +109,30 @@ class Event:
 
     @property
     def part(self) -> str:
-        """Where in the queue it happened, of PARTS."""
+        """The part of the queue, one of PARTS."""
         return str(self.body.get("part", "main"))
 
     @property
     def items(self) -> list[str]:
-        """The items that it is about, as `face:PART:ID` and `source:ID`."""
+        """The items of the event, as `face:PART:ID` and `source:ID`."""
         items = [f"face:{self.part}:{face_id}" for face_id in self.body.get("faces", ())]
         if "source" in self.body:
             items.append(f"source:{self.body['source']}")
         return items
 
     def to_json(self) -> str:
-        """Return the body as the log keeps it: compact, keys sorted, so that equal bodies are equal texts."""
+        """Return the body as compact JSON with sorted keys, so that equal bodies are equal texts."""
         return json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True)
 class Known:
-    """What events may speak of.
+    """Identifiers and labels that events may contain.
 
     Attributes:
         faces: identifiers of faces.
         sources: identifiers of sources.
-        emotions: labels.
+        emotions: labels of expressions.
     """
 
     faces: Container[str]
@@ -144,29 +141,29 @@ class Known:
 
 
 def check_rater(name: object) -> str:
-    """Return `name` if it can name a rater.
+    """Return `name` if it is a valid name of a rater.
 
     Raises:
-        InputError: it cannot.
+        InputError: the name is invalid.
     """
     if not isinstance(name, str) or not _RATER.fullmatch(name):
         raise InputError(
-            f"'{name}' cannot name a rater; take 1 to 40 letters, digits, dots, dashes or underscores, such as r01"
+            f"'{name}' cannot name a rater; use 1 to 40 letters, digits, dots, dashes or underscores, such as r01"
         )
     return name
 
 
 def parse_event(raw: object, known: Known) -> Event:
-    """Return an event from what a page sent, or say what is wrong with it.
+    """Return a checked event from a JSON value that a page sent.
 
-    Fields that an event of its kind does not have are dropped.
+    Fields that do not belong to its kind are dropped.
 
     Args:
         raw: the JSON value.
-        known: the faces, sources and labels there are.
+        known: the valid faces, sources and labels.
 
     Raises:
-        InputError: a field is missing, of the wrong kind, out of range, or names a face or label that is not there.
+        InputError: a field is missing, has the wrong type, is out of range, or names an unknown face or label.
     """
     if not isinstance(raw, dict):
         raise InputError("an event is a JSON object")
@@ -190,7 +187,7 @@ def parse_event(raw: object, known: Known) -> Event:
         event = Event(event_id, kind, tab, at_ms, fields)
         event.to_json().encode()
     except (ValueError, TypeError) as error:
-        raise InputError(f"the event holds what JSON in UTF-8 cannot ({error})") from error
+        raise InputError(f"the event contains a value that JSON in UTF-8 cannot represent ({error})") from error
     return event
 
 
@@ -252,14 +249,14 @@ def _is_id(value: object) -> TypeGuard[str]:
 
 
 def check_point(values: Mapping[str, Any]) -> None:
-    """Raise InputError unless `valence` and `arousal` are both there and in [-1, 1]."""
+    """Raise InputError unless both `valence` and `arousal` are numbers in [-1, 1]."""
     for name in ("valence", "arousal"):
         if not is_value(values.get(name)):
             raise InputError(f"{name} {values.get(name)} is not a number in [-1, 1]")
 
 
 def is_value(value: object) -> bool:
-    """Return whether `value` can be a valence or an arousal."""
+    """Return whether `value` is a number in [-1, 1]."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -1 <= value <= 1
 
 
@@ -312,7 +309,7 @@ def _check_samples(body: dict[str, Any]) -> None:
 
 
 def _are_times(values: Sequence[object]) -> bool:
-    # The bounds also leave out whole numbers that are too large for a float, and nan.
+    # The bounds also exclude NaN and integers that are too large for a float.
     return all(
         isinstance(value, int | float) and not isinstance(value, bool) and -MOST_TIME < value < MOST_TIME
         for value in values

@@ -1,4 +1,4 @@
-"""Labels in and out of the workspace, in the formats of others."""
+"""Import and export labels in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.registry import FORMATS, Format
-from fertools.annotations.formats.rows import LABELS, labelled_faces
+from fertools.annotations.formats.labelled_faces import LABELS, labelled_faces
+from fertools.annotations.formats.registry import Format, find_format
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, joined
 from fertools.annotations.imported_ratings import RatingsSummary
-from fertools.annotations.labels import ImportSummary, apply_table
+from fertools.annotations.label_import import ImportSummary, apply_table
 from fertools.annotations.row_matching import SourceFinder
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
@@ -25,13 +25,13 @@ from fertools.manifests import store
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What `export_annotations` did.
+    """The result of `export_annotations`.
 
     Attributes:
-        out: the file or folder.
-        files: the files that hold the labels.
-        written: per kind of label, how many faces' are in the files.
-        left_out: why labels of the manifest are not in the files, and how many.
+        out: path of the written file or folder.
+        files: paths of the files with labels.
+        written: number of faces in the files, by kind of label.
+        left_out: number of labels that are not in the files, by reason.
     """
 
     out: str
@@ -50,56 +50,56 @@ def import_annotations(
     classes: Sequence[str] | None = None,
     rater: str | None = None,
 ) -> ImportSummary | RatingsSummary:
-    """Read files of one format: labels into the manifest, and what single raters said into the log of ratings.
+    """Import files of one format: labels into the manifest, ratings of single raters into the log.
 
     All files are read and checked before anything is written.
 
     Args:
-        workspace: whose manifest and log.
-        format_name: of `fertools.annotations.formats.registry.FORMATS`.
-        paths: the files, one or several.
-        source: the video that they are about; None to take the one whose name a file has.
-        axis: `valence` or `arousal`, of files that do not say so.
-        classes: labels in the order of the format's numbers.
-        rater: whose answers they are, of files that do not say so.
+        workspace: the workspace of the manifest and the log.
+        format_name: name of a format in `fertools.annotations.formats.registry.FORMATS`.
+        paths: path of one file, or of several.
+        source: path or name of the labelled video; None for the video with the name of the file.
+        axis: `valence` or `arousal`, if the files do not say it.
+        classes: labels in the order of the format's class numbers.
+        rater: name of the rater, if the files do not say it.
 
     Raises:
-        InputError: a file is wrong; the message has the place and what to do, and nothing was applied.
+        InputError: a file is wrong. The message has the place and the remedy; nothing was applied.
     """
     workspace = Workspace(workspace)
     files = [Path(path) for path in ([paths] if isinstance(paths, Path | str) else paths)]
-    form = _format(format_name)
+    form = find_format(format_name)
     if not files:
-        raise InputError("name one file of labels or more")
+        raise InputError("there is no file to import; give one file of labels or more")
     if axis is not None and axis not in AXES:
         raise InputError(f"{argument('axis')} {axis} is neither valence nor arousal")
     order = tuple(classes) if classes is not None else None
     finder = SourceFinder(workspace, store.read_sources(workspace, ["source_id", "path", "frames_decoded"]))
     tables = []
     for path in files:
-        # A reader takes apart what anyone may have written, so whatever fails in it is about the file.
-        with reading(path, f"cannot be read as {format_name}", "look into it, or give another format"):
+        # Readers parse files of unknown origin, so any error in them is reported as an error of the file.
+        with reading(path, f"cannot be read as {format_name}", "check the file, or give another format"):
             tables.append(form.read(path, ReadOptions(source, axis, order, finder)))
     if form.folder and source is None:
         _check_twice(files, tables)
     table = joined(tables)
     if rater is not None:
         if any(table.columns.get("rater", ())):
-            raise InputError(f"{table.name}: it says itself who the raters are; leave {argument('rater')} out")
+            raise InputError(f"{table.name}: the file names its raters; leave {argument('rater')} out")
         table = replace(table, columns={**table.columns, "rater": [rater] * len(table)})
     return apply_table(workspace, table)
 
 
 def _check_twice(paths: Sequence[Path], tables: Sequence[LabelTable]) -> None:
-    """Refuse two files that say the same kind of thing about one video, as two files of one name do."""
+    """Raise if two files have the same labels of one video, for example because they have the same name."""
     seen: dict[tuple[object, ...], Path] = {}
     for path, table in zip(paths, tables, strict=True):
         said = {name for name in LABELS if any(table.columns.get(name, ()))}
         about = (frozenset(table.columns.get("source", ())), frozenset(table.columns.get("rater", ())), frozenset(said))
         if said and seen.setdefault(about, path) != path:
             raise InputError(
-                f"{seen[about]} and {path} are both about {table.columns['source'][0]}; import them one after the "
-                f"other, with the {argument('source')} or the {argument('rater')} of each"
+                f"{seen[about]} and {path} both label {table.columns['source'][0]}; import them separately, "
+                f"with the {argument('source')} or the {argument('rater')} of each"
             )
 
 
@@ -111,28 +111,28 @@ def export_annotations(
     classes: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> ExportSummary:
-    """Write the labels of the manifest in a format of others.
+    """Export the labels of the manifest in a format of another tool.
 
-    In a format with a file per video, files are called like their videos; those of one name have the first digits of
-    their identifiers too. A file that is there with other content is never replaced unasked.
+    If the format has one file per video, each file has the name of its video. Videos with equal names also get the
+    first digits of their identifiers.
 
     Args:
-        workspace: whose manifest.
-        format_name: of `fertools.annotations.formats.registry.FORMATS`.
-        out: the file; the folder, of a format with a file per video.
-        classes: labels in the order of the format's numbers.
-        overwrite: replace files that are there.
+        workspace: the workspace of the manifest.
+        format_name: name of a format in `fertools.annotations.formats.registry.FORMATS`.
+        out: path of the file to write, or of the folder if the format has one file per video.
+        classes: labels in the order of the format's class numbers.
+        overwrite: replace existing files with other content.
 
     Raises:
-        InputError: no face has a label, the format cannot hold what there is, or a file is there; nothing was written.
+        InputError: no label can be written in the format, or a file exists. Nothing was written.
     """
     workspace = Workspace(workspace)
     out = Path(out)
-    form = _format(format_name)
+    form = find_format(format_name)
     if form.folder and out.is_file():
-        raise InputError(f"{out} is a file, and {format_name} writes a file per video; name a folder with -o")
+        raise InputError(f"{out} is a file, but {format_name} writes one file per video; give a folder with -o")
     if not form.folder and out.is_dir():
-        raise InputError(f"{out} is a folder, and {format_name} writes one file; name a file with -o")
+        raise InputError(f"{out} is a folder, but {format_name} writes one file; give a file with -o")
     labels = load_lexicon(workspace.root).labels
     if classes is not None and (unknown := [label for label in classes if label not in labels]):
         raise InputError(
@@ -149,7 +149,7 @@ def export_annotations(
 
 
 def _carried(faces: pd.DataFrame, form: Format, name: str) -> tuple[pd.DataFrame, dict[str, int], dict[str, int]]:
-    """Return the faces with a label that a format has a place for, and counts of labels that it takes and leaves."""
+    """Return the faces that a format can represent, and the counts of written and omitted labels."""
     kept = faces["status"] == "kept"
     placed = kept & (faces["pts_s"].notna() if form.by_time else True)
     own = [label for label in form.carries if label != "subject_id"]
@@ -167,9 +167,3 @@ def _carried(faces: pd.DataFrame, form: Format, name: str) -> tuple[pd.DataFrame
 
 def _nonzero(counts: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
-
-
-def _format(name: str) -> Format:
-    if name not in FORMATS:
-        raise InputError(f"there is no format '{name}'; formats are {', '.join(FORMATS)}")
-    return FORMATS[name]

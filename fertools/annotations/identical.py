@@ -1,4 +1,4 @@
-"""Runs of near-identical frames: the frames around a face that show the same thing, so that one answer serves all."""
+"""Find runs of near-identical frames around a face, which one rating can cover."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import numpy.typing as npt
 from fertools.annotations.catalogue import Catalogue
 
 SIDE_PX = 48
-"""Crops are compared as grey pictures of this side."""
+"""Crops are compared as grey pictures with this side."""
 MEAN_DIFFERENCE = 5.0
-"""Largest mean absolute difference of grey values, of 255."""
+"""Maximum mean absolute difference of grey values, out of 255."""
 BLOCK_DIFFERENCE = 14.0
-"""Largest mean absolute difference in any block of 8 x 8 pixels: a sixth of the face's side, about a mouth's corner."""
+"""Maximum mean absolute difference in a block of 8 x 8 pixels: a sixth of the face, about a corner of the mouth."""
 LONGEST = 300
-"""Faces in a run at most, to either side."""
+"""Maximum number of faces on each side of a run."""
 
 _BLOCK_PX = 8
 
 
 def identical_run(catalogue: Catalogue, row: int) -> list[int]:
-    """Return the rows of the faces that show what face `row` shows, by frame, it among them.
+    """Return the rows of the run of near-identical faces around a face, in the order of frames.
 
-    The run goes along the face's track, to both sides, until a crop differs from the face's own (not from its
-    neighbour's, which would let a slow change run on for ever) or cannot be read.
+    The run extends along the face's track in both directions until a crop differs from the first one or cannot be read.
+    It compares with the first crop, not with the neighbour, because slow changes would add up.
 
     Args:
-        catalogue: the faces.
-        row: the face in the middle.
+        catalogue: the catalogue of faces.
+        row: row of the first face, which the result contains.
     """
     track = catalogue.track(row)
     own = _picture(catalogue, row)
@@ -46,7 +46,7 @@ def identical_run(catalogue: Catalogue, row: int) -> list[int]:
 
 
 def are_identical(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> bool:
-    """Return whether two grey pictures of (SIDE_PX, SIDE_PX) show the same."""
+    """Return whether two grey pictures, SIDE_PX x SIDE_PX, are near-identical."""
     difference = np.abs(first - second)
     blocks = difference.reshape(SIDE_PX // _BLOCK_PX, _BLOCK_PX, SIDE_PX // _BLOCK_PX, _BLOCK_PX).mean(axis=(1, 3))
     return bool(difference.mean() <= MEAN_DIFFERENCE and blocks.max() <= BLOCK_DIFFERENCE)

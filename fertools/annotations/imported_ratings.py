@@ -29,23 +29,23 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 
 PIECE = 1000
-"""Samples in one event."""
+"""Number of samples per event."""
 Report = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
 class RatingsSummary:
-    """What `import_ratings` did.
+    """The result of `import_ratings`.
 
     Attributes:
-        rows: rows of the files.
-        raters: whose answers they are.
-        faces: faces that somebody rated or named.
-        traced: videos that somebody traced.
-        events: events that are new in the log; 0 the second time.
-        beyond: rows of a time after the video's end, and boxes around no face that was found, which say nothing.
-        ignored: columns of the files that the log of ratings has no place for.
-        lookalikes: raters whose names differ only in case or Unicode form, as `Ann / ann`; they may be one.
+        rows: number of rows of the files.
+        raters: names of the raters.
+        faces: number of faces with a rating or a label.
+        traced: number of traced videos.
+        events: number of new events in the log; 0 if the files are imported again.
+        beyond: number of rows after the end of the video, and of boxes without a detected face; they are ignored.
+        ignored: names of the columns that the log cannot store.
+        lookalikes: groups of raters whose names differ only in case or Unicode form, such as `Ann / ann`.
     """
 
     rows: int
@@ -59,27 +59,27 @@ class RatingsSummary:
 
 
 def import_ratings(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> RatingsSummary:
-    """Add the answers of a table with raters to the log; all of them or none.
+    """Add the ratings of a table to the log, all of them or none.
 
-    Valence and arousal at times become traces, an axis at a time. What holds for a span, and emotions at a time, become
-    clicks on the faces that are shown then, as does all that is not by time.
+    Valence and arousal at points in time become traces, one per axis. Everything else becomes ratings of faces: values
+    of time spans, emotions at points in time, and rows that name a face or a frame.
 
     Args:
-        workspace: whose log.
-        table: `rater`, a key, and `valence`, `arousal` or `emotion`.
-        key: which kind of key; `auto` takes the most specific one that the columns allow.
+        workspace: the workspace of the log.
+        table: a table with `rater`, key columns, and `valence`, `arousal` or `emotion`.
+        key: kind of key to match rows by; `auto` chooses the most specific one.
 
     Raises:
-        InputError: something in the table is wrong; the message has its place.
+        InputError: a cell of the table is wrong. The message has its place.
     """
     faces = store.read_faces(workspace, ["face_id", "source_id", "frame_index", "pts_s", "status", "box"])
     for row, rater in enumerate(table.columns["rater"]):
         _at(table, row, check_rater, rater)
     values = {axis: _numbers(table, axis) for axis in AXES}
     if not np.isfinite(np.stack(list(values.values()))).any() and not any(table.columns.get("emotion", ())):
-        raise InputError(f"{table.name}: no row says valence, arousal or emotion; nothing was applied")
+        raise InputError(f"{table.name}: no row has valence, arousal or emotion; nothing was applied")
     if by_time := is_by_time(table):
-        clicked = _held(workspace, faces, table)
+        clicked = _face_labels(workspace, faces, table)
         at = {axis: np.where(_is_point(table), values[axis], np.nan) for axis in AXES}
         events, beyond = _traces(workspace, table, at)
     else:
@@ -114,12 +114,12 @@ def _refuse(place: str, message: str) -> None:
 
 
 def _is_point(table: LabelTable) -> npt.NDArray[np.bool_]:
-    """Return which rows are about a moment and not a span."""
+    """Return which rows concern a point in time rather than a span."""
     return np.array([not end for end in table.columns.get("end_s", [""] * len(table))], bool)
 
 
-def _held(workspace: Workspace, faces: pa.Table, table: LabelTable) -> LabelTable:
-    """Return by face what a table by time says of spans, and which emotions it says are shown at moments."""
+def _face_labels(workspace: Workspace, faces: pa.Table, table: LabelTable) -> LabelTable:
+    """Return a table by face with the values of time spans and the emotions at points in time."""
     point = _is_point(table)
     tables = []
     for rater in dict.fromkeys(table.columns["rater"]):
@@ -156,21 +156,19 @@ def _clicks(
         point = {axis: float(values[axis][row]) for axis in AXES}
         given = [axis for axis in AXES if np.isfinite(point[axis])]
         if len(given) == 1:
-            report(row, f"{given[0]} without the other axis, and one means nothing alone; give both or neither")
+            report(row, f"{given[0]} without the other axis; give both or neither")
         if given:
             rated.append(("rate", {**point, "accepted": False}))
         if text := table.columns.get("emotion", [""] * len(table))[row]:
             label = lexicon.lookup(text)
             if label is None:
-                report(
-                    row, f"'{text}' is no emotion that the lexicon knows; its labels are {', '.join(lexicon.labels)}"
-                )
+                report(row, f"'{text}' is not in the lexicon of emotions; its labels are {', '.join(lexicon.labels)}")
             rated.append(("emotion", {"emotion": label}))
         for kind, body in rated:
             for face in own:
                 earlier, line = said.setdefault((rater, face, kind), (body, row))
                 if earlier != body:
-                    report(row, f"{rater} says something else of the same face in {table.places[line]}")
+                    report(row, f"{rater} rated the same face differently in {table.places[line]}")
                 elif line == row:
                     events.setdefault(rater, []).append(_event(kind, rater, {**body, "faces": [face], "part": "main"}))
     return events
@@ -207,7 +205,7 @@ def _traces(
             count, duration_s = place["frames_decoded"], place["duration_s"]
             if not count or count < 2 or not duration_s:
                 row = int(np.flatnonzero(source == number)[0])
-                report(row, f"{place['path']} is no video of a known length, so times in it mean nothing")
+                report(row, f"{place['path']} is no video with a known duration, so times cannot be placed in it")
             frame_s = duration_s / (count - 1)
             for axis in AXES:
                 rows = np.flatnonzero((raters == rater) & (source == number) & np.isfinite(values[axis]))
@@ -230,7 +228,7 @@ def _take(
     times_s: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
 ) -> list[Event]:
-    """Return a take of one axis and its samples in pieces."""
+    """Return the event of a take of one axis, and the events of its samples."""
     start = {"source": source_id, "axis": axis, "speed": 1, "from_s": float(times_s[0])}
     said = {"frames": frames.tolist(), "media_s": times_s.tolist(), axis: values.tolist()}
     take = _event("take", rater, start, fingerprint(said))
@@ -258,14 +256,14 @@ def _event(kind: str, rater: str, body: dict[str, Any], salt: str = "") -> Event
 
 
 class _Any:
-    """Holds all: what the rows speak of was looked up already."""
+    """Contains everything, because the rows are already matched."""
 
     def __contains__(self, item: object) -> bool:
         return True
 
 
 def _numbers(table: LabelTable, name: str) -> npt.NDArray[np.float64]:
-    """Return a column as numbers, nan where a cell is empty; axes are checked to be in [-1, 1]."""
+    """Return a column as numbers, NaN where a cell is empty; valence and arousal must be in [-1, 1]."""
     cells = table.columns.get(name, [""] * len(table))
     numbers = np.full(len(table), np.nan)
     for row, text in enumerate(cells):

@@ -1,7 +1,7 @@
-"""The log of all ratings: `annotations/ratings.sqlite`, to which events are added and nothing else is done.
+"""The append-only log of all rating events: `annotations/ratings.sqlite`.
 
-An event counts from the moment that it is on the disk, and only then is the page told so. The same event sent again,
-after a lost answer or a crash, is found by its identifier and counts once. The table refuses changes and deletions.
+An event is acknowledged only once it is on the disk. If the page sends an event again, after a lost response or a
+crash, the log recognises its identifier and counts it once. The table refuses changes and deletions.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from fertools.core.errors import FertoolsError, InputError, SchemaError
 
 LOG_VERSION = 1
 APPLICATION_ID = 0x66657274
-"""`fert`: how SQLite files of ours say that they are ours."""
+"""`fert`, the application identifier in SQLite files of fertools."""
 WAIT_S = 30.0
-"""How long a writer waits for another process that is writing."""
+"""Seconds that a writer waits for another process that is writing."""
 
-# `done_ms` is what acts are ordered by: a clock that runs ahead cannot put an act later than its arrival.
-# `properties` came later than the first logs, and so did the index by tab; both are added to a log that lacks them.
-# Columns that are read by themselves are computed from the body, which alone is stored.
+# Events are ordered by `done_ms`: a clock that is fast cannot move an event behind its arrival. Logs of early versions
+# lack `properties` and the index by tab; both are added. Only the body is stored; the virtual columns are computed.
 _ADDED = """
 CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS events_by_tab ON events (rater, tab, at_ms);
@@ -84,12 +83,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a batch.
+    """The result of adding a batch.
 
     Attributes:
-        saved: identifiers that are on the disk now, those that were there before too.
-        added: the events that are new.
-        refused: identifiers that another event has, to the reason.
+        saved: identifiers of the events that are on the disk now, including those from before.
+        added: the new events.
+        refused: the reason for each identifier that another event already has.
     """
 
     saved: tuple[str, ...]
@@ -99,14 +98,14 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Logged:
-    """An event as the log has it.
+    """An event in the log.
 
     Attributes:
-        number: its place in the log, from 1.
-        rater: who.
-        event: what.
-        received_ms: when it came in: the server's time, but later than what came in before it (see `append_batches`).
-        done_ms: when it is taken to have happened: `at_ms`, but not after it came in.
+        number: position in the log, from 1.
+        rater: name of the rater.
+        event: the event.
+        received_ms: time of arrival on the server's clock, later than all earlier arrivals (see `append_batches`).
+        done_ms: time of the event: `at_ms`, but not later than the arrival.
     """
 
     number: int
@@ -117,16 +116,16 @@ class Logged:
 
 
 class RatingLog:
-    """The log, opened; use it in one thread at a time, and close it.
+    """The log of ratings. Use it in one thread at a time and close it.
 
-    Several processes and threads may each have it open: one writes at a time, and readers never wait.
+    Several processes and threads may open the same log: one writes at a time, and readers never wait.
 
     Args:
-        path: the file; it is made if missing, unless `existing`.
-        existing: refuse to make it.
+        path: path of the file. It is created if missing, unless `existing` is set.
+        existing: raise an error if the file is missing.
 
     Raises:
-        InputError: the file is not a log of ratings, or is missing and must not be made.
+        InputError: the file is not a log of ratings, or it is missing and `existing` is set.
         StorageError: the file cannot be opened or written.
     """
 
@@ -148,24 +147,26 @@ class RatingLog:
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         (tables,) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
-        # A log that is being made has a page before it has a table; one that had more has lost them.
+        # A new log has one page before it has a table; a log with more pages but no table is damaged.
         if not tables and (existing or pages > 1):
-            raise InputError(f"{self.path} is empty or damaged; restore it from a copy, or remove it to begin anew")
+            raise InputError(
+                f"{self.path} is empty or damaged; restore it from a copy, or remove it to start a new log"
+            )
         if tables and application != APPLICATION_ID:
             raise InputError(f"{self.path} is not a log of ratings; move it away or name another workspace")
         if tables and version != LOG_VERSION:
             raise SchemaError(
-                f"{self.path} is a log of version {version}, and this fertools reads version {LOG_VERSION}; use the "
-                "fertools that wrote it"
+                f"{self.path} is a log of version {version}, but this fertools reads version {LOG_VERSION}; use the "
+                "fertools version that wrote it"
             )
         self.connection.execute("PRAGMA journal_mode = WAL")
-        # FULL flushes the write-ahead log at every commit; with NORMAL a power cut could take acknowledged events.
+        # FULL flushes the write-ahead log at every commit; with NORMAL a power failure could lose acknowledged events.
         self.connection.execute("PRAGMA synchronous = FULL")
         if not tables:
             self.connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
 
     def complete(self) -> None:
-        """Add to a log of an earlier fertools what it lacks: its properties, and the index by tab.
+        """Add missing properties and the index by tab to a log of an early version.
 
         Raises:
             StorageError: the log cannot be written.
@@ -175,12 +176,12 @@ class RatingLog:
 
     @property
     def identity(self) -> str:
-        """32 hexadecimal digits that this log and its copies have, and no other."""
+        """32 hexadecimal digits that identify this log and its copies."""
         return self._property("identity")
 
     @property
     def secret(self) -> str:
-        """64 hexadecimal digits that codes of raters are made from."""
+        """64 hexadecimal digits from which the codes of raters are derived."""
         return self._property("secret")
 
     def _property(self, name: str) -> str:
@@ -188,9 +189,9 @@ class RatingLog:
         return str(value)
 
     def clock_ms(self, now_ms: int | None = None) -> int:
-        """Return the time in milliseconds since 1970, but later than the last arrivals if the clock was set back."""
+        """Return the time in milliseconds since 1970, later than all arrivals even if the clock was set back."""
         now_ms = int(time.time() * 1000) if now_ms is None else now_ms
-        # The latest is among the last ones; see `_arrival_ms` for why it need not be the very last.
+        # The latest arrival is among the last events, but not always the very last; see `_arrival_ms`.
         query = "SELECT max(received_ms) FROM (SELECT received_ms FROM events ORDER BY number DESC LIMIT 100)"
         (last_ms,) = self.connection.execute(query).fetchone()
         return now_ms if last_ms is None else max(now_ms, int(last_ms) + 1)
@@ -208,18 +209,18 @@ class RatingLog:
         self.connection.close()
 
     def append(self, rater: str, events: Sequence[Event], *, received_ms: int | None = None) -> Receipt:
-        """Add one rater's events, all of them or none; see `append_batches`."""
+        """Add events of one rater, all or none; see `append_batches`."""
         return self.append_batches([Batch(rater, events)], received_ms=received_ms)[0]
 
     def append_batches(self, batches: Sequence[Batch], *, received_ms: int | None = None) -> list[Receipt]:
-        """Add the events of several batches in one transaction; they are on the disk when this returns.
+        """Add the events of several batches in one transaction. They are on the disk when this returns.
 
-        The acts of one tab keep the order of their `at_ms`, which the tab counts up with every act, whatever the
-        server's clock says: arrivals are numbered by a clock that never runs backwards.
+        Events of one tab keep the order of their `at_ms`, which the tab increases with every event. Arrival times never
+        decrease, even if the server's clock is changed.
 
         Args:
-            batches: what came in.
-            received_ms: when, in milliseconds since 1970; now if None.
+            batches: the batches in order of arrival.
+            received_ms: time of arrival in milliseconds since 1970; None for now.
 
         Returns:
             One receipt per batch.
@@ -234,7 +235,7 @@ class RatingLog:
                 receipts = [self._add(batch, arrivals_ms) for batch in batches]
                 self.connection.execute("COMMIT")
             except BaseException:
-                # A failed commit has rolled back by itself in some cases.
+                # Some failed commits have already rolled back.
                 with contextlib.suppress(FertoolsError):
                     self.connection.execute("ROLLBACK")
                 raise
@@ -266,7 +267,7 @@ class RatingLog:
         return Receipt(tuple(saved), tuple(added), refused)
 
     def _arrival_ms(self, rater: str, event: Event, clock_ms: int) -> int:
-        """Return the arrival to write down: before that of later acts of the same tab which came in earlier."""
+        """Return the arrival time to record: before later events of the same tab that arrived earlier."""
         if not event.tab:
             return clock_ms
         query = "SELECT min(done_ms) FROM events WHERE rater = ? AND tab = ? AND at_ms > ?"
@@ -276,12 +277,12 @@ class RatingLog:
     def events(
         self, *, rater: str | None = None, kinds: Sequence[str] = (), item: str | None = None
     ) -> Iterator[Logged]:
-        """Yield events in the order in which they happened (`done_ms`, then arrival).
+        """Yield events in their order (`done_ms`, then arrival).
 
         Args:
-            rater: only this rater's; None for all.
-            kinds: only these kinds; empty for all.
-            item: only those about this item (see `Event.items`), of `rater`.
+            rater: yield only events of this rater; None for all.
+            kinds: yield only events of these kinds; empty for all.
+            item: yield only events of `rater` on this item (see `Event.items`); None for all.
         """
         query = "SELECT number, rater, event_id, kind, tab, at_ms, body, received_ms, done_ms FROM events WHERE 1"
         values: list[object] = []
@@ -302,16 +303,16 @@ class RatingLog:
             yield Logged(number, who, event, received_ms, done_ms)
 
     def raters(self) -> list[str]:
-        """Return the names of all raters, in the order in which they came first."""
+        """Return the names of all raters in the order of their first event."""
         rows = self.connection.execute(
             "SELECT rater, min(number) AS first FROM events WHERE rater != '' GROUP BY rater ORDER BY first"
         )
         return [rater for rater, _ in rows]
 
     def undone(self, rater: str | None = None) -> set[str]:
-        """Return the identifiers of the acts that were undone and not redone, of one rater or of all.
+        """Return the identifiers of undone events, of one rater or of all.
 
-        Only who acted can undo it; a target that is another rater's, or no act, is passed over.
+        A rater can undo only their own events; an undo event with another target is ignored.
         """
         query = (
             "SELECT u.target, u.kind FROM events u JOIN events a ON a.event_id = u.target AND a.rater = u.rater "
@@ -324,7 +325,7 @@ class RatingLog:
         return {target for target, undone in state.items() if undone}
 
     def undone_of(self, rater: str, event_ids: Sequence[str]) -> set[str]:
-        """Return which of a few of one rater's acts were undone and not redone."""
+        """Return which of some events of a rater are undone."""
         rows = self.connection.execute(
             f"SELECT target, kind FROM events WHERE target IN ({', '.join('?' * len(event_ids))}) AND rater = ? "
             "AND kind IN ('undo', 'redo') ORDER BY done_ms, number",

@@ -1,4 +1,4 @@
-"""The answers of all raters side by side: one row per item, one column per rater, nan where there is no answer."""
+"""Ratings as matrices: one row per item, one column per rater, NaN where a rating is missing."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Integers = npt.NDArray[np.int64]
 
 AXES = ("valence", "arousal")
 MAX_GAP_S = 1.0
-"""A trace says something between two of its samples that are no further apart than this."""
+"""Maximum gap in seconds between two samples over which a trace is interpolated."""
 
 
 @dataclass(frozen=True)
 class Ratings:
-    """What raters said of the same items.
+    """Ratings of the same N items by K raters.
 
     Attributes:
-        raters: names, sorted; one column each.
-        items: one row per item, sorted by source and frame: `face_id` (null of a traced frame), `source_id`,
-            `frame_index`, `pts_s`.
-        by_axis: `valence` and `arousal`, (n, k) each, nan where a rater gave none.
-        emotion: (n, k) places in `labels`, -1 where a rater named none.
-        labels: the expressions that were named, sorted.
+        raters: names of the raters, sorted.
+        items: one row per item, sorted by source and frame: `face_id` (null for a traced frame), `source_id`,
+            `frame_index` and `pts_s`.
+        by_axis: N x K ratings of `valence` and of `arousal`, NaN where one is missing.
+        emotion: N x K positions in `labels`, -1 where a label is missing.
+        labels: the chosen expressions, sorted.
     """
 
     raters: tuple[str, ...]
@@ -55,10 +55,14 @@ def run_starts(codes: Integers) -> Integers:
 
 
 def choose_raters(current: pa.Table, wanted: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the raters that count: all of `answers`, or `wanted`, sorted.
+    """Return the sorted names of the raters: all, or `wanted`.
+
+    Args:
+        current: current annotations, rows of CURRENT_SCHEMA in `fertools.annotations.current`.
+        wanted: names of raters; empty for all.
 
     Raises:
-        InputError: one of `wanted` gave no answer.
+        InputError: one of `wanted` has no annotations.
     """
     there = sorted(pc.unique(current["rater"]).to_pylist())
     for rater in wanted:
@@ -69,18 +73,18 @@ def choose_raters(current: pa.Table, wanted: Sequence[str] = ()) -> tuple[str, .
 
 
 def face_ratings(current: pa.Table, raters: Sequence[str]) -> Ratings:
-    """Return what was said of faces by clicks and keys.
+    """Return the ratings of faces.
 
-    A face of the calibration set counts with the answer that was given before its reference was shown; the answers
-    when that set came again do not count.
+    A face of the calibration set counts with the first rating, given before its known rating was shown. Its repeated
+    rating does not count.
 
     Args:
-        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
-        raters: whose.
+        current: current annotations, rows of CURRENT_SCHEMA in `fertools.annotations.current`.
+        raters: names of the raters.
     """
     chosen = pc.and_(pc.equal(current["kind"], "face"), pc.is_in(current["rater"], value_set=pa.array(raters)))
     table = current.filter(pc.and_(chosen, pc.not_equal(current["part"], "repeat")))
-    # The later of two assignments to one cell wins, and that is to be the one of the main part.
+    # The later of two assignments to one cell wins, which must be the one of the main part.
     table = table.take(pc.sort_indices(table, sort_keys=[("part", "ascending")]))
     rows = _codes(table["face_id"])
     columns = np.asarray(pc.index_in(table["rater"], value_set=pa.array(raters)).to_numpy(), np.int64)
@@ -111,15 +115,15 @@ def face_ratings(current: pa.Table, raters: Sequence[str]) -> Ratings:
 
 
 def trace_ratings(current: pa.Table, raters: Sequence[str], *, lag_s: float = 0.0) -> Ratings:
-    """Return what was said of the frames of videos by traces.
+    """Return the ratings of frames from traces.
 
-    A browser shows each rater some frames and skips others, so each trace is read at every frame that any rater saw,
-    on the straight line between its samples, unless they are more than MAX_GAP_S apart.
+    A browser skips some frames, and different ones for each rater. Therefore each trace is interpolated linearly at
+    every frame that any rater saw, unless its samples are more than MAX_GAP_S apart.
 
     Args:
-        current: rows of `fertools.annotations.current.CURRENT_SCHEMA`.
-        raters: whose.
-        lag_s: how late raters react; a frame gets what was said that much later.
+        current: current annotations, rows of CURRENT_SCHEMA in `fertools.annotations.current`.
+        raters: names of the raters.
+        lag_s: reaction time of raters in seconds; a frame gets the value of that much later.
     """
     traces = split_traces(current, raters)
     frames = pd.concat([trace[["source_id", "frame_index", "pts_s"]] for trace in traces.values()] or [_no_frames()])
@@ -143,7 +147,7 @@ def trace_ratings(current: pa.Table, raters: Sequence[str], *, lag_s: float = 0.
 
 
 def split_traces(current: pa.Table, raters: Sequence[str]) -> dict[tuple[str, str], pd.DataFrame]:
-    """Return the frames of each rater's trace of each source, by rater and source, sorted by frame."""
+    """Return the traced frames, sorted by frame, of each rater and source."""
     chosen = pc.and_(pc.equal(current["kind"], "trace"), pc.is_in(current["rater"], value_set=pa.array(raters)))
     table = current.filter(chosen).select(["rater", "source_id", "frame_index", "pts_s", *AXES]).to_pandas()
     return {
@@ -153,12 +157,12 @@ def split_traces(current: pa.Table, raters: Sequence[str]) -> dict[tuple[str, st
 
 
 def read_trace(trace: pd.DataFrame, axis: str, times_s: Floats) -> Floats:
-    """Return one axis of a trace at other times, nan outside of it and where it has a gap over MAX_GAP_S.
+    """Return one axis of a trace at other times; NaN outside of the trace and in gaps longer than MAX_GAP_S.
 
     Args:
-        trace: `pts_s` and the axis, sorted by time.
-        axis: which.
-        times_s: (n,) seconds.
+        trace: a table with `pts_s` and the axis, sorted by time.
+        axis: `valence` or `arousal`.
+        times_s: N times in seconds.
     """
     known = trace[axis].notna().to_numpy() & trace["pts_s"].notna().to_numpy()
     times, values = trace["pts_s"].to_numpy(np.float64)[known], trace[axis].to_numpy(np.float64)[known]
@@ -171,9 +175,9 @@ def read_trace(trace: pd.DataFrame, axis: str, times_s: Floats) -> Floats:
 
 
 def first_differences(ratings: Ratings) -> Ratings:
-    """Return how much each rater's values changed from each frame to the next of the same video.
+    """Return the changes of each rater's values from frame to frame within a video.
 
-    Raters who place their points higher or lower agree here if they move at the same moments.
+    Raters with different offsets agree in these differences if they react at the same times.
     """
     source = pd.factorize(ratings.items["source_id"])[0]
     inside = np.flatnonzero(np.diff(source) == 0)

@@ -1,7 +1,7 @@
-"""Videos for a browser: the file itself where browsers play it, else a copy that is made once; and its frames' times.
+"""Playable videos for browsers: the file itself if browsers play it, else a copy; and the times of its frames.
 
-A frame is named by its number, as the manifest counts it. The page learns from the browser which media time it shows,
-and `times_s` says which frame that is.
+Frames have the numbers of the manifest. The browser reports the media time that it shows, and `times_s` maps it to a
+frame.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fertools.sources.videos import (
 )
 
 COPY_SIDE_PX = 960
-"""The longer side of a copy at most; a rater needs no more, and a browser decodes it without dropping frames."""
+"""Maximum longer side of a copy in pixels, which browsers decode without dropping frames."""
 _TICKS = Fraction(1, 1000)
 _PLAYED = {".mp4": {"h264", "av1", "vp9"}, ".m4v": {"h264"}, ".webm": {"vp8", "vp9", "av1"}}
 
@@ -40,9 +40,9 @@ class Playable:
     """A file that a browser plays.
 
     Attributes:
-        path: the file.
-        media_type: its type, with the codec where that is known.
-        times_s: media time at which each frame is shown, from frame 0.
+        path: path of the file.
+        media_type: media type of the file.
+        times_s: media time of each frame in seconds, from frame 0.
     """
 
     path: Path
@@ -50,8 +50,8 @@ class Playable:
     times_s: list[float]
 
 
-def as_it_is(path: Path) -> Playable | None:
-    """Return the video itself if browsers play its container and codec, else None.
+def original_if_playable(path: Path) -> Playable | None:
+    """Return the original video if browsers play its container and codec, else None.
 
     Raises:
         InputError: the file cannot be opened as a video.
@@ -61,14 +61,14 @@ def as_it_is(path: Path) -> Playable | None:
         return None
     with reading(path, "cannot be opened as a video"), open_video(path) as container:
         stream = choose_stream(container)
-        # By content, too: a stream of MPEG-TS under the name of an MP4 is played by no browser.
+        # The content counts, too: no browser plays MPEG-TS under the name of an MP4.
         if container.format.name.split(",")[0] != ("matroska" if path.suffix.lower() == ".webm" else "mov"):
             return None
         context = stream.codec_context
-        # Browsers take the first stream, and turn but do not all mirror what a file says is to be mirrored.
+        # Browsers play the first stream; all rotate it as the file says, but not all mirror it.
         if stream != container.streams.video[0] or not all(map(is_cover, container.streams.video[1:])):
             return None
-        # Browsers show eight bits and halved colour; other kinds of H.264 they refuse or show wrongly.
+        # Browsers support 8 bits with 4:2:0 chroma; they refuse other kinds of H.264 or show them incorrectly.
         if context.name.removeprefix("lib") not in codecs | {"dav1d"} or context.pix_fmt not in (
             "yuv420p",
             "yuvj420p",
@@ -77,7 +77,7 @@ def as_it_is(path: Path) -> Playable | None:
         frames: list[av.VideoFrame] = []
         ticks: list[int] = []
         for packet in container.demux(stream):
-            # The first frame, of which some come out only after the last packet, says which way up all are.
+            # The first frame gives the orientation; some decoders return it only after the last packet.
             frames = frames or stream.decode(packet)
             if packet.size and not packet.is_discard:
                 if packet.pts is None:
@@ -91,20 +91,20 @@ def as_it_is(path: Path) -> Playable | None:
 
 
 def copy_paths(workspace: Workspace, source_id: str) -> tuple[Path, Path]:
-    """Return where the copy of a source lies, and the table of its frames' times."""
+    """Return the path of the copy of a source, and the path of the table of its frame times."""
     suffix, _, _ = _encoder()
     return workspace.playable / f"{source_id}{suffix}", workspace.playable / f"{source_id}.json"
 
 
 def find_copy(workspace: Workspace, source_id: str) -> Playable | None:
-    """Return the copy of a source if it has been made."""
+    """Return the copy of a source, or None if there is none."""
     video, table = copy_paths(workspace, source_id)
     if not (video.is_file() and table.is_file()):
         return None
     try:
         times_s = [float(time_s) for time_s in json.loads(table.read_bytes())["times_s"]]
     except (KeyError, TypeError, ValueError):
-        # Damaged; a copy is made anew.
+        # A damaged table: the copy is made again.
         return None
     return Playable(video, _encoder()[2], times_s)
 
@@ -112,15 +112,15 @@ def find_copy(workspace: Workspace, source_id: str) -> Playable | None:
 def make_copy(
     workspace: Workspace, source_id: str, path: Path, *, advance: Callable[[int], None] = lambda done: None
 ) -> Playable:
-    """Make a copy of a video that a browser plays, every frame in its place, or return the one that is there.
+    """Return the playable copy of a video, making it if necessary; it has every frame of the video.
 
-    Times begin at zero. A video that breaks off is copied as far as it can be read.
+    Times begin at zero. A truncated video is copied as far as it can be read.
 
     Args:
-        workspace: where the copy goes.
-        source_id: what it is called.
-        path: the video.
-        advance: called with the number of frames written.
+        workspace: the workspace of the copy.
+        source_id: identifier of the video.
+        path: path of the video.
+        advance: called with the number of written frames.
 
     Raises:
         InputError: the file cannot be read as a video.
@@ -129,16 +129,16 @@ def make_copy(
     if (found := find_copy(workspace, source_id)) is not None:
         return found
     video, table = copy_paths(workspace, source_id)
-    with reading(path, "cannot be copied for the browser"), files.replacing(video) as temporary:
+    with reading(path, "cannot be converted for the browser"), files.replacing(video) as temporary:
         times_s = _encode(path, temporary, advance)
         products.mark(workspace.playable)
-    # The copy counts from here on: the table comes after the video that it is about.
+    # The copy is complete once its table exists, so the table is written last.
     files.write_json(table, {"times_s": times_s})
     return Playable(video, _encoder()[2], times_s)
 
 
 def _encoder() -> tuple[str, str, str]:
-    """Return the suffix, the encoder and the media type of copies: what every browser plays and this FFmpeg writes."""
+    """Return the suffix, the encoder and the media type of copies, which every browser plays and this FFmpeg writes."""
     if "libvpx" in av.codecs_available:
         return ".webm", "libvpx", "video/webm"
     return ".mp4", "libx264", "video/mp4"
@@ -159,7 +159,7 @@ def _encode(path: Path, target: Path, advance: Callable[[int], None]) -> list[fl
                 stream.codec_context.gop_size = 25
                 stream.bit_rate = 4_000_000
                 first_s = frame.pts_s or 0.0
-            # Containers round to milliseconds; two frames never share one, so that each can be told from the next.
+            # Containers round to milliseconds; consecutive frames must not share one.
             tick = max(round(((frame.pts_s or 0.0) - first_s) * 1000), round(times_s[-1] * 1000) + 1 if times_s else 0)
             picture.pts, picture.time_base = tick, _TICKS
             times_s.append(tick / 1000)
@@ -175,15 +175,15 @@ def _frames(path: Path) -> Iterator[Frame]:
     try:
         yield from reader
     except BrokenVideoError:
-        # What came before is good, and the sources table says that the rest is missing.
+        # The frames so far are valid, and the sources table says that the rest is missing.
         return
 
 
 def _picture(frame: Frame, stream: av.VideoStream | None) -> av.VideoFrame:
-    """Return a frame for the encoder, in the size of the stream that it has begun, if it has."""
+    """Return a frame for the encoder, in the size of its stream if there is one."""
     height, width = frame.rgb.shape[:2]
     scale = min(1.0, COPY_SIDE_PX / max(height, width))
-    # Halved colour needs even sides.
+    # 4:2:0 chroma needs even sides.
     even_width, even_height = (max(2, round(side * scale / 2) * 2) for side in (width, height))
     if stream is not None:
         even_width, even_height = stream.width, stream.height

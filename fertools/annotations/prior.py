@@ -1,6 +1,6 @@
-"""The prior: valence and arousal from the expression's name alone, for faces that nobody has rated.
+"""The prior: valence and arousal from the label of the expression, for faces without a rating.
 
-It is only ever filled in when asked for, and says of itself `va_origin = prior`.
+It is filled in only on request, with `va_origin = prior`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from fertools.manifests.change import changing
 from fertools.manifests.schema import FACES, LABEL_GROUPS
 
 VA_COLUMNS = LABEL_GROUPS["valence and arousal"]
-"""The columns of the manifest that valence and arousal come with."""
+"""The columns of the manifest for valence and arousal."""
 ORIGIN = "prior"
-"""What `va_origin` says of such a value."""
+"""`va_origin` of a prior."""
 
 
 @dataclass(frozen=True)
 class PriorSummary:
-    """What `fill_prior` did.
+    """The result of `fill_prior`.
 
     Attributes:
-        faces: rows of the manifest.
-        filled: rows that got values now.
-        by_emotion: how many of them per expression.
-        already: rows that had values and keep them, ratings and earlier priors.
-        without_emotion: rows left empty because they have no expression.
-        without_point: rows left empty because the table has no point for their expression.
+        faces: number of rows of the manifest.
+        filled: number of rows that got a prior.
+        by_emotion: number of filled rows per expression.
+        already: number of rows that keep their values: ratings and earlier priors.
+        without_emotion: number of rows left empty because they have no expression.
+        without_point: number of rows left empty because their expression has no point.
     """
 
     faces: int
@@ -45,13 +45,13 @@ class PriorSummary:
 
 
 def fill_prior(workspace: WorkspaceLike, *, overwrite: bool = False) -> PriorSummary:
-    """Give every face that has an expression, and neither valence nor arousal, its expression's point.
+    """Give every face with an expression, but without valence and arousal, the point of its expression.
 
-    A face that somebody rated is never touched. A second call does nothing.
+    Ratings are never changed. A second call does nothing.
 
     Args:
-        workspace: whose manifest to fill.
-        overwrite: forget earlier priors first, as after a change of the table or of labels.
+        workspace: the workspace of the manifest.
+        overwrite: remove earlier priors first, for example after a change of the points or of labels.
 
     Raises:
         InputError: no face has an expression, or there is no manifest.
@@ -61,7 +61,7 @@ def fill_prior(workspace: WorkspaceLike, *, overwrite: bool = False) -> PriorSum
     with changing(workspace, "filling in the prior") as faces:
         if len(faces) and faces["emotion"].null_count == len(faces):
             raise InputError(
-                f"no face in {workspace.manifest} has an emotion, so there is no prior for it; put the files into "
+                f"no face in {workspace.manifest} has an emotion, so there is no prior; put files into "
                 "folders named by emotion and ingest again, or give labels first with `fertools annotate LABELS.csv`"
             )
         before = without_priors(faces) if overwrite else faces
@@ -72,11 +72,11 @@ def fill_prior(workspace: WorkspaceLike, *, overwrite: bool = False) -> PriorSum
 
 
 def without_priors(faces: pa.Table, rows: pa.ChunkedArray | None = None) -> pa.Table:
-    """Return `faces` with valence, arousal and their origin null where they are a prior.
+    """Return `faces` without priors: valence, arousal and their origin become null.
 
     Args:
-        faces: a manifest.
-        rows: boolean per row, which of them it may concern; None for all.
+        faces: rows of a manifest.
+        rows: one Boolean per row, which rows to change; None for all.
     """
     stale = pc.fill_null(pc.equal(faces["va_origin"], ORIGIN), False)
     if rows is not None:

@@ -1,6 +1,6 @@
-"""Publishing: what people said of the faces, as one value per face in the manifest.
+"""Publish ratings: write the consensus of raters into the manifest, one value per face.
 
-The log stays as it is. The same log and the same settings give the same manifest, however often they are published.
+The log does not change. The same log and the same settings always give the same manifest.
 """
 
 from __future__ import annotations
@@ -42,32 +42,32 @@ from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LABEL_COLUMNS
 
 ORIGIN = "people"
-"""What `va_origin` and `emotion_origin` say of what was published."""
+"""`va_origin` and `emotion_origin` of published labels."""
 MOST_LAG_S = 10.0
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class PublishSummary(HtmlFields):
-    """What `publish` did.
+    """The result of `publish`.
 
     Attributes:
-        method: how raters were put together.
-        lag_s: how late raters were taken to react in traces.
-        raters: whose answers.
-        answers: rows of `annotations/ratings.parquet`.
-        rated: faces that got or had the raters' valence and arousal.
-        from_traces: how many of them owe a value to a trace.
-        named: faces that got or had the raters' expression.
-        ties: faces without one because as many raters named another.
-        half: faces that only one axis was rated of, which got nothing.
-        shared_frames: faces that a trace says nothing about, since there is another face in the frame.
-        kept_va: faces whose valence and arousal are someone else's and stayed; `overwrite` replaces them.
-        kept_emotions: likewise of expressions.
-        priors_dropped: faces whose prior went because their expression changed.
-        withdrawn: faces that had published values and have no answer any more.
-        changed: faces whose row in the manifest is other than before.
-        weights: of `ewe`, axis to rater to weight.
+        method: method of the consensus.
+        lag_s: assumed reaction time of raters in traces, in seconds.
+        raters: names of the raters.
+        answers: number of rows of `annotations/ratings.parquet`.
+        rated: number of faces with the raters' valence and arousal.
+        from_traces: number of these faces with a value from a trace.
+        named: number of faces with the raters' expression.
+        ties: number of faces without an expression because of a tie.
+        half: number of faces with a rating of only one axis, which is not published.
+        shared_frames: number of faces without a value from a trace, because their frame has other faces.
+        kept_va: number of faces that keep valence and arousal of another origin; `overwrite` replaces them.
+        kept_emotions: number of faces that keep an expression of another origin; `overwrite` replaces it.
+        priors_dropped: number of faces that lost their prior because their expression changed.
+        withdrawn: number of faces whose published values were removed, because their ratings were undone.
+        changed: number of faces whose row in the manifest changed.
+        weights: weights of the method `ewe`, by axis and rater.
     """
 
     method: str
@@ -96,22 +96,22 @@ def publish(
     raters: Sequence[str] = (),
     overwrite: bool = False,
 ) -> PublishSummary:
-    """Write all current answers to `annotations/ratings.parquet`, and what raters say together into the manifest.
+    """Write all current annotations to `annotations/ratings.parquet`, and their consensus into the manifest.
 
-    A face gets the values of clicks; a rater who did not click it counts with the trace of its video at the time of
-    its frame plus `lag_s`, if no other kept face is in that frame. A prior gives way to people. Values and names that
-    came with the dataset or a table stay, unless `overwrite`.
+    A rater counts with the rating of the face. Without one, the rater counts with the trace of the video at the time of
+    the frame plus `lag_s`, if the frame has no other kept face. Ratings replace priors. Labels from the dataset or from
+    a table stay, unless `overwrite` is set.
 
     Args:
-        workspace: whose log and manifest.
-        method: of METHODS; see `fertools.annotations.consensus`.
-        lag_s: how late raters react, in seconds, from 0 to MOST_LAG_S.
-        raters: whose answers; empty for all.
-        overwrite: replace what came with the dataset or a table too.
+        workspace: the workspace of the log and the manifest.
+        method: one of METHODS; see `fertools.annotations.consensus`.
+        lag_s: reaction time of raters in seconds, from 0 to MOST_LAG_S.
+        raters: names of the raters to publish; empty for all.
+        overwrite: replace labels from the dataset or from a table, too.
 
     Raises:
-        InputError: there is no log or no answer, a rater or the method is unknown, the lag is out of range, or raters
-            cannot be weighed.
+        InputError: there is no log or no annotation, a rater or the method is unknown, the lag is out of range, or
+            weights cannot be computed.
     """
     workspace = Workspace(workspace)
     if method not in METHODS:
@@ -123,9 +123,9 @@ def publish(
         chosen = choose_raters(table, raters)
         if not chosen:
             raise InputError(f"nobody has answered yet in {workspace.ratings_log}; rate faces first")
-        said = _gather(faces, table, chosen, lag_s)
-        fused = {axis: fuse(said.by_axis[axis], chosen, method, axis) for axis in AXES}
-        after, counts = _applied(faces, said, fused, overwrite)
+        ratings = _gather(faces, table, chosen, lag_s)
+        fused = {axis: fuse(ratings.by_axis[axis], chosen, method, axis) for axis in AXES}
+        after, counts = _applied(faces, ratings, fused, overwrite)
         summary = PublishSummary(
             method=method,
             lag_s=lag_s,
@@ -137,7 +137,7 @@ def publish(
         )
         with files.replacing(workspace.ratings) as temporary:
             pq.write_table(table, temporary, compression="zstd")
-        # The settings first: a manifest never has values whose making nobody wrote down.
+        # The settings are written first, so that the manifest never has values without recorded settings.
         workspace.save_settings("publication", _settings(summary, overwrite))
         if summary.changed:
             store.write_table(workspace.manifest, FACES, after)
@@ -156,15 +156,15 @@ def _settings(summary: PublishSummary, overwrite: bool) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What each rater says of each face of the manifest.
+class _Ratings:
+    """The ratings of N faces of the manifest by K raters.
 
     Attributes:
-        by_axis: (n, k), nan where there is nothing.
-        emotion: (n, k) places in `labels`, or -1.
-        labels: the expressions named.
-        traced: (n,) whether a trace gave a value.
-        shared: (n,) whether a trace was passed over because the frame shows other faces too.
+        by_axis: N x K ratings of each axis, NaN where one is missing.
+        emotion: N x K positions in `labels`, -1 where a label is missing.
+        labels: the chosen expressions.
+        traced: N Booleans, whether a trace gave a value.
+        shared: N Booleans, whether a trace was ignored because the frame has other faces.
     """
 
     by_axis: dict[str, Floats]
@@ -174,11 +174,11 @@ class _Said:
     shared: Mask
 
 
-def _gather(faces: pa.Table, table: pa.Table, raters: Sequence[str], lag_s: float) -> _Said:
+def _gather(faces: pa.Table, table: pa.Table, raters: Sequence[str], lag_s: float) -> _Ratings:
     clicked = face_ratings(table, raters)
     shape = (len(faces), len(raters))
     place = pc.index_in(pa.array(clicked.items["face_id"], pa.string()), value_set=faces["face_id"].combine_chunks())
-    # A face that left the manifest since it was rated has nowhere to go.
+    # A rated face may have left the manifest in the meantime.
     there = pc.is_valid(place).to_numpy(zero_copy_only=False)
     rows = pc.fill_null(place, 0).to_numpy(zero_copy_only=False)[there]
     by_axis = {axis: np.full(shape, np.nan) for axis in AXES}
@@ -203,16 +203,16 @@ def _gather(faces: pa.Table, table: pa.Table, raters: Sequence[str], lag_s: floa
             taken = missing & single
             by_axis[axis][rows[taken], column] = values[taken]
             traced[rows[taken]] = True
-    return _Said(by_axis, emotion, clicked.labels, traced, shared)
+    return _Ratings(by_axis, emotion, clicked.labels, traced, shared)
 
 
 def _applied(
-    faces: pa.Table, said: _Said, fused: dict[str, Consensus], overwrite: bool
+    faces: pa.Table, ratings: _Ratings, fused: dict[str, Consensus], overwrite: bool
 ) -> tuple[pa.Table, dict[str, Any]]:
     valence, arousal = fused["valence"], fused["arousal"]
     there = {axis: np.isfinite(one.fused) for axis, one in fused.items()}
     rated = there["valence"] & there["arousal"]
-    theirs = {name: _is_theirs(faces, name) for name in ("va_origin", "emotion_origin")}
+    theirs = {name: _may_replace(faces, name) for name in ("va_origin", "emotion_origin")}
     given = rated & (overwrite | theirs["va_origin"])
     before = _equals(faces["va_origin"], ORIGIN)
     columns = {
@@ -223,14 +223,14 @@ def _applied(
         "arousal_spread": arousal.spread,
     }
     after = faces
-    # What was published earlier and is not said any more goes.
+    # Published values without a current rating are removed.
     after = _put(after, dict.fromkeys(VA_COLUMNS), before & ~given)
     after = _put(after, {**columns, "va_origin": ORIGIN}, given)
-    codes, tied = majority(said.emotion, len(said.labels))
+    codes, tied = majority(ratings.emotion, len(ratings.labels))
     named = (codes >= 0) & (overwrite | theirs["emotion_origin"])
     was_named = _equals(faces["emotion_origin"], ORIGIN)
     after = _put(after, {"emotion": None, "emotion_origin": None}, was_named & ~named)
-    names = np.array([*said.labels, None], object)[codes]
+    names = np.array([*ratings.labels, None], object)[codes]
     after = _put(after, {"emotion": names, "emotion_origin": ORIGIN}, named)
     moved = differs(faces, after, ("emotion",))
     dropped = moved & _equals(after["va_origin"], PRIOR)
@@ -238,11 +238,11 @@ def _applied(
         after = without_priors(after, pa.chunked_array([pa.array(moved)]))
     counts = {
         "rated": int(given.sum()),
-        "from_traces": int((given & said.traced).sum()),
+        "from_traces": int((given & ratings.traced).sum()),
         "named": int(named.sum()),
         "ties": int(tied.sum()),
         "half": int((there["valence"] != there["arousal"]).sum()),
-        "shared_frames": int(said.shared.sum()),
+        "shared_frames": int(ratings.shared.sum()),
         "kept_va": int((rated & ~given).sum()),
         "kept_emotions": int(((codes >= 0) & ~named).sum()),
         "priors_dropped": int(dropped.sum()),
@@ -251,8 +251,8 @@ def _applied(
     return after, counts
 
 
-def _is_theirs(faces: pa.Table, name: str) -> Mask:
-    """Return which rows people may fill: nobody else has, or only the prior or they themselves."""
+def _may_replace(faces: pa.Table, name: str) -> Mask:
+    """Return which rows ratings may fill: those without a value, with a prior, or with published ratings."""
     free = pc.or_(pc.is_null(faces[name]), pc.is_in(faces[name], value_set=pa.array([PRIOR, ORIGIN])))
     return np.asarray(free.to_numpy(), np.bool_)
 
@@ -262,7 +262,7 @@ def _equals(column: pa.ChunkedArray, value: str) -> Mask:
 
 
 def _put(faces: pa.Table, columns: dict[str, Any], chosen: Mask) -> pa.Table:
-    """Return `faces` with some columns replaced in the chosen rows; nan becomes null."""
+    """Return `faces` with some columns replaced in the chosen rows; NaN becomes null."""
     for name, values in columns.items():
         field = faces.schema.field(name)
         if values is None or isinstance(values, str):

@@ -1,9 +1,9 @@
-"""In which order each rater sees the faces: seeded, the same whenever it is computed, and recorded with its seed.
+"""The queue of each rater: a seeded, reproducible order of faces.
 
-Everything goes by a hash of the seed, the face and the rater, so that faces and raters may be added without moving the
-rest. A share of the faces (the overlap) is everyone's; each of the others goes to one rater, the one whose hash with it
-is largest (rendezvous hashing), so that a newcomer takes an even share from all and nothing else changes hands. The
-calibration faces come first, and again later, one between every few others.
+The order depends on hashes of the seed, the face and the rater, so new faces and raters do not change the rest. All
+raters get a share of the faces (the overlap). Each other face goes to the rater with the largest hash (rendezvous
+hashing): a new rater takes an even share from everyone, and no other face changes its rater. The calibration faces come
+first, and again later, one after every few other faces.
 
 Source: D. G. Thaler and C. V. Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM Transactions on
 Networking 6 (1998), for rendezvous hashing; G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number
@@ -19,53 +19,25 @@ import numpy as np
 import numpy.typing as npt
 
 from fertools.annotations.events import PARTS
-from fertools.core.arguments import argument
-from fertools.core.errors import InputError
+from fertools.annotations.queue_plan import Plan
 from fertools.core.hashing import hash_bytes
 
 CALIBRATION, MAIN, REPEAT = range(len(PARTS))
 REPEAT_AFTER = 50
-"""Answers between the calibration and the first face of it that comes again."""
+"""Number of faces between the calibration set and its first repeated face."""
 REPEAT_EVERY = 5
-"""From then on, every how many faces one of the calibration set comes again."""
+"""Number of faces between two repeated faces."""
 
 Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How faces are given to raters.
-
-    Attributes:
-        seed: another seed, another order.
-        overlap: share of the faces that every rater gets, in [0, 1]; each of the others goes to one rater.
-        calibration: how many faces with known ratings come first, with feedback; 0 for none.
-        hidden: share of the pre-marked faces that are shown without their suggestion, in [0, 1].
-
-    Raises:
-        InputError: a share is outside [0, 1], or a number is negative.
-    """
-
-    seed: int = 0
-    overlap: float = 1.0
-    calibration: int = 0
-    hidden: float = 0.2
-
-    def __post_init__(self) -> None:
-        for name in ("overlap", "hidden"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{argument(name)} {getattr(self, name)} is not a share in [0, 1]")
-        if self.calibration < 0:
-            raise InputError(f"{argument('calibration')} {self.calibration} is less than none")
-
-
-@dataclass(frozen=True)
 class Queue:
-    """One rater's faces in order.
+    """The faces of one rater in order.
 
     Attributes:
-        parts: (n,) uint8, of CALIBRATION, MAIN and REPEAT.
-        rows: (n,) int64, the faces' rows in the catalogue.
+        parts: N parts: CALIBRATION, MAIN or REPEAT.
+        rows: N rows of faces in the catalogue.
     """
 
     parts: npt.NDArray[np.uint8]
@@ -76,24 +48,24 @@ class Queue:
 
 
 def make_queue(keys: Words, plan: Plan, calibration: Sequence[int], raters: Sequence[str], rater: str) -> Queue:
-    """Return the order in which `rater` sees the faces.
+    """Return the queue of a rater.
 
     Args:
-        keys: (n,) uint64, one per face, from its identifier.
+        keys: N uint64, one per face, from its identifier.
         plan: seed and shares.
-        calibration: rows of the faces that come first, in order.
-        raters: all raters, `rater` among them.
-        rater: whose queue.
+        calibration: rows of the calibration faces, in order.
+        raters: names of all raters, including `rater`.
+        rater: name of the rater.
     """
     own = _own(keys, plan, raters, rater)
     own[list(calibration)] = False
     rows = np.flatnonzero(own)
-    # Two words of 64 bits are never the same, so the quick sort orders as a stable one would.
+    # Two words of 64 bits are practically never equal, so an unstable sort gives the same order as a stable one.
     rows = rows[np.argsort(draw(keys[rows], plan.seed, f"order:{rater}"))]
     first = np.asarray(calibration, np.int64)
     parts, places = [np.full(len(first), CALIBRATION, np.uint8)], [first]
     again = first[np.argsort(draw(keys[first], plan.seed, f"repeat:{rater}"), kind="stable")]
-    # Positions in the main part that a repeated face is put before; what does not fit comes at the end.
+    # Positions in the main part before which repeated faces are inserted; the rest comes at the end.
     before = np.minimum(REPEAT_AFTER + REPEAT_EVERY * np.arange(len(again)), len(rows))
     places.append(np.insert(rows, before, again))
     parts.append(np.insert(np.full(len(rows), MAIN, np.uint8), before, REPEAT))
@@ -101,10 +73,10 @@ def make_queue(keys: Words, plan: Plan, calibration: Sequence[int], raters: Sequ
 
 
 def is_hidden(keys: Words, plan: Plan) -> npt.NDArray[np.bool_]:
-    """Return which faces are shown without their suggestion, the same ones for every rater.
+    """Return which faces are shown without their suggestion; they are the same for every rater.
 
     Args:
-        keys: (n,) uint64, one per face.
+        keys: N uint64, one per face.
         plan: seed and share.
     """
     return _share(keys, plan.seed, "hidden") < plan.hidden
@@ -128,13 +100,13 @@ def _share(keys: Words, seed: int, purpose: str) -> npt.NDArray[np.float64]:
 
 
 def draw(keys: Words, seed: int, purpose: str) -> Words:
-    """Return random words, one per face, that depend on the face, the seed and the purpose alone."""
+    """Return random words, one per face, that depend only on the face, the seed and the purpose."""
     salt = np.uint64(int(hash_bytes(str(seed).encode(), purpose.encode())[:16], 16))
     return _mix(_mix(keys ^ salt) + salt)
 
 
 def _mix(words: Words) -> Words:
-    """Return the words with every bit spread over all others (the finaliser of SplitMix64)."""
+    """Return the words with mixed bits (the finaliser of SplitMix64)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))

@@ -1,4 +1,4 @@
-"""Which face of a picture or frame a box is about."""
+"""Match the boxes of a table to the faces of a picture or frame."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from fertools.annotations.row_matching import KEY_COLUMNS, find_key, match_rows
 from fertools.core.workspace import Workspace
 
 LEAST_OVERLAP = 0.1
-"""Intersection over union below which a box is about none of the faces; tools draw boxes tighter or wider than ours."""
+"""Minimum intersection over union of a box and its face; boxes of other tools are tighter or wider than ours."""
 
 
 def place_in_frame(
     workspace: Workspace, faces: pa.Table, table: LabelTable, report: Callable[[str, str], None]
 ) -> LabelTable:
-    """Return a table by face of one whose rows have boxes.
+    """Return a table by face for a table with boxes.
 
-    A row with a box is about the face that its box overlaps most. If it overlaps none, the face was not found, and the
-    row is left out and counted. A row without a box is about all faces of its picture or frame. So are all rows if no
-    box of the table overlaps any face: then they are defaults that nobody moved, or in other units.
+    A row with a box concerns the face that the box overlaps most. If it overlaps none, the face was not detected: the
+    row is left out and counted. A row without a box concerns all faces of its picture or frame. So do all rows if no
+    box of the table overlaps any face, because such boxes are unchanged defaults or have other units.
 
     Args:
-        workspace: whose sources.
+        workspace: the workspace of the sources.
         faces: the manifest, with `box`.
-        table: a key, boxes, and labels.
-        report: called with the place and what is wrong there.
+        table: a table with key columns, boxes and labels.
+        report: called with the place and the description of each problem.
     """
     key = find_key(table, "auto")
     rows = match_rows(workspace, faces, table, key, lambda row, text: report(table.places[row], text))
@@ -46,12 +46,13 @@ def place_in_frame(
         for box, own in zip(table.boxes, shown, strict=True)
     ]
     chosen: list[tuple[int, int]] = []
-    believed, missed = any(best), 0
+    trusted, missed = any(best), 0
     for row, (own, found) in enumerate(zip(shown, best, strict=True)):
-        if found is None or not believed:
+        if found is None or not trusted:
             if found is not None and len(own) > 1:
                 report(
-                    table.places[row], f"no box of this file overlaps a face, and {len(own)} are shown; correct boxes"
+                    table.places[row],
+                    f"no box of this file overlaps a face, and the frame has {len(own)}; correct the boxes",
                 )
             chosen += [(row, face) for face in own]
         elif found:
@@ -67,7 +68,7 @@ def place_in_frame(
 
 
 def _closest(box: npt.NDArray[np.float64], corners: npt.NDArray[np.float64], faces: list[int]) -> tuple[int, ...]:
-    """Return the one of the faces at (n, 4) corners that a box overlaps most, or nothing if it overlaps none."""
+    """Return the face (by N x 4 corners) that a box overlaps most, or an empty tuple if it overlaps none."""
     width = np.minimum(box[2], corners[:, 2]) - np.maximum(box[0], corners[:, 0])
     height = np.minimum(box[3], corners[:, 3]) - np.maximum(box[1], corners[:, 1])
     shared = np.maximum(width, 0) * np.maximum(height, 0)

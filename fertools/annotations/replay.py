@@ -1,7 +1,7 @@
-"""The fold of one item's acts into what a rater now says of it: the small twin of `fertools.annotations.current`.
+"""Replay the events on one item into its current annotation.
 
-The server asks it about the few items that a page shows; the page does the same while it has no network. A test holds
-the two folds equal on random logs.
+The server uses it for the few items of a page, and the page has the same replay in JavaScript for working offline. The
+replay of a whole log is in `fertools.annotations.current`. Tests hold all three equal on random logs.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from fertools.annotations.events import Event
 
 TASKS = ("va", "emotion")
 PASSES = frozenset({"unsure", "no_face", "bad_crop"})
-"""Flags that answer an item without a value."""
+"""Flags that complete an item without a value."""
 
 
 @dataclass
 class CurrentAnnotation:
-    """What one rater says of one item.
+    """The current annotation of one item by one rater.
 
     Attributes:
-        valence: None until it was rated.
-        arousal: likewise.
-        emotion: None until it was named.
-        flags: those that are on.
-        note: the text of the note, if there is one.
+        valence: rated valence; None without a rating.
+        arousal: rated arousal; None without a rating.
+        emotion: chosen expression; None without one.
+        flags: names of the set flags.
+        note: text of the note; None without one.
     """
 
     valence: float | None = None
@@ -35,16 +35,16 @@ class CurrentAnnotation:
     note: str | None = None
 
     def is_done(self, tasks: Iterable[str]) -> bool:
-        """Return whether nothing of what `tasks` asks is open."""
+        """Return whether all `tasks` are done."""
         given = {"va": self.valence is not None, "emotion": self.emotion is not None}
         return bool(self.flags & PASSES) or all(given[task] for task in tasks)
 
 
 def replay(events: Iterable[Event]) -> CurrentAnnotation:
-    """Return the answer that acts on one item come to.
+    """Return the annotation that results from events on one item.
 
     Args:
-        events: those that were not undone, in the order in which they happened.
+        events: the events that were not undone, in order.
     """
     annotation = CurrentAnnotation()
     for event in events:

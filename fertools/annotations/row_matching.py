@@ -1,4 +1,4 @@
-"""Which faces the rows of a table speak of: by face, by frame of a source, or by whole source."""
+"""Match the rows of a table to faces: by face, by frame of a source, or by whole source."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ KEY_COLUMNS: dict[Key, tuple[str, ...]] = {
     "frame": ("source", "frame_index"),
     "source": ("source",),
 }
-"""Columns that make up each kind of key, the most specific kind first."""
+"""Columns of each kind of key, the most specific kind first."""
 Report = Callable[[int, str], None]
 Integers = npt.NDArray[np.int64]
 
 _FRAMES = 2**31
-"""More than any frame's number: a source's number times this plus a frame's number names the frame."""
+"""More than any frame number: the number of a source times this, plus a frame number, identifies a frame."""
 
-_OTHERS = ", and other rows are found by it; import rows that are found in different ways one after the other"
+_OTHERS = ", but other rows have one; import rows with different keys separately"
 _DIGITS = 18
-"""More than any frame's number has; Python refuses to read numbers of thousands."""
+"""More digits than any frame number has; Python refuses to parse integers with thousands of digits."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a file and the faces, tied by targets: the things that the file's rows are about.
+    """The match of rows and faces by targets: faces, frames or sources.
 
     Attributes:
-        what: what a target is: `face`, `frame` or `source`.
-        target: per row of the file its target, or -1.
-        target_of_face: per face of the manifest its target, or -1.
-        target_count: how many targets there are.
+        what: kind of the targets: `face`, `frame` or `source`.
+        target: target number of each row of the file, or -1.
+        target_of_face: target number of each face of the manifest, or -1.
+        target_count: number of targets.
     """
 
     what: str
@@ -58,29 +58,29 @@ class Rows:
 
 
 def find_key(table: LabelTable, wanted: Literal["auto"] | Key) -> Key:
-    """Return the kind of key to find rows by: `wanted`, or the most specific one that the columns allow.
+    """Return the kind of key to match rows by: `wanted`, or the most specific one that the columns allow.
 
     Raises:
-        InputError: the header lacks the columns for it.
+        InputError: the table lacks the columns of the key.
     """
     for key, columns in KEY_COLUMNS.items():
         if wanted in ("auto", key) and set(columns) <= set(table.columns):
             return key
     needed = "face_id, or source and frame_index, or source" if wanted == "auto" else " and ".join(KEY_COLUMNS[wanted])
-    raise InputError(f"{table.name}:1: no column says which faces the rows are about; give {needed}")
+    raise InputError(f"{table.name}:1: no column identifies the faces of the rows; give {needed}")
 
 
 def match_rows(workspace: Workspace, faces: pa.Table, table: LabelTable, key: Key, report: Report) -> Rows:
-    """Return which faces the rows are about, and report every row that is about none.
+    """Match the rows of a table to faces and report every row without a match.
 
-    A source or frame in which no face was found is known all the same; its rows label nothing.
+    A source or frame without a detected face is a valid match; its rows label nothing.
 
     Args:
-        workspace: whose sources table.
+        workspace: the workspace of the sources table.
         faces: the manifest.
-        table: the file.
-        key: kind of key, whose columns the file has.
-        report: called with a row's number and what is wrong with it.
+        table: the table.
+        key: kind of key, whose columns the table has.
+        report: called with the number and the problem of each wrong row.
     """
     if key == "face_id":
         return _by_face(faces, table.columns["face_id"], report)
@@ -107,7 +107,7 @@ def _by_face(faces: pa.Table, ids: Sequence[str], report: Report) -> Rows:
 
 
 def find_sources(workspace: Workspace, sources: pa.Table, names: Sequence[str], report: Report) -> Integers:
-    """Return the number of the source that each name means, -1 where it means none, which is reported."""
+    """Return the number of the source for each name; a name without a source gets -1 and is reported."""
     finder = SourceFinder(workspace, sources)
     found = {name: finder.find(name) for name in set(names)}
     numbers = np.full(len(names), -1, np.int64)
@@ -121,21 +121,21 @@ def find_sources(workspace: Workspace, sources: pa.Table, names: Sequence[str], 
 
 
 def count_rows_of_copies(workspace: Workspace, names: Sequence[str]) -> int:
-    """Return how many of the names mean a source that is a copy of another: its faces stand under that one alone."""
+    """Return how many names belong to a copy of another source, which has the faces."""
     sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded", "status"])
     numbers = find_sources(workspace, sources, names, lambda _row, _problem: None)
     return int(_copies(sources)[numbers[numbers >= 0]].sum())
 
 
 class SourceFinder:
-    """Finds sources by path, identifier, or any end of a path that only one source has.
+    """Finds sources by path, identifier, or unique end of a path.
 
-    A name may have backslashes, percent signs for other characters (`%20`), another Unicode form, or folders of another
-    machine before the whole path of a source. What is written exactly goes first.
+    A name may have backslashes, percent-encoding (`%20`), another Unicode form, or the folders of another machine
+    before the path of a source. An exact match takes precedence.
 
     Args:
-        workspace: whose paths are relative to its root.
-        sources: `source_id`, `path` and `frames_decoded`.
+        workspace: the workspace of the sources.
+        sources: a table with `source_id`, `path` and `frames_decoded`.
     """
 
     def __init__(self, workspace: Workspace, sources: pa.Table) -> None:
@@ -152,7 +152,7 @@ class SourceFinder:
         self._by_end: dict[tuple[int, bool], dict[str, list[int]]] = {}
 
     def find(self, name: str) -> int | str:
-        """Return the number of the source called `name`, or what is wrong with the name."""
+        """Return the number of the source for a name, or the problem of the name as a sentence."""
         if not name:
             return "the source is empty"
         for spelling in dict.fromkeys((name, unquote(name), name.replace("\\", "/"), unquote(name).replace("\\", "/"))):
@@ -167,20 +167,20 @@ class SourceFinder:
             if fitting:
                 first, second = (self._paths[number] for number in fitting[:2])
                 more = f"{len(fitting)} sources, such as {first} and {second}"
-                return f"'{name}' may be any of {more}; give more of the path"
-        return f"there is no source '{name}'; give its path as `manifests/sources.parquet` has it, or the end of it"
+                return f"'{name}' matches {more}; give more of the path"
+        return f"there is no source '{name}'; give its path in `manifests/sources.parquet`, or the end of it"
 
     def path_of(self, name: str) -> str | None:
-        """Return the path of the source called `name`, None if there is none or several are."""
+        """Return the path of the source for a name; None without a match or with several."""
         found = self.find(name)
         return self._paths[found] if isinstance(found, int) else None
 
     def frames_of(self, path: str) -> int | None:
-        """Return how many frames the source at a path in the sources table has, None if it was not decoded."""
+        """Return the number of frames of the source with a path; None if it was not decoded."""
         return self._frames[self._exact[path]] if path in self._exact else None
 
     def uploaded_as(self, name: str) -> str | None:
-        """Return the path of the source whose file an upload would call `name`, None if there is none or several."""
+        """Return the path of the source whose uploaded file has this name; None without a match or with several."""
         if not self._by_upload:
             for path in self._paths:
                 self._by_upload[_uploaded(PurePosixPath(path).name)].append(path)
@@ -188,7 +188,7 @@ class SourceFinder:
         return fitting[0] if len(fitting) == 1 else None
 
     def named_like(self, path: PurePath) -> str | None:
-        """Return the path of the source that a file of labels is named like, None if there is none or several are."""
+        """Return the path of the source with the name of a label file; None without a match or with several."""
         if path.stem in self._written:
             return self._paths[self._written[path.stem]]
         parts = [*path.parts[:-1], path.stem]
@@ -201,7 +201,7 @@ class SourceFinder:
         return None
 
     def _fitting(self, path: str) -> list[int]:
-        """Return the sources whose path is `path`, else those whose path ends in it, else those that it ends in."""
+        """Return the sources with this path, else those whose path ends in it, else those whose path it ends in."""
         parts = path.split("/")
         ending = self._ends(len(parts)).get(path, [])
         if whole := [number for number in ending if self._paths[number].count("/") == len(parts) - 1]:
@@ -213,7 +213,7 @@ class SourceFinder:
         return ending
 
     def _ends(self, parts: int, *, stem: bool = False) -> dict[str, list[int]]:
-        """Return the sources by the last `parts` parts of their paths, without their suffix if `stem`."""
+        """Return the sources by the last `parts` parts of their paths, without the suffix if `stem` is set."""
         if (parts, stem) not in self._by_end:
             ends = defaultdict(list)
             for number, path in enumerate(self._paths):
@@ -225,12 +225,12 @@ class SourceFinder:
 
 
 def _uploaded(name: str) -> str:
-    """Return a file's name as web servers keep it: without spaces and signs."""
+    """Return the name of a file as web servers store it: without spaces and special characters."""
     return re.sub(r"[^-\w.]", "", composed(name).strip().replace(" ", "_"))
 
 
 def _find_frames(sources: pa.Table, source: Integers, texts: Sequence[str], report: Report) -> Integers:
-    # A copy was never decoded: how many frames it has is known of the file that it is a copy of.
+    # A copy was never decoded, so its number of frames is not checked.
     decoded = np.where(_copies(sources), _FRAMES, _numbers(sources["frames_decoded"]))
     paths = sources["path"]
     frames = np.full(len(texts), -1, np.int64)
@@ -240,7 +240,7 @@ def _find_frames(sources: pa.Table, source: Integers, texts: Sequence[str], repo
             report(row, f"frame_index {problem}")
         elif source[row] >= 0 and (len(text) > _DIGITS or not int(text) < decoded[source[row]]):
             path, count = paths[int(source[row])].as_py(), max(0, int(decoded[source[row]]))
-            report(row, f"{path} has no frame {text}, since it has {count} frames and the first is 0")
+            report(row, f"{path} has no frame {text}; it has {count} frames, and the first is 0")
         else:
             frames[row] = int(text[:_DIGITS]) if source[row] >= 0 else -1
     return frames

@@ -1,4 +1,4 @@
-"""What is shown beside the question: suggestions, and the usual points of expressions."""
+"""Suggestions (pre-annotations) of the rating page, and the usual points of expressions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from fertools.core.parquet_table import read_table
 
 PRIOR = "prior"
 USUAL_RADIUS = 0.8
-"""How far from its expression's point a rating may lie before the page asks whether it is meant: two fifths of the
-plane's side."""
+"""Distance from the expression's usual point above which the page warns: two fifths of the side of the plane."""
 
 TEXTS = ("face_id", "emotion")
 Floats = npt.NDArray[np.float64]
@@ -27,11 +26,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Suggestions:
-    """A point per face that the page may draw as a suggestion.
+    """A suggested point for each face.
 
     Attributes:
-        points: (n, 2) valence and arousal by row of the catalogue; NaN where there is none.
-        origin: `prior`, or the name of the file of predictions.
+        points: N x 2 valence and arousal by row of the catalogue; NaN without a suggestion.
+        origin: `prior`, or the name of the file with predictions.
     """
 
     points: Floats
@@ -39,7 +38,7 @@ class Suggestions:
 
 
 def prior_points(catalogue: Catalogue, points: Mapping[str, Point]) -> Floats:
-    """Return (n, 2) the point of each face's expression; NaN where it has none."""
+    """Return the usual point of each face's expression, N x 2; NaN without one."""
     labels = list(points)
     index = catalogue.column("emotion").combine_chunks().dictionary_encode()
     table = np.full((len(index.dictionary) + 1, 2), np.nan)
@@ -52,13 +51,12 @@ def prior_points(catalogue: Catalogue, points: Mapping[str, Point]) -> Floats:
 
 
 def read_suggestions(path: Path, catalogue: Catalogue) -> Suggestions:
-    """Return a model's predictions: a table (CSV or Parquet) with `face_id`, `valence` and `arousal`.
+    """Return the predictions of a model from a table (CSV or Parquet) with `face_id`, `valence` and `arousal`.
 
-    Rows of faces that were not kept, or that are not in the manifest, are refused, since they are a sign of another
-    dataset's file.
+    Rows of rejected or unknown faces are errors, because the file probably belongs to another dataset.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or a row is wrong; the message says which.
+        InputError: the file cannot be read, lacks a column, or a row is wrong. The message has its line.
     """
     rows = read_points(path)
     points = np.full((len(catalogue), 2), np.nan)
@@ -72,11 +70,11 @@ def read_suggestions(path: Path, catalogue: Catalogue) -> Suggestions:
 
 
 def read_points(path: Path, names: Sequence[str] = ("face_id", "valence", "arousal")) -> list[tuple[Any, ...]]:
-    """Return the rows of a table (CSV or Parquet): where each is, and its cells; numbers of CSV are parsed.
+    """Return the rows of a table (CSV or Parquet), each with its place in the file and its parsed cells.
 
     Args:
-        path: the table.
-        names: the columns to read; `face_id` first.
+        path: path of the table.
+        names: names of the columns to read, `face_id` first.
 
     Raises:
         InputError: the file cannot be read or lacks a column.

@@ -1,4 +1,4 @@
-"""The part of a picture or frame around a face, for raters who ask what a crop leaves out."""
+"""Draw the surroundings of a face: the part of its picture or frame that the crop leaves out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fertools.sources.sampling import Sampling
 from fertools.sources.videos import choose_stream, open_video, upright
 
 REACH = 2.5
-"""How far the part reaches to each side of the face's middle, in sides of its box."""
+"""Distance from the centre of the face to each side of the part, in sides of the box."""
 MOST_PX = 1024
 _COLUMNS = ("face_id", "source_id", "frame_index", "pts_s", "box")
 _NEAR_S = 0.002
@@ -31,14 +31,14 @@ Picture = NDArray[np.uint8]
 
 
 def draw_surroundings(workspace: Workspace, face_id: str) -> bytes:
-    """Return the surroundings of a face as JPEG, with its box drawn in.
+    """Return the surroundings of a face as JPEG, with its box.
 
     Args:
-        workspace: whose face.
-        face_id: of a face in the manifest.
+        workspace: the workspace of the face.
+        face_id: identifier of the face.
 
     Raises:
-        InputError: there is no such face, or its source is gone or cannot be read.
+        InputError: there is no such face, or its source is missing or cannot be read.
     """
     rows = store.read_faces(workspace, _COLUMNS, [("face_id", "=", face_id)]).to_pylist()
     if not rows:
@@ -48,13 +48,13 @@ def draw_surroundings(workspace: Workspace, face_id: str) -> bytes:
     (source,) = store.read_sources(workspace, ("path", "kind"), wanted).to_pylist()
     path = workspace.path_of(source["path"])
     if not path.is_file():
-        raise InputError(f"{path} is gone, so only the crop can be shown; put it back")
+        raise InputError(f"{path} is missing, so only the crop can be shown; restore it")
     frame = read_image(path) if source["kind"] == "image" else _frame(path, face)
     return _coded(around(frame, np.array(face["box"], np.float64)))
 
 
 def around(frame: Picture, box: NDArray[np.float64]) -> Picture:
-    """Return the part of a frame around a box, the box drawn in; no pixel is invented beyond the frame.
+    """Return the part of a frame around a box, with the box; it never extends beyond the frame.
 
     Args:
         frame: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""Which faces a table by time speaks of."""
+"""Match the rows of a table by time to faces."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LONE_STEP_S = 0.04
-"""How far apart times are taken to be where a source has a single one."""
+"""Assumed distance in seconds between times if a source has only one time."""
 _ROUNDING_S = 1e-6
 
 
 def is_by_time(table: LabelTable) -> bool:
-    """Return whether the rows of a table are about times in sources, and not about faces or frames."""
+    """Return whether the rows of a table have times in sources instead of faces or frames."""
     names = set(table.columns)
     return not {"face_id", "frame_index"} & names and {"source", "pts_s"} <= names
 
@@ -37,17 +37,18 @@ def place_in_time(
     labels: Sequence[str],
     report: Callable[[str, str], None],
 ) -> LabelTable:
-    """Return a table by face of one by time, with one row per face that any row speaks of.
+    """Return a table by face for a table by time, with one row per labelled face.
 
-    A row with `end_s` speaks of the faces from `pts_s` up to it. Another speaks of the faces that are nearer to its
-    time than to those of the other rows with the same kind of label, and within half of the usual step between them.
+    A row with `end_s` labels the faces from `pts_s` until then. Any other row labels the faces that are closer to its
+    time than to the times of other rows with the same kind of label. The distance must not exceed half of the median
+    step between these times.
 
     Args:
-        workspace: whose sources.
+        workspace: the workspace of the sources.
         faces: the manifest.
-        table: `source`, `pts_s`, maybe `end_s`, and labels.
-        labels: the columns that are taken over.
-        report: called with the place and what is wrong there.
+        table: a table with `source`, `pts_s`, labels, and optionally `end_s`.
+        labels: names of the label columns.
+        report: called with the place and the description of each problem.
     """
     sources = store.read_sources(workspace, ["source_id", "path", "frames_decoded"])
     source = find_sources(
@@ -56,7 +57,7 @@ def place_in_time(
     begin = _times(table, "pts_s", report)
     end = _times(table, "end_s", report) if "end_s" in table.columns else np.full(len(table), np.nan)
     for row in np.flatnonzero(end < begin).tolist():
-        report(table.places[row], f"end_s '{table.columns['end_s'][row]}' is before pts_s; exchange them")
+        report(table.places[row], f"end_s '{table.columns['end_s'][row]}' is before pts_s; swap them")
     source_of_face = pc.index_in(faces["source_id"], value_set=sources["source_id"].combine_chunks())
     source_of_face = pc.fill_null(source_of_face, -1).to_numpy()
     pts = faces["pts_s"].to_numpy()
@@ -88,7 +89,7 @@ def place_in_time(
 
 
 def _pairs(faces: Integers, pts: Floats, rows: Integers, begin: Floats, end: Floats) -> list[tuple[int, int]]:
-    """Return which face each row speaks of, for the faces and rows of one source, faces sorted by time."""
+    """Return pairs of a face and the row that labels it, for one source with faces sorted by time."""
     pairs = []
     spans = ~np.isnan(end)
     first, last = np.searchsorted(pts, begin[spans] - _ROUNDING_S), np.searchsorted(pts, end[spans] - _ROUNDING_S)
@@ -104,20 +105,20 @@ def _pairs(faces: Integers, pts: Floats, rows: Integers, begin: Floats, end: Flo
         before = (after - 1).clip(0)
         nearest = np.where(pts - at[before] < at[after] - pts, before, after)
         near = np.abs(at[nearest] - pts) <= reach
-        for face, moment in zip(faces[near].tolist(), at[nearest[near]].tolist(), strict=True):
-            # Several rows of one time all count, so that a contradiction is seen.
-            same = range(*np.searchsorted(at, [moment, np.nextafter(moment, np.inf)]).tolist())
+        for face, nearest_s in zip(faces[near].tolist(), at[nearest[near]].tolist(), strict=True):
+            # All rows with the same time count, so that a contradiction is found.
+            same = range(*np.searchsorted(at, [nearest_s, np.nextafter(nearest_s, np.inf)]).tolist())
             pairs += [(int(face), int(points[place])) for place in same]
     return pairs
 
 
 def _times(table: LabelTable, name: str, report: Callable[[str, str], None]) -> Floats:
-    """Return a column of times in seconds, nan where a cell is empty."""
+    """Return a column of times in seconds, NaN where a cell is empty."""
     times = np.full(len(table), np.nan)
     for row, text in enumerate(table.columns[name]):
         with suppress(ValueError):
             times[row] = float(text or "nan")
-        # An empty end is that of a moment, not of a span.
+        # An empty end means a point in time instead of a span.
         if not 0 <= times[row] < math.inf and (text or name == "pts_s"):
             report(table.places[row], f"{name} '{text}' is not a number of seconds from 0")
     return times

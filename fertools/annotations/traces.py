@@ -1,8 +1,7 @@
-"""Traces of playing video: pieces of takes in the log, replayed into one value per frame that was shown.
+"""Traces of playing videos: replay the takes of the log into one value per frame.
 
-A take is one recording. While it runs, the page reads the pointer at every repaint and notes which frame was on the
-screen; several readings of one frame are averaged. A later take replaces all that earlier ones said between its first
-and its last frame, on its own axis.
+A take is one recording. During a take, the page samples the pointer at every repaint with the frame on the screen. The
+samples of a frame are averaged. A later take replaces earlier ones between its first and its last frame, on its axes.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ _FIELDS = pa.schema([pa.field("take", pa.string()), *(pa.field(n, pa.list_(pa.fl
 
 @dataclass(frozen=True)
 class _Layer:
-    """What takes say on one axis, frame by frame.
+    """The values of one axis, frame by frame.
 
     Attributes:
-        frames: (n,) frame numbers.
-        media_s: (n,) the browser's media time for each.
-        means: (n,) mean of the readings.
-        takes: (n,) which take it is from.
+        frames: N frame numbers.
+        media_s: N media times of the browser in seconds.
+        means: N means of the samples.
+        takes: N numbers of the takes.
     """
 
     frames: Integers
@@ -55,7 +54,7 @@ class _Layer:
     takes: Integers
 
     def under(self, newer: _Layer) -> _Layer:
-        """Return this with a newer take laid over it: between that one's first and last frame it alone counts."""
+        """Return this layer merged with a newer take, which alone counts between its first and last frame."""
         kept = (self.frames < newer.frames[0]) | (self.frames > newer.frames[-1])
         return _Layer(
             *(
@@ -68,18 +67,18 @@ class _Layer:
 def replay_traces(
     log: RatingLog, undone: set[str], *, rater: str | None = None, source_id: str | None = None
 ) -> pd.DataFrame:
-    """Return one row per rater, source and frame that a trace says something about.
+    """Return one row per rater, source and traced frame.
 
     Args:
-        log: the log of events.
-        undone: identifiers of events that do not count.
-        rater: whose traces, with `source_id` of which source; None for all.
-        source_id: of which source, with `rater`; None for all.
+        log: the log of rating events.
+        undone: identifiers of undone events.
+        rater: name of the rater, together with `source_id`; None for all.
+        source_id: identifier of the source, together with `rater`; None for all.
 
     Returns:
-        The columns of TRACE_COLUMNS, sorted by rater, source and frame. `media_s` is the browser's media time
-        for the frame, `valence` and `arousal` are null where that axis was not rated; `event_id` and `done_ms`
-        are those of the latest take that gave one of the two.
+        The columns of TRACE_COLUMNS, sorted by rater, source and frame. `media_s` is the browser's media time of the
+        frame. `valence` and `arousal` are null where the axis was not rated. `event_id` and `done_ms` belong to the
+        latest take of the two axes.
     """
     takes = read_takes(log, undone, rater=rater, source_id=source_id)
     groups: dict[tuple[str, str], list[int]] = {}
@@ -91,7 +90,7 @@ def replay_traces(
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
     frames, media_s, valence, arousal, chosen = (np.concatenate(column) for column in zip(*replayed, strict=True))
     sizes = [len(columns[0]) for columns in replayed]
-    # A name that is repeated a million times is kept once.
+    # Categories store a name once that occurs a million times.
     name_of = [pd.Categorical([key[place] for key in sorted(groups)]) for place in (0, 1)]
     return pd.DataFrame(
         {
@@ -110,18 +109,18 @@ def replay_traces(
 def read_takes(
     log: RatingLog, undone: Iterable[str] = (), *, rater: str | None = None, source_id: str | None = None
 ) -> pd.DataFrame:
-    """Return every take as it was recorded, raw, in the order in which they began.
+    """Return the raw samples of every take, in the order of their start.
 
     Args:
-        log: the log of events.
-        undone: takes to leave out.
-        rater: whose takes, with `source_id` of which source; None for all.
-        source_id: of which source, with `rater`; None for all.
+        log: the log of rating events.
+        undone: identifiers of takes to leave out.
+        rater: name of the rater, together with `source_id`; None for all.
+        source_id: identifier of the source, together with `rater`; None for all.
 
     Returns:
-        Columns `rater`, `event_id`, `source_id`, `axis`, `done_ms`, and `samples`: (n, 5) float64 of frame, media time
-        in seconds, milliseconds since the take began, valence and arousal (NaN where the axis was not rated). Takes
-        without a sample are left out.
+        Columns `rater`, `event_id`, `source_id`, `axis`, `done_ms` and `samples`: N x 5 float64 of frame, media time in
+        seconds, milliseconds since the start of the take, valence and arousal (NaN where the axis was not rated). Takes
+        without samples are left out.
     """
     left_out = set(undone)
     about: tuple[str, ...] = () if rater is None else (rater, f"source:{source_id}")
@@ -137,7 +136,7 @@ def read_takes(
 
 
 def _read_pieces(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Floats]:
-    """Return the samples of every take by rater and take, from raters and bodies of pieces in order."""
+    """Return the samples by rater and take, from the raters and bodies of trace events in order."""
     if not rows:
         return {}
     lines = "\n".join(body for _, body in rows).encode()
@@ -159,7 +158,7 @@ def _read_pieces(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Float
 
 
 def _replay(takes: pd.DataFrame, rows: Sequence[int]) -> tuple[Integers, Floats, Floats, Floats, Integers]:
-    """Return frames, media times, valence, arousal and deciding take of one rater's takes of one source."""
+    """Return frames, media times, valence, arousal and latest take for one rater's takes of one source."""
     layers: dict[str, _Layer] = {}
     for row in rows:
         axis, samples = takes["axis"].iloc[row], takes["samples"].iloc[row]
@@ -173,13 +172,13 @@ def _replay(takes: pd.DataFrame, rows: Sequence[int]) -> tuple[Integers, Floats,
         places = np.searchsorted(frames, layer.frames)
         values[name][places] = layer.means
         media_s[places] = np.where(np.isnan(media_s[places]), layer.media_s, media_s[places])
-        # Takes are numbered in order, so the larger number is the later one.
+        # Takes are numbered in order, so the larger number is the later take.
         chosen[places] = np.maximum(chosen[places], layer.takes)
     return frames, media_s, values["valence"], values["arousal"], chosen
 
 
 def _by_frame(samples: Any, axis: str, take: int) -> _Layer:
-    """Return the mean of a take's readings per frame, on one axis."""
+    """Return the mean of a take's samples per frame, on one axis."""
     frames, first, number = np.unique(samples[:, 0].astype(np.int64), return_index=True, return_inverse=True)
     readings = samples[:, SAMPLE_COLUMNS.index(axis)]
     means = np.bincount(number, readings) / np.bincount(number)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import click
 
+from fertools.annotations.app.address import Address
+from fertools.annotations.queue_plan import Plan
 from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
 
@@ -56,15 +58,19 @@ class _Annotate(GroupedCommand):
 @click.option("--prior", is_flag=True, help="Fill missing valence and arousal from the name of the expression.")
 @click.option("--overwrite", is_flag=True, help="With --prior: replace earlier priors.")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to serve the page at; any other needs --token."
+    "--host", default=Address.host, show_default=True, help="Address to serve the page at; any other needs --token."
 )
-@click.option("--port", type=int, default=8350, show_default=True, help="Port of the page; 0 takes any free one.")
+@click.option(
+    "--port", type=int, default=Address.port, show_default=True, help="Port of the page; 0 takes any free one."
+)
 @click.option("--token", default=None, help="Secret that opens the page.")
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @click.option(
     "--rater", "raters", multiple=True, metavar="NAME", help="Let in only this rater. Repeat it for more raters."
 )
-@click.option("--overlap", type=float, default=1.0, show_default=True, help="Share of the faces that every rater gets.")
+@click.option(
+    "--overlap", type=float, default=Plan.overlap, show_default=True, help="Share of the faces that every rater gets."
+)
 @click.option(
     "--calibration",
     default="0",
@@ -78,7 +84,7 @@ class _Annotate(GroupedCommand):
     help="Show suggestions: the prior, or predictions of a model from a table.",
 )
 @click.option(
-    "--hidden", type=float, default=0.2, show_default=True, help="Share of the faces that show no suggestion."
+    "--hidden", type=float, default=Plan.hidden, show_default=True, help="Share of the faces that show no suggestion."
 )
 @click.option(
     "--warn/--no-warn",
@@ -87,7 +93,7 @@ class _Annotate(GroupedCommand):
     help="Warn of a value far from the usual point of the expression.  [default: only with --emotion]",
 )
 @click.option("--hide-agreement", is_flag=True, help="Hide from raters how far they agree.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the order of the faces.")
+@click.option("--seed", type=int, default=Plan.seed, show_default=True, help="Random seed of the order of the faces.")
 @json_option
 def command(
     labels: Path | None,
@@ -126,7 +132,7 @@ def command(
     workspace = open_workspace(folder)
     result: dict[str, Any] = {}
     if labels is not None:
-        from fertools.annotations.labels import import_labels
+        from fertools.annotations.label_import import import_labels
 
         result |= fields_of(import_labels(workspace, labels))
     if prior:
@@ -154,9 +160,8 @@ def _serve(
     warnings: bool | None,
     hide_agreement: bool,
 ) -> int:
-    from fertools.annotations.app.server import Place, serve
+    from fertools.annotations.app.server import serve
     from fertools.annotations.app.service import Settings
-    from fertools.annotations.queue import Plan
 
     workspace = open_workspace(folder)
     count = int(calibration) if calibration.removeprefix("-").isdecimal() else None
@@ -181,5 +186,5 @@ def _serve(
         warnings=warnings,
         agreement=not hide_agreement,
     )
-    serve(workspace, settings, Place(host, port, token), browser=not no_browser, announce=announce)
+    serve(workspace, settings, Address(host, port, token), browser=not no_browser, announce=announce)
     return 0

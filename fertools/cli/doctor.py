@@ -14,8 +14,8 @@ from fertools.cli.options import json_option, open_workspace, print_result, work
 @json_option
 def command(folder: Path, as_json: bool) -> int:
     """Check what this machine can do and what is missing; exit 4 if something is missing."""
+    from fertools.core.diagnostics import Finding, inspect_machine
     from fertools.core.errors import CheckFailed, InputError
-    from fertools.core.machine import Finding, inspect_machine
     from fertools.faces.detection.mtcnn.native.library import MISSING, library
     from fertools.faces.detection.mtcnn.weights import load_weights
 

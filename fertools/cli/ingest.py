@@ -31,7 +31,7 @@ GROUPS = {
         "--workers",
     ),
     "Frames of videos": ("--fps", "--range", "--exhaustive"),
-    "Detector": ("--mode", "--thresholds", "--factor", "--weights", "--batch-size"),
+    "Detector": ("--detector", "--mode", "--thresholds", "--factor", "--weights", "--batch-size", "--mix-detectors"),
     "Faces and crops": ("--max-faces", "--smoothing", "--crop-format", "--fill"),
     "Sources that are face crops": ("--crops", "--landmarks", "--centre"),
     "Values for every row": ("--dataset", "--modality", "--licence"),
@@ -55,12 +55,22 @@ GROUPS = {
     help="Smallest face to detect and keep: pixels, or a share of the short side such as 10%.",
 )
 @click.option(
-    "--thresholds",
-    default="0.6,0.7,0.7",
+    "--detector",
+    default="mtcnn",
     show_default=True,
-    help="Minimum face probability after P-Net, R-Net and O-Net.",
+    help="Face detector: mtcnn, yunet, or one of an installed package.",
 )
-@click.option("--factor", type=float, default=0.709, show_default=True, help="Scale factor between pyramid levels.")
+@click.option(
+    "--mix-detectors", is_flag=True, help="Allow another detector or engine than the workspace was ingested with."
+)
+@click.option(
+    "--thresholds",
+    default=None,
+    help="Minimum face probability after each stage of the detector.  [default: 0.6,0.7,0.7 for mtcnn, 0.6 for yunet]",
+)
+@click.option(
+    "--factor", type=float, default=None, help="Scale factor between pyramid levels of mtcnn.  [default: 0.709]"
+)
 @click.option(
     "--max-faces", type=int, default=None, help="Keep at most N faces per frame, largest first.  [default: all]"
 )
@@ -68,13 +78,12 @@ GROUPS = {
     "--weights",
     default="auto",
     show_default=True,
-    help="Detector weights: auto, facenet-pytorch, mtcnn, a folder, or a .safetensors or .npz file.",
+    help="Detector weights: auto, the name of a package that carries them, or a path.",
 )
 @click.option(
     "--mode",
-    default="fast",
-    show_default=True,
-    help="Detector mode: fast, or exact, which agrees with facenet-pytorch to a fraction of a pixel.",
+    default=None,
+    help="Mode of mtcnn: fast, or exact, which agrees with facenet-pytorch to a fraction of a pixel.  [default: fast]",
 )
 @click.option(
     "--exhaustive",
@@ -159,10 +168,8 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     (joyful/ is happiness) or the subject (p03/). Otherwise each video is a subject of its own. Run the same command
     again to resume after any stop.
     """
-    from fertools.core.device import choose_device
     from fertools.core.errors import ItemsFailed
     from fertools.core.progress import Progress
-    from fertools.faces.detection.mtcnn.native.library import MISSING, library
     from fertools.ingestion.ingest import ingest
     from fertools.ingestion.options import IngestOptions
     from fertools.ingestion.shards import Shard
@@ -170,9 +177,6 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     workspace = open_workspace(folder)
     options = IngestOptions(template=templates[0], more_templates=templates[1:], **values)
     shard = Shard.parse(options.shard) if options.shard else None
-    here = options.engine == "local" and not options.crops and options.mode == "fast"
-    if here and library() is None and choose_device(options.device) == "cpu":
-        click.echo(f"Note: the detector is {MISSING}", err=True)
     with Progress("ingest", "files") as report:
         summary = ingest(sources, workspace, options, report)
     result = describe_summary(shard.place(workspace) if shard else workspace, summary, as_json)

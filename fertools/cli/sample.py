@@ -7,21 +7,38 @@ from pathlib import Path
 import click
 
 from fertools.cli.options import json_option, print_result
+from fertools.samples.sample_options import SampleOptions
 
 
 @click.command("sample")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--people", type=int, default=10, show_default=True, help="Number of people to draw.")
-@click.option("--frames", type=int, default=12, show_default=True, help="Frames per video.")
+@click.option("--people", type=int, default=SampleOptions.people, show_default=True, help="Number of people to draw.")
+@click.option("--frames", type=int, default=SampleOptions.frames, show_default=True, help="Frames per video.")
 @click.option(
-    "--stills", type=int, default=2, show_default=True, help="Frames per video that are also drawn as stills."
+    "--stills",
+    type=int,
+    default=SampleOptions.stills,
+    show_default=True,
+    help="Frames per video that are also drawn as stills.",
 )
-@click.option("--size-px", type=int, default=256, show_default=True, help="Side of the square pictures, in pixels.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed; another seed draws other people.")
+@click.option(
+    "--size-px",
+    type=int,
+    default=SampleOptions.size_px,
+    show_default=True,
+    help="Side of the square pictures, in pixels.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=SampleOptions.seed,
+    show_default=True,
+    help="Random seed; another seed draws other people.",
+)
 @click.option(
     "--least-shown",
     type=float,
-    default=0.3,
+    default=SampleOptions.least_shown,
     show_default=True,
     help="Intensity of the expression in the first frame, as a share of its peak.",
 )
@@ -36,7 +53,7 @@ def command(
     on drawn people says anything about real people.
     """
     from fertools.core.progress import Progress
-    from fertools.samples.dataset import SampleOptions, draw_dataset
+    from fertools.samples.dataset import draw_dataset
 
     with Progress("sample", "clips") as report:
         begun = False

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
+from fertools.splits.protocol import GroupBy, SplitOptions
 
 if TYPE_CHECKING:
     from fertools.splits.split import SplitSummary
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
 @click.option("--holdout", type=float, default=None, help="Share of the faces in the test set, such as 0.1.")
 @click.option(
     "--group-by",
-    type=click.Choice(["subject", "source"]),
-    default="subject",
+    type=click.Choice(get_args(GroupBy)),
+    default=SplitOptions.group_by,
     show_default=True,
     help="What stays in one fold: all faces of a subject, or also all faces of a source.",
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Random seed that breaks ties between equally good splits."
+    "--seed",
+    type=int,
+    default=SplitOptions.seed,
+    show_default=True,
+    help="Random seed that breaks ties between equally good splits.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the existing split.")
 @json_option
@@ -38,7 +43,7 @@ def command(
     folds: int | None,
     loso: bool,
     holdout: float | None,
-    group_by: Literal["subject", "source"],
+    group_by: GroupBy,
     seed: int,
     overwrite: bool,
     as_json: bool,

@@ -1,1 +1,1 @@
-"""What every other package stands on: errors, atomic files, hashing, workspace, progress, knowledge."""
+"""Base of every other package: errors, atomic files, hashing, workspace, progress, package data."""

@@ -1,4 +1,4 @@
-"""Read one cell of a table, whoever wrote the table: a spreadsheet, pandas, Parquet or an annotation tool."""
+"""Read one cell of a table that a spreadsheet, pandas, Parquet or an annotation tool wrote."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 EMPTY = frozenset({"", "nan", "-nan", "none", "null", "na", "n/a", "#n/a", "<na>", "nat"})
-"""Words that stand for an empty cell, in lower case. Programs write them; nobody is called so."""
+"""Words in lower case that programs write for an empty cell."""
 _LONGEST = max(map(len, EMPTY))
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
@@ -17,8 +17,8 @@ _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 def read_cell(value: object) -> str:
     """Return the text of a cell, "" if it is empty.
 
-    Whole numbers are written whole, since programs turn a column of whole numbers with a gap into decimal ones.
-    Other numbers have the fewest digits that give them back.
+    Whole numbers have no decimals, because programs convert a column of integers with gaps to floats. Other numbers
+    have the fewest digits that restore their value.
 
     Example:
         >>> [read_cell(value) for value in (" anna ", "3.0", 3.0, "3.10", "NaN", None, float("nan"))]
@@ -37,12 +37,12 @@ def read_cell(value: object) -> str:
 
 
 def composed(text: str) -> str:
-    """Return `text` in the Unicode form NFC, in which equal texts have equal characters; macOS writes another."""
+    """Return `text` in Unicode form NFC, so that equal texts compare equal; macOS writes another form."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def find_lookalikes(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that another one equals but for case or Unicode form, as `Anna / anna`; they may be one.
+    """Return groups of names that differ only in case or Unicode form, such as `Anna / anna`; they may mean the same.
 
     Example:
         >>> find_lookalikes(["anna", "ben", "Anna", "anna"])

@@ -1,4 +1,4 @@
-"""A Ray cluster, for as long as it is needed; only what `--engine ray` asks for imports this."""
+"""Connect to a Ray cluster. Only code for `--engine ray` imports this module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from fertools.core.errors import InputError, first_line
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Use the cluster at `address`, one of this machine if None, or the one that the caller is connected to already.
+    """Connect to a Ray cluster while the block runs, unless the caller is already connected to one.
+
+    Args:
+        address: address of the cluster; None starts a cluster on this machine.
 
     Raises:
         InputError: there is no cluster at the address.
@@ -25,7 +28,7 @@ def connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    # What a dataset of faces is worked on with is nobody else's business.
+    # Ray must not send usage statistics about work on face data.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     before = signal.getsignal(signal.SIGTERM)
     own = {} if address else {"include_dashboard": False}
@@ -36,7 +39,7 @@ def connected(address: str | None) -> Iterator[None]:
             f"there is no Ray cluster at {argument('ray_address')} {address} ({first_line(error)})"
         ) from error
     finally:
-        # Ray sets one of its own, and the exit code would no longer say that what was done is kept.
+        # Ray replaces the SIGTERM handler, which gives the exit code of an interrupted run.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
     try:

@@ -1,7 +1,7 @@
-"""Which device the work runs on: the one asked for, or the best that this machine has.
+"""Choose the device: the one that the user asks for, or the best one of this machine.
 
-Torch takes seconds and a quarter of a gigabyte to import, and ingest on a CPU does without it. So it is imported only
-where it has to be asked.
+Importing torch takes seconds and 250 MB, and ingest on a CPU does not need it. Therefore functions import torch only
+where they have to.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from fertools.core.errors import DeviceError
 
 
 def choose_device(wanted: str = "auto") -> str:
-    """Return the torch name of a device that is there.
+    """Return the torch name of an available device.
 
     Args:
-        wanted: `auto` (a CUDA GPU, else Apple's, else the CPU), `cpu`, `cuda`, `cuda:1` or `mps`.
+        wanted: `cpu`, `cuda`, `cuda:1`, `mps` or `auto`, which prefers a CUDA GPU, then an Apple GPU, then the CPU.
 
     Raises:
-        DeviceError: the name is unknown or the device is not on this machine.
+        DeviceError: the name is unknown, or this machine has no such device.
     """
     if wanted == "cpu" or (wanted == "auto" and not _may_have_gpu()):
         return "cpu"
@@ -41,10 +41,10 @@ def choose_device(wanted: str = "auto") -> str:
 
 
 def spread(device: str) -> list[str]:
-    """Return the devices that work can be shared out over: every GPU for `cuda`, else the one that is named.
+    """Return the devices to distribute work over: every GPU for `cuda`, else only `device`.
 
     Args:
-        device: what `choose_device` returned.
+        device: a device from `choose_device`.
     """
     if device != "cuda":
         return [device]
@@ -54,18 +54,23 @@ def spread(device: str) -> list[str]:
 
 
 def device_type(device: str) -> str:
-    """Return `cpu`, `cuda` or `mps`: the name of a device without its number."""
+    """Return the type of a device: `cpu`, `cuda` or `mps`.
+
+    Example:
+        >>> device_type("cuda:1")
+        'cuda'
+    """
     return device.partition(":")[0]
 
 
 def set_torch_threads(count: int | None) -> int | None:
-    """Have torch work with so many threads when the calling thread asks it to, if it is in use.
+    """Set the number of torch threads for the calling thread, if torch is imported.
 
     Args:
-        count: 1 or more; None is what torch would choose.
+        count: number of threads, 1 or more; None for the number of processors.
 
     Returns:
-        The count before; None if torch is not in use.
+        The previous number; None if torch is not imported.
     """
     torch = sys.modules.get("torch")
     if torch is None:
@@ -76,7 +81,7 @@ def set_torch_threads(count: int | None) -> int | None:
 
 
 def _may_have_gpu() -> bool:
-    """Return whether torch is worth asking for GPUs: not where no driver of one is there."""
+    """Return whether this machine has a GPU driver, so that importing torch to look for GPUs is worthwhile."""
     if sys.platform == "darwin" or Path("/dev/kfd").exists():
         return True
     try:

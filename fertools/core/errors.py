@@ -1,15 +1,15 @@
-"""The errors that fertools raises on purpose, and the exit code each one becomes.
+"""The errors that fertools raises on purpose, and the exit code of each one.
 
-    FertoolsError            1   a bug of ours if it ever reaches a user as itself
-    ├── InputError           2   what was given cannot be used
-    │   ├── SchemaError      2   a table is of another schema version or breaks an invariant on reading
-    │   ├── RecipeError      2   an unknown system, preset, key or value of a training recipe
-    │   └── DeviceError      2   a device that is unknown or not on this machine
-    ├── MachineError         2   the machine refuses: open files, memory, threads
-    │   └── StorageError     2   the disk is full or a folder cannot be written
-    ├── ItemsFailed          3   the work finished, but some items did not
+    FertoolsError            1   a bug in fertools, if it reaches a user as itself
+    ├── InputError           2   an option, a file or a value cannot be used
+    │   ├── SchemaError      2   a table has another schema version, or breaks an invariant on reading
+    │   ├── RecipeError      2   a training recipe has an unknown system, preset, key or value
+    │   └── DeviceError      2   a device is unknown or not on this machine
+    ├── MachineError         2   a limit of the machine: open files, memory, threads
+    │   └── StorageError     2   the disk is full, or a folder cannot be written
+    ├── ItemsFailed          3   the work finished, but some items failed
     ├── CheckFailed          4   a check (validation, audit) found a violation
-    ├── ResumeRefused        5   the work recorded here was begun with other inputs or options
+    ├── ResumeRefused        5   the recorded work began with other inputs or options
     └── Interrupted        130   stopped by SIGINT (130) or SIGTERM (143) with its state saved
 
 A message is one sentence that says what is wrong, where, and what to do about it. Where it names an argument, it marks
@@ -42,35 +42,35 @@ class FertoolsError(Exception):
 
 
 class InputError(FertoolsError):
-    """What was given (an option, a file, a value) cannot be used."""
+    """An option, a file or a value cannot be used."""
 
     exit_code = 2
 
 
 class SchemaError(InputError):
-    """A table is of another schema version, or its columns are not those of the schema."""
+    """A table has another schema version, or its columns differ from the schema."""
 
 
 class RecipeError(InputError):
-    """A training recipe names an unknown system, preset or key, or a value out of range."""
+    """A training recipe has an unknown system, preset or key, or a value out of range."""
 
 
 class DeviceError(InputError):
-    """The device asked for is unknown or not on this machine."""
+    """The wanted device is unknown or not on this machine."""
 
 
 class MachineError(FertoolsError):
-    """The machine refuses to go on (open files, memory, threads); no other file would fare better."""
+    """The machine reached a limit (open files, memory, threads), so other files would fail, too."""
 
     exit_code = 2
 
 
 class StorageError(MachineError):
-    """The disk is full or a place cannot be written; what was committed before is intact."""
+    """The disk is full, or a path cannot be written. Everything committed before is intact."""
 
 
 class ItemsFailed(FertoolsError):
-    """The work finished, but some of its items failed; each is recorded with its reason."""
+    """The work finished, but some items failed. Each failure is recorded with its reason."""
 
     exit_code = 3
 
@@ -82,13 +82,13 @@ class CheckFailed(FertoolsError):
 
 
 class ResumeRefused(FertoolsError):
-    """The work recorded here was begun with other inputs, options or weights."""
+    """The recorded work began with other inputs, options or weights."""
 
     exit_code = 5
 
 
 class Interrupted(FertoolsError):
-    """The work was stopped by a signal after its state was saved."""
+    """A signal stopped the work after its state was saved."""
 
     exit_code = 130
 
@@ -98,6 +98,6 @@ class Interrupted(FertoolsError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its type where it says nothing."""
+    """Return the first line of an error message, or the name of the error type if the message is empty."""
     words = str(error).strip()
     return words.splitlines()[0] if words else type(error).__name__

@@ -1,7 +1,7 @@
-"""What the system and other libraries raise, as one sentence for the user.
+"""Turn errors of the operating system and of libraries into one sentence for the user.
 
-A disk that is full, a limit on open files, a missing permission or a damaged file is nobody's bug. `explain` says so of
-what the system raises. `reading` says so of whatever a library raises while it parses one file.
+A full disk, a limit of open files, a missing permission or a damaged file is no bug of fertools. `explain` translates
+errors of the operating system. `reading` translates whatever a library raises while it parses one file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MACHINE = {
     errno.EAGAIN: _THREADS,
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""Errors that are about writing, whatever raised them."""
+"""Errors that concern writing, whichever call raised them."""
 _REMEDIES = {
     errno.ENOENT: "put it back, or name one that is there",
     errno.EACCES: "allow it, or name another place",
@@ -41,15 +41,15 @@ _WORDS = {
     os.strerror(errno.ENOMEM): _MEMORY,
     "can't start new thread": _THREADS,
 }
-"""What libraries and the interpreter put into the text of an error that has no number."""
+"""Texts of errors that libraries and the interpreter raise without an error number."""
 
 
 def explain(error: BaseException, path: Path | str | None = None) -> FertoolsError | None:
-    """Return what to tell the user of an error that the system raised; None if it is no such error.
+    """Return the error to show for an error of the operating system, or None if `error` is none.
 
     Args:
-        error: as it was raised, or by a library that passes the system's number or words on.
-        path: the file at hand, where the error names none.
+        error: the raised error, or an error of a library that carries the system's number or message.
+        path: file that was in use, if the error names none.
 
     Example:
         >>> print(explain(PermissionError(13, "Permission denied", "labels.csv")))
@@ -82,49 +82,49 @@ def explain(error: BaseException, path: Path | str | None = None) -> FertoolsErr
 
 
 def raise_of_machine(error: BaseException, path: Path | str | None = None) -> None:
-    """Raise MachineError if `error` says that the machine refuses to go on, so that no file is blamed for it."""
-    if isinstance(told := explain(error, path), MachineError):
-        raise told from error
+    """Raise MachineError if `error` reports a limit of the machine, so that no file is blamed for it."""
+    if isinstance(explained := explain(error, path), MachineError):
+        raise explained from error
 
 
 def blame(error: Exception, path: Path | str, what: str, remedy: str = "") -> InputError:
-    """Return the error of one file for whatever was raised while it was read.
+    """Return an error about one file for any error that was raised while reading it.
 
-    The traceback goes to the log, which `--debug` shows.
+    The traceback goes to the log; `--debug` shows it.
 
     Args:
-        error: what was raised.
-        path: the file.
-        what: what is wrong, to stand behind its name, such as `cannot be read as Parquet`.
-        remedy: what to do about it.
+        error: the raised error.
+        path: path of the file.
+        what: what is wrong with the file, to follow its name, such as `cannot be read as Parquet`.
+        remedy: what the user should do.
 
     Raises:
-        FertoolsError: the error is not the file's: the work was stopped, or the machine refuses to go on.
+        FertoolsError: the file is not the cause: the work was interrupted, or the machine reached a limit.
     """
-    told = explain(error, path)
-    if isinstance(told, MachineError | Interrupted) and not isinstance(error, MemoryError):
-        raise told from error
-    if isinstance(told, InputError):
-        return told
+    explained = explain(error, path)
+    if isinstance(explained, MachineError | Interrupted) and not isinstance(error, MemoryError):
+        raise explained from error
+    if isinstance(explained, InputError):
+        return explained
     _LOG.debug("%s %s", path, what, exc_info=error)
     return InputError(f"{path} {what} ({first_line(error)})" + (f"; {remedy}" if remedy else ""))
 
 
 @contextmanager
 def reading(path: Path | str, what: str, remedy: str = "") -> Iterator[None]:
-    """Turn whatever a library raises while it parses the file at `path` into one sentence about that file.
+    """Turn any error of a library that parses a file into one sentence about the file.
 
-    Parsers of damaged files raise nearly anything. So keep the block to the calls of the library: an error of ours in
-    it would be taken for the file's.
+    Parsers raise almost any error for damaged files. Put only calls of the library into the block: a bug in other code
+    would be reported as a damaged file.
 
     Args:
-        path: the file, or the address of an object.
-        what: what is wrong if an error is raised, such as `cannot be read as Parquet`.
-        remedy: what to do about it.
+        path: path of the file, or address of an object.
+        what: what is wrong with the file, to follow its name, such as `cannot be read as Parquet`.
+        remedy: what the user should do.
 
     Raises:
         InputError: the file is missing or damaged.
-        MachineError: the machine refuses, for example to open one more file.
+        MachineError: the machine reached a limit, for example of open files.
 
     Example:
         >>> with reading(Path("a.toml"), "is not valid TOML", "correct it"):
@@ -141,7 +141,7 @@ def reading(path: Path | str, what: str, remedy: str = "") -> Iterator[None]:
 
 
 def _refused(words: str, path: Path | str | None) -> MachineError:
-    return MachineError(f"the machine refuses to go on{f' with {path}' if path else ''}: {words}")
+    return MachineError(f"this machine cannot continue{f' with {path}' if path else ''}: {words}")
 
 
 def _place(error: OSError, path: Path | str | None) -> str | None:

@@ -1,7 +1,7 @@
-"""Atomic files: a reader sees the old content or the new, never a part.
+"""Atomic files: a reader sees the old content or the new content, never a part of it.
 
-A file is written under a temporary name in the folder it will live in, flushed to the disk, renamed over
-the old one, and the folder is flushed so that the rename survives a power cut too.
+A file is written under a temporary name in its final folder, flushed to the disk and renamed over the old file. The
+folder is flushed as well, so that the rename survives a power failure.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from fertools.core.errors import StorageError
 from fertools.core.hashing import hash_bytes
 
 TEMPORARY_PREFIX = ".fertools-tmp-"
-"""How the name of an unfinished file begins. The machine and the process that write it follow."""
+"""Prefix of the name of an unfinished file; the machine and the process that write it follow."""
 _HOST = hash_bytes(os.uname().nodename.encode())[:8]
 _ABANDONED_S = 86_400
-"""Age at which an unfinished file of another machine counts as left behind: a day, since its process cannot be seen."""
+"""Age in seconds at which an unfinished file of another machine counts as abandoned; its process is not visible."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
-    """Yield a temporary path whose file becomes `path` when the block ends without an error.
+    """Yield a temporary path; its file becomes `path` if the block ends without an error.
 
-    The temporary name keeps the suffix of `path`, because writers such as OpenCV choose the format by it.
-    On any error the temporary file is removed and `path` is left as it was.
+    The temporary name keeps the suffix of `path`, because writers such as OpenCV derive the format from it. After an
+    error the temporary file is removed and `path` is unchanged.
 
     Args:
-        path: where the finished file goes; missing parent folders are made.
-        flush: False for one of many files that the caller flushes together before it says that they exist.
+        path: path of the finished file; missing parent folders are created.
+        flush: False for one of many files that the caller flushes together before it relies on them.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
@@ -51,7 +51,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """
     temporary = path.parent / f"{TEMPORARY_PREFIX}{_HOST}-{os.getpid()}-{uuid.uuid4().hex}{path.suffix}"
     try:
-        # Asked first: making a folder that is there takes as long as the whole of a small file.
+        # Checked first, because creating an existing folder takes as long as writing a small file.
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -70,7 +70,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
 
 def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
     """Write `content` to `path` atomically (see `replacing`)."""
-    # Unbuffered, which is half as many calls of the system for one of thousands of small files.
+    # Unbuffered, which halves the number of system calls for a small file.
     with replacing(path, flush=flush) as temporary, temporary.open("wb", buffering=0) as stream:
         rest = memoryview(content)
         while rest:
@@ -78,7 +78,7 @@ def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` atomically as UTF-8 with the line ends it has."""
+    """Write `content` to `path` atomically as UTF-8, without changing its line ends."""
     write_bytes(path, content.encode())
 
 
@@ -88,10 +88,10 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def anonymous_file(folder: Path) -> IO[bytes]:
-    """Return a new file in `folder` for reading and writing that has no name, and is gone when it is closed.
+    """Return a new file in `folder` without a name, for reading and writing; closing it deletes it.
 
-    Whatever ends the process, a kill too, closes it. Where a file system needs a name for a moment, it begins as
-    those of unfinished files do.
+    The end of the process closes it, too, even after SIGKILL. If the file system needs a name for a moment, it has the
+    prefix of unfinished files.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -104,13 +104,13 @@ def anonymous_file(folder: Path) -> IO[bytes]:
 
 
 def append(file: IO[bytes], content: Any, folder: Path, alignment: int) -> int:
-    """Write `content` behind what is in a anonymous_file file, and return where it begins.
+    """Append `content` to an anonymous file and return its start position.
 
     Args:
-        file: of `anonymous_file`.
-        content: bytes, or what gives its bytes as they lie in memory.
-        folder: where the file is, to be named if that fails.
-        alignment: of which the beginning is a multiple.
+        file: a file from `anonymous_file`.
+        content: bytes, or an object with the buffer protocol.
+        folder: folder of the file, for the error message.
+        alignment: the start position is a multiple of this number of bytes.
 
     Raises:
         StorageError: the disk is full.
@@ -127,11 +127,11 @@ def append(file: IO[bytes], content: Any, folder: Path, alignment: int) -> int:
 
 
 @contextlib.contextmanager
-def storage_told(path: Path) -> Iterator[None]:
-    """Turn an error of the system into one that says why `path` cannot be written, where that is why.
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system in the block into a StorageError, if `path` cannot be written.
 
     Raises:
-        StorageError: the disk is full or read-only, or the place is not this user's.
+        StorageError: the disk is full or read-only, or the user may not write there.
     """
     try:
         yield
@@ -142,20 +142,20 @@ def storage_told(path: Path) -> Iterator[None]:
 
 
 def storage_error(error: OSError, path: Path) -> OSError | StorageError:
-    """Return the error to raise: one that says what is wrong with the place, or else `error` itself."""
+    """Return a StorageError with the reason why `path` cannot be written, or `error` itself if it has another cause."""
     if (reason := storage_reason(error)) is None:
         return error
     return StorageError(f"cannot write {path}: {reason}; free or allow space there and run again")
 
 
 def remove_unfinished(folder: Path, *, below: bool = True) -> int:
-    """Delete what killed writers left in a folder, and return how many files that was.
+    """Delete the unfinished files of killed processes in a folder and return their number.
 
-    What a process of this machine is still writing stays, and for a day what another machine began.
+    Files that a process of this machine is still writing stay. Files of other machines stay for a day.
 
     Args:
-        folder: where to look; it need not exist.
-        below: look into its subfolders too.
+        folder: folder to search; it need not exist.
+        below: whether to search its subfolders, too.
     """
     search = folder.rglob if below else folder.glob
     leftovers = [path for path in search(f"{TEMPORARY_PREFIX}*") if _is_abandoned(path)] if folder.is_dir() else []
@@ -184,7 +184,7 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def storage_reason(error: OSError) -> str | None:
-    """Return the plain reason if `error` says that a place cannot take more data, else None."""
+    """Return the reason in plain words if `error` means that a path cannot be written, else None."""
     return _STORAGE_REASONS.get(error.errno or 0)
 
 
@@ -201,7 +201,7 @@ _STORAGE_REASONS = {
 
 
 def _flush(path: Path) -> None:
-    """Ask the system to put `path` (a file or a folder) on the disk."""
+    """Flush a file or a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Content hashes: names that depend on what something is, never on where it lies or when it was found."""
+"""Content hashes: identifiers that depend only on content, not on paths or times."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 DIGEST_BYTES = 16
-"""128 bits: among a billion items, a chance of about 1e-21 that any two share a name."""
+"""128 bits: among a billion items, the probability of a collision is about 1e-21."""
 
 
 def hash_bytes(*parts: bytes) -> str:
-    """Return the BLAKE2b-128 hex digest of `parts`, each preceded by its length so that joints matter."""
+    """Return the BLAKE2b-128 hex digest of `parts`; each part is hashed with its length, so boundaries matter."""
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
@@ -21,7 +21,7 @@ def hash_bytes(*parts: bytes) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the BLAKE2b-128 hex digest of the content of the file at `path`.
+    """Return the BLAKE2b-128 hex digest of the content of a file.
 
     Raises:
         OSError: the file cannot be read.
@@ -31,7 +31,7 @@ def hash_file(path: Path) -> str:
 
 
 def fingerprint(content: Any) -> str:
-    """Return a digest of a JSON-like value that does not depend on the order of its keys.
+    """Return a digest of a JSON-like value; the order of keys does not matter.
 
     Example:
         >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})

@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that the system gives back when its holder dies, however it dies."""
+"""Exclusive locks on files, which the operating system releases when the process ends for any reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WAITS: ContextVar[bool] = ContextVar("waits", default=False)
 
 @contextlib.contextmanager
 def waiting() -> Iterator[None]:
-    """Let `exclusive` wait for a lock that another process holds, instead of refusing, while the block runs."""
+    """Make `exclusive` wait for a lock that another process holds, instead of raising, while the block runs."""
     token = _WAITS.set(True)
     try:
         yield
@@ -32,12 +32,12 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
     """Hold the lock on the file at `path` while the block runs.
 
     Args:
-        path: the lock file; it is made if missing and stays, empty, afterwards.
-        purpose: what is being done, for the message to a second comer, such as `an ingest`.
+        path: the lock file. It is created if missing and stays as an empty file.
+        purpose: name of the operation, such as `an ingest`, for the message.
 
     Raises:
-        InputError: another process holds the lock, outside of `waiting`.
-        StorageError: the lock file was removed while the block ran, and with it what the block wrote.
+        InputError: another process holds the lock, and the call is not inside `waiting`.
+        StorageError: the lock file, and with it the output of the block, was removed while the block ran.
     """
     place = path.parent.parent
     with _opened(path) as stream:

@@ -1,8 +1,8 @@
-"""Object storage by its address: `s3://bucket/name`, and any other address that fsspec opens.
+"""Object storage at an address such as `s3://bucket/name`, or any other address that fsspec opens.
 
-An object appears whole or not at all, which is what the order of a copy rests on. On a disk (`file:`) that is had by
-renaming. S3 also writes on a condition, so that of two writers at one moment only one succeeds; elsewhere fertools
-looks before it writes, which two writers within the same moment can both pass.
+Every write is atomic: an object is visible as a whole or not at all. On a disk (`file:`) renaming achieves this. S3
+also offers conditional writes, so only one of two simultaneous writers succeeds. Other stores are checked before the
+write, which two simultaneous writers can both pass.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
 
 SINGLE_PUT_BYTES = 5 * 2**30
-"""The largest object that S3 takes in one request, and with it the largest that can be written on a condition."""
+"""Largest object for one S3 request in bytes, and therefore for a conditional write."""
 
 _REFUSALS = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"}
-"""What S3 answers where a condition does not hold; an object that was removed meanwhile does not match either."""
+"""Codes of S3 for an unfulfilled condition, including an object that was removed in the meantime."""
 
 
 def is_address(text: str) -> bool:
-    """Return whether `text` is an address such as `s3://bucket/name`, and no path."""
+    """Return whether `text` is an address such as `s3://bucket/name` rather than a path."""
     return re.match(r"[a-z][a-z0-9+.-]+://", text) is not None
 
 
 class ObjectStore:
-    """The objects below one address; names are relative to it, with `/`.
+    """The objects below one address. Their names are relative to it and use `/`.
 
     Attributes:
-        url: the address, without a slash at its end.
+        url: the address without a final slash.
     """
 
     def __init__(self, url: str, filesystem: Any, root: str) -> None:
@@ -42,30 +42,29 @@ class ObjectStore:
         protocols = {filesystem.protocol} if isinstance(filesystem.protocol, str) else set(filesystem.protocol)
         self._conditional = "s3" in protocols
         self._on_disk = "file" in protocols
-        # One request for one object: s3fs would ask for its size first, and read a large one in pieces, of which some
-        # could be of another version.
+        # One request per object: otherwise s3fs reads a large object in pieces, which could belong to two versions.
         self._whole = {"max_concurrency": 1} if self._conditional else {}
 
     @classmethod
     def at(cls, url: str) -> ObjectStore:
-        """Return the store at `url`; nothing is asked of it yet.
+        """Return the store at an address, without contacting it.
 
-        For S3 the endpoint, the credentials and the region are found as all of Amazon's tools find them: by
-        `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_PROFILE` and so on, in `~/.aws`, or from the machine's role.
+        For S3, the endpoint, the credentials and the region come from the usual places of the AWS tools: the variables
+        `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_PROFILE` and so on, the folder `~/.aws`, or the machine's role.
 
         Raises:
-            InputError: not an address, or one that needs a package that is not installed.
+            InputError: `url` is no address, or it needs a package that is not installed.
         """
         if not is_address(url):
             raise InputError(f"{url} is not the address of a store; give one such as s3://bucket/name")
         import fsspec
 
         try:
-            # Listings that fsspec remembers would hide what another machine did.
+            # Cached listings of fsspec would hide changes by other machines.
             filesystem, root = fsspec.core.url_to_fs(url, skip_instance_cache=True, use_listings_cache=False)
         except ImportError as error:
             raise InputError(
-                f"{url} needs a package that is not installed ({_words(error)}); for s3:// install it by: "
+                f"{url} needs a package that is not installed ({_words(error)}); for s3:// install it with: "
                 "pip install 'fertools[storage]'"
             ) from error
         except ValueError as error:
@@ -73,7 +72,7 @@ class ObjectStore:
         return cls(url.rstrip("/"), filesystem, root)
 
     def below(self, name: str) -> ObjectStore:
-        """Return the store of the objects whose names begin with `name` and a slash."""
+        """Return the store of all objects whose names begin with `name` and a slash."""
         return ObjectStore(f"{self.url}/{name}", self._files, self._path(name))
 
     def sizes(self) -> dict[str, int]:
@@ -89,15 +88,15 @@ class ObjectStore:
         return {name: size for name, size in sorted(names.items()) if files.TEMPORARY_PREFIX not in name}
 
     def read(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Return the contents of these objects, many asked for at a time.
+        """Return the contents of some objects, reading many at a time.
 
         Raises:
-            StorageError: the store cannot be reached, or one of them is gone.
+            StorageError: the store cannot be reached, or an object does not exist.
         """
         if not names:
             return {}
         with self._reaching("read"):
-            # `cat` would take a name with `*` or `[` in it for a pattern.
+            # `cat` would interpret `*` and `[` in a name as a pattern.
             contents = self._files.cat_ranges([self._path(name) for name in names], None, None, **self._whole)
             for content in contents:
                 if isinstance(content, BaseException):
@@ -105,14 +104,14 @@ class ObjectStore:
         return dict(zip(names, contents, strict=True))
 
     def read_tagged(self, name: str) -> tuple[bytes | None, str | None]:
-        """Return the content of an object and the tag to `replace` it by; None and None if it is not there.
+        """Return the content of an object and its tag for `replace`; None and None if it does not exist.
 
         Raises:
             StorageError: the store cannot be reached or read.
         """
         with self._reaching("read"):
             try:
-                # The tag first: if the object changes in between, the tag is the old one, and `replace` refuses.
+                # The tag is read first: if the object changes in between, the old tag makes `replace` fail.
                 tag = self._files.info(self._path(name)).get("ETag") if self._conditional else None
                 content: bytes = self._files.cat_file(self._path(name), **self._whole)
             except FileNotFoundError:
@@ -120,7 +119,7 @@ class ObjectStore:
         return content, tag if self._conditional else hash_bytes(content)
 
     def write(self, contents: dict[str, bytes]) -> None:
-        """Write objects by their names, many at a time and in no certain order; each appears whole.
+        """Write objects by name, many at a time and in any order; each write is atomic.
 
         Raises:
             StorageError: the store cannot be reached or written.
@@ -133,12 +132,12 @@ class ObjectStore:
             self._files.pipe({self._path(name): content for name, content in contents.items()})
 
     def replace(self, name: str, content: bytes, tag: str | None) -> bool:
-        """Write an object if it is still the one that `read_tagged` saw; return whether it was.
+        """Write an object if it has not changed since `read_tagged`; return whether it was written.
 
         Args:
-            name: of the object.
-            content: what it is to hold.
-            tag: from `read_tagged`; None if there was none.
+            name: name of the object.
+            content: new content of the object.
+            tag: tag from `read_tagged`; None if the object did not exist.
 
         Raises:
             StorageError: the store cannot be reached or written.
@@ -149,16 +148,18 @@ class ObjectStore:
             self.write({name: content})
             return True
         if len(content) >= SINGLE_PUT_BYTES:
-            raise StorageError(f"{name} is larger than the 5 GiB that S3 writes on a condition; copy it by other means")
+            raise StorageError(
+                f"{name} is larger than 5 GiB, the limit of S3 for a conditional write; copy it with another tool"
+            )
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
         with self._reaching("write to"):
             try:
-                # In one request: a condition on an upload in pieces would be dropped on the way.
+                # In one request, because an upload in pieces would drop the condition.
                 self._files.pipe_file(self._path(name), content, chunksize=len(content) + 1, **condition)
             except Exception as error:
                 if _code(error) not in _REFUSALS:
                     raise
-                # The answer to a first try may be lost and a second one made, which then meets what the first wrote.
+                # If the response to a first attempt is lost, a second attempt finds what the first one wrote.
                 return self.read_tagged(name)[0] == content
         return True
 
@@ -176,25 +177,25 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def _reaching(self, deed: str) -> Iterator[None]:
-        """Turn what a file system of any make raises into one sentence."""
+        """Turn any error of the file system into one sentence."""
         try:
             yield
         except FertoolsError:
             raise
         except Exception as error:
             raise StorageError(
-                f"cannot {deed} {self.url}: {_words(error)}; see to the address, the network and the credentials, "
-                f"and run the same command again to go on"
+                f"cannot {deed} {self.url}: {_words(error)}; check the address, the network and the credentials, "
+                f"and run the same command again to continue"
             ) from error
 
 
 def _code(error: BaseException) -> str | None:
-    """Return S3's code of an error, which fsspec keeps below an error of Python's own kind."""
+    """Return the S3 code of an error, which fsspec wraps in a Python error."""
     response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     return None if code is None else str(code)
 
 
 def _words(error: BaseException) -> str:
-    """Return what an error says, on one line and without a stop."""
+    """Return the message of an error on one line, without a final full stop."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

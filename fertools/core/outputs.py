@@ -1,4 +1,4 @@
-"""Write files where a person asked for them, without touching anything else that is there."""
+"""Write output files to a folder of the user without changing any other file there."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fertools.core.errors import InputError
 
 
 def write_outputs(contents: Mapping[Path, str | bytes], folder: Path, *, overwrite: bool = False) -> None:
-    """Write files below a folder, after a check that none of them replaces another file.
+    """Write files into a folder, after checking that none of them replaces another file.
 
-    A file that is there with the same content is left alone, so that a command can be repeated.
+    A file that already has the same content is left unchanged, so a command can be repeated.
 
     Args:
-        contents: path of each file to its content.
-        folder: where all of them belong, links resolved.
-        overwrite: replace files with other content.
+        contents: content of each file by its path.
+        folder: folder that must contain all paths after resolving links.
+        overwrite: replace existing files with other content.
 
     Raises:
-        InputError: a path leaves the folder, is a folder, or is a file with other content; nothing was written.
+        InputError: a path leaves the folder, is a folder, or is a file with other content. Nothing was written.
         StorageError: the disk is full or the folder cannot be written.
     """
     coded = {path: text.encode() if isinstance(text, str) else text for path, text in contents.items()}

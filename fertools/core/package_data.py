@@ -1,8 +1,8 @@
-"""The knowledge folders: what datasets, labels and models look like, as text.
+"""Find and read package data: TOML files that describe datasets, labels and models.
 
-`manifests/`, `annotations/` and `training/` hold TOML and no Python. In a checkout they lie beside the package;
-in a wheel they travel inside it, under `fertools/_knowledge/`. A workspace may hold files of the same
-names, and those win. This is the one module that knows.
+The folders `manifests/`, `annotations/` and `training/` contain TOML and no Python. In a checkout they are beside the
+package; in a wheel they are inside it, in `fertools/_package_data/`. A workspace may have files of the same names,
+which take precedence. Only this module knows these paths.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def shipped_folder(kind: Kind) -> Path:
-    """Return the folder of `kind` that ships with fertools."""
-    installed = _PACKAGE / "_knowledge" / kind
+    """Return the folder of `kind` that is shipped with fertools."""
+    installed = _PACKAGE / "_package_data" / kind
     return installed if installed.is_dir() else _PACKAGE.parent / kind
 
 
 def find(kind: Kind, name: str, workspace: Path | None = None) -> Path:
-    """Return the file `name`.toml of `kind`: the workspace's own if it has one, else the shipped one.
+    """Return the path of `name`.toml of `kind`: the workspace's own file if there is one, else the shipped file.
 
     Args:
-        kind: which of the three folders.
-        name: the file's name without `.toml`, such as `lexicon` or `stargan`.
-        workspace: root folder of a workspace whose own files win; None for the shipped ones alone.
+        kind: name of one of the three folders.
+        name: name of the file without `.toml`, such as `lexicon` or `stargan`.
+        workspace: root folder of a workspace whose files take precedence; None for shipped files only.
 
     Raises:
-        InputError: neither place has such a file.
+        InputError: there is no such file.
     """
     folders = [workspace / kind] if workspace is not None else []
     folders.append(shipped_folder(kind))
@@ -46,7 +46,7 @@ def find(kind: Kind, name: str, workspace: Path | None = None) -> Path:
 
 
 def names(kind: Kind, workspace: Path | None = None) -> list[str]:
-    """Return the names of all files of `kind`, shipped or the workspace's own, in alphabetical order."""
+    """Return the names of all files of `kind`, shipped and in the workspace, in alphabetical order."""
     folders = [shipped_folder(kind)] + ([workspace / kind] if workspace is not None else [])
     return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
 
@@ -61,7 +61,7 @@ def load(kind: Kind, name: str, workspace: Path | None = None) -> dict[str, Any]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the parsed content of a TOML file, read once per version of the file.
+    """Return the parsed content of a TOML file; it is parsed again only if the file changes.
 
     Raises:
         InputError: the file cannot be read or is not valid TOML; the message has its line.

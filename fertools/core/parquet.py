@@ -1,4 +1,4 @@
-"""Reading Parquet: every table comes through here, so that a damaged file is one sentence wherever it is met."""
+"""Read Parquet files; every table is read here, so a damaged file always gives the same one-sentence error."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from fertools.core.errors import FertoolsError, SchemaError
 from fertools.core.explain import blame
 
 Filters = list[Any]
-"""Conditions that must all hold, as pyarrow takes them: `[("status", "=", "kept"), ("fold", "in", [0, 1])]`."""
+"""Conditions that must all hold, in the form of pyarrow: `[("status", "=", "kept"), ("fold", "in", [0, 1])]`."""
 
 
 @contextmanager
 def reading_parquet(path: Path, remedy: str) -> Iterator[None]:
-    """Turn whatever pyarrow raises on a damaged file into one sentence; keep the block to calls of pyarrow.
+    """Turn any error of pyarrow about a damaged file into one sentence. Put only calls of pyarrow into the block.
 
     Args:
-        path: the file.
-        remedy: what to do about it.
+        path: path of the file.
+        remedy: what the user should do with a damaged file, for the message.
 
     Raises:
-        SchemaError: the file is damaged, or no Parquet.
-        MachineError: the machine refuses, for example to open one more file.
+        SchemaError: the file is damaged or not Parquet.
+        MachineError: the machine reached a limit, for example of open files.
     """
     try:
         yield
@@ -40,20 +40,21 @@ def reading_parquet(path: Path, remedy: str) -> Iterator[None]:
 def read_parquet(
     path: Path, columns: Sequence[str] | None = None, filters: Filters | None = None, *, remedy: str
 ) -> pa.Table:
-    """Return a table, or some of its columns and rows, once its pages agree with their checksums.
+    """Return a table, or some of its columns and rows, after verifying its page checksums.
 
     Args:
-        path: the file.
-        columns: names in the order wanted; None for all.
-        filters: conditions that must all hold; rows for which one is unknown (null) are left out.
-        remedy: what to do if it is damaged, for the message.
+        path: path of the file.
+        columns: names of the wanted columns, in order; None for all.
+        filters: conditions that must all hold; a null fulfils no condition.
+        remedy: what the user should do with a damaged file, for the message.
 
     Raises:
-        SchemaError: the file is damaged, or no Parquet.
-        MachineError: the machine refuses, for example to open one more file.
+        SchemaError: the file is damaged or not Parquet.
+        MachineError: the machine reached a limit, for example of open files.
     """
     with reading_parquet(path, remedy):
-        # The system says best why a file cannot be opened; and of a folder pyarrow would read all files.
+        # The error of the operating system explains best why a file cannot be opened. For a folder, pyarrow would read
+        # all files in it.
         path.open("rb").close()
         wanted = list(columns) if columns is not None else None
         table = pq.read_table(
@@ -63,10 +64,10 @@ def read_parquet(
 
 
 def checked(table: pa.Table) -> pa.Table:
-    """Return a table that was read, once its text is UTF-8 and its lists lie within it.
+    """Return a table after checking that its text is UTF-8 and its list offsets are valid.
 
     Raises:
-        pyarrow.ArrowInvalid: they do not, and later calls would read beyond the table or fail.
+        pyarrow.ArrowInvalid: the check failed; later calls would fail or read beyond the buffers.
     """
     table.validate(full=True)
     return table

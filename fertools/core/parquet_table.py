@@ -1,4 +1,4 @@
-"""Read a Parquet table that another program wrote, as the same cells that a CSV file would have."""
+"""Read a Parquet table of another program as the same text cells that a CSV file would have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fertools.core.errors import InputError
 
 
 def read_table(path: Path) -> CsvTable:
-    """Return the cells of the table at `path`: Parquet if its name ends in `.parquet`, else CSV.
+    """Return the cells of a table: Parquet if the name of the file ends in `.parquet`, else CSV.
 
     Raises:
         InputError: see `read_parquet` and `fertools.core.csv_table.read_csv`.
@@ -22,12 +22,12 @@ def read_table(path: Path) -> CsvTable:
 
 
 def read_parquet(path: Path) -> CsvTable:
-    """Return the cells of a Parquet file, with the numbers of its rows from 1 as lines; null and NaN are empty.
+    """Return the cells of a Parquet file; row numbers from 1 serve as line numbers.
 
-    Columns of lists and structures are left out.
+    Null and NaN are empty cells. Columns of lists and structures are ignored.
 
     Raises:
-        InputError: the file cannot be read, or has one name twice.
+        InputError: the file cannot be read, or a column name occurs twice.
     """
     table = parquet.read_parquet(path, remedy="write it again, or give the table as CSV")
     columns: dict[str, list[str]] = {}
@@ -36,8 +36,8 @@ def read_parquet(path: Path) -> CsvTable:
         if pa.types.is_nested(field.type):
             continue
         if name in columns:
-            raise InputError(f"{path.name}: the column '{name}' is there twice; keep one")
-        # float32 becomes float64 in a list, with digits that nobody wrote.
+            raise InputError(f"{path.name}: the column '{name}' occurs twice; keep one")
+        # to_pylist converts float32 to float64, which adds digits that are not in the file.
         values = column.to_numpy() if pa.types.is_float32(field.type) else column.to_pylist()
         columns[name] = [read_cell(value) for value in values]
     return CsvTable(path, columns, list(range(1, len(table) + 1)))

@@ -1,7 +1,7 @@
-"""What fertools made itself, marked so that no ingest takes it for a source.
+"""Mark the outputs of fertools, so that ingest does not read them as sources.
 
-A folder of our pictures or videos (crops, runs, copies for the rating page) holds a small file that says so. A picture
-that a user puts anywhere, such as a contact sheet, says so in its own metadata.
+A folder of pictures or videos that fertools wrote (crops, runs, playable copies) contains a marker file. A picture that
+is written to a folder of the user, such as a contact sheet, carries the mark in its metadata.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from PIL.PngImagePlugin import PngInfo
 
 MARKER: Final = ".made-by-fertools"
-"""Name of the file that marks a folder."""
+"""Name of the marker file."""
 _SENTENCE = (
-    "fertools made the files in this folder, and `fertools ingest` passes over them.\n"
-    "Delete this file to have them read as sources.\n"
+    "fertools wrote the files in this folder, and `fertools ingest` ignores them.\n"
+    "Delete this file to ingest them as sources.\n"
 )
 _KEY, _VALUE = "Software", "fertools"
 _IN_A_PNG = f"tEXt{_KEY}\0{_VALUE}".encode()
 
 
 def mark(folder: Path) -> None:
-    """Mark `folder`, made if missing, as one that only fertools writes into.
+    """Mark a folder as output of fertools; it is created if missing.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the folder cannot be written.
     """
     if not (folder / MARKER).is_file():
         files.write_text(folder / MARKER, _SENTENCE)
 
 
 def png_metadata() -> PngInfo:
-    """Return what marks a PNG that Pillow writes: `picture.save(path, pnginfo=png_metadata())`."""
-    # Loaded here, as commands that draw nothing import this module too.
+    """Return the mark for a PNG that Pillow writes: `picture.save(path, pnginfo=png_metadata())`."""
+    # Imported here, because commands that draw nothing import this module, too.
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
@@ -45,5 +45,5 @@ def png_metadata() -> PngInfo:
 
 
 def is_marked(head: bytes) -> bool:
-    """Return whether the first bytes of a file are those of a picture that fertools marked."""
+    """Return whether the first bytes of a file belong to a marked PNG."""
     return head.startswith(b"\x89PNG") and _IN_A_PNG in head

@@ -1,6 +1,6 @@
-"""Progress of a long job: one live line on a terminal, one plain line per interval anywhere else.
+"""Report the progress of a long job: a live line on a terminal, else one plain line per interval.
 
-Both go to standard error, so that standard output holds data alone.
+Both go to standard error, so that standard output contains only data.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 INTERVAL_S = 10.0
-"""Time between two plain lines when the output is not a terminal."""
+"""Seconds between two plain lines if the output is not a terminal."""
 
 
 class Reporter(Protocol):
-    """What a long job calls to say how far it is."""
+    """The interface that a long job uses to report its progress."""
 
     def start(self, total: int) -> None:
-        """Say that `total` items are to be done."""
+        """Begin a job of `total` items."""
 
     def advance(self, done: int, **counts: int) -> None:
-        """Say that `done` items are finished, with running totals such as `frames=120`."""
+        """Report that `done` items are finished, with running totals such as `frames=120`."""
 
     def reach(self, share: float) -> None:
-        """Say how much of the work is done, from 0 to 1, where the number of finished items does not tell."""
+        """Report the share of work done, from 0 to 1, if finished items alone are too coarse."""
 
     def beside(self, words: str) -> None:
-        """Say what stands beside the progress from now on, such as a loss, until other words take its place."""
+        """Show `words`, such as the current loss, next to the progress until the next call."""
 
     def note(self, message: str) -> None:
-        """Say one sentence that stays on screen."""
+        """Print one sentence that stays on the screen."""
 
 
 class Silent:
-    """A reporter that says nothing."""
+    """A reporter without output."""
 
     def start(self, total: int) -> None:
         """Do nothing."""
@@ -56,10 +56,10 @@ class Progress:
     """A reporter for people: `with Progress("ingest", "files") as report: ...`.
 
     Args:
-        title: what is being done.
-        unit: what is being counted.
-        stream: where to write; standard error by default.
-        interval_s: seconds between two plain lines off a terminal.
+        title: name of the job, such as `ingest`.
+        unit: name of the counted items, such as `files`.
+        stream: output stream; None for standard error.
+        interval_s: seconds between two plain lines if the stream is not a terminal.
     """
 
     def __init__(self, title: str, unit: str, *, stream: TextIO | None = None, interval_s: float = INTERVAL_S) -> None:
@@ -83,42 +83,42 @@ class Progress:
             self._bar.stop()
 
     def start(self, total: int) -> None:
-        """Say that `total` items are to be done."""
+        """Begin a job of `total` items."""
         self._total, self._share = total, None
         self._begun_s = self._said_s = time.monotonic()
         if self._bar is not None:
-            # Another part of the same job.
+            # A further stage of the same job.
             self._bar.stop()
         if self._live and total:
             self._bar = _Bar(self._title, self._unit, total, self._stream)
 
     def advance(self, done: int, **counts: int) -> None:
-        """Say that `done` items are finished, with running totals such as `frames=120`."""
+        """Report that `done` items are finished, with running totals such as `frames=120`."""
         now_s = time.monotonic()
         elapsed_s = now_s - self._begun_s
-        told = describe_counts(counts) + describe_rate(counts, elapsed_s) + self._beside
+        details = describe_counts(counts) + describe_rate(counts, elapsed_s) + self._beside
         if self._bar is not None:
-            self._bar.show(done, self._share, told)
+            self._bar.show(done, self._share, details)
             return
         if now_s - self._said_s >= self._interval_s and not self._live:
             self._said_s = now_s
             if self._share is None:
                 share, left = "", describe_left(done, self._total, elapsed_s)
             else:
-                # Never 100 % of what is not over.
+                # An unfinished job never shows 100 %.
                 share, left = f", {min(99, int(100 * self._share))} %", describe_left(self._share, 1, elapsed_s)
-            self._say(f"{self._title}: {done} of {self._total} {self._unit}{share}{told}{left}")
+            self._say(f"{self._title}: {done} of {self._total} {self._unit}{share}{details}{left}")
 
     def reach(self, share: float) -> None:
-        """Say how much of the work is done, from 0 to 1, where the number of finished items does not tell."""
+        """Report the share of work done, from 0 to 1, if finished items alone are too coarse."""
         self._share = share
 
     def beside(self, words: str) -> None:
-        """Say what stands beside the progress from now on, such as a loss, until other words take its place."""
+        """Show `words`, such as the current loss, next to the progress until the next call."""
         self._beside = f", {words}" if words else ""
 
     def note(self, message: str) -> None:
-        """Say one sentence that stays on screen."""
+        """Print one sentence that stays on the screen."""
         line = on_one_line(message)
         if self._bar is not None:
             self._bar.say(line)
@@ -130,7 +130,7 @@ class Progress:
 
 
 class _Bar:
-    """The live line, drawn by rich (imported only where there is a terminal to draw on)."""
+    """The live line, drawn by rich, which is imported only for a terminal."""
 
     def __init__(self, title: str, unit: str, total: int, stream: TextIO) -> None:
         from rich.console import Console
@@ -138,7 +138,7 @@ class _Bar:
         from rich.progress import Progress as RichProgress
         from rich.table import Column
 
-        # Where the line is too long, the words after the numbers go on below.
+        # If the line is too long, only the last column wraps.
         columns = (
             TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
@@ -165,7 +165,7 @@ class _Bar:
 
 
 def on_one_line(message: str) -> str:
-    r"""Return a message with what would break its line or drive the terminal written out, such as `\n` in file names.
+    r"""Return a message with line breaks and control characters escaped, such as `\n` in file names.
 
     Example:
         >>> on_one_line("failed: a\nb.mp4")
@@ -180,7 +180,7 @@ def describe_counts(counts: dict[str, int]) -> str:
 
 
 def describe_rate(counts: dict[str, int], elapsed_s: float) -> str:
-    """Return the mean number of frames per second so far as text, empty where frames are not counted.
+    """Return the mean number of frames per second as text; empty if no frames are counted.
 
     Example:
         >>> describe_rate({"frames": 120, "faces": 9}, 8.0)
@@ -191,12 +191,12 @@ def describe_rate(counts: dict[str, int], elapsed_s: float) -> str:
 
 
 def describe_left(done: float, total: float, elapsed_s: float) -> str:
-    """Return the time left at the mean pace so far as text, empty before anything is done."""
+    """Return the remaining time at the mean speed so far as text; empty before the first item."""
     return f", about {describe_duration((total - done) * elapsed_s / done)} left" if 0 < done < total else ""
 
 
 def describe_duration(seconds: float) -> str:
-    """Return a duration in the two largest units that matter.
+    """Return a duration as text in its two largest units.
 
     Example:
         >>> describe_duration(3725)

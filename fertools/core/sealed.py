@@ -1,7 +1,7 @@
-"""Files of weights with a checksum: safetensors whose metadata hold a digest of the whole file.
+"""Weight files with a checksum: safetensors files whose metadata contain a digest of the whole file.
 
-The format itself has no checksum, so that a file with flipped bytes is read without a word. The digest is taken of the
-file as it would be with zeros in the digest's place. To any other program the file is plain safetensors.
+The format itself has no checksum, so a file with flipped bits is read without an error. The digest is computed over the
+file with zeros in place of the digest. Other programs read the file as plain safetensors.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import DIGEST_BYTES
 
 SEAL = "fertools.blake2b"
-"""Key of the digest in a file's metadata."""
+"""Key of the digest in the metadata of a file."""
 _ABSENT = b"0" * 2 * DIGEST_BYTES
 _MARK = f'"{SEAL}":"'.encode()
 _LENGTH_BYTES, _PIECE_BYTES = 8, 2**20
 _LONGEST_HEADER_BYTES = 100_000_000
-"""As long as the format allows."""
+"""Maximum header length of the format."""
 
 
 def write_sealed(path: Path, content: bytes) -> None:
-    """Write a file of weights with its digest, atomically.
+    """Write a weight file with its digest, atomically.
 
     Args:
-        path: where it goes.
-        content: safetensors.
+        path: path of the file.
+        content: content of a safetensors file.
 
     Raises:
-        StorageError: the disk is full; what was there before is intact.
+        StorageError: the disk is full; an existing file is unchanged.
     """
     end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     header = json.loads(content[_LENGTH_BYTES:end])
     metadata = {SEAL: _ABSENT.decode(), **dict(sorted(header.pop("__metadata__", {}).items()))}
     coded = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
-    # The format aligns what follows to eight bytes, by spaces.
+    # The format pads the header with spaces to a multiple of eight bytes.
     coded += b" " * (-len(coded) % _LENGTH_BYTES)
     head, rest = len(coded).to_bytes(_LENGTH_BYTES, "little") + coded, memoryview(content)[end:]
     digest = hashlib.blake2b(head, digest_size=DIGEST_BYTES)
@@ -49,10 +49,10 @@ def write_sealed(path: Path, content: bytes) -> None:
 
 
 def is_sealed(path: Path) -> bool:
-    """Return whether a file says what its digest is.
+    """Return whether a file contains a digest.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     return _MARK in _read_head(path)
 
@@ -70,10 +70,10 @@ def read_seal(path: Path) -> str:
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether a file's content fits the digest in it; False where it has none.
+    """Return whether the content of a file matches its digest; False without a digest.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     head = _read_head(path)
     place = head.find(_MARK)
@@ -91,25 +91,25 @@ def is_whole(path: Path) -> bool:
 
 
 def check_whole(path: Path, way_out: str) -> None:
-    """Raise unless weights that fertools wrote are as they were written.
+    """Raise InputError unless the content of a weight file matches its digest.
 
     Args:
-        path: of the file.
-        way_out: what to do otherwise, for the message.
+        path: path of the file.
+        way_out: what the user should do otherwise, for the message.
 
     Raises:
-        InputError: they are damaged, missing or cannot be read.
+        InputError: the file is damaged, missing or cannot be read.
     """
     try:
         whole = is_whole(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); {way_out}") from error
     if not whole:
-        raise InputError(f"{path} is damaged, as its content does not fit its checksum; {way_out}")
+        raise InputError(f"{path} is damaged, because its content does not match its checksum; {way_out}")
 
 
 def _read_head(path: Path) -> bytes:
-    """Return a file's beginning, up to the end of its header."""
+    """Return the first bytes of a file, up to the end of its header."""
     with path.open("rb") as stream:
         start = stream.read(_LENGTH_BYTES)
         length = int.from_bytes(start, "little")

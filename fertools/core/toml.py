@@ -1,4 +1,4 @@
-"""Reading TOML: every file and setting comes through here, so that a mistake is one sentence with its place."""
+"""Read TOML; every TOML file is read here, so a mistake always gives one sentence with its location."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ def parse_toml(content: bytes, place: Path | str, remedy: str = "correct it or r
     """Return the parsed content of a TOML file.
 
     Args:
-        content: of the file.
-        place: its path or address, for the message.
-        remedy: what to do if it is wrong, for the message.
+        content: content of the file.
+        place: path or address of the file, for the message.
+        remedy: what the user should do with an invalid file, for the message.
 
     Raises:
-        InputError: it is not valid TOML in UTF-8; the message has the line.
+        InputError: the content is not valid TOML in UTF-8; the message contains the line.
     """
-    # Numbers of thousands of digits and brackets without end raise errors of their own.
+    # Numbers with thousands of digits and deep brackets raise other errors than TOMLDecodeError.
     with reading(place, "is not valid TOML", remedy):
         return tomllib.loads(content.decode())
 
 
 def table_in(content: Mapping[str, Any], name: str, where: object) -> dict[str, Any]:
-    """Return a table of parsed TOML, empty if it is not there.
+    """Return a table of parsed TOML, or an empty table if it is missing.
 
     Args:
-        content: the table that it is in.
-        name: its key.
-        where: the file or the table around it, for the message.
+        content: the surrounding table.
+        name: key of the table.
+        where: name of the file or of the surrounding table, for the message.
 
     Raises:
-        InputError: there is something else under that key.
+        InputError: the value of the key is not a table.
 
     Example:
         >>> table_in({"points": 1}, "points", "circumplex.toml")
@@ -50,10 +50,10 @@ def table_in(content: Mapping[str, Any], name: str, where: object) -> dict[str, 
 
 
 def text_in(content: Mapping[str, Any], name: str, where: object) -> str:
-    """Return a text of parsed TOML that has to be there.
+    """Return a required string of parsed TOML.
 
     Raises:
-        InputError: it is missing, empty or something else.
+        InputError: the string is missing or empty, or the value is not a string.
     """
     value = content.get(name)
     if not isinstance(value, str) or not value:
@@ -62,14 +62,14 @@ def text_in(content: Mapping[str, Any], name: str, where: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: shortened, on one line.
+    """Return the text of a value for a message, shortened and on one line.
 
     Example:
         >>> shown(10**400)
         'a number of 401 digits'
     """
     if isinstance(value, int) and abs(value) >= 10**30:
-        # Python refuses to write numbers out that are longer still.
+        # Python refuses to print even longer numbers.
         return f"a number of {_digits(value)} digits"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

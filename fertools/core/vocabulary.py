@@ -1,4 +1,4 @@
-"""The words for emotions: the seven labels in their one order, and the lexicon of everyday words for them."""
+"""Labels of emotions: the seven expressions in their fixed order, and the lexicon of everyday words for labels."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Lexicon:
     """Everyday words for emotions, such as `joyful` for happiness.
 
     Attributes:
-        labels: every label that the manifest's `emotion` column may hold: the seven, then the wider ones.
-        words: lower-case word or phrase (words parted by one space) to its label.
-        codes: lower-case abbreviation to its label; `an` and `su` are names of people, too.
+        labels: all allowed values of the column `emotion`: the seven expressions, then other labels.
+        words: label of each word or phrase, in lower case with single spaces.
+        codes: label of each abbreviation in lower case. Folders are not matched with them: `an` may be a person's name.
     """
 
     labels: tuple[str, ...]
@@ -30,21 +30,20 @@ class Lexicon:
     codes: dict[str, str] = field(default_factory=dict)
 
     def lookup(self, text: str) -> str | None:
-        """Return the label that `text` names, or None if it names none.
+        """Return the label for a table cell or a matched word, or None without one; codes count, too.
 
-        The whole text must be one word or phrase of the lexicon; case, `_`, `-` and digits at either
-        end do not matter, so `01_Joyful` is happiness, while `not happy` is nothing. For a cell of a table or the word
-        that a pattern found: codes count too.
+        The whole text must be one word or phrase of the lexicon. Case, `_`, `-` and digits at either end do not matter:
+        `01_Joyful` is happiness, but `not happy` has no label.
         """
         return self.lookup_folder(text) or self.codes.get(normalise(text))
 
     def lookup_folder(self, name: str) -> str | None:
-        """Return the label that the name of a folder means, or None: as `lookup`, without the codes."""
+        """Return the label for the name of a folder, or None without one; codes do not count."""
         return self.words.get(normalise(name))
 
 
 def normalise(text: str) -> str:
-    """Return `text` in lower case, its words parted by single spaces, without digits at either end.
+    """Return `text` in lower case with single spaces between words and without digits at either end.
 
     Example:
         >>> normalise("03_Ill-Tempered")
@@ -54,10 +53,10 @@ def normalise(text: str) -> str:
 
 
 def load_lexicon(workspace: Path | None = None) -> Lexicon:
-    """Return the lexicon of `annotations/lexicon.toml` (the workspace's own, if it has one).
+    """Return the lexicon of `annotations/lexicon.toml`; the workspace's own file takes precedence.
 
     Raises:
-        InputError: the file lacks one of the seven labels, or gives one word to two labels.
+        InputError: the file lacks one of the seven labels, or assigns a word to two labels.
     """
     path = package_data.find("annotations", "lexicon", workspace)
     table = table_in(package_data.read_toml(path), "labels", path)
@@ -71,14 +70,14 @@ def load_lexicon(workspace: Path | None = None) -> Lexicon:
         for held, word in [(words, word) for word in (label, *words_here)] + [(codes, word) for word in codes_here]:
             key = normalise(word)
             if (other := words.get(key) or codes.get(key) or label) != label:
-                raise InputError(f"{path} gives the word '{word}' to both {other} and {label}; keep one")
+                raise InputError(f"{path} assigns the word '{word}' to both {other} and {label}; keep one")
             held[key] = label
     wider = sorted(label for label in table if label not in EMOTIONS)
     return Lexicon(labels=(*EMOTIONS, *wider), words=words, codes=codes)
 
 
 def _listed(path: Path, entry: dict[str, Any], label: str, kind: str) -> list[str]:
-    """Return the `words` or `codes` of a label; raise InputError unless they are a list of text."""
+    """Return the `words` or `codes` of a label; raise InputError unless they are a list of strings."""
     listed = entry.get(kind, [])
     if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
         raise InputError(f'{path} gives {label} the {kind} {shown(listed)}; write a list, such as ["joyful"]')

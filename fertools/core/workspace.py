@@ -1,7 +1,6 @@
-"""The workspace: the folder that one dataset lives in, and the name of everything in it.
+"""The workspace: the folder of one dataset, and the paths of all files in it.
 
-A workspace is any folder; it becomes one at the first ingest, which writes `fertools.toml`. No other module joins
-path names of its own.
+Any folder can be a workspace. The first ingest makes it one by writing `fertools.toml`. No other module builds paths.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from fertools.core.toml import parse_toml, table_in
 SETTINGS_NAME = "fertools.toml"
 """Name of the file that makes a folder a workspace."""
 PRODUCT_FOLDERS = frozenset({"faces", "manifests", "annotations", "training", "shards"})
-"""Names of the folders in which a workspace keeps what fertools made."""
+"""Names of the folders of a workspace that contain only output of fertools."""
 SETTINGS_HEADER = (
     "# Settings of this fertools workspace, written by the commands that it names. Change them by those commands.\n\n"
 )
@@ -64,7 +63,7 @@ class Workspace:
 
     @property
     def settings_path(self) -> Path:
-        """`fertools.toml`: what the commands that made this workspace were told."""
+        """`fertools.toml`: the options of the commands that made this workspace."""
         return self.root / SETTINGS_NAME
 
     @property
@@ -74,12 +73,12 @@ class Workspace:
 
     @property
     def sources(self) -> Path:
-        """`manifests/sources.parquet`: one row per video or image, failed and empty ones too."""
+        """`manifests/sources.parquet`: one row per video or image, including failed and empty ones."""
         return self.root / "manifests" / "sources.parquet"
 
     @property
     def parts(self) -> Path:
-        """`manifests/parts/`: committed pieces of an ingest, of which the manifest is the union."""
+        """`manifests/parts/`: committed parts of an ingest; the manifest is their union."""
         return self.root / "manifests" / "parts"
 
     @property
@@ -94,47 +93,48 @@ class Workspace:
 
     @property
     def shards(self) -> Path:
-        """`shards/`: one workspace `I-of-N` per share of an ingest over many machines, until they are merged."""
+        """`shards/`: one workspace `I-of-N` per share of an ingest on several machines, until they are merged."""
         return self.root / "shards"
 
     @property
     def ratings_log(self) -> Path:
-        """`annotations/ratings.sqlite`: every act of every rater, to which is only ever added."""
+        """`annotations/ratings.sqlite`: the append-only log of all rating events."""
         return self.root / "annotations" / "ratings.sqlite"
 
     @property
     def ratings(self) -> Path:
-        """`annotations/ratings.parquet`: what each rater said of each face and frame, as last published."""
+        """`annotations/ratings.parquet`: the current annotations of each rater, as last published."""
         return self.root / "annotations" / "ratings.parquet"
 
     @property
     def rating_lock(self) -> Path:
-        """The file whose lock says that a rating page is being served."""
+        """The lock file of a running rating page."""
         return self.root / "annotations" / ".lock"
 
     @property
     def playable(self) -> Path:
-        """`annotations/playable/`: copies of videos that a browser cannot play, made once and safe to delete."""
+        """`annotations/playable/`: playable copies of videos that browsers cannot play; safe to delete."""
         return self.root / "annotations" / "playable"
 
     @property
     def merge_bases(self) -> Path:
-        """`manifests/copies/`: what this workspace and each store that it was copied to last had in common."""
+        """`manifests/copies/`: the merge base of this workspace and each store that it was copied to."""
         return self.root / "manifests" / "copies"
 
     @property
     def lock_path(self) -> Path:
-        """The file whose lock says that a command is changing the manifest."""
+        """The lock file of a command that changes the manifest."""
         return self.root / "manifests" / ".lock"
 
     @contextlib.contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
-        """Hold the lock on the manifest while the block runs; remove what killed commands left unfinished.
+        """Hold the lock on the manifest while the block runs, after removing unfinished files of killed commands.
 
-        Crops are not looked through, as there may be millions: the commands that write them do that.
+        The folders of crops are not searched, because they may contain millions of files. The commands that write crops
+        search them.
 
         Args:
-            purpose: what is being done, for the message to a second comer, such as `an ingest`.
+            purpose: name of the operation, such as `an ingest`, for the error of a second command.
 
         Raises:
             InputError: another command holds the lock (see `fertools.core.locking.exclusive`).
@@ -147,18 +147,18 @@ class Workspace:
             yield
 
     def crop_path(self, face_id: str, suffix: str) -> str:
-        """Return where the crop of `face_id` lies, relative to the root with `/` on every system.
+        """Return the path of the crop of a face, relative to the root and with `/` on every system.
 
-        Crops are spread over 256 folders by the first two digits of the identifier.
+        The first two digits of the identifier distribute crops over 256 folders.
         """
         return f"faces/{face_id[:2]}/{face_id}{suffix}"
 
     def other_crops(self, template: str, size_px: int) -> Path:
-        """`faces/<template>-<size_px>/`: crops beside those that the manifest names."""
+        """`faces/<template>-<size_px>/`: additional crops that are not in the manifest."""
         return self.crops / f"{template}-{size_px}"
 
     def other_crop_path(self, face_id: str, template: str, size_px: int, suffix: str) -> str:
-        """Return where another crop of `face_id` lies, by the rule of `crop_path` below `other_crops`."""
+        """Return the relative path of an additional crop of a face, inside `other_crops`."""
         return f"faces/{template}-{size_px}/{face_id[:2]}/{face_id}{suffix}"
 
     def runs(self, system: str) -> Path:
@@ -167,27 +167,27 @@ class Workspace:
 
     @property
     def pixels(self) -> Path:
-        """`training/pixels/`: crops as training reads them, shared by all runs; may be deleted at any time."""
+        """`training/pixels/`: the pixel cache of training, shared by all runs; safe to delete."""
         return self.root / "training" / "pixels"
 
     @property
     def weights(self) -> Path:
-        """`training/weights/`: weights that were trained elsewhere, put there by the user."""
+        """`training/weights/`: weights from elsewhere that the user put there."""
         return self.root / "training" / "weights"
 
     def name_of(self, path: Path) -> str:
-        r"""Return `path` as this workspace writes it down: relative to the root if below it, else absolute.
+        r"""Return the name of a path for tables: relative to the root if inside it, else absolute.
 
-        Bytes of a name that are not UTF-8 are written as `\xNN`, since a table holds text.
+        Bytes that are not UTF-8 are written as `\xNN`, because a table contains text.
         """
         absolute = path.absolute()
         name = absolute.relative_to(self.root) if absolute.is_relative_to(self.root) else absolute
         return os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
 
     def path_of(self, name: str) -> Path:
-        r"""Return the path that `name_of` wrote down as `name`.
+        r"""Return the path for a name from `name_of`.
 
-        A name that holds `\xNN` as it stands is taken for that, if there is such a file.
+        If a file name literally contains `\xNN`, that file is returned.
         """
         path = self.root / name
         if os.path.lexists(path) or "\\x" not in name:
@@ -199,7 +199,7 @@ class Workspace:
         """Return the content of `fertools.toml`, empty if there is none.
 
         Raises:
-            InputError: the file is not valid TOML, or holds anything but tables.
+            InputError: the file is not valid TOML, or contains a value outside of a table.
         """
         try:
             content = self.settings_path.read_bytes()
@@ -209,13 +209,13 @@ class Workspace:
         return {section: table_in(settings, section, self.settings_path) for section in settings}
 
     def save_settings(self, section: str, values: dict[str, Any]) -> None:
-        """Replace one section of `fertools.toml`; None values are left out, as TOML has no null."""
+        """Replace one section of `fertools.toml`; None values are left out, because TOML has no null."""
         settings = self.settings()
         settings[section] = {key: value for key, value in values.items() if value is not None}
         files.write_text(self.settings_path, SETTINGS_HEADER + tomli_w.dumps(settings))
 
     def drop_settings(self, *sections: str) -> None:
-        """Remove sections of `fertools.toml`, those that are there."""
+        """Remove sections of `fertools.toml` if they exist."""
         settings = self.settings()
         if [section for section in sections if settings.pop(section, None) is not None]:
             files.write_text(self.settings_path, SETTINGS_HEADER + tomli_w.dumps(settings))
@@ -223,12 +223,12 @@ class Workspace:
 
 def _folder(folder: Path | str) -> Path:
     """Return the absolute path of a workspace's folder."""
-    # A path has one slash where the address had two.
+    # Path() collapses the two slashes of an address into one.
     if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(folder)):
         url = f"{match[1]}//{str(folder)[match.end() :]}"
         raise InputError(
-            f"the workspace {url} is an address; work in a folder, and copy it there by `fertools push {url}` and "
-            f"back by `fertools pull {url}`"
+            f"the workspace {url} is an address; work in a folder, copy it there with `fertools push {url}` and "
+            f"back with `fertools pull {url}`"
         )
     root = Path(folder).expanduser().resolve()
     if root.exists() and not root.is_dir():

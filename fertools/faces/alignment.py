@@ -1,7 +1,10 @@
 """Alignment: one similarity transform moves a face's five points onto a template's.
 
-A similarity (shift, turn, one scale) keeps the shape of the face; an affine map would stretch it and a mirror
-image would swap its sides, so neither is ever used.
+A similarity (shift, rotation, one scale) keeps the shape of the face. An affine map would stretch the face, and a
+mirror image would swap its sides, so neither is ever used.
+
+Crops are cut in whole numbers (`fertools.faces.resampling`), so they do not depend on the machine
+(`docs/decisions/0021-one-result-on-every-machine.md`).
 """
 
 from __future__ import annotations
@@ -13,16 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
-from fertools.faces.detection.mtcnn.native.library import library
+from fertools.faces.resampling import LARGEST_SPAN, resample
 from fertools.faces.templates import template
 
 Picture = NDArray[np.uint8]
 
 FILLS = {"black": 0, "grey": 128, "edge": None}
 """What crops show beyond the picture, as a grey level; `edge` repeats the outermost pixels."""
-
-_FINER = 3
-"""How many times a part is enlarged before it is turned."""
 
 _WIDEST = 8
 """Longest sides of a picture that a crop may show; one of a face shows up to three. Landmarks from a table may be any
@@ -44,8 +44,8 @@ def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int
         InputError: the points are not five, not finite, or all in one place.
 
     Source: Umeyama, "Least-Squares Estimation of Transformation Parameters Between Two Point Patterns", IEEE TPAMI
-    13(4), 1991, eqs. (40) to (43). In the plane and without reflections its solution is one complex number: with
-    points as complex numbers around their means, turn and scale are sum(conj(p) q) / sum(|p|^2).
+    13(4), 1991, eqs. (40) to (43). In the plane and without reflections the solution has a closed form: with
+    points p and q around their means, it is the sums of their dot and cross products over the sum of |p|^2.
 
     Example:
         >>> from fertools.faces.templates import template
@@ -56,20 +56,26 @@ def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int
     points = np.asarray(landmarks, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise InputError(f"landmarks of shape {points.shape} cannot be aligned; give five finite (x, y) points")
-    # Numbers of Python: of five, NumPy takes several times as long.
-    p, goal = ([complex(x, y) for x, y in some.tolist()] for some in (points, template(template_name)))
-    q = [size_px * z - complex(0.5, 0.5) for z in goal]
-    source_mean, goal_mean = sum(p) / 5, sum(q) / 5
-    p, q = [z - source_mean for z in p], [z - goal_mean for z in q]
-    spread, reach = (sum(abs(z) ** 2 for z in some) for some in (p, q))
-    agreement = sum(z.conjugate() * w for z, w in zip(p, q, strict=True))
-    # Five points within a thousandth of a pixel are one point, and five that agree with no turn of the template
-    # leave the scale at zero.
-    if spread < 1e-6 or abs(agreement) < 1e-9 * math.sqrt(spread * reach):
+    goal = size_px * template(template_name) - 0.5
+    # Plain floats: for five points NumPy takes several times as long, and complex numbers round as the compiler likes.
+    p, p_mean = _centred(points.tolist())
+    q, q_mean = _centred(goal.tolist())
+    spread, reach = (sum(x * x + y * y for x, y in some) for some in (p, q))
+    along = sum(x * u + y * v for (x, y), (u, v) in zip(p, q, strict=True))
+    across = sum(x * v - y * u for (x, y), (u, v) in zip(p, q, strict=True))
+    # Five points within a thousandth of a pixel are one point, and five that fit no rotation of the template leave the
+    # scale at zero.
+    if spread < 1e-6 or math.sqrt(along * along + across * across) < 1e-9 * math.sqrt(spread * reach):
         raise InputError("the five landmarks lie in one place or fit no turned face; drop this face")
-    turn = agreement / spread
-    shift = goal_mean - turn * source_mean
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    a, b = along / spread, across / spread
+    right, down = q_mean[0] - (a * p_mean[0] - b * p_mean[1]), q_mean[1] - (b * p_mean[0] + a * p_mean[1])
+    return np.array([[a, -b, right], [b, a, down]])
+
+
+def _centred(points: list[list[float]]) -> tuple[list[tuple[float, float]], tuple[float, float]]:
+    """Return five points around their mean, and the mean."""
+    x_mean, y_mean = sum(x for x, _ in points) / 5, sum(y for _, y in points) / 5
+    return [(x - x_mean, y - y_mean) for x, y in points], (x_mean, y_mean)
 
 
 def align(
@@ -78,8 +84,7 @@ def align(
     """Return the aligned crop of a face and the transform that made it.
 
     A crop that is smaller than the face in the frame averages the source pixels below each of its own, so nothing
-    aliases; one that is larger is interpolated bicubically. What lies beyond the frame is black. Crops that compiled
-    code makes differ from those of OpenCV, which does it where nothing is compiled, by a grey level or so.
+    aliases; one that is larger is interpolated bicubically. What lies beyond the frame is black.
 
     Args:
         frame: (height, width, 3) uint8.
@@ -137,16 +142,12 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     Raises:
         InputError: the crop would show far more than the picture.
     """
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    scale = math.sqrt(float(matrix[0, 0]) ** 2 + float(matrix[1, 0]) ** 2)
     if size_px > _WIDEST * scale * max(frame.shape[:2]):
         raise InputError("the landmarks lie too far apart to be in this picture; give those of this one")
-    if (compiled := library()) is not None:
-        return compiled.warp(frame, _inverse(matrix), size_px)
-    if scale < 1 - 1e-6:
-        return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
-    if matrix[0, 1] == 0 == matrix[1, 0]:
-        return _sampled(frame, matrix, size_px, cv2.INTER_CUBIC)
-    return _enlarged(frame, matrix, size_px)
+    if 1 / scale <= LARGEST_SPAN:
+        return resample(frame, _inverse(matrix), size_px)
+    return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
 
 
 def cut(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) -> Picture:
@@ -187,39 +188,13 @@ def beyond(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) ->
     return outside
 
 
-def _part_shown(
-    frame: Picture, matrix: NDArray[np.float64], size_px: int, margin_px: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the part of a frame that a crop shows, with a margin: x, y of its first pixel, and past its last one."""
-    corners = np.array([(-0.5, -0.5), (size_px - 0.5, -0.5), (-0.5, size_px - 0.5), (size_px - 0.5, size_px - 0.5)])
-    places = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    last = np.array([frame.shape[1], frame.shape[0]])
-    first = (np.floor(places.min(axis=0)).astype(np.int64) - margin_px).clip(0, last - 1)
-    end = (np.ceil(places.max(axis=0)).astype(np.int64) + margin_px + 1).clip(first + 1, last)
-    return first, end
-
-
 def _shrunk(frame: Picture, matrix: NDArray[np.float64], size_px: int, fine: int) -> Picture:
     """Sample at least once per source pixel, then average: the mean over each crop pixel's own turned square."""
     finer = matrix * fine
     finer[:, 2] += (fine - 1) / 2
-    crop = _sampled(frame, finer, size_px * fine, cv2.INTER_LINEAR)
+    side = size_px * fine
+    crop = cv2.warpAffine(frame, finer, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _enlarged(frame: Picture, matrix: NDArray[np.float64], size_px: int) -> Picture:
-    """Enlarge the part that is shown bicubically, upright, then sample that bilinearly.
-
-    OpenCV turns bicubically at a third of the speed. Between points a third of a pixel apart a straight line is as
-    good: against a picture of more detail the error is 1 to 4 % larger, that of straight lines alone 15 to 35 %.
-    """
-    # Bicubic interpolation reads two pixels to either side.
-    first, end = _part_shown(frame, matrix, size_px, margin_px=3)
-    part = frame[first[1] : end[1], first[0] : end[0]]
-    part = np.asarray(cv2.resize(part, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_CUBIC), np.uint8)
-    linear = matrix[:, :2] / _FINER
-    offset = matrix[:, 2] + matrix[:, :2] @ (0.5 / _FINER - 0.5 + first)
-    return _sampled(part, np.column_stack([linear, offset]), size_px, cv2.INTER_LINEAR)
 
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -229,8 +204,3 @@ def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     square = a * a + b * b
     a, b = a / square, b / square
     return np.array([[a, -b, b * down - a * right], [b, a, -b * right - a * down]])
-
-
-def _sampled(frame: Picture, matrix: NDArray[np.float64], size_px: int, smooth: int) -> Picture:
-    crop = cv2.warpAffine(frame, matrix, (size_px, size_px), flags=smooth, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(crop, np.uint8)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.faces.detection.detections import Detections, FrameSearch, join
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.detector import LocalSearch
 from fertools.faces.tracking import overlaps
 
 Frames = Sequence[NDArray[np.uint8]]
@@ -52,7 +52,7 @@ _MIN_CORRELATION = 0.5
 """Least normalised cross-correlation of a template with the place it has moved to."""
 
 
-def propagate(detector: Detector, frames: Frames, first: FrameSearch, last: FrameSearch) -> list[Detections]:
+def propagate(detector: LocalSearch, frames: Frames, first: FrameSearch, last: FrameSearch) -> list[Detections]:
     """Return the faces of the frames between the first and the last.
 
     Args:
@@ -141,7 +141,7 @@ class _Propagated:
 
 
 def _propagate_along(
-    detector: Detector, frames: Frames, found: list[Detections], searched: list[NDArray[np.float32]], order: range
+    detector: LocalSearch, frames: Frames, found: list[Detections], searched: list[NDArray[np.float32]], order: range
 ) -> list[_Propagated]:
     """Propagate the faces of the first frame of `order` through the others; return those lost on the way.
 

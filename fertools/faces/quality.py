@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.faces.detection.detector import ScoreLevels
 from fertools.faces.templates import template
 
 BLUR_SIDE_PX = 112
@@ -108,7 +109,24 @@ STANDARDS = {
     "standard": Standard(),
     "strict": Standard(det_score=0.98, darkest=0.12, brightest=0.88, blur=25.0, turn_deg=35.0, coverage=0.9),
 }
-"""The presets of `--quality`."""
+"""The presets of `--quality`, with the score levels of MTCNN."""
+
+
+def standard_for(quality: str, levels: ScoreLevels) -> Standard:
+    """Return a preset with the score levels of a detector.
+
+    Args:
+        quality: name of a preset.
+        levels: how sure the detector is at which score.
+
+    Example:
+        >>> standard_for("standard", ScoreLevels(confident=0.75, certain=0.9)).det_score
+        0.75
+    """
+    scores = {"standard": levels.confident, "strict": levels.strict}
+    if quality not in scores:
+        return STANDARDS[quality]
+    return replace(STANDARDS[quality], det_score=scores[quality], track_score=levels.certain)
 
 
 def measure(crop: NDArray[np.uint8], box: NDArray[np.floating], landmarks: NDArray[np.floating] | None) -> Quality:

@@ -1,13 +1,14 @@
-"""Landmarks made steady in time, without lag: at each moment a parabola through the moments around it.
+"""Smoothing of landmarks in time without lag: local quadratic regression.
 
-A detector places the points of every frame anew, so they tremble though the face does not, and crops aligned by them
-tremble too. A filter that looks back alone, such as the one-euro filter, is made for pictures that must be shown at
-once: it trades the trembling for a lag, and a face that moves lies beside its crop. A file has no such haste, so the
-frames after count as much as those before, and what is fitted moves with the face.
+A detector places the points of every frame anew, so they jitter although the face does not, and so do crops aligned by
+them. A causal filter, such as the one-euro filter, trades jitter for lag. A file is known to its end, so the frames
+after a moment count as much as those before it, and the fit moves with the face.
 
-Frames count by their presentation times, so a varying frame rate is smoothed over the same stretch of time. Where
-frames are so far apart that no more than three lie within that stretch, nothing is smoothed: the parabola then goes
-through all of them.
+Frames count by their presentation times, so a varying frame rate is smoothed over the same stretch of time. Where no
+more than three frames lie within that stretch, the parabola passes through all of them and nothing is smoothed.
+
+Every step is an addition, a multiplication, a division or a square root in a fixed order, without a linear-algebra
+library. So the result is the same to the bit on every machine with IEEE 754 arithmetic.
 """
 
 from __future__ import annotations
@@ -15,21 +16,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.detection.mtcnn.native.library import library
-
-_DEGREE = 2
-"""A line would be steadier still, and cuts the turning points off a head that is shaken: at two turns a second it was
-further from the truth than no smoothing."""
-
 _ROUNDS, _CUT_OFF = 2, 3.0
-"""How often moments are weighed by how far they lie from the fit, and from how many medians they count nothing. A face
-has ten numbers, whose common distance varies little, so three medians are far."""
+"""Rounds of bisquare weights, and the distance from the fit, in medians, from which a moment counts nothing. A face has
+ten numbers, whose common distance varies little, so three medians are far."""
 
 _COUNTED, _EXACT = 1e-6, 1e-9
-"""Share of the largest weight from which a moment counts, and distance, as a share of the numbers, that is none."""
-
-BOUNDS = np.array([_ROUNDS, _CUT_OFF, _COUNTED, _EXACT], np.float64)
-"""The same for compiled code."""
+"""Share of the largest weight from which a moment counts, and the relative distance that counts as zero."""
 
 
 def smooth(
@@ -60,39 +52,75 @@ def smooth(
         >>> bool(np.abs(smooth(times_s, steady, 0.0, 0.2)).max() < 1e-12)
         True
     """
-    compiled = library()
-    if compiled is not None and (fitted := compiled.smooth(times_s, points, at_s, half_width_s, BOUNDS)) is not None:
-        return fitted
     distance = (np.asarray(times_s, np.float64) - at_s) / half_width_s
     near = np.abs(distance) < 1
     distance = distance[near]
     values = np.asarray(points, np.float64)[near]
     flat = values.reshape(len(values), -1)
-    closeness = (1 - np.abs(distance) ** 3) ** 3
-    powers = np.stack([np.ones_like(distance), distance, distance**2][: len(distance)], axis=1)
+    far = np.abs(distance)
+    rest = 1 - far * far * far
+    closeness = rest * rest * rest
+    # A line would jitter less, but cuts the turning points off the path of a shaken head.
+    powers = np.stack([np.ones_like(distance), distance, distance * distance][: len(distance)], axis=1)
     fitted = _fit(powers, flat, closeness)
     for _ in range(_ROUNDS):
-        rest = flat - powers @ fitted
-        away = np.sqrt((rest * rest).sum(axis=1))
+        residual = flat - sum(powers[:, place, None] * row for place, row in enumerate(fitted))
+        away = np.sqrt((residual * residual).sum(axis=1))
         usual = _median(away)
         # A parabola through so few moments fits all of them, and so says nothing about any.
         if usual <= _EXACT * (1 + float(np.abs(flat).max())):
             break
-        trust = (1 - np.minimum(away / (_CUT_OFF * usual), 1) ** 2) ** 2
-        fitted = _fit(powers, flat, closeness * trust)
+        share = np.minimum(away / (_CUT_OFF * usual), 1)
+        trust = 1 - share * share
+        fitted = _fit(powers, flat, closeness * trust * trust)
     return np.asarray(fitted[0].reshape(values.shape[1:]), np.float64)
 
 
 def _fit(powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the coefficients of weighted least squares, (powers, columns of `flat`)."""
+    """Return the coefficients (p, c) of weighted least squares.
+
+    Args:
+        powers: (n, p) powers of each moment's distance, from 0 on.
+        flat: (n, c) numbers at each moment.
+        weights: (n,) 0 or more.
+    """
     counted = weights > _COUNTED * weights.max()
-    if len(set(powers[counted, min(1, powers.shape[1] - 1)].tolist())) < powers.shape[1]:
-        # Too few different moments are left for a parabola; the least of those that fit them best.
-        root = np.sqrt(weights)[:, None]
-        return np.asarray(np.linalg.lstsq(powers * root, flat * root, rcond=None)[0], np.float64)
-    # The normal equations of three unknowns, whose powers lie within -1 and 1: several times as fast.
-    weighted = powers.T * weights
-    return np.asarray(np.linalg.solve(weighted @ powers, weighted @ flat), np.float64)
+    moments = powers[counted, min(1, powers.shape[1] - 1)]
+    if len(set(moments.tolist())) < powers.shape[1]:
+        return _smallest_fit(powers[counted], flat[counted], weights[counted], moments)
+    # The normal equations: sums over the first axis, which NumPy adds one after the other.
+    joined = np.concatenate([powers, flat], axis=1)
+    return _solve(((powers * weights[:, None])[:, :, None] * joined[:, None, :]).sum(axis=0))
+
+
+def _smallest_fit(
+    powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArray[np.float64], moments: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the smallest coefficients that fit too few moments exactly, frames of one moment averaged by weight."""
+    rows, means = [], []
+    for moment in sorted(set(moments.tolist())):
+        here = moments == moment
+        rows.append(powers[here][0])
+        share = weights[here][:, None]
+        means.append((share * flat[here]).sum(axis=0) / share.sum(axis=0))
+    few = np.array(rows)
+    gram = (few[:, None, :] * few[None, :, :]).sum(axis=2)
+    solved = _solve(np.concatenate([gram, np.array(means)], axis=1))
+    return np.asarray((few[:, :, None] * solved[:, None, :]).sum(axis=0), np.float64)
+
+
+def _solve(augmented: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the solution (p, c) of p linear equations with c right sides, (p, p + c), by Gauss-Jordan elimination."""
+    count = len(augmented)
+    rows = list(augmented)
+    for place in range(count):
+        best = max(range(place, count), key=lambda row: abs(float(rows[row][place])))
+        rows[place], rows[best] = rows[best], rows[place]
+        rows[place] = rows[place] / rows[place][place]
+        for other in range(count):
+            if other != place:
+                rows[other] = rows[other] - rows[other][place] * rows[place]
+    return np.array([row[count:] for row in rows])
 
 
 def _median(values: NDArray[np.float64]) -> float:

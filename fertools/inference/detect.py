@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from fertools.core.device import choose_device
 from fertools.core.notebook import html_table
 from fertools.faces.detection.detections import Detections
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.detector import Detector, DetectorOptions
+from fertools.faces.detection.min_face import MinFace
+from fertools.faces.detection.registry import load_detector
 from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures, read_picture
 
 _AT_A_TIME = 16
@@ -79,15 +81,26 @@ class Faces(Sequence[Face]):
 # A text is one path, though it is also an iterable of texts.
 @overload
 def detect(  # type: ignore[overload-overlap]
-    pictures: PictureLike, *, min_face: float | str = ..., weights: str | Path = ..., device: str = ...
+    pictures: PictureLike,
+    *,
+    detector: str = ...,
+    min_face: float | str = ...,
+    weights: str | Path = ...,
+    device: str = ...,
 ) -> Faces: ...
 @overload
 def detect(
-    pictures: Iterable[PictureLike], *, min_face: float | str = ..., weights: str | Path = ..., device: str = ...
+    pictures: Iterable[PictureLike],
+    *,
+    detector: str = ...,
+    min_face: float | str = ...,
+    weights: str | Path = ...,
+    device: str = ...,
 ) -> list[Faces]: ...
 def detect(
     pictures: PictureLike | Iterable[PictureLike],
     *,
+    detector: str = "mtcnn",
     min_face: float | str = 20,
     weights: str | Path = "auto",
     device: str = "auto",
@@ -96,8 +109,9 @@ def detect(
 
     Args:
         pictures: the path of a file, a PIL image or an HxWx3 uint8 RGB array; or several of these.
-        min_face: smallest face to look for: pixels, or a share of the picture's short side such as `"10%"`.
-        weights: of the detector's networks; see `fertools.faces.detection.mtcnn.weights.load_weights`.
+        detector: name of a detector: `mtcnn`, `yunet`, or one that an installed package registers.
+        min_face: smallest face to search for: pixels, or a share of the picture's short side such as `"10%"`.
+        weights: weights of the detector: `auto`, the name of a package that carries them, or a path.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 
     Returns:
@@ -113,16 +127,16 @@ def detect(
         >>> len(faces), faces[0].box.round().tolist(), faces[0].landmarks.shape
         (1, [181.0, 62.0, 268.0, 172.0], (5, 2))
     """
-    search = find_detector(min_face=min_face, weights=str(weights), device=choose_device(device))
+    search = find_detector(detector, min_face=min_face, weights=str(weights), device=choose_device(device))
     if is_one(pictures):
         return Faces(search.detect([read_picture(pictures)])[0])  # type: ignore[arg-type]
     return [Faces(found) for found in _detect_all(search, list_pictures(pictures))]
 
 
 @lru_cache(maxsize=4)
-def find_detector(*, min_face: float | str, weights: str, device: str) -> Detector:
+def find_detector(name: str, *, min_face: float | str, weights: str, device: str) -> Detector:
     """Return a detector; the same one for the same arguments, as loading its networks takes longer than a picture."""
-    return Detector(min_face, weights=weights, device=device)
+    return load_detector(name, DetectorOptions(min_face=MinFace.parse(min_face), weights=weights, device=device))
 
 
 def largest(faces: Faces) -> Face | None:

@@ -149,7 +149,7 @@ class Model:
             if aligned:
                 yield start, [resize(frame, expected.size_px) for frame in frames], [None] * len(frames)
                 continue
-            search = find_detector(min_face=20, weights="auto", device=self.device)
+            search = find_detector("mtcnn", min_face=20, weights="auto", device=self.device)
             faces = [largest(Faces(found)) for found in search.detect(frames)]
             yield start, [self._crop(frame, face) for frame, face in zip(frames, faces, strict=True)], faces
 

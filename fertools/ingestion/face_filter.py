@@ -1,4 +1,4 @@
-"""Which of the faces of a source are kept, by measures that are in the manifest: so it can be decided again later."""
+"""Which faces of a source are kept, by measures that the manifest holds, so that the decision can be repeated later."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fertools.faces.detection.detector import ScoreLevels
 from fertools.faces.detection.min_face import MinFace
-from fertools.faces.quality import MEASURES, STANDARDS, Standard, rejection_reasons
+from fertools.faces.quality import MEASURES, Standard, rejection_reasons, standard_for
 
 
 @dataclass(frozen=True)
 class FaceFilter:
-    """What a face must be to be kept.
+    """What a face must reach to be kept.
 
     Attributes:
         quality: name of a preset of `fertools.faces.quality.STANDARDS`.
         min_face: smallest face; None is any size.
-        max_faces: how many a frame may keep, largest first; None is any number.
+        max_faces: most faces kept per frame, largest first; None is any number.
+        levels: how sure the detector is at which score.
     """
 
     quality: str
     min_face: MinFace | None
     max_faces: int | None
+    levels: ScoreLevels
 
     @property
     def standard(self) -> Standard:
         """The preset's bounds."""
-        return STANDARDS[self.quality]
+        return standard_for(self.quality, self.levels)
 
     def rejection_reasons(self, faces: pa.Table) -> NDArray[np.object_]:
         """Return why each face is rejected by its own measures, None where it is not.

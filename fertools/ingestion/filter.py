@@ -22,6 +22,7 @@ from fertools.ingestion.extract import outcome
 from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.plan import Source
 from fertools.ingestion.postprocessing import postprocess, updated_reason
+from fertools.ingestion.record import score_levels_in
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
@@ -122,7 +123,10 @@ def filter_faces(
     with workspace.locked("a filter"):
         rule = _resolved(ingested, workspace.settings().get(SECTION, {}), options)
         face_filter = FaceFilter(
-            rule["quality"], MinFace.parse(rule["min_face"]) if rule["min_face"] else None, rule["max_faces"] or None
+            rule["quality"],
+            MinFace.parse(rule["min_face"]) if rule["min_face"] else None,
+            rule["max_faces"] or None,
+            score_levels_in(ingested),
         )
         before = store.read_faces(workspace)
         if not dry_run:

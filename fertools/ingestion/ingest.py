@@ -29,17 +29,21 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.centring import CENTRED
-from fertools.faces.detection.min_face import MinFace
-from fertools.faces.detection.mtcnn.weights import load_weights
+from fertools.faces.detection.registry import load_detector
 from fertools.faces.templates import template_names
 from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
-from fertools.ingestion.options import IngestOptions, refuse_other_options
-from fertools.ingestion.plan import Plan, make_plan
+from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.pipeline import Step, step_names
+from fertools.ingestion.plan import Plan, dataset_of, make_plan
+from fertools.ingestion.record import record_of, refuse_other_options
 from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.source_options import SECTION as SOURCES
+from fertools.ingestion.source_options import describe_source_options
+from fertools.ingestion.steps import default_steps
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
 from fertools.sources.discovery import Found, discover
@@ -92,14 +96,18 @@ def ingest(
     workspace: WorkspaceLike = ".",
     options: IngestOptions | None = None,
     report: Reporter | None = None,
+    *,
+    steps: Sequence[Step] | None = None,
 ) -> IngestSummary:
     """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
 
     Args:
         inputs: folders, searched to any depth, and files: one path, or several.
         workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
-        options: how; the defaults if None.
+        options: options of the ingest; the defaults if None.
         report: told of progress and of each source that failed.
+        steps: the pipeline, such as a changed list of `fertools.ingestion.steps.default_steps`; that list if None. The
+            workspace records the names of the steps, and a rerun with other steps is refused.
 
     Returns:
         The totals. Sources that failed are in it, and in the sources table with their reason.
@@ -112,11 +120,14 @@ def ingest(
     workspace = Workspace(workspace)
     paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
+    usual = default_steps(options)
+    steps = usual if steps is None else steps
+    changed = step_names(steps) if step_names(steps) != step_names(usual) else []
     rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
-    MinFace.parse(options.min_face)
-    engine, weights = choose_engine(options.engine), load_weights(options.weights).digest
-    # Elsewhere than here there may be other devices.
+    engine = choose_engine(options.engine)
+    # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device
+    detector = load_detector(options.detector, options.detector_options("cpu" if device == "auto" else device))
     shard = Shard.parse(options.shard) if options.shard else None
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
@@ -130,7 +141,8 @@ def ingest(
     with workspace.locked("ingest"):
         if options.overwrite:
             _forget_everything(workspace)
-        refuse_other_options(workspace, options, weights)
+        refuse_other_options(workspace, options, detector, changed)
+        described = describe_source_options(workspace, options, {dataset_of(file, options) for file in found})
         options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.crops)
         if options.retry_failed:
@@ -139,11 +151,14 @@ def ingest(
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
         plan = make_plan(workspace, found, rules, options, report)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
-        workspace.save_settings("ingest", {**options.recorded(), "weights": weights})
+        workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
+        workspace.save_settings(SOURCES, described)
+        if detector.remark and options.engine == "local" and not options.crops:
+            report.note(detector.remark)
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=False))
         try:
-            new = _carry_out(workspace, plan, options, engine, device, report)
+            new = _carry_out(workspace, plan, options, steps, engine, device, report)
         finally:
             # A stopped run leaves a whole manifest of what it committed.
             store.rebuild(workspace)
@@ -204,7 +219,13 @@ def _count(column: pa.ChunkedArray) -> dict[Any, int]:
 
 
 def _carry_out(
-    workspace: Workspace, plan: Plan, options: IngestOptions, engine: Engine, device: str, report: Reporter
+    workspace: Workspace,
+    plan: Plan,
+    options: IngestOptions,
+    steps: Sequence[Step],
+    engine: Engine,
+    device: str,
+    report: Reporter,
 ) -> int:
     total = len(plan.resolved) + sum(len(item.sources) for item in plan.items)
     report.start(total)
@@ -231,7 +252,7 @@ def _carry_out(
         report.advance(done, **counts)
 
     # Closed at once if anything goes wrong here, so that no worker is at work while the manifest is rebuilt.
-    with closing(engine(workspace, options, device, plan.items, watch)) as finished:
+    with closing(engine(workspace, options, steps, device, plan.items, watch)) as finished:
         for outcomes in finished:
             done += len(outcomes)
             for outcome in outcomes:
@@ -247,7 +268,7 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
     for name in plan.gone[:_GONE_NAMED]:
         report.note(f"gone: {name}: it was ingested before and is no longer there; its rows and crops stay")
     if (more := len(plan.gone) - _GONE_NAMED) > 0:
-        report.note(f"gone: {more:,} more; see `gone` with --json")
+        report.note(f"gone: {more:,} more; see `gone` with {argument('json')}")
 
 
 def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:
@@ -301,4 +322,4 @@ def _forget_everything(workspace: Workspace) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
-    workspace.drop_settings("ingest", "split", FILTER)
+    workspace.drop_settings("ingest", "split", SOURCES, FILTER)

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core.arguments import argument, given
-from fertools.core.errors import InputError, ResumeRefused
-from fertools.core.hashing import hash_file
-from fertools.core.workspace import Workspace
+from fertools.core.errors import InputError
 from fertools.faces.alignment import FILLS
 from fertools.faces.centring import Centre
+from fertools.faces.detection.detector import DetectorOptions, ScoreLevels
 from fertools.faces.detection.min_face import MinFace
-from fertools.faces.detection.mtcnn.cascade import MODES
 from fertools.faces.quality import STANDARDS
 from fertools.faces.templates import template_names
 from fertools.ingestion.face_filter import FaceFilter
@@ -34,8 +32,12 @@ _EXECUTION_OPTIONS = (
     "retry_failed",
     "overwrite",
     "kept_from",
+    "mix_detectors",
 )
 """Options that do not change the result, so that a rerun may choose them anew."""
+
+SOURCE_OPTIONS = ("dataset", "modality", "licence", "crops", "centre", "landmarks", "subject_from", "emotion_from")
+"""Options that describe the given sources, and not how the workspace is ingested."""
 
 ENGINES = ("local", "ray")
 """Where work can be done: modules beside this one."""
@@ -62,12 +64,15 @@ class IngestOptions:
         fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
         span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
         min_face: smallest face to look for and to keep: pixels (`20`) or a share of the picture's short side (`10%`).
-        thresholds: least face probability after P-Net, R-Net and O-Net, `P,R,O`, each between 0 and 1.
-        factor: of side lengths from each level of P-Net's pyramid to the next, 0.1 to 0.95.
+        detector: name of a registered detector (see `fertools.faces.detection.registry`): `mtcnn` or `yunet`.
+        mix_detectors: allow another detector or engine than the one the workspace was ingested with.
+        thresholds: least face probability after each stage of the detector, each between 0 and 1: `P,R,O` for the three
+            networks of mtcnn, one number for yunet; None takes the detector's own.
+        factor: scale factor between the levels of mtcnn's pyramid, 0.1 to 0.95; None is 0.709.
         max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
-        weights: of the three networks; see `fertools.faces.detection.mtcnn.weights.load_weights`.
+        weights: `auto` (an installed package that carries them), the name of such a package, or a path.
         smoothing_s: how far to either side of a moment landmarks are smoothed within a track, in seconds; 0 is not.
-        mode: of the detector, `fast` or `exact` (see `fertools.faces.detection.mtcnn.cascade`).
+        mode: mode of mtcnn, `fast` or `exact` (see `fertools.faces.detection.mtcnn.cascade`); None is `fast`.
         exhaustive: search every frame of a video in full, instead of about every sixteenth with faces followed between.
         template: named landmark template of the crops.
         more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
@@ -102,12 +107,14 @@ class IngestOptions:
     fps: str | None = None
     span: str | None = None
     min_face: str = "20"
-    thresholds: str = "0.6,0.7,0.7"
-    factor: float = 0.709
+    detector: str = "mtcnn"
+    mix_detectors: bool = False
+    thresholds: str | None = None
+    factor: float | None = None
     max_faces: int | None = None
     weights: str = "auto"
     smoothing_s: float = 0.2
-    mode: str = "fast"
+    mode: str | None = None
     exhaustive: bool = False
     template: str = "loose"
     more_templates: tuple[str, ...] = ()
@@ -148,9 +155,8 @@ class IngestOptions:
                 f"{argument('landmarks')} and {argument('centre')} place face crops; give them with "
                 f"{given('crops', True)}"
             )
-        parse_thresholds(self.thresholds)
-        if not 0.1 <= self.factor <= 0.95:
-            raise InputError(f"{argument('factor')} is {self.factor:g}; give a number from 0.1 to 0.95, such as 0.709")
+        if self.thresholds is not None:
+            parse_thresholds(self.thresholds)
         if self.max_faces is not None and self.max_faces < 1:
             raise InputError(f"{argument('max_faces')} is {self.max_faces}; give 1 or more")
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
@@ -165,8 +171,6 @@ class IngestOptions:
             raise InputError(f"{argument('ray_address')} names a Ray cluster; give it with {argument('engine')} ray")
         if self.workers is not None and self.workers < 1:
             raise InputError(f"{argument('workers')} is {self.workers}; give 1 or more")
-        if self.mode not in MODES:
-            raise InputError(f"{argument('mode')} '{self.mode}' is unknown; choose one of {', '.join(MODES)}")
         if self.quality not in STANDARDS:
             raise InputError(f"{argument('quality')} '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.fill not in FILLS:
@@ -176,12 +180,26 @@ class IngestOptions:
                 f"{argument('modality')} '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}"
             )
 
-    @property
-    def face_filter(self) -> FaceFilter:
-        """Which of the faces that are found are kept."""
-        # Of a face crop the size was not searched for.
+    def face_filter(self, levels: ScoreLevels) -> FaceFilter:
+        """Return which of the found faces are kept.
+
+        Args:
+            levels: how sure the detector is at which score.
+        """
+        # Nobody searched for a face crop, so its size does not count.
         min_face = None if self.crops and not self.kept_from else MinFace.parse(self.kept_from or self.min_face)
-        return FaceFilter(self.quality, min_face, self.max_faces)
+        return FaceFilter(self.quality, min_face, self.max_faces, levels)
+
+    def detector_options(self, device: str) -> DetectorOptions:
+        """Return the options of the detector, on a device that was chosen."""
+        return DetectorOptions(
+            min_face=MinFace.parse(self.min_face),
+            weights=self.weights,
+            device=device,
+            thresholds=None if self.thresholds is None else parse_thresholds(self.thresholds),
+            factor=self.factor,
+            mode=self.mode,
+        )
 
     @property
     def sampling(self) -> Sampling:
@@ -200,37 +218,33 @@ class IngestOptions:
     def recorded(self) -> dict[str, Any]:
         """Return the options that shape the result, as the workspace keeps them."""
         shaping = {
-            key: value for key, value in asdict(self).items() if key not in _EXECUTION_OPTIONS and value is not None
+            key: value
+            for key, value in asdict(self).items()
+            if key not in (*_EXECUTION_OPTIONS, *SOURCE_OPTIONS) and value is not None
         }
-        # The digest of the weights is kept beside these: where they come from does not matter.
-        del shaping["weights"]
-        shaping["thresholds"] = parse_thresholds(self.thresholds)
-        shaping |= {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
-        if self.landmarks is not None:
-            # What the table says counts, not where it lies.
-            shaping["landmarks"] = hash_file(self.landmarks)
-        return shaping
+        # The detector's identity is recorded beside these (`fertools.ingestion.record`).
+        for name in ("detector", "weights", "thresholds", "factor", "mode"):
+            shaping.pop(name, None)
+        return shaping | {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
 
 
-def parse_thresholds(text: str) -> tuple[float, float, float]:
-    """Return the least face probabilities after the three networks, written as `P,R,O`.
+def parse_thresholds(text: str) -> tuple[float, ...]:
+    """Return face probabilities written with commas between, such as `P,R,O` of the three networks of mtcnn.
 
     Raises:
-        InputError: it is not three numbers between 0 and 1.
+        InputError: a number is not between 0 and 1.
 
     Example:
         >>> parse_thresholds("0.6, 0.7, 0.7")
         (0.6, 0.7, 0.7)
     """
     try:
-        first, second, third = (float(word) for word in text.split(","))
+        thresholds = tuple(float(word) for word in text.split(","))
     except ValueError:
-        first = second = third = 0.0
-    if not all(0 < threshold < 1 for threshold in (first, second, third)):
-        raise InputError(
-            f"{argument('thresholds')} is '{text}'; give three numbers between 0 and 1, such as 0.6,0.7,0.7"
-        )
-    return first, second, third
+        thresholds = ()
+    if not thresholds or not all(0 < threshold < 1 for threshold in thresholds):
+        raise InputError(f"{argument('thresholds')} is '{text}'; give numbers between 0 and 1, such as 0.6,0.7,0.7")
+    return thresholds
 
 
 def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> None:
@@ -251,26 +265,3 @@ def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> Non
     ):
         if value not in choices:
             raise InputError(f"{argument(name)} '{value}' is unknown; choose one of {', '.join(choices)}")
-
-
-def refuse_other_options(workspace: Workspace, options: IngestOptions, weights: str) -> None:
-    """Raise ResumeRefused if this workspace was ingested with other options or weights, naming the first difference.
-
-    Args:
-        workspace: where.
-        options: what is asked now.
-        weights: digest of the detector's weights now.
-    """
-    before = workspace.settings().get("ingest")
-    if before is None:
-        return
-    # An option that came after this workspace was made had its default then.
-    before = {**IngestOptions().recorded(), **before}
-    now = {**options.recorded(), "weights": weights}
-    for key in sorted({*before, *now}):
-        old, new = before.get(key, "unset"), now.get(key, "unset")
-        if old != new:
-            raise ResumeRefused(
-                f"{workspace.root} was ingested with {key} {old}, not {new}; give the same again, "
-                f"use another {argument('workspace')}, or begin anew with {given('overwrite', True)}"
-            )

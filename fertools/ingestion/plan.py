@@ -142,17 +142,22 @@ def make_plan(
     return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
 
 
-def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
-    named = rules.read(file.below, file.given)
+def dataset_of(file: Found, options: IngestOptions) -> str | None:
+    """Return the name of the dataset that a file belongs to: the option's, or that of the folder that was given."""
     root = file.path
     for _ in file.below.parts:
         root = root.parent
+    return options.dataset or root.name or None
+
+
+def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
+    named = rules.read(file.below, file.given)
     return Source(
         source_id="",
         path=file.path,
         name=workspace.name_of(file.path),
         kind=file.kind,
-        dataset=options.dataset or root.name or None,
+        dataset=dataset_of(file, options),
         subject_id=named.subject,
         subject_origin=named.subject_origin,
         emotion=named.emotion,

@@ -16,7 +16,8 @@ from fertools.faces.alignment import FILLS, beyond, cut, filled, similarity, war
 from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
 from fertools.faces.quality import measure
 from fertools.ingestion.options import IngestOptions
-from fertools.ingestion.temporal_buffer import Face
+from fertools.ingestion.pipeline import SourceContext
+from fertools.ingestion.temporal_buffer import Face, FrameFaces
 
 JPEG_QUALITY = 95
 
@@ -114,6 +115,24 @@ class Cropper:
         for template in self.options.more_templates:
             crop = cut(rgb, similarity(points, template, size_px), size_px, self.options.fill)
             write_crop(self.workspace.root / self.workspace.other_crop_path(face_id, template, size_px, suffix), crop)
+
+
+def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
+    """Return the columns that all faces of a frame share."""
+    height, width = map(int, seen.frame.rgb.shape[:2])
+    return {
+        "source_id": context.source.source_id,
+        "dataset": context.source.dataset,
+        "modality": context.options.modality,
+        "licence": context.options.licence,
+        "frame_index": seen.frame.index,
+        "pts_s": seen.frame.pts_s,
+        "frame_width_px": width,
+        "frame_height_px": height,
+        "shot_id": seen.shot,
+        "emotion": context.source.emotion,
+        "emotion_origin": context.source.emotion_origin,
+    }
 
 
 def write_crop(path: Path, crop: Pixels, *, flush: bool = False) -> None:

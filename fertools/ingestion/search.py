@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fertools.core.device import device_type
 from fertools.core.errors import Interrupted
 from fertools.faces.detection.detections import Detections, FrameSearch
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.detector import Detector, LocalSearch
 from fertools.faces.propagation import propagate
 from fertools.ingestion.background import Threads
 from fertools.ingestion.detection_cache import DetectionCache
@@ -46,12 +46,13 @@ class Search:
         detector: finds the faces.
         threads: how many frames of a video are searched at a time on a CPU; a GPU gets one call after another.
         batch_size: frames per call on a GPU.
-        propagating: search one frame of each block in full and propagating faces in between.
+        exhaustive: search every frame in full. Without it, one frame of each block is searched in full and faces are
+            propagated in between, if the detector has a local search.
     """
 
-    def __init__(self, detector: Detector, threads: int = 1, batch_size: int = 1, *, propagating: bool = False) -> None:
+    def __init__(self, detector: Detector, threads: int = 1, batch_size: int = 1, *, exhaustive: bool = False) -> None:
         self.detector = detector
-        self._propagate_faces = propagating
+        self._local = None if exhaustive else detector.local_search
         on_cpu = device_type(detector.device) == "cpu"
         self._batch_size = 1 if on_cpu else batch_size
         self._threads = threads if on_cpu else 1
@@ -75,7 +76,8 @@ class Search:
         """
         ahead: deque[_Unit] = deque()
         broken: BrokenVideoError | None = None
-        units = self._blocks(frames, cache) if self._propagate_faces else self._batches(frames, cache)
+        local = self._local
+        units = self._batches(frames, cache) if local is None else self._blocks(local, frames, cache)
         try:
             while True:
                 try:
@@ -109,7 +111,7 @@ class Search:
             known = _known(batch, cache)
             yield batch, known or self._pool.submit(self.detector.detect, [frame.rgb for frame in batch])
 
-    def _blocks(self, frames: Iterable[Frame], cache: DetectionCache) -> Iterator[_Unit]:
+    def _blocks(self, local: LocalSearch, frames: Iterable[Frame], cache: DetectionCache) -> Iterator[_Unit]:
         """Yield blocks of frames that are followed through from both sides."""
         block: list[Frame] = []
         broken: BrokenVideoError | None = None
@@ -118,30 +120,32 @@ class Search:
             for frame in frames:
                 if block and frame.rgb.shape != block[0].rgb.shape:
                     # Places in a frame say nothing about one of another size, so the block ends before it.
-                    yield from self._rest(block, begin, cache)
+                    yield from self._rest(local, block, begin, cache)
                     block, begin = [], None
                 block.append(frame)
                 if len(block) > _block_length(block[0]):
-                    unit, begin = self._propagate_block(block, begin, cache)
+                    unit, begin = self._propagate_block(local, block, begin, cache)
                     yield unit
                     block = block[-1:]
         except BrokenVideoError as error:
             broken = error
-        yield from self._rest(block, begin, cache)
+        yield from self._rest(local, block, begin, cache)
         if broken is not None:
             raise broken
 
-    def _rest(self, block: list[Frame], begin: _Searched | None, cache: DetectionCache) -> Iterator[_Unit]:
+    def _rest(
+        self, local: LocalSearch, block: list[Frame], begin: _Searched | None, cache: DetectionCache
+    ) -> Iterator[_Unit]:
         """Yield what is left of a block that no other follows: all frames but the last, and that one."""
         if len(block) > 1:
-            unit, begin = self._propagate_block(block, begin, cache)
+            unit, begin = self._propagate_block(local, block, begin, cache)
             yield unit
         if block:
             last = block[-1:]
-            yield last, _known(last, cache) or self._pool.after([begin or self._search(last[0])], _faces_of)
+            yield last, _known(last, cache) or self._pool.after([begin or self._search(local, last[0])], _faces_of)
 
     def _propagate_block(
-        self, block: list[Frame], begin: _Searched | None, cache: DetectionCache
+        self, local: LocalSearch, block: list[Frame], begin: _Searched | None, cache: DetectionCache
     ) -> tuple[_Unit, _Searched | None]:
         """Return all frames of a block but the last with what will be found in them, and the search of the last.
 
@@ -149,19 +153,19 @@ class Search:
         """
         if (known := _known(block[:-1], cache)) is not None:
             return (block[:-1], known), None
-        first, last = begin or self._search(block[0]), self._search(block[-1])
-        propagating = partial(_propagate_faces, self.detector, [frame.rgb for frame in block])
-        return (block[:-1], self._pool.after([first, last], propagating)), last
+        first, last = begin or self._search(local, block[0]), self._search(local, block[-1])
+        run = partial(_propagate_faces, local, [frame.rgb for frame in block])
+        return (block[:-1], self._pool.after([first, last], run)), last
 
-    def _search(self, frame: Frame) -> _Searched:
-        return self._pool.submit(self.detector.search, [frame.rgb])
+    def _search(self, local: LocalSearch, frame: Frame) -> _Searched:
+        return self._pool.submit(local.search, [frame.rgb])
 
 
 def _propagate_faces(
-    detector: Detector, pictures: list[NDArray[np.uint8]], results: list[list[FrameSearch]]
+    local: LocalSearch, pictures: list[NDArray[np.uint8]], results: list[list[FrameSearch]]
 ) -> list[Detections]:
     (first,), (last,) = results
-    return [first.faces, *propagate(detector, pictures, first, last)]
+    return [first.faces, *propagate(local, pictures, first, last)]
 
 
 def _faces_of(results: list[list[FrameSearch]]) -> list[Detections]:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.hashing import hash_bytes
+from fertools.faces.detection.detector import ScoreLevels
 from fertools.faces.smoothing import smooth
 from fertools.faces.tracking import overlaps, time_of
 from fertools.sources.videos import Frame
@@ -23,8 +25,6 @@ from fertools.sources.videos import Frame
 LONGEST_GAP_S = 0.2
 """How long a face may be missed and still be put in between, from where it was seen to where it is seen again. A blink
 of the detector lasts a frame or two; in half a second a head turns to the side and back."""
-_SURE = 0.9
-"""Least score that one of the two ends must have: a false alarm that comes and goes is not drawn out."""
 _TAKEN = 0.3
 """Intersection over union with another face of the frame from which the place counts as taken."""
 _HELD_PIXELS, _FEWEST_HELD, _MOST_HELD = 64_000_000, 4, 64
@@ -70,17 +70,19 @@ class Face:
 
 @dataclass(frozen=True)
 class FrameFaces:
-    """A frame and its faces.
+    """A frame on its way through the pipeline.
 
     Attributes:
         frame: the frame.
-        shot: number of its shot.
-        faces: those in it.
+        shot: number of its shot; None in a picture.
+        faces: faces in it, as far as they are known.
+        rows: rows of the manifest, one per face, after the crops were written.
     """
 
     frame: Frame
-    shot: int
-    faces: tuple[Face, ...]
+    shot: int | None
+    faces: tuple[Face, ...] = ()
+    rows: tuple[dict[str, Any], ...] = ()
 
     @property
     def time_s(self) -> float:
@@ -109,10 +111,12 @@ class TemporalBuffer:
 
     Args:
         half_width_s: how far to either side landmarks are smoothed, in seconds; 0 leaves them as they are.
+        confident: least score that one end of a gap must have, so that a false alarm that comes and goes is not
+            extended.
     """
 
-    def __init__(self, half_width_s: float) -> None:
-        self._half_width_s = half_width_s
+    def __init__(self, half_width_s: float, confident: float = ScoreLevels().confident) -> None:
+        self._half_width_s, self._confident = half_width_s, confident
         self._held: deque[FrameFaces] = deque()
         self._histories: dict[int, _TrackHistory] = {}
         self._newest_s = float("-inf")
@@ -154,9 +158,9 @@ class TemporalBuffer:
             if following is None:
                 if not self._is_past(history.times_s[last] + LONGEST_GAP_S):
                     return False
-            elif not self._is_past(history.times_s[following] + self._half_width_s) and _is_bridged(
-                history, last, following
-            ):
+            elif self._is_past(history.times_s[following] + self._half_width_s):
+                continue
+            elif _is_bridged(history, last, following, self._confident):
                 return False
         return True
 
@@ -172,7 +176,7 @@ class TemporalBuffer:
         faces = [replace(face, smoothed=self._smoothed(face, seen.time_s)) for face in seen.faces]
         for history in self._missing_tracks(seen):
             last, following = history.around(seen.time_s)
-            if last is None or following is None or not _is_bridged(history, last, following):
+            if last is None or following is None or not _is_bridged(history, last, following, self._confident):
                 continue
             between = self._interpolate(history, last, following, seen)
             if not faces or overlaps(between.box[None], np.array([face.box for face in faces])).max() < _TAKEN:
@@ -216,10 +220,10 @@ class TemporalBuffer:
                 del history.times_s[:first], history.faces[:first]
 
 
-def _is_bridged(history: _TrackHistory, last: int, following: int) -> bool:
+def _is_bridged(history: _TrackHistory, last: int, following: int, confident: float) -> bool:
     """Return whether a track is taken to have been there between two times at which it was seen."""
     gap_s = history.times_s[following] - history.times_s[last]
-    sure = max(history.faces[end].score or 0 for end in (last, following)) >= _SURE
+    sure = max(history.faces[end].score or 0 for end in (last, following)) >= confident
     return sure and 0 < gap_s <= LONGEST_GAP_S + _TOLERANCE_S
 
 

@@ -108,7 +108,7 @@ def select_rows(
 ) -> FaceSelection:
     """Return the faces that meet all of some conditions.
 
-    Each condition is one value or several, of which a face has one; None is no condition.
+    A condition is one value or several allowed values; None is no condition.
 
     Args:
         workspace: whose manifest, or the path of its folder.

@@ -96,6 +96,9 @@ FACES = TableSchema(
         Column("source_id", _TEXT, "Identity", "Identifier of the source: a row of `sources`.", required=True),
         Column("dataset", _TEXT, "Identity", "Name of the dataset; by default the name of the folder given to ingest."),
         Column("modality", _TEXT, "Identity", "How the picture was taken.", required=True, choices=MODALITIES),
+        Column(
+            "pair_id", _TEXT, "Identity", "Shared by faces of the same person at the same moment in several modalities."
+        ),
         Column("licence", _TEXT, "Identity", "Licence of the source: an SPDX identifier or a text."),
         Column(
             "frame_index",
@@ -187,7 +190,7 @@ FACES = TableSchema(
             "crop_coverage",
             _F32,
             "Crop",
-            "Share of the crop that lies inside the picture; `--fill` says how the rest is filled.",
+            "Share of the crop that is inside the picture; `--fill` says how the rest is filled.",
             bounds=(0, 1),
         ),
         Column(

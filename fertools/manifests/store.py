@@ -56,13 +56,13 @@ def read_sources(
     """Return the sources table, or some of its columns and rows, sorted by `source_id`.
 
     Args:
-        workspace: whose table.
-        columns: names in the order wanted; None for all.
+        workspace: the workspace of the table.
+        columns: names of the wanted columns, in order; None for all.
         filters: conditions that must all hold; see `read_faces`.
 
     Raises:
         InputError: there is no sources table yet, or a column is not in the schema.
-        SchemaError: the file is of another schema version or not a sources table.
+        SchemaError: the file is no sources table, or has another schema version.
     """
     workspace = Workspace(workspace)
     if not workspace.sources.is_file():

@@ -1,7 +1,7 @@
-"""Where everything in a face is, in three dimensions, for a person and what their face does.
+"""The anatomy of a drawn face: three-dimensional points for a person and the actions of the face.
 
-Coordinates are in eye distances: the origin is between the eyes, x to the right of the picture, y down, z towards
-the camera. The skin lies on an ellipsoid, from which the nose stands out. Turning the head is turning these points.
+The unit is the distance between the eyes. The origin is between the eyes, x points to the right of the picture, y down,
+z towards the camera. The skin is an ellipsoid with a nose. Rotating these points turns the head.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Face:
         nostrils: (2, 3).
         wings: (2, 3) sides of the nose.
         corners: (2, 3) corners of the mouth, smaller x first.
-        upper_lip: outer edge of the upper lip, from smaller to larger x; the other three likewise.
+        upper_lip: outer edge of the upper lip, from smaller to larger x, as in the other three edges.
         upper_rim: inner edge of the upper lip.
         lower_rim: inner edge of the lower lip.
         lower_lip: outer edge of the lower lip.

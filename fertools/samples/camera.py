@@ -20,8 +20,8 @@ class Pose:
         pitch_deg: nod, positive is up.
         roll_deg: tilt, positive is clockwise in the picture.
         scale: distance between the eyes as a share of the picture's side.
-        x: where the point between the eyes is, as a share of the side.
-        y: likewise, from the top.
+        x: position of the point between the eyes from the left, as a share of the side.
+        y: position of the point between the eyes from the top, as a share of the side.
     """
 
     yaw_deg: float = 0.0

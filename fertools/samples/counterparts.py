@@ -13,8 +13,8 @@ from pathlib import Path
 
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
-from fertools.samples.dataset import SampleOptions
-from fertools.samples.moments import Moment
+from fertools.samples.moments import Moment, draw_clip_of
+from fertools.samples.sample_options import SampleOptions
 from fertools.samples.scene import LOOKS
 
 MARKS = ("sample.json", "truth.csv")
@@ -57,15 +57,15 @@ class DrawnDataset:
         known = 1 <= person <= options.people and 0 <= number < options.frames and look in LOOKS
         if not known or shown not in EMOTIONS:
             return None
-        moment = options.clip(person, shown, look).moments[number]
+        moment = draw_clip_of(options, person, shown, look).moments[number]
         if emotion is None or emotion == shown:
             return moment
-        other = options.clip(person, emotion, look).moments[number]
+        other = draw_clip_of(options, person, emotion, look).moments[number]
         return replace(moment, manner=other.manner, intensity=other.intensity)
 
 
 def find_drawn(path: Path) -> Path | None:
-    """Return the root of the drawn dataset that a file or folder lies in, or None."""
+    """Return the root of the drawn dataset that contains a file or folder, or None."""
     return next((above for above in (path, *path.parents) if all((above / mark).is_file() for mark in MARKS)), None)
 
 
@@ -82,4 +82,4 @@ def open_drawn(root: Path) -> DrawnDataset:
     try:
         return DrawnDataset(root, SampleOptions(**json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} does not hold the options of a drawn dataset; draw it anew") from error
+        raise InputError(f"{path} does not contain the options of a drawn dataset; draw the dataset again") from error

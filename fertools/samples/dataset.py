@@ -1,7 +1,7 @@
-"""`draw_dataset`: a folder of invented people, as videos and stills, with the truth beside them.
+"""Draw a dataset of invented people: videos, stills and a table of ground truth.
 
-    DIR/README.md                               what this is: drawn, nobody's face
-    DIR/sample.json                             the options, so that a second run goes on with the same
+    DIR/README.md                               what the dataset is: drawings, not photographs of people
+    DIR/sample.json                             the options, with which a second run continues
     DIR/truth.csv                               one row per frame and still, see `TRUTH_COLUMNS`
     DIR/videos/<look>/<person>/<emotion>/clip.mp4
     DIR/stills/<modality>/<look>/<person>/<emotion>/<frame>.png
@@ -28,11 +28,11 @@ import av
 import cv2
 
 from fertools.core import files
-from fertools.core.arguments import argument
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
 from fertools.core.vocabulary import EMOTIONS
-from fertools.samples.moments import LEAST_SHOWN, MODALITIES, Clip, Moment, draw_clip
+from fertools.samples.moments import MODALITIES, Clip, Moment, draw_clip_of
+from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
 from fertools.samples.scene import LOOKS
 
 FPS = 25
@@ -69,57 +69,6 @@ Made with: {options}
 
 
 @dataclass(frozen=True)
-class SampleOptions:
-    """What to draw.
-
-    Attributes:
-        people: how many invented people.
-        frames: frames per video; each person shows each expression once per look.
-        stills: moments of each video that are also drawn as stills in every modality, the last frame among them; no
-            more than there are frames.
-        size_px: side of the square pictures; even, as video wants it.
-        seed: another one draws other people.
-        least_shown: share of its peak that an expression has in the first frame, from 0 to 1.
-
-    Raises:
-        InputError: a value is out of range.
-    """
-
-    people: int = 10
-    frames: int = 12
-    stills: int = 2
-    size_px: int = 256
-    seed: int = 0
-    least_shown: float = LEAST_SHOWN
-
-    def __post_init__(self) -> None:
-        for name, least, most in (
-            ("people", 1, 9999),
-            ("frames", 1, 10_000),
-            ("size_px", 64, 2048),
-            ("seed", 0, 2**31),
-        ):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise InputError(f"{argument(name)} is {value}; give {least} to {most}")
-        if not 0 <= self.least_shown <= 1:
-            raise InputError(f"{argument('least_shown')} is {self.least_shown:g}; give 0 to 1")
-        if self.size_px % 2:
-            raise InputError(f"{argument('size_px')} is {self.size_px}; give an even number, which video needs")
-        if self.stills < 0:
-            raise InputError(f"{argument('stills')} is {self.stills}; give 0 or more")
-
-    def clip(self, person: int, emotion: str, look: str) -> Clip:
-        """Return what a person of this dataset shows in one of its videos."""
-        return draw_clip(person, emotion, look, self.frames, self.seed, self.least_shown)
-
-    def still_frames(self) -> list[int]:
-        """Return the numbers of the frames that are also stills, at even distances up to the last."""
-        count = min(self.stills, self.frames)
-        return [round((number + 1) * self.frames / count) - 1 for number in range(count)]
-
-
-@dataclass(frozen=True)
 class SampleSummary(HtmlFields):
     """What a folder holds."""
 
@@ -132,7 +81,7 @@ class SampleSummary(HtmlFields):
 def draw_dataset(
     folder: Path | str, options: SampleOptions | None = None, advance: Callable[[int, int], None] | None = None
 ) -> SampleSummary:
-    """Draw a dataset into `folder`; go on where an earlier call with the same options stopped.
+    """Draw a dataset into `folder`, or continue an earlier call with the same options.
 
     Args:
         folder: made if missing.
@@ -170,7 +119,7 @@ class _Take:
     look: str
 
     def clip(self, options: SampleOptions) -> Clip:
-        return options.clip(self.person, self.emotion, self.look)
+        return draw_clip_of(options, self.person, self.emotion, self.look)
 
     @property
     def place(self) -> str:

@@ -1,4 +1,4 @@
-"""Hair: what hangs behind the head, and what lies over the brow."""
+"""Draw hair: behind the head, and over the forehead."""
 
 from __future__ import annotations
 

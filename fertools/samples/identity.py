@@ -27,8 +27,8 @@ class Person:
     """One invented person; all lengths in eye distances.
 
     Attributes:
-        number: from 1; `p01` is the first.
-        skin: RGB, 0 to 255, likewise the other colours.
+        number: number of the person, from 1; `p01` is the first.
+        skin: colour of the skin, as RGB from 0 to 255; the other colours have the same form.
         face_width: half the width of the head.
         face_height: from the line of the eyes to the chin.
         jaw: width of the jaw relative to the head's.

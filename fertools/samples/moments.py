@@ -17,11 +17,10 @@ from fertools.samples.character import paint_character
 from fertools.samples.expression import Actions, Manner, actions_at, choose_manner, felt_at
 from fertools.samples.identity import Person, draw_character, draw_person
 from fertools.samples.portrait import paint_portrait
+from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
 from fertools.samples.scene import LOOKS, Image, Scene, draw_scene
 from fertools.samples.thermal import AIR, paint_thermal
 
-LEAST_SHOWN = 0.3
-"""Share of its peak that an expression has in the first frame, unless told; it is at its peak from the middle on."""
 _PEAKS = (0.65, 1.0)
 _THERMAL_NOISE, _THERMAL_SOFTNESS_PX = 1.5, 1.1
 
@@ -119,6 +118,11 @@ class Clip:
     """
 
     moments: tuple[Moment, ...]
+
+
+def draw_clip_of(options: SampleOptions, person: int, emotion: str, look: str) -> Clip:
+    """Return the clip of a person in a drawn dataset with these options; see `draw_clip`."""
+    return draw_clip(person, emotion, look, options.frames, options.seed, options.least_shown)
 
 
 def draw_clip(

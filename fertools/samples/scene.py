@@ -53,7 +53,7 @@ LOOKS: Mapping[str, Look] = {
     "wild": Look((13, 6, 7), 6, (0.14, 0.22), 0.035, (-0.95, 0.95), (0.38, 0.62), 0.05, (2, 6), (0, 1.0), True),
 }
 _FURTHEST = 2.0
-"""No angle is further from the middle than so many standard deviations: a face turned away has no truth to find."""
+"""Maximum deviation of an angle in standard deviations, because a face that is turned away cannot be detected."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Assigning groups to folds so that every fold is like the whole: same share of faces, same share of each class.
+"""Assign groups to folds so that every fold has the same share of faces and of each class.
 
-Each group is a point: its share of every class and of all faces. The sum of the points in a fold should be the
-fold's own share of everything. The squared distance from that is the imbalance, and it is what is minimised:
-greedily, group by group with the largest first, then by moving and swapping groups while that helps.
+Each group is a point: its share of every class and of all faces. Ideally the points of a fold sum to the fold's wanted
+share. The squared distance from that ideal is the imbalance. A greedy step assigns the groups one by one, largest
+first. An exchange step then moves and swaps groups as long as the imbalance decreases.
 
-Grouped stratification is a partition problem, hard in general. With many small groups the greedy step alone is
-close to the best; with a few large ones the exchange step does most.
+Stratified splitting of groups is an NP-hard partition problem. With many small groups the greedy step alone is close to
+the optimum; with a few large groups the exchange step matters most.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 SWAP_LIMIT = 512
-"""Groups up to which pairs are swapped: the search looks at all pairs, and beyond it the greedy step is enough."""
+"""Largest number of groups for which pairs are swapped; the search tries all pairs."""
 MOVE_LIMIT = 8192
-"""Groups up to which single groups are moved."""
+"""Largest number of groups for which single groups are moved."""
 _STEPS = 1000
-"""Exchanges after which the search ends; some dozens are usual."""
+"""Maximum number of exchanges; a few dozen are usual."""
 _TRIES = 100
-"""Changes looked at in one step before the search ends, when the best ones would confine a class."""
+"""Maximum number of changes tried per step; a change that would confine a class to one fold is skipped."""
 _LEAST_GAIN = 1e-12
-"""Gains below this are rounding, and following them could go in circles."""
+"""Smaller gains are rounding errors; following them could loop forever."""
 
 
 def assign_groups(counts: Integers, shares: Floats, rng: np.random.Generator) -> Integers:
     """Return the fold of every group.
 
     Args:
-        counts: GxC, how many faces of each class a group has; the last column is for faces without a class.
+        counts: G x C, number of faces per group and class; the last column counts faces without a class.
         shares: K positive numbers with sum 1, the wanted share of faces in each fold. K is at most G.
         rng: breaks ties; the same state gives the same folds.
 
     Returns:
-        G numbers from 0 to K-1. Every fold has a group.
+        G fold numbers from 0 to K - 1. Every fold has at least one group.
 
     Example:
         >>> counts = np.array([[4, 0, 0], [0, 4, 0], [4, 0, 0], [0, 4, 0]])
@@ -51,19 +51,24 @@ def assign_groups(counts: Integers, shares: Floats, rng: np.random.Generator) ->
 
 
 def imbalance(counts: Integers, shares: Floats, folds: Integers) -> float:
-    """Return how far the folds are from the wanted shares, 0 being perfect.
+    """Return the deviation of the folds from the wanted shares; 0 is perfect.
 
-    It is the root of the sum over folds of two squares: the error of the fold's share of all faces, and the
-    root-mean-square error of its shares of the classes.
+    The deviation of a fold has two parts: the error of its share of all faces, and the root mean square error of its
+    shares of the classes. The imbalance is the root of the sum of their squares over folds.
+
+    Args:
+        counts: G x C, as in `assign_groups`.
+        shares: K wanted shares of faces.
+        folds: G fold numbers.
     """
     points = _points(counts)
     return float(np.linalg.norm(_sums(points, folds, len(shares)) - _targets(points, shares)))
 
 
 def _points(counts: Integers) -> Floats:
-    """Return Gx(C+1): each group's share of every class, and last its share of all faces.
+    """Return G x (C + 1): each group's share of every class, and in the last column its share of all faces.
 
-    The classes are weighted so that together they count as much as the last column.
+    The class columns are scaled so that together they have the weight of the last column.
     """
     totals = counts.sum(axis=0)
     classes = counts[:, :-1][:, totals[:-1] > 0]
@@ -90,11 +95,11 @@ def _greedy(points: Floats, shares: Floats, rng: np.random.Generator) -> Integer
     squares = np.einsum("gc,gc->g", points, points)
     empty = list(rng.permutation(fold_count))
     for done, group in enumerate(order):
-        # As late as can be: filling all folds first would put a large group into the small side of a hold-out.
+        # As late as possible: filling empty folds first would put a large group into the small part of a hold-out.
         if group_count - done == len(empty):
             fold = empty[0]
         else:
-            # What the imbalance squared grows by, relative to the share: else a small part gets only what comes last.
+            # Increase of the squared imbalance relative to the share; otherwise a small part gets only the last groups.
             costs = (2 * excess @ points[group] + squares[group]) / shares
             best = np.flatnonzero(costs <= costs.min() + 1e-15)
             fold = best[0] if len(best) == 1 else rng.choice(best)
@@ -106,7 +111,7 @@ def _greedy(points: Floats, shares: Floats, rng: np.random.Generator) -> Integer
 
 
 def _exchanged(points: Floats, counts: Integers, shares: Floats, folds: Integers) -> Integers:
-    """Return `folds` after the moves and swaps that lower the imbalance, the best of all first."""
+    """Return `folds` after moves and swaps that lower the imbalance, the best one first."""
     squares = np.einsum("gc,gc->g", points, points)
     distances = None
     if len(points) <= SWAP_LIMIT:
@@ -125,10 +130,10 @@ def _exchanged(points: Floats, counts: Integers, shares: Floats, folds: Integers
 
 
 def _moves(products: Floats, squares: Floats, folds: Integers) -> Floats:
-    """Return GxK: half of what the imbalance squared changes by when a group moves to a fold.
+    """Return G x K: half the change of the squared imbalance if a group moves to a fold.
 
-    For a fold's only group that is the product of two points without a negative number, so no fold is ever emptied
-    to lower the imbalance.
+    For the only group of a fold this is a product of points without negative coordinates. It is never negative, so no
+    move empties a fold.
     """
     here = products[folds, np.arange(len(folds))]
     change = products.T - here[:, None] + squares[:, None]
@@ -137,7 +142,7 @@ def _moves(products: Floats, squares: Floats, folds: Integers) -> Floats:
 
 
 def _swaps(products: Floats, distances: Floats, folds: Integers) -> Floats:
-    """Return GxG: half of what the imbalance squared changes by when two groups change places."""
+    """Return G x G: half the change of the squared imbalance if two groups swap folds."""
     there = products[folds]
     here = np.diag(there)
     change = there + there.T - here[:, None] - here[None] + distances
@@ -146,7 +151,7 @@ def _swaps(products: Floats, distances: Floats, folds: Integers) -> Floats:
 
 
 def _best_allowed(changes: list[Floats], counts: Integers, folds: Integers) -> Integers | None:
-    """Return `folds` after the best change that helps and confines no further class to one fold, or None."""
+    """Return `folds` after the best helpful change that confines no further class to one fold, or None."""
     confined = confined_classes(counts, folds)
     for _ in range(_TRIES):
         kind = min(range(len(changes)), key=lambda index: changes[index].min())
@@ -164,16 +169,16 @@ def _best_allowed(changes: list[Floats], counts: Integers, folds: Integers) -> I
 
 
 def confined_classes(counts: Integers, folds: Integers) -> list[int]:
-    """Return the classes (columns of `counts` but the last) that lie in a single fold.
+    """Return the classes that occur in one fold only, as column numbers of `counts` without the last column.
 
-    Whoever is tested on that fold has none of them to learn from.
+    A model that is tested on that fold has no training face of such a class.
     """
     folds_of = [np.unique(folds[counts[:, column] > 0]) for column in range(counts.shape[1] - 1)]
     return [column for column, found in enumerate(folds_of) if len(found) == 1]
 
 
 def _freed(points: Floats, counts: Integers, shares: Floats, folds: Integers) -> Integers:
-    """Return `folds` after moving one group of every confined class that has another to where it fits best."""
+    """Return `folds` after moving one group of each confined class with several groups to its best other fold."""
     for column in confined_classes(counts, folds):
         members = np.flatnonzero(counts[:, column] > 0)
         if len(members) < 2 or len(shares) < 2:

@@ -1,22 +1,22 @@
-"""What must stay together: people that are, or may be, one.
+"""Group faces that may belong to one person, so that a split never separates them.
 
-A split that parts one person's faces measures memory, not recognition. Four things tie faces together:
+A split that separates the faces of one person measures memory, not recognition. Four rules link two faces:
 
-- They have one `subject_id`.
-- Their subjects are known from tracks of one video (`subject_origin = video`) and are never seen in one frame.
-  A tracker that loses a face and finds it again starts a new track, so such tracks may be one person. Two
-  faces in one frame are two people.
-- They come from one source, if the caller asks for that.
+- They have the same `subject_id`.
+- Their subjects are tracks of one video (`subject_origin = video`) that never occur in the same frame. A tracker that
+  loses a face and finds it again starts a new track, so both tracks may be one person. Two faces in one frame are two
+  people.
+- They come from the same source, if the caller asks for it.
 - One was generated from the other.
 
-Groups are the connected components of these ties.
+Groups are the connected components of these links.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,30 +24,30 @@ import pyarrow as pa
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
+from fertools.splits.protocol import GroupBy
 
-GroupBy = Literal["subject", "source"]
 COLUMNS = ("face_id", "source_id", "frame_index", "subject_id", "subject_origin", "parent_id")
-"""Columns of the manifest that grouping needs."""
+"""Columns of the manifest that `group_faces` needs."""
 
 
 def group_faces(faces: pa.Table, group_by: GroupBy = "subject") -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Return the group of every face, and the groups' names.
+    """Return the group of every face and the name of every group.
 
     Args:
-        faces: rows of a manifest with COLUMNS, in any order. A generated face without a subject takes its parent's.
+        faces: rows of a manifest with COLUMNS, in any order. A generated face without a subject has its parent's.
         group_by: `source` also keeps all faces of a source together.
 
     Returns:
-        A group number per row, and per group the alphabetically first of its subjects. Groups are numbered in the
-        order of their names, so neither depends on the order of the rows.
+        The group number of each row, and the name of each group: its alphabetically first subject. Groups are numbered
+        in the order of their names, so the result does not depend on the order of rows.
 
     Raises:
-        InputError: a face has no subject, and no parent that has one.
+        InputError: a face and its parent have no subject.
     """
     columns = {name: faces[name].to_pylist() for name in COLUMNS}
     subjects = _effective_subjects(columns["face_id"], columns["subject_id"], columns["parent_id"])
     sets = _DisjointSets(subjects)
-    for first, second in _ties(columns, subjects, group_by):
+    for first, second in _links(columns, subjects, group_by):
         sets.join(first, second)
     members = defaultdict(list)
     for subject in sets.members():
@@ -66,14 +66,15 @@ def _effective_subjects(face_ids: list[str], subject_ids: list[str | None], pare
     ]
     if missing := subjects.count(None):
         raise InputError(
-            f"{missing} of {len(subjects)} kept faces have no subject ({face_ids[subjects.index(None)]} is the first), "
-            "so nothing can keep a person on one side; "
-            f"give subjects with {argument('subject_from')} at ingest, or import a table with a subject_id column"
+            f"{missing} of {len(subjects)} kept faces have no subject (the first is {face_ids[subjects.index(None)]}), "
+            f"so a split could separate the faces of one person; give subjects with {argument('subject_from')} at "
+            "ingest, or import "
+            "a table with a subject_id column"
         )
     return [subject for subject in subjects if subject is not None]
 
 
-def _ties(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy) -> Iterator[tuple[str, str]]:
+def _links(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy) -> Iterator[tuple[str, str]]:
     subject_of = dict(zip(columns["face_id"], subjects, strict=True))
     for parent, subject in zip(columns["parent_id"], subjects, strict=True):
         if parent in subject_of:
@@ -87,14 +88,14 @@ def _ties(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy)
         if group_by == "source":
             yield subject, first_of_source.setdefault(source, subject)
     for rosters in frames.values():
-        yield from _never_together(rosters.values())
+        yield from _possibly_same(rosters.values())
 
 
-def _never_together(rosters: Iterable[set[str]]) -> Iterator[tuple[str, str]]:
-    """Yield pairs that join all subjects of one video which may be one person.
+def _possibly_same(rosters: Iterable[set[str]]) -> Iterator[tuple[str, str]]:
+    """Yield pairs that connect all subjects of one video which may be one person.
 
-    The complement of "seen together" is walked without being built: each step looks at the subjects not reached
-    yet and leaves out those that were seen with the current one.
+    The search walks the complement of the graph "seen in one frame" without building it. Each step visits the subjects
+    that are not reached yet, except those seen together with the current subject.
     """
     seen_with: dict[str, set[str]] = defaultdict(set)
     for roster in {frozenset(roster) for roster in rosters}:
@@ -113,7 +114,7 @@ def _never_together(rosters: Iterable[set[str]]) -> Iterator[tuple[str, str]]:
 
 
 class _DisjointSets:
-    """Union-find over strings."""
+    """Disjoint sets of strings (union-find)."""
 
     def __init__(self, members: Iterable[str]) -> None:
         self._parent = {member: member for member in members}

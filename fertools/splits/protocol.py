@@ -1,4 +1,7 @@
-"""Protocols: what a split is told, how that is written down, and how two splits differ."""
+"""Options of a split, their record in `fertools.toml`, and the difference of two records.
+
+The command line reads the defaults of the options, so this module imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,21 @@ from typing import Any, Literal, get_args
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
-from fertools.splits.groups import GroupBy
+
+GroupBy = Literal["subject", "source"]
+"""What a split never separates: the faces of a subject, or also all faces of a source."""
 
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How to split; exactly one of `folds`, `loso` and `holdout` is given.
+    """Options of a split; exactly one of `folds`, `loso` and `holdout` must be given.
 
     Attributes:
         folds: number of cross-validation folds, 2 or more.
         loso: leave one subject out: one fold per group of subjects.
         holdout: share of faces to hold out for testing, between 0 and 1.
-        seed: settles ties between equally good assignments.
-        group_by: what is never parted: a `subject`, or also all faces of a `source`.
+        seed: breaks ties between equally good splits.
+        group_by: what a split never separates: a `subject`, or also all faces of a `source`.
 
     Raises:
         InputError: none or several protocols are given, or a value is out of range.
@@ -50,16 +55,16 @@ class SplitOptions:
 
     @property
     def protocol(self) -> Literal["folds", "loso", "holdout"]:
-        """Which of the three it is."""
+        """The protocol that the options choose."""
         return "loso" if self.loso else "folds" if self.folds is not None else "holdout"
 
     def record(self) -> dict[str, Any]:
-        """Return what `fertools.toml` keeps of these options."""
+        """Return the record of these options for `fertools.toml`."""
         values = {
             "protocol": self.protocol,
             "folds": self.folds,
             "holdout": self.holdout,
-            # The seed of a leave-one-out protocol decides nothing.
+            # Leave-one-subject-out does not use the seed.
             "seed": None if self.loso else self.seed,
             "group_by": self.group_by,
         }
@@ -67,18 +72,18 @@ class SplitOptions:
 
 
 def describe_difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Return one clause that names the first difference between a recorded split and the one asked for.
+    """Return a clause that names the first difference between the recorded split and a new one.
 
     Args:
         old: the record in `fertools.toml`.
-        new: `SplitOptions.record` with `faces` (how many) and `membership` (a fingerprint) of the faces there are now.
+        new: `SplitOptions.record` of the new split, with the number `faces` and the digest `membership` of its faces.
     """
     for name in ("protocol", "folds", "holdout", "seed", "group_by"):
         if old.get(name) != new.get(name):
             option = argument(name) if name != "protocol" else "the protocol"
-            return f"the split here was made with {option} {old.get(name)}, now it is {new.get(name)}"
+            return f"the existing split has {option} {old.get(name)}, not {new.get(name)}"
     if old.get("faces") != new["faces"]:
-        return f"the split here was made for {old.get('faces')} kept faces, now there are {new['faces']}"
+        return f"the existing split was made for {old.get('faces')} kept faces, but there are {new['faces']} now"
     if old.get("membership") != new["membership"]:
-        return "the faces or their subjects have changed since the split here was made"
-    return "the folds in the manifest are not those that were recorded when the split was made"
+        return "the faces or their subjects have changed since the existing split was made"
+    return "the folds in the manifest differ from the recorded split"

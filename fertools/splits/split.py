@@ -1,8 +1,8 @@
-"""Splits by person: cross-validation folds, one fold per person, or one held-out part.
+"""Split the dataset into subject-independent folds, one fold per subject, or a hold-out.
 
-Faces that may show one person stay together (`fertools.splits.groups`), folds are alike in size and classes
-(`fertools.splits.folds`), and the result is searched for leaks by other code (`fertools.manifests.leaks`)
-before it is written.
+Faces that may belong to one person stay together (`fertools.splits.groups`). Folds have similar sizes and classes
+(`fertools.splits.folds`). Independent code (`fertools.manifests.leaks`) searches the result for leaks before it is
+written.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from fertools.manifests.change import changing
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES
 from fertools.splits.folds import Floats, Integers, assign_groups, confined_classes, imbalance
-from fertools.splits.groups import GroupBy, group_faces
-from fertools.splits.protocol import SplitOptions, describe_difference
+from fertools.splits.groups import group_faces
+from fertools.splits.protocol import GroupBy, SplitOptions, describe_difference
 
 SECTION = "split"
-"""Section of `fertools.toml` that says how the split was made."""
+"""Section of `fertools.toml` with the record of the split."""
 _MEMBERSHIP = ("face_id", "source_id", "subject_id", "subject_origin", "parent_id")
-"""Columns that decide who belongs together; a change in one of them makes an old split doubtful."""
-_SIDES = ("train", "test")
+"""Columns that determine the groups; a change in one of them invalidates an existing split."""
+_HOLDOUT_PARTS = ("train", "test")
 
 
 @dataclass(frozen=True)
 class PartSummary:
-    """One fold, or one side of a hold-out.
+    """Counts of one fold, or of one part of a hold-out.
 
     Attributes:
-        name: the fold's number, or `train` or `test`.
-        faces: kept faces in it.
-        subjects: distinct subjects in it.
-        emotions: faces per expression, in the order of the vocabulary, wider labels after.
+        name: number of the fold, or `train` or `test`.
+        faces: number of kept faces.
+        subjects: number of distinct subjects.
+        emotions: number of faces per expression: the seven in order, then other labels.
     """
 
     name: str
@@ -54,17 +54,17 @@ class PartSummary:
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """What a split came to.
+    """The result of a split.
 
     Attributes:
         protocol: `folds`, `loso` or `holdout`.
         parts: the folds in order, or train and test.
-        faces: kept faces in all.
-        subjects: distinct subjects in all.
-        groups: groups of subjects that may be one person.
-        imbalance: see `fertools.splits.folds.imbalance`; 0 is perfect.
-        warnings: sentences about what the split cannot give.
-        changed: whether anything was written; False if the same split was there already.
+        faces: number of kept faces.
+        subjects: number of distinct subjects.
+        groups: number of groups of subjects that may be one person.
+        imbalance: deviation from the ideal split, see `fertools.splits.folds.imbalance`; 0 is perfect.
+        warnings: sentences about limits of this split.
+        changed: whether the manifest changed; False if it already had the same split.
     """
 
     protocol: str
@@ -93,17 +93,17 @@ def split(
     folds: int | None = None,
     loso: bool = False,
     holdout: float | None = None,
-    group_by: GroupBy = "subject",
-    seed: int = 0,
+    group_by: GroupBy = SplitOptions.group_by,
+    seed: int = SplitOptions.seed,
     overwrite: bool = False,
 ) -> SplitSummary:
-    """Write every kept face's fold, or its side of a hold-out, into the manifest.
+    """Split the kept faces of a dataset and write each face's fold or hold-out part into the manifest.
 
-    The result depends on the faces, their subjects and labels, and the options, not on the order of rows. The same
-    call again does nothing.
+    The result depends on the faces, their subjects and labels, and the options, but not on the order of rows. Repeating
+    a call changes nothing.
 
     Args:
-        workspace: whose manifest.
+        workspace: the workspace of the manifest.
         folds: number of cross-validation folds, 2 or more. Give exactly one of `folds`, `loso` and `holdout`.
         loso: leave one subject out: one fold per group of subjects.
         holdout: share of the faces to hold out for testing, between 0 and 1.
@@ -112,9 +112,9 @@ def split(
         overwrite: replace a split made with other options or for other faces.
 
     Raises:
-        InputError: the protocol cannot be met: too few groups, a face without a subject, or a class that
-            some fold would leave nobody to learn from.
-        ResumeRefused: another split is recorded, or the faces have changed since.
+        InputError: the protocol is impossible: there are too few groups, a face has no subject, or a fold would leave
+            no training face of a class.
+        ResumeRefused: the manifest has another split, or the faces have changed since.
         CheckFailed: the finished split has a leak.
     """
     workspace = Workspace(workspace)
@@ -155,24 +155,25 @@ def split(
 def _refuse_too_little(workspace: Workspace, kept: pa.Table) -> None:
     if not len(kept):
         raise InputError(
-            f"there are no kept faces in {workspace.manifest} to split; ingest more, or relax what is kept"
+            f"{workspace.manifest} has no kept faces to split; ingest more, or keep more faces with `fertools filter`"
         )
     labels = pc.unique(kept["emotion"].drop_null()).to_pylist()
     if len(labels) == 1:
         raise InputError(
-            f"every labelled face is {labels[0]}, so there is nothing to tell apart; add faces of another emotion, "
-            "or correct the labels"
+            f"every labelled face is {labels[0]}, so there is nothing to classify; add faces of another emotion, or "
+            "correct the labels"
         )
 
 
 def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], *, overwrite: bool) -> bool:
-    """Return whether the manifest holds the split of `record`; refuse if it holds another one."""
+    """Return whether the manifest already has the split of `record`; raise if it has another one."""
     old = workspace.settings().get(SECTION)
     assigned = kept["fold"].null_count < len(kept) or kept["split"].null_count < len(kept)
     if old is None:
         if assigned and not overwrite:
             raise ResumeRefused(
-                f"the manifest has folds that `fertools split` did not make; replace them by {given('overwrite', True)}"
+                "the manifest has folds that `fertools split` did not create; replace them with "
+                f"{given('overwrite', True)}"
             )
         return False
     intact = old.get("assignment") == store.fingerprint(kept, ("face_id", "fold", "split"))
@@ -181,12 +182,13 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
     if overwrite or not assigned:
         return False
     raise ResumeRefused(
-        f"{describe_difference(old, record)}; give the same again, or replace the split by {given('overwrite', True)}"
+        f"{describe_difference(old, record)}; use the same options, or replace the split with "
+        f"{given('overwrite', True)}"
     )
 
 
 def _count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:
-    """Return Gx(C+1) faces per group and class, the last column for faces without a label, and the C labels."""
+    """Return G x (C + 1) face counts, the last column for faces without a label, and the C labels."""
     present = set(pc.unique(kept["emotion"].drop_null()).to_pylist())
     classes = [label for label in EMOTIONS if label in present] + sorted(present - set(EMOTIONS))
     column = pc.fill_null(pc.index_in(kept["emotion"], value_set=pa.array(classes, pa.string())), len(classes))
@@ -196,7 +198,7 @@ def _count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[
 
 
 def _shares(options: SplitOptions, names: list[str], kept: pa.Table) -> Floats:
-    """Return the wanted share of faces in each part; refuse more parts than groups."""
+    """Return the wanted share of faces in each part; raise if there are more parts than groups."""
     if options.holdout is not None:
         shares = np.array([1 - options.holdout, options.holdout])
     else:
@@ -206,18 +208,24 @@ def _shares(options: SplitOptions, names: list[str], kept: pa.Table) -> Floats:
         subjects = pc.count_distinct(kept["subject_id"]).as_py()
         known = _plural(len(names), "subject")
         if len(names) != subjects:
-            known = f"{_plural(len(names), 'group')} of subjects that can be told apart (from {subjects} subjects)"
+            known = (
+                f"{_plural(len(names), 'group')} of subjects that are surely different people (of {subjects} subjects)"
+            )
         remedy = (
             f"give {argument('folds')} {len(names)} or fewer, or add people"
             if len(names) > 1
             else "add people, or give subjects"
         )
-        raise InputError(f"{max(2, len(shares))} parts need as many people, and there {known}; {remedy}")
+        raise InputError(f"{max(2, len(shares))} split parts need as many people, but there {known}; {remedy}")
     return shares
 
 
 def _plural(count: int, noun: str) -> str:
     return f"is 1 {noun}" if count == 1 else f"are {count} {noun}s"
+
+
+def _groups(count: int) -> str:
+    return "1 group" if count == 1 else f"{count} groups"
 
 
 def _assign(options: SplitOptions, counts: Integers, shares: Floats) -> Integers:
@@ -229,52 +237,55 @@ def _assign(options: SplitOptions, counts: Integers, shares: Floats) -> Integers
 def _refuse_lost_classes(
     options: SplitOptions, counts: Integers, classes: list[str], folds: Integers, part_count: int
 ) -> list[str]:
-    """Return warnings; refuse a split in which the training side of some part has nobody of a class.
+    """Return warnings; raise if the training set of a fold has no face of one of the seven expressions.
 
-    A wider label of a single group is a warning, since the seven-class systems leave its faces out.
+    For other labels this is only a warning, because the seven-class systems leave their faces out.
     """
     if not classes:
-        return ["no face has an emotion, so folds are alike in size alone"]
+        return ["no face has an emotion, so only the sizes of the folds are balanced"]
     warnings = []
     for column in confined_classes(counts, folds):
         members = np.flatnonzero(counts[:, column])
-        if options.holdout is not None and folds[members[0]] == _SIDES.index("train"):
+        if options.holdout is not None and folds[members[0]] == _HOLDOUT_PARTS.index("train"):
             continue
         where = "the test part" if options.holdout is not None else f"fold {folds[members[0]]}"
-        lost = f"{classes[column]} is shown by {len(members)} group{'s' if len(members) > 1 else ''} of subjects, "
-        lost += f"all in {where}, so nothing is left to learn it from when that is tested"
+        lost = f"all faces of {classes[column]} are in {where} (from {_groups(len(members))} of subjects), "
+        lost += "so no training face of it is left when that part is tested"
         if classes[column] in EMOTIONS:
             raise InputError(
-                f"{lost}; add people who show {classes[column]}, give fewer folds, or another {argument('seed')}"
+                f"{lost}; add people who show {classes[column]}, or give fewer folds or another {argument('seed')}"
             )
         warnings.append(lost)
-    tested = range(part_count) if options.holdout is None else (_SIDES.index("test"),)
+    tested = range(part_count) if options.holdout is None else (_HOLDOUT_PARTS.index("test"),)
     for column, label in enumerate(classes):
         lacking = [part for part in tested if not counts[folds == part, column].any()]
         if lacking and options.holdout is not None:
-            warnings.append(f"the test part has no {label}")
+            warnings.append(f"the test part has no face of {label}")
         elif lacking and not options.loso:
-            warnings.append(f"{len(lacking)} of {part_count} folds have no {label} to test on")
+            warnings.append(f"{len(lacking)} of {part_count} folds have no test face of {label}")
     return warnings
 
 
 def _with_parts(kept: pa.Table, parts: Integers, options: SplitOptions) -> pa.Table:
     if options.holdout is not None:
-        columns = {"fold": pa.nulls(len(kept), pa.int32()), "split": pa.array(np.take(_SIDES, parts), pa.string())}
+        columns = {
+            "fold": pa.nulls(len(kept), pa.int32()),
+            "split": pa.array(np.take(_HOLDOUT_PARTS, parts), pa.string()),
+        }
     else:
         columns = {"fold": pa.array(parts, pa.int32()), "split": pa.nulls(len(kept), pa.string())}
     return store.replace_columns(kept, columns)
 
 
 def _parts_of(kept: pa.Table, options: SplitOptions) -> Integers:
-    """Return what `_with_parts` wrote."""
+    """Return the part numbers that `_with_parts` wrote."""
     if options.holdout is not None:
-        return np.asarray(pc.index_in(kept["split"], value_set=pa.array(_SIDES)).to_numpy(), np.int64)
+        return np.asarray(pc.index_in(kept["split"], value_set=pa.array(_HOLDOUT_PARTS)).to_numpy(), np.int64)
     return np.asarray(kept["fold"].to_numpy(), np.int64)
 
 
 def _with_parts_of(faces: pa.Table, finished: pa.Table) -> pa.Table:
-    """Return all faces with the parts of the kept ones; rejected faces take no part."""
+    """Return all faces with the parts of the kept ones; rejected faces have none."""
     position = pc.index_in(faces["face_id"], value_set=finished["face_id"].combine_chunks())
     columns = {name: pc.take(finished[name], position).combine_chunks() for name in ("fold", "split")}
     return store.replace_columns(faces, columns)
@@ -291,7 +302,7 @@ def _summarise(finished: pa.Table, parts: Integers, options: SplitOptions, part_
         labels = sorted(found, key=lambda label: (order.get(label, len(order)), label))
         summaries.append(
             PartSummary(
-                name=_SIDES[part] if options.holdout is not None else str(part),
+                name=_HOLDOUT_PARTS[part] if options.holdout is not None else str(part),
                 faces=int(inside.sum()),
                 subjects=len(set(subjects[inside]) - {None}),
                 emotions={label: found[label] for label in labels},

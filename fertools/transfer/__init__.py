@@ -1,1 +1,1 @@
-"""Workspaces between places: push, pull and merge."""
+"""Move datasets between places: push and pull to object storage, and merging of workspaces."""

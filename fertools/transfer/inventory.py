@@ -1,4 +1,4 @@
-"""What of a workspace is copied to a store: the names of its objects, which are those of its files."""
+"""The objects of a dataset in a store: their names, which equal the file names, and their state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fertools.core.objects import ObjectStore
 from fertools.core.toml import parse_toml, table_in
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, LABEL_COLUMNS, TableSchema
-from fertools.transfer.three_way import State, part_of
+from fertools.transfer.merge_base import State, part_of
 
 SETTINGS = "fertools.toml"
 MANIFEST = "manifests/faces.parquet"
@@ -31,17 +31,17 @@ _CROP = re.compile(r"faces/(?:[a-z0-9_]+-[0-9]+/)?[0-9a-f]{2}/([0-9a-f]{32})\.(?
 
 @dataclass(frozen=True)
 class CopySummary(HtmlFields):
-    """What a push or a pull came to; `objects` is the sum of the five numbers below it.
+    """The totals of a push or a pull; `objects` is the sum of the five numbers below it.
 
     Attributes:
-        parts: committed parts that both sides now have.
-        objects: of a push, the files here that belong to the dataset; of a pull, the objects in the store.
-        copied: objects that this run copied.
-        before: objects that the other side had already.
-        tables: of a pull, the settings and the manifest, which are not copied but made anew from what was.
-        left: of a pull, crops that were not asked for.
-        ignored: of a pull, objects that no part counts: of a push that has not ended, or of something else.
-        copied_bytes: size of what this run copied.
+        parts: number of committed parts that both sides have now.
+        objects: number of files of the dataset (push), or of objects in the store (pull).
+        copied: number of objects that this run copied.
+        before: number of objects that the other side already had.
+        tables: number of tables and settings that a pull rebuilds instead of copying them.
+        left: number of crops that a pull leaves in the store, because it was not called with `crops`.
+        ignored: number of objects that belong to no complete part, such as those of an unfinished push.
+        copied_bytes: number of bytes that this run copied.
     """
 
     parts: int = 0
@@ -58,12 +58,12 @@ class CopySummary(HtmlFields):
 
 
 def part_name(part: str, kind: str) -> str:
-    """Return the name of a part's table: `faces` or `sources`."""
+    """Return the object name of a table of a part; `kind` is `faces` or `sources`."""
     return f"manifests/parts/{part}.{kind}.parquet"
 
 
 def parts_in(names: Iterable[str]) -> list[str]:
-    """Return the parts of which both tables are among `names`: those that count."""
+    """Return the complete parts: those with both tables among `names`."""
     tables: dict[str, set[str]] = {}
     for name in names:
         if match := _PART.fullmatch(name):
@@ -72,7 +72,7 @@ def parts_in(names: Iterable[str]) -> list[str]:
 
 
 def crops_in(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return the names of crops, of any template and size, by their `face_id`."""
+    """Return the object names of crops of any template and size, by `face_id`."""
     crops: dict[str, list[str]] = {}
     for name in names:
         if match := _CROP.fullmatch(name):
@@ -81,20 +81,20 @@ def crops_in(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def shares_in(names: Iterable[str]) -> list[str]:
-    """Return the shares `I-of-N` that lie below a store."""
+    """Return the names `I-of-N` of the shares in a store."""
     return sorted(match[1] for name in names if (match := _SHARE.fullmatch(name)))
 
 
 @dataclass(frozen=True)
 class RemoteState:
-    """What a store holds, and by which tags it can be replaced (see `ObjectStore.replace`).
+    """The content of a store, with the tags for `ObjectStore.replace`.
 
     Attributes:
-        sizes: of all its objects but those of shares, by name.
-        state: that which may change.
-        settings_tag: of `fertools.toml`; None if there is none.
-        manifest_tag: of the manifest; None if there is none.
-        manifest_digest: of its content.
+        sizes: size in bytes of each object outside of shares, by name.
+        state: the changeable state.
+        settings_tag: tag of `fertools.toml`; None if it does not exist.
+        manifest_tag: tag of the manifest; None if it does not exist.
+        manifest_digest: digest of the content of the manifest; None if it does not exist.
     """
 
     sizes: dict[str, int]
@@ -105,7 +105,7 @@ class RemoteState:
 
 
 def read_remote_state(remote: ObjectStore) -> RemoteState:
-    """Return what a store holds.
+    """Return the content of a store.
 
     Raises:
         InputError: a table or the settings there cannot be read.
@@ -123,10 +123,10 @@ def read_remote_state(remote: ObjectStore) -> RemoteState:
 
 
 def read_settings(remote: ObjectStore) -> tuple[dict[str, Any], str | None]:
-    """Return the settings in a store, and the tag to replace them by; empty and None if there are none.
+    """Return the settings in a store and their tag; an empty dictionary and None if they do not exist.
 
     Raises:
-        InputError: they are not TOML.
+        InputError: the settings are not valid TOML.
         StorageError: the store cannot be reached.
     """
     content, tag = remote.read_tagged(SETTINGS)
@@ -138,10 +138,10 @@ def read_settings(remote: ObjectStore) -> tuple[dict[str, Any], str | None]:
 def read_content(
     remote: ObjectStore, name: str, content: bytes, schema: TableSchema, columns: tuple[str, ...] | None = None
 ) -> pa.Table:
-    """Return the table that an object holds.
+    """Return the table in an object.
 
     Raises:
-        SchemaError: it is not one, or of another version of the schema.
+        SchemaError: the object is no table of fertools, or has another schema version.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.parquet"
@@ -153,7 +153,7 @@ def read_content(
 
 
 def in_batches(sizes: dict[str, int], *, limit: int = 256, limit_bytes: int = 64 * 2**20) -> Iterator[list[str]]:
-    """Yield the names in groups that are worth a round of requests and fit well into memory."""
+    """Yield the names in batches for concurrent requests whose contents fit into memory."""
     batch: list[str] = []
     held = 0
     for name, size in sizes.items():

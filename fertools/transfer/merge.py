@@ -1,8 +1,8 @@
-"""`merge`: several workspaces that were ingested alike become one, byte for byte that of a single ingest.
+"""`merge`: join workspaces that were ingested with the same options; the result equals a single ingest byte for byte.
 
-What every source ends as is decided first (see `fertools.transfer.union`). Then crops are linked or copied, and only
-then is the part that names them committed; the manifest is rebuilt from the parts at the end. A merge that was
-stopped at any moment is continued by the same command, and one that is through has nothing to do.
+The outcome of every source is decided first (`fertools.transfer.union`). Then the crops of each part are linked or
+copied, and only then the part is committed. At the end the manifest is rebuilt from the parts. The same command
+continues an interrupted merge, and does nothing after a finished one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
 from fertools.ingestion.ingest import IngestSummary, open_for_writing, summarise
 from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.source_options import SECTION as DESCRIBED
+from fertools.ingestion.source_options import join_source_options
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.transfer.union import Entry, decide, read_entries
@@ -41,25 +43,25 @@ def merge(
     *,
     copy: bool = False,
 ) -> IngestSummary:
-    """Add what was ingested in other workspaces to this one.
+    """Add the sources and faces of other workspaces to a workspace.
 
-    The others stay as they are. Labels and subjects given in them come along; folds do not, since a split is one of a
-    whole dataset.
+    The other workspaces are not changed. Their labels and subjects are added, too, but not their folds, because a split
+    belongs to a whole dataset.
 
     Args:
-        workspace: where to; it may hold sources already.
-        others: what to add; the shards of `workspace` if none are given.
-        report: told of progress.
-        copy: copy crops even where a hard link could be made.
+        workspace: the workspace to add to; it may already have sources.
+        others: the workspaces to add; by default the shards of `workspace`.
+        report: receives the progress.
+        copy: copy crops even where hard links are possible.
 
     Returns:
         The totals of `workspace`.
 
     Raises:
-        InputError: nothing to add, a workspace that was not ingested or whose ingest was stopped, a share that is
-            missing, a crop that is gone, or another command at work in one of them.
-        ResumeRefused: they were ingested with other options or weights, or hold other content under one name.
-        StorageError: the disk is full or cannot be written; what was committed is safe.
+        InputError: there is nothing to add, an ingest was interrupted or never ran, a share or a crop is missing, or
+            another command is running in one of the workspaces.
+        ResumeRefused: the workspaces have different options or weights, or different content under one name.
+        StorageError: the disk is full or cannot be written; everything committed is safe.
     """
     report = report or Silent()
     workspace = Workspace(workspace)
@@ -74,11 +76,12 @@ def merge(
         if "ingest" not in other.settings():
             raise InputError(f"nothing was ingested in {other.root}; give workspaces that `fertools ingest` made")
     _refuse_unlike([other for other in (workspace, *joined) if "ingest" in other.settings()])
+    described = join_source_options([workspace, *joined])
     _refuse_incomplete(joined)
     open_for_writing(workspace)
     with ExitStack() as held:
         for one in (workspace, *joined):
-            # One that lies on a read-only disk is changed by nobody.
+            # A workspace on a read-only disk needs no lock, because nobody can change it.
             if one is workspace or os.access(one.manifest.parent, os.W_OK):
                 held.enter_context(one.locked("a merge"))
         files.remove_unfinished(workspace.crops)
@@ -88,6 +91,7 @@ def merge(
         for section in ("ingest", FILTER):
             if section in joined[0].settings():
                 workspace.save_settings(section, joined[0].settings()[section])
+        workspace.save_settings(DESCRIBED, described)
         try:
             new = _carry_out(workspace, decided, report, copy=copy)
         finally:
@@ -96,10 +100,10 @@ def merge(
 
 
 def _refuse_unlike(workspaces: Sequence[Workspace]) -> None:
-    """Raise ResumeRefused unless all were ingested with the same options and weights."""
-    first = _rule(workspaces[0])
+    """Raise ResumeRefused unless all workspaces were ingested with the same options and weights."""
+    first = _options(workspaces[0])
     for other in workspaces[1:]:
-        theirs = _rule(other)
+        theirs = _options(other)
         for key in sorted({*first, *theirs}):
             if first.get(key) != theirs.get(key):
                 raise ResumeRefused(
@@ -109,46 +113,46 @@ def _refuse_unlike(workspaces: Sequence[Workspace]) -> None:
                 )
 
 
-def _rule(workspace: Workspace) -> dict[str, Any]:
-    """Return the options of an ingest, with those of a later filter."""
+def _options(workspace: Workspace) -> dict[str, Any]:
+    """Return the options of an ingest, including those of a later filter."""
     return {**workspace.settings()["ingest"], "kept_from": kept_from(workspace)}
 
 
 def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:
-    """Raise unless shares, where there are any, are all of one division, of the same files, and finished."""
+    """Raise unless all shares are finished and belong to one division of the same files."""
     records = {one: one.settings()[SECTION] for one in workspaces if SECTION in one.settings()}
     shards = {one: Shard.parse(record["share"]) for one, record in records.items()}
     for one, record in records.items():
         again = f"run `fertools ingest` with {argument('shard')} {shards[one]} again"
         if not record["finished"]:
-            raise InputError(f"{one.root} was stopped before its end; {again}")
+            raise InputError(f"the ingest of {one.root} was interrupted; {again}")
     if len(counts := sorted({shard.count for shard in shards.values()})) > 1:
         raise InputError(
-            f"there are shares of {' and of '.join(map(str, counts))}; name those of one division, such as "
+            f"there are shares of {' and of '.join(map(str, counts))}; give shares of one division, such as "
             f"{workspaces[0].root.parent}/*-of-{counts[-1]}"
         )
     missing = {Shard(index, count) for count in counts for index in range(1, count + 1)}.difference(shards.values())
     if missing:
         lost = min(missing, key=lambda shard: shard.index)
         raise InputError(
-            f"the share {lost} is missing; run `fertools ingest` with {argument('shard')} {lost} and merge then"
+            f"the share {lost} is missing; run `fertools ingest` with {argument('shard')} {lost}, then merge"
         )
     if len({record["listing"] for record in records.values()}) > 1:
         counts = sorted({record["files"] for record in records.values()})
         raise ResumeRefused(
-            f"the shares were parted from other lists of files ({' and '.join(map(str, counts))} files); run "
+            f"the shares come from different lists of files ({' and '.join(map(str, counts))} files); run "
             f"`fertools ingest` with each {argument('shard')} again on the same folders, then merge"
         )
 
 
 def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter, *, copy: bool) -> int:
-    """Write what was decided; return how many sources that adds."""
+    """Write the decided entries; return the number of added sources."""
     parts: dict[tuple[Workspace, Path], list[Entry]] = {}
     for entry in decided:
         parts.setdefault((entry.workspace, entry.part), []).append(entry)
     own = {part for one, part in parts if one == workspace}
     for part in sorted({*own, *workspace.parts.glob("*.sources.parquet")}):
-        # Its faces stay as they are: only a source that failed, and so has none, gives way to another row.
+        # Its faces do not change: only a failed source, which has no faces, is replaced by another row.
         table = SOURCES.table([entry.row for entry in parts.pop((workspace, part), [])]).sort_by(SOURCES.key)
         if not table.equals(store.read_table(part, SOURCES)):
             store.write_table(part, SOURCES, table)
@@ -159,7 +163,7 @@ def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter,
         faces = store.read_table(part.with_name(part.name.replace(".sources.", ".faces.")), FACES)
         faces = nested.keep(faces, pc.is_in(faces["source_id"], value_set=sources["source_id"].combine_chunks()))
         for path in _crops(other, faces):
-            _bring(other.root / path, workspace.root / path, copy=copy)
+            _link_or_copy(other.root / path, workspace.root / path, copy=copy)
         flush_crops()
         name = hash_bytes(b"merged", *sorted(str(entry.row["source_id"]).encode() for entry in entries))
         store.commit_part(workspace, name, faces, sources)
@@ -169,7 +173,7 @@ def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter,
 
 
 def _crops(workspace: Workspace, faces: pa.Table) -> Iterator[PurePosixPath]:
-    """Yield where the crops of `faces` lie below the root: those that are named, and others made beside them."""
+    """Yield the relative paths of the crops of `faces`: those in the manifest, and additional ones."""
     folders = [folder.name for folder in workspace.crops.glob("*-*") if folder.is_dir()]
     for named in faces["path"].to_pylist():
         path = PurePosixPath(named)
@@ -181,16 +185,16 @@ def _crops(workspace: Workspace, faces: pa.Table) -> Iterator[PurePosixPath]:
                     yield other
 
 
-def _bring(old: Path, new: Path, *, copy: bool) -> None:
-    """Make `new` the same file as `old`, or a copy of it where there can be no hard link.
+def _link_or_copy(old: Path, new: Path, *, copy: bool) -> None:
+    """Make `new` a hard link to `old`, or a copy if no link is possible.
 
-    A crop is never changed in place, only replaced by another file, so that the two workspaces may share one.
+    Crops are never changed in place, only replaced, so two workspaces may share a file.
     """
     try:
         size = old.stat().st_size
     except FileNotFoundError as error:
         raise InputError(
-            f"the crop {old} is gone; put it back, or ingest again there with {given('overwrite', True)}"
+            f"the crop {old} is missing; restore it, or ingest again there with {given('overwrite', True)}"
         ) from error
     if new.is_file() and new.stat().st_size == size:
         return

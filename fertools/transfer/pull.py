@@ -1,7 +1,7 @@
-"""`pull`: bring a workspace back from object storage, or what is new there.
+"""`pull`: copy a workspace, or changes of it, from object storage.
 
-Only parts whose sources table is there count, as on a disk, so that a push that was stopped, or is under way, gives
-fewer parts and none by half. The manifest is not copied but made anew from the parts; the labels come from the store's.
+Only parts with a sources table count, as on a disk. Therefore an interrupted or running push yields fewer parts, but
+never an incomplete one. The manifest is not copied: it is rebuilt from the parts and takes the labels of the store.
 """
 
 from __future__ import annotations
@@ -34,15 +34,8 @@ from fertools.transfer.inventory import (
     read_remote_state,
     shares_in,
 )
-from fertools.transfer.three_way import (
-    Preference,
-    local_state,
-    merge_labels,
-    read_merge_bases,
-    three_way_merge,
-    unfinished,
-    write_merge_base,
-)
+from fertools.transfer.merge_base import local_state, read_merge_bases, write_merge_base
+from fertools.transfer.three_way import Preference, merge_labels, three_way_merge, unfinished
 
 
 def pull(
@@ -53,24 +46,24 @@ def pull(
     crops: bool = False,
     prefer: Preference | None = None,
 ) -> CopySummary:
-    """Copy what a store holds into a workspace, and into its shares; go on where an earlier pull stopped.
+    """Copy a dataset from a store into a workspace and its shares, and continue an earlier pull.
 
-    What is here and not there stays. Labels that were given on one side since the last copy are kept, whichever side.
+    Everything that only the workspace has stays. Labels that one side changed since the last copy are kept.
 
     Args:
-        workspace: where to; it may be empty, or hold a part of it already.
-        url: where from.
-        report: told of progress.
-        crops: bring the crops too, not the tables alone.
-        prefer: `store` or `here`: whose labels to keep where both sides gave a face others; None refuses that.
+        workspace: the workspace to copy to; it may be empty, or already have parts of the dataset.
+        url: address of the store.
+        report: receives the progress.
+        crops: whether to copy the crops in addition to the tables.
+        prefer: the side that wins if both changed the same: `store` or `here`. None raises instead.
 
     Returns:
-        The totals.
+        The totals of all copied workspaces.
 
     Raises:
-        InputError: there is no dataset at the address, or another command is at work here.
-        ResumeRefused: what is here is of other options, or both sides changed the same; nothing was changed.
-        StorageError: the store cannot be reached, or the disk is full; the same call goes on.
+        InputError: there is no dataset at the address, or another command is running in the workspace.
+        ResumeRefused: the workspace has other options, or both sides changed the same. Nothing was changed.
+        StorageError: the store cannot be reached, or the disk is full. The same call continues.
     """
     workspace = Workspace(workspace)
     remote = ObjectStore.at(url)
@@ -79,14 +72,14 @@ def pull(
     places = [(workspace, remote)] if SETTINGS in names else []
     places += [(Workspace(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
     if not places:
-        raise InputError(f"there is no dataset at {url}; give an address that `fertools push` was given")
+        raise InputError(f"there is no dataset at {url}; give an address of `fertools push`")
     total = CopySummary()
     for one, there in places:
         try:
             one.parts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
-                f"the dataset cannot be made in {one.root} ({error.strerror}); choose another place with "
+                f"cannot create the dataset in {one.root} ({error.strerror}); choose another folder with "
                 f"{argument('workspace')}"
             ) from error
         with one.locked("a pull"):
@@ -96,7 +89,7 @@ def pull(
 
 
 class _Pull:
-    """The copy of one workspace, under its lock."""
+    """The pull of one workspace, which the caller has locked."""
 
     def __init__(
         self, workspace: Workspace, remote: ObjectStore, report: Reporter, *, crops: bool, prefer: Preference | None
@@ -119,19 +112,21 @@ class _Pull:
             self._save(unfinished(merged.settings))
         try:
             for part in sorted(there.parts):
-                self._bring_part(part, new=part in merged.taken_parts)
+                self._copy_part(part, new=part in merged.taken_parts)
         finally:
-            # A stopped pull leaves a whole manifest of what it brought.
+            # An interrupted pull leaves a complete manifest of the parts that it copied.
             self._rebuild()
         self._save(merged.settings)
         write_merge_base(self._workspace, url, there)
         objects = len(self._remote_state.sizes)
         summary = replace(self._summary, parts=len(there.parts), objects=objects, ignored=objects - len(self._seen))
         if (known := summary.copied + summary.before + summary.tables + summary.left) != len(self._seen):
-            raise FertoolsError(f"the totals do not balance: {known} objects are counted of {len(self._seen)} in {url}")
+            raise FertoolsError(
+                f"the totals do not match: {known} objects are counted, but {url} has {len(self._seen)}"
+            )
         return summary
 
-    def _bring_part(self, part: str, *, new: bool) -> None:
+    def _copy_part(self, part: str, *, new: bool) -> None:
         names = [part_name(part, kind) for kind in ("faces", "sources")]
         paths = [self._workspace.root / name for name in names]
         contents = self._remote.read(names) if new else {}
@@ -141,17 +136,17 @@ class _Pull:
         else:
             faces = store.read_table(paths[0], FACES, ("face_id",))
         crops = [name for face_id in faces["face_id"].to_pylist() for name in self._crops.get(face_id, [])]
-        self._bring_crops(crops)
+        self._copy_crops(crops)
         if not new:
             self._count(names, CopySummary(before=2))
             return
-        # As in a push: a part that takes the place of another does not count until both its tables are new.
+        # As in a push, a replaced part is incomplete until both tables are new.
         paths[1].unlink(missing_ok=True)
         for name, path in zip(names, paths, strict=True):
             files.write_bytes(path, contents[name])
         self._count(names, CopySummary(copied=2, copied_bytes=sum(map(len, contents.values()))))
 
-    def _bring_crops(self, names: Sequence[str]) -> None:
+    def _copy_crops(self, names: Sequence[str]) -> None:
         root, sizes = self._workspace.root, self._remote_state.sizes
         missing = {name: sizes[name] for name in names if _size(root / name) != sizes[name]}
         self._count([name for name in names if name not in missing], CopySummary(before=len(names) - len(missing)))
@@ -169,7 +164,7 @@ class _Pull:
             os.sync()
 
     def _rebuild(self) -> None:
-        """Make the manifest anew from the parts, with the labels of both sides."""
+        """Rebuild the manifest from the parts, with the merged labels of both sides."""
         faces, _ = store.rebuild(self._workspace)
         labels, newer = merge_labels(
             self._workspace,
@@ -190,7 +185,7 @@ class _Pull:
     def _count(self, names: Collection[str], counts: CopySummary) -> None:
         self._seen.update(names)
         self._summary += counts
-        self._report.advance(len(self._seen), brought=self._summary.copied, MB=self._summary.copied_bytes // 1_000_000)
+        self._report.advance(len(self._seen), copied=self._summary.copied, MB=self._summary.copied_bytes // 1_000_000)
 
 
 def _size(path: Path) -> int | None:

@@ -1,8 +1,8 @@
-"""`push`: copy a workspace to object storage, part by part: a stopped copy is a smaller one, and not a broken one.
+"""`push`: copy a workspace to object storage, part by part, so that an interrupted copy is smaller but valid.
 
-The order is that of a commit on a disk: the crops of a part, its faces, and then its sources, which make it count. What
-is there with the same size is passed over, since a crop's name stands for one content. The settings go first and
-the labels last, both on the condition that nobody else changed them meanwhile.
+The order is that of a commit on a disk: first the crops of a part, then its faces, then its sources, which complete the
+part. An object with the same size is skipped, because the name of a crop determines its content. The settings are
+written first and the labels last. Both writes fail if another command changed them in the meantime.
 """
 
 from __future__ import annotations
@@ -33,31 +33,25 @@ from fertools.transfer.inventory import (
     read_remote_state,
     read_settings,
 )
-from fertools.transfer.three_way import (
-    local_state,
-    read_merge_bases,
-    refuse_unlike,
-    three_way_merge,
-    unfinished,
-    write_merge_base,
-)
+from fertools.transfer.merge_base import local_state, read_merge_bases, write_merge_base
+from fertools.transfer.three_way import refuse_unlike, three_way_merge, unfinished
 
 
 def push(workspace: WorkspaceLike, url: str, report: Reporter | None = None) -> CopySummary:
-    """Copy what was ingested in a workspace, and in its shares, to a store; go on where an earlier push stopped.
+    """Copy a workspace and its shares to a store, and continue an earlier push.
 
     Args:
-        workspace: what to copy; it stays as it is.
-        url: where to, such as `s3://bucket/name`; the objects are named as the files are.
-        report: told of progress.
+        workspace: the workspace to copy; it is not changed.
+        url: address of the copy, such as `s3://bucket/name`. Objects have the names of the files.
+        report: receives the progress.
 
     Returns:
-        The totals.
+        The totals of all copied workspaces.
 
     Raises:
-        InputError: nothing was ingested here, the address cannot be, a crop is gone, or another command is at work.
-        ResumeRefused: the store holds a dataset of other options, or parts or labels that are not here.
-        StorageError: the store cannot be reached or written; what is there is whole, and the same call goes on.
+        InputError: the workspace is empty, the address is invalid, a crop is missing, or another command is running.
+        ResumeRefused: the store has a dataset with other options, or parts or labels that the workspace lacks.
+        StorageError: the store cannot be reached or written. The objects in it are valid; the same call continues.
     """
     workspace = Workspace(workspace)
     remote = ObjectStore.at(url)
@@ -74,7 +68,7 @@ def push(workspace: WorkspaceLike, url: str, report: Reporter | None = None) -> 
 
 
 class _Push:
-    """The copy of one workspace, under its lock."""
+    """The push of one workspace, which the caller has locked."""
 
     def __init__(self, workspace: Workspace, remote: ObjectStore, report: Reporter) -> None:
         self._workspace, self._remote, self._report = workspace, remote, report
@@ -86,13 +80,13 @@ class _Push:
         url, here, there = self._remote.url, self._local, self._remote_state.state
         merged = three_way_merge(self._workspace, here, there, read_merge_bases(self._workspace, url), url)
         if lacking := merged.describe():
-            raise ResumeRefused(f"{url} holds {lacking} that are not here; run `fertools pull {url}` and push again")
+            raise ResumeRefused(f"{url} has {lacking} that are not here; run `fertools pull {url}` and push again")
         crops = self._crops()
         objects = sum(map(len, crops.values())) + 2 * len(crops) + 3
         self._report.start(objects)
         write_merge_base(self._workspace, url, here, sending=True)
         if here.parts != there.parts:
-            # A split is one of faces that are not there yet.
+            # The split refers to faces that the store does not have yet.
             split = {name: there.settings.get(name) for name in ("split",)}
             begun = {name: value for name, value in (here.settings | split).items() if value is not None}
             self._write_settings(unfinished(begun))
@@ -104,15 +98,15 @@ class _Push:
         summary = replace(self._summary, parts=len(here.parts), objects=objects)
         if summary.copied + summary.before != objects:
             raise FertoolsError(
-                f"the totals do not balance: {summary.copied} sent and {summary.before} there of {objects}"
+                f"the totals do not match: {summary.copied} objects sent, {summary.before} existing, not {objects}"
             )
         return summary
 
     def _crops(self) -> dict[str, dict[str, int]]:
-        """Return the crops of each part that are here, with their sizes.
+        """Return the sizes of the local crops of each part, by name.
 
         Raises:
-            InputError: one that the manifest names is neither here nor there.
+            InputError: a crop of the manifest is missing in the workspace and in the store.
         """
         root = self._workspace.root
         found = crops_in(path.relative_to(root).as_posix() for path in self._workspace.crops.rglob("*.*"))
@@ -124,12 +118,13 @@ class _Push:
             for named in table["path"].to_pylist():
                 if named is not None and named not in crops[part] and named not in self._remote_state.sizes:
                     raise InputError(
-                        f"the crop {root / named} is gone; put it back, or ingest again with {given('overwrite', True)}"
+                        f"the crop {root / named} is missing; restore it, or ingest again with "
+                        f"{given('overwrite', True)}"
                     )
         return crops
 
     def _write_settings(self, settings: dict[str, Any]) -> bool:
-        """Write the settings on the condition that they are still those that were seen; return whether they differ."""
+        """Write the settings if the store still has the settings that were read; return whether they differ."""
         if settings == self._settings:
             return False
         content = (SETTINGS_HEADER + tomli_w.dumps(settings)).encode()
@@ -153,7 +148,7 @@ class _Push:
             self._count(2, sent=False)
             return
         if sources in sizes:
-            # What was tried again has other faces: until both tables are new, the part does not count.
+            # The faces of a retried source differ: the part is incomplete until both tables are new.
             self._remote.remove(sources)
         self._send([faces])
         self._send([sources])
@@ -171,7 +166,7 @@ class _Push:
         if not self._remote.replace(MANIFEST, manifest, self._remote_state.manifest_tag):
             url = self._remote.url
             raise ResumeRefused(
-                f"the labels in {url} were changed while this ran; run `fertools pull {url}` and push again"
+                f"the labels in {url} were changed during this push; run `fertools pull {url}` and push again"
             )
         self._count(1, sent=True, size=len(manifest))
 

@@ -1,4 +1,4 @@
-"""What the sources of several workspaces are together: one row for each file, and one owner for each content."""
+"""Join the sources of several workspaces: one row per file, and one original per content."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _DESCRIBED = (
     "emotion",
     "emotion_origin",
 )
-"""Columns that a source has before it is opened, and a copy of another therefore too."""
+"""Columns of a source that are known before opening it, and therefore also for a duplicate."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of a sources table.
+    """A row of a sources table.
 
     Attributes:
-        workspace: which holds it.
-        part: file of the committed part that it is in.
-        row: its columns; paths are relative to the workspace that is being made.
-        content: digest of the file; None where that is not known.
+        workspace: the workspace of the row.
+        part: path of the committed part with the row.
+        row: the columns of the row; paths are relative to the workspace that is being merged into.
+        content: digest of the file's content; None if unknown.
     """
 
     workspace: Workspace
@@ -51,15 +51,15 @@ class Entry:
 
     @property
     def copy(self) -> bool:
-        """Whether the file is a copy of another, which has the faces."""
+        """Whether the file is a copy of another file, which has the faces."""
         return bool(self.row["status"] == "duplicate")
 
 
 def read_entries(target: Workspace, workspace: Workspace) -> Iterator[Entry]:
-    """Yield the committed sources of `workspace`, named as `target` would name them.
+    """Yield the committed sources of `workspace` with their names in `target`.
 
     Raises:
-        SchemaError: a part is of another schema version.
+        SchemaError: a part has another schema version.
     """
     rows = [
         (part, row)
@@ -82,17 +82,17 @@ def read_entries(target: Workspace, workspace: Workspace) -> Iterator[Entry]:
 
 
 def decide(target: Workspace, entries: Sequence[Entry]) -> list[Entry]:
-    """Return one entry for each file, of which those of the same content are copies of one.
+    """Return one entry per file. Files with the same content become duplicates of one of them.
 
-    What was ingested goes before what failed, what is in `target` before what is not, then the order of the paths
-    decides, as it does in an ingest.
+    An ingested file is preferred over a failed one, then a file in `target` over others, then the first path in order,
+    as in an ingest.
 
     Args:
-        target: the workspace that is being made.
-        entries: all that is known, that of `target` first.
+        target: the workspace that is being merged into.
+        entries: all entries, those of `target` first.
 
     Raises:
-        ResumeRefused: a file was ingested with two contents.
+        ResumeRefused: a file was ingested with two different contents.
     """
     by_name: dict[str, Entry] = {}
     for entry in entries:
@@ -108,7 +108,7 @@ def decide(target: Workspace, entries: Sequence[Entry]) -> list[Entry]:
             held = owners.setdefault(entry.content, entry)
             if _rank(target, entry) < _rank(target, held):
                 owners[entry.content] = entry
-    return [_settled(entry, owners) for entry in by_name.values()]
+    return [_resolved(entry, owners) for entry in by_name.values()]
 
 
 def _rank(target: Workspace, entry: Entry) -> tuple[bool, bool, Path]:
@@ -119,17 +119,17 @@ def _refuse_changed(one: Entry, other: Entry) -> None:
     known = None not in (one.content, other.content) and not (one.failed or other.failed)
     if known and one.content != other.content:
         raise ResumeRefused(
-            f"{one.row['path']} had other content when it was ingested in {one.workspace.root} than in "
+            f"{one.row['path']} had different content when it was ingested in {one.workspace.root} and in "
             f"{other.workspace.root}; ingest it again in one of them with {given('overwrite', True)}"
         )
 
 
-def _settled(entry: Entry, owners: dict[str, Entry]) -> Entry:
-    """Return the entry as a copy of its content's owner, if it is not the owner itself."""
+def _resolved(entry: Entry, owners: dict[str, Entry]) -> Entry:
+    """Return the entry as a duplicate of the file that owns its content, unless it is the owner itself."""
     owner = owners.get(entry.content) if entry.content is not None else None
     if entry.copy and owner is None:
-        # Its owner failed, and was then ingested with other content.
-        reason = "it was a copy of a file that has changed; ingest it with --retry-failed"
+        # The original failed at first, and was ingested with other content later.
+        reason = "it was a copy of a file that has changed; ingest it again with --retry-failed"
         return replace(entry, row={**entry.row, "status": "failed", "reason": reason})
     if owner is None or owner is entry:
         return entry

@@ -6,7 +6,7 @@ import pytest
 
 from fertools.annotations.calibration_set import Reference, choose_calibration, read_calibration
 from fertools.annotations.catalogue import Catalogue
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from tests.annotations.rating_events import face_id, rating_workspace

@@ -59,7 +59,7 @@ def test_what_a_page_sends_is_taken(content: dict[str, Any]) -> None:
         (raw("rate", faces=["f1"], valence=0, arousal=True), "arousal True is not a number"),
         (raw("rate", faces=["f1"], valence=0), "arousal None is not a number"),
         (raw("rate", faces=["f1"], valence=0, arousal=0, part="end"), "part is one of"),
-        (raw("flag", faces=["f1"], flag="note", on=True, note="\ud800"), "what JSON in UTF-8 cannot"),
+        (raw("flag", faces=["f1"], flag="note", on=True, note="\ud800"), "a value that JSON in UTF-8 cannot represent"),
         (raw(["rate"], faces=["f1"], valence=0, arousal=0), "no event of kind"),  # type: ignore[arg-type]
         (raw("join") | {"tab": "\ud800"}, "tab is at most"),
         (raw("take", source="s", axis="both", speed=10**400), "speed is a finite number"),

@@ -13,7 +13,7 @@ from fertools.annotations.current import current_annotations
 from fertools.annotations.exchange import export_annotations, import_annotations
 from fertools.annotations.formats.registry import FORMATS
 from fertools.annotations.imported_ratings import RatingsSummary
-from fertools.annotations.labels import ImportSummary
+from fertools.annotations.label_import import ImportSummary
 from fertools.annotations.log import RatingLog
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
@@ -341,7 +341,12 @@ NAME = identify("x/clip.mp4 0")
             XML.format("<attribute name='mood'>x</attribute>"),
             "a.xml:1: no tag or shape has an attribute",
         ),
-        ("cvat", "a.xml", XML.format("<attribute name='emotion'>xyzzy</attribute>"), "a.xml:3: 'xyzzy' is no emotion"),
+        (
+            "cvat",
+            "a.xml",
+            XML.format("<attribute name='emotion'>xyzzy</attribute>"),
+            "a.xml:3: 'xyzzy' is not in the lexicon",
+        ),
         ("label-studio", "a.json", '{"a": 1}', "a.json:1: it is not a list of tasks"),
         ("label-studio", "a.json", '[\n{"data": {"text": "x"}}]', "a.json:2: the task's data names no image"),
         (
@@ -354,13 +359,13 @@ NAME = identify("x/clip.mp4 0")
             "csv",
             "a.csv",
             f"face_id,rater,emotion\n{NAME},ann,sad\n{NAME},,sad\n",
-            "some rows have a rater and some have none",
+            "some rows have a rater and others have none",
         ),
         (
             "csv",
             "a.csv",
             f"face_id,rater,emotion\n{NAME},ann,sad\n{NAME},ann,fear\n",
-            "a.csv:3: ann says something else",
+            "a.csv:3: ann rated the same face differently",
         ),
         ("csv", "a.csv", f"face_id,rater,valence\n{NAME},ann,0.1\n", "a.csv:2: valence without the other axis"),
         ("csv", "a.csv", "source,pts_s,emotion\nx/clip.mp4,-1,sad\n", "a.csv:2: pts_s '-1' is not a number of seconds"),
@@ -404,9 +409,9 @@ def test_the_commands(tmp_path: Path, fertools: Run) -> None:
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["labelled"]["emotion"] == 22
     ended = fertools("annotate", "export", "muse", "-o", tmp_path / "a.csv", "-w", workspace.root)
-    assert "name a folder" in ended.err
+    assert "give a folder" in ended.err
     ended = fertools("annotate", "export", "csv", "-o", tmp_path, "-w", workspace.root)
-    assert "name a file" in ended.err
+    assert "give a file" in ended.err
     shutil.rmtree(workspace.root)
     assert fertools("annotate", "import", "csv", tmp_path / "a.csv", "-w", workspace.root).code == 2
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fertools.annotations.playable import COPY_SIDE_PX, as_it_is, find_copy, make_copy
+from fertools.annotations.playable import COPY_SIDE_PX, find_copy, make_copy, original_if_playable
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.sources.videos import FrameReader
@@ -19,7 +19,7 @@ UNEVEN_MS = [0, 40, 80, 200, 210, 220, 500, 540, 580, 620, 1000, 1033]
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.webm", "libvpx")])
 def test_what_browsers_play_is_played_as_it_is_with_the_manifests_times(tmp_path: Path, name: str, codec: str) -> None:
     path = write_clip(tmp_path / name, FRAMES, times_ms=UNEVEN_MS, codec=codec)
-    found = as_it_is(path)
+    found = original_if_playable(path)
     assert found is not None
     assert found.path == path
     assert found.times_s == pytest.approx([frame.pts_s for frame in FrameReader(path)], abs=1e-6)
@@ -28,7 +28,7 @@ def test_what_browsers_play_is_played_as_it_is_with_the_manifests_times(tmp_path
 @pytest.mark.parametrize(("name", "codec"), [("a.avi", "mpeg4"), ("a.mkv", "libx264"), ("a.gif", "gif")])
 def test_others_are_copied_once_frame_by_frame(tmp_path: Path, name: str, codec: str) -> None:
     path = write_clip(tmp_path / name, FRAMES, codec=codec)
-    assert as_it_is(path) is None
+    assert original_if_playable(path) is None
     workspace = Workspace(tmp_path)
     assert find_copy(workspace, "s") is None
     seen: list[int] = []
@@ -48,7 +48,7 @@ def test_others_are_copied_once_frame_by_frame(tmp_path: Path, name: str, codec:
 def test_a_name_alone_makes_no_video_that_browsers_play(tmp_path: Path) -> None:
     write_video(tmp_path / "a.ts", FRAMES, VIDEOS["a.ts"])
     (tmp_path / "a.ts").rename(tmp_path / "a.mp4")
-    assert as_it_is(tmp_path / "a.mp4") is None
+    assert original_if_playable(tmp_path / "a.mp4") is None
 
 
 def test_a_copy_is_no_larger_than_needed_and_has_even_sides(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_what_is_no_video_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.avi"):
         (tmp_path / name).write_bytes(b"no video")
     with pytest.raises(InputError, match="cannot be opened as a video"):
-        as_it_is(tmp_path / "a.mp4")
+        original_if_playable(tmp_path / "a.mp4")
     with pytest.raises(InputError, match="cannot be decoded"):
         make_copy(Workspace(tmp_path), "s", tmp_path / "a.avi")
     assert list(Workspace(tmp_path).playable.iterdir()) == []

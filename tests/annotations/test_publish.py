@@ -10,7 +10,7 @@ import pytest
 
 from fertools.annotations.current import CURRENT_SCHEMA, current_annotations
 from fertools.annotations.events import Event
-from fertools.annotations.labels import import_labels
+from fertools.annotations.label_import import import_labels
 from fertools.annotations.log import RatingLog
 from fertools.annotations.prior import fill_prior
 from fertools.annotations.publish import publish

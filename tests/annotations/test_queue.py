@@ -11,11 +11,11 @@ from fertools.annotations.queue import (
     REPEAT,
     REPEAT_AFTER,
     REPEAT_EVERY,
-    Plan,
     Words,
     is_hidden,
     make_queue,
 )
+from fertools.annotations.queue_plan import Plan
 from fertools.core.errors import InputError
 
 KEYS: Words = np.random.default_rng(0).integers(0, 2**64, 4000, dtype=np.uint64)
@@ -95,7 +95,7 @@ def test_the_hidden_share_is_as_asked_for_and_not_tied_to_the_overlap() -> None:
     [
         ({"overlap": 1.5}, "`overlap` 1.5"),
         ({"hidden": -0.1}, "`hidden` -0.1"),
-        ({"calibration": -1}, "`calibration` -1"),
+        ({"calibration": -1}, "`calibration` is -1"),
     ],
 )
 def test_plans_that_cannot_be(values: dict[str, float], words: str) -> None:

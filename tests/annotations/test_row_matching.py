@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fertools.annotations.exchange import import_annotations
-from fertools.annotations.labels import ImportSummary, import_labels
+from fertools.annotations.label_import import ImportSummary, import_labels
 from fertools.annotations.row_matching import SourceFinder
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
@@ -98,7 +98,7 @@ def test_an_upload_of_a_name_that_two_sources_have_is_refused(workspace: Workspa
     path = workspace.root / "a.json"
     task = {"data": {"video": "/data/upload/1/abcd1234-clip.mp4"}, "annotations": [{"result": [result]}]}
     path.write_text(json.dumps([task]))
-    with pytest.raises(InputError, match=r"a.json:1: 'clip.mp4' may be any of 2 sources"):
+    with pytest.raises(InputError, match=r"a.json:1: 'clip.mp4' matches 2 sources"):
         import_annotations(workspace, "label-studio", [path])
 
 
@@ -121,7 +121,7 @@ def test_one_line_more_than_frames_is_left_out_and_counted(workspace: Workspace)
 def test_rows_found_in_different_ways_are_told_apart(workspace: Workspace) -> None:
     path = workspace.root / "t.csv"
     path.write_text(f"face_id,source,emotion\n{next(iter(faces_of(workspace)))},,sad\n,top.mp4,sad\n")
-    with pytest.raises(InputError, match=r"t.csv:3: the face_id is empty, and other rows are found by it"):
+    with pytest.raises(InputError, match=r"t.csv:3: the face_id is empty, but other rows have one"):
         import_labels(workspace, path)
     # A column without a single cell is no key.
     path.write_text("face_id,frame_index,source,emotion\n,,top.mp4,sad\n")

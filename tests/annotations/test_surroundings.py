@@ -53,7 +53,7 @@ def test_a_picture_is_shown_and_a_large_one_shrunk(tmp_path: Path) -> None:
 
 def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     workspace = build(tmp_path, [face("a")])
-    with pytest.raises(InputError, match=r"is gone, so only the crop can be shown"):
+    with pytest.raises(InputError, match=r"is missing, so only the crop can be shown"):
         draw_surroundings(workspace, identify("a"))
     with pytest.raises(InputError, match="there is no face"):
         draw_surroundings(workspace, identify("b"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fertools.annotations.exchange import import_annotations
-from fertools.annotations.labels import import_labels
+from fertools.annotations.label_import import import_labels
 from fertools.core.errors import InputError
 from tests.manifests.rows import build, face, faces_of, source
 

@@ -307,7 +307,7 @@ def test_a_span_of_one_rater_holds_until_its_end(workspace: Workspace) -> None:
 
 def test_one_axis_is_a_rater_s_trace_but_no_label(workspace: Workspace) -> None:
     made = {"valence/anna.csv": _lines("timestamp,value,segment_id", "0,0.1,1", "200,0.2,2")}
-    with pytest.raises(InputError, match=r"valence without arousal, and the manifest holds both .* `rater`"):
+    with pytest.raises(InputError, match=r"valence without arousal, but the manifest has both .* `rater`"):
         _import(workspace, "muse", made)
     _import(workspace, "muse", made, rater="gold")
     assert _ratings(workspace) == {("gold", ANNA, 0): (0.1, None, None), ("gold", ANNA, 5): (0.2, None, None)}
@@ -315,7 +315,7 @@ def test_one_axis_is_a_rater_s_trace_but_no_label(workspace: Workspace) -> None:
 
 def test_a_rater_is_given_once(workspace: Workspace) -> None:
     made = {"t.csv": _lines("rater,source,frame_index,emotion", f"r1,{ANNA},0,sad")}
-    with pytest.raises(InputError, match="says itself who the raters are"):
+    with pytest.raises(InputError, match="the file names its raters"):
         _import(workspace, "csv", made, rater="r2")
 
 
@@ -382,7 +382,7 @@ def test_boxes_that_overlap_no_face_at_all_are_not_believed(tmp_path: Path) -> N
     workspace = build(tmp_path / "one", [face("left", ANNA, 0)], [source(ANNA)])
     _import(workspace, "cvat", {"a.xml": unmoved})
     assert [row["emotion"] for row in faces_of(workspace).values()] == ["fear"]
-    with pytest.raises(InputError, match=r"a.xml:1: no box of this file overlaps a face, and 2 are shown"):
+    with pytest.raises(InputError, match=r"a.xml:1: no box of this file overlaps a face, and the frame has 2"):
         _import(_two_faces(tmp_path / "two"), "cvat", {"a.xml": unmoved})
 
 
@@ -503,9 +503,9 @@ def _ls(*results: Any, **data: str) -> Made:
         (
             "elan",
             {"a.eaf": _eaf(_media(ANNA), _tier("emotion", SPAN, 0), _tier("valence", SPAN, 1, 'ANNOTATOR="r1"'))},
-            "some rows have a rater and some have none",
+            "some rows have a rater and others have none",
         ),
-        ("elan", {"a.eaf": _eaf(_media(ANNA), _tier("emotion", [], 0))}, "it holds no labels"),
+        ("elan", {"a.eaf": _eaf(_media(ANNA), _tier("emotion", [], 0))}, "there are no labels in it"),
         ("label-studio", _ls(_choice("fear"), _choice("anger")), "says emotion 'fear' and 'anger' of one moment"),
         (
             "label-studio",
@@ -532,7 +532,7 @@ def _ls(*results: Any, **data: str) -> Made:
         (
             "label-studio",
             _ls(_choice("fear", "timelinelabels", ranges=[{"start": 1, "end": 2}]), _number("intensity", 0.5)),
-            "frame_index is empty, and other rows are found by it",
+            "frame_index is empty, but other rows have one",
         ),
         (
             "sewa",
@@ -548,7 +548,7 @@ def _ls(*results: Any, **data: str) -> Made:
         (
             "affwild2",
             {f"{folder}/anna.txt": _lines("valence,arousal", "0.1,0.1") for folder in ("a", "b")},
-            f"are both about {ANNA}; import them one after the other",
+            f"both label {ANNA}; import them separately",
         ),
         (
             "muse",

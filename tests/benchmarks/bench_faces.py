@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces.detection.mtcnn.cascade import MODES, Detector
+from fertools.faces.detection.mtcnn.cascade import MODES, MtcnnDetector
 from fertools.faces.tracking import overlaps
 from tests.benchmarks.peer import quick_nms
 from tests.faces.detection.mtcnn import oracle
@@ -105,7 +105,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     oracle.nms = quick_nms
-    detector, reference = Detector(mode=arguments.mode), facenet_mtcnn()
+    detector, reference = MtcnnDetector(mode=arguments.mode), facenet_mtcnn()
 
     def ours(frames: list[Picture]) -> list[Found]:
         return [(found.boxes, found.scores, found.landmarks) for found in detector.detect(frames)]

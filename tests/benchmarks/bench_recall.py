@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path; the oracle lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.faces.detection.mtcnn.cascade import MODES, Detector
+from fertools.faces.detection.mtcnn.cascade import MODES, MtcnnDetector
 from fertools.faces.tracking import overlaps
 from fertools.sources.images import read_image
 from tests.faces.detection.mtcnn.oracle import facenet_detect, facenet_mtcnn
@@ -142,7 +142,7 @@ def read_pictures(path: Path, entry: dict[str, Any]) -> Iterator[tuple[Picture, 
 
 def detectors(mode: str) -> dict[str, Detect]:
     """Return what finds faces of 20 px and more: ours in a mode, and facenet-pytorch."""
-    detector, reference = Detector(mode=mode), facenet_mtcnn()
+    detector, reference = MtcnnDetector(mode=mode), facenet_mtcnn()
 
     def ours(picture: Picture) -> Faces:
         found = detector.detect([picture])[0]

@@ -46,13 +46,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.training.data.augmentation import Augmentation
-from fertools.training.data.batch_loader import Feed, Order
+from fertools.training.data.batch_loader import BatchLoader, FaceSource, Order
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.engine.journal import read_journal
 from fertools.training.engine.loop import Hooks, Loop
 from fertools.training.engine.process_group import Team
 from fertools.training.engine.run_state import Places
+from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import System
@@ -118,7 +119,7 @@ def begin(name: str, workspace: Workspace, arguments: argparse.Namespace, folder
     settings = [f"checkpoint_every={total}", *still, *arguments.settings, *more]
     kind = find_system(name).recipe_class()
     recipe = cast(EngineRecipe, resolve_recipe(name, kind, arguments.preset, settings).recipe)
-    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     epoch = len(faces.rows("train")) / recipe.batch_size
     length = {"iterations": total} if name == "stargan" else {"epochs": total / epoch, "val_share": 0.0, "patience": 0}
     recipe = dataclasses.replace(recipe, **length)
@@ -126,13 +127,15 @@ def begin(name: str, workspace: Workspace, arguments: argparse.Namespace, folder
     system: System = find_system(name).system_class()(recipe)
     pixels = load_pixels(workspace, faces, recipe.image_size, workspace.pixels)
     rest: dict[str, Any] = {"augmentation": Augmentation(flip=recipe.flip), "seed": recipe.seed}
-    feeds = [Feed(faces, pixels, batch_size=recipe.batch_size, device=where, **rest) for where in ("cpu", device)]
+    sources = {FACES: FaceSource(faces, pixels)}
+    loaders = [BatchLoader(sources, batch_size=recipe.batch_size, device=where, **rest) for where in ("cpu", device)]
     peers = {kind: PLAIN[name](recipe, system, faces, total, device, tuned=kind == "tuned") for kind in PEERS}
-    turns = _turns(feeds[0], system, recipe.seed + 2, total)
+    turns = _turns(loaders[0], system, recipe.seed + 2, total)
     orders = [order for order, _ in turns]
     batches = {kind: _batches(workspace, faces, recipe.image_size, pixels, orders, arguments) for kind in PEERS}
     places = Places(folder / "checkpoints", folder / "metrics.jsonl")
-    loop = Loop(system, recipe, recipe.course(len(faces.rows("train"))), feeds[1], Team(device), places)
+    course = recipe.course({FACES: len(faces.rows("train"))})
+    loop = Loop(system, recipe, course, loaders[1], Team(device), places)
     return Loops(loop, peers, turns, batches, epoch, places.journal)
 
 
@@ -191,13 +194,13 @@ def time_all(loops: Loops, block: int, device: str) -> list[Block]:
     return blocks
 
 
-def _turns(feed: Feed, system: System, seed: int, total: int) -> list[Turn]:
+def _turns(loader: BatchLoader, system: System, seed: int, total: int) -> list[Turn]:
     """Return the faces of each iteration with all that is drawn for them, as the engine draws it."""
     generator = torch.Generator().manual_seed(seed)
     turns = []
     for _ in range(total):
-        order = feed.next()
-        turns.append((order, system.draw(feed.labels(order.rows), generator)))
+        order = loader.next()
+        turns.append((order, system.draw(loader.labels(order), generator)))
     return turns
 
 
@@ -206,14 +209,14 @@ def _batches(
 ) -> Iterator[Tensor]:
     if arguments.loader == "files":
         crops = Crops(workspace, faces, size_px)
-        chosen = [order.rows.tolist() for order in orders]
+        chosen = [order.rows[FACES].tolist() for order in orders]
         for batch in DataLoader(crops, batch_sampler=chosen, num_workers=arguments.workers):
             yield batch.to(arguments.device)
         return
     images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
     images = images.to(arguments.device)
     for order in orders:
-        yield images[order.rows.to(arguments.device)]
+        yield images[order.rows[FACES].to(arguments.device)]
 
 
 def _now_s(device: str) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from fertools.training.data.batch_loader import Order
 from fertools.training.data.faces import Faces
+from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Noise, System
 
 Turn = tuple[Order, Noise]
@@ -44,10 +45,10 @@ class Plain(ABC):
     def run(self, batches: Iterator[Tensor], turns: list[Turn]) -> None:
         for order, draws in turns:
             images = next(batches)
-            mirrored = order.changes[:, 0].lt(0.5).to(self.device)
+            mirrored = order.changes[FACES][:, 0].lt(0.5).to(self.device)
             images[mirrored] = images[mirrored].flip(3)
             images = images.contiguous(memory_format=self.order)
-            losses = self.step(images, self.labels[order.rows.to(self.device)], draws)
+            losses = self.step(images, self.labels[order.rows[FACES].to(self.device)], draws)
             self.losses.append({name: loss.detach() if self.tuned else loss.item() for name, loss in losses.items()})
             for name, average in self.averages.items():
                 self.follow([*average.parameters()], [*self.networks[name].parameters()])

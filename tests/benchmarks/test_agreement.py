@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from tests.benchmarks.bench_points import errors, read_pts
 from tests.benchmarks.bench_recall import Faces, Tally
 from tests.conftest import write_clip
@@ -58,7 +58,7 @@ def test_the_faces_of_pictures_and_frames_are_set_beside_stored_ones(
     write_clip(tmp_path / "b.avi", [empty, small, small], codec="ffv1")
 
     def stored(picture: NDArray[np.uint8], shift_px: float) -> list[dict[str, object]]:
-        found = Detector(mode="exact").detect([picture])[0]
+        found = MtcnnDetector(mode="exact").detect([picture])[0]
         rows = zip(found.boxes.tolist(), found.scores.tolist(), (found.landmarks + shift_px).tolist(), strict=True)
         return [{"box": box, "score": score, "points": points} for box, score, points in rows]
 
@@ -106,7 +106,7 @@ def test_68_points_give_five_counted_from_zero(tmp_path: Path) -> None:
 def test_points_placed_by_hand_are_set_beside_those_found(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), portrait[..., ::-1])
     cv2.imwrite(str(tmp_path / "b.png"), np.full((64, 64, 3), 90, np.uint8))
-    five = Detector(mode="exact").detect([portrait])[0].landmarks[0].astype(np.float64)
+    five = MtcnnDetector(mode="exact").detect([portrait])[0].landmarks[0].astype(np.float64)
     five[2] += np.linalg.norm(five[0] - five[1]) / 4 * np.array([0, 1])
     rows = [
         ["file", *(f"{axis}{n}" for n in range(5) for axis in "xy")],

@@ -67,7 +67,7 @@ def test_a_table_of_pandas_reads_alike_from_csv_and_parquet(tmp_path: Path) -> N
 
 def test_a_parquet_column_twice_is_refused(tmp_path: Path) -> None:
     pd.DataFrame([[1, 2]], columns=["Emotion", "emotion"]).to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(InputError, match="the column 'emotion' is there twice"):
+    with pytest.raises(InputError, match="the column 'emotion' occurs twice"):
         read_parquet(tmp_path / "t.parquet")
 
 
@@ -82,7 +82,7 @@ def test_excel_may_say_what_parts_the_cells_and_add_empty_columns(tmp_path: Path
 
 def test_cells_beyond_the_header_are_refused_unless_empty(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2,,\n1,2,,3\n")
-    with pytest.raises(InputError, match=r"t.csv:3: 4 cells where the header has 2"):
+    with pytest.raises(InputError, match=r"t.csv:3: the row has 4 cells but the header 2"):
         read_csv(tmp_path / "t.csv")
 
 

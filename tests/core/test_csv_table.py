@@ -57,11 +57,11 @@ def test_the_header_says_what_parts_the_cells_even_below_a_blank_line(tmp_path: 
     [
         (b"", "t.csv is empty"),
         (b"\n \n", "t.csv is empty"),
-        (b"a,b\n1,2\n\n1,2,3\n", "t.csv:4: 3 cells where the header has 2"),
-        (b"a,b\n1\n", "t.csv:2: 1 cells where the header has 2"),
-        (b"a,A\n", "t.csv:1: the column 'a' is there twice"),
-        (b"a,b\nx,\xff\n", "t.csv:2: this is not UTF-8"),
-        (b'a,b\n1,"open\n', "t.csv:2: this is not CSV"),
+        (b"a,b\n1,2\n\n1,2,3\n", "t.csv:4: the row has 3 cells but the header 2"),
+        (b"a,b\n1\n", "t.csv:2: the row has 1 cells but the header 2"),
+        (b"a,A\n", "t.csv:1: the column 'a' occurs twice"),
+        (b"a,b\nx,\xff\n", "t.csv:2: the text is not UTF-8"),
+        (b'a,b\n1,"open\n', "t.csv:2: the line is not CSV"),
     ],
 )
 def test_what_is_no_table_is_refused_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:

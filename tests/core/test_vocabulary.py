@@ -58,7 +58,7 @@ def test_one_of_the_seven_missing_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_word_for_two_labels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="gives the word 'Fear_1' to both fear and zeal"):
+    with pytest.raises(InputError, match="assigns the word 'Fear_1' to both fear and zeal"):
         load_lexicon(_workspace(tmp_path, "[labels.zeal]\nwords = ['Fear_1']"))
 
 

@@ -10,8 +10,7 @@ from skimage.transform import SimilarityTransform
 
 from fertools.core.errors import InputError
 from fertools.faces.alignment import FILLS, align, beyond, filled, rescaled, similarity, warp
-from fertools.faces.detection.mtcnn.cascade import Detector
-from fertools.faces.detection.mtcnn.native.library import library
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.templates import template, template_names
 
 NAMES = ("arcface", "celeba", "ffhq", "loose", "tight")
@@ -24,14 +23,6 @@ def _moved(
     turn = np.radians(turn_deg)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     return np.asarray(scale * points @ rotation.T + np.array(shift))
-
-
-@pytest.fixture(params=["compiled", "OpenCV"])
-def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "OpenCV":
-        monkeypatch.setattr("fertools.faces.alignment.library", lambda: None)
-    elif library() is None:
-        pytest.skip("nothing is compiled here")
 
 
 @given(seeds, st.sampled_from(NAMES), st.integers(16, 512))
@@ -99,7 +90,6 @@ def test_points_that_are_no_face_are_refused(points: NDArray[np.float64]) -> Non
         similarity(points, "arcface", 112)
 
 
-@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("scale", [1, 2, 3, 8])
 def test_shrinking_averages_every_source_pixel(scale: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (40 * scale, 40 * scale, 3)).astype(np.uint8)
@@ -109,7 +99,6 @@ def test_shrinking_averages_every_source_pixel(scale: int) -> None:
     assert np.abs(warp(picture, matrix, 40).astype(int) - expected).max() <= 1
 
 
-@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("turn_deg", [0, 17, 45, 90])
 def test_a_fine_pattern_does_not_alias(turn_deg: float) -> None:
     board = (np.indices((600, 600)).sum(axis=0) % 2 * 255).astype(np.uint8)
@@ -131,8 +120,6 @@ def test_enlarging_is_cubic_convolution(seed: int, height: int, width: int, scal
     rng = np.random.default_rng(seed)
     picture = rng.integers(0, 256, (height + 2, width + 5, 3), dtype=np.uint8)[1:-1, 2:-3]
     matrix = np.asarray(cv2.getRotationMatrix2D(tuple(rng.uniform(-5, 45, 2)), turn_deg, scale), np.float64)
-    if library() is None:
-        pytest.skip("nothing is compiled here")
     away = np.abs(warp(picture, matrix, 8).astype(int) - _convolved(picture, matrix, 8))
     # Rounded to the other side, a position is a 128th of a pixel off.
     assert away.max() <= 6
@@ -157,19 +144,6 @@ def _convolved(picture: NDArray[np.uint8], matrix: NDArray[np.float64], size_px:
     return np.floor(crop.clip(0, 255) + 0.5)
 
 
-@pytest.mark.parametrize("scale", [3.0, 1.2, 1.0, 0.9, 0.6, 0.35, 0.2])
-def test_both_ways_give_much_the_same(
-    portrait: NDArray[np.uint8], scale: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if library() is None:
-        pytest.skip("nothing is compiled here")
-    matrix = np.asarray(cv2.getRotationMatrix2D((224, 117), 12, scale), np.float64)
-    crop = warp(portrait, matrix, 256).astype(int)
-    monkeypatch.setattr("fertools.faces.alignment.library", lambda: None)
-    assert np.abs(crop - warp(portrait, matrix, 256)).mean() < 1
-
-
-@pytest.mark.usefixtures("each_way")
 def test_landmarks_of_another_picture_are_one_sentence() -> None:
     """Averaging what a pixel would show of nothing could take hours."""
     points = template("loose") * 1e6
@@ -177,14 +151,12 @@ def test_landmarks_of_another_picture_are_one_sentence() -> None:
         align(np.zeros((40, 60, 3), np.uint8), points, "loose", 256)
 
 
-@pytest.mark.usefixtures("each_way")
 def test_enlarging_keeps_the_pixels_that_it_passes_through() -> None:
     smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (30, 30, 3)).astype(np.uint8), (0, 0), 2)
     crop = warp(np.asarray(smooth, np.uint8), np.array([[3.0, 0, 0], [0, 3.0, 0]]), 88)
     assert np.abs(crop[::3, ::3].astype(int) - smooth).max() <= 1
 
 
-@pytest.mark.usefixtures("each_way")
 def test_beyond_the_frame_its_edge_is_repeated() -> None:
     picture = np.zeros((10, 10, 3), dtype=np.uint8)
     picture[:, 0] = 200
@@ -193,9 +165,8 @@ def test_beyond_the_frame_its_edge_is_repeated() -> None:
     assert (crop[:, 10:] == 0).all()
 
 
-@pytest.mark.usefixtures("each_way")
 def test_a_turned_picture_gives_the_same_crop(portrait: NDArray[np.uint8]) -> None:
-    points = Detector().detect([portrait])[0].landmarks[0]
+    points = MtcnnDetector().detect([portrait])[0].landmarks[0]
     upright, _ = align(portrait, points, "loose", 128)
     turn = cv2.getRotationMatrix2D((256, 256), 25, 1.0)
     turned = np.asarray(cv2.warpAffine(portrait, turn, (512, 512), flags=cv2.INTER_CUBIC), np.uint8)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.faces.detection.detections import Detections, FrameSearch
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.propagation import match_displacement, propagate
 from fertools.faces.tracking import overlaps
 
@@ -18,8 +18,8 @@ LENGTH = 12
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector(min_face=40)
+def detector() -> MtcnnDetector:
+    return MtcnnDetector(min_face=40)
 
 
 def _scene(portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] | None]) -> Frames:
@@ -39,12 +39,12 @@ def _scene(portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] |
     return frames
 
 
-def _both(detector: Detector, frames: Frames) -> tuple[Sequence[Detections], Sequence[Detections], int]:
+def _both(detector: MtcnnDetector, frames: Frames) -> tuple[Sequence[Detections], Sequence[Detections], int]:
     """Return what each way finds, and how many frames following searched in full besides its ends."""
     full = detector.search(frames)
     calls = 0
 
-    class Counting(Detector):
+    class Counting(MtcnnDetector):
         def __init__(self) -> None:
             self.__dict__.update(detector.__dict__)
 
@@ -83,7 +83,7 @@ def _assert_alike(full: Sequence[Detections], followed: Sequence[Detections]) ->
     ids=["slow", "fast", "leaves", "comes", "cut", "nobody"],
 )
 def test_one_face(
-    detector: Detector, portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] | None], searched: int
+    detector: MtcnnDetector, portrait: NDArray[np.uint8], place: Callable[[int], tuple[int, int] | None], searched: int
 ) -> None:
     full, followed, calls = _both(detector, _scene(portrait, place))
     _assert_alike(full, followed)
@@ -91,14 +91,14 @@ def test_one_face(
 
 
 def test_a_face_of_one_end_is_expected_where_its_picture_moves_to(
-    detector: Detector, portrait: NDArray[np.uint8]
+    detector: MtcnnDetector, portrait: NDArray[np.uint8]
 ) -> None:
     """Walking through the picture until it is gone, it is met in the one look at all frames."""
     frames = _scene(portrait, lambda index: (10 + 30 * index, 30) if index < 9 else None)
     full = detector.search(frames)
     met: list[int] = []
 
-    class Noting(Detector):
+    class Noting(MtcnnDetector):
         def __init__(self) -> None:
             self.__dict__.update(detector.__dict__)
 
@@ -115,7 +115,7 @@ def test_a_face_of_one_end_is_expected_where_its_picture_moves_to(
 
 
 def test_a_face_that_is_hidden_for_long_is_searched_for_in_between(
-    detector: Detector, portrait: NDArray[np.uint8]
+    detector: MtcnnDetector, portrait: NDArray[np.uint8]
 ) -> None:
     """It is lost from both ends near one place, so the middle is looked at, and a short return there is seen."""
     full, followed, calls = _both(

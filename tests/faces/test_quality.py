@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fertools.faces.alignment import align
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.quality import HEAD, MEASURES, STANDARDS, Quality, Standard, head_pose, measure, rejection_reasons
 from fertools.faces.templates import template
 
@@ -77,7 +77,7 @@ def test_points_in_one_place_or_on_one_line_do_no_harm() -> None:
 
 
 def _measured(portrait: NDArray[np.uint8], picture: NDArray[np.uint8], size_px: int = 112) -> Quality:
-    found = Detector().detect([portrait])[0]
+    found = MtcnnDetector().detect([portrait])[0]
     crop, _ = align(picture, found.landmarks[0], "loose", size_px)
     return measure(crop, found.boxes[0], found.landmarks[0])
 
@@ -91,7 +91,7 @@ def test_blur_falls_with_every_blur_of_the_picture(portrait: NDArray[np.uint8]) 
 
 
 def test_blur_compares_between_sizes_of_crops(portrait: NDArray[np.uint8]) -> None:
-    found = Detector().detect([portrait])[0]
+    found = MtcnnDetector().detect([portrait])[0]
     large = np.asarray(cv2.resize(portrait, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), np.uint8)
     values = []
     for size_px in (112, 224, 448):

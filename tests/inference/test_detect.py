@@ -10,14 +10,14 @@ from PIL import Image
 
 import fertools
 from fertools.core.errors import DeviceError, InputError
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.inference.detect import largest
 
 
 def test_a_path_an_image_and_an_array_give_the_same_faces(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     path = tmp_path / "astronaut.png"
     Image.fromarray(portrait).save(path)
-    oracle = Detector().detect([portrait])[0]
+    oracle = MtcnnDetector().detect([portrait])[0]
     for picture in (str(path), path, Image.open(path), portrait):
         faces = fertools.detect(picture)
         assert len(faces) == 1

@@ -19,8 +19,8 @@ from PIL import Image
 
 from fertools.core.errors import Interrupted, MachineError, StorageError
 from fertools.core.workspace import Workspace
-from fertools.ingestion.extract import Extractor
 from fertools.ingestion.ingest import IngestSummary, ingest
+from fertools.ingestion.steps import Crop
 from fertools.manifests import store
 from fertools.sources import images, videos
 from tests.conftest import write_clip
@@ -59,7 +59,7 @@ def _break_turning(patch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 
 def _break_cropping(patch: pytest.MonkeyPatch, error: BaseException) -> None:
-    patch.setattr(Extractor, "_row", _unless_bad(Extractor._row, lambda self, source, *_: source.path, error))
+    patch.setattr(Crop, "cut", _unless_bad(Crop.cut, lambda self, seen, context: context.source.path, error))
 
 
 @pytest.mark.parametrize(

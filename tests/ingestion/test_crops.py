@@ -11,12 +11,13 @@ import pytest
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import align
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from fertools.manifests.validation import validate
-from fertools.samples.dataset import SampleOptions, draw_dataset
+from fertools.samples.dataset import draw_dataset
+from fertools.samples.sample_options import SampleOptions
 from fertools.sources.points import read_points
 from tests.conftest import write_clip
 
@@ -33,7 +34,7 @@ def _no_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a detector looked at a face crop")
 
-    monkeypatch.setattr(Detector, "detect", refuse)
+    monkeypatch.setattr(MtcnnDetector, "detect", refuse)
 
 
 @pytest.mark.parametrize("kind", ["thermal", "animated"])

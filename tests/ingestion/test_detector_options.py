@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection import registry
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.weights import load_weights, save_weights
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions, parse_thresholds
 from fertools.manifests import store
 from tests.faces.scenes import scene
 
+ENGINE = MtcnnDetector().identity.engine
 OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24", quality="keep-all")
 
 
@@ -55,9 +58,9 @@ def test_each_reaches_the_detector(
     given: Path, picture: NDArray[np.uint8], other_weights: Path, tmp_path: Path, name: str
 ) -> None:
     options, detector = {
-        "thresholds": (replace(OPTIONS, thresholds="0.1,0.3,0.3"), Detector(24, thresholds=(0.1, 0.3, 0.3))),
-        "factor": (replace(OPTIONS, factor=0.5), Detector(24, factor=0.5)),
-        "weights": (replace(OPTIONS, weights=str(other_weights)), Detector(24, weights=other_weights)),
+        "thresholds": (replace(OPTIONS, thresholds="0.1,0.3,0.3"), MtcnnDetector(24, thresholds=(0.1, 0.3, 0.3))),
+        "factor": (replace(OPTIONS, factor=0.5), MtcnnDetector(24, factor=0.5)),
+        "weights": (replace(OPTIONS, weights=str(other_weights)), MtcnnDetector(24, weights=other_weights)),
     }[name]
     workspaces = [Workspace(tmp_path / way) for way in ("usual", "other")]
     for workspace, chosen in zip(workspaces, (OPTIONS, options), strict=True):
@@ -90,9 +93,7 @@ def test_changes_are_refused_by_name_and_other_spellings_are_none(
         assert ingest([given], workspace, again).new_sources == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["", "0.6", "0.6,0.7", "0.6,0.7,0.7,0.7", "0,0.7,0.7", "0.6,1,0.7", "a,b,c", "nan,0.7,0.7"]
-)
+@pytest.mark.parametrize("text", ["", "0,0.7,0.7", "0.6,1,0.7", "a,b,c", "nan,0.7,0.7"])
 def test_thresholds_that_cannot_be(text: str) -> None:
     with pytest.raises(InputError, match="`thresholds` is"):
         parse_thresholds(text)
@@ -105,9 +106,65 @@ def test_thresholds_that_cannot_be(text: str) -> None:
     [
         ({"factor": 1.0}, "`factor` is 1"),
         ({"factor": float("nan")}, "`factor` is nan"),
-        ({"max_faces": 0}, "`max_faces` is 0"),
+        ({"mode": "quick"}, "`mode` 'quick' is unknown"),
+        ({"thresholds": "0.6"}, "`thresholds` is"),
+        ({"thresholds": "0.6,0.7"}, "`thresholds` is"),
+        ({"thresholds": "0.6,0.7,0.7,0.7"}, "`thresholds` is"),
+        ({"detector": "hog"}, "`detector` 'hog' is unknown; choose one of mtcnn, yunet"),
     ],
 )
-def test_options_out_of_range_are_refused(values: dict[str, float], word: str) -> None:
+def test_options_that_the_detector_refuses(given: Path, tmp_path: Path, values: dict[str, Any], word: str) -> None:
+    workspace = Workspace(tmp_path / "workspace")
     with pytest.raises(InputError, match=word):
-        IngestOptions(**values)  # type: ignore[arg-type]  # wrong values are the point
+        ingest([given], workspace, replace(OPTIONS, **values))
+    assert not workspace.settings_path.exists()
+
+
+def test_max_faces_out_of_range_is_refused() -> None:
+    with pytest.raises(InputError, match="`max_faces` is 0"):
+        IngestOptions(max_faces=0)
+
+
+@pytest.fixture
+def done(given: Path, tmp_path: Path) -> Workspace:
+    workspace = Workspace(tmp_path / "done")
+    ingest([given], workspace, OPTIONS)
+    return workspace
+
+
+def test_the_record_names_detector_engine_and_weights(done: Workspace) -> None:
+    record = done.settings()["ingest"]
+    assert record["detector"] == "mtcnn"
+    assert record["detector_engine"] == MtcnnDetector().identity.engine
+    assert record["weights"] == load_weights().digest
+    assert record["score_levels"] == [0.9, 0.98, 0.99]
+
+
+def test_another_engine_is_refused_unless_asked_for(
+    done: Workspace, given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = done.manifest.read_bytes()
+    monkeypatch.setattr(MtcnnDetector, "_engine_name", "torch 1.0 cpu")
+    with pytest.raises(ResumeRefused, match=r"detector_engine .*, not torch 1\.0 cpu; .* `mix_detectors`") as refused:
+        ingest([given], done, OPTIONS)
+    assert refused.value.exit_code == 5
+    assert done.manifest.read_bytes() == before
+    ingest([given], done, replace(OPTIONS, mix_detectors=True))
+    mixed = done.settings()["ingest"]["mixed_detectors"]
+    # From now on each of the two may go on without being asked for.
+    monkeypatch.undo()
+    assert mixed == sorted(
+        [str(MtcnnDetector().identity), str(MtcnnDetector().identity).replace(ENGINE, "torch 1.0 cpu")]
+    )
+    assert ingest([given], done, OPTIONS).new_sources == 0
+
+
+def test_another_detector_is_refused_by_name(done: Workspace, given: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "centre", "tests.ingestion.fake_detector:make_centre")
+    with pytest.raises(ResumeRefused, match="ingested with detector mtcnn, not fake"):
+        ingest([given], done, replace(OPTIONS, detector="centre"))
+
+
+def test_a_shaping_option_is_refused_whatever_is_mixed(done: Workspace, given: Path) -> None:
+    with pytest.raises(ResumeRefused, match="crop_px 64, not 96"):
+        ingest([given], done, replace(OPTIONS, crop_px=96, mix_detectors=True))

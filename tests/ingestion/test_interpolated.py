@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import similarity, warp
 from fertools.faces.detection.detections import Detections, nothing
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.ingestion.ingest import IngestSummary, ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.recrop import RecropOptions, recrop
@@ -51,15 +51,15 @@ def clip(frames: list[Picture], tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(autouse=True)
 def _blink(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the detector find nothing in marked frames."""
-    real = Detector.detect
+    real = MtcnnDetector.detect
 
-    def detect(self: Detector, pictures: Sequence[Picture]) -> list[Detections]:
+    def detect(self: MtcnnDetector, pictures: Sequence[Picture]) -> list[Detections]:
         found = real(self, pictures)
         return [
             nothing() if (picture[0, 0] == MARK).all() else one for picture, one in zip(pictures, found, strict=True)
         ]
 
-    monkeypatch.setattr(Detector, "detect", detect)
+    monkeypatch.setattr(MtcnnDetector, "detect", detect)
 
 
 def _ingested(clip: Path, folder: Path, **changed: Any) -> tuple[Workspace, IngestSummary, dict[int, dict[str, Any]]]:

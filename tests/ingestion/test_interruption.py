@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fertools.core.files import TEMPORARY_PREFIX
 from fertools.core.workspace import Workspace
 from fertools.faces.detection.detections import Detections
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.ingestion.engines import local
 from fertools.ingestion.engines.base import Outcome
 from fertools.ingestion.extract import Extracted, Extractor
@@ -191,14 +191,14 @@ def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, mon
     assert {path.suffix for path in broken.parts.glob(".*")} <= {".npz"}, "the rows that left memory have a name"
     assert not list(broken.parts.glob("*.parquet")), "it was through before it was killed"
     before, searched = pieces(), 0
-    real = Detector.detect
+    real = MtcnnDetector.detect
 
-    def counted(self: Detector, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def counted(self: MtcnnDetector, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         nonlocal searched
         searched += len(frames)
         return real(self, frames)
 
-    monkeypatch.setattr(Detector, "detect", counted)
+    monkeypatch.setattr(MtcnnDetector, "detect", counted)
     monkeypatch.setattr(table_writer, "BLOCK_ROWS", 4)
     ingest([long_clip], broken, options)
     assert searched == 60 - before

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.recrop import RecropOptions, recrop
@@ -56,7 +56,7 @@ def _no_detector(monkeypatch: pytest.MonkeyPatch, at_once: Workspace, mine: tupl
     def refuse(*_: object) -> None:
         raise AssertionError("a crop was made by detecting again")
 
-    monkeypatch.setattr(Detector, "detect", refuse)
+    monkeypatch.setattr(MtcnnDetector, "detect", refuse)
 
 
 def _crops(folder: Path) -> dict[str, bytes]:
@@ -161,7 +161,7 @@ def test_centred_crops_have_their_square_alone(tmp_path: Path, given: Path) -> N
 
 @pytest.mark.parametrize("values", [("round", 64), ("loose", 8), ("loose", 64, "gif")])
 def test_crops_that_cannot_be_are_refused(values: tuple[str, int]) -> None:
-    with pytest.raises(InputError, match="`(template|crop_px|crop_format)`"):
+    with pytest.raises(InputError, match=r"`(template|crop_px|crop_format)`"):
         RecropOptions(*values)
     with pytest.raises(InputError, match="twice"):
         IngestOptions(template="loose", more_templates=("loose",))

@@ -67,7 +67,7 @@ def test_an_option_that_came_later_had_its_default_before(videos: Path, tmp_path
     workspace = Workspace(tmp_path)
     ingest([videos / "joyful"], workspace, OPTIONS)
     settings = workspace.settings()["ingest"]
-    del settings["crops"], settings["quality"]
+    del settings["crop_format"], settings["quality"]
     workspace.save_settings("ingest", settings)
     assert ingest([videos / "joyful"], workspace, OPTIONS).new_sources == 0
     workspace.save_settings("ingest", settings)

@@ -12,17 +12,18 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.faces.detection.detections import Detections, FrameSearch
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.detector import LocalSearch
 from fertools.ingestion.detection_cache import DetectionCache
 from fertools.ingestion.search import LONGEST_BLOCK, SHORTEST_BLOCK, Search, _block_length
 from fertools.sources.videos import BrokenVideoError, Frame
+from tests.ingestion.fake_detector import FakeDetector
 
 
-class Slow(Detector):
+class Slow(FakeDetector):
     """Finds in a picture as many faces as its first pixel says, the sooner the later the picture."""
 
     def __init__(self, device: str = "cpu") -> None:
-        self.device = device
+        super().__init__(device)
         self.calls: list[int] = []
         self.threads: set[str] = set()
 
@@ -110,12 +111,16 @@ def test_what_was_found_before_is_not_searched_again(tmp_path: Path, threads: in
         assert one.landmarks.tobytes() == other.landmarks.tobytes()
 
 
-class Walking(Detector):
+class Walking(FakeDetector):
     """Finds one face that walks to the right: anywhere in full, and where it is expected."""
 
     def __init__(self) -> None:
-        self.device = "cpu"
+        super().__init__()
         self.searched: list[int] = []
+
+    @property
+    def local_search(self) -> LocalSearch:
+        return self
 
     def search(self, frames: Sequence[NDArray[np.uint8]]) -> list[FrameSearch]:
         self.searched += [int(frame[0, 0, 0]) for frame in frames]
@@ -147,7 +152,7 @@ def test_following_searches_the_ends_of_blocks_alone(
     tmp_path: Path, threads: int, count: int, searched: list[int]
 ) -> None:
     detector = Walking()
-    search = Search(detector, threads, propagating=True)
+    search = Search(detector, threads)
     found = list(search.run(_walk(count), DetectionCache(tmp_path, "a")))
     search.close()
     assert sorted(detector.searched) == searched
@@ -156,7 +161,7 @@ def test_following_searches_the_ends_of_blocks_alone(
 
 
 def test_following_gives_what_came_before_damage(tmp_path: Path) -> None:
-    search = Search(Walking(), propagating=True)
+    search = Search(Walking())
     found = search.run(_walk(40, broken_after=21), DetectionCache(tmp_path, "a"))
     assert [next(found)[0].index for _ in range(21)] == list(range(21))
     with pytest.raises(BrokenVideoError):
@@ -165,12 +170,12 @@ def test_following_gives_what_came_before_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stopped_after", [5, 16, 25])
 def test_following_goes_on_with_what_was_found(tmp_path: Path, stopped_after: int) -> None:
-    begun = Search(Walking(), propagating=True).run(_walk(40), DetectionCache(tmp_path, "a"))
+    begun = Search(Walking()).run(_walk(40), DetectionCache(tmp_path, "a"))
     for _ in range(stopped_after):
         next(begun)
     begun.close()
     again = Walking()
-    found = list(Search(again, propagating=True).run(_walk(40), DetectionCache(tmp_path, "a")))
+    found = list(Search(again).run(_walk(40), DetectionCache(tmp_path, "a")))
     assert [faces.landmarks[0, 0, 0] for _, faces in found] == list(range(40))
     # The block under way is done again, whole blocks before it are not.
     assert 0 not in again.searched or stopped_after < 16

@@ -106,8 +106,8 @@ def _metadata(version: str | None) -> dict[bytes, bytes]:
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        (None, "not a fertools manifest"),
-        (str(SCHEMA_VERSION + 1), rf"schema version {SCHEMA_VERSION + 1}, and this fertools reads version"),
+        (None, "no fertools manifest"),
+        (str(SCHEMA_VERSION + 1), rf"schema version {SCHEMA_VERSION + 1}, but this fertools reads version"),
         ("0", "schema version 0"),
         ("\N{SNOWMAN}", "schema version"),
     ],
@@ -122,14 +122,14 @@ def test_another_version_is_refused_by_name(tmp_path: Path, version: str | None,
 def test_other_columns_of_the_same_version_are_named(tmp_path: Path) -> None:
     table = FACES.table([face("a")])
     pq.write_table(table.drop_columns(["weight"]), tmp_path / "lacking.parquet")
-    with pytest.raises(SchemaError, match="differs in weight"):
+    with pytest.raises(SchemaError, match="differs from it in weight"):
         store.read_table(tmp_path / "lacking.parquet", FACES)
     index = table.schema.get_field_index("fold")
     pq.write_table(table.set_column(index, "fold", table["fold"].cast(pa.int64())), tmp_path / "wider.parquet")
-    with pytest.raises(SchemaError, match="differs in fold"):
+    with pytest.raises(SchemaError, match="differs from it in fold"):
         store.read_table(tmp_path / "wider.parquet", FACES)
     pq.write_table(table.select(list(reversed(table.column_names))), tmp_path / "turned.parquet")
-    with pytest.raises(SchemaError, match="differs in the order of columns"):
+    with pytest.raises(SchemaError, match="differs from it in the order of columns"):
         store.read_table(tmp_path / "turned.parquet", FACES)
 
 
@@ -147,7 +147,7 @@ def test_a_key_that_comes_twice_is_refused_and_nothing_is_written(tmp_path: Path
 
 
 def test_other_columns_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="columns are not those of the faces table"):
+    with pytest.raises(SchemaError, match="columns differ from the faces table"):
         store.write_table(tmp_path / "faces.parquet", FACES, FACES.table([]).drop_columns(["weight"]))
 
 

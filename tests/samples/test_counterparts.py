@@ -11,7 +11,8 @@ import pytest
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.samples.counterparts import find_drawn, open_drawn
-from fertools.samples.dataset import SampleOptions, draw_dataset
+from fertools.samples.dataset import draw_dataset
+from fertools.samples.sample_options import SampleOptions
 
 
 @pytest.fixture(scope="module")

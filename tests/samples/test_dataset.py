@@ -13,8 +13,9 @@ import pytest
 
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.vocabulary import EMOTIONS
-from fertools.samples.dataset import POINTS, SampleOptions, draw_dataset
+from fertools.samples.dataset import POINTS, draw_dataset
 from fertools.samples.moments import MODALITIES
+from fertools.samples.sample_options import SampleOptions
 
 OPTIONS = SampleOptions(people=1, frames=3, stills=1, size_px=96)
 

@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC
 
 from fertools.core.vocabulary import EMOTIONS
 from fertools.faces.alignment import align
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.samples.expression import ACTION_NAMES, PROTOTYPES
 from fertools.samples.identity import draw_person
 from fertools.samples.moments import MODALITIES, Moment, draw_clip
@@ -26,7 +26,7 @@ def _apex(number: int, emotion: str, look: str) -> Moment:
 def _frontal_errors(look: str, people: range) -> list[float | None]:
     """Return the landmark error in eye distances of each frontal face, None where the detector finds none."""
     # The smallest faces drawn are some eighty pixels wide.
-    detector = Detector(min_face=40)
+    detector = MtcnnDetector(min_face=40)
     errors: list[float | None] = []
     for number in people:
         for emotion in EMOTIONS:

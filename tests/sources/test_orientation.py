@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from fertools.annotations.playable import as_it_is, make_copy
+from fertools.annotations.playable import make_copy, original_if_playable
 from fertools.core.workspace import Workspace
 from fertools.sources.images import read_image
 from fertools.sources.orientation import Orientation
@@ -82,7 +82,7 @@ def test_raters_see_a_video_the_same_way_up(tmp_path: Path, name: str) -> None:
     """Browsers follow quarter turns of a file itself; whatever mirrors is copied upright."""
     path = _clip(tmp_path, QUARTERS[name])
     is_turn = np.linalg.det(np.reshape(QUARTERS[name], (2, 2))) > 0
-    assert (as_it_is(path) is not None) == is_turn
+    assert (original_if_playable(path) is not None) == is_turn
     copied = next(iter(FrameReader(make_copy(Workspace(tmp_path), "s", path).path))).rgb
     assert _distance(copied, next(iter(FrameReader(path))).rgb) < 4
 

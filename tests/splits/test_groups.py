@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertools.core.errors import InputError
-from fertools.splits.groups import COLUMNS, GroupBy, group_faces
+from fertools.splits.groups import COLUMNS, group_faces
+from fertools.splits.protocol import GroupBy
 
 
 def _table(rows: Iterable[tuple[str, int, str | None, str]], **columns: list[str | None]) -> pa.Table:
@@ -87,7 +88,7 @@ def test_a_generated_face_goes_with_its_parent() -> None:
 
 
 def test_faces_without_a_subject_are_refused_with_their_number_and_the_first() -> None:
-    with pytest.raises(InputError, match=r"1 of 2 kept faces have no subject \(f1 is the first\)"):
+    with pytest.raises(InputError, match=r"1 of 2 kept faces have no subject \(the first is f1\)"):
         group_faces(_table([("a", 0, "x", "folder"), ("a", 1, None, "folder")]))
 
 

@@ -154,23 +154,27 @@ def _tracks(count: int) -> list[Row]:
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        pytest.param(_people(3), {"folds": 4}, "4 parts need as many people, and there are 3 subjects; give `folds` 3"),
-        pytest.param(_people(1), {"holdout": 0.5}, "2 parts need as many people, and there is 1 subject; add people"),
-        pytest.param(_people(1), {"loso": True}, "2 parts need as many people"),
         pytest.param(
-            _tracks(5), {"folds": 2}, r"there is 1 group of subjects that can be told apart \(from 5 subjects\)"
+            _people(3), {"folds": 4}, "4 split parts need as many people, but there are 3 subjects; give --folds 3"
+        ),
+        pytest.param(
+            _people(1), {"holdout": 0.5}, "2 split parts need as many people, but there is 1 subject; add people"
+        ),
+        pytest.param(_people(1), {"loso": True}, "2 split parts need as many people"),
+        pytest.param(
+            _tracks(5), {"folds": 2}, r"there is 1 group of subjects that are surely different people \(of 5 subjects\)"
         ),
         pytest.param([face("a", status="rejected", reason="small")], {"folds": 2}, "no kept faces"),
         pytest.param(
             [face("a", subject_id=None, subject_origin=None)], {"folds": 2}, "1 of 1 kept faces have no subject"
         ),
         pytest.param(
-            _people(4, ("fear",)), {"folds": 2}, "every labelled face is fear, so there is nothing to tell apart"
+            _people(4, ("fear",)), {"folds": 2}, "every labelled face is fear, so there is nothing to classify"
         ),
         pytest.param(
             [*_people(4, ("fear",)), *_people(1, ("anger", "fear"))[:2]],
             {"folds": 2},
-            r"anger is shown by 1 group of subjects, all in fold \d, so nothing is left to learn it from",
+            r"all faces of anger are in fold \d \(from 1 group of subjects\), so no training face",
         ),
     ],
 )
@@ -191,13 +195,13 @@ def test_a_class_of_one_person_stays_in_the_training_part_of_a_holdout(tmp_path:
     rows = [*_people(5, ("fear", "sadness")), face("one", "s0", 50, subject_id="p0", **_label("anger"))]
     summary = split(build(tmp_path, rows), holdout=0.2)
     assert summary.parts[0].emotions["anger"] == 1
-    assert summary.warnings == ("the test part has no anger",)
+    assert summary.warnings == ("the test part has no face of anger",)
 
 
 def test_a_wider_label_of_one_person_is_a_warning(tmp_path: Path) -> None:
     rows = [*_people(4, ("fear", "sadness")), face("one", "s0", 50, subject_id="p0", **_label("pain"))]
     summary = split(build(tmp_path, rows), folds=2)
-    assert any(warning.startswith("pain is shown by 1 group") for warning in summary.warnings)
+    assert any(warning.startswith("all faces of pain are in fold") for warning in summary.warnings)
     assert list(summary.parts[0].emotions)[:2] == ["fear", "sadness"]
 
 
@@ -205,14 +209,14 @@ def test_without_labels_folds_are_alike_in_size_and_a_warning_says_so(tmp_path: 
     rows = [face(f"{n}", f"s{n}", subject_id=f"p{n % 6}") for n in range(60)]
     summary = split(build(tmp_path, rows), folds=3)
     assert [part.faces for part in summary.parts] == [20, 20, 20]
-    assert summary.warnings == ("no face has an emotion, so folds are alike in size alone",)
+    assert summary.warnings == ("no face has an emotion, so only the sizes of the folds are balanced",)
 
 
 def test_a_class_that_some_folds_lack_is_a_warning(tmp_path: Path) -> None:
     rows = [*_people(4, ("fear", "sadness"))]
     rows += [face(f"x{n}", f"s{n}", 50, subject_id=f"p{n}", **_label("anger")) for n in range(2)]
     summary = split(build(tmp_path, rows), folds=4)
-    assert summary.warnings == ("2 of 4 folds have no anger to test on",)
+    assert summary.warnings == ("2 of 4 folds have no test face of anger",)
 
 
 def _again(workspace: Workspace, **options: Any) -> tuple[SplitSummary, bool]:
@@ -237,10 +241,10 @@ def test_the_same_split_again_does_nothing(tmp_path: Path, options: dict[str, An
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
-        ({"folds": 2}, "made with `folds` 3, now it is 2"),
-        ({"folds": 3, "seed": 1}, "made with `seed` 0, now it is 1"),
-        ({"folds": 3, "group_by": "source"}, "made with `group_by` subject, now it is source"),
-        ({"loso": True}, "made with the protocol folds, now it is loso"),
+        ({"folds": 2}, "has `folds` 3, not 2"),
+        ({"folds": 3, "seed": 1}, "has `seed` 0, not 1"),
+        ({"folds": 3, "group_by": "source"}, "has `group_by` subject, not source"),
+        ({"loso": True}, "has the protocol folds, not loso"),
     ],
 )
 def test_another_split_is_refused_by_its_difference_and_made_when_told(
@@ -268,7 +272,7 @@ def test_faces_added_since_are_never_mixed_in(tmp_path: Path) -> None:
     split(workspace, folds=3)
     rows = store.read_faces(workspace).to_pylist()
     store.write_table(workspace.manifest, FACES, FACES.table([*rows, face("new", "s0", 70, subject_id="p0")]))
-    with pytest.raises(ResumeRefused, match="made for 84 kept faces, now there are 85"):
+    with pytest.raises(ResumeRefused, match="made for 84 kept faces, but there are 85 now"):
         split(workspace, folds=3)
 
 
@@ -284,10 +288,10 @@ def test_folds_changed_by_hand_are_refused(tmp_path: Path) -> None:
     workspace = build(tmp_path, _people(6))
     split(workspace, folds=3)
     _edited(workspace, fold=7)
-    with pytest.raises(ResumeRefused, match="not those that were recorded"):
+    with pytest.raises(ResumeRefused, match="differ from the recorded split"):
         split(workspace, folds=3)
     workspace.settings_path.unlink()
-    with pytest.raises(ResumeRefused, match="folds that `fertools split` did not make"):
+    with pytest.raises(ResumeRefused, match="folds that `fertools split` did not create"):
         split(workspace, folds=3)
 
 

@@ -1,9 +1,9 @@
-"""A StarGAN that remembers pictures, and as a script a run of it that stops and goes on; see `test_pool.py`."""
+"""A StarGAN that remembers pictures, and as a script a run of it that stops and goes on; see `test_image_pool.py`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from fertools.training.data.batch import Batch, Labels
 from fertools.training.data.faces import select_faces
 from fertools.training.engine.process_group import Team
 from fertools.training.networks.image_pool import ImagePool
+from fertools.training.recipes.course import Iteration
+from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Step, full_precision
 from fertools.training.systems.stargan.recipe import StarganRecipe
 from tests.training.engine.test_loop import Watched, make_loop
@@ -28,12 +30,14 @@ class Remembering(Watched):
         self.pool = ImagePool(5, (3, 16, 16))
         self.memory = {"pool": self.pool}
 
-    def draw(self, labels: Labels, generator: torch.Generator) -> Noise:
-        return super().draw(labels, generator) | {"pool": ImagePool.draw(len(labels.emotions), generator)}
+    def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
+        return super().draw(labels, generator) | {"pool": ImagePool.draw(len(labels[FACES].emotions), generator)}
 
-    def iterate(self, iteration: int, batch: Batch, draws: Noise, cast: Autocast = full_precision) -> Iterator[Step]:
-        images = self.pool.exchange(batch.images, draws["pool"])
-        yield from super().iterate(iteration, replace(batch, images=images), draws, cast)
+    def iterate(
+        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+    ) -> Iterator[Step]:
+        images = self.pool.exchange(batches[FACES].images, noise["pool"])
+        yield from super().iterate(at, {FACES: replace(batches[FACES], images=images)}, noise, cast)
 
 
 class Stopped(Exception):
@@ -43,7 +47,7 @@ class Stopped(Exception):
 def run(root: Path) -> None:
     """Train unbroken and interrupted; print whether the pool of this process and the weights are the same."""
     team = Team("cpu")
-    faces = select_faces(Workspace(root), modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    faces = select_faces(Workspace(root), modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     states = []
     for name, stops in (("unbroken", ()), ("broken", (5, 0))):
         for number, stop in enumerate(stops or (0,)):

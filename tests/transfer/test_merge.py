@@ -169,8 +169,8 @@ def test_workspaces_elsewhere_are_joined_and_what_is_there_stays(place: Path, tm
         store.read_sources(whole, ("path", "status", "reason")).to_pylist()
     )
     assert store.read_faces(merged, ("face_id", "path")).equals(store.read_faces(whole, ("face_id", "path")))
-    ingest([videos[0]], workspace, OPTIONS)
-    with pytest.raises(ResumeRefused, match=r"ingested with dataset x, and .* with unset"):
+    ingest([videos[0]], workspace, replace(OPTIONS, dataset="x", subject_from="none"))
+    with pytest.raises(ResumeRefused, match=r"dataset x \(visible\) .* with subject_from none, not auto"):
         merge(workspace, others)
 
 
@@ -245,11 +245,11 @@ def _lose_a_crop(place: Path) -> None:
     ("spoil", "error", "words"),
     [
         (_lose_a_share, InputError, "the share 2/3 is missing"),
-        (_stop_a_share, InputError, "2-of-3 was stopped before its end; run `fertools ingest` with `shard` 2/3 again"),
-        (_add_a_file, ResumeRefused, r"other lists of files \(13 and 14 files\)"),
+        (_stop_a_share, InputError, "2-of-3 was interrupted; run `fertools ingest` with `shard` 2/3 again"),
+        (_add_a_file, ResumeRefused, r"different lists of files \(13 and 14 files\)"),
         (_other_options, ResumeRefused, "crop_px 48, and .*1-of-3 with 64"),
         (_another_division, InputError, "shares of 2 and of 3"),
-        (_lose_a_crop, InputError, r"the crop .* is gone"),
+        (_lose_a_crop, InputError, r"the crop .* is missing"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -274,7 +274,7 @@ def test_what_cannot_be_merged_is_said(place: Path, tmp_path: Path) -> None:
         merge(workspace, [other])
     (place / "videos" / "0.png").write_bytes((place / "videos" / "1.png").read_bytes())
     ingest([place / "videos" / "0.png"], workspace, OPTIONS)
-    with pytest.raises(ResumeRefused, match="had other content"):
+    with pytest.raises(ResumeRefused, match="had different content"):
         merge(workspace, [other])
 
 

@@ -76,7 +76,7 @@ def test_labels_of_both_sides_come_together(url: str, mine: Workspace, tmp_path:
     label(theirs, emotion="anger", emotion_origin="person")
     push(theirs, url)
     label(mine, valence=0.5, arousal=0.25, va_origin="person")
-    with pytest.raises(ResumeRefused, match=r"holds 4 faces' labels that are not here; run `fertools pull"):
+    with pytest.raises(ResumeRefused, match=r"has 4 faces' labels that are not here; run `fertools pull"):
         push(mine, url)
     pull(mine, url)
     rows = store.read_faces(mine).to_pylist()
@@ -98,7 +98,9 @@ def test_labels_that_both_sides_changed_are_refused(
     label(mine, emotion="fear", emotion_origin="person")
     before = contents(mine)
     for copy in (push, pull):
-        with pytest.raises(ResumeRefused, match=r"4 faces got another emotion in .* than here, the first [0-9a-f]{32}"):
+        with pytest.raises(
+            ResumeRefused, match=r"4 faces got another emotion in .* than here, the first is [0-9a-f]{32}"
+        ):
             copy(mine, url)
     assert contents(mine) == before
     pull(mine, url, prefer=prefer)  # type: ignore[arg-type]
@@ -134,7 +136,7 @@ def test_other_options_are_refused_and_named(url: str, mine: Workspace, tmp_path
     other = make_dataset(tmp_path / "other", "z.mp4", crop_px=64)
     before = ObjectStore.at(url).sizes(), contents(other)
     for copy in (push, pull):
-        with pytest.raises(ResumeRefused, match="was ingested with crop_px 16, and what is here with 64"):
+        with pytest.raises(ResumeRefused, match="was ingested with crop_px 16, but this workspace with 64"):
             copy(other, url)
     assert (ObjectStore.at(url).sizes(), contents(other)) == before
 
@@ -151,7 +153,7 @@ def test_of_two_first_pushes_at_one_moment_one_is_refused(
         return real(self, name, content, tag)
 
     monkeypatch.setattr(ObjectStore, "replace", late)
-    with pytest.raises(ResumeRefused, match="was ingested with crop_px 64, and what is here with 16"):
+    with pytest.raises(ResumeRefused, match="was ingested with crop_px 64, but this workspace with 16"):
         push(mine, url)
     pulled = Workspace(tmp_path / "pulled")
     pull(pulled, url, crops=True)
@@ -174,7 +176,7 @@ def test_labels_that_come_while_a_push_runs_are_not_overwritten(
         return real(self, name, content, tag)
 
     monkeypatch.setattr(ObjectStore, "replace", late)
-    with pytest.raises(ResumeRefused, match=r"the labels in .* were changed while this ran"):
+    with pytest.raises(ResumeRefused, match=r"the labels in .* were changed during this push"):
         push(mine, url)
     pull(mine, url)
     rows = store.read_faces(mine).to_pylist()
@@ -197,7 +199,7 @@ def test_shares_are_pushed_pulled_and_merged(url: str, tmp_path: Path) -> None:
     # Merged, it is pushed beside them, and a share keeps its place.
     push(one, url)
     assert pull(Workspace(tmp_path / "again"), url).ignored == 0
-    with pytest.raises(ResumeRefused, match=r"was ingested with share 1/2, and what is here with 2/2"):
+    with pytest.raises(ResumeRefused, match=r"was ingested with share 1/2, but this workspace with 2/2"):
         push(Workspace(tmp_path / "machine 2-of-2" / "shards" / "2-of-2"), f"{url}/shards/1-of-2")
 
 
@@ -220,7 +222,7 @@ def _spoil_manifest(_: Workspace, url: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "error", "words"),
     [
-        (_lose_a_crop, InputError, "the crop .* is gone"),
+        (_lose_a_crop, InputError, "the crop .* is missing"),
         (_forget_the_ingest, InputError, "nothing was ingested in"),
         (_spoil_settings, InputError, r"memory://.*/fertools\.toml is not valid TOML"),
         (_spoil_manifest, SchemaError, r"memory://.*/manifests/faces\.parquet cannot be read as Parquet"),

@@ -18,9 +18,9 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.validation import validate
 from fertools.transfer.merge import merge
+from fertools.transfer.merge_base import read_merge_bases
 from fertools.transfer.pull import pull
 from fertools.transfer.push import push
-from fertools.transfer.three_way import read_merge_bases
 from tests.transfer.stores import Stopped, add_part, balanced, contents, label, make_dataset, stop, stop_after
 
 
@@ -184,7 +184,7 @@ def test_a_share_is_not_finished_before_all_of_it_is_there(tmp_path: Path) -> No
             push(Workspace(tmp_path / "w"), url)
     one = Workspace(tmp_path / "one")
     pull(one, url, crops=True)
-    with pytest.raises(InputError, match="was stopped before its end"):
+    with pytest.raises(InputError, match="was interrupted"):
         merge(one)
     push(Workspace(tmp_path / "w"), url)
     pull(one, url, crops=True)

@@ -1,11 +1,11 @@
-"""Who may talk to the rating page: this machine's own browser, and no other site that is open in it.
+"""Access control of the rating page: only its own pages in a browser may use it, no other website.
 
-- The `Host` header has to name this server, so that a foreign name which resolves to this address (DNS rebinding) gets
-  nothing. Beyond loopback the token does this, since a cookie belongs to the name that it was set under.
-- `Origin` and `Sec-Fetch-Site`, where the browser sends them, have to be the page's own; only opening the page itself
-  may come from a link elsewhere.
-- What changes something has to carry a header that a foreign form cannot set.
-- With a token, it is given once in the address (`?token=`), kept in a cookie, and needed for everything.
+- The `Host` header must name this server, which prevents DNS rebinding. Beyond loopback the token prevents it, because
+  a cookie belongs to the host name that it was set for.
+- `Origin` and `Sec-Fetch-Site` must be the page's own if the browser sends them. Only opening the page itself may
+  follow a link from another website.
+- A request that changes something must have a header that a form of another website cannot set.
+- A token is given once in the address (`?token=`), stored in a cookie, and required for every request.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "fertools-token"
 HEADER = "x-fertools"
-"""Sent by the page with whatever changes something; a form or image of another site cannot send it."""
+"""Header of every request that changes something; a form or image of another website cannot send it."""
 INNER = ("/api/", "/media/", "/face/", "/static/")
-"""Paths that only the page asks for."""
+"""Paths that only the page itself requests."""
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -37,12 +37,12 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware that refuses what is not from the page.
+    """ASGI middleware that refuses requests from other websites.
 
     Args:
-        app: what is guarded.
-        hosts: values of `Host` that are this server's; None accepts any, which needs a token.
-        token: what has to be known; None asks for nothing.
+        app: the guarded application.
+        hosts: accepted values of `Host`; None accepts any and requires a token.
+        token: the required token; None requires none.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str] | None, token: str | None) -> None:
@@ -51,7 +51,7 @@ class Guard:
         self._app, self._hosts, self._token = app, hosts, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it with a refusal."""
+        """Pass a request to the application, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -88,7 +88,7 @@ class Guard:
             response = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
             response.set_cookie(COOKIE, given, httponly=True, samesite="strict", max_age=90 * 24 * 3600)
             return response
-        # Cookies of other servers of this host come along, and need not be well formed.
+        # Cookies of other servers on this host are sent, too, and may be malformed.
         if self._is_token(cookie_parser(headers.get("cookie", "")).get(COOKIE, "")):
             return None
         return PlainTextResponse("this page needs its token: open the address that was printed, with ?token=", 401)

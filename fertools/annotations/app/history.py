@@ -1,4 +1,4 @@
-"""What a rater can undo and redo: the log's acts, undoings and redoings, played again onto two stacks."""
+"""Undo and redo of a rater: the events of the log are replayed onto two stacks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ PAGE = 200
 
 
 def read_history(log: RatingLog, rater: str, skip: int = 0) -> dict[str, Any]:
-    """Return the acts that can be undone and redone, the next one last.
+    """Return the events that can be undone and redone, the next one last.
 
     Args:
-        log: the log of events.
-        rater: whose acts.
-        skip: how many of the latest acts to leave out; undoing has no end, so the page asks for more when it needs it.
+        log: the log of rating events.
+        rater: name of the rater.
+        skip: number of the latest events to leave out. Undo has no limit, so the page asks for more as needed.
 
     Returns:
-        `undo` and `redo`, each a list of acts with `id`, `kind` and `items`; `more`, whether there are older acts.
+        `undo` and `redo`, each a list of events with `id`, `kind` and `items`; `more`, whether there are older events.
     """
     kinds = (*sorted(RATING_KINDS), "undo", "redo")
     rows = log.connection.execute(
@@ -40,12 +40,12 @@ def read_history(log: RatingLog, rater: str, skip: int = 0) -> dict[str, Any]:
 
 
 def play(rows: Iterable[tuple[str, str, str | None]]) -> tuple[list[str], list[str]]:
-    """Return the acts that can be undone and those that can be redone, the next one last.
+    """Return the events that can be undone and those that can be redone, the next one last.
 
     Args:
-        rows: identifier, kind and target of one rater's acts, undoings and redoings, in order.
+        rows: identifier, kind and target of the rating, undo and redo events of a rater, in order.
     """
-    # Dictionaries keep their order and find an entry at once; a list would make long logs slow.
+    # Dictionaries keep their order and find an entry quickly; lists would be slow for long logs.
     undo: dict[str, None] = {}
     redo: dict[str, None] = {}
     for event_id, kind, target in rows:

@@ -1,7 +1,7 @@
-"""What the server knows while it runs: the catalogue, the log, and how far each rater is.
+"""The rating service: the catalogue of faces, the log of rating events, and the progress of each rater.
 
-The log on the disk is the truth. What is held here (queues, and which places of them are answered) is computed from it
-and can be thrown away at any time.
+Only the log on the disk is authoritative. The queues and the progress in memory are computed from it, and can be
+dropped at any time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from fertools.annotations.circumplex import load_points
 from fertools.annotations.current import current_face_annotations
 from fertools.annotations.events import PARTS, RATING_KINDS, Event, Known, check_rater, parse_event
 from fertools.annotations.log import Batch, Logged, RatingLog, Receipt
-from fertools.annotations.queue import CALIBRATION, MAIN, Plan, Queue, is_hidden, make_queue
+from fertools.annotations.queue import CALIBRATION, MAIN, Queue, is_hidden, make_queue
+from fertools.annotations.queue_plan import Plan
 from fertools.annotations.replay import PASSES, TASKS, replay
 from fertools.annotations.suggestions import (
     PRIOR,
@@ -42,18 +43,18 @@ from fertools.core.workspace import Workspace
 
 @dataclass(frozen=True)
 class Settings:
-    """What the rating page asks, and of whom.
+    """Settings of the rating page.
 
     Attributes:
-        tasks: of `va` and `emotion`, what is asked of a face.
+        tasks: what raters rate: `va`, `emotion` or both.
         plan: seed and shares of the queues.
-        raters: the only ones let in; empty lets anyone in.
-        suggestions: what is drawn as a ghost beside the question: `prior`, a table of predictions, or nothing.
-        calibration: a table of faces with known ratings that come first; None draws `plan.calibration` of those that
-            have a rating in the manifest.
-        warnings: whether the page says that a value is far from where its expression usually lies. None says so only
-            where raters name the expression: elsewhere the warning would tell them the face's label.
-        agreement: whether raters see how far they agree.
+        raters: names of the admitted raters; empty admits everyone.
+        suggestions: points to suggest: `prior`, the path of a table of predictions, or None.
+        calibration: path of a table of faces with known ratings, which come first. None draws `plan.calibration` faces
+            that have a rating in the manifest.
+        warnings: whether the page warns of a value far from the usual point of its expression. None warns only if
+            raters choose the expression; otherwise the warning would reveal the label of the face.
+        agreement: whether raters see the agreement.
     """
 
     tasks: tuple[str, ...] = TASKS
@@ -66,18 +67,18 @@ class Settings:
 
     @property
     def warns(self) -> bool:
-        """Whether far values are warned of."""
+        """Whether the page warns of values far from the usual point."""
         return "emotion" in self.tasks if self.warnings is None else self.warnings
 
 
 @dataclass
 class _Progress:
-    """One rater's queue and how far they are.
+    """The queue and the progress of one rater.
 
     Attributes:
         queue: the faces in order.
-        place: (parts, faces) int64, where in the queue each face is; -1 where it is not.
-        done: (n,) bool, which places are answered.
+        place: parts x faces, the position of each face in the queue; -1 if it is not in the queue.
+        done: N Booleans, which positions are rated.
     """
 
     queue: Queue
@@ -86,14 +87,14 @@ class _Progress:
 
 
 class RatingService:
-    """Answers the page's questions; use it in one thread.
+    """Serves the requests of the page; use it in one thread only.
 
     Args:
-        workspace: whose faces.
-        settings: what is asked.
+        workspace: the workspace of the faces.
+        settings: settings of the page.
 
     Raises:
-        InputError: there is no manifest, no face in it was kept, or the suggestions or the calibration cannot be read.
+        InputError: there is no manifest or no kept face, or the suggestions or the calibration cannot be read.
     """
 
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
@@ -123,12 +124,12 @@ class RatingService:
         self._record_plan()
 
     def close(self) -> None:
-        """Write what waits and close the log."""
+        """Write all waiting events and close the log."""
         self.writer.close()
         self.log.close()
 
     def _record_plan(self) -> None:
-        """Write down the settings, unless the last ones in the log are the same."""
+        """Record the settings, unless the last recorded settings are the same."""
         calibration = [self.catalogue.face_ids[row] for row in self.calibration]
         body: dict[str, Any] = {
             **asdict(self.settings.plan),
@@ -146,18 +147,18 @@ class RatingService:
 
     @property
     def raters(self) -> list[str]:
-        """All raters who have come, or are let in."""
+        """All raters who joined or are admitted."""
         return list(self._raters)
 
-    def has_come(self, rater: str) -> bool:
-        """Return whether a rater of that name has come before, or is among those let in."""
+    def is_known(self, rater: str) -> bool:
+        """Return whether a rater of that name joined before or is admitted."""
         return rater in self._raters
 
     async def join(self, name: object) -> str:
-        """Let a rater in, for the first time or again, and return the name.
+        """Admit a rater and return the name.
 
         Raises:
-            InputError: the name cannot be one, or is not among those let in.
+            InputError: the name is invalid or not admitted.
         """
         rater = check_rater(name)
         if self.settings.raters and rater not in self.settings.raters:
@@ -169,27 +170,27 @@ class RatingService:
             if rater not in self._raters:
                 self._raters.append(rater)
                 if self.settings.plan.overlap < 1:
-                    # The newcomer takes a share of everyone's.
+                    # A new rater takes over a part of every queue.
                     self._progress.clear()
         return rater
 
     def rater(self, name: object) -> str:
-        """Return the name of a rater who has come.
+        """Return the name of a rater who joined.
 
         Raises:
-            InputError: nobody of that name has.
+            InputError: nobody of that name joined.
         """
         if not isinstance(name, str) or name not in self._joined:
             raise InputError(f"there is no rater '{name}'; enter the name on the page first")
         return name
 
     async def record(self, rater: str, raw_events: Sequence[object]) -> tuple[Receipt, dict[str, str]]:
-        """Put events on the disk, and return the receipt and what was refused, each with its reason.
+        """Write events to the log; return the receipt, and the reason for each refused event.
 
-        One wrong event does not hold up the others.
+        An invalid event does not block the others.
 
         Raises:
-            StorageError: the disk is full or cannot be written; nothing was added.
+            StorageError: the disk is full or cannot be written. Nothing was added.
         """
         events, refused = [], {}
         for number, raw in enumerate(raw_events):
@@ -203,7 +204,7 @@ class RatingService:
         return receipt, refused | receipt.refused
 
     def _refresh(self, rater: str, events: Sequence[Event]) -> None:
-        """Work out anew which of the items that the events are about are answered."""
+        """Update the progress for the items of new events."""
         progress = self._progress.get(rater)
         if progress is None:
             return
@@ -222,7 +223,7 @@ class RatingService:
                     progress.done[place] = replay(self.rating_events(rater, item)[0]).is_done(self.settings.tasks)
 
     def items_of(self, rater: str, event_id: str) -> list[str]:
-        """Return what an act of a rater is about."""
+        """Return the items of an event of a rater."""
         rows = self.log.connection.execute(
             "SELECT item FROM events JOIN about USING (number, rater) WHERE event_id = ? AND rater = ?",
             (event_id, rater),
@@ -230,13 +231,13 @@ class RatingService:
         return [item for (item,) in rows]
 
     def rating_events(self, rater: str, item: str) -> tuple[list[Event], list[Logged]]:
-        """Return a rater's rating events on an item that count, and all of them, each in order."""
+        """Return the active rating events of a rater on an item, and all of them, each in order."""
         every = list(self.log.events(rater=rater, item=item, kinds=tuple(RATING_KINDS)))
         undone = self.log.undone_of(rater, [logged.event.id for logged in every])
         return [logged.event for logged in every if logged.event.id not in undone], every
 
     def progress(self, rater: str) -> _Progress:
-        """Return a rater's queue and how far they are, computed when first asked for."""
+        """Return the queue and the progress of a rater, computed at the first call."""
         if rater not in self._progress:
             keys, plan = self.catalogue.keys, self.settings.plan
             queue = make_queue(keys, plan, self.calibration, self._raters, rater)
@@ -249,7 +250,7 @@ class RatingService:
 
     def _mark_done(self, rater: str, progress: _Progress) -> None:
         if next(self.log.events(rater=rater, kinds=tuple(RATING_KINDS)), None) is None:
-            return  # a newcomer's first page need not wait for an empty replay
+            return  # the first page of a new rater does not wait for an empty replay
         table = current_face_annotations(self.log, self.log.undone(rater), rater=rater)
         done = np.array([bool(PASSES.intersection(flags)) for flags in table["flags"].to_pylist()], bool)
         given = {"va": table["valence"].is_valid(), "emotion": table["emotion"].is_valid()}
@@ -261,7 +262,7 @@ class RatingService:
                 progress.done[place] = True
 
     def next_place(self, rater: str, after: int) -> int | None:
-        """Return the first place after `after` that is not answered, going round to the start; None if all are."""
+        """Return the first open position after `after`, continuing from the start; None if all are rated."""
         done = self.progress(rater).done
         for begin, end in ((after + 1, len(done)), (0, min(after + 1, len(done)))):
             if begin < end and not done[begin:end].all():
@@ -269,16 +270,16 @@ class RatingService:
         return None
 
     def items(self, rater: str, places: range) -> list[dict[str, Any]]:
-        """Return what the page needs to know of some places of the queue, those that there are."""
+        """Return the data of the page for a range of positions, without those beyond the queue."""
         queue = self.progress(rater).queue
         inside = range(max(0, places.start), min(places.stop, len(queue)))
         return [self._item(rater, int(queue.rows[place]), int(queue.parts[place]), place) for place in inside]
 
     def item(self, rater: str, face_id: object, part: object) -> dict[str, Any]:
-        """Return the same of one face, which need not be in the rater's queue; its `place` is then null.
+        """Return the data of the page for one face. Its `place` is None if it is not in the rater's queue.
 
         Raises:
-            InputError: there is no such face to rate, or no such part.
+            InputError: there is no such face or no such part.
         """
         if not isinstance(face_id, str) or face_id not in self.catalogue.row_of:
             raise InputError(f"there is no face '{face_id}' to rate in this workspace")
@@ -315,17 +316,17 @@ class RatingService:
         return {"valence": valence, "arousal": arousal, "origin": self.suggestions.origin}
 
     def _usual(self, row: int) -> str | None:
-        """Return the expression that a rating is compared with, where asking for it does not give it away."""
+        """Return the expression whose usual point a rating is compared with, unless raters choose it themselves."""
         if not self.settings.warns or "emotion" in self.settings.tasks:
-            return None  # the page goes by what the rater names, if by anything
+            return None  # the page uses the rater's own choice
         emotion = self.catalogue.value("emotion", row)
         return emotion if emotion in self.points else None
 
     def reference(self, face_id: object) -> Reference:
-        """Return the known rating that a calibration face's answer is compared with.
+        """Return the known rating of a calibration face.
 
         Raises:
-            InputError: the face is not of the calibration set.
+            InputError: the face is not in the calibration set.
         """
         row = self.catalogue.row_of.get(str(face_id))
         if row is None or row not in self._references:
@@ -333,9 +334,9 @@ class RatingService:
         return self._references[row]
 
     def counts(self, rater: str) -> dict[str, int | str]:
-        """Return how many places of a rater's queue there are, and are answered, in all and in the calibration.
+        """Return the length of a rater's queue and the number of rated positions, in all and of the calibration set.
 
-        With them go the `catalogue` that they are about, and whether the manifest is still that one (`current`).
+        The result also has the digest `catalogue` of the faces, and `current`, whether the manifest is unchanged.
         """
         progress = self.progress(rater)
         first = progress.queue.parts == CALIBRATION
@@ -349,7 +350,7 @@ class RatingService:
         }
 
     def describe(self) -> dict[str, Any]:
-        """Return what the page needs to know before any face."""
+        """Return the settings and the data that the page needs at its start."""
         return {
             "log": self.log.identity,
             "tasks": list(self.settings.tasks),

@@ -1,7 +1,7 @@
-"""The addresses that the page asks: a Starlette application over a `RatingService`.
+"""The web application of the rating page: a Starlette application over a `RatingService`.
 
-Every answer about ratings is about one rater's own; there is no address that gives another's. Requests say which log
-they are about, since a browser may hold answers for another workspace that was served at the same address.
+Every response contains only the ratings of the requesting rater. Requests name their log, because a browser may hold
+events for another workspace that was served at the same address.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from fertools.annotations.agreement import measure_agreement
 from fertools.annotations.app.codes import Codes, Refusal
 from fertools.annotations.app.guard import Guard
 from fertools.annotations.app.history import read_history
+from fertools.annotations.app.playback import COVERED, Videos
 from fertools.annotations.app.service import RatingService
-from fertools.annotations.app.videos import COVERED, Videos
 from fertools.annotations.events import check_rater
 from fertools.annotations.identical import identical_run
 from fertools.annotations.log import RatingLog
@@ -38,27 +38,27 @@ from fertools.core.errors import FertoolsError, InputError, StorageError
 
 STATIC = Path(__file__).parent / "static"
 PAGE = 24
-"""Faces on one page of the page."""
+"""Faces per page of the queue."""
 LOG_HEADER = "x-fertools-log"
-"""Names the log that a request is about; another one's answers are refused with 409."""
+"""Header with the identity of the log; a request for another log is refused with status 409."""
 CODE_HEADER = "x-fertools-code"
-"""The rater's code, where raters have one."""
+"""Header with the code of the rater, if raters have codes."""
 MOST_EVENTS = 1000
 MOST_BYTES = 8 << 20
-"""What one request may send."""
+"""Maximum number of bytes in a request."""
 PAGES = ("/", "/faces", "/faces/{part}/{face}", "/videos", "/videos/{source}", "/agreement")
-"""Addresses of the page itself; a link to any of them opens it there."""
+"""Paths of the page itself; a link to one of them opens that view."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_site(service: RatingService, *, hosts: frozenset[str] | None, token: str | None = None) -> Starlette:
-    """Return the application.
+    """Return the web application.
 
     Args:
-        service: what it is about; it is closed when the application ends.
-        hosts: values of the `Host` header that are this server's; None accepts any, which needs a token.
-        token: what has to be known; None asks for nothing. With one, each rater also has a code of their own.
+        service: the rating service; it is closed when the application ends.
+        hosts: accepted values of the `Host` header; None accepts any and requires a token.
+        token: the required token; None requires none. With a token, each rater also has a code.
     """
     site = _Site(service, Codes(service.log.secret) if token else None)
 
@@ -92,14 +92,14 @@ async def _open_page(request: Request) -> Response:
 
 
 class _Answer(JSONResponse):
-    """JSON in ASCII: what was asked may hold half a character, which cannot be sent back as UTF-8."""
+    """A JSON response in ASCII, because a request may contain a surrogate, which UTF-8 cannot encode."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    # A full disk is the server's trouble, and the page tries again; the rest is a mistake in what was asked.
+    # After a full disk (503) the page tries again; other errors are mistakes in the request.
     code = 503 if isinstance(error, StorageError) else 403 if isinstance(error, Refusal) else 400
     return _Answer({"error": str(error)}, code)
 
@@ -110,7 +110,7 @@ async def _refuse_plainly(request: Request, error: Exception) -> Response:
 
 
 class _Site:
-    """The handlers, over one service."""
+    """The request handlers of one service."""
 
     def __init__(self, service: RatingService, codes: Codes | None) -> None:
         self.service, self._codes = service, codes
@@ -127,7 +127,7 @@ class _Site:
             "video": self.video,
         }
         self.changes: dict[str, Handler] = {"join": self.join, "events": self.record}
-        # Slow questions are asked in threads, over a connection of their own.
+        # Slow requests run in threads with their own connection.
         self._log = RatingLog(service.workspace.ratings_log)
         self._comparing = asyncio.Lock()
         self.videos = Videos(service.catalogue, self._log, service.settings.plan.seed)
@@ -138,7 +138,7 @@ class _Site:
         self.service.close()
 
     def about_this_log(self, handler: Handler) -> Handler:
-        """Return a handler that refuses what is about another log; what changes something has to say which it is."""
+        """Return a handler that refuses requests for another log. A POST request must name its log."""
 
         async def checked(request: Request) -> Response:
             asked = request.headers.get(LOG_HEADER)
@@ -147,7 +147,7 @@ class _Site:
                     409,
                     "another workspace is served here now"
                     if asked
-                    else f"say which log this is for: give the `log` of /api/settings as the header {LOG_HEADER}",
+                    else f"the request names no log; send the `log` of /api/settings in the header {LOG_HEADER}",
                 )
             return await handler(request)
 
@@ -165,7 +165,7 @@ class _Site:
     async def join(self, request: Request) -> Response:
         content = await _read(request)
         name = check_rater(content.get("rater"))
-        if self._codes is not None and self.service.has_come(name):
+        if self._codes is not None and self.service.is_known(name):
             self._codes.check(name, content.get("code"))
         rater = await self.service.join(name)
         code = None if self._codes is None else self._codes.of(rater)
@@ -176,7 +176,7 @@ class _Site:
         rater = self._rater(request, content.get("rater", ""))
         events = content.get("events")
         if not isinstance(events, list) or len(events) > MOST_EVENTS:
-            raise InputError(f"events is a list of at most {MOST_EVENTS}")
+            raise InputError(f"events must be a list of at most {MOST_EVENTS} events")
         receipt, refused = await self.service.record(rater, events)
         if any(event.kind in ("take", "trace", "undo", "redo") for event in receipt.added):
             self.videos.forget(rater)
@@ -208,7 +208,7 @@ class _Site:
     async def reference(self, request: Request) -> Response:
         rater, face_id = self._rater(request), request.query_params.get("face")
         found = self.service.reference(face_id)
-        # Feedback comes after the answer, or it would be the answer.
+        # The known rating is shown only after the rater's own, so that it does not influence it.
         given = self.service.item(rater, face_id, "calibration")["done"]
         return _Answer({"reference": asdict(found) if given else None, "answered": given})
 
@@ -219,11 +219,11 @@ class _Site:
     async def agreement(self, request: Request) -> Response:
         self._rater(request)
         if not self.service.settings.agreement:
-            raise Refusal("agreement is not shown to raters here")
-        # One at a time: it is work for a whole core, and others are rating.
+            raise Refusal("the owner of this page does not show the agreement to raters")
+        # One at a time, because it needs a whole core while others are rating.
         async with self._comparing:
             found = await run_in_threadpool(measure_agreement, self.service.workspace)
-        # Numbers alone: what others said of a face stays hidden.
+        # Only numbers: the ratings of others stay hidden.
         disagreements = [
             {"face": one["face_id"], "spread": one["spread"]}
             for one in found.disagreements
@@ -287,9 +287,9 @@ async def _read(request: Request) -> dict[str, Any]:
     async for piece in request.stream():
         body += piece
         if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"a request holds at most {MOST_BYTES >> 20} MiB")
+            raise HTTPException(413, f"a request must not exceed {MOST_BYTES >> 20} MiB")
     try:
-        # A number of any length is a number; what is too large for a float is out of range wherever it stands.
+        # Long numbers become floats, because Python refuses to parse integers with thousands of digits.
         content = json.loads(bytes(body), parse_int=lambda text: int(text) if len(text) < 20 else float(text))
     except (ValueError, RecursionError) as error:
         raise InputError("the request is not JSON in UTF-8") from error

@@ -1,4 +1,4 @@
-"""The one thread that writes to the log: batches that wait at the same time share one commit, and one flush."""
+"""The only thread that writes to the log: batches that wait at the same time share one commit and one flush."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 from fertools.annotations.log import Batch, RatingLog, Receipt
 
 TOGETHER = 256
-"""Batches in one commit at most."""
+"""Maximum number of batches in one commit."""
 
 
 @dataclass
 class _Waiting:
     batch: Batch
-    answer: Future[Receipt] = field(default_factory=Future)
+    receipt: Future[Receipt] = field(default_factory=Future)
 
 
 class Writer:
-    """Adds batches to the log, in the order in which they are given; close it to wait for all of them.
+    """Adds batches to the log in their order; `close` waits for all of them.
 
     Args:
-        path: the log.
+        path: path of the log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,16 +34,16 @@ class Writer:
         self._thread.start()
 
     def submit(self, batch: Batch) -> Future[Receipt]:
-        """Return the promise of a receipt, which is kept when the batch is on the disk.
+        """Return a future that gets the receipt once the batch is on the disk.
 
-        The future raises what `RatingLog.append_batches` does; then nothing of the batch was added.
+        The future raises the errors of `RatingLog.append_batches`; then nothing of the batch was added.
         """
         waiting = _Waiting(batch)
         self._waiting.put(waiting)
-        return waiting.answer
+        return waiting.receipt
 
     def close(self) -> None:
-        """Write what waits and close the log."""
+        """Write all waiting batches and close the log."""
         self._waiting.put(None)
         self._thread.join()
         self._log.close()
@@ -63,9 +63,9 @@ class Writer:
         try:
             receipts = self._log.append_batches([waiting.batch for waiting in group])
         except Exception as error:
-            # Whatever it was, each page is told that its events are not saved and keeps them.
+            # Each page gets the error, so it keeps its events.
             for waiting in group:
-                waiting.answer.set_exception(error)
+                waiting.receipt.set_exception(error)
             return
         for waiting, receipt in zip(group, receipts, strict=True):
-            waiting.answer.set_result(receipt)
+            waiting.receipt.set_result(receipt)

@@ -1,4 +1,5 @@
-"""Formats that others write labels in, each read into and written from one kind of table.
+"""Label formats of other tools, each read into and written from one kind of table.
 
-What stands for a missing value in a format (-5, -2, 8) is known in its module alone; in the table it is an empty cell.
+Each format has its own code for a missing value (-5, -2, 8), which only its module knows. In the table it is an empty
+cell.
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import Files, by_source, records
+from fertools.annotations.formats.labelled_faces import Files, by_source, records
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, read_json
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import Files, records
+from fertools.annotations.formats.labelled_faces import Files, records
 from fertools.annotations.formats.table import (
     AXES,
     Box,

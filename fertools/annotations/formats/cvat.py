@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import LABELS, Files, records
+from fertools.annotations.formats.labelled_faces import LABELS, Files, records
 from fertools.annotations.formats.table import Box, LabelTable, ReadOptions, Rows, as_text, face_of, read_box
 from fertools.annotations.formats.xml_lines import Element, read_xml
 from fertools.core.errors import InputError

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import Files, by_source
+from fertools.annotations.formats.labelled_faces import Files, by_source
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, file_name
 from fertools.annotations.formats.xml_lines import Element, read_xml
 from fertools.core.cells import read_cell

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import Files, records
+from fertools.annotations.formats.labelled_faces import Files, records
 from fertools.annotations.formats.table import Box, LabelTable, ReadOptions, Rows, as_text, face_of, read_box, read_json
 from fertools.core.errors import InputError
 

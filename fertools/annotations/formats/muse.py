@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fertools.annotations.formats.labelled_faces import Files, by_source
 from fertools.annotations.formats.recola import rater_columns
-from fertools.annotations.formats.rows import Files, by_source
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, as_text
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError

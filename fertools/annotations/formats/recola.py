@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fertools.annotations.formats.rows import Files, by_source
+from fertools.annotations.formats.labelled_faces import Files, by_source
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, axis_of, number, read_text
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError

@@ -1,8 +1,8 @@
-"""The table that every format is read into: text cells under known names, and the place that each row came from.
+"""The table that every format is read into: text cells in named columns, and the place of each row in its file.
 
-Which faces a row is about is said by `face_id`, or `source` and `frame_index`, or `source` and `pts_s` (with `end_s`
-if the row holds for a span), or `source` alone. What they show is said by `emotion`, `valence`, `arousal`, `intensity`
-and `subject_id`. `rater` says who thinks so. An empty cell is unknown.
+Key columns identify the faces of a row: `face_id`; `source` and `frame_index`; `source` and `pts_s` (with `end_s` for
+a time span); or only `source`. The labels are `emotion`, `valence`, `arousal`, `intensity` and `subject_id`. `rater`
+names who gave them. An empty cell is unknown.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from fertools.core.errors import InputError, first_line
 
 AXES = ("valence", "arousal")
 Box = tuple[float, float, float, float]
-"""x1, y1, x2, y2 in pixels of the picture or frame."""
+"""A box: x1, y1, x2, y2 in pixels of the picture or frame."""
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """Rows of one file or several.
+    """The rows of one file or of several.
 
     Attributes:
-        name: the file's name, for messages about all of it.
-        columns: name to cells, all of one length.
-        places: file and line of each row, as `labels.csv:17`.
-        beyond: lines after the last frame of their video, or about a face that was not found, which were left out.
-        boxes: which face of its picture or frame each row is about; empty, or None for a row, where nothing says so.
+        name: name of the file, for messages about all of it.
+        columns: cells of each column, by name.
+        places: file and line of each row, such as `labels.csv:17`.
+        beyond: number of omitted rows after the end of their video, or for a face that was not detected.
+        boxes: box of each row; empty if no row has one, None for a row without one.
     """
 
     name: str
@@ -49,30 +49,30 @@ class LabelTable:
 
 
 class Sources(Protocol):
-    """Which videos and pictures there are: `fertools.annotations.row_matching.SourceFinder`."""
+    """Finds sources by name; see `fertools.annotations.row_matching.SourceFinder`."""
 
     def path_of(self, name: str) -> str | None:
-        """Return the path of the source called `name`, None if there is none or several are."""
+        """Return the path of the source for a name; None without a match or with several."""
 
     def uploaded_as(self, name: str) -> str | None:
-        """Return the path of the source whose file an upload would call `name`, None if there is none or several."""
+        """Return the path of the source whose uploaded file has this name; None without a match or with several."""
 
     def named_like(self, path: PurePath) -> str | None:
-        """Return the path of the source that a file is named like, None if there is none or several are."""
+        """Return the path of the source with the name of a label file; None without a match or with several."""
 
     def frames_of(self, path: str) -> int | None:
-        """Return how many frames the source at a path in the sources table has, None if it was not decoded."""
+        """Return the number of frames of the source with a path; None if it was not decoded."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a file cannot say of itself.
+    """Options for reading a file, which the file itself does not contain.
 
     Attributes:
-        source: the video or picture that the file is about, if the user said so.
-        axis: `valence` or `arousal`, of a format with one axis a file; None to take it from the file's path.
-        classes: labels in the order of the format's numbers; None where it was not given.
-        sources: what there is.
+        source: the labelled video or picture, if the user gave it.
+        axis: `valence` or `arousal`, for a format with one axis per file; None to take it from the path.
+        classes: labels in the order of the format's class numbers; None if not given.
+        sources: finder of the sources.
     """
 
     source: str | None
@@ -81,17 +81,17 @@ class ReadOptions:
     sources: Sources
 
     def medium(self, path: Path, *names: str) -> str:
-        """Return the source that a file is about.
+        """Return the source that a file labels.
 
-        It is the one that the user said. Else it is the one that the file itself names, by path or by file name, since
-        folders differ between machines. Else it is the one that the file is named like.
+        It is the source that the user gave. Without one it is the source that the file names, by path or by file name,
+        because folders differ between machines. Otherwise it is the source with the name of the file.
 
         Args:
-            path: the file.
-            names: paths that it gives for what it is about.
+            path: path of the label file.
+            names: paths of the source that the file contains.
 
         Raises:
-            InputError: it names several that there are, or one that there is not, or nothing says which it is.
+            InputError: the file names several sources or an unknown one, or no source matches.
         """
         if self.source is not None:
             return self.source
@@ -117,15 +117,15 @@ class ReadOptions:
         return like
 
     def named(self, name: str) -> str | None:
-        """Return the source whose name without a suffix is `name`, None if there is none or several are."""
+        """Return the source with a name without suffix; None without a match or with several."""
         return self.sources.named_like(Path(f"{name}.x"))
 
 
 class Rows:
-    """Rows that a reader gathers one by one.
+    """Collects the rows of a file one by one.
 
     Args:
-        path: the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -144,14 +144,14 @@ class Rows:
         return len(self._places)
 
     def table(self, beyond: int = 0) -> LabelTable:
-        """Return the rows as a table, beside which so many lines were left out."""
+        """Return the rows as a table; `beyond` is the number of omitted rows."""
         names = list(dict.fromkeys(name for row in self._rows for name in row))
         columns = {name: [row.get(name, "") for row in self._rows] for name in names}
         return LabelTable(self._path.name, columns, self._places, beyond, tuple(self._boxes))
 
 
 def joined(tables: Sequence[LabelTable]) -> LabelTable:
-    """Return the rows of several tables below one another; what a table has no column for is unknown."""
+    """Return the rows of several tables as one table; a missing column has empty cells."""
     if len(tables) == 1:
         return tables[0]
     names = list(dict.fromkeys(name for table in tables for name in table.columns))
@@ -164,7 +164,7 @@ def joined(tables: Sequence[LabelTable]) -> LabelTable:
 
 
 def as_text(value: Any) -> str:
-    """Return a cell to write: numbers in the fewest digits that give them back, None as an empty cell."""
+    """Return the text of a cell: a number has the fewest digits that restore it, None is empty."""
     return str(value).strip() if isinstance(value, str) else read_cell(value)
 
 
@@ -172,7 +172,7 @@ def read_text(path: Path) -> str:
     """Return the text of a file.
 
     Raises:
-        InputError: it cannot be read, or is not UTF-8.
+        InputError: the file cannot be read, or is not UTF-8.
     """
     try:
         return path.read_bytes().decode("utf-8-sig")
@@ -180,14 +180,14 @@ def read_text(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(f"{path.name}:{line}: this is not UTF-8; save the file in UTF-8") from error
+        raise InputError(f"{path.name}:{line}: the text is not UTF-8; save the file in UTF-8") from error
 
 
 def read_json(path: Path) -> tuple[Any, str]:
     """Return the content of a JSON file, and its text.
 
     Raises:
-        InputError: it cannot be read, or is not JSON.
+        InputError: the file cannot be read, or is not JSON.
     """
     text = read_text(path)
 
@@ -203,7 +203,7 @@ def read_json(path: Path) -> tuple[Any, str]:
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name}:{error.lineno}: this is not JSON ({error.msg}); correct the line") from error
     except (ValueError, RecursionError) as error:
-        # A number of thousands of digits, or brackets without end.
+        # A number with thousands of digits, or too deeply nested brackets.
         raise InputError(f"{path.name} cannot be read as JSON ({first_line(error)}); correct the file") from error
 
 
@@ -211,7 +211,7 @@ def read_box(place: str, *numbers: object) -> Box:
     """Return a box of four finite numbers, the second corner after the first.
 
     Raises:
-        InputError: they are none.
+        InputError: the numbers are no valid box.
     """
     try:
         x1, y1, x2, y2 = (float(str(number)) for number in numbers)
@@ -226,7 +226,7 @@ def number(text: str, path: Path, line: int, what: str) -> float:
     """Return a cell as a finite number.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is no finite number.
     """
     try:
         value = float(text)
@@ -238,10 +238,10 @@ def number(text: str, path: Path, line: int, what: str) -> float:
 
 
 def axis_of(path: Path, given: str | None) -> str:
-    """Return the axis that a file is about: the one given, or the one that its path names.
+    """Return the axis of a file: the given one, or the one in its path.
 
     Raises:
-        InputError: neither says.
+        InputError: the axis is not given, and the path does not contain exactly one.
     """
     named = [axis for axis in AXES for part in path.parts[-3:] if axis in part.lower()]
     if given is None and len(set(named)) != 1:
@@ -253,7 +253,7 @@ def axis_of(path: Path, given: str | None) -> str:
 
 
 def file_name(path: str) -> str:
-    """Return the last part of a path of any system."""
+    """Return the last part of a path of any operating system."""
     return re.split(r"[/\\]", path)[-1]
 
 

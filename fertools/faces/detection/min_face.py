@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fertools.core.errors import InputError
-from fertools.faces.detection.mtcnn.proposals import WINDOW_PX
 
-SMALLEST_FACE_PX = WINDOW_PX
-"""Faces smaller than P-Net's window would have to be enlarged, which shows it nothing that is in the picture."""
+SMALLEST_FACE_PX = 12
+"""Smallest face, in pixels, that a user may ask for: the side of MTCNN's first window."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from fertools.core.arguments import argument
 from fertools.core.device import set_torch_threads
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.registry import load_detector
 from fertools.ingestion.detection_cache import drop_cache
 from fertools.ingestion.extract import Extracted, Extractor, flush_crops, source_row
-from fertools.ingestion.options import IngestOptions, parse_thresholds
+from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.pipeline import Step
 from fertools.ingestion.plan import Item
 from fertools.ingestion.search import Search
 from fertools.ingestion.workload import Done
@@ -55,13 +56,20 @@ class Engine(Protocol):
     """Does all items and yields the outcomes of each as it is committed; closed early, it leaves nothing at work."""
 
     def __call__(
-        self, workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch
+        self,
+        workspace: Workspace,
+        options: IngestOptions,
+        steps: Sequence[Step],
+        device: str,
+        items: Sequence[Item],
+        watch: Watch,
     ) -> Outcomes:
         """Do all items.
 
         Args:
             workspace: where parts and crops go.
-            options: how.
+            options: options of the ingest.
+            steps: the pipeline.
             device: what networks run on.
             items: what to do, in order.
             watch: told of progress within items.
@@ -85,27 +93,21 @@ def choose_engine(name: str) -> Engine:
 def make_extractor(
     workspace: Workspace,
     options: IngestOptions,
+    steps: Sequence[Step],
     device: str,
     threads: int,
     tick: Callable[[Done], None],
     pulse: Callable[[], None] = lambda: None,
 ) -> Extractor:
     """Return what takes faces out of sources, its networks loaded; for the arguments see `Extractor`."""
-    detector = Detector(
-        options.min_face,
-        thresholds=parse_thresholds(options.thresholds),
-        factor=options.factor,
-        weights=options.weights,
-        device=device,
-        mode=options.mode,
-    )
+    detector = load_detector(options.detector, options.detector_options(device))
     # Threads are spent on frames side by side (see `search`), not within one. The detector has imported torch if it
     # works with it.
     set_torch_threads(1)
     cv2.setNumThreads(1)
-    search = Search(detector, threads, options.batch_size, propagating=not options.exhaustive)
+    search = Search(detector, threads, options.batch_size, exhaustive=options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
-    return Extractor(workspace, options, search, threads, points, tick, pulse)
+    return Extractor(workspace, options, search, steps, threads, points, tick, pulse)
 
 
 def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:

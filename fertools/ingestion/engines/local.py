@@ -35,17 +35,26 @@ from fertools.ingestion.engines.base import (
 )
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions, processors
+from fertools.ingestion.pipeline import Step
 from fertools.ingestion.plan import Item
 from fertools.ingestion.shared_progress import SharedProgress
 from fertools.ingestion.workload import Done
 
 
-def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch) -> Outcomes:
+def work(
+    workspace: Workspace,
+    options: IngestOptions,
+    steps: Sequence[Step],
+    device: str,
+    items: Sequence[Item],
+    watch: Watch,
+) -> Outcomes:
     """Do all items, in processes where that is worth it; yield the outcomes of each as it is committed.
 
     Args:
         workspace: where parts and crops go.
-        options: how.
+        options: options of the ingest.
+        steps: the pipeline.
         device: a torch device; on GPUs one process each does all the work.
         items: what to do, in order.
         watch: told of progress within items.
@@ -58,13 +67,19 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
     threads = -(-processors() // workers)
     # A single process of its own still outlives a source that kills it, so one that was not asked for is not ours.
     if options.workers == 1 or len(items) <= 1:
-        yield from _in_this_process(workspace, options, device, items, threads, watch)
+        yield from _in_this_process(workspace, options, steps, device, items, threads, watch)
     else:
-        yield from _WorkerPool(workspace, options, devices, threads, watch).do(items, workers)
+        yield from _WorkerPool(workspace, options, steps, devices, threads, watch).do(items, workers)
 
 
 def _in_this_process(
-    workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], threads: int, watch: Watch
+    workspace: Workspace,
+    options: IngestOptions,
+    steps: Sequence[Step],
+    device: str,
+    items: Sequence[Item],
+    threads: int,
+    watch: Watch,
 ) -> Outcomes:
     total = Done()
 
@@ -76,7 +91,7 @@ def _in_this_process(
     # The caller may go on to train in this process, with all the threads it had.
     before = set_torch_threads(1), cv2.getNumThreads()
     try:
-        _begin(workspace, options, device, threads, tick)
+        _begin(workspace, options, steps, device, threads, tick)
         for item in items:
             yield _do(item)
     finally:
@@ -89,11 +104,17 @@ class _WorkerPool:
     """Worker processes, replaced when one of them dies."""
 
     def __init__(
-        self, workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, watch: Watch
+        self,
+        workspace: Workspace,
+        options: IngestOptions,
+        steps: Sequence[Step],
+        devices: list[str],
+        threads: int,
+        watch: Watch,
     ) -> None:
         # Forked copies of a process that has begun torch's threads can hang; fresh ones cannot.
         self._context = multiprocessing.get_context("spawn")
-        self._workspace, self._options, self._watch = workspace, options, watch
+        self._workspace, self._options, self._steps, self._watch = workspace, options, steps, watch
         self._devices, self._threads = devices, threads
         self._before = Done()
         self._progress = SharedProgress(self._context, 1)
@@ -117,7 +138,9 @@ class _WorkerPool:
         self._progress = SharedProgress(self._context, workers)
         self._stopped = set()
         return _Executor(
-            workers, self._context, (self._workspace, self._options, self._devices, self._threads, self._progress)
+            workers,
+            self._context,
+            (self._workspace, self._options, self._steps, self._devices, self._threads, self._progress),
         )
 
     def _totals(self) -> Done:
@@ -187,7 +210,12 @@ _progress: SharedProgress | None = None
 
 
 def _begin_worker(
-    workspace: Workspace, options: IngestOptions, devices: list[str], threads: int, progress: SharedProgress
+    workspace: Workspace,
+    options: IngestOptions,
+    steps: Sequence[Step],
+    devices: list[str],
+    threads: int,
+    progress: SharedProgress,
 ) -> None:
     global _progress
     # Ctrl-C reaches every process of the terminal; the first process decides what ends.
@@ -195,7 +223,7 @@ def _begin_worker(
     threading.Thread(target=_end_with_parent, daemon=True).start()
     device = devices[progress.join() % len(devices)]
     _progress = progress
-    _begin(workspace, options, device, threads, progress.tick, progress.pulse)
+    _begin(workspace, options, steps, device, threads, progress.tick, progress.pulse)
 
 
 def _end_with_parent() -> None:
@@ -208,13 +236,14 @@ def _end_with_parent() -> None:
 def _begin(
     workspace: Workspace,
     options: IngestOptions,
+    steps: Sequence[Step],
     device: str,
     threads: int,
     tick: Callable[[Done], None],
     pulse: Callable[[], None] = lambda: None,
 ) -> None:
     global _extractor
-    _extractor = make_extractor(workspace, options, device, threads, tick, pulse)
+    _extractor = make_extractor(workspace, options, steps, device, threads, tick, pulse)
 
 
 def _end() -> None:

@@ -35,7 +35,9 @@ from fertools.ingestion.engines.base import (
 )
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.pipeline import Step
 from fertools.ingestion.plan import Item
+from fertools.ingestion.record import refuse_other_engine
 from fertools.ingestion.workload import Done
 
 _DEATHS = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
@@ -47,12 +49,20 @@ _MAX_FAILED_STARTS = 3
 """Workers that may die one after the other as they begin, before that is taken for the cluster's fault."""
 
 
-def work(workspace: Workspace, options: IngestOptions, device: str, items: Sequence[Item], watch: Watch) -> Outcomes:
+def work(
+    workspace: Workspace,
+    options: IngestOptions,
+    steps: Sequence[Step],
+    device: str,
+    items: Sequence[Item],
+    watch: Watch,
+) -> Outcomes:
     """Do all items on a Ray cluster; see `fertools.ingestion.engines.base.Engine`.
 
     Args:
         workspace: on a file system that all machines of the cluster see by the same path.
-        options: how; `workers` of None takes one per processor of the cluster, or one per GPU.
+        options: options of the ingest; `workers` of None takes one per processor of the cluster, or one per GPU.
+        steps: the pipeline.
         device: `cpu`, `cuda`, or `auto` for GPUs where the cluster has any.
         items: what to do, in order.
         watch: told of progress within items.
@@ -68,7 +78,7 @@ def work(workspace: Workspace, options: IngestOptions, device: str, items: Seque
         resources = ray.cluster_resources()
         device = _choose_device(device, resources)
         there = int(resources.get("GPU" if device == "cuda" else "CPU", 1))
-        pool = _WorkerPool(workspace, options, device, watch)
+        pool = _WorkerPool(workspace, options, steps, device, watch)
         try:
             yield from pool.do(items, max(1, min(options.workers or there, len(items))))
         except SystemError as error:
@@ -101,7 +111,7 @@ class Worker:
         self._extractor: Extractor | None = None
         self._done, self._pulses = Done(), 0
 
-    def begin(self, workspace: Workspace, options: IngestOptions, device: str) -> None:
+    def begin(self, workspace: Workspace, options: IngestOptions, steps: Sequence[Step], device: str) -> None:
         """Load the networks.
 
         Raises:
@@ -112,7 +122,8 @@ class Worker:
                 f"{workspace.root} is not on the machine {os.uname().nodename} of the Ray cluster; choose a "
                 f"{argument('workspace')} on a file system that all its machines see by the same path"
             )
-        self._extractor = make_extractor(workspace, options, device, 1, self._tick, self._pulse)
+        self._extractor = make_extractor(workspace, options, steps, device, 1, self._tick, self._pulse)
+        refuse_other_engine(workspace, self._extractor.search.detector, os.uname().nodename)
 
     def do(self, item: Item) -> tuple[list[Outcome], State]:
         """Do one item and commit its part; return its outcomes and how far this worker is now."""
@@ -156,8 +167,11 @@ class _WorkerHandle:
 class _WorkerPool:
     """The workers, and who has which item."""
 
-    def __init__(self, workspace: Workspace, options: IngestOptions, device: str, watch: Watch) -> None:
-        self._workspace, self._options, self._device, self._watch = workspace, options, device, watch
+    def __init__(
+        self, workspace: Workspace, options: IngestOptions, steps: Sequence[Step], device: str, watch: Watch
+    ) -> None:
+        self._workspace, self._options, self._steps = workspace, options, steps
+        self._device, self._watch = device, watch
         self._waiting: dict[Any, _WorkerHandle] = {}
         self._idle: list[_WorkerHandle] = []
         self._before = Done()
@@ -207,7 +221,8 @@ class _WorkerPool:
         gpus = 1 if self._device == "cuda" else 0
         # Two methods at once: one that works and one that says how far it is.
         actor = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, max_concurrency=2, max_restarts=0).remote()
-        self._waiting[actor.begin.remote(self._workspace, self._options, self._device)] = _WorkerHandle(actor)
+        begun = actor.begin.remote(self._workspace, self._options, self._steps, self._device)
+        self._waiting[begun] = _WorkerHandle(actor)
 
     def _replace(self, worker: _WorkerHandle, *, begun: bool) -> None:
         """Ask for a worker in place of one that died; it may have to wait until the cluster has room."""

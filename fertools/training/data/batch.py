@@ -33,3 +33,15 @@ class Batch(Labels):
     """
 
     images: Tensor
+
+
+def send(tensor: Tensor, device: str) -> Tensor:
+    """Return a tensor on a device. A copy to a GPU is begun and not waited for: what is computed with it comes after.
+
+    Args:
+        tensor: on any device.
+        device: torch's name of the device.
+    """
+    if device.startswith("cuda") and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fertools.training.data.augmentation import Augmentation
-from fertools.training.data.batch import Batch, Labels
+from fertools.training.data.batch import Batch, Labels, send
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pairing import Partners
 from fertools.training.data.sampler import Position, Sampler
@@ -108,6 +108,11 @@ class BatchLoader:
         self._rows = torch.from_numpy(rows)
         self._alike = pairing == "capture"
         self._labels = {name: _labels(source) for name, source in sources.items()}
+        # All labels are on the device, so that a batch sends nothing but the positions of its faces.
+        self._sent = {
+            name: Labels(**{field.name: getattr(known, field.name).to(device) for field in fields(Labels)})
+            for name, known in self._labels.items()
+        }
         self._sampler = Sampler(len(rows), batch_size, seed, chances)
         self._draws = torch.Generator().manual_seed(seed + 1)
         self._resident = {name: _resident(source.pixels, device) for name, source in sources.items()}
@@ -151,7 +156,7 @@ class BatchLoader:
         """Return the faces of an order on the device, by domain, augmented as it says."""
         batches = {}
         for name, rows in order.rows.items():
-            changes = order.changes[name].to(self._device)
+            changes = send(order.changes[name], self._device)
             # Cut and mirrored while a value is a byte, which is a quarter of what there is to move after.
             coded = self._augmentation.cut(self._coded(name, rows), changes)
             images = _scaled(self._augmentation.mirror(coded, changes))
@@ -173,13 +178,12 @@ class BatchLoader:
     def _coded(self, name: str, rows: Tensor) -> Tensor:
         """Return Nx3xSxS bytes on the device."""
         if (resident := self._resident[name]) is not None:
-            return resident[rows.to(self._device)].permute(0, 3, 1, 2).contiguous()
+            return resident[send(rows, self._device)].permute(0, 3, 1, 2).contiguous()
         return _bytes(self._sources[name].pixels, rows, self._device)
 
     def _labelled(self, name: str, rows: Tensor, images: Tensor) -> Batch:
-        known = _at(self._labels[name], rows)
-        sent = {field.name: getattr(known, field.name).to(self._device) for field in fields(Labels)}
-        return Batch(images=images, **sent)
+        known = _at(self._sent[name], send(rows, self._device))
+        return Batch(images=images, **{field.name: getattr(known, field.name) for field in fields(Labels)})
 
     def _draw(self) -> Order:
         first = self._rows[self._sampler.next()]
@@ -230,7 +234,7 @@ def _at(labels: Labels, rows: Tensor) -> Labels:
 
 
 def _bytes(pixels: Pixels, rows: Tensor, device: str) -> Tensor:
-    return torch.from_numpy(pixels[rows.numpy()]).to(device).permute(0, 3, 1, 2).contiguous()
+    return send(torch.from_numpy(pixels[rows.numpy()]), device).permute(0, 3, 1, 2).contiguous()
 
 
 def _scaled(coded: Tensor) -> Tensor:

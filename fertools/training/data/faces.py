@@ -65,6 +65,10 @@ class Faces:
         digest = store.fingerprint(self.table, _MEANING)
         return digest if np.isnan(self.shares).all() else hash_bytes(digest.encode(), self.shares.tobytes())
 
+    def real_fingerprint(self) -> str:
+        """Return a digest of the real faces among these rows, which generated ones beside them do not change."""
+        return store.fingerprint(nested.keep(self.table, pc.is_null(self.table["parent_id"])), _MEANING)
+
     def rows(self, side: Side) -> NDArray[np.int64]:
         """Return the positions of one side's rows."""
         sides = {

@@ -23,7 +23,8 @@ class Partners:
         seed: of the choices.
 
     Raises:
-        InputError: nobody has a partner, or a class of the first domain has no face in the other.
+        InputError: nobody has a partner, a class of the first domain has no face in the other, or the manifest has no
+            `pair_id`.
     """
 
     def __init__(self, first: Faces, other: Faces, pairing: Pairing, seed: int) -> None:
@@ -77,6 +78,11 @@ def _keys(first: Faces, other: Faces, pairing: Pairing) -> tuple[NDArray[np.int6
         return np.zeros(len(other.table), np.int64), np.zeros(len(first.table), np.int64)
     if pairing == "label":
         return other.emotions, first.emotions
+    if not all("pair_id" in faces.table.column_names for faces in (first, other)):
+        raise InputError(
+            "pairing is capture, and the manifest has no column pair_id, which says which faces show the same moment; "
+            "set pairing=none or pairing=label"
+        )
     both = pa.chunked_array([*first.table["pair_id"].chunks, *other.table["pair_id"].chunks], pa.string())
     codes = both.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     codes = np.asarray(codes, np.int64)

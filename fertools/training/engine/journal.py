@@ -34,7 +34,7 @@ class Journal:
         kept = [line for line in read_journal(path) if line["iteration"] <= after]
         files.write_text(path, "".join(_line(entry) for entry in kept))
         # Unbuffered, so that no line waits to be written when the journal is closed on a full disk.
-        with files.storage_told(path):
+        with files.storage_errors(path):
             self._stream = path.open("ab", buffering=0)
 
     def __enter__(self) -> Self:
@@ -48,13 +48,13 @@ class Journal:
     def add(self, iteration: int, values: dict[str, float]) -> None:
         """Append one line."""
         left = memoryview(_line({"iteration": iteration, **values}).encode())
-        with files.storage_told(self._path):
+        with files.storage_errors(self._path):
             while left:
                 left = left[self._stream.write(left) :]
 
     def secure(self) -> None:
         """Put what was appended on the disk, which a checkpoint that relies on it needs."""
-        with files.storage_told(self._path):
+        with files.storage_errors(self._path):
             os.fsync(self._stream.fileno())
 
 

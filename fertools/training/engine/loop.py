@@ -21,6 +21,7 @@ from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.explain import reading
 from fertools.core.progress import Reporter
 from fertools.core.sealed import check_whole
+from fertools.training.data.batch import send
 from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.engine.checkpoint import ANEW, best_path, checkpoint_path, load_newest
 from fertools.training.engine.display import Display
@@ -239,7 +240,7 @@ class Loop:
             self._system.iterate(
                 at,
                 self._loader.load(order.part(piece)),
-                {name: values[piece].to(self.device) for name, values in noise.items()},
+                {name: send(values[piece], self.device) for name, values in noise.items()},
                 self._precision.cast,
             )
             for piece in self._pieces

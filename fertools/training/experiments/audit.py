@@ -60,12 +60,15 @@ def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], ta
 def _built_upon(task: Task, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that a task builds upon directly: by reference, or because it names their folder or run."""
     texts = " ".join((*task.overrides, *(task.step.texts if isinstance(task.step, EvaluateStep) else ())))
+    needed = [other for other in tasks if other.run in task.needs]
+    known = {folder for other in needed for folder in other.folders}
 
     def named(other: Task) -> bool:
         names = "|".join(re.escape(folder.removeprefix("training/")) for folder in other.folders)
-        return isinstance(other.step, TrainStep) and bool(re.search(rf"({names})(?![A-Za-z0-9._-])", texts))
+        return bool(re.search(rf"({names})(?![A-Za-z0-9._-])", texts))
 
-    return [other for other in tasks if other is not task and (other.run in task.needs or named(other))]
+    trained = (other for other in tasks if isinstance(other.step, TrainStep) and not known & set(other.folders))
+    return [*needed, *(other for other in trained if other is not task and named(other))]
 
 
 def _leaks_of_the_graph(
@@ -123,7 +126,7 @@ def _ancestors(workspace: Workspace, task: Task) -> Iterator[Ancestor]:
             if (lineage := read_lineage(RunFolder(workspace.root / folder))) is not None:
                 yield Ancestor("weights", lineage.run, "", (lineage,))
         for recipe in _recipes(workspace, task, step):
-            yield from trace_recipe(workspace, recipe, missing_ok=True)
+            yield from trace_recipe(workspace, recipe)
     if isinstance(step, EvaluateStep):
         for judge in (name.removeprefix("training/") for name in step.judges if "{" not in name):
             if (lineage := read_lineage(RunFolder(workspace.root / "training" / judge))) is not None:

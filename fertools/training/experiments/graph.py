@@ -190,13 +190,8 @@ def _folders(
 
 
 def _written(value: Any, references: Mapping[str, tuple[str, ...]]) -> str:
-    """Return a value as `--set` takes it, its references replaced."""
+    """Return a value as `--set` takes it, its references replaced; several runs are separated by commas."""
     if isinstance(value, str):
-        found = resolve(value, references)
-        value = found[0] if len(found) == 1 else found
-    elif isinstance(value, list):
-        value = [
-            item for entry in value for item in (resolve(entry, references) if isinstance(entry, str) else [entry])
-        ]
+        value = ",".join(resolve(value, references))
     # What JSON and TOML write alike: text, numbers, true and false, and lists of them.
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The evaluation of an experiment: the results of its tested steps put together over folds and repeats."""
+"""The evaluation of an experiment: the results of its tested steps combined over folds and repeats."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from fertools.training.reports.report import write_experiment_report
 from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
 
+_OTHERS = ("iteration", "lr/", "gradient/", "val/")
+"""How the names of logged values begin that are no losses."""
 _MOST_POINTS = 150
 """Points of a curve in a report, about."""
 
@@ -42,7 +44,7 @@ def has_results(workspace: Workspace, experiment: Experiment, task: Task) -> boo
     """Return whether a tested task is done.
 
     Raises:
-        InputError: it is done and yields neither predictions nor generated faces, so that there is nothing to test.
+        InputError: it is done and has neither predictions nor generated faces, so that there is nothing to test.
     """
     folders = [workspace.root / folder for folder in task.folders]
     if isinstance(task.step, TrainStep):
@@ -53,8 +55,8 @@ def has_results(workspace: Workspace, experiment: Experiment, task: Task) -> boo
     found = all(any((folder / name).is_file() for name in (PREDICTIONS_NAME, TRANSLATIONS_NAME)) for folder in folders)
     if finished and not found and any(folder.is_dir() and RunFolder(folder).read() for folder in folders):
         raise InputError(
-            f"{task.words} is tested and yields neither predictions nor generated faces; test another step, or let it "
-            "translate held-out faces (translate_faces)"
+            f"{task.words} is tested, and {folders[0]} holds neither predictions nor generated faces; restore them, or "
+            "remove that folder to carry the step out again"
         )
     return bool(finished) and found
 
@@ -190,15 +192,15 @@ def _describe(workspace: Workspace, step: Step, tasks: Sequence[Task]) -> dict[s
 
 
 def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
-    """Raise unless all runs of a step have seen the same faces and pixels; they may be weeks apart.
+    """Raise unless all runs of a step have seen the same real faces and pixels; they may be weeks apart.
 
     Raises:
         ResumeRefused: two of them have not.
     """
-    begun: dict[tuple[str, str | None], str] = {}
+    begun: dict[str, str] = {}
     for task in tasks:
         if (record := RunFolder(workspace.root / task.folders[0]).read()) is not None:
-            begun.setdefault((record["data"]["fingerprint"], record["data"].get("pixels")), task.run)
+            begun.setdefault(record.get("lineage", {}).get("real_faces", ""), task.run)
     if len(begun) > 1:
         first, second = list(begun.values())[:2]
         raise ResumeRefused(
@@ -215,12 +217,14 @@ def _count_drawn(workspace: Workspace, names: Iterable[str]) -> int:
 
 
 def _curves(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Return the loss and the checkpoint criterion over time, by name and by run, thinned for a chart."""
+    """Return the loss or its terms, and the metric that selects the checkpoint, by name and run."""
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for task in tasks:
         entries: Sequence[Mapping[str, float]] = read_journal(RunFolder(workspace.root / task.folders[0]).journal_path)
         names = dict.fromkeys(name for entry in entries for name in entry)
-        for name in [*(name for name in names if name == "loss"), *[n for n in names if n.startswith("val/")][:1]]:
+        criterion = [name for name in names if name.startswith("val/")][:1]
+        losses = [name for name in names if name == "loss"] or [name for name in names if not name.startswith(_OTHERS)]
+        for name in [*losses, *criterion]:
             points = [(entry["iteration"], entry[name]) for entry in entries if name in entry]
             found.setdefault(name, {})[task.words] = points[:: max(1, len(points) // _MOST_POINTS)]
     return found

@@ -172,14 +172,14 @@ def _check_axes(step: Step, needed: Step, where: str) -> None:
 
 def _check_kinds(step: Step, steps: Mapping[str, Step], where: str) -> None:
     """Raise unless a step refers to steps that have what it needs."""
-    wanted: dict[str, tuple[type[Step], ...]] = {}
+    wanted: list[tuple[str, tuple[type[Step], ...]]] = []
     if isinstance(step, GenerateStep):
-        wanted = {step.of: (TrainStep,)}
+        wanted = [(step.of, (TrainStep,))]
     if isinstance(step, SelectStep):
-        wanted = {step.of: (GenerateStep,), step.features: (TrainStep,)}
+        wanted = [(step.of, (GenerateStep,)), (step.features, (TrainStep,))]
     if isinstance(step, EvaluateStep):
-        wanted = {step.of: (TrainStep, GenerateStep), **dict.fromkeys(step.judges, (TrainStep,))}
-    for text, kinds in wanted.items():
+        wanted = [(step.of, (TrainStep, GenerateStep)), *((judge, (TrainStep,)) for judge in step.judges)]
+    for text, kinds in wanted:
         name = text.strip("{}")
         if f"{{{name}}}" == text and not isinstance(steps[name], kinds):
             words = " or ".join(kind.kind for kind in kinds)

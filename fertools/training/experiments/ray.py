@@ -1,7 +1,7 @@
-"""Runs of an experiment over a Ray cluster whose machines see the workspace by one path.
+"""Tasks of an experiment on a Ray cluster whose machines see the workspace under one path.
 
-A run is one task of the cluster, begun once those that it needs are done. What it makes are files in the workspace, so
-only its error travels back.
+Each task starts when those that it needs are done. Its results are files in the workspace, so only its error is sent
+back.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Work = Callable[..., FertoolsError | None]
 def work(
     tasks: Sequence[Task], carry_out: Work, device: str, address: str | None, report: Reporter
 ) -> Iterator[tuple[Task, FertoolsError | None]]:
-    """Yield each run as it ends, with its error.
+    """Yield each task as it ends, with its error.
 
     Args:
-        tasks: each after those that it needs.
-        carry_out: does one, given the task and `report`; it is sent to the cluster.
-        device: a GPU is asked for unless this is `cpu` or the cluster has none.
-        address: of the cluster; None for one on this machine.
-        report: told of each run's end.
+        tasks: the tasks, each after those that it needs.
+        carry_out: carries out one, given the task and `report`; it is sent to the cluster.
+        device: a task requests a GPU unless this is `cpu` or the cluster has none.
+        address: address of the cluster; None for one on this machine.
+        report: shows the end of each task.
 
     Raises:
         InputError: there is no cluster at the address.
@@ -70,11 +70,11 @@ def _carry_out(carry_out: Work, task: Task) -> FertoolsError | None:
 
 
 def _wait(answers: list[Any]) -> list[Any]:
-    """Return one of the tasks that have ended, once there is one."""
+    """Wait until a task has ended, and return it."""
     try:
         ended: list[Any] = ray.wait(answers, num_returns=1)[0]
     except SystemError as error:
-        # What a handler of a signal raises while Ray waits comes out as the cause of this.
+        # Ray wraps what a signal handler raises while it waits.
         if error.__cause__ is None:
             raise
         raise error.__cause__ from None
@@ -85,8 +85,8 @@ def _result(answer: Any) -> FertoolsError | None:
     try:
         error: FertoolsError | None = ray.get(answer)
     except RayTaskError as failed:
-        # Told as it was there, without the lines that Ray puts around it.
+        # The error itself, without the lines that Ray adds.
         raise failed.cause from failed
     except RayError as failed:
-        return InputError(f"its worker died ({first_line(failed)}); look into Ray's logs of it for the reason")
+        return InputError(f"its worker died ({first_line(failed)}); see its Ray logs for the reason")
     return error

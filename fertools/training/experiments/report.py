@@ -1,4 +1,4 @@
-"""`report`: the page about a run or an experiment, made anew from what lies in its folder."""
+"""`report`: write the HTML report of a run or an experiment again, from the files in its folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
 
 
 def report_on(workspace: Workspace, name: str) -> Path:
-    """Write the page about a run or an experiment and return its path.
+    """Write the report of a run or an experiment and return its path.
 
     Args:
-        workspace: whose.
+        workspace: whose run or experiment.
         name: of an experiment, `SYSTEM/RUN`, or a path to a folder with predictions.
 
     Raises:
@@ -28,14 +28,14 @@ def report_on(workspace: Workspace, name: str) -> Path:
     """
     experiment = experiment_folder(workspace, name.removeprefix("experiments/"))
     if (experiment / "evaluation.json").is_file():
-        # What is shown is taken apart in a hundred places, and the file may be of another version.
-        with reading(experiment / "evaluation.json", "does not hold what a report shows", "carry it out again"):
+        # The file may be of another version, and a report reads it in many places.
+        with reading(experiment / "evaluation.json", "does not hold what a report shows", "run the experiment again"):
             figures = json.loads((experiment / "evaluation.json").read_bytes())
             return write_experiment_report(experiment, figures)
     run = RunFolder(workspace.root / "training" / name)
     if (record := run.read()) is not None:
         if not record["finished"]:
-            raise InputError(f"the run '{name}' is not finished; go on with it by the command that began it")
+            raise InputError(f"the run '{name}' is not finished; resume it with the command that started it")
         with reading(run.record_path, "does not hold what a report shows", "restore it, or train the run again"):
             write_report(run, record, workspace)
         return run.report_path

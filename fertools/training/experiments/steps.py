@@ -75,9 +75,8 @@ class TrainStep(Step):
 
     @property
     def texts(self) -> Sequence[str]:
-        """The values of its settings that are text, those in lists among them."""
-        values = [item for value in self.settings.values() for item in (value if isinstance(value, list) else [value])]
-        return [value for value in values if isinstance(value, str)]
+        """The values of its settings that are text."""
+        return [value for value in self.settings.values() if isinstance(value, str)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,7 @@ class GenerateStep(Step):
         of: reference to the step whose run generates them.
         faces: which faces are translated: of held-out people, of training people, or all.
         emotions: the target expressions; empty for all that the system knows.
-        limit: translate at most so many faces, at even distances; 0 for all.
+        limit: translate at most N faces, evenly spaced; 0 for all.
     """
 
     kind = "generate"

@@ -28,7 +28,8 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import align
 from fertools.manifests.schema import FACES
-from fertools.samples.moments import LEAST_SHOWN, draw_clip
+from fertools.samples.moments import draw_clip
+from fertools.samples.sample_options import LEAST_SHOWN
 from fertools.samples.scene import LOOKS
 from fertools.training.data.faces import Faces, arrange_faces
 from fertools.training.data.selection import Selection

@@ -26,12 +26,11 @@ from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.process_group import Team
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, Resolved, TranslatingRecipe
-from fertools.training.runs.ancestry import identify_lineage
+from fertools.training.runs.ancestry import identify_lineage, trace_run
 from fertools.training.runs.configuration import Choice
 from fertools.training.runs.folder import GAN_TRAIN_FOLDER, RunFolder
 from fertools.training.runs.generated import generated_path, slug
 from fertools.training.runs.job import Job
-from fertools.training.runs.lineage import trace_run
 from fertools.training.runs.load import LoadedRun
 from fertools.training.runs.metadata import describe_run
 from fertools.training.runs.pixel_identity import identify_pixels
@@ -83,10 +82,8 @@ def train_on_made(
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
         job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
         identify_pixels(job, old, "remove that folder to train anew")
-        generated = generated_path(workspace, translator.record["system"], translator.record["run"])
-        identify_lineage(
-            job, old, learned_from=[trace_run(translator.folder, translator.name, "generated faces", generated)]
-        )
+        generator = trace_run(workspace, translator.name, "generated faces")
+        identify_lineage(job, old, learned_from=[] if generator is None else [generator])
         if not record["finished"]:
             report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
             train_networks(job, recipe)

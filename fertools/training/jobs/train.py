@@ -140,7 +140,7 @@ def train(
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.
     lock = folder.locked("training") if team.is_first else contextlib.nullcontext()
-    with lock, files.storage_told(folder.root):
+    with lock, files.storage_errors(folder.root):
         if team.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
             folder.forget()

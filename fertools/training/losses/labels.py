@@ -73,14 +73,14 @@ def ccc_loss(estimates: Tensor, truths: Tensor, weights: Tensor) -> Tensor:
 
     Source: Lin, "A Concordance Correlation Coefficient to Evaluate Reproducibility" (1989), with population moments.
     """
+    # Faces without a truth get a share of 0: choosing the others would make a GPU wait for their number.
     known = ~truths.isnan().any(dim=1)
-    if int(known.sum()) < 2:
-        return widened(estimates).sum() * 0
-    x, y = widened(estimates)[known], truths[known]
-    shares = (weights[known] / weights[known].sum().clamp(min=1e-12))[:, None]
+    x, y = widened(estimates).where(known[:, None], 0.0), truths.where(known[:, None], 0.0)
+    counted = weights * known
+    shares = (counted / counted.sum().clamp(min=1e-12))[:, None]
     x_mean, y_mean = (shares * x).sum(dim=0), (shares * y).sum(dim=0)
     x_spread, y_spread = (shares * (x - x_mean).square()).sum(dim=0), (shares * (y - y_mean).square()).sum(dim=0)
     covariance = (shares * (x - x_mean) * (y - y_mean)).sum(dim=0)
     # Where both sides are constant the denominator would be 0.
     ccc = 2 * covariance / (x_spread + y_spread + (x_mean - y_mean).square() + 1e-8)
-    return (1 - ccc).mean()
+    return (1 - ccc).mean().where(known.sum() >= 2, 0.0)

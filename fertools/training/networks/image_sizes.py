@@ -9,7 +9,7 @@ RESNET_GENERATOR_LEAST_PX = 8
 
 
 def patchgan_least_px(layers: int) -> int:
-    """Return the side of the smallest image in which a PatchGAN of so many strided layers judges a patch.
+    """Return the side of the smallest image in which a PatchGAN with `layers` strided layers judges a patch.
 
     Example:
         >>> patchgan_least_px(3)

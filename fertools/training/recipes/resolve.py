@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, get_type_hints
 
@@ -17,7 +18,7 @@ from fertools.core import package_data
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError, RecipeError, first_line
 from fertools.core.toml import shown, table_in
-from fertools.training.recipes.recipe import ORIGINS, Origin, R, Resolved, check_value, nearest
+from fertools.training.recipes.recipe import ORIGINS, Origin, R, Recipe, Resolved, check_value, nearest
 
 Overrides: TypeAlias = Mapping[str, object] | Sequence[str]
 """Keys of a recipe with other values: values by key, or texts such as `lr=1e-4`, whose values are written as TOML."""
@@ -141,7 +142,7 @@ def _take(
     default: str,
 ) -> None:
     """Put one entry, a bare value or a table of value, origin and note, in its place."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     _refuse_unknown([name], hints, f"key in {where}")
     detailed = isinstance(entry, dict)
     if detailed:
@@ -160,6 +161,12 @@ def _take(
         raise RecipeError(f"{name} in {where} has the note {shown(note)}; write a text")
     values[name] = value
     origins[name] = Origin(tag, note)
+
+
+@cache
+def _hints(kind: type[Recipe]) -> dict[str, Any]:
+    """Return the type of each key of a recipe class, which Python works out anew at every call."""
+    return get_type_hints(kind)
 
 
 def _refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:

@@ -1,4 +1,4 @@
-"""The part of a report that shows where a classifier errs: the faces that it is surest of and wrong about."""
+"""The error gallery of a report: misclassified faces with the highest confidence."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SHOWN, _SIDE_PX, _QUALITY = 24, 96, 80
 
 
 def error_gallery_section(workspace: Workspace, path: Path) -> Iterator[str]:
-    """Yield the held-out faces that a classifier is surest of and wrong about; nothing where it has made no decision.
+    """Yield the misclassified held-out faces with the highest confidence; nothing without labelled predictions.
 
     Args:
-        workspace: whose crops are shown; a crop that is gone is left out.
-        path: of the predictions.
+        workspace: whose crops to show; a missing crop is left out.
+        path: path of the predictions.
     """
     if not path.is_file():
         return
@@ -45,22 +45,22 @@ def error_gallery_section(workspace: Workspace, path: Path) -> Iterator[str]:
     ]
     if not cells:
         return
-    yield "<h2>The surest errors</h2>"
+    yield "<h2>Most confident errors</h2>"
     yield (
-        f"<p>Of {len(wrong):,} wrong decisions on held-out faces, those made with the most confidence. Look first "
-        "whether the label is right.</p>"
+        f"<p>{len(wrong):,} held-out faces are misclassified. These have the highest confidence. Check their labels "
+        "first.</p>"
     )
     yield f'<div class="gallery">{"".join(cells)}</div>'
 
 
 def _cell(picture: bytes, predictions: Predictions, row: int, decided: int, sure: float) -> str:
-    true, said = predictions.table["emotion"][row].as_py(), predictions.classes[decided]
+    true, predicted = predictions.table["emotion"][row].as_py(), predictions.classes[decided]
     whose = predictions.table["subject_id"][row].as_py() or "unknown person"
     coded = base64.b64encode(picture).decode("ascii")
-    words = f"{whose}: labelled {true}, read as {said}"
+    words = f"{whose}: labelled {true}, predicted {predicted}"
     return (
         f'<figure><img alt="{escape(words).replace(chr(34), "&quot;")}" width="{_SIDE_PX}" height="{_SIDE_PX}" '
-        f'src="data:image/jpeg;base64,{coded}"><figcaption><b>{escape(true)}</b><br>read as {escape(said)}, '
+        f'src="data:image/jpeg;base64,{coded}"><figcaption><b>{escape(true)}</b><br>predicted {escape(predicted)}, '
         f"{sure:.0%}<br>{escape(whose)}</figcaption></figure>"
     )
 

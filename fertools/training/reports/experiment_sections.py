@@ -106,7 +106,7 @@ def steps_section(evaluation: Mapping[str, Any]) -> Iterable[str]:
     yield "<h2>What was run</h2>"
     rows = [
         (
-            step["title"],
+            step["title"] if step["title"] == step["name"] else f"{step['title']} ({step['name']})",
             step["kind"],
             step["system"] or "",
             (step["preset"] or "suits the device") if step["system"] else "",
@@ -134,11 +134,12 @@ def steps_section(evaluation: Mapping[str, Any]) -> Iterable[str]:
 def _curves(step: Mapping[str, Any]) -> Iterator[str]:
     """Yield the curves of a step's runs in one chart: the loss, and the metric that selects the checkpoint."""
     terms = describe_terms(step["system"]) if step["system"] else {}
-    charts = [
-        f"<div><h3><code>{escape(name)}</code></h3>{overlaid_chart(name, 'iteration', runs)}"
-        f"<p>{escape(terms.get(name, ''))} A thin line is one of {len(runs)} runs, a thick one their mean.</p></div>"
-        for name, runs in step.get("curves", {}).items()
-    ]
+    charts = []
+    for name, runs in step["curves"].items():
+        chart = overlaid_chart(name, "iteration", runs)
+        mean = " A thick line is their mean." if 'class="line"' in chart else ""
+        note = f"{terms.get(name, '')} A thin line is one of {len(runs)} runs.{mean}"
+        charts.append(f"<div><h3><code>{escape(name)}</code></h3>{chart}<p>{escape(note)}</p></div>")
     if charts:
         yield f"<h3>{escape(step['title'])}: curves of its runs</h3>"
         yield f'<div class="charts">{"".join(charts)}</div>'

@@ -1,6 +1,6 @@
-"""Pictures of results as inline SVG and HTML, which a page can carry and a screen reader can name.
+"""Figures of results as inline SVG and HTML, with names for screen readers.
 
-No picture tells by colour alone: curves have a panel each, marks differ in shape, and numbers stand beside them.
+No figure depends on colour alone: curves have a panel each, marks differ in shape, and numbers are shown.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from fertools.training.reports.charts import ticks
 _SIDE, _LEFT, _BOTTOM, _TOP, _RIGHT = 240, 38, 34, 10, 12
 _ROW, _NAMES, _WIDTH = 34, 250, 760
 _MOST_PAIRS = 400
-"""Faces drawn into the plane of valence and arousal; more would only blacken it."""
+"""Faces shown in the plane of valence and arousal; more would cover one another."""
 
 
 def roc_panels(curves: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a panel per curve, the others pale behind it.
+    """Return a panel per ROC curve, with the other curves pale in the background.
 
     Args:
         curves: `fpr`, `tpr` and `auc` by name.
@@ -32,14 +32,14 @@ def roc_panels(curves: Mapping[str, Mapping[str, Any]]) -> str:
         words = f"ROC curve of {name}, area {curve['auc']:.3f}"
         body = f'{_diagonal()}{behind}<polyline class="line" points="{lines[name]}"/>'
         panels.append(
-            f"<div><h3>{html.escape(name)}</h3>{_square(words, body, 'false positives', 'found')}"
+            f"<div><h3>{html.escape(name)}</h3>{_square(words, body, 'false positive rate', 'true positive rate')}"
             f"<p>AUC {curve['auc']:.3f}</p></div>"
         )
     return f'<div class="charts small">{"".join(panels)}</div>'
 
 
 def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> str:
-    """Return how often decisions of each confidence are right; bars show how many of the faces there are."""
+    """Return the reliability diagram: accuracy by confidence, with bars for the share of faces."""
     filled = [entry for entry in bins if entry["faces"]]
     total = sum(entry["faces"] for entry in filled)
     body = _diagonal()
@@ -53,13 +53,13 @@ def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> str:
     body += f'<polyline class="line" points="{_points(*_columns(filled, "confidence", "accuracy"))}"/>'
     for entry in filled:
         x, y = _across(entry["confidence"]), _up(entry["accuracy"])
-        words = f"{entry['faces']} faces: confidence {entry['confidence']:.2f}, right {entry['accuracy']:.2f}"
+        words = f"{entry['faces']} faces: confidence {entry['confidence']:.2f}, accuracy {entry['accuracy']:.2f}"
         body += f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>{words}</title></circle>'
-    return _square("Reliability diagram", body, "confidence", "share right")
+    return _square("Reliability diagram", body, "confidence", "accuracy")
 
 
 def confusion_table(classes: Sequence[str], counts: Sequence[Sequence[int]], shares: Sequence[Any]) -> str:
-    """Return the confusion matrix, true classes down, each cell as count and share of its row."""
+    """Return the confusion matrix: rows are true classes, cells have the share of the row and the count."""
     head = "".join(f"<th class=n>{html.escape(name)}</th>" for name in classes)
     rows = []
     for name, line, part in zip(classes, counts, shares, strict=True):
@@ -72,13 +72,13 @@ def confusion_table(classes: Sequence[str], counts: Sequence[Sequence[int]], sha
         )
         rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
     return (
-        '<div class="wide"><table class="shaded"><caption>True class down, decision across; share of the row, and '
-        f"faces.</caption><tr><th></th>{head}</tr>{''.join(rows)}</table></div>"
+        '<div class="wide"><table class="shaded"><caption>Rows: true class. Columns: prediction. Share of the row, and '
+        f"number of faces.</caption><tr><th></th>{head}</tr>{''.join(rows)}</table></div>"
     )
 
 
-def plane(truths: Sequence[Sequence[float]], estimates: Sequence[Sequence[float]]) -> str:
-    """Return the plane of valence and arousal: a ring where a face is said to be, tied to the dot where it is put.
+def valence_arousal_plot(truths: Sequence[Sequence[float]], estimates: Sequence[Sequence[float]]) -> str:
+    """Return the plane of valence and arousal: a ring for each rating, connected to the dot of its prediction.
 
     Args:
         truths: N pairs.
@@ -96,7 +96,7 @@ def plane(truths: Sequence[Sequence[float]], estimates: Sequence[Sequence[float]
         f'<line class="chance" x1="{_LEFT}" x2="{_SIDE - _RIGHT}" y1="{middle_y}" y2="{middle_y}"/>'
         f'<line class="chance" y1="{_TOP}" y2="{_SIDE - _BOTTOM}" x1="{middle_x}" x2="{middle_x}"/>'
     )
-    words = "Valence and arousal: rings are the truth, dots the estimates"
+    words = "Valence and arousal: rings are ratings, dots are predictions"
     return _square(words, cross + ties + marks, "valence", "arousal", span=(-1.0, 1.0))
 
 
@@ -106,8 +106,8 @@ def interval_chart(rows: Iterable[Mapping[str, Any]], label: str, *, chance: flo
     Args:
         rows: `name`, `values` (may be empty), `mean`, `low` and `high` (None for none), and `paper`, whether these are
             the numbers of a paper.
-        label: words under the axis.
-        chance: where guessing is, for a dashed line.
+        label: label of the axis.
+        chance: value of chance level, for a dashed line.
     """
     rows = list(rows)
     known = [value for row in rows for value in (*row["values"], row["mean"], row["low"], row["high"], chance)]

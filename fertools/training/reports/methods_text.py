@@ -1,4 +1,4 @@
-"""A paragraph on how figures were come by, with its references, ready for a paper's section on methods."""
+"""A paragraph for the methods section of a paper: how metrics were computed, with references."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFERENCES = {
     "holm": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
     "Statistics 6, 65-70.",
 }
-"""What the paragraph may cite."""
+"""The references that the paragraph may cite."""
 
 
 def write_methods(
@@ -36,8 +36,8 @@ def write_methods(
 
     Args:
         runs: scores by name, of the same faces; may be empty.
-        trained: records of runs, by what was trained, to say how; see `describe_training`.
-        protocol: `k-fold`, `leave-one-subject-out` or `hold-out`; None to tell it from the folds.
+        trained: records of runs by name of the model, to describe their training; see `describe_training`.
+        protocol: `k-fold`, `leave-one-subject-out` or `hold-out`; None to infer it from the folds.
         leaky: why test faces take part in training; empty where they do not.
         compared: whether tests between runs are reported.
     """
@@ -46,7 +46,7 @@ def write_methods(
         more, others = _evaluation(runs, protocol, leaky, compared)
         sentences, cited = [*sentences, *more], [*cited, *(REFERENCES[key] for key in others)]
     sentences.append(
-        f"All figures were computed with fertools {__version__}{' from predictions per face' * bool(runs)}."
+        f"All metrics were computed with fertools {__version__}{' from predictions per face' * bool(runs)}."
     )
     return " ".join(sentences), list(dict.fromkeys(cited))
 
@@ -54,9 +54,9 @@ def write_methods(
 def _evaluation(
     runs: Mapping[str, Mapping[str, Any]], protocol: str | None, leaky: str, compared: bool
 ) -> tuple[list[str], list[str]]:
-    """Return sentences on how predictions were parted, measured and compared, and the keys of their references."""
+    """Return sentences on how predictions were split, measured and compared, and the keys of their references."""
     scores = next(iter(runs.values()))
-    sentences = [_parting(scores, protocol)]
+    sentences = [_describe_split(scores, protocol)]
     cited = ["jackknife"]
     if leaky:
         sentences.append(f"This protocol is not free of leaks: {leaky.rstrip('.')}.")
@@ -65,8 +65,7 @@ def _evaluation(
         sentences.append(
             "We report accuracy, balanced accuracy (the unweighted mean of the classes' recalls), macro F1, areas "
             "under one-against-rest ROC curves, and the expected calibration error over 15 bins of equal width "
-            "(Guo et al., 2017), beside the accuracy of always deciding for the most frequent class of the training "
-            "faces."
+            "(Guo et al., 2017). The baseline always predicts the most frequent class of the training faces."
         )
     if any("valence_arousal" in entry for entry in runs.values()):
         cited.append("ccc")
@@ -77,8 +76,8 @@ def _evaluation(
     if len(scores["folds"]) > 1:
         sentences.append("Means over folds are given with the 95 % interval of Student's t over folds.")
     sentences.append(
-        "Figures over all test faces have 95 % intervals from the jackknife over subjects with Student's t (Tukey, "
-        f"1958), none with fewer than {FEWEST_GROUPS} subjects."
+        "Metrics over all test faces have 95 % intervals from the jackknife over subjects with Student's t (Tukey, "
+        f"1958); with fewer than {FEWEST_GROUPS} subjects there is none."
     )
     if compared:
         cited += ["mcnemar", "corrected", "holm"]
@@ -89,7 +88,7 @@ def _evaluation(
     return sentences, cited
 
 
-def _parting(scores: Mapping[str, Any], protocol: str | None) -> str:
+def _describe_split(scores: Mapping[str, Any], protocol: str | None) -> str:
     folds: Sequence[int] = scores["folds"]
     people = f"{scores['subjects']:,} subjects" if scores["subjects"] else "unknown subjects"
     faces = f"{scores['faces']:,} faces of {people}"

@@ -1,4 +1,4 @@
-"""The parts of a report that show what was predicted: of one run, and of several side by side."""
+"""The sections of a report about predictions: of one run, and of several side by side."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fertools.training.evaluation.prediction_metrics import MEASURES, Scores
-from fertools.training.reports.figures import confusion_table, interval_chart, plane, reliability_chart, roc_panels
+from fertools.training.reports.figures import (
+    confusion_table,
+    interval_chart,
+    reliability_chart,
+    roc_panels,
+    valence_arousal_plot,
+)
 from fertools.training.reports.html import escape, render_result_table
 from fertools.training.reports.result_tables import detail_tables, metric_tables, number, with_interval
 
 _WORST = 10
-"""People listed by name, those recognised worst."""
+"""People with the lowest accuracy who are listed by name."""
 
 
 def prediction_sections(name: str, scores: Scores) -> Iterator[str]:
-    """Yield everything about one run's predictions, as HTML.
+    """Yield all sections about the predictions of one run, as HTML.
 
     Args:
-        name: of the run, for the tables.
+        name: the run's name in tables.
         scores: what `fertools.training.evaluation.prediction_metrics.score` gives.
     """
-    yield "<h2>Results on people never seen</h2>"
+    yield "<h2>Results on held-out people</h2>"
     yield from _nameless(scores)
     yield from (render_result_table(result_table) for result_table in metric_tables({name: scores}))
     if found := scores.get("classification"):
@@ -34,30 +40,30 @@ def _nameless(scores: Scores) -> Iterable[str]:
     if scores["nameless"]:
         yield (
             f'<p class="warn">{scores["nameless"]:,} of {scores["faces"]:,} faces have no subject. Each counts as a '
-            "person by itself, so that intervals over people are too narrow if some show the same one.</p>"
+            "person by itself. Intervals over people are too narrow if some faces show the same person.</p>"
         )
 
 
 def _classification(found: Scores, scores: Scores) -> Iterator[str]:
     if left_out := found["left_out"]:
-        yield f"<p>{left_out:,} further faces have no label that this model knows, and are left out.</p>"
+        yield f"<p>{left_out:,} further faces are left out: they have no label that this model knows.</p>"
     tables = {result_table.title: result_table for result_table in detail_tables(scores)}
     yield "<h2>Classes</h2>"
     yield confusion_table(scores["classes"], found["confusion"]["counts"], found["confusion"]["shares"])
     yield render_result_table(tables.pop("By class"))
-    tables.pop("Confusion: true class down, decision across")
+    tables.pop("Confusion matrix: rows are true classes, columns predictions")
     yield "<h2>ROC curves</h2>"
     yield (
-        "<p>Each class against all others, over all test faces; the other curves lie pale behind. The dashed line is "
-        "guessing. <i>micro</i> takes all pairs of a face and a class together.</p>"
+        "<p>Each class against all others, over all test faces. The pale curves are the other classes, and the dashed "
+        "line is chance. <i>micro</i> pools all pairs of a face and a class.</p>"
     )
     yield roc_panels(found["roc"])
-    yield "<h2>Are the probabilities right?</h2>"
+    yield "<h2>Calibration</h2>"
     pooled = found["measures"]["ece"]["pooled"]
     yield (
-        f'<div class="charts"><div>{reliability_chart(found["reliability"])}</div><div><p>Points: of decisions made '
-        "with some confidence, the share that is right; on the dashed line, confidence is what it claims to be. Bars: "
-        f"the share of all faces. Expected calibration error: {number(pooled)}.</p></div></div>"
+        f'<div class="charts"><div>{reliability_chart(found["reliability"])}</div><div><p>Points: the accuracy of '
+        "predictions with a given confidence. On the dashed line the two are equal. Bars: the share of all faces. "
+        f"Expected calibration error: {number(pooled)}.</p></div></div>"
     )
     if fold_table := tables.pop("By fold", None):
         yield "<h2>Folds</h2>"
@@ -65,11 +71,11 @@ def _classification(found: Scores, scores: Scores) -> Iterator[str]:
         entry = found["measures"]["balanced_accuracy"]["folds"]
         row = {"name": "this run", "values": values, "paper": False, **entry}
         yield interval_chart([row], MEASURES["balanced_accuracy"], chance=_chance(found))
-        yield "<p>Large dot and line: mean and 95 % interval; small dots: folds; dashed: always the majority.</p>"
+        yield "<p>Large dot and line: mean and 95 % interval. Small dots: folds. Dashed line: always the majority.</p>"
         yield render_result_table(fold_table)
-    yield "<h2>For whom, and in which pictures</h2>"
+    yield "<h2>By person, dataset and image quality</h2>"
     yield from _people(found)
-    # The paragraph has said it.
+    # The paragraph above has these numbers.
     tables.pop("Accuracy by person")
     parts = "".join(f"<div>{render_result_table(result_table)}</div>" for result_table in tables.values())
     yield f'<div class="charts tables">{parts}</div>'
@@ -80,16 +86,16 @@ def _people(found: Scores) -> Iterator[str]:
     if entry["subjects"] < 2:
         return
     yield (
-        f"<p>Of {entry['subjects']:,} people, each counting once, {number(entry['mean'])} of the decisions are right "
-        f"in the mean; for a quarter of the people no more than {number(entry['quarter'])}, for half no more than "
-        f"{number(entry['median'])}; from {number(entry['worst'])} to {number(entry['best'])}.</p>"
+        f"<p>Accuracy by person, over {entry['subjects']:,} people: mean {number(entry['mean'])}, lower quartile "
+        f"{number(entry['quarter'])}, median {number(entry['median'])}, range {number(entry['worst'])} to "
+        f"{number(entry['best'])}.</p>"
     )
     several = [person for person in entry["each"] if person["faces"] > 1][:_WORST]
     if several:
         listed = "; ".join(
             f"{escape(person['subject'])} {person['accuracy']:.2f} ({person['faces']})" for person in several
         )
-        yield f"<p class='note quiet'>Lowest among those with several faces (share right, faces): {listed}.</p>"
+        yield f"<p class='note quiet'>Lowest accuracy among people with several faces (accuracy, faces): {listed}.</p>"
 
 
 def _chance(found: Scores) -> float:
@@ -104,8 +110,8 @@ def _valence_arousal(points: Mapping[str, Scores]) -> Iterator[str]:
             list(zip(points["valence"][key], points["arousal"][key], strict=True)) for key in ("truths", "estimates")
         )
         yield (
-            f'<div class="charts"><div>{plane(truths, estimates)}</div><div><p>Rings: where raters put a face. Dots: '
-            "where the model puts it. A line ties the two.</p></div></div>"
+            f'<div class="charts"><div>{valence_arousal_plot(truths, estimates)}</div><div><p>'
+            "Rings: the rating of a face. Dots: the prediction. A line connects the two.</p></div></div>"
         )
     for name, entry in points.items():
         ccc = entry["measures"]["ccc"]

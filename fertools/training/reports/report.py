@@ -1,7 +1,7 @@
-"""The report: one HTML page about a run, an experiment or predictions, readable without a network.
+"""The report: one self-contained HTML page about a run, an experiment or predictions.
 
-All pages are put together here from the same parts, in one order: of whom and by which protocol, results, how training
-went, every choice, and the paragraph for a paper's section on methods.
+Every page has the same sections in one order: people and protocol, results, training, every value of the recipe, and
+the paragraph for the methods section of a paper.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from fertools.training.reports.prediction_sections import prediction_sections
 from fertools.training.reports.run_sections import (
     data_section,
     environment_section,
+    lineage_section,
     losses_section,
     networks_section,
     optimisation_section,
@@ -48,13 +49,13 @@ def write_report(folder: RunFolder, record: Record, workspace: Workspace | None 
     Args:
         folder: of the run; its journal, sample grids, predictions and translations are read.
         record: the content of `run.json`, with results.
-        workspace: whose crops are shown where a classifier errs; None for no such pictures.
+        workspace: its crops show the errors of a classifier; None for no error gallery.
     """
     page = render_run(
         record,
         read_journal(folder.journal_path),
         _grids(folder),
-        made=translation_section(folder.root),
+        generated=translation_section(folder.root),
         scores=_scores(folder),
         speed=read_journal(folder.speed_path),
         errors=error_gallery_section(workspace, folder.predictions_path()) if workspace else (),
@@ -75,7 +76,7 @@ def write_experiment_report(folder: Path, evaluation: Mapping[str, Any]) -> Path
 
 
 def write_predictions_report(folder: Path, name: str, scores: Scores) -> Path:
-    """Write the page about predictions of which nothing but themselves is known, beside them, and return its path."""
+    """Write the report of predictions whose run is not known beside them, and return its path."""
     path = folder / "report.html"
     files.write_text(path, render_predictions(name, scores))
     return path
@@ -86,7 +87,7 @@ def render_run(
     journal: Sequence[Entry],
     grids: Sequence[tuple[int, bytes]],
     *,
-    made: Iterable[str] = (),
+    generated: Iterable[str] = (),
     scores: Scores | None = None,
     speed: Sequence[Entry] = (),
     errors: Iterable[str] = (),
@@ -97,19 +98,20 @@ def render_run(
         record: the content of `run.json`.
         journal: the logged losses.
         grids: iteration and PNG of sample grids, oldest first; the last one is shown large.
-        made: what `translation_section` gives of a run that makes faces.
-        scores: what `fertools.training.evaluation.prediction_metrics.score` gives of a run that predicts.
-        speed: what was logged of throughput and memory.
-        errors: what `error_gallery_section` gives of a run that predicts.
+        generated: sections of `translation_section`, for a run that generates faces.
+        scores: metrics of `fertools.training.evaluation.prediction_metrics.score`, for a run that predicts.
+        speed: logged throughput and memory.
+        errors: sections of `error_gallery_section`, for a run that predicts.
     """
     runs = {} if scores is None else {"this run": scores}
     return _page(
         f"{record['title']}, run {record['run']}",
         summary_section(record),
+        lineage_section(record),
         samples_section(record, grids),
         chain.from_iterable(prediction_sections(name, entry) for name, entry in runs.items()),
         errors,
-        made,
+        generated,
         own_head_section(record["results"]),
         validation_section(record, journal),
         losses_section(record, journal),
@@ -152,9 +154,9 @@ def render_predictions(name: str, scores: Scores) -> str:
 
 
 def methods_section(runs: Mapping[str, Scores], **known: Any) -> Iterator[str]:
-    """Yield the paragraph for a paper's section on methods, with its references; see `write_methods`."""
+    """Yield the paragraph for the methods section of a paper, with its references; see `write_methods`."""
     text, references = write_methods(runs, **known)
-    yield "<h2>For the section on methods</h2>"
+    yield "<h2>Text for the methods section</h2>"
     yield f"<p>{escape(text)}</p>"
     yield "<ul>" + "".join(f"<li class='note'>{escape(reference)}</li>" for reference in references) + "</ul>"
 
@@ -170,7 +172,7 @@ def _scores(folder: RunFolder) -> Scores | None:
     try:
         return score(read_predictions(path))
     except InputError:
-        # Held-out faces that nobody has labelled: there is nothing to compare with, and the run is none the worse.
+        # No held-out face has a label, so there is nothing to compare with; the run itself is fine.
         return None
 
 

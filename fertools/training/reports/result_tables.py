@@ -11,7 +11,7 @@ from fertools.training.evaluation.prediction_metrics import AGREEMENTS, MEASURES
 from fertools.training.reports.table_formatting import ResultTable
 
 BASELINES = {"majority": "always the majority", "prior": "guessing by frequency"}
-"""What the guesses that look at no face are called."""
+"""Names of the baselines that use no image."""
 _SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "ece", "nll")
 MISSING = "–"
 
@@ -45,10 +45,10 @@ def with_interval(value: float | None, ends: Mapping[str, float] | None) -> str:
 
 
 def interval_note(*parts: Any) -> str:
-    """Return what the brackets in a table hold, and whether there are enough people for them.
+    """Return a note on the intervals in brackets, and whether there are enough people for them.
 
     Args:
-        parts: of scores, in which intervals are looked for.
+        parts: parts of the metrics that have the intervals.
 
     Example:
         >>> interval_note({"accuracy": {"pooled": 0.5, "people": {"low": 0.4, "high": 0.6, "groups": 30}}})
@@ -56,12 +56,12 @@ def interval_note(*parts: Any) -> str:
     """
     if not (counts := list(_group_counts(parts))):
         return f"With fewer than {FEWEST_GROUPS} people there is no interval."
-    remark = "" if min(counts) >= FEW_GROUPS else f"; of fewer than {FEW_GROUPS} it is itself uncertain"
+    remark = "" if min(counts) >= FEW_GROUPS else f"; with fewer than {FEW_GROUPS} people it is uncertain"
     return f"In brackets: 95 % interval over people{remark}."
 
 
 def _group_counts(part: Any) -> Iterator[int]:
-    """Yield how many groups the intervals in a part of scores rest on."""
+    """Yield the number of groups behind each interval in a part of the metrics."""
     if isinstance(part, Mapping):
         if "groups" in part:
             yield part["groups"]
@@ -73,7 +73,7 @@ def _group_counts(part: Any) -> Iterator[int]:
 
 
 def metric_tables(runs: Mapping[str, Scores]) -> list[ResultTable]:
-    """Return the tables of several runs side by side, the guesses among them.
+    """Return the tables of several runs side by side, with the baselines.
 
     Args:
         runs: scores by name.
@@ -106,7 +106,7 @@ def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> ResultTable
 
     rows = [(name, *cells(scores["measures"])) for name, scores in runs.items()]
     for guess, words in BASELINES.items():
-        # Runs on the same faces have the same guesses, unless they learned from different parts of the training people.
+        # Runs on the same faces have the same baselines, unless their training people differ.
         same: dict[tuple[str, ...], list[str]] = {}
         for name, scores in runs.items():
             same.setdefault(cells(scores["baselines"][guess]), []).append(name)
@@ -118,7 +118,7 @@ def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> ResultTable
     faces = " or ".join(f"{count:,}" for count in counts)
     title = "Mean over folds ± half of the 95 % interval of Student's t" if over_folds else "All test faces pooled"
     note = (
-        "Folds share training faces, so that this interval is narrower than that of independent trials."
+        "Folds share training faces, so this interval is narrower than that of independent trials."
         if over_folds
         else f"{faces} faces. {interval_note(*(scores['measures'] for scores in runs.values()))}"
     )
@@ -143,7 +143,7 @@ def _agreeing(runs: Mapping[str, Scores], name: str) -> ResultTable:
 
 
 def detail_tables(scores: Scores) -> list[ResultTable]:
-    """Return the tables about one run alone: classes, decisions, folds, people, parts."""
+    """Return the tables about one run: classes, confusion, folds, people and subsets."""
     found = scores.get("classification")
     if found is None:
         return []
@@ -191,7 +191,7 @@ def _per_class(found: Scores) -> ResultTable:
 
 def _confusion(found: Scores, classes: Sequence[str]) -> ResultTable:
     rows = tuple((name, *map(str, counts)) for name, counts in zip(classes, found["confusion"]["counts"], strict=True))
-    return ResultTable("Confusion: true class down, decision across", ("", *classes), rows)
+    return ResultTable("Confusion matrix: rows are true classes, columns predictions", ("", *classes), rows)
 
 
 def _people(found: Scores) -> ResultTable:
@@ -211,7 +211,7 @@ def _parts(found: Scores) -> Iterable[ResultTable]:
 
 
 def comparison_tables(found: Sequence[Mapping[str, Any]]) -> list[ResultTable]:
-    """Return the table of what `compare_all` gives, if it gives anything."""
+    """Return the table of `compare_all`'s results, if there are any."""
     rows = []
     for entry in found:
         measured = entry["measures"]
@@ -236,7 +236,7 @@ def comparison_tables(found: Sequence[Mapping[str, Any]]) -> list[ResultTable]:
         "p over folds, UAR",
     )
     note = (
-        f"Pooled differences. {interval_note(found)} McNemar's exact test takes faces for independent. Over folds: the "
+        f"Pooled differences. {interval_note(found)} McNemar's exact test assumes independent faces. Over folds: the "
         "corrected resampled t test (Nadeau and Bengio, 2003). p-values are corrected for the number of pairs (Holm)."
     )
     return [ResultTable("Differences between runs", head, tuple(rows), note)] if rows else []

@@ -1,6 +1,6 @@
-"""The parts of a report that show a training run: on what, how it went, and every choice.
+"""The sections of a report about a training run: its faces, its training, and every value of its recipe.
 
-They are made from what is in the run's folder: the record, the journal and the sample grids.
+They show what is in the run's folder: the record, the logged values and the sample grids.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from fertools.training.engine.journal import Entry
 from fertools.training.recipes.recipe import ORIGINS, write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
-from fertools.training.reports.term_words import describe_terms
+from fertools.training.reports.term_words import describe_terms, find_entry
 from fertools.training.runs.metadata import Record
-from fertools.training.systems.registry import find_system
 
+_NEVER_SEEN = " The networks have never seen them."
+_DIGEST_SHOWN = 12
+"""Characters of a digest that a table shows."""
 _LARGEST = 3.4e38
 """The largest number of float32."""
 
@@ -27,31 +29,31 @@ _NO_LOSSES = ("lr/", "gradient/", "val/")
 
 
 def summary_section(record: Record) -> Iterable[str]:
-    """Yield on whom a run was trained, what a reader has to know of them, and the run in a few numbers."""
+    """Yield whom a run was trained on, warnings about the data, and the run in a few numbers."""
     data, last = record["data"], record["sessions"][-1]
     seconds = sum(session["seconds"] for session in record["sessions"])
-    train, test = data["train"], data["test"]
+    train, test, known = data["train"], data["test"], record.get("lineage", {}).get("leaks")
     yield (
         f'<p class="lead">Trained with preset <code>{escape(record["preset"])}</code> on {train["faces"]:,} faces of '
-        f"{_people(train['subjects'])}. Every picture and measure below is of other people, whom the networks have "
-        f"never seen: {_people(test['subjects'])} with {test['faces']:,} faces.</p>"
+        f"{_people(train['subjects'])}. Every image and metric below is of held-out people: "
+        f"{_people(test['subjects'])} with {test['faces']:,} faces.{_NEVER_SEEN * (not known)}</p>"
     )
     if drawn := data["drawn"]:
         total = sum(data[side]["faces"] for side in ("train", "val", "test") if side in data)
         whose = "These people are" if drawn == total else f"{drawn:,} of these {total:,} faces are"
         yield (
-            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They are of the dataset that fertools draws. '
-            "It shows that the machinery works, and no number here says anything about people.</p>"
+            f'<p class="warn"><b>{whose} drawn and do not exist.</b> They come from the synthetic dataset of fertools. '
+            "No number here says anything about people.</p>"
         )
     if "prior" in data["va_origins"] and _uses_va(record["recipe"]):
         yield (
-            '<p class="warn">Some valence and arousal values are priors, one point per expression, and no rating '
-            "of the face itself.</p>"
+            '<p class="warn">Some valence and arousal values are priors: one point per expression, not a rating '
+            "of the face.</p>"
         )
     if missing := [emotion for emotion, count in train["emotions"].items() if not count]:
         yield (
-            f'<p class="warn">No training face shows {escape(", ".join(missing))}. What the model makes of that has '
-            "been learned from nothing.</p>"
+            f'<p class="warn">No training face shows {escape(", ".join(missing))}. The model has '
+            "never learned to recognise or generate it.</p>"
         )
     facts = []
     if record["iterations"]:
@@ -67,23 +69,53 @@ def summary_section(record: Record) -> Iterable[str]:
         yield f'<p class="quiet">After: {escape(record["source"])}.</p>'
 
 
+def lineage_section(record: Record) -> Iterable[str]:
+    """Yield what a run takes from other runs, with a warning if that knew its test people."""
+    lineage = record.get("lineage") or {}
+    if leaks := lineage.get("leaks"):
+        items = "".join(f"<li>{escape(leak)}</li>" for leak in leaks)
+        yield (
+            '<div class="warn"><b>Test people have a part in training.</b> The numbers on this page say nothing about '
+            f"people whom the model has never seen.<ul>{items}</ul></div>"
+        )
+    if not (ancestors := lineage.get("ancestors")):
+        return
+    yield "<h2>What it builds upon</h2>"
+    rows = []
+    for ancestor in ancestors:
+        runs = ancestor["runs"]
+        held_out = {fold for run in runs for fold in run["test_folds"]}
+        rows.append(
+            (
+                ancestor["role"],
+                ancestor["name"],
+                ", ".join(run["run"] for run in runs) or "not known",
+                ", ".join(map(str, sorted(held_out))),
+                f"{sum(run['people'] for run in runs):,}" if runs else "not known",
+                ancestor["digest"][:_DIGEST_SHOWN],
+            )
+        )
+    head = ("role", "name in the recipe", "comes from the run", "folds held out", "people learned from", "digest")
+    yield table(head, rows, numbers=(4,), code=(1, 2, 5))
+
+
 def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Iterable[str]:
-    """Yield what a translator made of held-out faces, at the end and earlier; nothing of a run that makes no faces.
+    """Yield sample grids of translated held-out faces, the last one first; nothing for a run that translates none.
 
     Args:
         record: the content of `run.json`.
         grids: iteration and PNG, oldest first; the last one is shown large.
     """
-    if not find_system(record["system"]).recipe_class().translates:
+    if "sample_every" not in record["recipe"]:
         return
-    yield "<h2>What the generator makes of held-out faces</h2>"
+    yield "<h2>Held-out faces, translated</h2>"
     if not grids:
-        yield "<p>No sample grid was drawn.</p>"
+        yield "<p>There is no sample grid.</p>"
         return
-    average = " They are made with the moving average of its weights." if record["recipe"]["ema"]["value"] else ""
+    average = " The generator uses the moving average of its weights." if record["recipe"]["ema"]["value"] else ""
     yield (
-        "<p>Each row is one held-out face: first as it is, with its subject and what it shows written beside it, then "
-        f"as the generator turns it to what stands over the column.{average}</p>"
+        "<p>Each row is one held-out face. The first column is the face itself, with its subject and expression. The "
+        f"other columns are its translations to the target above.{average}</p>"
     )
     iteration, png = grids[-1]
     yield figure(png, f"After {iteration:,} iterations, the end of the run.")
@@ -95,17 +127,17 @@ def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Itera
 
 
 def own_head_section(results: Mapping[str, Any]) -> Iterable[str]:
-    """Yield how a discriminator's own head reads faces, where the run has one."""
+    """Yield the metrics of the discriminator's own classification head, for a run that has one."""
     if own := results.get("own_head"):
-        yield "<h3>As read by the discriminator's own head, not by an independent classifier</h3>"
+        yield "<h3>Predictions of the discriminator's own head (not an independent classifier)</h3>"
         yield (
-            f"<p>On real faces it is right in {own['real']:.1%} (guessing: {1 / len(EMOTIONS):.1%}). On made faces it "
-            "only says how far generator and discriminator agree; the two were trained together.</p>"
+            f"<p>Accuracy on real faces: {own['real']:.1%} (chance: {1 / len(EMOTIONS):.1%}). On generated faces it "
+            "only measures how far generator and discriminator agree, as the two were trained together.</p>"
         )
         shares = [(words, f"{share:.1%}") for words, share in own["translated"].items()]
-        yield table(("asked for", "read as asked for"), shares, numbers=(1,))
+        yield table(("target", "predicted as the target"), shares, numbers=(1,))
     if va := results.get("own_head_va"):
-        yield "<p>Valence and arousal of real held-out faces as read by the discriminator's own head.</p>"
+        yield "<p>Valence and arousal of real held-out faces, predicted by the discriminator's own head.</p>"
         rows = [
             (name, *(f"{values[key]:.3f}" for key in ("ccc", "pcc", "rmse", "sagr"))) for name, values in va.items()
         ]
@@ -113,15 +145,15 @@ def own_head_section(results: Mapping[str, Any]) -> Iterable[str]:
 
 
 def losses_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
-    """Yield a curve per logged term, under the paper's names where there is one; nothing of a run that logs none."""
+    """Yield a curve per logged term; nothing for a run that logs none."""
     if not journal:
         return
-    published = find_system(record["system"]).published
+    published = find_entry(record).published
     yield "<h2>Losses</h2>"
-    under = "Under the paper's names. D is the discriminator, G the generator. " if published else ""
+    under = "Terms have the names of the paper. D is the discriminator, G the generator. " if published else ""
     yield (
-        f"<p>{under}Where a curve has many points they are averaged, and the pale band goes from the smallest to the "
-        "largest.</p>"
+        f"<p>{under}A curve with many points shows their averages. The pale band spans the smallest and the largest "
+        "value.</p>"
     )
     charts = []
     terms = describe_terms(record["system"])
@@ -138,24 +170,25 @@ def losses_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
             note += f" Paper, at {published.iterations:,}: {published.losses[name]:g}."
         xs, ys = zip(*points, strict=True)
         charts.append(
-            f"<div><h3><code>{name}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
+            f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys)}"
             f"<p>{escape(terms.get(name, ''))} {note}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
     if published:
-        yield "<p class='quiet'>The paper's numbers give names and order of magnitude; they are no target.</p>"
+        yield "<p class='quiet'>The paper's values show the order of magnitude. They are no target.</p>"
 
 
 def validation_section(record: Record, journal: Sequence[Entry]) -> Iterable[str]:
-    """Yield the measures of the validation part over time, and which state they chose; nothing without that part."""
+    """Yield the validation metrics over time, and the checkpoint that they select; nothing without validation."""
     names = [name for name in dict.fromkeys(name for entry in journal for name in entry) if name.startswith("val/")]
     if not names:
         return
     used, terms = record.get("used_iteration", 0), describe_terms(record["system"])
-    yield "<h2>How the best state was chosen</h2>"
+    yield "<h2>Checkpoint selection</h2>"
     yield (
-        f"<p>By <code>{escape(names[0])}</code>, on people who are neither trained on nor held out. The vertical line "
-        f"is the state that is used, after {used:,} iterations. The other measures are of the same faces.</p>"
+        f"<p><code>{escape(names[0])}</code> selects the checkpoint, on people who are neither trained on nor held "
+        f"out. The vertical line marks the selected checkpoint, after {used:,} iterations. The other metrics are of "
+        "the same faces.</p>"
     )
     charts = []
     for name in names:
@@ -163,7 +196,7 @@ def validation_section(record: Record, journal: Sequence[Entry]) -> Iterable[str
             continue
         xs, ys = zip(*points, strict=True)
         best = next((y for x, y in zip(xs, ys, strict=True) if x == used), None)
-        told = f" At the state that is used: {best:.4g}." if best is not None else ""
+        told = f" At the selected checkpoint: {best:.4g}." if best is not None else ""
         charts.append(
             f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys, mark=used)}"
             f"<p>{escape(terms.get(name, ''))}{told}</p></div>"
@@ -175,9 +208,9 @@ def optimisation_section(journal: Sequence[Entry], speed: Sequence[Entry]) -> It
     """Yield learning rates, gradient norms, throughput and memory over time, as far as they were logged."""
     words = {
         "lr/": "Learning rate of the optimiser.",
-        "gradient/": "Norm of the gradient before it was clipped, if it was.",
-        "faces_per_s": "Faces per second since the last line, validation and samples among it.",
-        "memory_gb": "The most memory so far, in gigabytes: of the GPU, or on a CPU of the whole process.",
+        "gradient/": "Norm of the gradient, before clipping.",
+        "faces_per_s": "Faces per second since the last log line, including validation and samples.",
+        "memory_gb": "Peak memory so far, in gigabytes: of the GPU, or of the whole process on a CPU.",
     }
     charts = []
     for entries in (journal, speed):
@@ -192,12 +225,12 @@ def optimisation_section(journal: Sequence[Entry], speed: Sequence[Entry]) -> It
                 f"<p>{note} Last: {ys[-1]:.4g}.</p></div>"
             )
     if charts:
-        yield "<h2>Steps, speed and memory</h2>"
+        yield "<h2>Learning rate, gradients, speed and memory</h2>"
         yield '<div class="charts">' + "".join(charts) + "</div>"
 
 
 def _curve(entries: Sequence[Entry], name: str) -> list[tuple[float, float]]:
-    # A chart has no place for NaN and infinity, nor for what no number in float32 can be.
+    # A chart cannot show NaN, infinity, or numbers beyond float32.
     return [(entry["iteration"], entry[name]) for entry in entries if abs(entry.get(name, math.inf)) < _LARGEST]
 
 
@@ -207,28 +240,28 @@ def networks_section(record: Record) -> Iterable[str]:
         return
     yield "<h2>Networks</h2>"
     counts = record["parameters"]
-    published = find_system(record["system"]).published
+    published = find_entry(record).published
     if published is None:
         yield table(("", "parameters"), [(name, f"{count:,}") for name, count in counts.items()], numbers=(1,))
         return
     rows = []
     for name, count in counts.items():
         wanted = published.parameters.get(name)
-        verdict = "" if wanted is None else "the same" if wanted == count else "differs: other sizes or options"
+        verdict = "" if wanted is None else "equal" if wanted == count else "differs: other sizes or options"
         rows.append((name, f"{count:,}", f"{wanted:,}" if wanted else "", verdict))
     yield table(("", "parameters", "in the paper", ""), rows, numbers=(1, 2))
 
 
 def data_section(record: Record) -> Iterable[str]:
-    """Yield how many faces and people there were on each side, by expression."""
+    """Yield the number of faces and people in each split part, by expression."""
     data = record["data"]
     yield "<h2>Data</h2>"
     sets, templates = ", ".join(data["datasets"]) or "without a name", ", ".join(data["templates"]) or "not known"
     yield (
-        f"<p>Dataset: {escape(sets)}. Alignment of the crops: {escape(templates)}. Nobody is on both sides; this was "
-        "checked before the first iteration.</p>"
+        f"<p>Dataset: {escape(sets)}. Alignment of the crops: {escape(templates)}. No person is in two split parts; "
+        "this was checked before the first iteration.</p>"
     )
-    words = {"train": "trained on", "val": "best state chosen on", "test": "held out"}
+    words = {"train": "trained on", "val": "validation", "test": "held out"}
     classes = data["classes"]
     rows = []
     for side in (side for side in words if side in data):
@@ -238,27 +271,27 @@ def data_section(record: Record) -> Iterable[str]:
 
 
 def recipe_section(recipe: Mapping[str, Any]) -> Iterable[str]:
-    """Yield every key of a recipe with its value, and where that comes from; what no paper fixes comes first.
+    """Yield every key of a recipe with its value and origin; values that no paper fixes come first.
 
     The caller writes the heading.
 
     Args:
         recipe: `value`, `origin` and `note` by key, as in `run.json`.
     """
-    yield "<p>Whoever compares with the paper should know these. C, X and so on say where a value comes from:</p>"
+    yield "<p>Consider these values when you compare with the paper. The letters give the origin of a value:</p>"
     yield table(("origin", "meaning"), ORIGINS.items())
     keys = [(name, write_value(entry["value"]), entry["origin"], entry["note"]) for name, entry in recipe.items()]
     order = [tag for tag in ORIGINS if tag not in ("P", "R")]
     chosen = sorted((key for key in keys if key[2] in order), key=lambda key: order.index(key[2]))
     yield table(("key", "value", "origin", "note"), chosen, code=(0, 1))
     fixed = [key for key in keys if key[2] not in order]
-    yield "<details><summary>Keys that the paper or its reference implementation fixes</summary>"
+    yield "<details><summary>Values that the paper or its reference implementation fixes</summary>"
     yield table(("key", "value", "origin", "note"), fixed, code=(0, 1)) + "</details>"
 
 
 def environment_section(record: Record) -> Iterable[str]:
-    """Yield when, on what and by which versions a run was worked on."""
-    yield "<h2>Where and with what it ran</h2>"
+    """Yield the sessions of a run: when, on which device and with which versions."""
+    yield "<h2>Environment</h2>"
     rows = [
         (
             session["began"],

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from fertools.training.systems.registry import find_system
+from collections.abc import Mapping
+from typing import Any
+
+from fertools.training.systems.entry import SystemEntry
+from fertools.training.systems.registry import list_systems
 
 VALIDATION_TERMS = {
     "val/uar_and_ccc": "Mean of UAR and CCC on the validation subjects.",
@@ -17,6 +21,16 @@ VALIDATION_TERMS = {
 """What the engine logs beside a system's own terms."""
 
 
+def find_entry(record: Mapping[str, Any]) -> SystemEntry:
+    """Return the entry of a run's system; a bare one if the package that adds the system is not installed.
+
+    Args:
+        record: of the run, with `system` and `source`.
+    """
+    bare = SystemEntry(record["system"], record.get("source", ""), recipe="", system="")
+    return list_systems().get(record["system"], bare)
+
+
 def describe_terms(system: str) -> dict[str, str]:
-    """Return what each term of a system's runs means, by its name, in the order of the charts."""
-    return {**find_system(system).terms, **VALIDATION_TERMS}
+    """Return what each logged term of a system's runs means, by its name, in the order of the charts."""
+    return {**find_entry({"system": system}).terms, **VALIDATION_TERMS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fertools.training.systems.registry import find_system
+from fertools.training.reports.term_words import find_entry
 
 
 def describe_training(trained: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
@@ -18,7 +18,7 @@ def describe_training(trained: Mapping[str, Mapping[str, Any]]) -> tuple[list[st
     sentences: list[str] = []
     cited: list[str] = []
     for name, record in trained.items():
-        text = find_system(record["system"]).describe(name, record)
+        text = find_entry(record).describe(name, record)
         sentences += [*text.sentences, *_parts(record)]
         cited += text.references
     if trained:

@@ -1,4 +1,4 @@
-"""The part of a run's page that says how good a translator is."""
+"""The section of a run's report with the metrics of its generated faces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fertools.training.reports.translation_tables import measured_tables, missin
 
 
 def translation_section(root: Path) -> Iterator[str]:
-    """Yield what is known of a translator's made faces as HTML; nothing where it has none.
+    """Yield the metrics of a run's generated faces as HTML; nothing for a run without such faces.
 
     Args:
         root: folder of the run.
@@ -21,7 +21,7 @@ def translation_section(root: Path) -> Iterator[str]:
         return
     found = score_translations(root)
     name = f"{root.parent.name}/{root.name}"
-    yield "<h2>How good the made faces are</h2>"
+    yield "<h2>Metrics of the generated faces</h2>"
     yield from (render_result_table(result_table) for result_table in measured_tables(found))
     if missing := list(missing_measures(name, found)):
         yield "<h3>Not measured</h3>"

@@ -1,4 +1,4 @@
-"""What is shown of the figures of a translator: which tables there are, and what stands in them."""
+"""Tables of the metrics of generated faces."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from fertools.training.runs.generated import slug
 
 _DECISIONS = ("accuracy", "balanced_accuracy", "macro_f1")
 _WHOSE = {
-    "made": "made faces",
+    "made": "generated faces",
     "unchanged": "the same faces, unchanged",
     "real": "real faces, by their own label",
-    "truth": "true pictures of what was asked for (drawn)",
+    "truth": "true pictures of the target (drawn people)",
 }
 _RECONSTRUCTION = {"l1": "L1", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 _FEW = 2048
-"""Pictures below which a Fréchet distance says little: there are as many features."""
+"""Images below which a Fréchet distance is mostly bias: the number of features."""
 
 
 def translator_tables(name: str, found: Scores) -> list[ResultTable]:
-    """Return all tables about a translator under its name, with what has not been measured.
+    """Return all tables about the generated faces of a run, with the metrics that were not measured.
 
     Args:
         name: of the run.
@@ -37,7 +37,7 @@ def translator_tables(name: str, found: Scores) -> list[ResultTable]:
 
 
 def measured_tables(found: Scores) -> list[ResultTable]:
-    """Return the tables about a translator, as far as it has been measured."""
+    """Return the tables about generated faces, as far as these have been measured."""
     tables = [_reconstruction(found)]
     if found["truth"]:
         tables.append(_truth(found["truth"]))
@@ -49,10 +49,10 @@ def measured_tables(found: Scores) -> list[ResultTable]:
 
 
 def missing_measures(name: str, found: Scores) -> Iterator[tuple[str, str]]:
-    """Yield what has not been measured of a translator and the command that does it."""
+    """Yield each metric that was not measured, and the command that measures it."""
     command = f"fertools evaluate {name}"
     for network in found["waiting"]:
-        yield f"faces made since {network} read them", f"{command}, and name {network} again"
+        yield f"faces generated since {network} was applied", f"{command}, and name {network} again"
     if not found["judges"]:
         yield "expression consistency, GAN-test", f"{command} --judge classifier/RUN"
     if not found["features"]:
@@ -60,7 +60,7 @@ def missing_measures(name: str, found: Scores) -> Iterator[tuple[str, str]]:
     if not found["identity"]:
         yield "identity preservation", f"{command} --identity facenet-vggface2"
     if found["drawn"] and not found["truth"]:
-        yield "distance to the true pictures, which exist for these drawn people", f"{command} --drawn"
+        yield "distance to the true pictures (drawn people)", f"{command} --drawn"
     if not found["gan_train"]:
         yield "GAN-train", f"{command} --judge classifier/RUN --gan-train"
 
@@ -74,10 +74,10 @@ def _reconstruction(found: Scores) -> ResultTable:
     rows += [(part["target"], *cells(part["measures"])) for part in parts["by_target"]]
     of = f"{_count(found['faces'], 'face')} of {_count(found['subjects'], 'person')}"
     note = (
-        f"{found['made']:,} made faces, of {of}, each translated back. L1 is on the scale from -1 to 1; an L1 of 0 and "
-        f"an SSIM of 1 are perfect. {interval_note(parts)}"
+        f"{found['made']:,} generated faces, of {of}, each translated back. L1 is on the scale from -1 to 1. An L1 of "
+        f"0 and an SSIM of 1 are perfect. {interval_note(parts)}"
     )
-    return ResultTable("Reconstruction, by what was asked for", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
+    return ResultTable("Reconstruction, by target", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
 
 
 def _truth(found: Scores) -> ResultTable:
@@ -88,10 +88,10 @@ def _truth(found: Scores) -> ResultTable:
 
     rows = [("all", *cells(found)), *((part["target"], *cells(part)) for part in found["by_target"])]
     note = (
-        "These people are drawn, so the picture of what was asked for exists: the same moment with that expression. L1 "
-        f"is on the scale from -1 to 1. Faces that show it already are left out. {interval_note(parts)}"
+        "These people are drawn, so the true picture exists: the same moment with the target expression. L1 is on the "
+        f"scale from -1 to 1. Faces that already show the target are left out. {interval_note(parts)}"
     )
-    head = ("", "made faces", "L1 to the true picture", "L1 of the unchanged input")
+    head = ("", "generated faces", "L1 to the true picture", "L1 of the unchanged input")
     return ResultTable("Distance to the true picture (drawn people)", head, tuple(rows), note)
 
 
@@ -107,17 +107,17 @@ def _judged(judge: str, scores: Scores) -> Iterator[ResultTable]:
             for key, entry in told.items()
         ]
         apart = (
-            "which chose the best state of this run and so is not independent of it"
+            "which selected the checkpoint of this run and so is not independent of it"
             if scores["chose"]
             else ("which had no part in training")
         )
         note = (
-            f"How often {judge}, {apart}, sees what was asked for (expression consistency; GAN-test, since it learned "
-            "from real faces alone). A translator that changes nothing comes to the second "
-            f"row; the judge itself, on real faces, to the third. {interval_note(told)}"
+            f"How often {judge}, {apart}, predicts the target (expression consistency; GAN-test, as it was trained on "
+            "real faces only). The second row is a generator that changes nothing. The third row is the judge itself, "
+            f"on real faces. {interval_note(told)}"
         )
         head = ("", "faces", *(MEASURES[name] for name in _DECISIONS))
-        yield ResultTable(f"Expressions as {judge} sees them", head, tuple(rows), note)
+        yield ResultTable(f"Expressions predicted by {judge}", head, tuple(rows), note)
         if "made" in told:
             yield _by_expression(judge, told)
             yield _confusion(judge, scores["made"])
@@ -128,9 +128,9 @@ def _judged(judge: str, scores: Scores) -> Iterator[ResultTable]:
                 (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in AGREEMENTS))
                 for key, entry in points.items()
             ]
-            note = f"Against the {axis} that was asked for; real faces against their own. {interval_note(points)}"
+            note = f"Generated faces against the target {axis}, real faces against their own. {interval_note(points)}"
             head = ("", "faces", *AGREEMENTS.values())
-            yield ResultTable(f"{axis.capitalize()} as {judge} sees it", head, tuple(rows), note)
+            yield ResultTable(f"{axis.capitalize()} predicted by {judge}", head, tuple(rows), note)
 
 
 def _has(scores: Scores, axis: str) -> bool:
@@ -154,41 +154,41 @@ def _by_expression(judge: str, told: Mapping[str, Scores]) -> ResultTable:
         if row["faces"]
     )
     head = (
-        "asked for",
-        "made faces",
-        "share seen as that",
-        "unchanged faces seen as that",
-        "real faces of it seen as that",
+        "target",
+        "generated faces",
+        "predicted as the target",
+        "unchanged faces predicted as it",
+        "real faces of it predicted as it",
     )
     return ResultTable(
-        f"Share of made faces that {judge} calls what was asked for", head, rows, interval_note(told["made"])
+        f"Share of generated faces that {judge} assigns to the target", head, rows, interval_note(told["made"])
     )
 
 
 def _confusion(judge: str, made: Scores) -> ResultTable:
     counts = made["classification"]["confusion"]["counts"]
     rows = tuple((name, *map(str, line)) for name, line in zip(made["classes"], counts, strict=True) if sum(line))
-    return ResultTable(f"Asked for (down) and seen by {judge} (across)", ("", *made["classes"]), rows)
+    return ResultTable(f"Target (rows) and prediction of {judge} (columns)", ("", *made["classes"]), rows)
 
 
 def _features(network: str, scores: Scores) -> ResultTable:
-    entries = [("all made faces", scores["all"])]
+    entries = [("all generated faces", scores["all"])]
     entries += [(part["target"], part["distance"]) for part in scores["by_target"]]
     entries.append(("real training faces, for comparison", scores["floor"]))
     rows = tuple((words, *_distance(entry)) for words, entry in entries)
     known = [entry for _, entry in entries if entry]
     few = any(min(entry["real"], entry["made"]) < _FEW for entry in known)
     notes = [
-        "Made faces against real held-out ones, an expression against real faces that show it. KID: mean and standard "
-        "deviation over 100 subsets."
+        "Generated faces against real held-out ones, each expression against real faces that show it. KID: mean and "
+        "standard deviation over 100 subsets."
     ]
     if few:
         notes.append(
-            f"With fewer than {_FEW:,} pictures FID is mostly its bias: compare it only where counts are equal, and "
-            "read KID."
+            f"With fewer than {_FEW:,} images, FID is mostly bias. Compare it only between equal counts, and prefer "
+            "KID."
         )
     if not scores["published"]:
-        notes.append("These are not the features of published distances; compare with your own alone.")
+        notes.append("Published distances use other features. Compare these only with your own.")
     head = ("", "real faces", "faces", "FID", "KID")
     return ResultTable(f"Distance to real faces in the features of {network}", head, rows, " ".join(notes))
 
@@ -201,26 +201,28 @@ def _distance(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def _identity(network: str, scores: Scores) -> ResultTable:
-    rows = [("all made faces", _measure(scores["cosine"]))]
+    rows = [("all generated faces", _measure(scores["cosine"]))]
     rows += [(part["target"], _measure(part["cosine"])) for part in scores["by_target"]]
     rows += [
         ("two real faces of one person", number(scores["same_person"])),
         ("real faces of two people", number(scores["other_people"])),
     ]
-    note = f"1 is the same face. The last two rows say what to measure it by. {interval_note(scores)}"
-    return ResultTable(f"Identity: cosine to the face before, by {network}", ("", "cosine"), tuple(rows), note)
+    note = f"1 is the same face. The last two rows are for comparison. {interval_note(scores)}"
+    return ResultTable(
+        f"Identity: cosine similarity to the input face, by {network}", ("", "cosine"), tuple(rows), note
+    )
 
 
 def _gan_train(found: Scores) -> Iterator[ResultTable]:
     for judge, scores in found["gan_train"].items():
         real = next((entry.get("real") for name, entry in found["judges"].items() if slug(name) == judge), None)
-        rows = [("GAN-train: learned from made faces", scores["classification"])]
+        rows = [("GAN-train: trained on generated faces", scores["classification"])]
         if real and "classification" in real:
-            rows.append(("the judge: learned from real faces", real["classification"]))
+            rows.append(("the judge: trained on real faces", real["classification"]))
         cells = tuple(
             (words, f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in _DECISIONS))
             for words, entry in rows
         )
-        note = f"Both on real held-out faces. What the first lacks, made faces lack. {interval_note(dict(rows))}"
+        note = f"Both tested on real held-out faces. The gap is what generated faces lack. {interval_note(dict(rows))}"
         head = ("", "real faces", *(MEASURES[name] for name in _DECISIONS))
-        yield ResultTable(f"GAN-train by the recipe of {judge}", head, cells, note)
+        yield ResultTable(f"GAN-train with the recipe of {judge}", head, cells, note)

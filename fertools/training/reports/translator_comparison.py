@@ -1,4 +1,4 @@
-"""Several translators beside one another, and the mean of those that are folds of one protocol."""
+"""Runs that generate faces, side by side, with the mean over runs that are folds of one protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fertools.training.reports.table_formatting import ResultTable
 
 
 def _judged(kind: str, measure: str) -> Callable[[Scores], float | None]:
-    """Return what reads a measure of the first judge's, `kind` being `classification` or an axis of the plane."""
+    """Return a function that reads a metric of the first judge; `kind` is `classification`, `valence` or `arousal`."""
 
     def read(found: Scores) -> float | None:
         made: Scores = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
@@ -67,18 +67,18 @@ HEADLINES: dict[str, tuple[str, Callable[[Scores], float | None]]] = {
     "psnr": ("PSNR (dB)", _reconstructed("psnr")),
     "ssim": ("SSIM", _reconstructed("ssim")),
 }
-"""The measures that translators are compared by: what each is called, and how it is read from their figures."""
+"""The metrics that are compared: the name of each, and how it is read."""
 
 
 def compare_translators(runs: Mapping[str, Scores]) -> dict[str, Any]:
-    """Return the main measures of several translators.
+    """Return the main metrics of several runs that generate faces.
 
     Args:
         runs: what `score_translations` gives, by name.
 
     Returns:
-        `runs`, by name the measures of HEADLINES, None where unknown; and `folds`, the interval of Student's t over the
-        runs of each measure that all have, or None where two of them hold out the same fold: those are no folds.
+        `runs`, by name the metrics of HEADLINES, None where unknown; and `folds`, by metric the interval of Student's t
+        over the runs, or None if two of them hold out the same fold.
     """
     values = {name: {key: read(found) for key, (_, read) in HEADLINES.items()} for name, found in runs.items()}
     held_out = [fold for found in runs.values() for fold in found["folds"]]
@@ -92,16 +92,20 @@ def compare_translators(runs: Mapping[str, Scores]) -> dict[str, Any]:
 
 
 def translator_comparison_tables(beside: Mapping[str, Any] | None) -> list[ResultTable]:
-    """Return the table of what `compare_translators` gives, if it gave anything."""
+    """Return the table of `compare_translators`'s results, if there are any."""
     if beside is None:
         return []
     shown = [key for key in HEADLINES if any(line[key] is not None for line in beside["runs"].values())]
     rows = [(name, *(number(line[key]) for key in shown)) for name, line in beside["runs"].items()]
-    note = "Of several judges or weights, the first in the alphabet."
+    note = "Of several judges or weights, the first by name is shown."
     if beside["folds"] is not None:
         rows.append(("mean over folds", *(_reach(beside["folds"].get(key)) for key in shown)))
         note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."
-    return [ResultTable("Translators side by side", ("", *(HEADLINES[key][0] for key in shown)), tuple(rows), note)]
+    return [
+        ResultTable(
+            "Generated faces of the runs side by side", ("", *(HEADLINES[key][0] for key in shown)), tuple(rows), note
+        )
+    ]
 
 
 def _reach(entry: Mapping[str, Any] | None) -> str:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fertools.core.errors import CheckFailed, InputError
+from fertools.core.hashing import hash_bytes, hash_file
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.training.networks.published_weights import find_weights
 from fertools.training.recipes.recipe import EngineRecipe, Recipe, TranslatingRecipe
 from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.generated import generated_path
 from fertools.training.runs.job import Job
-from fertools.training.runs.lineage import Ancestor, compose_lineage, digest_person, trace_weights, write_people
+from fertools.training.runs.lineage import (
+    Ancestor,
+    Role,
+    compose_lineage,
+    digest_person,
+    read_lineage,
+    trace_weights,
+    write_people,
+)
 from fertools.training.runs.metadata import Record
 
 _COLUMNS = ["subject_id", "face_id", "parent_id"]
@@ -22,28 +34,52 @@ _NAMED = 3
 """People named in a message."""
 
 
-def trace_recipe(workspace: Workspace, recipe: Recipe, *, missing_ok: bool = False) -> list[Ancestor]:
-    """Return what a run of a recipe takes from elsewhere: the weights that it begins with, and its judge.
+def trace_recipe(workspace: Workspace, recipe: Recipe) -> list[Ancestor]:
+    """Return what a run of a recipe takes from elsewhere: weights to begin with, generated faces, and a judge.
+
+    What is not there is passed over: it may be of a run that is still to be trained, and whoever loads it says so.
 
     Args:
         workspace: whose runs and weights.
         recipe: every value.
-        missing_ok: pass over weights that are not there, as those of a run that is still to be trained.
 
     Raises:
-        InputError: weights are missing.
         OSError: a file cannot be read.
     """
     found = []
     for name in dict.fromkeys(recipe.starting_weights.values() if isinstance(recipe, EngineRecipe) else ()):
-        with contextlib.suppress(*(InputError,) if missing_ok else ()):
+        with contextlib.suppress(InputError):
             found.append(trace_weights(workspace, find_weights(name, workspace), name))
+    runs: list[tuple[Role, str]] = [
+        ("generated faces", name)
+        for name in dict.fromkeys(run for domain in recipe.domains for run in domain.generated)
+    ]
     if isinstance(recipe, TranslatingRecipe) and recipe.judge:
-        folder = RunFolder(workspace.root / "training" / recipe.judge.removeprefix("training/"))
-        # Any of its models says which run it is.
-        if models := sorted(folder.models.glob("*.safetensors")):
-            found.append(trace_weights(workspace, models[0], recipe.judge, "judge"))
-    return found
+        runs.append(("judge", recipe.judge.removeprefix("training/")))
+    traced = (trace_run(workspace, name, role) for role, name in runs)
+    return [*found, *(ancestor for ancestor in traced if ancestor is not None)]
+
+
+def trace_run(workspace: Workspace, name: str, role: Role) -> Ancestor | None:
+    """Return a run as an ancestor; None where there is no such run.
+
+    Args:
+        workspace: whose run.
+        name: `SYSTEM/RUN`.
+        role: `judge`, for its trained networks, or `generated faces`.
+
+    Raises:
+        InputError: its record is damaged.
+        OSError: a file cannot be read.
+    """
+    folder = RunFolder(workspace.root / "training" / name)
+    system, _, run = name.partition("/")
+    used = sorted(folder.models.glob("*.safetensors")) if role == "judge" else [generated_path(workspace, system, run)]
+    if folder.read() is None or not all(path.is_file() for path in used):
+        return None
+    lineage = read_lineage(folder)
+    digest = hash_bytes(*(hash_file(path).encode() for path in used))
+    return Ancestor(role, name, digest, () if lineage is None else (lineage,))
 
 
 def find_met(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
@@ -72,12 +108,11 @@ def identify_lineage(
     Args:
         job: the run; the digest of its pixels is in its record.
         old: the record that an earlier call left, None for a run that begins now.
-        allow_leaks: record a leak and go on.
+        allow_leaks: record a leak and train nevertheless.
         learned_from: generated faces among those that it learns from.
 
     Raises:
         CheckFailed: something that it takes has learned from the people that it holds out.
-        InputError: weights are missing.
     """
     if not job.team.is_first:
         return
@@ -89,7 +124,7 @@ def identify_lineage(
             for held_out in (True, False)
         )
         ancestors = [*trace_recipe(job.workspace, job.choice.resolved.recipe), *learned_from]
-        lineage = compose_lineage(run, job.record, trained_on, ancestors)
+        lineage = compose_lineage(run, job.record, trained_on, ancestors, _identify_real_faces(job))
         job.record["lineage"] = {**lineage.record, "leaks": find_met(tested, ancestors)}
         if allow_leaks or not job.record["lineage"]["leaks"]:
             write_people(job.folder, lineage.people)
@@ -98,3 +133,11 @@ def identify_lineage(
             f"{run} would be tested on people that it knows: {leaks[0]}; take one that holds out the same folds, "
             "or allow it with --allow-leaks (allow_leaks=True), which every report of the run will say"
         )
+
+
+def _identify_real_faces(job: Job) -> str:
+    """Return a digest of a run's real faces and their pixels: folds of one protocol differ in their generated faces."""
+    faces = job.selection.domains.values()
+    real = np.concatenate([np.asarray(pc.is_null(part.table["parent_id"])) for part in faces])
+    pixels = np.load(job.folder.pixels_path, allow_pickle=False)
+    return hash_bytes(*(part.real_fingerprint().encode() for part in faces), pixels[real].tobytes())

@@ -29,6 +29,7 @@ from fertools.training.data.selection import Selection
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.recipe import Recipe, Resolved
 from fertools.training.runs.job import Job
+from fertools.training.runs.lineage import load_lineage
 
 METADATA_KEY = "fertools.model"
 """Key of the JSON text in the file's metadata."""
@@ -141,16 +142,23 @@ def save_model(
         return
     resolved, fill = job.choice.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
     info = describe_model(resolved, job.selection, network, domain=domain, run=job.record["run"], fill=fill)
-    write_model(job.folder.model_path(network), state, info)
+    lineage = load_lineage(job.folder, job.record)
+    write_model(job.folder.model_path(network), state, info, {} if lineage is None else lineage.to_metadata())
 
 
-def write_model(path: Path, state: Mapping[str, Tensor | NDArray[np.float32]], info: ModelInfo) -> None:
+def write_model(
+    path: Path,
+    state: Mapping[str, Tensor | NDArray[np.float32]],
+    info: ModelInfo,
+    lineage: Mapping[str, str] | None = None,
+) -> None:
     """Write a trained network as one file, atomically.
 
     Args:
         path: where it goes, such as `RUN/models/generator.safetensors`.
         state: the weights by name, as tensors or arrays.
         info: what the network is.
+        lineage: whom it has learned from, as `Lineage.to_metadata` gives it.
 
     Raises:
         StorageError: the disk is full; what was there before is intact.
@@ -161,7 +169,7 @@ def write_model(path: Path, state: Mapping[str, Tensor | NDArray[np.float32]], i
     }
     text = {"format": FORMAT, **asdict(info)}
     del text["digest"]
-    write_sealed(path, save(tensors, metadata={METADATA_KEY: json.dumps(text, sort_keys=True)}))
+    write_sealed(path, save(tensors, metadata={METADATA_KEY: json.dumps(text, sort_keys=True), **(lineage or {})}))
 
 
 def read_model(path: Path) -> tuple[ModelInfo, dict[str, Tensor]]:

@@ -30,6 +30,7 @@ from fertools.training.systems.base import Translation
 _CARRIED = (
     "source_id",
     "dataset",
+    "pair_id",
     "licence",
     "template",
     "status",

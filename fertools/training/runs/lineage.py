@@ -49,8 +49,8 @@ class Lineage:
     """What a run has learned from.
 
     Attributes:
-        record: as in `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces` and
-            `pixels` (digests), `people` (how many) and `ancestors`, a list of what `Ancestor.record` gives.
+        record: as in `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces`,
+            `pixels` and `real_faces` (digests), `people` (how many) and `ancestors`, as `Ancestor.record` gives them.
         people: the digest of each person that had a part, in hexadecimal.
     """
 
@@ -154,23 +154,9 @@ def trace_weights(workspace: Workspace, path: Path, name: str, role: Role = "wei
     return Ancestor(role, name, digest, tuple(unique.values()))
 
 
-def trace_run(folder: RunFolder, name: str, role: Role, content: Path) -> Ancestor:
-    """Return a run as an ancestor.
-
-    Args:
-        folder: of the run.
-        name: what the recipe calls it.
-        role: what it is used for.
-        content: the file that is used of it.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    lineage = read_lineage(folder)
-    return Ancestor(role, name, _digest(content), () if lineage is None else (lineage,))
-
-
-def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: Sequence[Ancestor]) -> Lineage:
+def compose_lineage(
+    run: str, record: Record, trained_on: pa.Table, ancestors: Sequence[Ancestor], real_faces: str
+) -> Lineage:
     """Return the lineage of a run that begins.
 
     Args:
@@ -178,6 +164,7 @@ def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: S
         record: the content of its `run.json`, with the digest of its pixels.
         trained_on: the rows that it learns from or chooses its best state by.
         ancestors: what it takes from elsewhere.
+        real_faces: digest of its real faces and their pixels.
     """
     people = describe_people(trained_on).union(*(ancestor.people for ancestor in ancestors))
     return Lineage(
@@ -186,6 +173,7 @@ def compose_lineage(run: str, record: Record, trained_on: pa.Table, ancestors: S
             "test_folds": list(record["recipe"]["test_folds"]["value"]),
             "faces": record["data"]["fingerprint"],
             "pixels": record["data"].get("pixels"),
+            "real_faces": real_faces,
             "people": len(people),
             "ancestors": [ancestor.record() for ancestor in ancestors],
         },
@@ -205,19 +193,31 @@ def write_people(folder: RunFolder, people: Iterable[str]) -> None:
 
 
 def read_lineage(folder: RunFolder) -> Lineage | None:
-    """Return what a run has learned from; None where it does not say, as one of an earlier version.
+    """Return what a run has learned from; None where there is no such run, or it does not say.
 
     Raises:
         InputError: its record or its list of people is damaged.
     """
     record = folder.read()
-    if record is None or not isinstance(record.get("lineage"), dict) or not folder.people_path.is_file():
+    return None if record is None else load_lineage(folder, record)
+
+
+def load_lineage(folder: RunFolder, record: Record) -> Lineage | None:
+    """Return what a run has learned from; None where it does not say.
+
+    Args:
+        folder: of the run.
+        record: the content of its `run.json`.
+
+    Raises:
+        InputError: its list of people is damaged.
+    """
+    if not isinstance(record.get("lineage"), dict) or not folder.people_path.is_file():
         return None
     with reading(
         folder.people_path, "is no list of people", f"restore it, or train the run again with {given('resume', False)}"
     ):
-        packed = np.load(folder.people_path, allow_pickle=False)
-        return Lineage(record["lineage"], _unpack(packed))
+        return Lineage(record["lineage"], _unpack(np.load(folder.people_path, allow_pickle=False)))
 
 
 def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
@@ -245,7 +245,7 @@ def _own_words(path: Path) -> list[Lineage]:
 
 
 def _runs_with(workspace: Workspace, path: Path, digest: str) -> list[RunFolder]:
-    """Return the runs in whose folder a file lies, or that have a file of the same content."""
+    """Return the runs whose folder holds a file, or that have a file of the same content."""
     resolved, size = path.resolve(), path.stat().st_size
     inside = [folder for folder in resolved.parents if (folder / "run.json").is_file()][:1]
     root = workspace.root / "training"

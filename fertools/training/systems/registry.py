@@ -6,26 +6,27 @@ is a `SystemEntry`, such as `my_package.my_system:ENTRY`.
 
 from __future__ import annotations
 
-import importlib
-from functools import cache
-from importlib.metadata import entry_points
-
 from fertools.core.errors import RecipeError
+from fertools.core.plugins import find_plugins, load_plugin
+from fertools.training.recipes.recipe import nearest
 from fertools.training.systems.entry import SystemEntry
 
 GROUP = "fertools.systems"
-"""The group of entry points."""
-_OURS = ("stargan", "cyclegan", "classifier", "svm")
+"""Entry-point group of systems."""
+BUILT_IN = {
+    name: f"fertools.training.systems.{name.replace('-', '_')}:ENTRY"
+    for name in ("stargan", "cyclegan", "classifier", "svm")
+}
+"""Systems of fertools itself."""
 
 
-@cache
 def list_systems() -> dict[str, SystemEntry]:
-    """Return all systems by name, ours first; none of another package takes a name of ours."""
-    found = {name: _ours(name) for name in _OURS}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        if point.name not in found:
-            found[point.name] = point.load()
-    return found
+    """Return all systems by name, ours first.
+
+    Raises:
+        InputError: two packages register the same name, or one of them cannot be loaded.
+    """
+    return {name: load_plugin(entry) for name, entry in find_plugins(GROUP, BUILT_IN).items()}
 
 
 def find_system(name: str) -> SystemEntry:
@@ -33,20 +34,14 @@ def find_system(name: str) -> SystemEntry:
 
     Raises:
         RecipeError: there is none of this name; the nearest is named.
+        InputError: its package cannot be loaded.
 
     Example:
         >>> find_system("stargan").title
         'StarGAN'
     """
-    systems = list_systems()
-    if name not in systems:
-        from fertools.training.recipes.recipe import nearest
-
-        known = ", ".join(systems)
-        raise RecipeError(f"there is no system '{name}'{nearest(name, systems)}; fertools can train: {known}")
-    return systems[name]
-
-
-def _ours(name: str) -> SystemEntry:
-    entry: SystemEntry = importlib.import_module(f"fertools.training.systems.{name.replace('-', '_')}").ENTRY
+    found = find_plugins(GROUP, BUILT_IN)
+    if name not in found:
+        raise RecipeError(f"there is no system '{name}'{nearest(name, found)}; fertools can train: {', '.join(found)}")
+    entry: SystemEntry = load_plugin(found[name])
     return entry

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 from fertools.annotations.app.service import RatingService, Settings
 from fertools.annotations.app.site import LOG_HEADER, make_site
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.core.workspace import Workspace
 from tests.annotations.rating_events import rating_workspace
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
+from fertools.annotations.app.address import Address
 from fertools.annotations.app.guard import COOKIE
-from fertools.annotations.app.server import Place
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 
@@ -89,10 +89,10 @@ def test_cookies_of_other_servers_do_no_harm(open_page: Open, workspace: Workspa
 )
 def test_places_that_would_let_anyone_in(values: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Place(**values)  # type: ignore[arg-type]
+        Address(**values)  # type: ignore[arg-type]
 
 
 def test_places_that_are_fine() -> None:
-    assert Place().host == "127.0.0.1"
-    assert Place("localhost").token is None
-    assert Place("0.0.0.0", token=TOKEN).token == TOKEN
+    assert Address().host == "127.0.0.1"
+    assert Address("localhost").token is None
+    assert Address("0.0.0.0", token=TOKEN).token == TOKEN

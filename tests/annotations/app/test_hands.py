@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from fertools.annotations.log import RatingLog
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.core.workspace import Workspace
 from tests.annotations.app.pages import events_of, open_page, rows_of, wait_until_saved
 
@@ -30,7 +30,7 @@ _PRESS = """(keys) => {
 
 
 def _expect_answered(page: Page, count: int) -> None:
-    expect(page.locator("#progress-text")).to_have_text(f"{count} of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text(f"{count} of 40 faces rated")
     wait_until_saved(page)
 
 
@@ -63,7 +63,7 @@ def test_a_digit_pressed_again_confirms(
     serve: Serve, context: BrowserContext, workspace: Workspace, by_itself: bool
 ) -> None:
     page = open_page(context, serve(workspace, tasks=("emotion",)))
-    page.get_by_label("Go on by itself").set_checked(by_itself)
+    page.get_by_label("Continue automatically").set_checked(by_itself)
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     page.evaluate(_PRESS, ["4", "4", "4"])
     page.locator("#main").focus()
@@ -81,7 +81,7 @@ def test_a_digit_pressed_again_confirms(
 
 def test_nought_takes_an_expression_off(serve: Serve, context: BrowserContext, workspace: Workspace) -> None:
     page = open_page(context, serve(workspace, tasks=("emotion",)))
-    page.get_by_label("Go on by itself").uncheck()
+    page.get_by_label("Continue automatically").uncheck()
     page.keyboard.press("4")
     _expect_answered(page, 1)
     page.keyboard.press("0")
@@ -98,10 +98,10 @@ def test_keys_in_the_pause_are_for_the_faces_that_come(
     _expect_answered(page, 4)
     words = [page.locator(".thumb").nth(place).get_attribute("aria-label") for place in range(4)]
     assert words == [
-        "Face 1, answered, happiness",
-        "Face 2, answered, neutral",
-        "Face 3, answered",
-        "Face 4, answered, sadness",
+        "Face 1, rated, happiness",
+        "Face 2, rated, neutral",
+        "Face 3, rated",
+        "Face 4, rated, sadness",
     ]
 
 

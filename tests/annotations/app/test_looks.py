@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fertools.annotations.log import RatingLog
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.core.workspace import Workspace
 from tests.annotations.app.pages import events_of, open_page, place_on_screen, wait_until_saved
 from tests.annotations.rating_events import event, face_id, rating_workspace
@@ -134,7 +134,7 @@ def test_valence_and_arousal_are_explained(serve: Serve, context: BrowserContext
     for path in ("faces", "videos"):
         page = open_page(context, address, path)
         expect(page.locator(".explain")).to_have_text(
-            "Valence is how pleasant the feeling is that the face shows. Arousal is how excited or calm it is."
+            "Valence is how pleasant the shown feeling is. Arousal is how excited or calm it is."
         )
 
 
@@ -155,10 +155,10 @@ def test_hints_fit_a_tablet_and_a_phone_is_told_that_tracing_needs_more(
     for device, wide in ((TABLET, True), (PHONE, False)):
         context = browser.new_context(**device)
         page = open_page(context, address, rater=f"width-{wide}")
-        page.get_by_label("Go on by itself").uncheck()
-        expect(page.get_by_role("button", name="Take it")).to_be_visible()
-        page.get_by_role("button", name="Take it").tap()
-        expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+        page.get_by_label("Continue automatically").uncheck()
+        expect(page.get_by_role("button", name="Accept")).to_be_visible()
+        page.get_by_role("button", name="Accept").tap()
+        expect(page.locator("#progress-text")).to_have_text("1 of 40 faces rated")
         assert not any(one.is_visible() for one in page.locator("kbd").all())
         said = page.locator(".says").inner_text()
         page.get_by_role("link", name="Videos").tap()

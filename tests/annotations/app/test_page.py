@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from fertools.annotations.log import RatingLog
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.annotations.traces import read_takes
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -36,7 +36,7 @@ def test_click_a_point_and_the_next_face_comes(serve: Serve, context: BrowserCon
     first = face_of(page)
     click(page, 0.5, -0.25)
     expect(page.get_by_text("Face 2 of 40")).to_be_visible()
-    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces rated")
     wait_until_saved(page)
     (row,) = rows_of(unlabelled)
     assert row["face_id"] == first
@@ -74,7 +74,7 @@ def test_by_keyboard_alone(serve: Serve, context: BrowserContext, workspace: Wor
     first = face_of(page)
     for key in ("ArrowRight", "ArrowRight", "Shift+ArrowUp", "Enter"):
         page.keyboard.press(key)
-    expect(page.get_by_text("Now name the expression.")).to_be_visible()
+    expect(page.get_by_text("Now choose the expression.")).to_be_visible()
     page.keyboard.press("5")
     expect(page.get_by_text("Face 2 of 40")).to_be_visible()
     page.keyboard.press("u")
@@ -85,7 +85,7 @@ def test_by_keyboard_alone(serve: Serve, context: BrowserContext, workspace: Wor
     expect(page.get_by_text("Face 3 of 40")).to_be_visible()
     page.keyboard.press("f")
     page.get_by_label("What should others know").fill("half turned away")
-    page.get_by_role("button", name="Keep the note").click()
+    page.get_by_role("button", name="Save the note").click()
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
@@ -108,9 +108,9 @@ def test_undo_and_redo_survive_a_reload(serve: Serve, context: BrowserContext, u
     expect(page.get_by_role("button", name="Redo")).to_be_enabled()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("Face 2 of 40")).to_be_visible()
-    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces rated")
     page.keyboard.press("y")
-    expect(page.locator("#progress-text")).to_have_text("2 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("2 of 40 faces rated")
     wait_until_saved(page)
     assert sorted(round(row["valence"], 1) for row in rows_of(unlabelled)) == [0.1, 0.2]
     assert len(events_of(unlabelled, "rate")) == 3
@@ -132,7 +132,7 @@ def test_without_network_nothing_is_lost_and_it_is_sent_later(
     assert rows_of(unlabelled) == []
     context.set_offline(False)
     wait_until_saved(page)
-    expect(page.locator("#progress-text")).to_have_text("2 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("2 of 40 faces rated")
     assert sorted(round(row["valence"], 1) for row in rows_of(unlabelled)) == [0.1, 0.2]
 
 
@@ -163,17 +163,11 @@ def test_two_tabs_of_one_rater_agree(serve: Serve, context: BrowserContext, unla
     face = face_of(first)
     click(first, 0.3, 0)
     expect(first.get_by_text("Face 2 of 40")).to_be_visible()
-    expect(second.locator(".thumb").first).to_have_attribute(
-        "aria-label", "Face 1, answered, valence +0.30, arousal 0.00"
-    )
+    expect(second.locator(".thumb").first).to_have_attribute("aria-label", "Face 1, rated, valence +0.30, arousal 0.00")
     click(second, -0.3, 0)
-    expect(first.locator(".thumb").first).to_have_attribute(
-        "aria-label", "Face 1, answered, valence −0.30, arousal 0.00"
-    )
+    expect(first.locator(".thumb").first).to_have_attribute("aria-label", "Face 1, rated, valence −0.30, arousal 0.00")
     first.keyboard.press("z")
-    expect(second.locator(".thumb").first).to_have_attribute(
-        "aria-label", "Face 1, answered, valence +0.30, arousal 0.00"
-    )
+    expect(second.locator(".thumb").first).to_have_attribute("aria-label", "Face 1, rated, valence +0.30, arousal 0.00")
     wait_until_saved(first)
     wait_until_saved(second)
     (row,) = rows_of(unlabelled)
@@ -182,13 +176,13 @@ def test_two_tabs_of_one_rater_agree(serve: Serve, context: BrowserContext, unla
 
 def test_a_run_takes_one_answer(serve: Serve, context: BrowserContext, unlabelled: Workspace) -> None:
     page = open_page(context, serve(unlabelled))
-    page.get_by_label("Go on by itself").uncheck()
+    page.get_by_label("Continue automatically").uncheck()
     button = page.get_by_role("button", name="Same for 9 near-identical")
     expect(button).to_be_disabled()
     click(page, 0.2, 0.2)
     expect(button).to_be_enabled()
     page.keyboard.press("r")
-    expect(page.locator("#progress-text")).to_have_text("10 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("10 of 40 faces rated")
     wait_until_saved(page)
     assert sum(row["identical"] for row in rows_of(unlabelled)) == 9
 
@@ -232,7 +226,7 @@ def test_calibration_without_network_says_so_and_shows_the_rating_later(
     context.set_offline(True)
     click(page, 0.9, -0.9)
     expect(feedback).to_contain_text("the server cannot be reached")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Calibration 3 of 3")).to_be_visible()
     context.set_offline(False)
     wait_until_saved(page)
@@ -256,7 +250,7 @@ def test_hidden_suggestions_are_not_drawn_but_written_down(
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     expect(page.locator(".plane .suggestion circle")).to_have_count(0)
     click(page, 0, 0)
-    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces rated")
     wait_until_saved(page)
     (row,) = rows_of(workspace)
     assert (row["accepted"], row["suggestion"]) == (False, "hidden")
@@ -270,7 +264,7 @@ def test_a_far_value_is_warned_of_and_kept_as_it_is(
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     page.keyboard.press("4")
     click(page, -0.9, -0.9)
-    expect(page.locator(".says[data-kind=warning]")).to_contain_text("far from where happiness usually lies")
+    expect(page.locator(".says[data-kind=warning]")).to_contain_text("far from the usual point of happiness")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Face 2 of 40")).to_be_visible()
     wait_until_saved(page)
@@ -289,10 +283,10 @@ def test_a_typed_value_counts_and_a_wrong_one_does_not(
     page.get_by_label("Valence, from").fill("1.5")
     page.get_by_label("Arousal, from").fill("0.25")
     page.get_by_label("Arousal, from").press("Enter")
-    expect(page.locator(".says[data-kind=warning]")).to_contain_text("Valence lies between")
+    expect(page.locator(".says[data-kind=warning]")).to_contain_text("Valence must be between")
     page.get_by_label("Valence, from").fill("-0.75")
     page.get_by_label("Valence, from").press("Enter")
-    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces rated")
     wait_until_saved(page)
     (row,) = rows_of(unlabelled)
     assert (row["valence"], row["arousal"]) == (-0.75, 0.25)

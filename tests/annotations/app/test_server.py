@@ -85,6 +85,6 @@ def test_the_page_works_from_another_machine(browser: Browser, run_command: Run,
     page.get_by_label("Valence, from").fill("0.5")
     page.get_by_label("Arousal, from").fill("0.25")
     page.get_by_label("Arousal, from").press("Enter")
-    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+    expect(page.locator("#progress-text")).to_have_text("1 of 40 faces rated")
     expect(page.locator("#saved")).to_have_attribute("data-state", "saved")
     context.close()

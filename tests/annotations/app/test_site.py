@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from fertools.annotations.app.site import CODE_HEADER, LOG_HEADER
 from fertools.annotations.log import RatingLog
-from fertools.annotations.queue import Plan
+from fertools.annotations.queue_plan import Plan
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
@@ -341,7 +341,7 @@ def test_what_is_for_another_log_is_refused(open_page: Open, workspace: Workspac
     assert (answer.status_code, "another workspace is served here" in answer.text) == (409, True)
     del client.headers[LOG_HEADER]
     answer = client.post("/api/events", json=content)
-    assert (answer.status_code, "say which log" in answer.text) == (409, True)
+    assert (answer.status_code, "names no log" in answer.text) == (409, True)
     with RatingLog(workspace.ratings_log) as log:
         assert [logged.event.kind for logged in log.events(rater="anna")] == ["join"]
 

@@ -160,7 +160,7 @@ def test_two_tabs_are_two_raters_and_a_link_only_fills_in_the_dialog(
         page.reload()
     expect(anna.locator("#who-name")).to_have_text("anna")
     expect(ben.locator("#who-name")).to_have_text("ben")
-    expect(anna.locator("#progress-text")).to_have_text("1 of 40 faces answered")
+    expect(anna.locator("#progress-text")).to_have_text("1 of 40 faces rated")
     anna.goto(f"{address}?rater=eve")
     expect(anna.get_by_label("Rater", exact=True)).to_have_value("eve")
     with RatingLog(unlabelled.ratings_log) as log:
@@ -208,7 +208,7 @@ def test_a_clock_that_was_set_back_does_not_make_the_older_answer_win(
     port: _Port, context: BrowserContext, unlabelled: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = open_page(context, port.serve(unlabelled))
-    page.get_by_label("Go on by itself").uncheck()
+    page.get_by_label("Continue automatically").uncheck()
     expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     click(page, 0.9, 0)
     wait_until_saved(page)

@@ -23,11 +23,11 @@ def _not_a_worker() -> Iterator[None]:
 
 def test_workers_share_out_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
-    monkeypatch.setattr(local, "_begin", lambda workspace, options, device, *rest: taken.append(device))
+    monkeypatch.setattr(local, "_begin", lambda workspace, options, steps, device, *rest: taken.append(device))
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     progress = SharedProgress(multiprocessing.get_context("spawn"), 3)
     for _ in range(3):
-        local._begin_worker(Workspace(tmp_path), IngestOptions(), ["cuda:0", "cuda:1"], 1, progress)
+        local._begin_worker(Workspace(tmp_path), IngestOptions(), [], ["cuda:0", "cuda:1"], 1, progress)
     assert taken == ["cuda:0", "cuda:1", "cuda:0"]
 
 

@@ -121,3 +121,46 @@ def test_draws_are_even_and_from_their_generator() -> None:
     draws = drawn(4000)
     assert torch.equal(draws, drawn(4000))
     assert draws.mean(dim=0).sub(0.5).abs().max() < 5 / math.sqrt(12 * 4000)
+
+
+def test_each_face_becomes_a_square_of_itself_and_every_place_is_used() -> None:
+    images, cutting = faces(2000, side=7), Augmentation(cut_px=4)
+    draws = drawn(2000, cutting)
+    assert draws.shape == (2000, 11)
+    squares = cutting.cut(images, draws)
+    assert squares.shape == (2000, 3, 4, 4)
+    windows = images.unfold(2, 4, 1).unfold(3, 4, 1)  # N, channels, 4 places down, 4 across, square
+    alike = (windows == squares[:, :, None, None]).flatten(4).all(dim=4).all(dim=1)
+    assert alike.flatten(1).sum(dim=1).tolist() == [1] * 2000, "each is a square of its own face, found once"
+    counts = alike.sum(dim=0)
+    # 125 times each on average, with a standard deviation of 11.
+    assert counts.min() > 75
+    assert counts.max() < 175
+
+
+@pytest.mark.parametrize(("number", "place"), [(0.0, 0), (0.24, 0), (0.25, 1), (0.99, 3), (1.0, 3)])
+def test_draws_from_0_to_1_cover_all_places(number: float, place: int) -> None:
+    draws = torch.full((1, 11), 0.9)
+    draws[:, 9], draws[:, 10] = number, 0.0
+    expected = faces(1, side=7)[:, :, place : place + 4, :4]
+    assert torch.equal(Augmentation(cut_px=4).apply(faces(1, side=7), draws), expected)
+    draws[:, 9], draws[:, 10] = 0.0, number
+    expected = faces(1, side=7)[:, :, :4, place : place + 4]
+    assert torch.equal(Augmentation(cut_px=4).apply(faces(1, side=7), draws), expected)
+
+
+def test_a_square_is_mirrored_after_it_is_cut_out() -> None:
+    draws = torch.full((2, 11), 0.9)
+    draws[:, 0] = torch.tensor([0.1, 0.9])
+    draws[:, 9], draws[:, 10] = 0.0, 0.99
+    images = faces(2, side=7)
+    changed = Augmentation(cut_px=4, flip=True).apply(images, draws)
+    assert torch.equal(changed[0], images[0, :, :4, 3:].flip(2)), "the right side, and not the left side mirrored"
+    assert torch.equal(changed[1], images[1, :, :4, 3:])
+
+
+def test_cutting_out_changes_nothing_about_the_other_draws() -> None:
+    generator, other = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+    one, more = Augmentation().draw(1, generator), Augmentation(cut_px=4).draw(1, other)
+    assert torch.equal(one[0], more[0, :9])
+    assert torch.equal(Augmentation(cut_px=12).apply(faces(), torch.rand(6, 11)), faces()), "the whole face"

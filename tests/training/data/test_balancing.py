@@ -22,7 +22,7 @@ def uneven(root: Path) -> Faces:
     rows = [row for row in rows if row["emotion"] == "anger" or row["fold"] in (0, 1) or row["frame_index"] == 0]
     for row in rows:
         row["weight"] = 3.0 if row["subject_id"] == "p02" else None
-    return select_faces(write_blobs(root, rows), modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    return select_faces(write_blobs(root, rows), modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
 
 
 def test_classes_that_are_rare_count_more(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_column_weight_counts(tmp_path: Path) -> None:
 
 def test_weights_that_are_all_zero_are_refused(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path, blob_rows(2, weight=0.0))
-    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     with pytest.raises(InputError, match="every training face has the weight 0"):
         weigh_faces(faces, "none", use_weight=True)
     with pytest.raises(InputError, match="weight 0"):
@@ -81,7 +81,7 @@ def test_faces_come_as_often_as_their_weights_say(tmp_path: Path, order: Order) 
         take, person = row["frame_index"], row["subject_id"]
         row["weight"] = 0.0 if person == "p03" else 3.0 if take == 0 else None
     workspace = write_blobs(tmp_path, rows)
-    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     found = chances(faces, order, use_weight=True)
     assert found is not None
     training = faces.table.take(faces.rows("train")).to_pylist()
@@ -101,7 +101,7 @@ def test_faces_come_as_often_as_their_weights_say(tmp_path: Path, order: Order) 
 
 def test_weights_of_1_leave_every_face_once_an_epoch(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path, blob_rows(2, weight=1.0))
-    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     assert chances(faces, "shuffled", use_weight=True) is None
 
 

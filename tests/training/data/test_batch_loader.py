@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch
-from fertools.training.data.batch_loader import Feed
+from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.data.sampler import Sampler
+from fertools.training.recipes.domains import FACES
 from tests.training.blobs import write_blobs
 
 
@@ -51,7 +52,7 @@ def test_epochs_and_seeds_differ() -> None:
 @pytest.fixture
 def faces(tmp_path: Path) -> Faces:
     workspace = write_blobs(tmp_path)
-    return select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    return select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
 
 
 def pixels_of(faces: Faces) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -61,10 +62,9 @@ def pixels_of(faces: Faces) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return pixels
 
 
-def feed(faces: Faces, *, flip: bool = False, seed: int = 0, batch_size: int = 5) -> Feed:
-    return Feed(
-        faces,
-        pixels_of(faces),
+def make_loader(faces: Faces, *, flip: bool = False, seed: int = 0, batch_size: int = 5) -> BatchLoader:
+    return BatchLoader(
+        {FACES: FaceSource(faces, pixels_of(faces))},
         batch_size=batch_size,
         augmentation=Augmentation(flip=flip),
         seed=seed,
@@ -72,8 +72,8 @@ def feed(faces: Faces, *, flip: bool = False, seed: int = 0, batch_size: int = 5
     )
 
 
-def following(source: Feed) -> Batch:
-    return source.load(source.next())
+def following(loader: BatchLoader) -> Batch:
+    return loader.load(loader.next())[FACES]
 
 
 def rows_of(images: torch.Tensor) -> list[int]:
@@ -82,11 +82,11 @@ def rows_of(images: torch.Tensor) -> list[int]:
     return [int(value) for value in corners.amin(dim=1)]
 
 
-def test_only_training_faces_are_fed_with_their_labels(faces: Faces) -> None:
-    source = feed(faces)
+def test_only_training_faces_come_with_their_labels(faces: Faces) -> None:
+    loader = make_loader(faces)
     seen: set[int] = set()
     for _ in range(10):
-        batch = following(source)
+        batch = following(loader)
         rows = rows_of(batch.images)
         seen |= set(rows)
         assert batch.emotions.tolist() == faces.emotions[rows].tolist()
@@ -95,7 +95,7 @@ def test_only_training_faces_are_fed_with_their_labels(faces: Faces) -> None:
 
 
 def test_pixels_go_from_minus_one_to_one(faces: Faces) -> None:
-    images = feed(faces).batch(np.array([0, 20])).images
+    images = make_loader(faces).batch(np.array([0, 20])).images
     assert images.dtype == torch.float32
     assert images.shape == (2, 3, 8, 8)
     assert images[0, 0, 0].tolist() == [-1] * 4 + [1] * 4
@@ -103,7 +103,7 @@ def test_pixels_go_from_minus_one_to_one(faces: Faces) -> None:
 
 
 def test_about_half_the_faces_are_mirrored_and_nothing_else_changes(faces: Faces) -> None:
-    plain, flipped = feed(faces), feed(faces, flip=True)
+    plain, flipped = make_loader(faces), make_loader(faces, flip=True)
     mirrored = []
     for _ in range(40):
         one, other = following(plain), following(flipped)
@@ -114,11 +114,11 @@ def test_about_half_the_faces_are_mirrored_and_nothing_else_changes(faces: Faces
     assert 70 < sum(mirrored) < 130
 
 
-def test_a_feed_goes_on_with_the_same_batches(faces: Faces) -> None:
-    unbroken = feed(faces, flip=True)
+def test_a_loader_goes_on_with_the_same_batches(faces: Faces) -> None:
+    unbroken = make_loader(faces, flip=True)
     for _ in range(7):
         unbroken.next()
-    resumed = feed(faces, flip=True, seed=9)
+    resumed = make_loader(faces, flip=True, seed=9)
     resumed.restore(*unbroken.state())
     for _ in range(7):
         assert torch.equal(following(resumed).images, following(unbroken).images)
@@ -126,14 +126,14 @@ def test_a_feed_goes_on_with_the_same_batches(faces: Faces) -> None:
 
 def test_what_is_asked_for_ahead_is_not_yet_behind(faces: Faces) -> None:
     """The batches that come after a state are the same, whether the next is drawn already or not."""
-    plain, ahead = feed(faces, flip=True), feed(faces, flip=True)
+    plain, ahead = make_loader(faces, flip=True), make_loader(faces, flip=True)
     ahead.ask_ahead(slice(0, 5))
     for _ in range(9):
         tensors, numbers = plain.state()
         assert numbers == ahead.state()[1]
         assert all(torch.equal(value, ahead.state()[0][name]) for name, value in tensors.items())
         assert torch.equal(following(plain).images, following(ahead).images)
-    resumed = feed(faces, flip=True, seed=9)
+    resumed = make_loader(faces, flip=True, seed=9)
     resumed.ask_ahead(slice(0, 5))
     resumed.next()
     resumed.restore(*ahead.state())
@@ -145,10 +145,12 @@ def test_batches_come_from_the_cache_on_the_disk_too(tmp_path: Path, faces: Face
     from fertools.core.workspace import Workspace
 
     pixels = load_pixels(Workspace(tmp_path), faces, 16, tmp_path / "cache")
-    source = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu")
-    assert source.size_px == 16
+    loader = BatchLoader(
+        {FACES: FaceSource(faces, pixels)}, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu"
+    )
+    assert loader.size_px == 16
     expected = torch.from_numpy(np.array(pixels[[3, 1]])).permute(0, 3, 1, 2) / 127.5 - 1
-    torch.testing.assert_close(source.batch(np.array([3, 1])).images, expected)
+    torch.testing.assert_close(loader.batch(np.array([3, 1])).images, expected)
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system is asked by a call that it has not")
@@ -162,19 +164,21 @@ def test_the_system_is_asked_for_a_batch_while_the_one_before_is_worked_on(
     file = Path(str(pixels.filename))
     content, asked = file.read_bytes(), []
     monkeypatch.setattr("os.posix_fadvise", lambda number, *asked_for: asked.append(asked_for))
-    source = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu")
-    source.next()
+    loader = BatchLoader(
+        {FACES: FaceSource(faces, pixels)}, batch_size=4, augmentation=Augmentation(), seed=0, device="cpu"
+    )
+    loader.next()
     assert not asked
-    source.ask_ahead(slice(1, 3))
+    loader.ask_ahead(slice(1, 3))
     for _ in range(5):
         asked.clear()
-        source.next()
+        loader.next()
         parts = [content[offset : offset + length] for offset, length, _ in asked]
         assert {advice for _, _, advice in asked} == {os.POSIX_FADV_WILLNEED}
         asked.clear()
-        following = source.next()
-        assert parts == [pixels[row].tobytes() for row in following.rows[1:3].tolist()]
+        coming = loader.next()
+        assert parts == [pixels[row].tobytes() for row in coming.rows[FACES][1:3].tolist()]
     file.unlink()
     asked.clear()
-    source.load(source.next())
+    loader.load(loader.next())
     assert not asked, "a file that is removed stays readable, and nothing is asked of it"

@@ -22,12 +22,12 @@ Row = dict[str, Any]
 
 
 def select(workspace: Workspace, **changes: Any) -> Faces:
-    wanted: dict[str, Any] = {"modality": "visible", "test_folds": 0, "needs_emotion": True, "needs_va": False}
+    wanted: dict[str, Any] = {"modality": "visible", "test_folds": [0], "needs_emotion": True, "needs_va": False}
     return select_faces(workspace, **(wanted | changes))
 
 
 def test_one_fold_is_held_out_and_the_others_are_trained_on(tmp_path: Path) -> None:
-    faces = select(write_blobs(tmp_path), test_folds=2)
+    faces = select(write_blobs(tmp_path), test_folds=[2])
     assert faces.subjects("train") == 3
     assert faces.subjects("test") == 1
     assert set(faces.table["fold"].take(faces.rows("test")).to_pylist()) == {2}

@@ -38,7 +38,12 @@ def write(root: Path, *, unseen: list[int], modality: str = "visible") -> Worksp
 
 
 def select(workspace: Workspace, **options: Any) -> Faces:
-    chosen = {"modality": "visible", "test_folds": [0], "needs_emotion": True, "needs_va": False} | options
+    chosen: dict[str, Any] = {
+        "modality": "visible",
+        "test_folds": [0],
+        "needs_emotion": True,
+        "needs_va": False,
+    } | options
     return select_faces(workspace, generated=["stargan/x"], **chosen)
 
 

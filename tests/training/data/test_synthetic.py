@@ -7,7 +7,8 @@ from pathlib import Path
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
-from fertools.samples.dataset import SampleOptions, draw_dataset
+from fertools.samples.dataset import draw_dataset
+from fertools.samples.sample_options import SampleOptions
 from fertools.training.data.synthetic import count_drawn
 from tests.training.blobs import blob_rows
 

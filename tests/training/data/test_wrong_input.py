@@ -59,7 +59,7 @@ def test_a_side_without_what_is_learned_is_refused(tmp_path: Path, subjects: ran
         if row["fold"] in subjects:
             row["valence"] = row["arousal"] = row["va_origin"] = None
     workspace = write_blobs(tmp_path, rows)
-    words = rf"no {side} face has valence and arousal, which task = emotion\+va is about"
+    words = f"no {side} face has valence and arousal, which this system is to predict; label some, split again, or set"
     with pytest.raises(InputError, match=words):
         classify(workspace, "task=emotion+va", "val_share=0")
 

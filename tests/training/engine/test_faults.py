@@ -50,7 +50,7 @@ def test_other_errors_stay_what_they_are() -> None:
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Faces:
     workspace = write_blobs(tmp_path_factory.mktemp("blobs"))
-    return select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    return select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
 
 
 def test_a_run_that_is_short_of_memory_goes_on_from_what_is_saved(faces: Faces, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.progress import Silent
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch
-from fertools.training.data.batch_loader import Feed
+from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.engine.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
 from fertools.training.engine.journal import read_journal
@@ -25,6 +25,8 @@ from fertools.training.engine.precision import usable
 from fertools.training.engine.process_group import Team
 from fertools.training.engine.run_state import Places
 from fertools.training.engine.throughput import Pace
+from fertools.training.recipes.course import Iteration
+from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.schedules import Schedule, rate_factor
 from fertools.training.systems.base import Autocast, Noise, Step, full_precision
 from fertools.training.systems.stargan.system import D, G, Stargan
@@ -38,18 +40,20 @@ class Watched(Stargan):
     before: Callable[[int], None] | None = None
     spoiled_at: int | None = None
 
-    def iterate(self, iteration: int, batch: Batch, draws: Noise, cast: Autocast = full_precision) -> Iterator[Step]:
+    def iterate(
+        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+    ) -> Iterator[Step]:
         if self.before is not None:
-            self.before(iteration)
-        for step in super().iterate(iteration, batch, draws, cast):
-            factor = float("nan") if iteration == self.spoiled_at else 1.0
+            self.before(at.number)
+        for step in super().iterate(at, batches, noise, cast):
+            factor = float("nan") if at.number == self.spoiled_at else 1.0
             yield Step(step.optimiser, step.loss * factor, {name: value * factor for name, value in step.terms.items()})
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Faces:
     workspace = write_blobs(tmp_path_factory.mktemp("blobs"))
-    return select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    return select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
 
 
 def make_loop(
@@ -65,9 +69,15 @@ def make_loop(
     system = kind(recipe)
     pixels = np.random.default_rng(0).integers(0, 256, (len(faces.table), 16, 16, 3), dtype=np.uint8)
     augmentation = Augmentation(flip=True)
-    feed = Feed(faces, pixels, batch_size=recipe.batch_size, augmentation=augmentation, seed=recipe.seed, device="cpu")
+    loader = BatchLoader(
+        {FACES: FaceSource(faces, pixels)},
+        batch_size=recipe.batch_size,
+        augmentation=augmentation,
+        seed=recipe.seed,
+        device="cpu",
+    )
     places = Places(folder / "checkpoints", folder / "metrics.jsonl")
-    return Loop(system, recipe, recipe.course(21), feed, team or Team("cpu"), places), system
+    return Loop(system, recipe, recipe.course({FACES: 21}), loader, team or Team("cpu"), places), system
 
 
 def weights(system: Stargan) -> dict[str, Tensor]:

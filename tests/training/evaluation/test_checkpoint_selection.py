@@ -18,18 +18,23 @@ from fertools.core.errors import CheckFailed, InputError, Interrupted, RecipeErr
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.training.data.faces import select_faces
+from fertools.training.data.selection import Selection
 from fertools.training.engine.checkpoint import best_path, list_checkpoints, load_checkpoint
 from fertools.training.engine.journal import read_journal
 from fertools.training.engine.process_group import Team
 from fertools.training.evaluation.checkpoint_selection import open_chooser
+from fertools.training.jobs.engine_setup import make_loader, make_loop
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
-from fertools.training.jobs.translating import open_translator
+from fertools.training.jobs.translating import make_translator
 from fertools.training.networks.backbones import build_backbone
+from fertools.training.recipes.domains import FACES
 from fertools.training.runs.configuration import choose_recipe
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
+from fertools.training.systems.build import build_system
 from fertools.training.systems.classifier.system import normalised
+from fertools.training.systems.stargan.recipe import StarganRecipe
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import TINY, lasting, read_record, train_tiny
 
@@ -76,25 +81,29 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
     settings = (*TINY, *JUDGED, "condition=class7+va2")
     choice = choose_recipe("stargan", preset="smoke", overrides=settings, device="cpu", workspace=judged.root)
     faces = select_faces(
-        judged, modality="visible", test_folds=0, needs_emotion=True, needs_va=True, val_share=0.3, seed=0
+        judged, modality="visible", test_folds=[0], needs_emotion=True, needs_va=True, val_share=0.3, seed=0
     )
     folder = RunFolder(judged.runs("stargan") / "measured")
-    job = Job(judged, choice, faces, {}, folder, Team(choose_device("cpu")), Silent())
-    _, translator = open_translator(job)
+    job = Job(judged, choice, Selection({FACES: faces}), {}, folder, Team(choose_device("cpu")), Silent())
+    recipe, system = choice.resolved.recipe, build_system(choice.resolved)
+    assert isinstance(recipe, StarganRecipe)
+    loader = make_loader(job, recipe, system)
+    translator = make_translator(job, system, make_loop(job, recipe, system, loader), loader)
+    assert translator is not None
     rows = faces.rows("val")
-    measured = open_chooser(job, translator, rows, "classifier/judge")()
+    measured = open_chooser(job, translator, {FACES: rows}, "classifier/judge")()
     network = build_backbone("resnet18", 9, width=0.125).eval()
     network.load_state_dict(load_file(judged.runs("classifier") / "judge/models/network.safetensors"))
     shares, asked, read = [], [], []
-    for number, target in enumerate(translator.targets):
+    for number, translation in enumerate(translator.translations):
         hits = []
         for row in rows:
-            made = translator.translate(translator.feed.batch(np.array([row])).images, target)
+            made = translator.translate(translator.loader.batch(np.array([row])).images, translation)
             sized = F.interpolate(made, (32, 32), mode="bilinear", antialias=True, align_corners=False)
             with torch.no_grad():
                 outputs = network(normalised(sized))[0]
             hits.append(int(outputs[:7].argmax()) == number)
-            asked.append(target.point)
+            asked.append(translation.point)
             read.append(outputs[7:].tanh().tolist())
         shares.append(np.mean(hits))
     assert measured["read_as_asked"] == pytest.approx(np.mean(shares), abs=1e-6)

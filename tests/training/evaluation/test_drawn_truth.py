@@ -22,7 +22,7 @@ from fertools.faces.alignment import align
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.samples.counterparts import open_drawn
-from fertools.samples.dataset import SampleOptions
+from fertools.samples.sample_options import SampleOptions
 from fertools.training.evaluation.drawn_truth import TRUTHS_NAME, draw_truths, truth_paths
 from fertools.training.evaluation.translation_metrics import score_translations
 from fertools.training.evaluation.translations import read_translations
@@ -122,7 +122,7 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
         "Distance to the true picture (drawn people)",
         "L1 of the unchanged input",
         f"Expressions as {drawn_judge.DRAWN_JUDGE} sees them",
-        "true pictures of what was asked for (drawn)",
+        "true pictures of the target (drawn people)",
     ):
         assert words in page, words
     assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"

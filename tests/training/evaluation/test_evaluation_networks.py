@@ -11,9 +11,12 @@ import pytest
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.training.data.pixel_cache import load_pixels
+from fertools.training.evaluation.cached_outputs import Reader
 from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge
 from fertools.training.evaluation.predictions import read_predictions
-from fertools.training.runs.load import load_translator
+from fertools.training.evaluation.translations import read_translations
+from fertools.training.recipes.recipe import TranslatingRecipe
+from fertools.training.runs.load import LoadedRun, load_translator
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both, train_judge, write_people
 from tests.training.tiny import train_tiny
@@ -30,9 +33,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return found
 
 
+def open_for(workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe]) -> Reader:
+    return open_judge(workspace, name, translator, read_translations(translator.folder.root), "cpu")
+
+
 def test_it_says_of_real_faces_what_it_said_when_it_was_trained(workspace: Workspace) -> None:
     translator = load_translator(workspace, TRANSLATOR)
-    judge = open_judge(workspace, JUDGE, translator, "cpu")
+    judge = open_for(workspace, JUDGE, translator)
     faces = translator.faces
     rows = faces.rows("test")
     pixels = load_pixels(workspace, faces, 32, workspace.pixels)
@@ -47,19 +54,19 @@ def test_it_says_of_real_faces_what_it_said_when_it_was_trained(workspace: Works
 
 def test_one_that_chose_the_best_state_of_the_translator_is_marked(workspace: Workspace) -> None:
     translator = load_translator(workspace, TRANSLATOR)
-    assert not open_judge(workspace, JUDGE, translator, "cpu").about["chose"]
+    assert not open_for(workspace, JUDGE, translator).about["chose"]
     chosen = dataclasses.replace(translator, record=translator.record | {"judge": {"run": JUDGE, "digest": "d"}})
-    assert open_judge(workspace, JUDGE, chosen, "cpu").about["chose"]
+    assert open_for(workspace, JUDGE, chosen).about["chose"]
 
 
 def test_pictures_of_another_size_are_brought_to_its_own(workspace: Workspace) -> None:
-    judge = open_judge(workspace, JUDGE, load_translator(workspace, TRANSLATOR), "cpu")
+    judge = open_for(workspace, JUDGE, load_translator(workspace, TRANSLATOR))
     pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
     assert judge.read(pictures).shape == (3, 7)
 
 
 def test_classes_and_the_point_stand_side_by_side(workspace: Workspace) -> None:
-    judge = open_judge(workspace, "classifier/six", load_translator(workspace, "stargan/both"), "cpu")
+    judge = open_for(workspace, "classifier/six", load_translator(workspace, "stargan/both"))
     found = judge.read(np.zeros((2, 32, 32, 3), np.uint8))
     assert found.shape == (2, judge.width) == (2, 6 + 2)
     assert found[:, :6].sum(axis=1) == pytest.approx(1)
@@ -73,14 +80,14 @@ def test_classes_and_the_point_stand_side_by_side(workspace: Workspace) -> None:
         (TRANSLATOR, TRANSLATOR, InputError, "no classifying network"),
         ("classifier/feeling", TRANSLATOR, InputError, "asked for expressions.*tells valence and arousal alone"),
         (JUDGE, "stargan/plane", InputError, "asked for valence and arousal.*tells expressions alone"),
-        ("classifier/acquainted", TRANSLATOR, CheckFailed, r"2 of the people .*\(p00, p03\).*test_folds=0"),
+        ("classifier/acquainted", TRANSLATOR, CheckFailed, r"2 of the people .*\(p00, p03\).*test_folds=\[0\]"),
     ],
 )
 def test_who_cannot_judge_is_refused(
     workspace: Workspace, judge: str, translator: str, error: type[FertoolsError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        open_judge(workspace, judge, load_translator(workspace, translator), "cpu")
+        open_for(workspace, judge, load_translator(workspace, translator))
 
 
 def test_one_whose_faces_have_changed_is_refused(tmp_path: Path) -> None:
@@ -89,7 +96,7 @@ def test_one_whose_faces_have_changed_is_refused(tmp_path: Path) -> None:
     write_blobs(workspace.root, blob_rows(subjects=5))
     train_tiny(workspace)
     with pytest.raises(ResumeRefused, match="since classifier/smoke was trained"):
-        open_judge(workspace, JUDGE, load_translator(workspace, TRANSLATOR), "cpu")
+        open_for(workspace, JUDGE, load_translator(workspace, TRANSLATOR))
 
 
 def test_weights_that_are_missing_or_wrong_are_named(

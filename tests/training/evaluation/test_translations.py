@@ -64,7 +64,7 @@ def test_rows_say_which_point_was_asked_for(tmp_path: Path) -> None:
         assert row["target"] == f"v {row['target_valence']:+.1f} a {row['target_arousal']:+.1f}"
         assert row["target_emotion"] is None
     both = read_translations(train_tiny(workspace, "condition=class7+va2", run="both").folder).to_pylist()
-    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=True)
+    faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=True)
     for row in both:
         wanted = faces.prototypes()[EMOTIONS.index(row["target_emotion"])]
         assert (row["target_valence"], row["target_arousal"]) == pytest.approx(tuple(wanted))

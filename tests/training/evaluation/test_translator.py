@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from scipy import stats
 from torch import Tensor
@@ -19,10 +20,11 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.training.data.augmentation import Augmentation
-from fertools.training.data.batch_loader import Feed
+from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.evaluation.translator import Translator, evaluate, to_pixels
+from fertools.training.evaluation.translator import Rows, Translator, to_pixels, translate_held_out
+from fertools.training.recipes.domains import FACES as DOMAIN
 from fertools.training.runs.generated import list_generated, slug
 from fertools.training.systems.stargan.system import G, Stargan
 from tests.training.blobs import blob_rows, write_blobs
@@ -37,7 +39,7 @@ class Setting:
     faces: Faces
     system: Stargan
     translator: Translator
-    rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    rows: Rows
 
 
 def make_setting(root: Path, *overrides: str) -> Setting:
@@ -47,14 +49,19 @@ def make_setting(root: Path, *overrides: str) -> Setting:
         row["valence"] = float(rng.uniform(-1, 1))
     workspace = write_blobs(root, rows)
     recipe = tiny_recipe(*overrides)
-    faces = select_faces(workspace, modality="visible", test_folds=1, needs_emotion=True, needs_va=recipe.needs_va)
+    faces = select_faces(workspace, modality="visible", test_folds=[1], needs_emotion=True, needs_va=recipe.needs_va)
     pixels = load_pixels(workspace, faces, 16, root / "cache")
-    feed = Feed(faces, pixels, batch_size=4, augmentation=Augmentation(flip=True), seed=0, device="cpu")
+    sources, augmentation = {DOMAIN: FaceSource(faces, pixels)}, Augmentation(flip=True)
+    loader = BatchLoader(sources, batch_size=4, augmentation=augmentation, seed=0, device="cpu")
     torch.manual_seed(0)
     system = Stargan(recipe)
-    targets = system.targets(torch.from_numpy(faces.prototypes()))
-    translator = Translator(system, system.networks[G], feed, targets, contextlib.nullcontext)
+    translations = system.translations(torch.from_numpy(faces.prototypes()))
+    translator = Translator(system, system.networks, loader, translations, contextlib.nullcontext)
     return Setting(workspace, faces, system, translator, faces.rows("test"))
+
+
+def translated(setting: Setting, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    return translate_held_out(setting.translator, {DOMAIN: setting.faces}, {DOMAIN: setting.rows}, folder)
 
 
 def listed(setting: Setting, folder: Path) -> Path | None:
@@ -62,7 +69,8 @@ def listed(setting: Setting, folder: Path) -> Path | None:
         setting.workspace,
         setting.faces,
         setting.rows,
-        setting.translator.targets,
+        setting.translator.translations,
+        modality="visible",
         folder=folder,
         system="stargan",
         run="x",
@@ -83,12 +91,12 @@ def test_pixels_are_rounded_and_clipped() -> None:
 
 
 def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) -> None:
-    results, qualities = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
+    results, qualities = translated(setting, tmp_path / "made")
     generator, discriminator = setting.system.networks.values()
     errors, right, real = [], dict.fromkeys(EMOTIONS, 0), 0
     with torch.no_grad():
         for row in setting.rows.tolist():
-            image = setting.translator.feed.batch(np.array([row])).images
+            image = setting.translator.loader.batch(np.array([row])).images
             label = int(setting.faces.emotions[row])
             real += int(discriminator(image)[1].argmax()) == label
             for index, emotion in enumerate(EMOTIONS):
@@ -98,7 +106,9 @@ def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) ->
                 right[emotion] += int(discriminator(made)[1].argmax()) == index
     assert results["faces"] == len(setting.rows) == 7
     assert results["reconstruction_l1"] == pytest.approx(np.mean(errors), rel=1e-5)
-    assert np.stack(qualities, axis=1)[..., 0].ravel() == pytest.approx(errors, rel=1e-4)
+    assert list(qualities) == list(EMOTIONS)
+    found = np.stack([qualities[emotion] for emotion in EMOTIONS], axis=1)
+    assert found[..., 0].ravel() == pytest.approx(errors, rel=1e-4)
     assert results["own_head"]["real"] == pytest.approx(real / 7)
     assert results["own_head"]["translated"] == {emotion: count / 7 for emotion, count in right.items()}
     assert "own_head_va" not in results
@@ -106,9 +116,9 @@ def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) ->
 
 def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
     setting = make_setting(tmp_path, "condition=va2")
-    results, _ = evaluate(setting.translator, setting.faces, setting.rows, tmp_path / "made")
+    results, _ = translated(setting, tmp_path / "made")
     with torch.no_grad():
-        images: Tensor = setting.translator.feed.batch(setting.rows).images
+        images: Tensor = setting.translator.loader.batch(setting.rows).images
         read = setting.system.networks["discriminator"](images)[1].numpy()
     truths = setting.faces.valence_arousal[setting.rows]
     for axis, name in enumerate(("valence", "arousal")):
@@ -123,7 +133,7 @@ def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
 
 def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) -> None:
     folder = setting.workspace.root / "training/stargan/x/generated"
-    evaluate(setting.translator, setting.faces, setting.rows, folder)
+    translated(setting, folder)
     path = listed(setting, folder)
     assert path == setting.workspace.root / "manifests/generated/stargan-x.parquet"
     made = store.read_table(path, FACES).to_pylist()
@@ -132,7 +142,7 @@ def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) ->
     for row in made:
         number, parent = parents[row["parent_id"]]
         assert number in setting.rows
-        image = setting.translator.feed.batch(np.array([number])).images
+        image = setting.translator.loader.batch(np.array([number])).images
         with torch.no_grad():
             condition = torch.eye(7)[[EMOTIONS.index(row["target_emotion"])]]
             expected = to_pixels(setting.system.networks[G](image, condition))[0]
@@ -147,7 +157,7 @@ def test_every_picture_is_the_translation_that_its_row_says(setting: Setting) ->
 
 def test_the_transform_of_a_resized_crop_maps_the_same_points(setting: Setting) -> None:
     folder = setting.workspace.runs("stargan") / "x" / "generated"
-    evaluate(setting.translator, setting.faces, setting.rows, folder)
+    translated(setting, folder)
     path = listed(setting, folder)
     assert path is not None
     row: dict[str, Any] = store.read_table(path, FACES).to_pylist()[0]
@@ -158,11 +168,12 @@ def test_the_transform_of_a_resized_crop_maps_the_same_points(setting: Setting) 
 
 
 def test_a_grid_has_the_face_and_then_each_target(setting: Setting) -> None:
-    lines = setting.translator.grid(setting.rows[:2])
+    headings, lines = setting.translator.grid(setting.rows[:2], DOMAIN)
+    assert headings == ["input", *EMOTIONS]
     assert [len(line) for line in lines] == [8, 8]
-    images = setting.translator.feed.batch(setting.rows[:2]).images
+    images = setting.translator.loader.batch(setting.rows[:2]).images
     np.testing.assert_array_equal(lines[1][0], to_pixels(images)[1])
-    made = to_pixels(setting.translator.translate(images, setting.translator.targets[3]))
+    made = to_pixels(setting.translator.translate(images, setting.translator.translations[3]))
     np.testing.assert_array_equal(lines[1][4], made[1])
 
 

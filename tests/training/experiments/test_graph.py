@@ -108,3 +108,69 @@ def test_a_hold_out_is_one_fold(tmp_path: Path) -> None:
     tasks = list_tasks(workspace, experiment, folds)
     assert [task.run for task in tasks] == ["two.plain.fold-0", "two.source.fold-0", "two.tuned.fold-0"]
     assert audit(workspace, experiment, folds, tasks) == []
+
+
+PAIRS = """
+title = "Pairs and repeats"
+
+[protocol]
+kind = "k-fold"
+repeats = 2
+
+[steps.gan]
+system = "stargan"
+over = "pair"
+
+[steps.faces]
+kind = "generate"
+of = "{gan}"
+over = "pair"
+
+[steps.plain]
+system = "classifier"
+over = ["fold", "repeat"]
+test = true
+
+[steps.added]
+system = "classifier"
+test = true
+over = ["fold", "repeat"]
+set = { generated = "{faces}", seed = 5 }
+"""
+
+
+def test_a_fold_builds_upon_every_pair_that_it_is_in(workspace: Workspace) -> None:
+    experiment = read_experiment(write_experiment(workspace.root, PAIRS), workspace.root)
+    folds = find_folds(workspace, experiment)
+    tasks = list_tasks(workspace, experiment, folds)
+    by_step = {name: [task for task in tasks if task.step.name == name] for name in experiment.steps}
+    assert {name: len(found) for name, found in by_step.items()} == {"gan": 6, "faces": 6, "plain": 8, "added": 8}
+    gan = by_step["gan"][1]
+    assert (gan.run, gan.test_folds, gan.words) == ("two.gan.folds-0-2", (0, 2), "gan, folds 0 and 2")
+    assert gan.overrides == ("test_folds=[0, 2]",)
+    assert by_step["faces"][1].folders == ("training/stargan/two.gan.folds-0-2",)
+    added = next(task for task in tasks if task.run == "two.added.fold-2.repeat-1")
+    assert added.words == "added, fold 2, repeat 1"
+    runs = ",".join(f"training/stargan/two.gan.folds-{pair}" for pair in ("0-2", "1-2", "2-3"))
+    assert added.overrides == (f'generated="{runs}"', "seed=6", "test_folds=[2]")
+    assert [task.run for task in needed_by(added, tasks)] == [f"two.faces.folds-{p}" for p in ("0-2", "1-2", "2-3")]
+    assert audit(workspace, experiment, folds, tasks) == []
+
+
+def test_a_fold_that_builds_upon_faces_of_its_own_fold_alone_leaks(workspace: Workspace) -> None:
+    once = PAIRS.replace('over = "pair"', 'over = "once"')
+    experiment = read_experiment(write_experiment(workspace.root, once), workspace.root)
+    folds = find_folds(workspace, experiment)
+    with pytest.raises(CheckFailed, match=r"added, fold 1, repeat 0 builds upon faces, trained with faces of fold 1"):
+        audit(workspace, experiment, folds, list_tasks(workspace, experiment, folds))
+
+
+def test_two_folds_have_no_pair_to_train_on_and_one_repeat_is_none(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path, blob_rows(subjects=2))
+    experiment = read_experiment(write_experiment(tmp_path, PAIRS), tmp_path)
+    with pytest.raises(InputError, match="split into 3 folds or more"):
+        list_tasks(workspace, experiment, find_folds(workspace, experiment))
+    text = PAIRS.replace("repeats = 2", "").replace('over = "pair"', 'over = "fold"')
+    experiment = read_experiment(write_experiment(tmp_path, text), tmp_path)
+    with pytest.raises(InputError, match="write repeats = 2 or more"):
+        list_tasks(workspace, experiment, find_folds(workspace, experiment))

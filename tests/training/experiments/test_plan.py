@@ -9,7 +9,7 @@ import pytest
 from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
 from fertools.training.experiments.plan import list_experiments, read_experiment
-from fertools.training.experiments.steps import TrainStep
+from fertools.training.experiments.steps import GenerateStep, TrainStep
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
 from fertools.training.systems.registry import find_system
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment
@@ -90,3 +90,78 @@ def test_recipes_of_shipped_experiments_can_be_resolved(name: str) -> None:
         overrides = [f"{key}={value}" for key, value in step.settings.items()]
         for preset in [step.preset] if step.preset else describe_presets(step.system):
             resolve_recipe(step.system, kind, preset, [text.replace("True", "true") for text in overrides])
+
+
+GRAPH = """
+title = "All kinds of steps"
+
+[steps.gan]
+system = "stargan"
+test = true
+
+[steps.judge]
+system = "classifier"
+
+[steps.faces]
+kind = "generate"
+of = "{gan}"
+faces = "train"
+emotions = ["fear"]
+limit = 7
+
+[steps.chosen]
+kind = "select"
+of = "{faces}"
+features = "{judge}"
+count = 3
+same_label = true
+
+[steps.measured]
+kind = "evaluate"
+of = "{gan}"
+judges = ["{judge}", "classifier/other"]
+features = "inception-fid"
+"""
+
+
+def test_every_kind_of_step_is_read(tmp_path: Path) -> None:
+    steps = read_experiment(write_experiment(tmp_path, GRAPH), tmp_path).steps
+    assert {name: step.kind for name, step in steps.items()} == {
+        "gan": "train",
+        "judge": "train",
+        "faces": "generate",
+        "measured": "evaluate",
+        "chosen": "select",
+    }
+    assert steps["chosen"].needs == ("faces", "judge")
+    assert steps["measured"].needs == ("gan", "judge")
+    assert isinstance(faces := steps["faces"], GenerateStep)
+    assert (faces.faces, faces.emotions, faces.limit) == ("train", ("fear",), 7)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('kind = "generate"', 'kind = "make"', "choose one of train, generate, select, evaluate"),
+        ('of = "{gan}"\nfaces', 'of = "{judge"\nfaces', "name a step, as of"),
+        ('of = "{gan}"\nfaces', 'of = "{chosen}"\nfaces', "a step of kind select; give one of kind train"),
+        ('of = "{faces}"', 'of = "{judge}"', "a step of kind train; give one of kind generate"),
+        ('faces = "train"', 'faces = "training"', "did you mean 'train'"),
+        ('faces = "train"', 'faces = "train"\ntest = true', "translates training faces"),
+        ("limit = 7", "limit = -1", "whole number from 0"),
+        ("count = 3", "count = 0", "whole number from 1"),
+        ("count = 3", "counts = 3", "did you mean 'count'"),
+        ('emotions = ["fear"]', 'emotions = "fear"', "list of texts"),
+        ('features = "{judge}"', 'features = "logits"', "name a step, as features"),
+        ('system = "stargan"\ntest = true', 'system = "stargan"\ntest = true\nover = "pair"', "more than once"),
+        ('system = "stargan"\ntest', 'system = "stargan"\nover = ["fold", "pair"]\ntest', "'repeat' together with"),
+        ('[steps.judge]\nsystem = "classifier"', '[steps.judge]\nsystem = "classifier"\nover = 3', "choose one of"),
+        ('kind = "select"', 'kind = "select"\nover = "pair"', "runs over pairs of folds and needs faces"),
+        ('kind = "select"', 'kind = "select"\ntest = true', "'test' is no known key"),
+    ],
+)
+def test_what_is_wrong_in_a_step_is_said(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in GRAPH
+    name = write_experiment(tmp_path, GRAPH.replace(old, new))
+    with pytest.raises(RecipeError, match=words):
+        read_experiment(name, tmp_path)

@@ -36,7 +36,7 @@ def test_a_run_that_predicts_has_its_results_its_choices_and_its_methods(workspa
     assert report_on(workspace, "svm/smoke").read_bytes() == trained_with
     page = path.read_text(encoding="utf-8")
     for words in (
-        "Results on people never seen",
+        "Results on held-out people",
         "always the majority",
         "ROC curves",
         "Choices not fixed by the paper",
@@ -96,5 +96,5 @@ def test_held_out_faces_without_any_label_leave_a_page_without_results(workspace
         page = report_on(workspace, "svm/smoke").read_text(encoding="utf-8")
     finally:
         path.write_bytes(kept)
-    assert "Results on people never seen" not in page
+    assert "Results on held-out people" not in page
     assert "7 faces of 1 other subject were held out" in page

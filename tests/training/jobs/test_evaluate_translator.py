@@ -58,7 +58,7 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     assert len(features.names) == 4 * 7 + 14 + 28
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (
-        "How good the made faces are",
+        "Metrics of the generated faces",
         f"Expressions as {JUDGE} sees them",
         "the same faces, unchanged",
         "Distance to real faces in the features of inception.pth",
@@ -93,13 +93,14 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert not set(learned["subject_id"].to_pylist()) & {"p00", "p03"}
     assert pc.all(pc.is_null(faces.table.take(np.flatnonzero(faces.held_out))["parent_id"])).as_py()
 
-    def stop(job: Job) -> None:
+    def stop(job: Job, recipe: object) -> None:
+        del recipe
         job.write()
         raise Interrupted("stopped")
 
     folder = gan_train_folder(root, JUDGE)
     with monkeypatch.context() as patch:
-        patch.setattr("fertools.training.jobs.gan_train.train_classifier", stop)
+        patch.setattr("fertools.training.jobs.gan_train.train_networks", stop)
         with pytest.raises(Interrupted):
             assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     assert not read_record(folder.root)["finished"]

@@ -81,7 +81,7 @@ def test_runs_that_cannot_make_faces_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="points of valence and arousal"):
         generate(workspace, "stargan/plane")
     record = json.loads((result.folder / "run.json").read_text())
-    for change, words in (({"finished": False}, "is not finished"), ({"kind": "classifier"}, "makes no faces")):
+    for change, words in (({"finished": False}, "is not finished"), ({"system": "classifier"}, "makes no faces")):
         (result.folder / "run.json").write_text(json.dumps(record | change))
         with pytest.raises(InputError, match=words):
             generate(workspace, "stargan/plane")

@@ -76,7 +76,7 @@ def test_nothing_is_kept_of_a_graph_and_a_pool_of_none_keeps_nothing() -> None:
 
 def test_a_stopped_run_goes_on_with_its_pool_bit_for_bit(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
-    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=True, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     unbroken, system = make_loop(faces, tmp_path / "unbroken", kind=Remembering)
     unbroken.run(Silent())
     at = random.randrange(1, 6)

@@ -1,4 +1,4 @@
-"""The gallery of errors: the surest first, crops that are gone left out, names from outside escaped."""
+"""The error gallery: most confident first, missing crops left out, names from outside escaped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_surest_errors_come_first_with_their_crops(tmp_path: Path) -> None:
     for place, caption in enumerate(captions):
         emotion = table["emotion"][place + 1].as_py()
         said = EMOTIONS[(EMOTIONS.index(emotion) + 1) % len(EMOTIONS)]
-        assert caption == f"<b>{emotion}</b><br>read as {said}, {sure[place + 1]:.0%}<br>&lt;b&gt;"
+        assert caption == f"<b>{emotion}</b><br>predicted {said}, {sure[place + 1]:.0%}<br>&lt;b&gt;"
     for place in (1, 2):
         (workspace.root / table["path"][place].as_py()).unlink()
     assert shown(workspace, sure) == captions[2:], "gone"
@@ -58,6 +58,6 @@ def test_a_classifiers_page_has_it_beside_what_chose_its_state(tmp_path: Path) -
     workspace = write_blobs(tmp_path)
     result = train(workspace, "classifier", preset="smoke", overrides=("val_share=0.3",), device="cpu")
     page = result.report.read_text(encoding="utf-8")
-    for words in ("The surest errors", "data:image/jpeg;base64,", "How the best state was chosen", "gradient/network"):
+    for words in ("Most confident errors", "data:image/jpeg;base64,", "Checkpoint selection", "gradient/network"):
         assert words in page, words
     assert "http" not in page

@@ -9,7 +9,13 @@ from xml.etree import ElementTree
 import pytest
 
 from fertools.training.evaluation.prediction_metrics import score
-from fertools.training.reports.figures import confusion_table, interval_chart, plane, reliability_chart, roc_panels
+from fertools.training.reports.figures import (
+    confusion_table,
+    interval_chart,
+    reliability_chart,
+    roc_panels,
+    valence_arousal_plot,
+)
 from tests.training.guesses import invent
 
 
@@ -55,13 +61,13 @@ def test_a_confusion_matrix_has_counts_and_shares_and_survives_an_empty_row() ->
 
 
 def test_in_the_plane_each_face_is_a_ring_and_a_dot_and_too_many_are_thinned() -> None:
-    (picture,) = drawings(plane([(-1.0, 1.0), (0.0, 0.0)], [(1.0, 1.0), (2.0, 0.0)]))
+    (picture,) = drawings(valence_arousal_plot([(-1.0, 1.0), (0.0, 0.0)], [(1.0, 1.0), (2.0, 0.0)]))
     kinds = [circle.attrib["class"] for circle in picture.findall("circle")]
     assert kinds.count("ring") == kinds.count("dot") == 2
     dots = [float(circle.attrib["cx"]) for circle in picture.findall("circle") if circle.attrib["class"] == "dot"]
     # An estimate outside of the plane lies on its edge.
     assert dots[0] == dots[1]
-    (picture,) = drawings(plane([(0.0, 0.0)] * 5000, [(0.0, 0.0)] * 5000))
+    (picture,) = drawings(valence_arousal_plot([(0.0, 0.0)] * 5000, [(0.0, 0.0)] * 5000))
     assert 300 <= len(picture.findall("line")) - 12 <= 400
 
 

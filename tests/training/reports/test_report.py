@@ -84,8 +84,8 @@ def test_every_key_is_there_with_value_and_origin(folder: RunFolder, record: dic
     for name, entry in record["recipe"].items():
         assert name in text
         assert entry["note"] in text
-    assert "seed" in text.split("Keys that the paper or its reference implementation fixes")[0]
-    assert "beta1" not in text.split("Keys that the paper")[0].split("Choices not fixed by the paper")[1]
+    assert "seed" in text.split("Values that the paper or its reference implementation fixes")[0]
+    assert "beta1" not in text.split("Values that the paper")[0].split("Choices not fixed by the paper")[1]
 
 
 def test_losses_stand_beside_the_papers(folder: RunFolder, record: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def test_losses_stand_beside_the_papers(folder: RunFolder, record: dict[str, Any
 
 def test_measures_data_and_machine_are_in_words(folder: RunFolder, record: dict[str, Any]) -> None:
     text = render(folder, record).text
-    assert "by the discriminator's own head, not by an independent classifier" in text
+    assert "the discriminator's own head (not an independent classifier)" in text
     assert "21 faces of 3 people" in text
     assert "1 person with 7 faces" in text
     assert record["data"]["fingerprint"] in text
@@ -114,7 +114,7 @@ def test_measures_data_and_machine_are_in_words(folder: RunFolder, record: dict[
 def test_the_papers_sizes_are_recognised(folder: RunFolder, record: dict[str, Any]) -> None:
     record["parameters"] = {"generator": 8_436_800, "discriminator": 44_735_424}
     page = render_run(record, [], [])
-    assert page.count("<td>the same</td>") == 2
+    assert page.count("<td>equal</td>") == 2
     assert "differs: other" not in page
 
 
@@ -154,7 +154,7 @@ def test_what_chose_the_best_state_is_drawn(record: dict[str, Any]) -> None:
     assert [attributes["aria-label"] for attributes in page.all("svg")] == ["val/uar", "val/new", "loss"]
     assert "on people who are neither trained on nor held out" in page.text
     assert "after 2 iterations" in page.text
-    assert "At the state that is used: 0.2222." in page.text
+    assert "At the selected checkpoint: 0.2222." in page.text
     assert len([line for line in page.all("line") if line.get("class") == "chance"]) == 2
 
 
@@ -184,8 +184,8 @@ def test_text_from_outside_is_escaped(folder: RunFolder, record: dict[str, Any])
 
 def test_reconstruction_and_the_run_in_sentences_are_on_the_page(folder: RunFolder, record: dict[str, Any]) -> None:
     text = Page(folder.report_path.read_text(encoding="utf-8")).text
-    assert "Reconstruction, by what was asked for" in text
-    methods = text.split("For the section on methods")[1]
+    assert "Reconstruction, by target" in text
+    methods = text.split("Text for the methods section")[1]
     assert "The model is a StarGAN (Choi et al., 2018)" in methods
     assert "6 iterations of 4 faces: 2 updates of the discriminator, with gradient penalty" in methods
     assert "21 faces of 3 subjects; 7 faces of 1 other subject were held out" in methods
@@ -194,7 +194,7 @@ def test_reconstruction_and_the_run_in_sentences_are_on_the_page(folder: RunFold
 
 def test_a_run_without_grids_and_lines_still_has_a_page(record: dict[str, Any]) -> None:
     page = Page(render_run(record, [], []))
-    assert "No sample grid was drawn." in page.text
+    assert "There is no sample grid." in page.text
     assert not page.all("svg")
 
 

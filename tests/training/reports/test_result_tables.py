@@ -16,7 +16,7 @@ from tests.training.guesses import invent
     ("subjects", "words"),
     [
         (4, "With fewer than 5 people there is no interval."),
-        (12, "In brackets: 95 % interval over people; of fewer than 20 it is itself uncertain."),
+        (12, "In brackets: 95 % interval over people; with fewer than 20 people it is uncertain."),
         (24, "In brackets: 95 % interval over people."),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the tables about made faces say, and what they warn of."""
+"""What the tables about generated faces show, and what they warn of."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def text(found: dict[str, Any]) -> str:
 def test_every_measure_has_its_table_with_what_to_compare_it_with() -> None:
     told = text(figures())
     for words in (
-        "7 made faces, of 1 face of 1 person, each translated back",
+        "7 generated faces, of 1 face of 1 person, each translated back",
         "0.500 [0.400, 0.600]",
         "the same faces, unchanged",
         "real faces, by their own label",
-        "Share of made faces that classifier/x calls what was asked for",
-        "Asked for (down) and seen by classifier/x (across)",
-        "Valence as classifier/x sees it",
-        "Arousal as classifier/x sees it",
+        "Share of generated faces that classifier/x assigns to the target",
+        "Target (rows) and prediction of classifier/x (columns)",
+        "Valence predicted by classifier/x",
+        "Arousal predicted by classifier/x",
         "12.50  0.2500 ± 0.0100",
         "two real faces of one person",
-        "GAN-train: learned from made faces",
-        "the judge: learned from real faces",
+        "GAN-train: trained on generated faces",
+        "the judge: trained on real faces",
     ):
         assert words in told, words
     assert "\nfear" in told
@@ -88,12 +88,12 @@ def test_every_measure_has_its_table_with_what_to_compare_it_with() -> None:
 
 def test_few_pictures_and_unpublished_features_are_said() -> None:
     found = figures()
-    assert "mostly its bias" in text(found)
-    assert "not the features of published distances" not in text(found)
+    assert "FID is mostly bias" in text(found)
+    assert "Published distances use other features" not in text(found)
     found["features"]["net"]["all"] |= {"real": 5000, "made": 5000}
     found["features"]["net"]["published"] = False
-    assert "mostly its bias" not in text(found)
-    assert "not the features of published distances" in text(found)
+    assert "FID is mostly bias" not in text(found)
+    assert "Published distances use other features" in text(found)
 
 
 def test_a_judge_that_chose_the_best_state_is_no_independent_one() -> None:
@@ -121,13 +121,16 @@ def test_what_is_missing_is_named_with_its_command(part: str, words: str) -> Non
     assert command.startswith("fertools evaluate stargan/x --")
     tables = translator_tables("stargan/x", found | {part: {}, "waiting": ["net"]})
     assert tables[-1].title == "stargan/x: not measured"
-    assert tables[-1].rows[0] == ("faces made since net read them", "fertools evaluate stargan/x, and name net again")
+    assert tables[-1].rows[0] == (
+        "faces generated since net was applied",
+        "fertools evaluate stargan/x, and name net again",
+    )
 
 
 def test_the_distance_to_a_drawn_truth_is_openly_drawn() -> None:
     found = figures() | {"drawn": 7}
     ways = dict(missing_measures("stargan/x", found))
-    assert ways["distance to the true pictures, which exist for these drawn people"].endswith("stargan/x --drawn")
+    assert ways["distance to the true pictures (drawn people)"].endswith("stargan/x --drawn")
     part = {"faces": 6, "measures": {"l1": measured(0.125), "unchanged_l1": measured(0.25)}}
     found["truth"] = part | {"by_target": [{"target": "fear", **part}]}
     assert not any("--drawn" in way for _, way in missing_measures("stargan/x", found))

@@ -18,21 +18,25 @@ precision from the second picture on), box numbers held in 16 bits, and a crash 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
 from fertools.faces.detection.detections import Detections, FrameSearch, nothing
+from fertools.faces.detection.detector import DetectorIdentity, DetectorOptions, LocalSearch, ScoreLevels, check_frames
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn import boxes as boxwork
 from fertools.faces.detection.mtcnn.candidates import Candidates, final_boxes, suppress
 from fertools.faces.detection.mtcnn.engine import Engine, View
 from fertools.faces.detection.mtcnn.local_search import REACH
-from fertools.faces.detection.mtcnn.native.library import library
+from fertools.faces.detection.mtcnn.native.library import MISSING, library
 from fertools.faces.detection.mtcnn.native_engine import CompiledEngine
 from fertools.faces.detection.mtcnn.proposals import Proposals, pyramid
 from fertools.faces.detection.mtcnn.weights import CascadeWeights, load_weights
@@ -45,6 +49,12 @@ _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 
 MODES = ("fast", "exact")
 
+THRESHOLDS, FACTOR = (0.6, 0.7, 0.7), 0.709
+"""The published thresholds and the published scale factor."""
+
+NATIVE_VERSION = 1
+"""Version of the compiled networks' results: raise it with every change that moves a box, score or point."""
+
 _SAME_WINDOW = 0.9
 """Intersection over union from which two windows of R-Net show O-Net the same, in the mode `fast`."""
 
@@ -52,8 +62,8 @@ _LOW_CONFIDENCE = 0.1
 """Least face probability of what `FrameSearch.low_confidence` holds."""
 
 
-class Detector:
-    """Finds faces and their five points.
+class MtcnnDetector:
+    """Finds faces and their five points; a `fertools.faces.detection.detector.Detector` with a local search.
 
     Args:
         min_face: smallest face to look for: pixels, a text such as `20` or `10%`, or a `MinFace`.
@@ -68,7 +78,7 @@ class Detector:
 
     Example:
         >>> from skimage.data import astronaut
-        >>> found = Detector().detect([astronaut()])[0]
+        >>> found = MtcnnDetector().detect([astronaut()])[0]
         >>> len(found), found.boxes.round().tolist()
         (1, [[181.0, 62.0, 268.0, 172.0]])
     """
@@ -77,25 +87,45 @@ class Detector:
         self,
         min_face: str | float | MinFace = 20,
         *,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
-        factor: float = 0.709,
+        thresholds: tuple[float, ...] = THRESHOLDS,
+        factor: float = FACTOR,
         weights: str | Path | CascadeWeights = "auto",
         device: str = "cpu",
         mode: str = "fast",
     ) -> None:
         if mode not in MODES:
-            raise InputError(f"the detector's mode '{mode}' is unknown; choose one of {', '.join(MODES)}")
+            raise InputError(f"{argument('mode')} '{mode}' is unknown; choose one of {', '.join(MODES)}")
         if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
-            raise InputError(f"the detector's thresholds are {thresholds}; give three numbers between 0 and 1")
+            raise InputError(
+                f"{argument('thresholds')} is {thresholds}; give three numbers between 0 and 1, such as 0.6,0.7,0.7"
+            )
         if not 0.1 <= factor <= 0.95:
-            raise InputError(f"the pyramid's factor is {factor}; give a number from 0.1 to 0.95")
+            raise InputError(f"{argument('factor')} is {factor:g}; give a number from 0.1 to 0.95, such as 0.709")
         self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
         self.thresholds = thresholds
         self.factor = factor
         self.mode = mode
         self.device = device
         self.weights = weights if isinstance(weights, CascadeWeights) else load_weights(weights)
-        self._engine = self._choose_engine()
+        self.score_levels = ScoreLevels()
+        self._compiled = library() if mode == "fast" and device_type(device) == "cpu" else None
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """See `Detector`."""
+        settings = {"thresholds": list(self.thresholds), "factor": self.factor, "mode": self.mode}
+        return DetectorIdentity("mtcnn", self._engine_name, self.weights.digest, settings)
+
+    @property
+    def local_search(self) -> LocalSearch:
+        """See `Detector`."""
+        return self
+
+    @property
+    def remark(self) -> str | None:
+        """See `Detector`."""
+        is_slow = self.mode == "fast" and device_type(self.device) == "cpu" and self._compiled is None
+        return f"the detector is {MISSING}" if is_slow else None
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return the faces of each frame.
@@ -113,7 +143,7 @@ class Detector:
 
     def search(self, frames: Sequence[NDArray[np.uint8]]) -> list[FrameSearch]:
         """Return the faces of each frame as `detect` does, and where there may be one that is not sure enough."""
-        _check(frames)
+        check_frames(frames)
         found: dict[int, FrameSearch] = {}
         for numbers in self._stacks([frame.shape[:2] for frame in frames]):
             stack = [np.ascontiguousarray(frames[number]) for number in numbers]
@@ -135,7 +165,7 @@ class Detector:
         Raises:
             InputError: a frame is of another kind.
         """
-        _check(frames)
+        check_frames(frames)
         out: list[Detections] = []
         for first, last in _runs(frames, boxes, self._engine.near_px):
             out += self._detect_near(frames[first:last], boxes[first:last])
@@ -203,11 +233,18 @@ class Detector:
         kept = suppress(candidates, 0.7, nested=True)
         return candidates.take(kept), landmarks[kept]
 
-    def _choose_engine(self) -> Engine[Any, Any]:
-        compiled = library()
-        if self.mode == "fast" and device_type(self.device) == "cpu" and compiled:
-            return CompiledEngine(compiled, self.weights)
-        # Not at the top: the compiled networks do without the seconds and the memory that torch takes.
+    @property
+    def _engine_name(self) -> str:
+        if self._compiled is not None:
+            return f"native {NATIVE_VERSION}"
+        release = ".".join(version("torch").split("+")[0].split(".")[:2])
+        return f"torch {release} {device_type(self.device)}"
+
+    @cached_property
+    def _engine(self) -> Engine[Any, Any]:
+        if self._compiled is not None:
+            return CompiledEngine(self._compiled, self.weights)
+        # Imported here, because the compiled networks save the seconds and the memory that torch takes.
         import torch
 
         from fertools.faces.detection.mtcnn.torch_engine import TorchEngine
@@ -215,13 +252,16 @@ class Detector:
         return TorchEngine(self.weights, torch.device(self.device))
 
 
-def _check(frames: Sequence[NDArray[np.uint8]]) -> None:
-    for number, frame in enumerate(frames):
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise InputError(
-                f"frame {number} is {frame.dtype} of shape {frame.shape}; "
-                f"give RGB pictures: uint8 of shape (height, width, 3)"
-            )
+def make_mtcnn(options: DetectorOptions) -> MtcnnDetector:
+    """Return the detector; the entry point of `--detector mtcnn`."""
+    return MtcnnDetector(
+        options.min_face,
+        thresholds=options.thresholds or THRESHOLDS,
+        factor=FACTOR if options.factor is None else options.factor,
+        weights=options.weights,
+        device=options.device,
+        mode=options.mode or MODES[0],
+    )
 
 
 def _runs(

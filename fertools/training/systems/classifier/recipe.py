@@ -140,7 +140,8 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     @property
     def generated_runs(self) -> tuple[str, ...]:
         """The runs that the key `generated` names."""
-        return tuple(name.strip() for name in self.generated.split(",") if name.strip())
+        names = (name.strip().removeprefix("training/") for name in self.generated.split(","))
+        return tuple(name for name in names if name)
 
     def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> ClassifierRecipe:
         """Return this recipe for training on generated faces alone; see `EngineRecipe.for_generated`.

@@ -12,7 +12,7 @@ ENTRY = SystemEntry(
     system="fertools.training.systems.cyclegan.system:Cyclegan",
     methods="fertools.training.systems.cyclegan.methods:describe",
     terms={
-        "G/loss_gan_target": "Adversarial loss of faces translated to the target: how surely they are told from real.",
+        "G/loss_gan_target": "Adversarial loss of faces translated to the target. The lower, the more real they look.",
         "G/loss_gan_source": "Adversarial loss of faces translated to the source.",
         "G/loss_cycle_source": "Mean absolute difference between a source face and its translation there and back.",
         "G/loss_cycle_target": "Mean absolute difference between a target face and its translation there and back.",

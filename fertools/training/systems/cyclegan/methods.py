@@ -16,6 +16,11 @@ _LSGAN = (
     "Mao, X., Li, Q., Xie, H., Lau, R. Y. K., Wang, Z., Smolley, S. P. (2017). Least squares generative adversarial "
     "networks. ICCV."
 )
+_PAIRS = {
+    "none": "",
+    "label": " These came in pairs of the same expression.",
+    "capture": " These came in pairs of the same moment.",
+}
 _MODES = {
     "lsgan": "a least-squares adversarial loss (Mao et al., 2017)",
     "vanilla": "a cross-entropy adversarial loss",
@@ -33,7 +38,7 @@ def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
     sentences = (
         f"{name} is a CycleGAN (Zhu et al., 2017), trained to translate {value('source')} faces to {value('target')} "
         f"faces and back, at {size} × {size} pixels, for {value('epochs') + value('decay_epochs')} epochs "
-        f"({record['iterations']:,} iterations of {faces} of each domain).",
+        f"({record['iterations']:,} iterations of {faces} of each domain).{_PAIRS[value('pairing')]}",
         f"Its generators have {value('generator_blocks')} residual blocks, its discriminators "
         f"{value('discriminator_layers')} strided layers.",
         f"It was trained with {_MODES[value('gan_mode')]}, a cycle loss of weight {value('lambda_cycle'):g}, an "

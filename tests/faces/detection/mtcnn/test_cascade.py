@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.faces.detection.detections import Detections
 from fertools.faces.detection.min_face import MinFace
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.tracking import overlaps
 from tests.faces.detection.mtcnn.oracle import facenet_detect, facenet_mtcnn
 from tests.faces.scenes import Picture, scene
@@ -46,7 +46,7 @@ def test_the_results_are_the_oracles(portrait: Picture, name: str) -> None:
     picture = scene(portrait, height, width, places)
     theirs = facenet_detect(facenet_mtcnn(), picture)
     assert len(theirs[0]) >= least, "the oracle itself finds too few: this scene tests nothing"
-    assert_same(Detector(mode="exact").detect([picture])[0], theirs)
+    assert_same(MtcnnDetector(mode="exact").detect([picture])[0], theirs)
 
 
 @pytest.mark.parametrize("min_face", [12, 30, 60.5, 120])
@@ -55,14 +55,14 @@ def test_the_smallest_face_is_the_oracles(portrait: Picture, min_face: float) ->
     oracle = facenet_mtcnn()
     oracle.min_face_size = min_face
     theirs = facenet_detect(oracle, picture)
-    assert_same(Detector(min_face, mode="exact").detect([picture])[0], theirs)
+    assert_same(MtcnnDetector(min_face, mode="exact").detect([picture])[0], theirs)
 
 
 def test_the_fast_mode_finds_the_same_faces_near_by(portrait: Picture) -> None:
     strays, sides = [], []
     for height, width, places, _ in SCENES.values():
         picture = scene(portrait, height, width, places)
-        exact, fast = (Detector(mode=mode).detect([picture])[0] for mode in ("exact", "fast"))
+        exact, fast = (MtcnnDetector(mode=mode).detect([picture])[0] for mode in ("exact", "fast"))
         assert len(fast) == len(exact)
         if not len(exact):
             continue
@@ -80,18 +80,18 @@ def test_the_fast_mode_finds_the_same_faces_near_by(portrait: Picture) -> None:
 
 def test_a_mode_must_be_known() -> None:
     with pytest.raises(InputError, match="mode 'rapid' is unknown; choose one of fast, exact"):
-        Detector(mode="rapid")
+        MtcnnDetector(mode="rapid")
 
 
 def test_a_larger_smallest_face_finds_fewer(portrait: Picture) -> None:
     picture = scene(portrait, 300, 700, [(110, 0, 20), (260, 120, 20), (300, 390, 0)])
     # The faces are about 20, 48 and 58 pixels large, and the networks see one of half their window too.
-    assert [len(Detector(px).detect([picture])[0]) for px in (12, 60, 120)] == [3, 2, 1]
+    assert [len(MtcnnDetector(px).detect([picture])[0]) for px in (12, 60, 120)] == [3, 2, 1]
 
 
 def test_a_share_is_so_many_pixels(portrait: Picture) -> None:
     picture = scene(portrait, 300, 700, [(110, 0, 20), (260, 120, 20)])
-    share, pixels = (Detector(size).detect([picture])[0] for size in ("10%", 30))
+    share, pixels = (MtcnnDetector(size).detect([picture])[0] for size in ("10%", 30))
     np.testing.assert_array_equal(share.boxes, pixels.boxes)
 
 
@@ -105,13 +105,13 @@ def test_thresholds_and_factor_are_the_oracles(
     oracle = facenet_mtcnn()
     oracle.thresholds, oracle.factor = list(thresholds), factor
     theirs = facenet_detect(oracle, picture)
-    assert_same(Detector(thresholds=thresholds, factor=factor, mode="exact").detect([picture])[0], theirs)
+    assert_same(MtcnnDetector(thresholds=thresholds, factor=factor, mode="exact").detect([picture])[0], theirs)
 
 
 def test_mixed_sizes_in_one_call_equal_single_calls_to_the_bit(portrait: Picture) -> None:
     pictures = [scene(portrait, *SCENES[name][:3]) for name in ("small", "odd sides", "nobody", "small", "as it is")]
     pictures.append(np.ascontiguousarray(pictures[0][:, ::-1]))
-    detector = Detector()
+    detector = MtcnnDetector()
     for together, picture in zip(detector.detect(pictures), pictures, strict=True):
         alone = detector.detect([picture])[0]
         assert together.boxes.tobytes() == alone.boxes.tobytes()
@@ -121,7 +121,7 @@ def test_mixed_sizes_in_one_call_equal_single_calls_to_the_bit(portrait: Picture
 
 def test_threads_give_the_same_bits(portrait: Picture) -> None:
     pictures = [scene(portrait, 240, 320 + 7 * n, [(128 + 5 * n, 60, 40)]) for n in range(8)]
-    detector = Detector()
+    detector = MtcnnDetector()
     with ThreadPoolExecutor(4) as pool:
         beside = list(pool.map(lambda picture: detector.detect([picture])[0], pictures))
     for one, other in zip(beside, detector.detect(pictures), strict=True):
@@ -131,13 +131,13 @@ def test_threads_give_the_same_bits(portrait: Picture) -> None:
 
 
 def test_the_surest_face_comes_first(portrait: Picture) -> None:
-    found = Detector().detect([scene(portrait, 480, 800, SCENES["six in a crowd"][2])])[0]
+    found = MtcnnDetector().detect([scene(portrait, 480, 800, SCENES["six in a crowd"][2])])[0]
     assert (np.diff(found.scores) <= 0).all()
     assert found.boxes.dtype == found.scores.dtype == found.landmarks.dtype == np.float32
 
 
 def test_points_lie_in_the_order_that_is_promised(portrait: Picture) -> None:
-    left_eye, right_eye, nose, left_mouth, right_mouth = Detector().detect([portrait])[0].landmarks[0]
+    left_eye, right_eye, nose, left_mouth, right_mouth = MtcnnDetector().detect([portrait])[0].landmarks[0]
     assert left_eye[0] < nose[0] < right_eye[0]
     assert left_mouth[0] < right_mouth[0]
     assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
@@ -145,14 +145,14 @@ def test_points_lie_in_the_order_that_is_promised(portrait: Picture) -> None:
 
 @pytest.mark.parametrize("size", [(0, 0), (0, 20), (1, 1), (11, 50), (12, 12), (20, 20), (21, 400), (400, 21)])
 def test_a_tiny_picture_holds_no_face_and_does_no_harm(size: tuple[int, int]) -> None:
-    found = Detector(12).detect([np.full((*size, 3), 128, dtype=np.uint8)])[0]
+    found = MtcnnDetector(12).detect([np.full((*size, 3), 128, dtype=np.uint8)])[0]
     assert len(found) == 0
     assert found.boxes.shape == (0, 4)
     assert found.landmarks.shape == (0, 5, 2)
 
 
 def test_no_pictures_are_no_answers() -> None:
-    assert Detector().detect([]) == []
+    assert MtcnnDetector().detect([]) == []
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_no_pictures_are_no_answers() -> None:
 )
 def test_what_is_no_rgb_picture_is_refused(frame: NDArray[np.uint8]) -> None:
     with pytest.raises(InputError, match="frame 1 is"):
-        Detector().detect([np.zeros((20, 20, 3), np.uint8), frame])
+        MtcnnDetector().detect([np.zeros((20, 20, 3), np.uint8), frame])
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,10 @@ def test_smallest_faces_that_cannot_be(text: str) -> None:
 @pytest.mark.parametrize("thresholds", [(0.6, 0.7, 1.0), (0.0, 0.7, 0.7), (0.6, 0.7)])
 def test_thresholds_that_cannot_be(thresholds: tuple[float, float, float]) -> None:
     with pytest.raises(InputError, match="thresholds"):
-        Detector(thresholds=thresholds)
+        MtcnnDetector(thresholds=thresholds)
 
 
 @pytest.mark.parametrize("factor", [0.05, 1.0])
 def test_a_factor_that_cannot_be(factor: float) -> None:
     with pytest.raises(InputError, match="factor"):
-        Detector(factor=factor)
+        MtcnnDetector(factor=factor)

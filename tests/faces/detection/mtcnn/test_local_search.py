@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
 from fertools.faces.detection.mtcnn import local_search
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.patches import Patches
 from fertools.faces.detection.mtcnn.pooling import crop, shrink, shrink_squares
 from fertools.faces.detection.mtcnn.summed_area import AreaTable
@@ -66,7 +66,7 @@ def test_the_faces_are_those_of_the_full_search(
     portrait: NDArray[np.uint8], shift: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = scene(portrait, 480, 853, [(300, 20, 40), (190, 400, 200), (450, 500, -60)])
-    detector = Detector(min_face=20, mode="exact")
+    detector = MtcnnDetector(min_face=20, mode="exact")
     (full,) = detector.detect([picture])
     assert len(full) == 3
     sides = full.boxes[:, 2:] - full.boxes[:, :2]
@@ -84,7 +84,7 @@ def test_the_faces_are_those_of_the_full_search(
 
 
 def test_frames_are_looked_at_together_as_one_by_one(portrait: NDArray[np.uint8]) -> None:
-    detector = Detector(min_face=40)
+    detector = MtcnnDetector(min_face=40)
     frames = [portrait, np.roll(portrait, 30, axis=1), np.zeros_like(portrait)]
     found = detector.detect(frames)
     expected = [found[0].boxes, found[1].boxes, found[0].boxes]
@@ -96,7 +96,7 @@ def test_frames_are_looked_at_together_as_one_by_one(portrait: NDArray[np.uint8]
 
 
 def test_two_boxes_of_one_face_lead_to_it_once_and_far_ones_to_nothing(portrait: NDArray[np.uint8]) -> None:
-    detector = Detector(min_face=40)
+    detector = MtcnnDetector(min_face=40)
     (full,) = detector.detect([portrait])
     far = np.array([[5, 400, 80, 480], [-300, -300, -200, -200]], np.float32)
     (near,) = detector.detect_near([portrait], [np.concatenate([far, full.boxes - 5, full.boxes + 5])])
@@ -106,7 +106,7 @@ def test_two_boxes_of_one_face_lead_to_it_once_and_far_ones_to_nothing(portrait:
 
 
 def test_a_search_tells_what_it_doubts(portrait: NDArray[np.uint8]) -> None:
-    strict, usual = Detector(min_face=40, thresholds=(0.6, 0.7, 0.9999999)), Detector(min_face=40)
+    strict, usual = MtcnnDetector(min_face=40, thresholds=(0.6, 0.7, 0.9999999)), MtcnnDetector(min_face=40)
     (doubt,), (sure,) = strict.search([portrait]), usual.search([portrait])
     assert len(doubt.faces) == 0
     assert len(sure.faces) == 1
@@ -115,13 +115,13 @@ def test_a_search_tells_what_it_doubts(portrait: NDArray[np.uint8]) -> None:
 
 def test_frames_must_be_pictures() -> None:
     with pytest.raises(InputError, match="give RGB pictures"):
-        Detector().detect_near([np.zeros((40, 40), np.uint8)], [np.zeros((1, 4), np.float32)])
+        MtcnnDetector().detect_near([np.zeros((40, 40), np.uint8)], [np.zeros((1, 4), np.float32)])
 
 
 @pytest.mark.parametrize("mode", ["fast", "exact"])
 def test_frames_of_unequal_size_are_looked_at_apart(portrait: NDArray[np.uint8], mode: str) -> None:
     """The smaller ones are upper parts of the larger, which go on below them in memory."""
-    detector = Detector(mode=mode)
+    detector = MtcnnDetector(mode=mode)
     frames = [portrait, portrait[:200], portrait[:200, :300], portrait]
     boxes = detector.detect([portrait])[0].boxes
     expected = [boxes, boxes + 90, boxes, boxes]

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
-from fertools.faces.detection.mtcnn.cascade import Detector
+from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.networks import ONet, PNet, RNet
 from fertools.faces.detection.mtcnn.weights import NETWORKS, load_weights, parameter_shapes, save_weights
 from tests.faces.detection.mtcnn.oracle import facenet_detect, facenet_mtcnn
@@ -75,12 +75,12 @@ def test_all_forms_give_the_oracles_faces(pictures: list[NDArray[np.uint8]], for
         save_weights(source, load_weights("mtcnn"))
     weights = load_weights(source)
     assert weights.digest == load_weights().digest
-    for found, picture in zip(Detector(weights=weights, mode="exact").detect(pictures), pictures, strict=True):
+    for found, picture in zip(MtcnnDetector(weights=weights, mode="exact").detect(pictures), pictures, strict=True):
         boxes, scores, points = facenet_detect(facenet_mtcnn(), picture)
         assert len(found) == len(scores)
         np.testing.assert_allclose(found.boxes, boxes, atol=0.01)
         np.testing.assert_allclose(found.landmarks, points, atol=0.01)
-    assert len(Detector(weights=weights).detect(pictures[1:2])[0]) >= 5
+    assert len(MtcnnDetector(weights=weights).detect(pictures[1:2])[0]) >= 5
 
 
 def test_weights_are_written_in_two_forms_alone(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_file_of_other_numbers_is_one_clear_sentence(
     save_weights(path, load_weights())
     safetensors.numpy.save_file(safetensors.numpy.load_file(path) | changes, path)
     with pytest.raises(InputError, match=message):
-        Detector(weights=path)
+        MtcnnDetector(weights=path)
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".npz"])
@@ -162,7 +162,7 @@ def test_weights_of_another_network(tmp_path: Path) -> None:
     for network in NETWORKS:
         shutil.copy(_facenet_files() / "pnet.pt", tmp_path / f"{network}.pt")
     with pytest.raises(InputError, match="do not fit R-Net"):
-        Detector(weights=tmp_path)
+        MtcnnDetector(weights=tmp_path)
 
 
 @pytest.mark.parametrize("source", ["auto", "facenet-pytorch", "mtcnn"])

@@ -30,10 +30,12 @@ from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.jobs.train import TrainResult, train
 from fertools.training.networks.backbones import build_backbone
+from fertools.training.recipes.course import Iteration
+from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
 from fertools.training.systems.build import build_system
-from fertools.training.systems.classifier.recipe import ClassifierRecipe, read_classes
-from fertools.training.systems.classifier.system import MEAN, NETWORK, STD, Classifier
+from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecipe, read_classes
+from fertools.training.systems.classifier.system import MEAN, STD, Classifier
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import read_record
 
@@ -62,7 +64,7 @@ def make_batch(count: int = 6) -> Batch:
 
 def only_step(system: Classifier, batch: Batch, mix: Tensor | None = None) -> dict[str, Tensor]:
     draws = {"mix": torch.ones(len(batch.emotions)) if mix is None else mix}
-    (step,) = system.iterate(0, batch, draws)
+    (step,) = system.iterate(Iteration(0), {FACES: batch}, draws)
     return {**step.terms, "whole": step.loss}
 
 
@@ -107,12 +109,14 @@ def test_mixup_mixes_neighbours_and_their_labels() -> None:
 
 def test_mixing_shares_are_drawn_by_pair() -> None:
     system = make_system("mixup=0.4")
-    one, same, other = (system.draw(make_batch(7), torch.Generator().manual_seed(seed))["mix"] for seed in (0, 0, 1))
+    one, same, other = (
+        system.draw({FACES: make_batch(7)}, torch.Generator().manual_seed(seed))["mix"] for seed in (0, 0, 1)
+    )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert torch.equal(one[0:6:2], one[1:6:2])
     assert one.shape == (7,)
-    assert make_system().draw(make_batch(), torch.Generator())["mix"].tolist() == [1] * 6
+    assert make_system().draw({FACES: make_batch()}, torch.Generator())["mix"].tolist() == [1] * 6
 
 
 @pytest.mark.parametrize("preset", describe_presets("classifier"))
@@ -159,9 +163,9 @@ def test_sets_of_classes() -> None:
 
 
 def test_a_course_is_so_many_epochs() -> None:
-    course = recipe("epochs=3", "batch_size=8", "patience=2").course(20)
+    course = recipe("epochs=3", "batch_size=8", "patience=2").course({FACES: 20})
     assert (course.iterations, course.validate_every, course.patience) == (8, 3, 2)
-    assert recipe("val_share=0").course(20).validate_every == 0
+    assert recipe("val_share=0").course({FACES: 20}).validate_every == 0
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +185,8 @@ def finished(workspace: Workspace) -> TrainResult:
 def test_a_run_leaves_all_that_is_promised(workspace: Workspace, finished: TrainResult) -> None:
     record = read_record(finished.folder)
     assert record["finished"]
-    assert record["kind"] == "classifier"
+    assert record["system"] == "classifier"
+    assert record["start"] == {}, "nothing was begun with"
     assert record["iterations"] == finished.iterations == finished.new_iterations
     assert {side: record["data"][side]["subjects"] for side in ("train", "val", "test")} == {
         "train": 3,
@@ -192,7 +197,7 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace, finished: Train
     assert 0 <= finished.results["uar"] <= 1
     assert -1 <= finished.results["ccc"] <= 1
     page = finished.report.read_text(encoding="utf-8")
-    assert "best state chosen on" in page
+    assert "<td>validation</td>" in page
     assert "macro F1" in page
     assert not list(finished.folder.glob("generated*"))
 
@@ -201,7 +206,7 @@ def test_predictions_are_what_the_weights_say_of_faces_nobody_was_trained_on(
     workspace: Workspace, finished: TrainResult
 ) -> None:
     predictions = read_predictions(finished.folder / "predictions.parquet")
-    faces = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=False, needs_va=False)
+    faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=False, needs_va=False)
     tested = faces.table.take(faces.rows("test"))
     assert predictions.table["face_id"].to_pylist() == tested["face_id"].to_pylist()
     assert predictions.classes == EMOTIONS
@@ -267,13 +272,13 @@ def test_pretrained_weights_are_begun_with_and_written_down(workspace: Workspace
     used, before = load_file(result.folder / "models/network.safetensors"), load_file(path)
     assert torch.equal(used["layer3.1.conv2.weight"], before["layer3.1.conv2.weight"])
     assert used["fc.weight"].shape == (7, 32), "the head had nine outputs and is new"
-    assert read_record(result.folder)["pretrained"]["head"] is False
+    assert read_record(result.folder)["start"][NETWORK]["head"] is False
     with pytest.raises(InputError, match="there is no file"):
         train_small(workspace, "pretrained=nowhere.pth", run="none")
 
 
 def test_votes_take_the_place_of_labels(workspace: Workspace) -> None:
-    names = select_faces(workspace, modality="visible", test_folds=0, needs_emotion=False, needs_va=False).table[
+    names = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=False, needs_va=False).table[
         "face_id"
     ]
     lines = [f"{name},0,0,1,0,0,0,0" for name in names.to_pylist()]

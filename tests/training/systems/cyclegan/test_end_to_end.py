@@ -7,11 +7,13 @@ import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from fertools.core.errors import InputError, Interrupted
 from fertools.core.workspace import Workspace
+from fertools.inference.model import load_model
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.training.data.batch import Batch
@@ -76,7 +78,7 @@ def test_generated_faces_have_the_other_modality_and_the_label_of_their_parent(t
         parent = parents[row["parent_id"]]
         assert row["modality"] == other[parent["modality"]]
         assert (row["target_emotion"], row["emotion"]) == (parent["emotion"], None)
-        assert (row["subject_id"], row["fold"], row["generator_fold"]) == (parent["subject_id"], parent["fold"], 0)
+        assert (row["subject_id"], row["fold"], row["generator_folds"]) == (parent["subject_id"], parent["fold"], [0])
         with Image.open(trained.root / row["path"]) as picture:
             assert picture.size == (32, 32)
     assert generate(trained, RUN, which="train", limit=3, device="cpu").new_faces == 0
@@ -95,10 +97,38 @@ def test_a_classifier_of_the_target_reads_generated_faces(trained: Workspace) ->
     assert list(found["judges"]) == ["classifier/thermal"]
 
 
+def test_a_classifier_of_the_target_chooses_the_best_state_and_learns_from_generated_faces(tmp_path: Path) -> None:
+    workspace = write_drawn_pairs(tmp_path, people=6)
+    settings = ("modality=thermal", "image_size=32", "val_share=0.2")
+    train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
+    result = train_smoke(workspace, "judge=classifier/thermal", "val_share=0.2")
+    entries = read_journal(result.folder / "metrics.jsonl")
+    assert [entry["iteration"] for entry in entries if "val/read_as_asked" in entry][:2] == [3, 6]
+    assert (result.folder / "checkpoints" / "best.safetensors").is_file()
+    generate(workspace, RUN, which="train", device="cpu")
+    assess(workspace, RUN, judges=["classifier/thermal"], gan_train=True, device="cpu")
+    assert list(score_translations(result.folder)["judges"]) == ["classifier/thermal"]
+
+
 def test_the_report_shows_both_directions_and_explains_every_loss(trained: Workspace) -> None:
     page = (trained.root / "training" / RUN / "report.html").read_text(encoding="utf-8")
     for words in (ENTRY.title, "Zhu et al., 2017", *ENTRY.terms.values()):
         assert words in page, words
+
+
+@pytest.mark.parametrize(("network", "direction"), [("generator_target", "thermal"), ("generator_source", "visible")])
+def test_each_generator_opens_without_the_workspace_and_knows_its_own_direction(
+    trained: Workspace, network: str, direction: str
+) -> None:
+    folder = trained.root / "training" / RUN
+    model = load_model(folder, network=network, device="cpu")
+    assert model.targets == (direction,)
+    made = sorted((folder / "generated" / direction).iterdir())[0]
+    parent = trained.root / "faces" / made.stem[:2] / made.name
+    with Image.open(made) as picture:
+        expected = np.asarray(picture).astype(int)
+    difference = np.abs(model.translate(parent, direction, aligned=True) - expected)
+    assert difference.max() <= 1, "a batch of another size rounds differently"
 
 
 LASTING = ("ema=0.9", "pairing=label", "accumulate=2", "log_every=1")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import pytest
 import torch
@@ -188,6 +190,28 @@ def test_a_third_of_the_batch_has_a_third_of_the_loss() -> None:
         for row in range(3)
     ]
     torch.testing.assert_close(torch.stack(apart).mean(), together)
+
+
+def test_half_precision_changes_the_losses_little_and_keeps_them_wide() -> None:
+    full, half = system("pool_size=1"), system("pool_size=1")
+    for built in (full, half):
+        for module in (*built.networks.values(), *built.memory.values()):
+            module.float()
+    (batches, noise) = turns(full, 1)[0]
+    batches = {name: replace(one, images=one.images.float()) for name, one in batches.items()}
+    parts: list[str] = []
+
+    def cast(part: str) -> AbstractContextManager[object]:
+        parts.append(part)
+        return torch.autocast("cpu", torch.bfloat16)
+
+    plain = list(full.iterate(Iteration(0), batches, noise))
+    halved = list(half.iterate(Iteration(0), batches, noise, cast))
+    assert set(parts) == set(full.recipe.parts)
+    for one, other in zip(plain, halved, strict=True):
+        assert other.loss.dtype == torch.float32
+        for name, value in other.terms.items():
+            assert value.item() == pytest.approx(one.terms[name].item(), rel=0.03, abs=0.002), name
 
 
 def test_terms_are_those_that_the_entry_explains() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fertools.core.vocabulary import EMOTIONS
 from fertools.training.data.batch import Batch
+from fertools.training.recipes.course import Iteration
+from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import Noise
 from fertools.training.systems.stargan.recipe import StarganRecipe
@@ -46,7 +50,7 @@ def batches(count: int, size: int = 4, noise: float = 0.0) -> list[tuple[Batch, 
     return result
 
 
-def optimisers(networks: dict[str, nn.Module]) -> dict[str, torch.optim.Adam]:
+def optimisers(networks: Mapping[str, nn.Module]) -> dict[str, torch.optim.Adam]:
     return {
         name: torch.optim.Adam(network.parameters(), lr=1e-4, betas=(0.5, 0.999)) for name, network in networks.items()
     }
@@ -57,7 +61,7 @@ def run(built: Stargan, data: list[tuple[Batch, Noise]]) -> list[dict[str, float
     adam = optimisers(built.networks)
     for iteration, (batch, draws) in enumerate(data):
         log: dict[str, float] = {}
-        for step in built.iterate(iteration, batch, draws):
+        for step in built.iterate(Iteration(iteration), {FACES: batch}, draws):
             adam[step.optimiser].zero_grad()
             step.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
             adam[step.optimiser].step()
@@ -72,7 +76,7 @@ def condition_of(kind: str, labels: Tensor, points: Tensor) -> Tensor:
 
 
 def run_literally(
-    networks: dict[str, nn.Module], data: list[tuple[Batch, Noise]], settings: StarganRecipe
+    networks: Mapping[str, nn.Module], data: list[tuple[Batch, Noise]], settings: StarganRecipe
 ) -> list[dict[str, float]]:
     """The losses as the paper and the reference write them, nothing shared between the steps."""
     generator, discriminator = networks[G], networks[D]
@@ -167,8 +171,8 @@ def test_what_is_not_the_papers_is_what_its_note_says(extra: str) -> None:
 
 def test_noise_is_drawn_only_where_it_is_asked_for() -> None:
     (batch, _), *_ = batches(1)
-    assert "noise" not in system().draw(batch, torch.Generator())
-    noise = system("input_noise=0.2").draw(batch, torch.Generator().manual_seed(1))["noise"]
+    assert "noise" not in system().draw({FACES: batch}, torch.Generator())
+    noise = system("input_noise=0.2").draw({FACES: batch}, torch.Generator().manual_seed(1))["noise"]
     assert noise.shape == (4, 2, 3, 64, 64)
     assert noise.std().item() == pytest.approx(0.2, rel=0.05)
 
@@ -182,14 +186,17 @@ def test_terms_have_the_names_of_the_paper() -> None:
 @pytest.mark.parametrize("n_critic", [1, 3, 5])
 def test_generator_steps_once_per_n_critic(n_critic: int) -> None:
     built = system(f"n_critic={n_critic}", "conv_dim=2")
-    stepped = [len(list(built.iterate(i, *item))) == 2 for i, item in enumerate(batches(6, 2))]
+    stepped = [
+        len(list(built.iterate(Iteration(i), {FACES: batch}, draws))) == 2
+        for i, (batch, draws) in enumerate(batches(6, 2))
+    ]
     assert stepped == [(i + 1) % n_critic == 0 for i in range(6)]
 
 
 def test_generator_step_leaves_no_gradient_in_the_discriminator_and_hands_it_back_trainable() -> None:
     built = system("n_critic=1")
     (batch, draws) = batches(1)[0]
-    steps = built.iterate(0, batch, draws)
+    steps = built.iterate(Iteration(0), {FACES: batch}, draws)
     next(steps)
     step = next(steps)
     step.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
@@ -201,7 +208,7 @@ def test_generator_step_leaves_no_gradient_in_the_discriminator_and_hands_it_bac
 def test_discriminator_step_leaves_the_generator_alone() -> None:
     built = system()
     (batch, draws) = batches(1)[0]
-    step = next(iter(built.iterate(1, batch, draws)))
+    step = next(iter(built.iterate(Iteration(1), {FACES: batch}, draws)))
     step.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
     assert all(parameter.grad is None for parameter in built.networks[G].parameters())
 
@@ -217,7 +224,7 @@ def test_r1_is_taken_at_the_real_faces() -> None:
     (batch, draws) = batches(1)[0]
     points = batch.images.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(built.networks[D](points)[0].sum(), points)
-    step = next(iter(built.iterate(0, batch, draws)))
+    step = next(iter(built.iterate(Iteration(0), {FACES: batch}, draws)))
     expected = gradient.square().sum().item() / len(points) / 2
     assert step.terms["D/loss_gp"].item() == pytest.approx(expected, rel=1e-9)
 
@@ -230,7 +237,7 @@ def test_untrained_expression_loss_is_that_of_guessing() -> None:
 def test_draws_come_from_the_generator_alone() -> None:
     built = system()
     labels = batches(1, 8)[0][0]
-    first, again, other = (built.draw(labels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (built.draw({FACES: labels}, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["alpha"], other["alpha"])
     pairs = zip(labels.emotions.tolist(), labels.valence_arousal.tolist(), strict=True)
@@ -238,28 +245,52 @@ def test_draws_come_from_the_generator_alone() -> None:
     assert sorted(pairs) == sorted(drawn), "the batch's own labels, in another order"
 
 
-@pytest.mark.parametrize(("condition", "dim", "words"), [("class7", 7, "anger"), ("class7+va2", 9, "anger")])
-def test_targets_of_classes_are_the_seven_words_in_order(condition: str, dim: int, words: str) -> None:
+@pytest.mark.parametrize(("condition", "dim", "name"), [("class7", 7, "anger"), ("class7+va2", 9, "anger")])
+def test_translations_to_classes_are_the_seven_expressions_in_order(condition: str, dim: int, name: str) -> None:
     prototypes = torch.arange(14.0).view(7, 2) / 14
-    targets = system(f"condition={condition}").targets(prototypes)
-    assert targets[0].words == words
-    assert [target.condition[:7].argmax().item() for target in targets] == list(range(7))
-    assert all(len(target.condition) == dim for target in targets)
+    translations = system(f"condition={condition}").translations(prototypes)
+    assert translations[0].name == name
+    assert [translation.emotion for translation in translations] == list(EMOTIONS)
+    conditions = [translation.condition for translation in translations if translation.condition is not None]
+    assert [condition[:7].argmax().item() for condition in conditions] == list(range(7))
+    assert all(len(condition) == dim for condition in conditions)
     if dim == 9:
-        assert torch.equal(torch.stack([target.condition[7:] for target in targets]), prototypes)
+        assert torch.equal(torch.stack([condition[7:] for condition in conditions]), prototypes)
+        assert [translation.point for translation in translations] == [tuple(row) for row in prototypes.tolist()]
 
 
-def test_targets_of_va_lie_in_the_square_and_are_written_out() -> None:
-    targets = system("condition=va2").targets(torch.zeros(7, 2))
-    assert all(target.emotion is None and target.condition.abs().max() <= 1 for target in targets)
-    assert targets[0].words == "v -0.8 a +0.0"
+def test_translations_to_va_lie_in_the_square_and_are_written_out() -> None:
+    translations = system("condition=va2").translations(torch.zeros(7, 2))
+    assert all(translation.emotion is None for translation in translations)
+    conditions = [translation.condition for translation in translations if translation.condition is not None]
+    assert len(conditions) == len(translations) == 7
+    assert all(condition.abs().max() <= 1 for condition in conditions)
+    assert translations[0].name == "v -0.8 a +0.0"
+
+
+@pytest.mark.parametrize("condition", ["class7", "class7+va2"])
+def test_a_face_is_translated_and_brought_back_by_the_generator_with_their_labels(condition: str) -> None:
+    built = system(f"condition={condition}")
+    (batch, _) = batches(1)[0]
+    prototypes = torch.arange(14.0, dtype=torch.float64).view(7, 2) / 14
+    fear = built.translations(prototypes)[EMOTIONS.index("fear")]
+    generator = built.networks[fear.network]
+    assert (fear.network, fear.back, fear.source, fear.target, fear.keeps_emotion) == (G, G, FACES, FACES, False)
+    with torch.no_grad():
+        generated = built.translate(generator, batch.images, fear)
+        back = built.translate_back(generator, generated, fear, batch)
+        wanted = condition_of(condition, torch.full((4,), 2), prototypes[[2]].expand(4, -1))
+        expected = generator(batch.images, wanted)
+        own = condition_of(condition, batch.emotions, batch.valence_arousal)
+        torch.testing.assert_close(generated, expected)
+        torch.testing.assert_close(back, generator(expected, own))
 
 
 @pytest.mark.parametrize("condition", ["class7", "class7+va2"])
 def test_a_class_for_made_faces_is_learned_beside_the_expressions(condition: str) -> None:
     built = system(f"condition={condition}", "made_class=true", "n_critic=1")
     (batch, draws) = batches(1)[0]
-    d_step, g_step = built.iterate(0, batch, draws)
+    d_step, g_step = built.iterate(Iteration(0), {FACES: batch}, draws)
     with torch.no_grad():
         fake = built.networks[G](batch.images, built.condition(draws["emotions"], draws["valence_arousal"]))
         heads = built.networks[D](fake)[1]
@@ -269,7 +300,7 @@ def test_a_class_for_made_faces_is_learned_beside_the_expressions(condition: str
     made = -logits.log_softmax(dim=1)[:, -1].mean()
     assert d_step.terms["D/loss_made"].item() == pytest.approx(made.item(), rel=1e-8)
     assert "G/loss_made" not in g_step.terms
-    classes, points = built.read(batch.images)
+    classes, points = built.own_head(batch.images)
     assert (classes.shape[1], points.shape[1]) == (expressions, built.regressions)
     if built.regressions:
         torch.testing.assert_close(points, own[:, expressions : expressions + 2])
@@ -279,19 +310,19 @@ def test_with_augmented_seen_all_that_the_discriminator_sees_is_changed_and_noth
     settings = ("augmented=seen", "shift=0.2", "brightness=0.2", "n_critic=1")
     built, plain = system(*settings), system("n_critic=1")
     (batch, draws) = batches(1)[0]
-    changed = draws | {"changes": built.draw(batch, torch.Generator().manual_seed(1))["changes"].double()}
+    changed = draws | {"changes": built.draw({FACES: batch}, torch.Generator().manual_seed(1))["changes"].double()}
     seen: list[Tensor] = []
     built.networks[D].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     given: list[Tensor] = []
     built.networks[G].register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].detach()))
-    steps = list(built.iterate(0, batch, changed))
+    steps = list(built.iterate(Iteration(0), {FACES: batch}, changed))
     real, made = seen[0].chunk(2)
     assert not torch.equal(real, batch.images)
     torch.testing.assert_close(given[0], batch.images)
     with torch.no_grad():
         fake = plain.networks[G](batch.images, plain.condition(draws["emotions"], draws["valence_arousal"]))
     assert (made - fake).abs().mean() > 0.01
-    assert "changes" not in plain.draw(batch, torch.Generator())
+    assert "changes" not in plain.draw({FACES: batch}, torch.Generator())
     steps[1].loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
     gradients = [parameter.grad for parameter in built.networks[G].parameters()]
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)

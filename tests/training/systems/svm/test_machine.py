@@ -113,7 +113,7 @@ def test_a_run_writes_predictions_that_its_machine_makes_again(tmp_path: Path, f
     np.testing.assert_allclose(predictions.probabilities(), expected, atol=1e-6)
     record = read_record(result.folder)
     assert record["finished"]
-    assert record["kind"] == "classifier"
+    assert record["system"] == "svm"
     assert train(workspace, "svm", preset="smoke", overrides=settings, device="cpu").results == result.results
     assert "Support vector machine" in result.report.read_text(encoding="utf-8")
 

@@ -1,9 +1,9 @@
-// How far the raters agree, in numbers alone: what others answered stays hidden.
+// The view of the agreement between raters: only numbers, never the ratings of others.
 
 import { get } from "./api.js";
 import { h, signed } from "./dom.js";
 
-const MEASURES = { ccc: "CCC", pcc: "PCC", icc_2_1: "ICC(2,1)", icc_2_k: "ICC(2,k)", icc_3_k: "ICC(3,k)", alpha: "alpha", same: "same name" };
+const MEASURES = { ccc: "CCC", pcc: "PCC", icc_2_1: "ICC(2,1)", icc_2_k: "ICC(2,k)", icc_3_k: "ICC(3,k)", alpha: "alpha", same: "same label" };
 
 export class AgreementView {
   static keys = [["M", "Back to the faces"]];
@@ -39,7 +39,7 @@ export class AgreementView {
       ];
     });
     this.body.replaceChildren(
-      h("p", { class: "muted small" }, "n is how many faces or frames a number rests on; raters with none in common are left out. Square brackets hold 95 % intervals over videos. A trace is also compared on its differences from frame to frame, which a shared slow drift cannot raise."),
+      h("p", { class: "muted small" }, "n is the number of faces or frames. Raters without common faces are left out. Square brackets contain 95 % intervals over videos. Traces are also compared by their differences from frame to frame, because a shared slow drift does not affect these."),
       ...parts,
       disagreements.length ? h("h3", {}, "Faces on which raters differ most") : "",
       h("div", { class: "row" }, ...disagreements.map((one) => this.#face(one))),
@@ -53,7 +53,7 @@ export class AgreementView {
       event.preventDefault();
       this.app.go(path);
     };
-    return h("a", { href: path, class: "disputed", onclick: follow }, h("img", { src: `/face/${one.face}`, alt: "Open this face", width: "72", height: "72" }), h("span", { class: "small number" }, one.spread === null ? "named otherwise" : `spread ${one.spread.toFixed(2)}`));
+    return h("a", { href: path, class: "disputed", onclick: follow }, h("img", { src: `/face/${one.face}`, alt: "Open this face", width: "72", height: "72" }), h("span", { class: "small number" }, one.spread === null ? "different labels" : `spread ${one.spread.toFixed(2)}`));
   }
 
   reveal() {}
@@ -70,7 +70,7 @@ function table(caption, head, estimates, rowOf, columnOf) {
   const columns = [...new Set(estimates.map(columnOf))];
   const rows = new Map();
   for (const one of estimates) rows.set(rowOf(one), { ...rows.get(rowOf(one)), [columnOf(one)]: one });
-  // Raters who rated nothing in common, or too little, have no row.
+  // Raters with too few common items have no row.
   for (const [name, cells] of rows) if (Object.values(cells).every((one) => one.value === null)) rows.delete(name);
   if (!rows.size) return "";
   const cell = (one) => {

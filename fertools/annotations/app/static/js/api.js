@@ -1,9 +1,9 @@
-// Asking the server. Being unreachable and being refused are two different things, and so are their errors.
-// Every request says which log it is about, and the rater's code where raters have one.
+// Requests to the server. An unreachable server and a refused request raise different errors.
+// Every request carries the identity of the log, and the rater's code if raters have codes.
 
 const about = new Map();
 
-/** Send a header with every request from now on; null sends it no more. */
+/** Send a header with every request from now on; null removes it. */
 export function sendAlways(header, value) {
   if (value) about.set(header, value);
   else about.delete(header);
@@ -29,10 +29,10 @@ async function ask(path, options) {
   try {
     content = await response.json();
   } catch {
-    // Cut off on the way, or a refusal in plain words.
-    if (response.ok) throw new Unreachable("the answer was cut off");
+    // The response is cut off, or it is a refusal in plain text.
+    if (response.ok) throw new Unreachable("the response was cut off");
   }
-  if (!response.ok) throw new Refused(response.status, content?.error ?? `the server answered ${response.status}`);
+  if (!response.ok) throw new Refused(response.status, content?.error ?? `the server responded with ${response.status}`);
   return content;
 }
 

@@ -1,4 +1,4 @@
-// The page: who rates, which view is open, what is saved, and the keys that all views share.
+// The page: the rater, the open view, the state of saving, and the shared keys.
 
 import { AgreementView } from "./agreement.js";
 import { get, post, sendAlways } from "./api.js";
@@ -12,10 +12,10 @@ import { VideosView } from "./videos.js";
 const VIEWS = { faces: FacesView, videos: VideosView, agreement: AgreementView };
 const NAMES = { faces: "Faces", videos: "Videos", agreement: "Agreement" };
 const SHARED_KEYS = [
-  ["Z", "Undo, without end"],
+  ["Z", "Undo"],
   ["Y", "Redo"],
-  ["M", "Faces or videos"],
-  ["?", "These keys"],
+  ["M", "Switch between faces and videos"],
+  ["?", "Show these keys"],
 ];
 
 class App extends EventTarget {
@@ -44,7 +44,7 @@ class App extends EventTarget {
     await this.outbox.open(this.settings.log);
     document.querySelector("[data-view=agreement]").hidden = !this.settings.agreement;
     byId("code-field").hidden = !this.settings.codes;
-    // A link fills in the dialog and no more, or it would let one rater rate as another.
+    // A link only fills in the dialog; otherwise it would let one rater rate as another.
     const query = new URLSearchParams(location.search);
     const linked = query.get("rater");
     const { rater, code } = this.#remembered();
@@ -58,7 +58,7 @@ class App extends EventTarget {
     let joined;
     try {
       joined = await post("/api/join", { rater: name, code });
-      // What is begun is still the former rater's.
+      // Unfinished input still belongs to the previous rater.
       for (const view of Object.values(this.#views)) view.close();
       this.#views = {};
       this.view = null;
@@ -86,7 +86,7 @@ class App extends EventTarget {
     return true;
   }
 
-  // Who rates is a matter of the tab: two raters may share a browser, each in a tab of their own.
+  // The rater belongs to the tab, because two raters may share a browser, each in their own tab.
   #remembered() {
     try {
       return JSON.parse(sessionStorage.getItem(`fertools-rater-${this.settings.log}`)) ?? {};
@@ -99,18 +99,18 @@ class App extends EventTarget {
     try {
       sessionStorage.setItem(`fertools-rater-${this.settings.log}`, JSON.stringify({ rater: this.rater, code: this.code }));
     } catch {
-      // A browser that keeps nothing asks again next time.
+      // Without storage, the page asks again next time.
     }
   }
 
   #askWho() {
     byId("who-input").value = this.rater ?? "";
     byId("code-input").value = this.code ?? "";
-    byId("code-own").textContent = this.code ? `Your code is ${this.code}. Keep it: it lets you go on in another tab or browser, and nobody else.` : "";
+    byId("code-own").textContent = this.code ? `Your code is ${this.code}. Keep it secret. You need it to continue in another tab or browser.` : "";
     byId("who-dialog").showModal();
   }
 
-  /** Open the view that the address names. */
+  /** Open the view of the current address. */
   async show() {
     const [name = "", ...rest] = location.pathname.split("/").filter(Boolean);
     const chosen = name in VIEWS && (name !== "agreement" || this.settings.agreement) ? name : "faces";
@@ -124,7 +124,7 @@ class App extends EventTarget {
       this.view = this.#views[chosen];
       byId("main").replaceChildren(this.view.element);
       this.#drawUndo();
-      // From here the plane is the next stop of the Tab key.
+      // From here, the Tab key reaches the plane next.
       byId("main").focus({ preventScroll: true });
     }
     await this.view.open(rest);
@@ -138,25 +138,25 @@ class App extends EventTarget {
 
   setCounts(counts) {
     this.counts = counts;
-    byId("progress-text").textContent = `${counts.done.toLocaleString("en")} of ${counts.total.toLocaleString("en")} faces answered`;
+    byId("progress-text").textContent = `${counts.done.toLocaleString("en")} of ${counts.total.toLocaleString("en")} faces rated`;
     byId("progress-bar").max = Math.max(1, counts.total);
     byId("progress-bar").value = counts.done;
     this.#notice(counts);
   }
 
-  /** Say that the faces shown here are no longer those of the workspace. Nothing is reloaded under a rater's hands. */
+  /** Announce that the faces of the workspace have changed. The page never reloads by itself. */
   #notice({ catalogue, current }) {
     const words = !current
-      ? "The faces of this workspace have changed, and this page still serves those from before: whoever runs it should end fertools annotate and start it again."
+      ? "The faces of this workspace have changed, but the server still shows the old ones. Whoever runs it should end fertools annotate and start it again."
       : catalogue !== this.settings.catalogue
-        ? "The faces of this workspace have changed: reload this page to see them. Nothing that you did is lost."
+        ? "The faces of this workspace have changed. Reload this page to see them; your ratings are saved."
         : "";
     const notice = byId("notice");
     if (notice.textContent !== words) notice.textContent = words;
     notice.hidden = !words;
   }
 
-  /** What this browser was told to do, such as going on by itself. */
+  /** Return a setting of this browser, such as continuing automatically. */
   choice(name, usual) {
     try {
       return JSON.parse(localStorage.getItem(`fertools-${name}`)) ?? usual;
@@ -169,7 +169,7 @@ class App extends EventTarget {
     try {
       localStorage.setItem(`fertools-${name}`, JSON.stringify(value));
     } catch {
-      // Then it holds until the page is closed.
+      // Without storage, the setting lasts until the page is closed.
     }
   }
 
@@ -178,7 +178,7 @@ class App extends EventTarget {
     this.dispatchEvent(new Event("priors"));
   }
 
-  /** Ask for a note; resolves with its text, "" to take it off, or null if nothing is to change. */
+  /** Ask for a note; resolves with its text, with "" to remove it, or with null to change nothing. */
   askNote(text) {
     const dialog = byId("note-dialog");
     byId("note-input").value = text;
@@ -201,26 +201,26 @@ class App extends EventTarget {
 
   async undo() {
     try {
-      const act = await this.ledger.undo();
-      if (act) await this.#tellAndReveal("Undone", act);
+      const entry = await this.ledger.undo();
+      if (entry) await this.#tellAndReveal("Undone", entry);
     } catch (error) {
       tell(error.message);
     }
   }
 
   async redo() {
-    const act = this.ledger.redo();
-    if (act) await this.#tellAndReveal("Done again", act);
+    const entry = this.ledger.redo();
+    if (entry) await this.#tellAndReveal("Redone", entry);
   }
 
-  async #tellAndReveal(words, act) {
-    tell(`${words}: ${{ rate: "a rating", emotion: "an expression", flag: "a flag", take: "a trace" }[act.kind] ?? "an act"}`);
-    const wanted = act.items[0]?.startsWith("source:") ? "videos" : "faces";
+  async #tellAndReveal(words, entry) {
+    tell(`${words}: ${{ rate: "a rating", emotion: "an expression", flag: "a flag", take: "a trace" }[entry.kind] ?? "a change"}`);
+    const wanted = entry.items[0]?.startsWith("source:") ? "videos" : "faces";
     if (location.pathname.split("/")[1] !== wanted) {
       history.pushState(null, "", `/${wanted}`);
       await this.show();
     }
-    await this.view?.reveal(act);
+    await this.view?.reveal(entry);
   }
 
   #drawUndo() {
@@ -235,11 +235,11 @@ class App extends EventTarget {
     const unsent = kept.refused + kept.elsewhere + kept.locked;
     mark.querySelector(".words").textContent = { saved: "All saved", saving: `Saving ${count}`, waiting: `${count} not saved yet${trouble === "no connection" ? `: ${trouble}` : ""}`, kept: `${unsent} kept here` }[name];
     const sentences = [];
-    if (name === "waiting") sentences.push(`${changes(count)} not saved yet: ${trouble}. ${stored ? "They are kept in this browser and sent when that is over." : "Keep this tab open until they are sent."}`);
-    if (trouble && trouble.startsWith("another workspace")) sentences.push("Reload this page to rate that one.");
+    if (name === "waiting") sentences.push(`${changes(count)} not saved yet: ${trouble}. ${stored ? "They are kept in this browser and sent as soon as possible." : "Keep this tab open until they are sent."}`);
+    if (trouble && trouble.startsWith("another workspace")) sentences.push("Reload this page to rate it.");
     if (kept.refused) sentences.push(`${changes(kept.refused)} refused: ${kept.why}. They are kept in this browser.`);
-    if (kept.elsewhere) sentences.push(`${changes(kept.elsewhere)} for another workspace ${kept.elsewhere === 1 ? "is" : "are"} kept in this browser, and sent when it is served at this address again.`);
-    if (kept.locked) sentences.push(`${changes(kept.locked)} of ${kept.others.join(", ")} ${kept.locked === 1 ? "is" : "are"} kept in this browser, and sent when that rater is back.`);
+    if (kept.elsewhere) sentences.push(`${changes(kept.elsewhere)} for another workspace ${kept.elsewhere === 1 ? "is" : "are"} kept in this browser, and sent when that workspace is served at this address again.`);
+    if (kept.locked) sentences.push(`${changes(kept.locked)} of ${kept.others.join(", ")} ${kept.locked === 1 ? "is" : "are"} kept in this browser, and sent when that rater returns.`);
     byId("unsent").hidden = !sentences.length;
     if (byId("unsent-words").textContent !== sentences.join(" ")) byId("unsent-words").textContent = sentences.join(" ");
     byId("unsent-remove").hidden = !kept.refused || !this.#downloaded;
@@ -289,9 +289,9 @@ class App extends EventTarget {
     const command = event.ctrlKey || event.metaKey;
     const letter = event.key.toLowerCase();
     if (typing && !(command && "zy".includes(letter))) return;
-    // A key that is held down acts once, except to move a point: a minute of Enter would rate a hundred faces.
+    // A held key counts once, except for moving a point; otherwise holding Enter would rate a hundred faces.
     if (event.repeat && !event.key.startsWith("Arrow")) return event.preventDefault();
-    // A focused button or link answers to space and enter itself.
+    // A focused button or link handles Space and Enter itself.
     if ([" ", "Enter"].includes(event.key) && event.target.closest("button, a, input[type=checkbox]")) return;
     let taken = true;
     if (letter === "y" || (letter === "z" && event.shiftKey)) this.redo();

@@ -1,4 +1,4 @@
-// Making elements, and saying things to screen readers.
+// Create elements, and announce sentences to screen readers.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -12,7 +12,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Return an HTML element; attributes named `onclick` and the like are listeners. */
+/** Return an HTML element; attributes such as `onclick` are listeners. */
 export function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -24,14 +24,14 @@ export function s(tag, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Say a sentence to those who listen to the page. */
+/** Announce a sentence to screen readers. */
 export function tell(sentence) {
   const place = byId("told");
-  // The same sentence twice is announced twice only if the text changes.
+  // A repeated sentence is announced only if its text changes.
   place.textContent = place.textContent === sentence ? `${sentence}\u00a0` : sentence;
 }
 
-/** Return a value as the page writes it: a sign and two decimals, with a real minus. */
+/** Return a value as text with a sign and two decimals, with a real minus. */
 export function signed(value) {
   const text = Math.abs(value).toFixed(2);
   if (text === "0.00") return text;
@@ -45,5 +45,5 @@ export function clock(seconds) {
   return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
 }
 
-/** Whether the page is used by touch: then hints name buttons and no keys. */
+/** Whether the device is used by touch; hints then name buttons instead of keys. */
 export const byTouch = matchMedia("(hover: none) and (pointer: coarse)").matches;

@@ -1,4 +1,4 @@
-// Faces one after the other: look, point, go on.
+// The view that shows faces one after the other to be rated.
 
 import { get } from "./api.js";
 import { Calibration, compare } from "./calibration.js";
@@ -9,7 +9,7 @@ import { EXPLAIN, Plane, nudged } from "./plane.js";
 import { Says } from "./says.js";
 import { Tray } from "./tray.js";
 
-const LEAST_LOOK_MS = 500; // how long a face is seen before its suggestion can be taken
+const LEAST_LOOK_MS = 500; // how long a face is shown before its suggestion can be accepted
 export const FLAGS = { unsure: ["Unsure", "U"], no_face: ["No face", "N"], bad_crop: ["Bad crop", "B"], note: ["Note", "F"] };
 
 export class FacesView {
@@ -40,20 +40,20 @@ export class FacesView {
   }
 
   static keys = [
-    ["Arrows", "Move a point on the plane; Shift makes small steps"],
-    ["Enter", "Keep the point, take the suggestion, keep what was warned of, go on"],
-    ["Space", "Next face that is not answered"],
-    ["Backspace", "The face before"],
-    ["1 – 9", "Name the expression; the same again confirms it"],
-    ["0", "Take the expression off"],
+    ["Arrows", "Move the point on the plane; Shift makes small steps"],
+    ["Enter", "Save the point, accept the suggestion, keep a rating despite a warning, or continue"],
+    ["Space", "Next open face"],
+    ["Backspace", "Previous face"],
+    ["1 – 9", "Choose the expression; press again to confirm it"],
+    ["0", "Remove the expression"],
     ["U", "Unsure"],
     ["N", "No face"],
     ["B", "Bad crop"],
     ["F", "Flag with a note"],
-    ["R", "Apply the answer to the run of near-identical frames"],
+    ["R", "Apply the rating to all near-identical frames"],
     ["P", "Show or hide the usual points"],
-    ["O", "Show the surroundings of the face, or the face again"],
-    ["A", "Go on by itself, or not"],
+    ["O", "Show the surroundings of the face, or only the face"],
+    ["A", "Continue automatically, or not"],
   ];
 
   async open(path) {
@@ -68,7 +68,7 @@ export class FacesView {
         else {
           await this.#loadPage(0);
           await this.#goTo(this.#items[0]);
-          this.says.feedback("All is answered. Thank you!", () => {});
+          this.says.feedback("All faces are rated. Thank you!", () => {});
         }
       }
     } catch (error) {
@@ -98,8 +98,8 @@ export class FacesView {
     this.byItself = h("input", { type: "checkbox", checked: this.app.choice("advance", true), onchange: () => this.app.choose("advance", this.byItself.checked) });
     this.priors = h("input", { type: "checkbox", checked: this.app.choice("priors", false), onchange: () => this.app.togglePriors(this.priors.checked) });
     const rating = tasks.includes("va");
-    const advance = h("label", { class: "check" }, this.byItself, "Go on by itself ", h("kbd", {}, "A"));
-    // The plane comes first, so that it is the first stop of the Tab key; style sheets put the face before it.
+    const advance = h("label", { class: "check" }, this.byItself, "Continue automatically ", h("kbd", {}, "A"));
+    // The plane comes first in the document, so the Tab key reaches it first; the style sheet shows the face first.
     this.element = h(
       "div",
       { class: rating ? "view faces" : "view faces named" },
@@ -119,7 +119,7 @@ export class FacesView {
         h("div", { class: "row apart" }, this.about, h("div", { class: "row" }, this.wider, this.runButton)),
         h("div", { class: "portrait" }, this.image),
         tasks.includes("emotion") ? h("div", { class: "choices", role: "group", "aria-label": "Expression" }, ...this.emotions.values()) : h("div", { hidden: true }),
-        h("div", { class: "choices marks", role: "group", "aria-label": "Or say of this picture" }, ...this.flags.values()),
+        h("div", { class: "choices marks", role: "group", "aria-label": "Flags of this picture" }, ...this.flags.values()),
         rating ? null : h("div", { class: "row apart small" }, this.says.element, advance),
       ),
       this.tray.element,
@@ -162,17 +162,17 @@ export class FacesView {
   }
 
   #hint() {
-    if (this.#item.part === "calibration") return "Calibration: say what you see; then you are shown the known rating of this face.";
-    if (this.app.settings.tasks.includes("va")) return "Point at the plane where this face lies.";
-    return "Name what this face expresses.";
+    if (this.#item.part === "calibration") return "Calibration: rate this face. Afterwards you see its known rating.";
+    if (this.app.settings.tasks.includes("va")) return "Click on the plane where this face belongs.";
+    return "Choose the expression of this face.";
   }
 
-  /** Say what to do: take or leave a suggestion, or answer. */
+  /** Show what to do: accept or ignore a suggestion, or rate. */
   #guide() {
     const suggestion = this.#suggestion();
     if (!suggestion) return this.says.hint(this.#hint());
-    const origin = suggestion.origin === this.app.settings.prior ? "the prior, from the face's label" : suggestion.origin;
-    this.says.suggest(`Suggested by ${origin}. Point anywhere to say otherwise.`, () => this.#accept());
+    const origin = suggestion.origin === this.app.settings.prior ? "the prior for the face's label" : suggestion.origin;
+    this.says.suggest(`Suggested by ${origin}. Click elsewhere to rate differently.`, () => this.#accept());
   }
 
   async #findRun(item) {
@@ -214,10 +214,10 @@ export class FacesView {
     this.runButton.hidden = !this.#run.length;
     this.runButton.disabled = !ready;
     this.runButton.replaceChildren(`Same for ${this.#run.length} near-identical `, h("kbd", {}, "R"));
-    this.runButton.title = ready ? "" : "Answer this face first";
+    this.runButton.title = ready ? "" : "Rate this face first";
   }
 
-  /** Show what is around the face in its picture, or the face again. */
+  /** Show the surroundings of the face in its picture, or only the face. */
   #widen() {
     if (!this.#item) return;
     const wide = this.wider.getAttribute("aria-pressed") !== "true";
@@ -226,11 +226,11 @@ export class FacesView {
     tell(wide ? "The surroundings of the face" : "The face");
   }
 
-  /** Show the face again, where its surroundings cannot be had. */
+  /** Show only the face, because its surroundings cannot be read. */
   #narrow() {
     if (this.wider.getAttribute("aria-pressed") !== "true") return;
     this.#widen();
-    this.says.hint("The picture or video that this face is from cannot be read, so only the face is shown.");
+    this.says.hint("The picture or video of this face cannot be read, so only the face is shown.");
   }
 
   #drawPriors() {
@@ -261,21 +261,21 @@ export class FacesView {
     else this.#guide();
   }
 
-  /** A click on the expression that is named takes it off, but not the second click of two. */
+  /** A click on the chosen expression removes it, but the second click of a double click does not. */
   #toggle(emotion) {
     const named = this.#item && this.app.items.answer(this.#item).emotion === emotion;
     if (named && this.#pause.on) return;
     this.#name(named ? null : emotion);
   }
 
-  /** A digit names the expression; the one that is named already is confirmed by it. */
+  /** A digit chooses the expression, or confirms the chosen one. */
   #nameByKey(emotion) {
     if (!emotion || this.app.items.answer(this.#item).emotion !== emotion) return emotion && this.#name(emotion);
     tell(`${emotion}, as before`);
     if (this.app.items.isDone(this.#item)) this.#advance();
   }
 
-  /** Take the suggestion, but not before its face was seen for a moment. */
+  /** Accept the suggestion, but only after its face was visible for a moment. */
   #accept() {
     clearTimeout(this.#accepting);
     const suggestion = this.#suggestion();
@@ -306,16 +306,16 @@ export class FacesView {
     if (!this.#run.length || this.runButton.disabled) return;
     const answer = this.app.items.answer(this.#item);
     const { face, part } = this.#item;
-    // The first is the one that was looked at; the log tells it from the rest by its place.
+    // The first face is the one that the rater looked at; the log identifies it by its position.
     const faces = [face, ...this.#run];
     if (answer.valence !== null) this.app.ledger.do("rate", { faces, part, valence: answer.valence, arousal: answer.arousal, accepted: answer.accepted });
     if (answer.emotion !== null) this.app.ledger.do("emotion", { faces, part, emotion: answer.emotion });
-    this.says.hint(`Applied to ${this.#run.length} near-identical frames. ${byTouch ? "Undo" : "Z"} takes it back.`);
+    this.says.hint(`Applied to ${this.#run.length} near-identical frames. ${byTouch ? "Undo" : "Z"} undoes it.`);
     tell(`Applied to ${this.#run.length} near-identical frames`);
     this.#advance();
   }
 
-  /** After an act: warn, give feedback, or go on. */
+  /** After a change: warn, give feedback, or continue. */
   async #after(id) {
     this.#pause.stop();
     clearTimeout(this.#accepting);
@@ -323,7 +323,7 @@ export class FacesView {
     const answer = this.app.items.answer(item);
     if (this.#isOutside(item, answer)) return;
     if (!this.app.items.isDone(item)) {
-      this.says.hint(answer.emotion === null && this.app.settings.tasks.includes("emotion") ? "Now name the expression." : "Now point at the plane.");
+      this.says.hint(answer.emotion === null && this.app.settings.tasks.includes("emotion") ? "Now choose the expression." : "Now click on the plane.");
       return;
     }
     if (item.part === "calibration" && (await this.#giveFeedback(item, id))) return;
@@ -339,9 +339,9 @@ export class FacesView {
     if (distance <= this.app.settings.usual_radius) return false;
     const { face, part } = item;
     this.#warning = this.app.ledger.do("warning", { warning: "outside", faces: [face], part, emotion: expression, distance: Math.round(distance * 1000) / 1000 });
-    // Which label a face came with is not told, or it would be the answer to the next question.
-    const usually = named ? `where ${expression} usually lies` : "where faces of this one's label usually lie";
-    this.says.warn(`This is far from ${usually}. It is saved; point again if you meant another place.`, () => this.#keepWarned());
+    // The label of the face is not shown, because it would answer the next question.
+    const usualPoint = named ? `the usual point of ${expression}` : "the usual point for this face's label";
+    this.says.warn(`This is far from ${usualPoint}. It is saved; click again if you meant another point.`, () => this.#keepWarned());
     return true;
   }
 
@@ -350,16 +350,16 @@ export class FacesView {
     this.app.ledger.do("override", { target: this.#warning });
     this.#warning = null;
     if (this.app.items.isDone(this.#item)) this.#advance();
-    else this.says.hint("Kept.");
+    else this.says.hint("Saved.");
   }
 
-  /** Show the known rating of a calibration face; returns false if there is nothing to stay for. */
+  /** Show the known rating of a calibration face; returns false if there is nothing to show. */
   async #giveFeedback(item, id) {
     const current = () => this.#item === item;
     const goOn = () => this.#next();
-    const unreachable = () => current() && this.says.feedback("The known rating cannot be shown: the server cannot be reached. Your answer is kept, and the rating is shown when the server is back.", goOn);
+    const unreachable = () => current() && this.says.feedback("The known rating cannot be shown, because the server cannot be reached. Your rating is kept. The known rating is shown when the server is back.", goOn);
     const reference = await this.#calibration.reference(item, id, unreachable);
-    // Another face may have come meanwhile; then nothing goes on from here.
+    // If another face is shown by now, there is nothing left to do.
     if (!current()) return true;
     if (reference === null) return false;
     if (reference === undefined) return true;
@@ -371,7 +371,7 @@ export class FacesView {
   #advance() {
     const key = this.#key;
     if (this.byItself.checked) this.#pause.begin(() => this.#next(), key);
-    else this.says.hint(byTouch ? "Kept. Next open face goes on." : "Kept; Space goes on.");
+    else this.says.hint(byTouch ? "Saved. Tap Next open face to continue." : "Saved. Press Space to continue.");
   }
 
   async #next() {
@@ -390,12 +390,12 @@ export class FacesView {
     const after = this.#item?.place ?? -1;
     try {
       const item = await this.app.items.next(after);
-      if (!item) this.says.feedback("All is answered. Thank you!", () => {});
+      if (!item) this.says.feedback("All faces are rated. Thank you!", () => {});
       return item;
     } catch {
-      // Without network, the rest of this page is still there.
+      // Without network, the rest of this page is still available.
       const rest = this.#items.find((item) => item.place > after) ?? null;
-      if (!rest) this.says.warn("The next faces cannot be fetched without the server. What you did is kept here and sent when it is back.");
+      if (!rest) this.says.warn("The next faces cannot be loaded without the server. Your changes are kept in this browser and sent when the server is back.");
       return rest;
     }
   }
@@ -417,7 +417,7 @@ export class FacesView {
       await this.#loadPage(place);
       await this.#goTo(this.#items.find((item) => item.place === place));
     } catch (error) {
-      this.says.warn(`These faces cannot be fetched: ${error.message}`);
+      this.says.warn(`These faces cannot be loaded: ${error.message}`);
     }
   }
 
@@ -437,23 +437,23 @@ export class FacesView {
     else this.#next();
   }
 
-  /** After an undo or a redo: show what it was about. */
-  async reveal(act) {
+  /** After undo or redo: show the changed face. */
+  async reveal(entry) {
     this.#pause.cancel();
     clearTimeout(this.#accepting);
-    const [, part, face] = (act.items[0] ?? "").split(":");
+    const [, part, face] = (entry.items[0] ?? "").split(":");
     if (!face || (this.#item?.face === face && this.#item.part === part)) return this.#guide();
     try {
       await this.#goTo(await this.app.items.find(face, part));
     } catch {
-      this.says.warn("What was undone cannot be shown without the server.");
+      this.says.warn("The changed face cannot be shown without the server.");
     }
   }
 
   key(event) {
-    const act = this.#actOf(event);
-    if (!act) return false;
-    const { during, does } = act;
+    const action = this.#actionOf(event);
+    if (!action) return false;
+    const { during, does } = action;
     if (this.#pause.on && !during) this.#pause.keep(event);
     else {
       this.#key = event.key.toLowerCase();
@@ -463,13 +463,13 @@ export class FacesView {
     return true;
   }
 
-  /** Return what a key does, and whether it does so in the pause before the next face too; null if it does nothing. */
-  #actOf({ key, shiftKey, target }) {
+  /** Return the action of a key, and whether it is allowed in the pause before the next face; null without an action. */
+  #actionOf({ key, shiftKey, target }) {
     if (key.startsWith("Arrow") && target?.closest?.(".thumbs")) return { during: true, does: () => this.tray.walk(key) };
     const from = () => this.#pending ?? this.plane.answer;
     if (this.app.settings.tasks.includes("va") && nudged([0, 0], key, shiftKey)) return { does: () => this.#move(nudged(from(), key, shiftKey)) };
     if (/^[1-9]$/.test(key)) return { does: () => this.#nameByKey(this.app.settings.emotions[Number(key) - 1]) };
-    const acts = {
+    const actions = {
       0: { does: () => this.#item && this.app.items.answer(this.#item).emotion && this.#name(null) },
       // In the pause, Enter is the second press of the one that gave the answer.
       Enter: { during: true, does: () => this.#pause.on || this.#enter() },
@@ -484,14 +484,14 @@ export class FacesView {
       p: { during: true, does: () => this.app.togglePriors(!this.priors.checked) },
       a: { during: true, does: () => this.byItself.click() },
     };
-    return acts[key.length === 1 ? key.toLowerCase() : key] ?? null;
+    return actions[key.length === 1 ? key.toLowerCase() : key] ?? null;
   }
 
   #move(point) {
     clearTimeout(this.#accepting);
     this.#pending = point;
     this.plane.setPending(point);
-    tell(`Valence ${signed(point[0])}, arousal ${signed(point[1])}; Enter keeps it`);
+    tell(`Valence ${signed(point[0])}, arousal ${signed(point[1])}; press Enter to save it`);
   }
 
   close() {

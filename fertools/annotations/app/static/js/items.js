@@ -1,4 +1,4 @@
-// The faces that this tab knows of, with the rater's events on each; kept in step with the ledger.
+// The faces that this tab has loaded, with the rater's events on each, synchronised with the ledger.
 
 import { get } from "./api.js";
 import { replay, isDone } from "./replay.js";
@@ -17,33 +17,33 @@ export class Items extends EventTarget {
     ledger.addEventListener("event", ({ detail }) => this.#apply(detail.event, detail.items));
   }
 
-  /** Return the page of the queue that holds a place, from the server or from memory. */
+  /** Return the page of the queue with a position, from the server or from memory. */
   async page(place) {
     const start = Math.floor(place / PAGE) * PAGE;
     if (!this.#pages.has(start)) {
       const answer = await get("/api/queue", { rater: this.rater, start, count: PAGE });
       this.#pages.set(start, answer.items.map((item) => this.#keep(item)));
-      // Pages far away are forgotten, so that a day's work does not fill the memory.
+      // Old pages are dropped, so that a day of work does not fill the memory.
       if (this.#pages.size > 40) this.#pages.delete(this.#pages.keys().next().value);
     }
     return { start, items: this.#pages.get(start) };
   }
 
-  /** Load a page ahead of time, pictures too, so that going on never waits. */
+  /** Load a page with its pictures in advance, so that the rater never waits. */
   prefetch(place) {
     this.page(place)
       .then(({ items }) => items.forEach((item) => (new Image().src = `/face/${item.face}`)))
       .catch(() => {});
   }
 
-  /** Return the first item after a place that is not answered, or null. */
+  /** Return the first open item after a position, or null. */
   async next(after) {
     const start = Math.floor(Math.max(after, 0) / PAGE) * PAGE;
     const known = this.#pages.get(start)?.find((item) => item.place > after && !this.isDone(item));
     if (known) return known;
     const { item } = await get("/api/next", { rater: this.rater, after });
     if (!item) return null;
-    // What was done here and is still on its way is not open, whatever the server thinks.
+    // The server may not know the latest events yet, so an item that it returns may be done.
     const kept = this.#keep(item);
     if (!this.isDone(kept)) return kept;
     const { items } = await this.page(item.place);
@@ -64,14 +64,14 @@ export class Items extends EventTarget {
 
   #keep(item) {
     const key = keyOf(item);
-    // What was undone here meanwhile is undone, whatever the server knew when it answered.
+    // Undone events stay undone, even if the server did not know it when it responded.
     for (const event of item.events) event.active = this.#states.get(event.id) ?? event.active;
     const known = this.#byKey.get(key);
     if (!known) {
       this.#byKey.set(key, item);
       return item;
     }
-    // The server may not have seen the latest events yet; those are kept.
+    // The server may not have the latest events yet; keep them.
     const ids = new Set(item.events.map((event) => event.id));
     item.events.push(...known.events.filter((event) => !ids.has(event.id)));
     return Object.assign(known, item);

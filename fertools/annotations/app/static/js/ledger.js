@@ -1,5 +1,5 @@
-// The acts of one rater in this tab: each becomes an event with an identifier of its own, goes to the outbox, and can be
-// undone and redone without end. Other tabs of the same rater are told, and tell us.
+// The rating events of one rater in this tab. Each event gets an identifier, goes to the outbox, and can be undone and
+// redone without a limit. Tabs of the same rater inform each other.
 
 import { get } from "./api.js";
 
@@ -44,10 +44,10 @@ export class Ledger extends EventTarget {
     return this.#redo.length > 0;
   }
 
-  /** Do something: make the event, show it, keep it. Returns the event's identifier. */
+  /** Create an event, apply it, and hand it to the outbox. Returns its identifier. */
   do(kind, body) {
-    // Milliseconds on the server's clock, counted up with every event: they order what a tab does, whatever becomes of
-    // the clocks.
+    // Milliseconds on the server's clock, which increase with every event: they order the events of a tab even if a
+    // clock is changed.
     this.#last_ms = Math.max(this.#last_ms + 1, Date.now() + Math.round(this.#clockAhead_ms));
     const event = { id: newId(), kind, tab: this.tab, at_ms: this.#last_ms, ...body };
     const items = itemsOf(event);
@@ -57,20 +57,20 @@ export class Ledger extends EventTarget {
     return event.id;
   }
 
-  /** Take back the last act that counts; resolves with it, or null. */
+  /** Undo the last active event; resolves with it, or with null. */
   async undo() {
     if (!this.#undo.length && this.#older) await this.#loadOlder();
-    const act = this.#undo.at(-1);
-    if (!act) return null;
-    this.do("undo", { target: act.id });
-    return act;
+    const entry = this.#undo.at(-1);
+    if (!entry) return null;
+    this.do("undo", { target: entry.id });
+    return entry;
   }
 
   redo() {
-    const act = this.#redo.at(-1);
-    if (!act) return null;
-    this.do("redo", { target: act.id });
-    return act;
+    const entry = this.#redo.at(-1);
+    if (!entry) return null;
+    this.do("redo", { target: entry.id });
+    return entry;
   }
 
   async #loadOlder() {
@@ -97,17 +97,17 @@ export class Ledger extends EventTarget {
   }
 }
 
-/** Return 128 random bits. (crypto.randomUUID is only there on loopback and HTTPS.) */
+/** Return 128 random bits. (crypto.randomUUID exists only on loopback and HTTPS.) */
 function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function move(id, from, to) {
-  const place = from.findIndex((act) => act.id === id);
+  const place = from.findIndex((entry) => entry.id === id);
   if (place >= 0) to.push(...from.splice(place, 1));
 }
 
-/** Name the items that an event is about, as the server does. */
+/** Return the names of the items of an event, as the server does. */
 export function itemsOf(event) {
   const items = (event.faces ?? []).map((face) => `face:${event.part ?? "main"}:${face}`);
   if (event.source) items.push(`source:${event.source}`);

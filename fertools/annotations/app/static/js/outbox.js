@@ -1,18 +1,18 @@
-// What is not yet on the server's disk: kept in the browser's own store, sent in order, and sent again until it is
-// acknowledged. The store outlives the tab, the browser and the network; the server counts a repeated event once.
+// Events that are not on the server's disk yet. They are kept in the browser's store and sent in order until the server
+// acknowledges them. The store outlives the tab, the browser and the network. The server counts a repeated event once.
 //
-// A browser keeps one store for an address, whichever workspace is served there. So each event carries the log that it
-// belongs to and is sent to no other. It leaves the store once that log has it, or when the rater removes it. What is
-// refused stays too.
+// A browser has one store per address, whichever workspace is served there. Therefore each event carries the identity of
+// its log and is sent to no other. It stays in the store until that log has it, or until the rater removes it. Refused
+// events stay, too.
 
 import { Refused, Unreachable, post } from "./api.js";
 import { Store } from "./store.js";
 
 const TOGETHER = 200;
 const LONGEST_WAIT_MS = 10_000;
-const BAD = [400, 413]; // something in the batch is wrong; trying again changes nothing
+const BAD = [400, 413]; // an event of the batch is invalid; sending it again does not help
 const TROUBLES = {
-  401: "this browser does not have the token; open the address with its token again",
+  401: "this browser does not have the token; open the address with the token again",
   403: "the rater's code is missing or wrong",
   409: "another workspace is served here now",
 };
@@ -31,10 +31,10 @@ export class Outbox extends EventTarget {
   #watchers = new Map();
   #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("fertools-outbox") : null;
 
-  /** Open the store and take up what a former tab left there for this log. */
+  /** Open the store and load the events that a former tab left there for this log. */
   async open(log) {
     this.log = log;
-    // Tabs share the store, and tell one another what is out of it.
+    // Tabs share the store and inform each other about removed events.
     const gone = new Set();
     if (this.#channel) this.#channel.onmessage = ({ data }) => (data.forEach((id) => gone.add(id)), this.#forget(new Set(data), true));
     const entries = (await this.#store.open()).filter(({ id }) => !gone.has(id));
@@ -46,16 +46,16 @@ export class Outbox extends EventTarget {
     this.kick();
   }
 
-  /** Where raters have codes, send what `rater` did and no more: this tab does not know the codes of others. */
+  /** If raters have codes, send only events of `rater`, because this tab does not know the codes of others. */
   lock(codes, rater) {
     this.#isLocked = (entry) => codes && entry.rater !== rater;
     this.#report();
     this.kick();
   }
 
-  /** Keep an event until the server has it; resolves when the browser's store has it. */
+  /** Keep an event until the server has it; resolves once the browser's store has it. */
   add(rater, event) {
-    // In order across reloads; a clock that is set back does not reorder what one tab does.
+    // The order is kept across reloads, and even if the clock is set back.
     this.#order = Math.max(this.#order + 1, Date.now() * 1000);
     const entry = { id: event.id, order: this.#order, log: this.log, rater, event };
     this.#waiting.push(entry);
@@ -65,7 +65,7 @@ export class Outbox extends EventTarget {
     return stored;
   }
 
-  /** Resolve with true once the server has the event, with false if it was refused. */
+  /** Resolve with true once the server has the event, or with false if it was refused. */
   saved(id) {
     if (this.#kept.some((entry) => entry.id === id)) return Promise.resolve(false);
     if (!this.#waiting.some((entry) => entry.id === id)) return Promise.resolve(true);
@@ -80,18 +80,18 @@ export class Outbox extends EventTarget {
     });
   }
 
-  /** Resolve once nothing waits any more. */
+  /** Resolve once no event is waiting. */
   async drained() {
     const open = () => this.#sendable();
     while (open().length) await this.saved(open().at(-1).id);
   }
 
-  /** The latest time of an event of a rater that the server does not have yet, or 0. */
+  /** Return the latest time of a rater's waiting events, or 0. */
   latest_ms(rater) {
     return this.#waiting.reduce((latest, entry) => (entry.rater === rater ? Math.max(latest, entry.event.at_ms) : latest), 0);
   }
 
-  /** What is unsent, and why: `name` is saved, saving, waiting (it is tried again) or kept (it is not, by itself). */
+  /** The unsent events and the reason; `name` is saved, saving, waiting (sent again) or kept (not sent again). */
   get state() {
     const refused = this.#kept.filter((entry) => entry.why);
     const locked = this.#waiting.filter(this.#isLocked);
@@ -107,13 +107,13 @@ export class Outbox extends EventTarget {
     return { name, count, trouble: this.#trouble, stored: this.#store.works, kept };
   }
 
-  /** All that is unsent, as a file to be kept elsewhere. */
+  /** Return all unsent events as a file. */
   toFile() {
     const entries = [...this.#kept, ...this.#waiting].map(({ log, rater, why, event }) => ({ log: log ?? null, rater, why, event }));
     return new File([JSON.stringify({ unsent: entries }, null, 1)], "fertools-unsent.json", { type: "application/json" });
   }
 
-  /** Forget what was refused, as the rater asked. */
+  /** Remove all refused events at the rater's request. */
   removeRefused() {
     const refused = this.#kept.filter((entry) => entry.why).map(({ id }) => id);
     this.#store.change((store) => refused.forEach((id) => store.delete(id)));
@@ -154,7 +154,7 @@ export class Outbox extends EventTarget {
     if (!this.#timer) this.kick();
   }
 
-  // A batch that is refused as a whole is halved until the event is found that is to blame, so that it holds up no other.
+  // A batch that is refused as a whole is halved until the invalid event is found, so that it does not block others.
   #fail(error, group) {
     if (BAD.includes(error.status) && group.length === 1) return this.#settle(group, new Set(), { [group[0].id]: error.message });
     if (BAD.includes(error.status)) return (this.#most = Math.ceil(group.length / 2));
@@ -178,7 +178,7 @@ export class Outbox extends EventTarget {
     this.#kept.push(...bad);
   }
 
-  /** Hold some entries no longer; `saved` says whether the server has them. */
+  /** Remove some entries; `saved` tells whether the server has them. */
   #forget(ids, saved) {
     this.#waiting = this.#waiting.filter((entry) => !ids.has(entry.id));
     this.#kept = this.#kept.filter((entry) => !ids.has(entry.id));
@@ -189,7 +189,7 @@ export class Outbox extends EventTarget {
     this.#report();
   }
 
-  // A closing tab may still send a little; whether it arrives or not, the store has it.
+  // A closing tab can still send a few events; the store has them in any case.
   #sendLast() {
     const entries = this.#sendable();
     const group = entries.filter((entry) => entry.rater === entries[0].rater).slice(0, 20);

@@ -1,7 +1,7 @@
-// The pause between an answer and the next face. A key that is pressed in it is meant for the next face, and waits for
-// it; a second press of the key that gave the answer confirms it.
+// The pause between a rating and the next face. A key pressed in the pause is meant for the next face and waits for it.
+// A second press of the key that gave the rating confirms it.
 
-const SHOW_MS = 260; // how long a mark is seen before the next face comes
+const SHOW_MS = 260; // how long a rating is visible before the next face
 const MOST = 20;
 
 export class Pause {
@@ -10,7 +10,7 @@ export class Pause {
   #answered = null;
   #keys = [];
 
-  /** Whether the face that is shown is answered and the next one is on its way. */
+  /** Whether the current face is rated and the next one is coming. */
   get on() {
     return this.#timer !== null || this.moving;
   }
@@ -20,7 +20,7 @@ export class Pause {
     return this.#moving !== null;
   }
 
-  /** Begin the pause after an answer that `key` gave (null if none did); `go` brings the next face. */
+  /** Begin the pause after a rating by `key` (null without a key); `go` shows the next face. */
   begin(go, key) {
     this.stop();
     this.#answered = key;
@@ -30,19 +30,19 @@ export class Pause {
     }, SHOW_MS);
   }
 
-  /** Stay on this face for now. */
+  /** Stay on this face. */
   stop() {
     clearTimeout(this.#timer);
     this.#timer = null;
   }
 
-  /** Stay on this face after all, and forget the keys that were meant for the next one. */
+  /** Stay on this face and drop the keys for the next one. */
   cancel() {
     this.stop();
     this.#keys = [];
   }
 
-  /** Bring another face by `move`, after one that is on its way. */
+  /** Show another face with `move`, after a move that is in progress. */
   async move(move) {
     while (this.#moving) await this.#moving;
     this.stop();
@@ -50,12 +50,12 @@ export class Pause {
     await this.#moving;
   }
 
-  /** Keep a key for the next face, unless it confirms the answer that was just given. */
+  /** Keep a key for the next face, unless it confirms the last rating. */
   keep({ key, shiftKey, target }) {
     if (key.toLowerCase() !== this.#answered && this.#keys.length < MOST) this.#keys.push({ key, shiftKey, target });
   }
 
-  /** Hand the keys that were kept to `take`, one after the other, until one begins another pause. */
+  /** Pass the kept keys to `take` one by one, until one begins another pause. */
   replay(take) {
     while (this.#keys.length && !this.on) take(this.#keys.shift());
   }

@@ -1,13 +1,13 @@
-// The plane of valence (to the right) and arousal (upwards): a square that is pointed at, with a read-out.
+// The plane of valence (to the right) and arousal (upwards): a square to click on, with number fields.
 //
-// The field is [-1, 1] on both axes. Around it lies a lip a twelfth as wide, which counts as the end of the scale, so
-// that a hand that slides over the edge stays at the end, as a joystick does. Beyond the lip nothing is recorded.
+// The field is [-1, 1] on both axes. It has a margin of a twelfth of its width, which counts as the end of the scale. A
+// hand that slides over the edge stays at the end, as with a joystick. Nothing is recorded beyond the margin.
 
 import { h, s, signed } from "./dom.js";
 
-export const EXPLAIN = "Valence is how pleasant the feeling is that the face shows. Arousal is how excited or calm it is.";
-const LIP = 1 / 6;
-const VIEW = 1 + LIP;
+export const EXPLAIN = "Valence is how pleasant the shown feeling is. Arousal is how excited or calm it is.";
+const MARGIN = 1 / 6;
+const VIEW = 1 + MARGIN;
 const round = (value) => Math.round(value * 1000) / 1000;
 
 export class Plane extends EventTarget {
@@ -23,7 +23,7 @@ export class Plane extends EventTarget {
       viewBox: `${-VIEW} ${-VIEW} ${2 * VIEW} ${2 * VIEW}`,
       tabindex: "0",
       role: "group",
-      "aria-label": "Plane of valence and arousal. Arrow keys move a point, Shift makes small steps, Enter keeps it.",
+      "aria-label": "Plane of valence and arousal. Arrow keys move a point, Shift makes small steps, Enter saves it.",
     });
     this.#drawField();
     for (const name of ["prior", "suggestion", "reference", "trail", "answer", "pending", "hover", "dot"]) {
@@ -44,7 +44,7 @@ export class Plane extends EventTarget {
     this.#listen();
   }
 
-  /** Where the pointer is, as [valence, arousal], or null if it is nowhere on the plane. */
+  /** The position of the pointer as [valence, arousal], or null if it is not on the plane. */
   get pointer() {
     return this.#pointer;
   }
@@ -90,7 +90,7 @@ export class Plane extends EventTarget {
 
   setPriors(points) {
     this.#draw("prior", points, (all) => {
-      // A label goes to the left where a neighbour to the right would be written over.
+      // A label is on the left if it would cover a neighbour on the right.
       const crowded = (one) => Object.values(all).some((other) => other.valence > one.valence && other.valence - one.valence < 0.3 && Math.abs(other.arousal - one.arousal) < 0.09);
       return Object.entries(all).map(([name, point]) =>
         s("g", {}, s("title", {}, `${name}: ${point.source}`), s("circle", { cx: point.valence, cy: -point.arousal, r: 0.018 }), label(point.valence, point.arousal, name, 0.045, crowded(point) || point.valence > 0.55)),
@@ -98,7 +98,7 @@ export class Plane extends EventTarget {
     });
   }
 
-  /** Draw where the pointer was: a list of [valence, arousal, age], age 0 now and 1 at the end of its life. */
+  /** Draw the last positions of the pointer: a list of [valence, arousal, age], from 0 (now) to 1 (oldest). */
   setTrail(points) {
     const pieces = [];
     for (let i = 1; i < points.length; i++) {
@@ -108,7 +108,7 @@ export class Plane extends EventTarget {
     this.#layers.trail.replaceChildren(...pieces);
   }
 
-  /** Draw what is being recorded, as a dot at the pointer; null draws none. */
+  /** Draw the recorded point as a dot; null removes it. */
   setDot(point) {
     this.#draw("dot", point, ([v, a]) => [s("circle", { cx: v, cy: -a, r: 0.04 })]);
   }
@@ -150,24 +150,24 @@ export class Plane extends EventTarget {
       this.#inputs[name.toLowerCase()] = input;
       return h("label", {}, name, input);
     };
-    // Going from one number to the other is still typing; going elsewhere ends it.
+    // Moving between the two fields is still typing; leaving both ends it.
     const leave = (event) => this.readout.contains(event.relatedTarget) || this.#typed();
     return h("div", { class: "readout", onfocusout: leave }, field("Valence"), field("Arousal"));
   }
 
-  /** Take what was typed, once; returns whether it could be taken. */
+  /** Apply the typed values once; returns whether they are valid. */
   #typed() {
     if (!this.#typing) return true;
     const values = [this.#inputs.valence, this.#inputs.arousal].map((input) => (input.value === "" ? NaN : Number(input.value)));
     const wrong = values.findIndex((value) => Number.isFinite(value) && Math.abs(value) > 1);
-    if (wrong >= 0) this.dispatchEvent(new CustomEvent("fault", { detail: `${["Valence", "Arousal"][wrong]} lies between \u22121 and 1.` }));
+    if (wrong >= 0) this.dispatchEvent(new CustomEvent("fault", { detail: `${["Valence", "Arousal"][wrong]} must be between \u22121 and 1.` }));
     if (wrong >= 0 || !values.every(Number.isFinite)) return false;
     this.#typing = false;
     this.#choose(values, "typed");
     return true;
   }
 
-  /** Forget what was being typed, as when another face comes. */
+  /** Discard the typed values, for example for the next face. */
   reset() {
     this.#typing = false;
     this.#show(null);
@@ -202,7 +202,7 @@ export class Plane extends EventTarget {
     this.#svg.addEventListener("pointermove", follow);
     this.#svg.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      // A finger drags from where it came down, and is followed wherever it goes.
+      // Capture the pointer, so that a finger is followed wherever it goes.
       this.#svg.setPointerCapture(event.pointerId);
       follow(event);
     });
@@ -215,7 +215,7 @@ export class Plane extends EventTarget {
   }
 }
 
-/** Return `point` moved by an arrow key, as [valence, arousal], or null if the key is none. */
+/** Return `point` moved by an arrow key, as [valence, arousal], or null for another key. */
 export function nudged(point, key, small) {
   const step = small ? 0.01 : 0.05;
   const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[key];

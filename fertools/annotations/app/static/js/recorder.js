@@ -1,14 +1,13 @@
-// One take: while the video plays, the pointer is read at every repaint and kept with the frame that is on the screen.
+// Record one take: while the video plays, the pointer is sampled at every repaint, with the frame on the screen.
 //
-// The browser says which frame it shows (requestVideoFrameCallback); where it cannot, the playing time says so. Both the
-// frame and the time are kept as they were observed. Nothing is shifted: people react late, and how late is a choice of
-// whoever publishes.
+// The browser reports the frame with requestVideoFrameCallback; without it, the playing time determines the frame. Frame
+// and time are stored as observed, without a shift: publishing corrects the reaction time of raters.
 
-const PIECE = 60; // samples in one event: about a second
+const PIECE = 60; // samples per event: about one second
 const STILL_MS = 5000;
 const TRAIL_MS = 5000;
 
-/** Return the frame whose time is nearest to a media time. */
+/** Return the frame with the time nearest to a media time. */
 export function frameAt(times_s, media_s) {
   let [low, high] = [0, times_s.length - 1];
   while (low < high) {
@@ -19,7 +18,7 @@ export function frameAt(times_s, media_s) {
   return low > 0 && media_s - times_s[low - 1] <= times_s[low] - media_s ? low - 1 : low;
 }
 
-/** Follow which frame of a video is on the screen. */
+/** Tracks the frame of a video that is on the screen. */
 export class Shown {
   #video;
   #times_s;
@@ -43,12 +42,12 @@ export class Shown {
     });
   }
 
-  /** Read the playing time, where the browser does not say which frame it shows. */
+  /** Read the playing time, if the browser does not report frames. */
   read() {
     if (this.exact) return;
     const time_s = this.#video.currentTime;
     const nearest = frameAt(this.#times_s, time_s);
-    // A frame stays until the next one's time has come.
+    // A frame stays on the screen until the time of the next one.
     this.frame = this.#times_s[nearest] > time_s + 1e-4 && nearest > 0 ? nearest - 1 : nearest;
     this.media_s = time_s;
   }
@@ -69,7 +68,7 @@ export class Recorder extends EventTarget {
     Object.assign(this, { ledger, source, axis, speed, samples: [], trail: [], take: null });
   }
 
-  /** Take one reading: `shown` says which frame is on the screen, `point` where the pointer is (or null). */
+  /** Add a sample; `shown` has the frame on the screen, `point` is the pointer's position or null. */
   sample(shown, point, now_ms) {
     this.trail = this.trail.filter(([, , at_ms]) => now_ms - at_ms < TRAIL_MS);
     if (shown.frame === null || !point) return;
@@ -95,7 +94,7 @@ export class Recorder extends EventTarget {
     this.take = this.ledger.do("take", { source: this.source, axis: this.axis, speed: this.speed, from_s: shown.media_s, exact: shown.exact });
   }
 
-  /** Hand over what has been read since the last time. */
+  /** Store the samples since the last call as an event. */
   flush() {
     if (!this.#piece.length) return;
     const column = (place) => this.#piece.map((row) => row[place]);
@@ -103,7 +102,7 @@ export class Recorder extends EventTarget {
     this.#piece = [];
   }
 
-  /** Whether the take is longer than five seconds and says one thing all along. */
+  /** Whether the take is longer than five seconds and has only one value. */
   get frozen() {
     if (this.samples.length < 2 || this.samples.at(-1)[2] < STILL_MS) return false;
     const [, , , valence, arousal] = this.samples[0];

@@ -1,4 +1,4 @@
-// What a rater says of an item, from the events on it that count: the same replay as the server's.
+// The current annotation of an item, from its active events. It equals the replay on the server.
 
 const PASSES = ["unsure", "no_face", "bad_crop"];
 
@@ -25,7 +25,7 @@ export function isDone(answer, tasks) {
   return tasks.every((task) => given[task]);
 }
 
-/** Lay a take over an older trace: between its first and last frame, on its axes, the take is all that counts. */
+/** Merge a take into an older trace: between its first and last frame, on its axes, only the take counts. */
 export function mergeTake(trace, take) {
   const means = new Map();
   for (const [frame, , , valence, arousal] of take.samples) {

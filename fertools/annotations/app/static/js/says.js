@@ -1,4 +1,4 @@
-// The line beside the plane: a hint, a warning that can be kept to, or feedback.
+// The line next to the plane: a hint, a suggestion, a warning or feedback.
 
 import { h, tell } from "./dom.js";
 
@@ -12,19 +12,19 @@ export class Says {
     this.#set("hint", words, null);
   }
 
-  /** Say a warning; `keep` is called when the rater keeps what was done. */
+  /** Show a warning; `keep` is called if the rater keeps the rating. */
   warn(words, keep = null) {
     this.#set("warning", words, keep && h("button", { type: "button", onclick: keep }, "Keep it ", h("kbd", {}, "Enter")));
     tell(words);
   }
 
-  /** Say what is suggested; `take` is called when the rater takes it. */
-  suggest(words, take) {
-    this.#set("hint", words, h("button", { type: "button", onclick: take }, "Take it ", h("kbd", {}, "Enter")));
+  /** Show a suggestion; `accept` is called if the rater accepts it. */
+  suggest(words, accept) {
+    this.#set("hint", words, h("button", { type: "button", onclick: accept }, "Accept ", h("kbd", {}, "Enter")));
   }
 
   feedback(words, go) {
-    this.#set("feedback", words, h("button", { type: "button", onclick: go }, "Go on ", h("kbd", {}, "Enter")));
+    this.#set("feedback", words, h("button", { type: "button", onclick: go }, "Continue ", h("kbd", {}, "Enter")));
     tell(words);
   }
 

@@ -1,4 +1,4 @@
-// The browser's own store of events, which outlives the tab. One address has one store, whatever is served there.
+// The browser's store of events, which outlives the tab. An address has one store, whichever workspace is served there.
 
 const EVENTS = "events";
 
@@ -20,12 +20,12 @@ function openDatabase() {
 export class Store {
   #database = null;
 
-  /** Whether events are kept beyond this tab; a private window may have no store. */
+  /** Whether events outlive this tab; a private window may have no store. */
   get works() {
     return this.#database !== null;
   }
 
-  /** Open it; resolves with all entries in order. */
+  /** Open the store; resolves with all entries in order. */
   async open() {
     try {
       this.#database = await openDatabase();
@@ -36,9 +36,8 @@ export class Store {
     }
   }
 
-  // The transaction begins at once and is committed at once, so that even a tab whose process dies right after an act
-  // has handed it over. The browser runs transactions in the order in which they began: no event is deleted before it is
-  // there.
+  // The transaction begins and commits immediately, so an event survives even if the tab's process dies right after it.
+  // The browser runs transactions in order, so no event is deleted before it is stored.
   change(make) {
     if (!this.#database) return Promise.resolve();
     return new Promise((resolve) => {
@@ -48,7 +47,7 @@ export class Store {
         make(transaction.objectStore(EVENTS));
         transaction.commit();
       } catch {
-        // The browser has closed the store, as when its data are cleared.
+        // The browser has closed the store, for example because its data were cleared.
         this.#database = null;
         return resolve();
       }

@@ -1,4 +1,4 @@
-// What was traced so far, as two lines over the length of the video; clicking it goes there.
+// The trace so far, as two lines over the duration of the video; a click seeks.
 
 import { h } from "./dom.js";
 
@@ -29,7 +29,7 @@ export class Timeline extends EventTarget {
     this.draw();
   }
 
-  /** Draw a take while it is being recorded; it covers what was traced before. */
+  /** Draw a take during its recording, over the older trace. */
   set take(recorder) {
     this.#take = recorder;
   }
@@ -64,7 +64,7 @@ export class Timeline extends EventTarget {
     line(context, [[now, 2], [now, height - 2]], []);
   }
 
-  // Where half a second has no value, the line is broken, so that gaps are seen.
+  // The line is broken if half a second has no value, so that gaps are visible.
   *#pieces(axis) {
     let piece = [];
     for (const [frame, value] of this.#values(axis)) {
@@ -95,7 +95,7 @@ function line(context, points, dash) {
   context.stroke();
 }
 
-// A canvas does not know light-dark(); the colour that an element gets does.
+// A canvas does not support light-dark(), but the computed colour of an element does.
 const probes = new WeakMap();
 function resolve(canvas, name) {
   if (!probes.has(canvas)) {

@@ -1,9 +1,9 @@
-// The faces of one page of the queue, as thumbs beside the question.
+// The faces of one page of the queue, as thumbnails next to the question.
 
 import { h, signed } from "./dom.js";
 
 export class Tray {
-  /** `go` brings the face of an item, `turn` another page (-1 or 1), `next` the next open face. */
+  /** `go` shows the face of an item, `turn` another page (-1 or 1), `next` the next open face. */
   constructor(items, { go, turn, next }) {
     this.items = items;
     this.go = go;
@@ -13,16 +13,16 @@ export class Tray {
     this.element = h(
       "section",
       { class: "panel tray", "aria-label": "Queue" },
-      h("div", { class: "row apart" }, page(-1, "\u2039", "Page before"), this.where, page(1, "\u203a", "Next page")),
+      h("div", { class: "row apart" }, page(-1, "\u2039", "Previous page"), this.where, page(1, "\u203a", "Next page")),
       this.thumbs,
       h("button", { type: "button", onclick: next }, "Next open face ", h("kbd", {}, "Space")),
     );
   }
 
-  /** Draw the items of a page that begins at place `start` of `total`. */
+  /** Draw the items of a page that starts at position `start` of `total`. */
   draw(page, start, current, total) {
     const focused = [...this.thumbs.children].indexOf(document.activeElement);
-    // The thumbs are one stop of the Tab key; arrows go from one to the next.
+    // The Tab key reaches all thumbnails as one element; arrow keys move between them.
     const stop = Math.max(0, page.indexOf(current));
     const buttons = page.map((item, place) => this.#thumb(item, item === current, place === stop));
     this.thumbs.replaceChildren(...buttons);
@@ -31,7 +31,7 @@ export class Tray {
     this.where.textContent = page.length ? `${start + 1}\u2013${start + page.length} of ${total}` : "";
   }
 
-  /** Move the focus to the thumb before or after. */
+  /** Move the focus to the previous or next thumbnail. */
   walk(key) {
     const buttons = [...this.thumbs.children];
     buttons[buttons.indexOf(document.activeElement) + (["ArrowLeft", "ArrowUp"].includes(key) ? -1 : 1)]?.focus();
@@ -40,7 +40,7 @@ export class Tray {
   #thumb(item, current, stop) {
     const answer = this.items.answer(item);
     const done = this.items.isDone(item);
-    const words = [`Face ${item.place + 1}`, done ? "answered" : "open"];
+    const words = [`Face ${item.place + 1}`, done ? "rated" : "open"];
     if (answer.valence !== null) words.push(`valence ${signed(answer.valence)}, arousal ${signed(answer.arousal)}`);
     if (answer.emotion) words.push(answer.emotion);
     return h(
@@ -53,7 +53,7 @@ export class Tray {
   }
 }
 
-/** Scroll a list until one of its elements is seen, and leave the page where it is. */
+/** Scroll a list until an element is visible, without scrolling the page. */
 export function scrollWithin(list, element) {
   if (!element) return;
   const [outer, inner] = [list.getBoundingClientRect(), element.getBoundingClientRect()];

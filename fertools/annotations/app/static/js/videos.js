@@ -1,4 +1,4 @@
-// Videos: while one plays, the pointer on the plane is its trace.
+// The view for tracing videos: while a video plays, the pointer on the plane is recorded.
 
 import { get } from "./api.js";
 import { byTouch, clock, h, tell } from "./dom.js";
@@ -11,7 +11,7 @@ import { scrollWithin } from "./tray.js";
 
 const COUNTDOWN = 3;
 const BACK_S = 5;
-const HELD_PER_S = 1.2; // how far a held arrow key moves the point in a second
+const HELD_PER_S = 1.2; // distance that a held arrow key moves the point per second
 
 export class VideosView {
   #videos = [];
@@ -41,14 +41,14 @@ export class VideosView {
   }
 
   static keys = [
-    ["Space", "Record, and stop"],
-    ["Enter", "Keep what was warned of; next video that is not traced"],
+    ["Space", "Start or stop recording"],
+    ["Enter", "Keep a take despite a warning; next open video"],
     ["Backspace", "Back five seconds"],
-    ["Arrows", "Move the point, held down for as long as it should move"],
-    [", .", "One frame back or on"],
+    ["Arrows", "Move the point while the key is held down"],
+    [", .", "Previous or next frame"],
     ["V", "Watch without recording"],
     ["1 2 3", "Speed 0.5, 1, 2"],
-    ["X", "Both axes, valence alone, arousal alone"],
+    ["X", "Both axes, only valence, or only arousal"],
     ["F", "Flag with a note"],
     ["P", "Show or hide the usual points"],
   ];
@@ -58,7 +58,7 @@ export class VideosView {
     this.over = h("div", { class: "over", hidden: true, role: "status" });
     this.badge = h("div", { class: "recording", hidden: true }, "Recording");
     this.time = h("span", { class: "number small" });
-    this.seek = h("input", { class: "seek", type: "range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": "Place in the video", oninput: () => this.#seek(Number(this.seek.value)) });
+    this.seek = h("input", { class: "seek", type: "range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": "Position in the video", oninput: () => this.#seek(Number(this.seek.value)) });
     this.recordButton = h("button", { type: "button", class: "primary", "aria-keyshortcuts": "Space", onclick: () => this.#toggle() });
     const select = (words, choices, change) =>
       h("label", { class: "check" }, words, h("select", { onchange: ({ target }) => change(target.value) }, ...choices.map(([value, name]) => h("option", { value }, name))));
@@ -71,7 +71,7 @@ export class VideosView {
     this.element = h(
       "div",
       { class: "view videos" },
-      h("p", { class: "card narrow", role: "note" }, "Tracing needs a wider screen: the video and the plane stand side by side. Open this page on a tablet or a computer. Faces can be rated here."),
+      h("p", { class: "card narrow", role: "note" }, "Tracing needs a wider screen, because it shows the video and the plane side by side. Open this page on a tablet or a computer. You can rate faces here."),
       h(
         "section",
         { class: "panel question", "aria-label": "Valence and arousal" },
@@ -110,7 +110,7 @@ export class VideosView {
     }
     this.#drawList();
     const wanted = source ?? this.#current ?? this.#videos.find((video) => !video.done)?.source ?? this.#videos[0]?.source;
-    if (!wanted) return this.says.hint("There is no video with faces in this workspace.");
+    if (!wanted) return this.says.hint("This workspace has no video with faces.");
     if (wanted !== this.#current) await this.#load(wanted);
     this.#loop ??= requestAnimationFrame((now_ms) => this.#tick(now_ms));
   }
@@ -137,7 +137,7 @@ export class VideosView {
       if (info.state === "failed") return this.#say(info.error);
       if (info.state === "ready") return this.#play(info, copy);
       const share = info.share === null ? "" : ` (${Math.round(100 * info.share)} %)`;
-      this.#say(`Browsers cannot play this file; a copy is being made${share}…`);
+      this.#say(`Browsers cannot play this file. A playable copy is being made${share}…`);
       await new Promise((resolve) => setTimeout(resolve, wait_ms));
     }
   }
@@ -154,13 +154,13 @@ export class VideosView {
     this.seek.max = String(info.times_s.at(-1) ?? 1);
     this.timeline.set(info.trace, info.times_s);
     this.#say("");
-    this.says.hint(byTouch ? "Tap Record, then keep a finger on the plane. Recording begins after a countdown." : "Press Space, then keep the pointer on the plane. Recording begins after a countdown.");
+    this.says.hint(byTouch ? "Tap Record, then keep a finger on the plane. Recording starts after a countdown." : "Press Space, then keep the pointer on the plane. Recording starts after a countdown.");
     this.app.ledger.do("shown", { source: info.source, suggestion: null, hidden: false });
   }
 
   #cannotPlay() {
     if (!this.#info || !this.video.getAttribute("src")) return;
-    if (this.#info.url.endsWith("copy=1")) this.#say("The browser cannot play this video, nor its copy.");
+    if (this.#info.url.endsWith("copy=1")) this.#say("The browser can play neither this video nor its copy.");
     else this.#load(this.#current, true);
   }
 
@@ -192,11 +192,11 @@ export class VideosView {
     this.#recorder = new Recorder(this.app.ledger, this.#current, this.axis.querySelector("select").value, this.video.playbackRate);
     this.#recorder.addEventListener("still", () => {
       this.app.ledger.do("warning", { warning: "still", source: this.#current, media_s: this.#shown.media_s });
-      this.says.warn("The pointer has not moved for five seconds. It is recorded all the same.");
+      this.says.warn("The pointer has not moved for five seconds. Recording continues.");
     });
     this.badge.hidden = false;
     this.timeline.take = this.#recorder;
-    this.says.hint("Follow what you see.");
+    this.says.hint("Follow the expression with the pointer.");
     this.#drawRecord();
     try {
       await this.video.play();
@@ -231,16 +231,16 @@ export class VideosView {
     this.#drawList();
     if (recorder.frozen) {
       this.#frozenWarning = this.app.ledger.do("warning", { warning: "frozen", source: this.#current, take: recorder.take });
-      this.says.warn("This take says one thing from beginning to end. Was the pointer where you meant?", () => this.#keepWarned());
+      this.says.warn("The pointer did not move in this take. Do you want to keep it?", () => this.#keepWarned());
     } else {
-      this.says.hint("Kept. Go back and record a stretch again if you like; the newer one counts.");
+      this.says.hint("Saved. You can go back and record a part again; the newer recording counts.");
     }
   }
 
   #keepWarned() {
     if (this.#frozenWarning) this.app.ledger.do("override", { target: this.#frozenWarning });
     this.#frozenWarning = null;
-    this.says.hint("Kept.");
+    this.says.hint("Saved.");
   }
 
   async #watch() {
@@ -254,7 +254,7 @@ export class VideosView {
     const recording = this.#recorder !== null;
     this.#stop();
     this.#seek(this.video.currentTime - BACK_S);
-    if (recording) this.says.hint(`Back five seconds. ${byTouch ? "Record" : "Space"} records this stretch again.`);
+    if (recording) this.says.hint(`Back five seconds. ${byTouch ? "Tap Record" : "Press Space"} to record this part again.`);
   }
 
   #seek(time_s) {
@@ -266,7 +266,7 @@ export class VideosView {
     if (!this.#info || this.#recorder) return;
     this.video.pause();
     const frame = Math.max(0, Math.min((this.#shown.frame ?? 0) + step, this.#info.times_s.length - 1));
-    // A little past its time, since players round down.
+    // Slightly past its time, because players round down.
     this.#seek(this.#info.times_s[frame] + 0.001);
   }
 
@@ -281,7 +281,7 @@ export class VideosView {
     this.#stop();
     this.axis.querySelector("select").value = axis;
     this.plane.axis = axis;
-    tell(axis === "both" ? "Both axes" : `${axis} alone`);
+    tell(axis === "both" ? "Both axes" : `Only ${axis}`);
   }
 
   #tick(now_ms) {
@@ -297,8 +297,8 @@ export class VideosView {
     this.time.textContent = `${clock(at_s)} / ${clock(this.#info.times_s.at(-1) ?? 0)}`;
     if (!this.#recorder || this.video.paused) return;
     const point = this.plane.pointer ?? this.#keyPoint;
-    if (!point && this.says.kind !== "warning") this.says.warn(byTouch ? "No finger is on the plane; nothing is recorded until one is." : "The pointer is not on the plane; nothing is recorded until it is.");
-    if (point && this.says.kind === "warning" && this.#recorder.trail.length === 0) this.says.hint("Follow what you see.");
+    if (!point && this.says.kind !== "warning") this.says.warn(byTouch ? "Nothing is recorded, because no finger is on the plane." : "Nothing is recorded, because the pointer is not on the plane.");
+    if (point && this.says.kind === "warning" && this.#recorder.trail.length === 0) this.says.hint("Follow the expression with the pointer.");
     this.#recorder.sample(this.#shown, point, now_ms);
     this.plane.setDot(point);
     this.plane.setTrail(this.#recorder.trail.map(([v, a, then_ms]) => [v, a, (now_ms - then_ms) / 5000]));
@@ -354,9 +354,9 @@ export class VideosView {
     else this.says.feedback("All videos are traced. Thank you!", () => {});
   }
 
-  /** After an undo or a redo: what counts is computed anew by the server. */
-  async reveal(act) {
-    const source = act.items[0]?.slice("source:".length);
+  /** After undo or redo: reload the trace, which the server computes. */
+  async reveal(entry) {
+    const source = entry.items[0]?.slice("source:".length);
     await this.app.outbox.drained();
     if (source) await this.#load(source);
   }
@@ -367,7 +367,7 @@ export class VideosView {
       return true;
     }
     const axes = ["both", "valence", "arousal"];
-    const acts = {
+    const actions = {
       " ": () => this.#toggle(),
       Enter: () => (this.#frozenWarning ? this.#keepWarned() : this.#nextVideo()),
       Backspace: () => this.#back(),
@@ -381,9 +381,9 @@ export class VideosView {
       f: () => this.#note(),
       p: () => this.app.togglePriors(!this.priors.checked),
     };
-    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (act && !event.repeat) act();
-    return Boolean(act);
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (action && !event.repeat) action();
+    return Boolean(action);
   }
 
   close() {

@@ -152,56 +152,28 @@ class Library:
         )
         return kept
 
-    def warp(self, picture: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
-        """Return a crop (size_px, size_px, 3) of a picture; see `align.warp`.
+    def resample(
+        self, picture: NDArray[np.uint8], positions: NDArray[np.int64], weights: NDArray[np.int16], size_px: int
+    ) -> NDArray[np.uint8]:
+        """Return a crop (size_px, size_px, 3) of a picture; see `fertools.faces.resampling`.
 
         Args:
-            picture: (height, width, 3), whose rows may lie apart.
-            matrix: (2, 3) similarity from pixels of the crop to pixels of the picture.
+            picture: (height, width, 3) uint8, whose rows may lie apart.
+            positions: (6,) as `resampling` computes them.
+            weights: (128, 4) weights by step and tap.
             size_px: side of the crop.
         """
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
             raise ValueError(f"a picture is uint8 (height, width, 3), not {picture.dtype} {picture.shape}")
-        if not np.isfinite(matrix).all():
-            raise ValueError("a matrix has numbers that are not finite")
         picture = _in_rows(picture)
         crop = np.empty((size_px, size_px, 3), np.uint8)
-        self._loaded.fertools_warp(
+        self._loaded.fertools_resample(
             ctypes.c_void_p(picture.ctypes.data),
             *(ctypes.c_int64(number) for number in (*picture.shape[:2], picture.strides[0])),
-            *(_address(matrix, np.float64, 2, 3), ctypes.c_int64(size_px), _address(crop, np.uint8)),
+            *(_address(positions, np.int64, 6), _address(weights, np.int16, 128, 4)),
+            *(ctypes.c_int64(size_px), _address(crop, np.uint8)),
         )
         return crop
-
-    def smooth(
-        self,
-        times_s: NDArray[np.floating],
-        points: NDArray[np.floating],
-        at_s: float,
-        half_width_s: float,
-        bounds: NDArray[np.float64],
-    ) -> NDArray[np.float64] | None:
-        """Return where points were at a moment, as `smoothing.smooth` does; None where no parabola is determined.
-
-        Args:
-            times_s: see `smoothing.smooth`.
-            points: likewise.
-            at_s: likewise.
-            half_width_s: likewise.
-            bounds: `smoothing.BOUNDS`.
-        """
-        times_s, points = (np.ascontiguousarray(some, np.float64) for some in (times_s, points))
-        fitted = np.empty(points.shape[1:])
-        # Done sooner than Python's lock is had back.
-        done = self._locked.fertools_smooth(
-            *(_address(times_s, np.float64, len(points)), _address(points, np.float64)),
-            *(ctypes.c_int64(len(points)), ctypes.c_int64(fitted.size)),
-            *(ctypes.c_double(at_s), ctypes.c_double(half_width_s)),
-            *(_address(bounds, np.float64, 4), _address(fitted, np.float64)),
-        )
-        if done < 0:
-            raise ValueError("times or points are not finite")
-        return fitted if done else None
 
     def _look(
         self, name: str, answers: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fertools.annotations.current import current_annotations
-from fertools.annotations.labels import ImportSummary, import_labels
+from fertools.annotations.label_import import ImportSummary, import_labels
 from fertools.annotations.log import RatingLog
 from fertools.annotations.prior import fill_prior
 from fertools.core.errors import InputError
@@ -120,7 +120,7 @@ def test_a_kind_of_key_may_be_chosen(workspace: Workspace) -> None:
     text = f"face_id,source,emotion\n{A},y/clip.mp4,anger\n"
     assert _import(workspace, text, key="source").key == "source"
     assert _cells(workspace, "emotion")[D] == ("anger",)
-    with pytest.raises(InputError, match=r"labels.csv:1: no column says .* give source and frame_index"):
+    with pytest.raises(InputError, match=r"labels.csv:1: no column identifies .* give source and frame_index"):
         _import(workspace, text, key="frame")
 
 
@@ -174,14 +174,14 @@ def test_ratings_replace_a_prior_and_another_emotion_drops_it(workspace: Workspa
         (f"face_id,valence,arousal\n{A},0.1,\n", "labels.csv:2: valence without arousal"),
         (f"face_id,arousal\n{A},0.1\n", "labels.csv:2: arousal without valence"),
         (f"face_id,intensity\n{A},-0.1\n", r"labels.csv:2: intensity -0.1 is outside \[0, 1\]"),
-        (f"face_id,emotion\n{A},happi\n", "labels.csv:2: 'happi' is no emotion .* did you mean 'happ"),
-        (f"face_id,emotion\n{A},xyzzy\n", "labels.csv:2: 'xyzzy' is no emotion .* labels are anger, disgust"),
+        (f"face_id,emotion\n{A},happi\n", "labels.csv:2: 'happi' is not in the lexicon .* did you mean 'happ"),
+        (f"face_id,emotion\n{A},xyzzy\n", "labels.csv:2: 'xyzzy' is not in the lexicon .* labels are anger, disgust"),
         (f"face_id,emotion\n{A},anger\n{'0' * 32},anger\n", f"labels.csv:3: there is no face '{'0' * 32}'"),
         ("face_id,emotion\n,anger\n", "labels.csv:2: the face_id is empty"),
         ("source,emotion\n,anger\n", "labels.csv:2: the source is empty"),
         ("source,emotion\nclip7.mp4,anger\n", "labels.csv:2: there is no source 'clip7.mp4'"),
         ("source,emotion\nip.mp4,anger\n", "labels.csv:2: there is no source 'ip.mp4'"),
-        ("source,emotion\nclip.mp4,anger\n", "labels.csv:2: 'clip.mp4' may be any of 2 sources.*give more of the path"),
+        ("source,emotion\nclip.mp4,anger\n", "labels.csv:2: 'clip.mp4' matches 2 sources.*give more of the path"),
         ("source,frame_index,emotion\nx/clip.mp4,100,anger\n", "labels.csv:2: x/clip.mp4 has no frame 100"),
         ("source,frame_index,emotion\nx/clip.mp4,-1,anger\n", "labels.csv:2: frame_index '-1' is not a whole number"),
         ("source,frame_index,emotion\nx/clip.mp4,1.5,anger\n", "labels.csv:2: frame_index '1.5' is not"),
@@ -193,10 +193,10 @@ def test_ratings_replace_a_prior_and_another_emotion_drops_it(workspace: Workspa
             "labels.csv:2: .*2 more lines are",
         ),
         (f"face_id,emotion\n{A},oops\n{B},oops\n", "labels.csv:2: .*1 more line is wrong too"),
-        ("emotion\nanger\n", "labels.csv:1: no column says which faces"),
+        ("emotion\nanger\n", "labels.csv:1: no column identifies the faces"),
         ("file,image,emotion\nx/clip.mp4,y/clip.mp4,sad\n", "labels.csv:1: the columns file and image are all source"),
-        ("frame_index,emotion\n1,anger\n", "labels.csv:1: no column says which faces"),
-        (f"face_id,mood\n{A},anger\n", "labels.csv:1: no column of labels"),
+        ("frame_index,emotion\n1,anger\n", "labels.csv:1: no column identifies the faces"),
+        (f"face_id,mood\n{A},anger\n", "labels.csv:1: no column has labels"),
     ],
 )
 def test_a_mistake_is_named_by_its_line_and_nothing_is_applied(workspace: Workspace, text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What is exported: the faces that have a label, each with its place, as rows."""
+"""The faces to export: all labelled faces with their source, frame and time."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fertools.manifests import store
 
 LABELS = ("emotion", "valence", "arousal", "intensity", "subject_id")
 Files = dict[str, str | bytes]
-"""What a writer makes: the files by their names below the output folder; the single file of a format has no name."""
+"""Files of a writer by their names in the output folder; the single file of a format has an empty name."""
 FRAME_S = 0.04
-"""How long a frame is taken to last where its video does not say."""
+"""Assumed duration of a frame in seconds if the video has no duration."""
 
 
 def labelled_faces(workspace: Workspace) -> pd.DataFrame:
-    """Return the faces that have a label other than a person, sorted by source, frame and identifier.
+    """Return the faces with an emotion, valence or intensity, sorted by source, frame and identifier.
 
     Returns:
-        `face_id`, `status`, `source` (path), `name` (of the source's file in a format with a file per video),
-        `frame_index`, `pts_s`, `crop` (path), `size_px`, the columns of LABELS,
-        `va_origin`, `frames` (of the source) and `frame_s` (how long each lasts).
+        Columns `face_id`, `status`, `source` (path), `name` (of the exported file of the source), `frame_index`,
+        `pts_s`, `crop` (path), `size_px`, those of LABELS, `va_origin`, `frames` (number of frames of the source) and
+        `frame_s` (duration of a frame).
 
     Raises:
         InputError: no face has a label.
@@ -54,7 +54,7 @@ def labelled_faces(workspace: Workspace) -> pd.DataFrame:
 
 
 def records(faces: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of `labelled_faces` as objects; what is unknown is None, and float32 stays what it is."""
+    """Return the rows of `labelled_faces` as dictionaries; unknown values are None, and float32 stays float32."""
     columns = {name: faces[name].to_numpy() for name in faces.columns}
     cells = zip(*columns.values(), strict=True)
     return [

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fertools.annotations.formats.rows import LABELS, Files, records
+from fertools.annotations.formats.labelled_faces import LABELS, Files, records
 from fertools.annotations.formats.table import LabelTable, ReadOptions, as_text
 from fertools.core import parquet_table
 from fertools.core.csv_table import CsvTable, read_csv

@@ -1,6 +1,6 @@
-"""Labels from files into the manifest: one column or two say which faces a row is about, others what they show.
+"""Import labels from tables into the manifest. Key columns match rows to faces, other columns are labels.
 
-Whatever the format, all is checked before anything is written. If one cell is wrong, nothing is applied.
+Everything is checked before anything is written. If one cell is wrong, nothing is applied.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.annotations.formats.plain import read_plain
+from fertools.annotations.formats.plain_table import read_plain
 from fertools.annotations.formats.table import LabelTable
 from fertools.annotations.imported_ratings import RatingsSummary, import_ratings
 from fertools.annotations.prior import without_priors
@@ -34,7 +34,7 @@ from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LABEL_COLUMNS
 
 IMPORTED_COLUMNS = ("emotion", "valence", "arousal", "intensity", "subject_id")
-"""Columns that are taken over."""
+"""Names of the label columns."""
 _BOUNDS = {column.name: column.bounds for column in FACES.columns if column.bounds is not None}
 
 Cells = list[Any]
@@ -42,20 +42,20 @@ Cells = list[Any]
 
 @dataclass(frozen=True)
 class ImportSummary(HtmlFields):
-    """What `import_labels` did.
+    """The result of `import_labels`.
 
     Attributes:
-        rows: rows of the file below its header.
-        key: what its rows are found by: `face_id`, `frame` or `source`.
-        faces: faces that the file's rows say something about.
-        labelled: per label column of the file, faces that got or had the file's value.
-        changed: faces whose row in the manifest is other than before; 0 the second time.
-        priors_dropped: faces whose prior valence and arousal went, because it belonged to another emotion.
-        rows_of_copies: rows that label nothing because they name a file that is a copy of another, whose faces stand
-            under that one; `manifests/sources.parquet` says which.
-        beyond: lines after the last frame of their video, and boxes around no face that was found, which say nothing.
-        ignored: columns of the file that mean nothing here.
-        lookalikes: people whose identifiers differ only in case or Unicode form, as `Anna / anna`; they may be one.
+        rows: number of rows of the file below its header.
+        key: kind of key that matched the rows: `face_id`, `frame` or `source`.
+        faces: number of faces that the rows label.
+        labelled: number of faces with the file's value, by label column.
+        changed: number of faces whose row in the manifest changed; 0 if the file is imported again.
+        priors_dropped: number of faces that lost a prior, because it belonged to another emotion.
+        rows_of_copies: number of rows without effect, because they name a copy of another file, which has the faces;
+            `manifests/sources.parquet` says which.
+        beyond: number of rows after the end of the video, and of boxes without a detected face; they are ignored.
+        ignored: names of the columns without a meaning here.
+        lookalikes: groups of people whose identifiers differ only in case or Unicode form, such as `Anna / anna`.
     """
 
     rows: int
@@ -73,24 +73,23 @@ class ImportSummary(HtmlFields):
 def import_labels(
     workspace: WorkspaceLike, path: Path | str, *, key: Literal["auto"] | Key = "auto"
 ) -> ImportSummary | RatingsSummary:
-    """Apply the labels of a table to the faces of the manifest, or what single raters said to the log of ratings.
+    """Import a table: labels into the manifest, or ratings of single raters into the log.
 
-    Rows are found by one kind of key: `face_id`; `source` and `frame_index`; or `source` alone, for all faces of a
-    source. A source is named by its path as in the sources table, by any end of that path that no other source
-    shares (`clip7.mp4`), or by its `source_id`. Label columns are `emotion` (any word of the lexicon), `valence` and
-    `arousal` (both or neither), `intensity` and `subject_id`. An empty cell leaves what is there.
+    One kind of key matches rows to faces: `face_id`; `source` and `frame_index`; or only `source`, for all faces of a
+    source. A source is named by its path in the sources table, by a unique end of that path (`clip7.mp4`), or by its
+    `source_id`. Label columns are `emotion` (any word of the lexicon), `valence` and `arousal` (both or neither),
+    `intensity` and `subject_id`. An empty cell changes nothing.
 
-    Origins become `import:` and the file's name; `subject_origin` becomes `dataset`, since a table of people comes
-    with a dataset, and no person has looked at these faces here. With a column `rater`, the
-    manifest does not change.
+    The origin of a label becomes `import:` and the name of the file. `subject_origin` becomes `dataset`, because a
+    table of people belongs to a dataset. With a column `rater`, ratings go to the log and the manifest does not change.
 
     Args:
-        workspace: whose manifest.
-        path: CSV in UTF-8, cells parted by comma, semicolon or tab; or Parquet.
-        key: which kind of key; `auto` takes the most specific one that the header allows.
+        workspace: the workspace of the manifest.
+        path: path of a CSV file in UTF-8 (with commas, semicolons or tabs) or of a Parquet file.
+        key: kind of key to match rows by; `auto` chooses the most specific one.
 
     Raises:
-        InputError: something in the file is wrong; the message has the first line that is, and how many more are.
+        InputError: a cell of the file is wrong. The message has the first wrong line and the number of the others.
     """
     workspace = Workspace(workspace)
     path = Path(path)
@@ -100,46 +99,45 @@ def import_labels(
 def apply_table(
     workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto"
 ) -> ImportSummary | RatingsSummary:
-    """Apply a table: labels to the manifest, or what single raters said to the log of ratings.
+    """Import a table in memory: labels into the manifest, or ratings of single raters into the log.
 
-    Columns without a single value say nothing, whatever they are called.
+    Columns without any value are ignored.
 
     Args:
-        workspace: whose manifest and log.
-        table: what a file, or several, say.
-        key: which kind of key; `auto` takes the most specific one that the columns allow.
+        workspace: the workspace of the manifest and the log.
+        table: the content of one file or of several.
+        key: kind of key to match rows by; `auto` chooses the most specific one.
 
     Raises:
-        InputError: something in the table is wrong; nothing was applied.
+        InputError: a cell of the table is wrong. Nothing was applied.
     """
     optional = {"frame_index", "end_s", "rater"} | ({"face_id"} if any(table.columns.get("source", ())) else set())
-    # Without any other place, an empty time would make a label of one moment that of the whole video.
+    # Without another key, an empty time would apply the label to the whole video.
     if any(map(any, (table.columns.get(name, ()) for name in ("face_id", "frame_index")))):
         optional.add("pts_s")
     given = {name: cells for name, cells in table.columns.items() if any(cells) or name not in optional}
     table = replace(table, columns=given if len(table) else table.columns)
     if not table.columns:
-        raise InputError(f"{table.name}: it holds no labels; nothing was applied")
+        raise InputError(f"{table.name}: there are no labels in it; nothing was applied")
     if "rater" not in table.columns:
         return apply_labels(workspace, table, key=key)
     if not all(table.columns["rater"]):
-        raise InputError(f"{table.name}: some rows have a rater and some have none; import them one after the other")
+        raise InputError(f"{table.name}: some rows have a rater and others have none; import them separately")
     return import_ratings(workspace, table, key=key)
 
 
 def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"] | Key = "auto") -> ImportSummary:
-    """Apply the labels of a table in memory; see `import_labels`.
+    """Import the labels of a table in memory; see `import_labels`.
 
-    A row with `pts_s` is about the faces of its source at that time: in the span up to `end_s`, or nearer to it than to
-    the source's other times, and no further than half of their usual distance.
+    A row with `pts_s` concerns the faces of its source at that time; see `fertools.annotations.timestamps`.
 
     Args:
-        workspace: whose manifest.
-        table: what a file, or several, say.
-        key: which kind of key; `auto` takes the most specific one that the columns allow.
+        workspace: the workspace of the manifest.
+        table: the content of one file or of several.
+        key: kind of key to match rows by; `auto` chooses the most specific one.
 
     Raises:
-        InputError: something in the table is wrong; the message has the first place that is, and how many more are.
+        InputError: a cell of the table is wrong. The message has the first wrong place and the number of the others.
     """
     lexicon = load_lexicon(workspace.root)
     with changing(workspace, "importing labels") as faces:
@@ -156,7 +154,7 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
         chosen, beyond = find_key(table, key), table.beyond
         given = [name for name in IMPORTED_COLUMNS if name in table.columns]
         if not given:
-            raise InputError(f"{table.name}:1: no column of labels; give one or more of {', '.join(IMPORTED_COLUMNS)}")
+            raise InputError(f"{table.name}:1: no column has labels; give one or more of {', '.join(IMPORTED_COLUMNS)}")
 
         def report(row: int, message: str) -> None:
             problems.add(table.places[row], message)
@@ -181,7 +179,7 @@ def apply_labels(workspace: Workspace, table: LabelTable, *, key: Literal["auto"
 
 
 class _Problems:
-    """What is wrong, by place, in the order of the file."""
+    """Problems of a table, by place."""
 
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
@@ -203,7 +201,7 @@ def _order(place: str) -> tuple[str, int]:
 
 
 def _read_column(table: LabelTable, name: str, lexicon: Lexicon, report: Callable[[int, str], None]) -> Cells:
-    """Return a value or None per row of the file; every distinct text is read once."""
+    """Return the value of each row, or None; each distinct text is parsed once."""
     read: dict[str, tuple[Any, str | None]] = {"": (None, None)}
     values = []
     for row, text in enumerate(table.columns[name]):
@@ -220,8 +218,8 @@ def _read_emotion(text: str, lexicon: Lexicon) -> tuple[str | None, str | None]:
     if label := lexicon.lookup(text):
         return label, None
     if close := difflib.get_close_matches(text.lower(), lexicon.words, n=1):
-        return None, f"'{text}' is no emotion that the lexicon knows; did you mean '{close[0]}'?"
-    return None, f"'{text}' is no emotion that the lexicon knows; its labels are {', '.join(lexicon.labels)}"
+        return None, f"'{text}' is not in the lexicon of emotions; did you mean '{close[0]}'?"
+    return None, f"'{text}' is not in the lexicon of emotions; its labels are {', '.join(lexicon.labels)}"
 
 
 def _read_other(text: str, name: str) -> tuple[Any, str | None]:
@@ -246,8 +244,8 @@ def _check_pairs(table: LabelTable, values: dict[str, Cells], report: Callable[[
             there, lacking = ("valence", "arousal") if arousal is None else ("arousal", "valence")
             report(
                 row,
-                f"{there} without {lacking}, and the manifest holds both or neither; give both, or one as a "
-                f"{argument('rater')}'s",
+                f"{there} without {lacking}, but the manifest has both or neither; give both, or one with "
+                f"{argument('rater')}",
             )
 
 
@@ -306,7 +304,7 @@ def _applied(
 
 
 def _spread(rows: Rows, cells: Cells) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """Return which faces a column says something about, and in which row of the file."""
+    """Return which faces a column labels, and the row of each."""
     row_of_target = np.full(rows.target_count, -1, np.int64)
     given = np.array([cell is not None for cell in cells], bool)
     row_of_target[rows.target[given]] = np.flatnonzero(given)

@@ -1,4 +1,4 @@
-"""What this machine offers: versions, processors, memory, disk, accelerators."""
+"""Inspect this machine: versions, processors, memory, disk and accelerators."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LEAST_DISK_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One result of the inspection.
 
     Attributes:
-        name: what.
-        detail: what was found.
-        remedy: what to do if it is wrong; None where all is well.
+        name: what was inspected, such as `memory`.
+        detail: the result as text.
+        remedy: what the user should do; None if nothing is wrong.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Finding:
 
 
 def inspect_machine(folder: Path) -> list[Finding]:
-    """Return what this machine offers for work in `folder`."""
+    """Return the findings about this machine for work in `folder`."""
     return [_system(), _processors(), _memory(), _disk(folder), *map(_package, PACKAGES), _accelerators()]
 
 
@@ -64,7 +64,7 @@ def _package(name: str) -> Finding:
 
 
 def _accelerators() -> Finding:
-    # torch takes a second to import, so only the one command that asks pays for it.
+    # Imported here, because importing torch takes a second.
     import torch
 
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Videos for the page: which file it plays, the copy that is being made, and what a rater has traced so far."""
+"""Videos of the page: the file to play, the state of its playable copy, and the trace of a rater."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy as np
 
 from fertools.annotations.catalogue import Catalogue, Video
 from fertools.annotations.log import RatingLog
-from fertools.annotations.playable import Playable, as_it_is, find_copy, make_copy
+from fertools.annotations.playable import Playable, find_copy, make_copy, original_if_playable
 from fertools.annotations.queue import draw
 from fertools.annotations.traces import replay_traces
 from fertools.core.errors import FertoolsError
 
 COVERED = 0.9
-"""A video counts as traced when this share of its frames lies between the first and the last that have both values.
-Browsers often do not report the very first and last frames that they play."""
+"""A video counts as traced if this share of its frames is between the first and the last frame with both values.
+Browsers often do not report the very first and the very last frame."""
 
 
 @dataclass
 class _Copy:
-    """A copy that is being made.
+    """The state of a playable copy.
 
     Attributes:
-        frames: how many are written.
-        error: why it failed; None while it has not.
+        frames: number of written frames.
+        error: why the copy failed; None if it did not fail.
     """
 
     frames: int = 0
@@ -35,12 +35,12 @@ class _Copy:
 
 
 class Videos:
-    """Answers about videos; its methods may be called from several threads.
+    """Serves information about videos; its methods may be called from several threads.
 
     Args:
-        catalogue: which videos there are.
-        log: the ratings, read here alone.
-        seed: of the raters' orders.
+        catalogue: the catalogue of videos.
+        log: the log of ratings, which this class only reads.
+        seed: seed of the order of videos per rater.
     """
 
     def __init__(self, catalogue: Catalogue, log: RatingLog, seed: int) -> None:
@@ -52,15 +52,15 @@ class Videos:
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="copies")
 
     def close(self) -> None:
-        """Stop making copies; one that is on its way is finished or left out, never left in part."""
+        """Stop making copies. A running copy is finished or discarded, never left incomplete."""
         self._maker.shutdown(wait=False, cancel_futures=True)
 
     def playable(self, source_id: str, *, copy: bool) -> Playable | str:
-        """Return the file that the page plays, or why there is none (yet): `preparing`, or an error in words.
+        """Return the file to play, or the reason for having none: `preparing` or an error message.
 
         Args:
-            source_id: the video.
-            copy: whether the browser said that it cannot play the file itself.
+            source_id: identifier of the video.
+            copy: whether the browser needs a copy, because it cannot play the original.
         """
         with self._lock:
             original = None if copy else self._original(source_id)
@@ -75,13 +75,13 @@ class Videos:
             return under_way.error or "preparing"
 
     def share_prepared(self, source_id: str) -> float | None:
-        """Return which share of a copy is made; None where the number of frames is unknown."""
+        """Return the finished share of a copy; None if the number of frames is unknown."""
         frames = self._video(source_id).frames
         under_way = self._copies.get(source_id)
         return min(1.0, under_way.frames / frames) if frames and under_way else None
 
     def trace(self, rater: str, source_id: str) -> dict[str, Any]:
-        """Return what a rater has traced on a video: lists of `frames`, `valence` and `arousal`, and `covered`."""
+        """Return a rater's trace of a video: lists of `frames`, `valence` and `arousal`, and the share `covered`."""
         with self._lock:
             if (rater, source_id) not in self._traces:
                 table = replay_traces(self._log, self._log.undone(rater), rater=rater, source_id=source_id)
@@ -98,15 +98,15 @@ class Videos:
             return self._traces[rater, source_id]
 
     def forget(self, rater: str) -> None:
-        """Forget what was computed of a rater's traces, after a new piece or an undoing."""
+        """Drop the cached traces of a rater after new or undone events."""
         with self._lock:
             for key in [key for key in self._traces if key[0] == rater]:
                 del self._traces[key]
 
     def describe(self, rater: str) -> list[dict[str, Any]]:
-        """Return all videos in the rater's order, with how far the rater is with each.
+        """Return all videos in the rater's order, each with the rater's progress.
 
-        They are numbered and not named: names of files and folders often say what is to be judged.
+        Videos have numbers instead of names, because names of files often reveal the label.
         """
         return [
             {
@@ -132,7 +132,7 @@ class Videos:
         if source_id not in self._originals:
             path = self._catalogue.workspace.path_of(self._video(source_id).path)
             try:
-                self._originals[source_id] = as_it_is(path) or ""
+                self._originals[source_id] = original_if_playable(path) or ""
             except FertoolsError as error:
                 self._originals[source_id] = str(error)
         found = self._originals[source_id]
@@ -150,4 +150,4 @@ class Videos:
         except FertoolsError as error:
             under_way.error = str(error)
         except Exception as error:
-            under_way.error = f"{path} cannot be copied for the browser ({error})"
+            under_way.error = f"{path} cannot be converted for the browser ({error})"

@@ -1,0 +1,58 @@
+"""Plugins: what other packages register by entry points, beside what fertools has itself.
+
+A package registers something in its `pyproject.toml`, in one of the groups `fertools.detectors`,
+`fertools.label_formats` and `fertools.systems`:
+
+    [project.entry-points."fertools.detectors"]
+    mydetector = "mypackage.detector:make"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from fertools.core.errors import InputError
+
+
+def find_plugins(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoint]:
+    """Return everything that is registered in a group, by name; fertools' own first.
+
+    Args:
+        group: name of the group of entry points.
+        built_in: what fertools has itself, as `module:object` by name. An installed fertools registers the same; a
+            checkout that is not installed has these.
+
+    Raises:
+        InputError: two packages register the same name.
+
+    Example:
+        >>> find_plugins("fertools.examples", {"loads": "json:loads"})["loads"].value
+        'json:loads'
+    """
+    found = {name: EntryPoint(name, value, group) for name, value in built_in.items()}
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        known = found.setdefault(entry.name, entry)
+        if known.value != entry.value:
+            raise InputError(
+                f"two packages register '{entry.name}' in {group}: {known.value} and {entry.value}; uninstall one of "
+                "them"
+            )
+    return found
+
+
+def load_plugin(entry: EntryPoint) -> Any:
+    """Return what an entry point names.
+
+    Raises:
+        InputError: its package cannot be imported, or has no such object.
+    """
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        package = entry.dist.name if entry.dist else "fertools"
+        raise InputError(
+            f"'{entry.name}' ({entry.group}) of the package {package} cannot be loaded ({error}); install that package "
+            "again"
+        ) from error

@@ -1,0 +1,144 @@
+"""What a face detector must offer, so that every part of fertools can use it.
+
+A detector is found by its name (`fertools.faces.detection.registry`). Code that uses a detector asks what the detector
+can do, and never which detector it is: one without a local search has every frame searched in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+from fertools.faces.detection.detections import Detections, FrameSearch
+from fertools.faces.detection.min_face import MinFace
+
+Frames = Sequence[NDArray[np.uint8]]
+"""Pictures (height, width, 3) uint8 RGB, of any sizes."""
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """What a user may choose about a detector. None leaves the choice to the detector.
+
+    Attributes:
+        min_face: smallest face to search for.
+        weights: `auto` (an installed package that carries the weights), the name of such a package, or a path.
+        device: torch name of the device, such as `cpu` or `cuda:1`.
+        thresholds: least face probability after each stage of the detector, each between 0 and 1.
+        factor: scale factor between the levels of an image pyramid.
+        mode: name of one of the detector's modes.
+    """
+
+    min_face: MinFace = field(default_factory=lambda: MinFace(px=20))
+    weights: str = "auto"
+    device: str = "cpu"
+    thresholds: tuple[float, ...] | None = None
+    factor: float | None = None
+    mode: str | None = None
+
+
+@dataclass(frozen=True)
+class DetectorIdentity:
+    """Everything that the boxes, scores and landmarks of a detector depend on, except the picture.
+
+    A workspace records it. Two detectors with equal identities give the same faces.
+
+    Attributes:
+        name: name of the detector.
+        engine: the program that runs the networks, its version, and the device type where results depend on it.
+        weights: digest of the weights.
+        settings: thresholds and other settings, by name, as TOML can hold them.
+    """
+
+    name: str
+    engine: str
+    weights: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.engine}, weights {self.weights[:12]})"
+
+
+@dataclass(frozen=True)
+class ScoreLevels:
+    """How sure a detector is at which score, since the scores of two detectors do not compare.
+
+    The defaults are MTCNN's, whose false alarms score mostly below 0.95 and whose faces score mostly above 0.99.
+
+    Attributes:
+        confident: least score of a face that the preset `standard` keeps.
+        strict: least score of a face that the preset `strict` keeps.
+        certain: score that one face of a short track must reach, which false alarms do not.
+    """
+
+    confident: float = 0.9
+    strict: float = 0.98
+    certain: float = 0.99
+
+
+class LocalSearch(Protocol):
+    """Searches near known places, at a small part of the cost of a full search."""
+
+    def search(self, frames: Frames) -> list[FrameSearch]:
+        """Search frames in full; return the faces and the low-confidence candidates of each."""
+
+    def detect_near(self, frames: Frames, boxes: Sequence[NDArray[np.float32]]) -> list[Detections]:
+        """Search frames near boxes alone.
+
+        Args:
+            frames: (height, width, 3) uint8 RGB.
+            boxes: for each frame (n, 4) float32, where faces are expected, to about a third of their side.
+        """
+
+
+class Detector(Protocol):
+    """Finds faces and their five points.
+
+    Several threads may call a detector at the same time. The result for a picture must not depend on the other
+    pictures of the call.
+    """
+
+    @property
+    def device(self) -> str:
+        """Torch name of the device that the detector runs on."""
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """Everything that the results depend on."""
+
+    @property
+    def score_levels(self) -> ScoreLevels:
+        """How sure the detector is at which score."""
+
+    @property
+    def local_search(self) -> LocalSearch | None:
+        """The search near known places; None if the detector has none."""
+
+    @property
+    def remark(self) -> str | None:
+        """One sentence for the user before a long search, such as that a faster engine is missing; else None."""
+
+    def detect(self, frames: Frames) -> list[Detections]:
+        """Return the faces of each frame, highest score first.
+
+        Args:
+            frames: pictures (height, width, 3) uint8 RGB, of any sizes.
+
+        Raises:
+            InputError: a frame is of another kind.
+        """
+
+
+def check_frames(frames: Frames) -> None:
+    """Raise InputError unless every frame is uint8 RGB of shape (height, width, 3)."""
+    for number, frame in enumerate(frames):
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise InputError(
+                f"frame {number} is {frame.dtype} of shape {frame.shape}; "
+                f"give RGB pictures: uint8 of shape (height, width, 3)"
+            )

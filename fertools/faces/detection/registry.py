@@ -1,0 +1,55 @@
+"""Face detectors by name: ours, and those that other packages register.
+
+A package registers a detector in its `pyproject.toml`:
+
+    [project.entry-points."fertools.detectors"]
+    mydetector = "mypackage.detector:make"
+
+The entry point names a callable that takes `DetectorOptions` and returns a `Detector`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fertools.core.arguments import argument
+from fertools.core.errors import InputError
+from fertools.core.plugins import find_plugins, load_plugin
+from fertools.faces.detection.detector import Detector, DetectorOptions
+
+GROUP = "fertools.detectors"
+"""Entry-point group of detectors."""
+
+BUILT_IN = {
+    "mtcnn": "fertools.faces.detection.mtcnn.cascade:make_mtcnn",
+    "yunet": "fertools.faces.detection.yunet:make_yunet",
+}
+"""Detectors of fertools itself. `pyproject.toml` registers the same; a checkout that is not installed has these."""
+
+DetectorFactory = Callable[[DetectorOptions], Detector]
+
+
+def detector_names() -> tuple[str, ...]:
+    """Return the names of all detectors, in alphabetical order."""
+    return tuple(sorted(find_plugins(GROUP, BUILT_IN)))
+
+
+def load_detector(name: str, options: DetectorOptions | None = None) -> Detector:
+    """Return a detector.
+
+    Args:
+        name: name of a registered detector, such as `mtcnn` or `yunet`.
+        options: the detector's own defaults if None.
+
+    Raises:
+        InputError: there is no such detector, it cannot be loaded, or an option is out of its range.
+
+    Example:
+        >>> load_detector("mtcnn").identity.name
+        'mtcnn'
+    """
+    found = find_plugins(GROUP, BUILT_IN)
+    if name not in found:
+        raise InputError(f"{argument('detector')} '{name}' is unknown; choose one of {', '.join(sorted(found))}")
+    factory: DetectorFactory = load_plugin(found[name])
+    return factory(options or DetectorOptions())

@@ -1,0 +1,120 @@
+"""The pipeline of an ingest: a list of steps, each a small class that can be replaced, left out or inserted.
+
+There are two kinds of steps. A `FrameStep` takes the frames of one source, one after the other, and yields them with
+more known about their faces. A `TableStep` takes the finished table of faces of the source. All frame steps of a list
+run before its table steps. `fertools.ingestion.steps.default_steps` returns the list of an ordinary ingest.
+
+A step holds no state of a source: what it needs from frame to frame lives in its `run`. Steps travel to worker
+processes, so their classes must be importable there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from fertools.core.workspace import Workspace
+from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.plan import Source
+from fertools.ingestion.search import Search
+from fertools.ingestion.temporal_buffer import FrameFaces
+from fertools.ingestion.workload import Done
+from fertools.manifests.schema import FACES
+from fertools.manifests.table_writer import TableWriter
+from fertools.sources.points import PointTable
+from fertools.sources.shots import CutDetector
+
+
+@dataclass(frozen=True)
+class SourceContext:
+    """What the steps know about the source at hand, and what they report about it.
+
+    Attributes:
+        source: the video or picture.
+        workspace: where crops go.
+        options: options of the ingest.
+        search: the detector, with the threads that it searches in.
+        threads: decoding threads; 0 lets FFmpeg choose. With more than one, crops are written in the background.
+        points: landmarks that came with the sources, for sources that are face crops already.
+        tick: called with what was done, for every frame searched.
+        pulse: called for every frame decoded, searched or not, to show that the work goes on.
+        shots: cuts between the shots of a video, filled in while it is decoded.
+        measured: columns of the source's row that the steps fill in, and `remark` and `trace`.
+    """
+
+    source: Source
+    workspace: Workspace
+    options: IngestOptions
+    search: Search
+    threads: int
+    points: PointTable
+    tick: Callable[[Done], None]
+    pulse: Callable[[], None]
+    shots: CutDetector = field(default_factory=CutDetector)
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the source is a video, not a picture."""
+        return self.source.kind == "video"
+
+
+@runtime_checkable
+class FrameStep(Protocol):
+    """Works on the frames of one source."""
+
+    def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
+        """Yield the frames, with more known about their faces; frames and faces may also be left out.
+
+        Args:
+            frames: what the step before yields; nothing for the first step.
+            context: the source at hand.
+        """
+
+
+@runtime_checkable
+class TableStep(Protocol):
+    """Works on all faces of one source."""
+
+    def finish(self, faces: pa.Table, context: SourceContext) -> pa.Table:
+        """Return the faces, changed.
+
+        Args:
+            faces: rows of `fertools.manifests.schema.FACES`.
+            context: the source at hand.
+        """
+
+
+Step = FrameStep | TableStep
+
+
+def run_steps(steps: Sequence[Step], context: SourceContext) -> pa.Table:
+    """Return the faces of one source after all steps.
+
+    Args:
+        steps: frame steps in order, and table steps in order.
+        context: the source at hand.
+    """
+    with ExitStack() as stack:
+        spool = stack.enter_context(closing(TableWriter(context.workspace.parts, FACES)))
+        frames: Iterator[FrameFaces] = iter(())
+        for step in steps:
+            if isinstance(step, FrameStep):
+                # Closed from the last to the first, also after an error, whose traceback would keep them open.
+                frames = stack.enter_context(closing(step.run(frames, context)))
+        for seen in frames:
+            spool.add(seen.rows)
+        faces = spool.table()
+    for step in steps:
+        if isinstance(step, TableStep):
+            faces = step.finish(faces, context)
+    return faces
+
+
+def step_names(steps: Sequence[Step]) -> list[str]:
+    """Return the qualified class names of steps, as a workspace records them."""
+    return [f"{type(step).__module__}.{type(step).__qualname__}" for step in steps]

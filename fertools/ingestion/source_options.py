@@ -1,0 +1,73 @@
+"""Options that describe the given sources, recorded for each dataset and modality of a workspace.
+
+A workspace may hold several datasets and modalities, such as visible videos and thermal face crops. What describes one
+of them says nothing about the others. So these options are compared only where the same dataset and modality are
+ingested again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fertools.core.arguments import argument, given
+from fertools.core.errors import ResumeRefused
+from fertools.core.hashing import hash_file
+from fertools.core.workspace import Workspace
+from fertools.ingestion.options import SOURCE_OPTIONS, IngestOptions
+
+SECTION = "sources"
+"""Section of `fertools.toml` that holds the record."""
+_NAMES = ("dataset", "modality")
+"""What a record is found by."""
+
+
+def describe_source_options(
+    workspace: Workspace, options: IngestOptions, datasets: Iterable[str | None]
+) -> dict[str, Any]:
+    """Return what a workspace records of how its datasets are ingested, or refuse to ingest more of them otherwise.
+
+    Args:
+        workspace: what is ingested into.
+        options: options of this run.
+        datasets: the datasets of the given sources.
+
+    Raises:
+        ResumeRefused: a dataset was ingested in this modality with another option; the message names the first.
+    """
+    recorded = workspace.settings().get(SECTION, {})
+    now = {name: value for name, value in asdict(options).items() if name in SOURCE_OPTIONS and name not in _NAMES}
+    if options.landmarks is not None:
+        # The content of the table counts, not its path.
+        now["landmarks"] = hash_file(options.landmarks)
+    now = {name: list(value) if isinstance(value, tuple) else value for name, value in now.items() if value is not None}
+    for key in sorted({f"{dataset or 'unnamed'} ({options.modality})" for dataset in datasets}):
+        _refuse_other(workspace, key, recorded.get(key, now), now)
+        recorded = {**recorded, key: now}
+    return dict(sorted(recorded.items()))
+
+
+def join_source_options(workspaces: Sequence[Workspace]) -> dict[str, Any]:
+    """Return the records of several workspaces.
+
+    Raises:
+        ResumeRefused: two of them ingested one dataset and modality with different options.
+    """
+    joined: dict[str, Any] = {}
+    for workspace in workspaces:
+        for key, options in workspace.settings().get(SECTION, {}).items():
+            _refuse_other(workspace, key, joined.get(key, options), options)
+            joined[key] = options
+    return dict(sorted(joined.items()))
+
+
+def _refuse_other(workspace: Workspace, key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    for name in sorted({*old, *new}):
+        if old.get(name, "unset") != new.get(name, "unset"):
+            raise ResumeRefused(
+                f"the dataset {key} in {workspace.root} was ingested with {name} {old.get(name, 'unset')}, not "
+                f"{new.get(name, 'unset')}; give the same again, name the sources with {argument('dataset')}, use "
+                "another "
+                f"{argument('workspace')}, or begin anew with {given('overwrite', True)}"
+            )

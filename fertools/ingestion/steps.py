@@ -1,0 +1,237 @@
+"""The steps of an ordinary ingest: decode, detect, track, smooth, crop, post-process."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from fertools.core.arguments import argument
+from fertools.core.errors import InputError, first_line
+from fertools.core.hashing import hash_bytes
+from fertools.faces.appearance import describe_appearance
+from fertools.faces.detection.detections import Detections
+from fertools.faces.tracking import Tracker
+from fertools.ingestion.background import BackgroundWriter
+from fertools.ingestion.detection_cache import DetectionCache
+from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.pipeline import SourceContext, Step
+from fertools.ingestion.plan import Source, size_bytes
+from fertools.ingestion.postprocessing import postprocess
+from fertools.ingestion.rows import Cropper, row_of_frame
+from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
+from fertools.ingestion.workload import Done
+from fertools.sources.animations import count_pages, read_video
+from fertools.sources.images import read_image
+from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+
+_FRAMES_WAITING = 4
+"""Frames whose crops may wait to be written; each is held in memory meanwhile."""
+
+
+def default_steps(options: IngestOptions) -> list[Step]:
+    """Return the steps of an ordinary ingest.
+
+    Args:
+        options: of the ingest; face crops (`crops`) are neither searched nor smoothed.
+
+    Example:
+        >>> [type(step).__name__ for step in default_steps(IngestOptions())]
+        ['Decode', 'Detect', 'Track', 'Smooth', 'Crop', 'PostProcess']
+    """
+    if options.crops:
+        return [Decode(), Track(), CropWhole(), PostProcess()]
+    return [Decode(), Detect(), Track(), Smooth(), Crop(), PostProcess()]
+
+
+class Decode:
+    """Yields the frames of a source, and measures it. A video that breaks off gives the frames before."""
+
+    def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
+        """See `FrameStep`."""
+        if context.is_video:
+            yield from self._video(context)
+            return
+        frame = Frame(0, None, read_image(context.source.path))
+        width, height = frame_size(frame)
+        context.measured.update(width_px=width, height_px=height, frames_decoded=1, frames_searched=1)
+        if (pages := count_pages(context.source.path)) > 1:
+            context.measured["remark"] = (
+                f"the first of its {pages} pages was read; save the others as files of their own"
+            )
+        yield FrameFaces(frame, None)
+        context.tick(Done(frames=1))
+
+    def _video(self, context: SourceContext) -> Generator[FrameFaces, None, None]:
+        source, options, measured = context.source, context.options, context.measured
+        reader = read_video(source.path, sampling=options.sampling, threads=context.threads, pulse=context.pulse)
+        length, read = size_bytes(source.path), 0
+        first_s: float | None = None
+        measured["frames_searched"] = 0
+        try:
+            for frame in context.shots.watch(reader):
+                width, height = frame_size(frame)
+                if width * height > measured.get("width_px", 0) * measured.get("height_px", 0):
+                    measured.update(width_px=width, height_px=height)
+                first_s = frame.pts_s if first_s is None else first_s
+                if first_s is not None and frame.pts_s is not None:
+                    measured["duration_s"] = max(0.0, frame.pts_s - first_s)
+                measured["frames_searched"] += 1
+                yield FrameFaces(frame, 0)
+                read = _tick_bytes(context, reader, length, read)
+        except BrokenVideoError as error:
+            measured.update(reason=reason_of(error, source), trace=traceback.format_exc())
+        finally:
+            measured.update(frames_decoded=reader.decoded, remark=reader.remark)
+            context.tick(Done(video_bytes=length - read))
+        if not measured["frames_searched"] and "reason" not in measured:
+            measured["reason"] = f"it shows no frame within {argument('span')} {options.span}"
+
+
+class Detect:
+    """Finds the faces of each frame. They are ordered from left to right and named by that order."""
+
+    def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
+        """See `FrameStep`."""
+        with closing(self._found(frames, context)) as searched:
+            for frame, found in searched:
+                context.tick(Done(frames=1 if context.is_video else 0, faces=len(found)))
+                yield FrameFaces(frame, 0 if context.is_video else None, tuple(_faces(context.source, frame, found)))
+
+    def _found(
+        self, frames: Iterator[FrameFaces], context: SourceContext
+    ) -> Generator[tuple[Frame, Detections], None, None]:
+        if context.is_video:
+            cache = DetectionCache(context.workspace.parts, context.source.source_id)
+            yield from context.search.run((seen.frame for seen in frames), cache)
+            return
+        for seen in frames:
+            yield seen.frame, context.search.detector.detect([seen.frame.rgb])[0]
+
+
+class Track:
+    """Numbers the shots of a video, and the tracks of its faces."""
+
+    def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
+        """See `FrameStep`."""
+        if not context.is_video:
+            yield from frames
+            return
+        tracker, shots, shot = Tracker(), context.shots, 0
+        size: tuple[int, int] | None = None
+        for seen in frames:
+            frame, before, size = seen.frame, size, frame_size(seen.frame)
+            # Places in a frame say nothing about a frame of another size.
+            if is_cut := frame.index in shots.cuts or before not in (None, size):
+                tracker.cut()
+            faces = _tracked(seen.faces, frame, tracker, changed=frame.index in shots.changes)
+            shot += is_cut or tracker.replaced
+            yield replace(seen, shot=shot, faces=faces)
+
+
+class Smooth:
+    """Smooths landmarks in time, and interpolates faces that the detector missed for a moment."""
+
+    def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
+        """See `FrameStep`."""
+        if not context.is_video:
+            yield from frames
+            return
+        buffer = TemporalBuffer(context.options.smoothing_s, context.search.detector.score_levels.confident)
+        shot: int | None = None
+        for seen in frames:
+            if shot != seen.shot:
+                yield from buffer.flush()
+                shot = seen.shot
+            yield from buffer.push(seen)
+        yield from buffer.flush()
+
+
+class Crop:
+    """Aligns, cuts, measures and writes the crop of each face, and makes its row of the manifest."""
+
+    def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
+        """See `FrameStep`."""
+        # Cropping takes about as long as tracking, so another thread does it where there is one to spare.
+        waiting = _FRAMES_WAITING if context.is_video and context.threads > 1 else 0
+        writer: BackgroundWriter[FrameFaces] = BackgroundWriter(waiting)
+        with closing(writer):
+            for seen in frames:
+                yield from writer.push(self.cut, seen, context)
+            yield from writer.flush()
+
+    def cut(self, seen: FrameFaces, context: SourceContext) -> FrameFaces:
+        """Return a frame with the rows of its faces, their crops written."""
+        cropper, shared = Cropper(context.workspace, context.options), row_of_frame(seen, context)
+        return replace(seen, rows=tuple({**cropper.found(seen.frame.rgb, face), **shared} for face in seen.faces))
+
+
+class CropWhole:
+    """Takes each frame for one face, because the source is a face crop already. A shot of them is a track."""
+
+    def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
+        """See `FrameStep`."""
+        cropper = Cropper(context.workspace, context.options)
+        for seen in frames:
+            points = context.points.of(context.source.path, seen.frame.index)
+            row = cropper.given(seen.frame.rgb, points, _face_id(context.source, seen.frame, 0))
+            context.tick(Done(frames=1 if context.is_video else 0, faces=1))
+            yield replace(seen, rows=({**row, **row_of_frame(seen, context), "track_id": seen.shot},))
+
+
+class PostProcess:
+    """Decides which faces are kept, and who they are."""
+
+    def finish(self, faces: pa.Table, context: SourceContext) -> pa.Table:
+        """See `TableStep`."""
+        levels = context.search.detector.score_levels
+        return postprocess(context.source, faces, context.options.face_filter(levels))
+
+
+def frame_size(frame: Frame) -> tuple[int, int]:
+    """Return the width and height of a frame in pixels."""
+    height, width = frame.rgb.shape[:2]
+    return int(width), int(height)
+
+
+def reason_of(error: Exception, source: Source) -> str:
+    """Return what is wrong with a source, without its name, which stands beside the reason."""
+    if isinstance(error, InputError):
+        return str(error).replace(str(source.path), "it")
+    return f"it cannot be worked on ({type(error).__name__}: {first_line(error)}); please report it"
+
+
+def _tick_bytes(context: SourceContext, reader: FrameReader, length: int, before: int) -> int:
+    read = int(reader.share * length)
+    context.tick(Done(video_bytes=read - before))
+    return read
+
+
+def _faces(source: Source, frame: Frame, found: Detections) -> Iterable[Face]:
+    # Not by score: the scores of sure faces are all but equal, and rounding, which differs between processors, would
+    # order them.
+    order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2])).tolist()
+    for place, number in enumerate(order):
+        yield Face(
+            face_id=_face_id(source, frame, place),
+            box=found.boxes[number],
+            score=float(found.scores[number]),
+            points=found.landmarks[number],
+        )
+
+
+def _tracked(faces: tuple[Face, ...], frame: Frame, tracker: Tracker, *, changed: bool) -> tuple[Face, ...]:
+    boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
+    scores = np.array([face.score for face in faces], np.float32)
+    descriptors = [partial(describe_appearance, frame.rgb, face.best_points) for face in faces]
+    tracks = tracker.update(frame.index, frame.pts_s, boxes, scores, descriptors, changed=changed)
+    return tuple(replace(face, track=track) for face, track in zip(faces, tracks, strict=True))
+
+
+def _face_id(source: Source, frame: Frame, place: int) -> str:
+    return hash_bytes(source.source_id.encode(), f"{frame.index}:{place}".encode())

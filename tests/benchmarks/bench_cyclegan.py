@@ -1,0 +1,294 @@
+"""Time CycleGAN's training beside a loop written by hand that does the same, and compare their losses.
+
+    .venv/bin/python tests/benchmarks/bench_cyclegan.py [--preset cpu] [--set key=value ...]
+        [--people 8] [--blocks 8] [--block 10] [--device cpu] [--threads 2]
+
+The engine trains with a journal and all else that a run has. The loop by hand indexes faces from one float tensor in
+memory, lets every image pass go through its network by itself, as the reference implementation does, and keeps its
+pools as lists. It uses fused optimisers and waits for no loss. Both begin with the same weights and get the same faces
+in the same order with the same random numbers.
+
+They take turns, a block of iterations each, so that a change of the machine's pace touches both. The first block is
+left out. Printed are the median time of an iteration of each, the median of the ratios block by block with the
+quartiles, the median ratio of processor time, and the largest difference of a loss in the first iterations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+# Run as a script, only this folder is on the path; the faces are drawn by what lies beside the tests.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from fertools.core.progress import Silent
+from fertools.training.data.batch_loader import BatchLoader, FaceSource, Order
+from fertools.training.data.pixel_cache import load_pixels
+from fertools.training.data.selection import Selection, select_domains
+from fertools.training.engine.journal import read_journal
+from fertools.training.engine.loop import Hooks, Loop
+from fertools.training.engine.process_group import Team
+from fertools.training.engine.run_state import Places
+from fertools.training.recipes.resolve import resolve_recipe
+from fertools.training.systems.base import Noise
+from fertools.training.systems.cyclegan.recipe import CycleganRecipe
+from fertools.training.systems.cyclegan.system import Cyclegan
+from tests.training.drawn_pairs import write_drawn_pairs
+
+COMPARED = 4
+"""Losses are compared over so many first iterations; in a GAN rounding grows with each."""
+Turn = tuple[Order, Noise]
+
+
+class _Enough(Exception):
+    """The iterations that are timed are done."""
+
+
+class PlainCyclegan:
+    """The steps of CycleGAN as a reader of the paper writes them.
+
+    Args:
+        recipe: of the engine's run.
+        system: whose initial weights are copied.
+        images: NxCxLxL faces in [-1, 1] by domain, on the device.
+        turns: the faces of each iteration, with what is drawn for them.
+        device: where to train.
+    """
+
+    def __init__(
+        self, recipe: CycleganRecipe, system: Cyclegan, images: dict[str, Tensor], turns: list[Turn], device: str
+    ) -> None:
+        self.recipe, self.images, self.turns, self.device = recipe, images, turns, device
+        self.networks: dict[str, nn.Module] = {
+            name: copy.deepcopy(network).to(device) for name, network in system.networks.items()
+        }
+        betas = recipe.beta1, recipe.beta2
+        self.optimisers = [
+            torch.optim.Adam(
+                [
+                    weight
+                    for domain in ("source", "target")
+                    for weight in self.networks[f"{kind}_{domain}"].parameters()
+                ],
+                recipe.lr,
+                betas,
+                fused=True,
+            )
+            for kind in ("generator", "discriminator")
+        ]
+        self.averages = {
+            name: copy.deepcopy(network) for name, network in self.networks.items() if recipe.ema and "gen" in name
+        }
+        self.pools: dict[str, list[Tensor]] = {"source": [], "target": []}
+        self.losses: list[dict[str, Tensor]] = []
+
+    def go_on(self, iteration: int) -> None:
+        """Train until so many iterations are done."""
+        for order, noise in self.turns[len(self.losses) : iteration]:
+            self.losses.append(self.step(self.faces(order, "source"), self.faces(order, "target"), noise))
+
+    def faces(self, order: Order, domain: str) -> Tensor:
+        size, faces = self.recipe.image_size, []
+        for row, changes in zip(order.rows[domain].tolist(), order.changes[domain].tolist(), strict=True):
+            image = self.images[domain][row]
+            if (span := image.shape[1] - size + 1) > 1:
+                top, left = int(changes[9] * span), int(changes[10] * span)
+                image = image[:, top : top + size, left : left + size]
+            faces.append(image.flip(2) if self.recipe.flip and changes[0] < 0.5 else image)
+        return torch.stack(faces)
+
+    def step(self, x: Tensor, y: Tensor, noise: Noise) -> dict[str, Tensor]:
+        recipe = self.recipe
+        g, f = self.networks["generator_target"], self.networks["generator_source"]
+        d_y, d_x = self.networks["discriminator_target"], self.networks["discriminator_source"]
+        fake_y, fake_x = g(x), f(y)
+        d_y.requires_grad_(False)
+        d_x.requires_grad_(False)
+        losses = {
+            "G/loss_gan_target": ((d_y(fake_y) - 1) ** 2).mean(),
+            "G/loss_gan_source": ((d_x(fake_x) - 1) ** 2).mean(),
+            "G/loss_cycle_source": (f(fake_y) - x).abs().mean(),
+            "G/loss_cycle_target": (g(fake_x) - y).abs().mean(),
+            "G/loss_identity_target": (g(y) - y).abs().mean(),
+            "G/loss_identity_source": (f(x) - x).abs().mean(),
+        }
+        cycle = losses["G/loss_cycle_source"] + losses["G/loss_cycle_target"]
+        identity = losses["G/loss_identity_target"] + losses["G/loss_identity_source"]
+        adversarial = losses["G/loss_gan_target"] + losses["G/loss_gan_source"]
+        self.update(0, adversarial + recipe.lambda_cycle * (cycle + recipe.lambda_identity * identity))
+        d_y.requires_grad_(True)
+        d_x.requires_grad_(True)
+        shown_y = self.pooled("target", fake_y.detach(), noise["pool_target"])
+        shown_x = self.pooled("source", fake_x.detach(), noise["pool_source"])
+        losses |= {
+            "D/loss_real_target": ((d_y(y) - 1) ** 2).mean(),
+            "D/loss_fake_target": (d_y(shown_y) ** 2).mean(),
+            "D/loss_real_source": ((d_x(x) - 1) ** 2).mean(),
+            "D/loss_fake_source": (d_x(shown_x) ** 2).mean(),
+        }
+        self.update(1, sum((value for name, value in losses.items() if name[0] == "D"), x.new_zeros(())) / 2)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def pooled(self, domain: str, images: Tensor, draws: Tensor) -> Tensor:
+        pool, returned = self.pools[domain], []
+        for image, (keeps, place) in zip(images, draws.tolist(), strict=True):
+            if len(pool) < self.recipe.pool_size:
+                pool.append(image)
+                returned.append(image)
+            elif keeps < 0.5 or not pool:
+                returned.append(image)
+            else:
+                at = int(place * len(pool))
+                returned.append(pool[at])
+                pool[at] = image
+        return torch.stack(returned)
+
+    @torch.no_grad()
+    def update(self, which: int, loss: Tensor) -> None:
+        self.optimisers[which].zero_grad()
+        with torch.enable_grad():
+            torch.autograd.backward(loss)
+        self.optimisers[which].step()
+        if which == 0:
+            for name, average in self.averages.items():
+                weights = [weight.detach() for weight in self.networks[name].parameters()]
+                torch._foreach_lerp_(list(average.parameters()), weights, 1 - self.recipe.ema)
+
+
+def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -> tuple[Loop, PlainCyclegan, Path]:
+    """Return the engine's loop, the one by hand, and the journal of the first, before their first iteration."""
+    total = arguments.block * arguments.blocks
+    settings = ["lr_schedule=constant", "warmup=0", f"checkpoint_every={2 * total}", *arguments.settings, *more]
+    resolved = resolve_recipe("cyclegan", CycleganRecipe, arguments.preset, settings)
+    workspace = write_drawn_pairs(root, arguments.people)
+    selection = select_domains(workspace, resolved.recipe)
+    epochs = total // resolved.recipe.course(selection.counts()).epoch + 1
+    recipe = replace(resolved.recipe, epochs=epochs, decay_epochs=0)
+    torch.manual_seed(recipe.seed)
+    system = Cyclegan(recipe)
+    pixels = {
+        name: load_pixels(workspace, faces, recipe.loaded_px, workspace.pixels)
+        for name, faces in selection.domains.items()
+    }
+    ours, twin = (_loader(recipe, system, selection, pixels, device) for device in (arguments.device, "cpu"))
+    generator, turns = torch.Generator().manual_seed(recipe.seed + 2), list[Turn]()
+    for _ in range(total):
+        order = twin.next()
+        turns.append((order, system.draw(twin.labels(order), generator)))
+    images = {
+        name: torch.from_numpy(np.array(some)).permute(0, 3, 1, 2).float().div(127.5).sub(1).to(arguments.device)
+        for name, some in pixels.items()
+    }
+    plain = PlainCyclegan(recipe, system, images, turns, arguments.device)
+    places = Places(folder / "checkpoints", folder / "metrics.jsonl")
+    loop = Loop(system, recipe, recipe.course(selection.counts()), ours, Team(arguments.device), places)
+    return loop, plain, places.journal
+
+
+def _loader(
+    recipe: CycleganRecipe, system: Cyclegan, selection: Selection, pixels: dict[str, NDArray[np.uint8]], device: str
+) -> BatchLoader:
+    return BatchLoader(
+        {name: FaceSource(faces, pixels[name]) for name, faces in selection.domains.items()},
+        batch_size=recipe.batch_size,
+        augmentation=system.augmentation,
+        seed=recipe.seed,
+        device=device,
+        pairing=recipe.domain_pairing,
+    )
+
+
+def differ(loop: Loop, plain: PlainCyclegan, journal: Path) -> float:
+    """Return the largest difference of a loss in the first iterations, in shares of its size where that is above 1."""
+    for _ in _blocks(loop, COMPARED, 1):
+        plain.go_on(COMPARED)
+    return max(
+        abs(entry[name] - float(value)) / max(1.0, abs(float(value)))
+        for entry, losses in zip(read_journal(journal), plain.losses, strict=True)
+        for name, value in losses.items()
+    )
+
+
+def time_both(loop: Loop, plain: PlainCyclegan, block: int, blocks: int, device: str) -> NDArray[np.float64]:
+    """Return seconds of each block, BxLx2: of the engine and of the plain loop, by the clock and of the processor."""
+    times, begun = [], _now_s(device)
+    for done in _blocks(loop, block, blocks):
+        ours = _now_s(device)
+        plain.go_on(done)
+        times.append([ours - begun, _now_s(device) - ours])
+        begun = _now_s(device)
+    return np.array(times[1:])
+
+
+def _blocks(loop: Loop, block: int, blocks: int) -> Iterator[int]:
+    """Let a loop go on by a block at a time, and yield the iterations done."""
+    for number in range(1, blocks + 1):
+        wanted = block * number
+
+        def enough(iteration: int, wanted: int = wanted) -> None:
+            if iteration >= wanted:
+                raise _Enough
+
+        with contextlib.suppress(_Enough):
+            loop.run(Silent(), Hooks(enough, block))
+        yield wanted
+
+
+def _now_s(device: str) -> NDArray[np.float64]:
+    """Return the time and this process's time on processors."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def describe(times: NDArray[np.float64], block: int) -> str:
+    """Return the medians of the blocks as text; a ratio above 1 means that the engine is faster."""
+    ours, plain = np.median(times[:, :, 0], axis=0) / block * 1e3
+    ratios = times[:, 1] / times[:, 0]
+    low, middle, high = np.quantile(ratios[:, 0], (0.25, 0.5, 0.75))
+    return (
+        f"{ours:.1f} ms an iteration, plain loop {plain:.1f} ms, ratio {middle:.2f} ({low:.2f} to {high:.2f}), of "
+        f"processor time {np.median(ratios[:, 1]):.2f}; {len(times)} blocks"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="cpu")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--people", type=int, default=8, help="drawn people, each with seven expressions")
+    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--block", type=int, default=10, help="iterations of one before the other takes its turn")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves the number that it chose")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    if arguments.blocks < 3:
+        parser.error("--blocks is below 3; give 3 or more, since the first is left out")
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        apart = differ(*begin(root / "faces", root / "first", arguments, "log_every=1"))
+        loop, plain, _ = begin(root / "faces", root / "timed", arguments)
+        times = time_both(loop, plain, arguments.block, arguments.blocks, arguments.device)
+    print(
+        f"cyclegan, preset {arguments.preset}, {arguments.device}, {torch.get_num_threads()} threads: "
+        f"{describe(times, arguments.block)}; losses within {apart:.1e}"
+    )
+
+
+if __name__ == "__main__":
+    main()

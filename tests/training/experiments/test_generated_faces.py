@@ -1,0 +1,147 @@
+"""An experiment with a step of every kind: it ends, and its page shows how good the generated faces are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fertools.core.errors import InputError, ItemsFailed
+from fertools.core.workspace import Workspace
+from fertools.training.experiments.execution import ExperimentResult, run_experiment
+from fertools.training.reports.experiment_tables import experiment_tables
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.lineage import read_lineage
+from tests.training.blobs import blob_rows, write_blobs
+from tests.training.experiments.protocols import write_experiment
+
+STARGAN = "iterations = 2, image_size = 16, discriminator_layers = 2, conv_dim = 4, translate_faces = 2"
+CLASSIFIER = "epochs = 0.1, val_share = 0, image_size = 32"
+ALL_KINDS = f"""
+title = "Faces that help"
+
+[protocol]
+kind = "k-fold"
+folds = 2
+
+[steps.gan]
+title = "StarGAN"
+system = "stargan"
+preset = "smoke"
+test = true
+set = {{ {STARGAN} }}
+
+[steps.judge]
+system = "classifier"
+preset = "smoke"
+set = {{ {CLASSIFIER} }}
+
+[steps.faces]
+kind = "generate"
+of = "{{gan}}"
+faces = "train"
+emotions = ["fear", "happiness"]
+
+[steps.neighbours]
+kind = "select"
+of = "{{faces}}"
+features = "{{judge}}"
+count = 2
+same_label = true
+
+[steps.measured]
+kind = "evaluate"
+of = "{{gan}}"
+judges = ["{{judge}}"]
+
+[steps.helped]
+title = "With generated faces"
+system = "classifier"
+preset = "smoke"
+test = true
+set = {{ generated = "{{faces}}", {CLASSIFIER} }}
+"""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return write_blobs(tmp_path_factory.mktemp("blobs"), blob_rows(subjects=2))
+
+
+@pytest.fixture(scope="module")
+def result(workspace: Workspace) -> ExperimentResult:
+    write_experiment(workspace.root, ALL_KINDS, "all-kinds")
+    return run_experiment(workspace, "all-kinds", device="cpu")
+
+
+def test_it_ends_with_predictions_and_generated_faces(result: ExperimentResult) -> None:
+    assert (result.finished, result.runs, result.done) == (True, 4, 4)
+    assert list(result.evaluation["runs"]) == ["With generated faces"]
+    found = result.evaluation["translations"]["StarGAN"]
+    assert list(found["runs"]) == ["gan, fold 0", "gan, fold 1"]
+    for fold, scores in enumerate(found["runs"].values()):
+        assert scores["folds"] == [fold]
+        assert list(scores["judges"]) == [f"classifier/all-kinds.judge.fold-{fold}"]
+    assert set(found["side_by_side"]["folds"]) >= {"consistency", "l1"}
+    titles = [table.title for table in experiment_tables(result.evaluation)]
+    assert "StarGAN: generated faces by run" in titles
+
+
+def test_its_page_shows_both(result: ExperimentResult) -> None:
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    for words in (
+        "StarGAN: generated faces by run",
+        "expression consistency",
+        "StarGAN: the generated faces of gan, fold 1 in full",
+        "With generated faces in full",
+        "builds upon",
+    ):
+        assert words in page, words
+
+
+def test_neighbours_show_the_expression_and_are_of_training_people(
+    result: ExperimentResult, workspace: Workspace
+) -> None:
+    table = pq.read_table(result.folder / "neighbours.fold-0" / "selection.parquet")
+    # The one training person shows each expression once; two generated faces of one person show each target.
+    assert sorted(set(table["emotion"].to_pylist())) == ["fear", "happiness"]
+    assert table["rank"].to_pylist() == [0, 1] * 2
+    distances = np.asarray(table["distance"]).reshape(-1, 2)
+    assert (distances[:, 0] <= distances[:, 1]).all()
+    assert all((workspace.root / path).is_file() for path in table["path"].to_pylist())
+    assert all("all-kinds.gan.fold-0" in path for path in table["path"].to_pylist())
+
+
+def test_who_learns_from_generated_faces_builds_upon_their_generator(workspace: Workspace) -> None:
+    lineage = read_lineage(RunFolder(workspace.runs("classifier") / "all-kinds.helped.fold-1"))
+    assert lineage is not None
+    (ancestor,) = lineage.record["ancestors"]
+    assert (ancestor["role"], ancestor["name"]) == ("generated faces", "stargan/all-kinds.gan.fold-1")
+    assert ancestor["runs"][0]["test_folds"] == [1]
+
+
+def test_the_same_again_does_nothing_anew(result: ExperimentResult, workspace: Workspace) -> None:
+    before = {path: path.stat().st_mtime_ns for path in workspace.root.glob("training/*/*/generated/*/*.png")}
+    again = run_experiment(workspace, "all-kinds", device="cpu")
+    assert again.evaluation == result.evaluation
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_faces_are_selected_by_pixels_and_none_is_of_a_held_out_person(workspace: Workspace) -> None:
+    text = (
+        ALL_KINDS.replace('features = "{judge}"\n', "").replace("all-kinds", "pixels").replace("count = 2", "count = 1")
+    )
+    write_experiment(workspace.root, text, "pixels")
+    run_experiment(workspace, "pixels", fold=0, step="gan", device="cpu")
+    with pytest.raises(ItemsFailed, match="has no generated faces of people who are not held out"):
+        run_experiment(workspace, "pixels", fold=0, step="neighbours", device="cpu")
+    run_experiment(workspace, "pixels", fold=0, step="faces", device="cpu")
+    run_experiment(workspace, "pixels", fold=0, step="neighbours", device="cpu")
+    folder = workspace.runs("experiments") / "pixels" / "neighbours.fold-0"
+    assert len(pq.read_table(folder / "selection.parquet")) == 2
+
+
+def test_a_tested_step_without_results_is_said(workspace: Workspace, result: ExperimentResult) -> None:
+    (workspace.runs("classifier") / "all-kinds.helped.fold-0" / "predictions.parquet").unlink()
+    with pytest.raises(InputError, match=r"helped, fold 0 is tested, and .* holds neither predictions nor generated"):
+        run_experiment(workspace, "all-kinds", device="cpu")
