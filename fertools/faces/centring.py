@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 CENTRED = "centre"
@@ -41,7 +42,7 @@ class Centre:
         except ValueError:
             x = y = -1.0
         if not (0 <= x <= 1 and 0 <= y <= 1):
-            raise InputError(f"--centre is '{text}'; give two shares of width and height, such as 0.5,0.4")
+            raise InputError(f"{argument('centre')} is '{text}'; give two shares of width and height, such as 0.5,0.4")
         return cls(x, y)
 
 

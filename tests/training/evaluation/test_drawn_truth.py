@@ -135,6 +135,6 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
 def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:
     workspace = write_people(tmp_path)
     train_tiny(workspace, "translate_faces=1")
-    with pytest.raises(InputError, match="leave --drawn out"):
+    with pytest.raises(InputError, match="leave `drawn` out"):
         assess(workspace, TRANSLATOR, drawn=True, device="cpu")
     assert "--drawn" not in (tmp_path / "training" / TRANSLATOR / "report.html").read_text(encoding="utf-8")

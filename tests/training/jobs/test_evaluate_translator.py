@@ -127,7 +127,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
 
 
 def test_what_gan_train_cannot_be_done_with_is_named(workspace: Workspace) -> None:
-    with pytest.raises(InputError, match="name one with --judge"):
+    with pytest.raises(InputError, match="name one with `judge`"):
         assess(workspace, TRANSLATOR, gan_train=True, device="cpu")
     train_judge(workspace, "task=emotion+va", "classes=anger, fear", run="two")
     generate(workspace, TRANSLATOR, which="train", device="cpu")

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
 from fertools.faces.detection.detections import Detections, FrameSearch, nothing
@@ -92,11 +93,13 @@ class MtcnnDetector:
         mode: str = "fast",
     ) -> None:
         if mode not in MODES:
-            raise InputError(f"--mode '{mode}' is unknown; choose one of {', '.join(MODES)}")
+            raise InputError(f"{argument('mode')} '{mode}' is unknown; choose one of {', '.join(MODES)}")
         if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
-            raise InputError(f"--thresholds is {thresholds}; give three numbers between 0 and 1, such as 0.6,0.7,0.7")
+            raise InputError(
+                f"{argument('thresholds')} is {thresholds}; give three numbers between 0 and 1, such as 0.6,0.7,0.7"
+            )
         if not 0.1 <= factor <= 0.95:
-            raise InputError(f"--factor is {factor:g}; give a number from 0.1 to 0.95, such as 0.709")
+            raise InputError(f"{argument('factor')} is {factor:g}; give a number from 0.1 to 0.95, such as 0.709")
         self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
         self.thresholds = thresholds
         self.factor = factor
