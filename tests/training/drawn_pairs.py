@@ -33,6 +33,7 @@ def write_drawn_pairs(root: Path, people: int = 4) -> Workspace:
             rows.append(
                 row
                 | {"face_id": face_id, "source_id": source_id, "modality": modality, "path": path, "size_px": _SIZE_PX}
+                | {"pair_id": f"{subject} {emotion}"}
             )
     store.write_table(workspace.manifest, FACES, FACES.table(rows))
     return workspace
