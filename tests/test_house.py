@@ -47,6 +47,7 @@ REPEATED = {
     "base": "the interface that the modules beside it implement",
     "registry": "the table of what the modules beside it offer",
     "ray": "work on a Ray cluster: of ingest, and of experiments",
+    "steps": "the steps of a pipeline: of ingest, and of experiments",
     "workspace": "the folder of a dataset: its paths in core, its faces in manifests",
     # To be renamed in their own rooms.
     "build": "compiling the detector's networks, and building a system by its name",
