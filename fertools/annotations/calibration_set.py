@@ -19,6 +19,7 @@ from fertools.annotations.events import is_value
 from fertools.annotations.queue import draw
 from fertools.annotations.queue_plan import Plan
 from fertools.annotations.suggestions import PRIOR, read_points
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 _ALL = {"va": ("valence", "arousal"), "emotion": ("emotion",)}
@@ -68,7 +69,7 @@ def read_calibration(
                 raise InputError(f"{place}: {name} {value} is not in [-1, 1]")
         found[catalogue.row_of[str(face_id)]] = Reference(path.name, **values)
     if not found:
-        raise InputError(f"{path} names no face; leave --calibration out for no calibration")
+        raise InputError(f"{path} names no face; leave {argument('calibration')} out for no calibration")
     return found
 
 
@@ -91,8 +92,9 @@ def choose_calibration(catalogue: Catalogue, plan: Plan, tasks: Sequence[str]) -
     known = _known(catalogue, tasks)
     if not known.any():
         raise InputError(
-            "--calibration asks for faces with known ratings, and no face in the manifest has one; give a table of "
-            "such faces, as --calibration FILE, or leave --calibration out"
+            f"{argument('calibration')} asks for faces with known ratings, and no face in the manifest has one; "
+            "give a table of "
+            f"such faces, as {argument('calibration')} FILE, or leave {argument('calibration')} out"
         )
     rows = _spread(catalogue, plan, known)
     return {row: _reference(catalogue, tasks, row) for row in rows}

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fertools.annotations.disagreement import spread_of
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.statistics.concordance import correlation
 
@@ -83,7 +84,9 @@ def rater_weights(values: Floats, raters: Sequence[str], what: str) -> dict[str,
     Workshop on Automatic Speech Recognition and Understanding (2005), 381-385.
     """
     if len(raters) < 2:
-        raise InputError(f"weights need two raters or more, and only {', '.join(raters)} is there; use --method mean")
+        raise InputError(
+            f"weights need two raters or more, and only {', '.join(raters)} is there; use {argument('method')} mean"
+        )
     weights = {}
     for one, rater in enumerate(raters):
         found = [correlation(values[:, one], values[:, other]) for other in range(len(raters)) if other != one]
@@ -91,13 +94,13 @@ def rater_weights(values: Floats, raters: Sequence[str], what: str) -> dict[str,
         if not known:
             raise InputError(
                 f"the {what} of {rater} cannot be weighed: it has no two items in common with another rater, or never "
-                "varies; leave that rater out with --rater, or use --method mean"
+                f"varies; leave that rater out with {argument('rater')}, or use {argument('method')} mean"
             )
         weights[rater] = max(0.0, float(np.mean(known)))
     if not any(weights.values()):
         raise InputError(
             f"no rater's {what} agrees with the others', so all weights are 0; see `fertools annotate agreement`, or "
-            "use --method mean or median"
+            f"use {argument('method')} mean or median"
         )
     return weights
 

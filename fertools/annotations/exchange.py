@@ -14,6 +14,7 @@ from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, jo
 from fertools.annotations.imported_ratings import RatingsSummary
 from fertools.annotations.label_import import ImportSummary, apply_table
 from fertools.annotations.row_matching import SourceFinder
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.outputs import write_outputs
@@ -71,7 +72,7 @@ def import_annotations(
     if not files:
         raise InputError("there is no file to import; give one file of labels or more")
     if axis is not None and axis not in AXES:
-        raise InputError(f"--axis {axis} is neither valence nor arousal")
+        raise InputError(f"{argument('axis')} {axis} is neither valence nor arousal")
     order = tuple(classes) if classes is not None else None
     finder = SourceFinder(workspace, store.read_sources(workspace, ["source_id", "path", "frames_decoded"]))
     tables = []
@@ -84,7 +85,7 @@ def import_annotations(
     table = joined(tables)
     if rater is not None:
         if any(table.columns.get("rater", ())):
-            raise InputError(f"{table.name}: the file names its raters; leave --rater out")
+            raise InputError(f"{table.name}: the file names its raters; leave {argument('rater')} out")
         table = replace(table, columns={**table.columns, "rater": [rater] * len(table)})
     return apply_table(workspace, table)
 
@@ -98,7 +99,7 @@ def _check_twice(paths: Sequence[Path], tables: Sequence[LabelTable]) -> None:
         if said and seen.setdefault(about, path) != path:
             raise InputError(
                 f"{seen[about]} and {path} both label {table.columns['source'][0]}; import them separately, "
-                "with the --source or the --rater of each"
+                f"with the {argument('source')} or the {argument('rater')} of each"
             )
 
 
@@ -134,7 +135,9 @@ def export_annotations(
         raise InputError(f"{out} is a folder, but {format_name} writes one file; give a file with -o")
     labels = load_lexicon(workspace.root).labels
     if classes is not None and (unknown := [label for label in classes if label not in labels]):
-        raise InputError(f"--classes names '{unknown[0]}', which is no label; labels are {', '.join(labels)}")
+        raise InputError(
+            f"{argument('classes')} names '{unknown[0]}', which is no label; labels are {', '.join(labels)}"
+        )
     faces, written, left_out = _carried(labelled_faces(workspace), form, format_name)
     if not len(faces):
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())

@@ -23,6 +23,7 @@ from fertools.annotations.prior import without_priors
 from fertools.annotations.regions import place_in_frame
 from fertools.annotations.row_matching import KEY_COLUMNS, Key, Rows, count_rows_of_copies, find_key, match_rows
 from fertools.annotations.timestamps import is_by_time, place_in_time
+from fertools.core.arguments import argument
 from fertools.core.cells import find_lookalikes
 from fertools.core.errors import InputError
 from fertools.core.notebook import HtmlFields
@@ -243,7 +244,8 @@ def _check_pairs(table: LabelTable, values: dict[str, Cells], report: Callable[[
             there, lacking = ("valence", "arousal") if arousal is None else ("arousal", "valence")
             report(
                 row,
-                f"{there} without {lacking}, but the manifest has both or neither; give both, or one with --rater",
+                f"{there} without {lacking}, but the manifest has both or neither; give both, or one with "
+                f"{argument('rater')}",
             )
 
 

@@ -33,6 +33,7 @@ from fertools.annotations.matrix import (
 from fertools.annotations.prior import ORIGIN as PRIOR
 from fertools.annotations.prior import VA_COLUMNS, without_priors
 from fertools.core import files
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.notebook import HtmlFields
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -116,7 +117,7 @@ def publish(
     if method not in METHODS:
         raise InputError(f"there is no method '{method}'; methods are {', '.join(METHODS)}")
     if not (math.isfinite(lag_s) and 0 <= lag_s <= MOST_LAG_S):
-        raise InputError(f"--lag {lag_s} is not a number of seconds from 0 to {MOST_LAG_S:g}")
+        raise InputError(f"{argument('lag_s')} {lag_s} is not a number of seconds from 0 to {MOST_LAG_S:g}")
     with changing(workspace, "publishing ratings") as faces, RatingLog(workspace.ratings_log, existing=True) as log:
         table = current_annotations(log, workspace)
         chosen = choose_raters(table, raters)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 
@@ -29,6 +30,6 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("overlap", "hidden"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"--{name} {getattr(self, name)} is not a share in [0, 1]")
+                raise InputError(f"{argument(name)} {getattr(self, name)} is not a share in [0, 1]")
         if self.calibration < 0:
-            raise InputError(f"--calibration is {self.calibration}; give 0 or more")
+            raise InputError(f"{argument('calibration')} is {self.calibration}; give 0 or more")

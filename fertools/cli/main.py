@@ -20,6 +20,8 @@ import click
 
 from fertools import __version__
 from fertools.cli import streams
+from fertools.cli.flags import find_flag
+from fertools.core.arguments import on_command_line
 from fertools.core.errors import Interrupted
 from fertools.core.explain import explain
 from fertools.core.progress import on_one_line
@@ -130,7 +132,8 @@ def main() -> NoReturn:
             _leave(1, f"this is a bug in fertools ({type(error).__name__}: {error}); {again}")
         if isinstance(told, streams.OutputError):
             streams.discard()
-        _leave(told.exit_code, str(told) or None)
+        # Flags are looked up for a message that names one: a machine without open files imports no command.
+        _leave(told.exit_code, on_command_line(told.message, lambda name: find_flag(cli, arguments, name)) or None)
 
 
 def _leave(code: int, message: str | None = None) -> NoReturn:

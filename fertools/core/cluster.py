@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import ray
 from ray.exceptions import RayError
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError, first_line
 
 
@@ -34,7 +35,9 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
     except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        raise InputError(f"there is no Ray cluster at --ray-address {address} ({first_line(error)})") from error
+        raise InputError(
+            f"there is no Ray cluster at {argument('ray_address')} {address} ({first_line(error)})"
+        ) from error
     finally:
         # Ray replaces the SIGTERM handler, which gives the exit code of an interrupted run.
         if threading.current_thread() is threading.main_thread():

@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from fertools.core.arguments import argument
 from fertools.core.errors import DeviceError
 
 
@@ -36,7 +37,7 @@ def choose_device(wanted: str = "auto") -> str:
         return wanted
     known = wanted.split(":")[0] in ("cpu", "cuda", "mps")
     trouble = "is not on this machine" if known else "is not a device that fertools knows"
-    raise DeviceError(f"--device {wanted} {trouble}; there is {', '.join(there)}, or take auto")
+    raise DeviceError(f"{argument('device')} {wanted} {trouble}; there is {', '.join(there)}, or take auto")
 
 
 def spread(device: str) -> list[str]:

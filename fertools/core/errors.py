@@ -12,14 +12,33 @@
     ├── ResumeRefused        5   the recorded work began with other inputs or options
     └── Interrupted        130   stopped by SIGINT (130) or SIGTERM (143) with its state saved
 
-A message is one sentence that says what is wrong, where, and what to do about it.
+A message is one sentence that says what is wrong, where, and what to do about it. Where it names an argument, it marks
+it (`fertools.core.arguments`), so that a Python user reads `min_face` and a user of the command line `--min-face`.
 """
+
+from __future__ import annotations
+
+from fertools.core.arguments import first_argument, in_python
 
 
 class FertoolsError(Exception):
-    """Base of every error that fertools raises on purpose."""
+    """Base of every error that fertools raises on purpose.
+
+    Args:
+        message: one sentence, with the marks of `fertools.core.arguments`.
+
+    Attributes:
+        message: the same; the text of the error has the marks as Python writes them.
+        argument: name of the argument that the error is about; None if it is about none.
+        exit_code: what the command line ends with.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        self.message = str(message)
+        self.argument = first_argument(self.message)
+        super().__init__(in_python(self.message))
 
 
 class InputError(FertoolsError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fertools.core import files
+from fertools.core.arguments import given
 from fertools.core.errors import InputError
 
 
@@ -34,7 +35,9 @@ def write_outputs(contents: Mapping[Path, str | bytes], folder: Path, *, overwri
     there = [path for path in changed if path.exists() or path.is_symlink()]
     if there and not overwrite:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise InputError(f"{there[0]}{more} would be replaced; name another place, or replace files with --overwrite")
+        raise InputError(
+            f"{there[0]}{more} would be replaced; name another place, or replace files with {given('overwrite', True)}"
+        )
     for path in changed:
         files.write_bytes(path, coded[path])
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import tomli_w
 
 from fertools.core import files, locking
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.toml import parse_toml, table_in
 
@@ -231,5 +232,5 @@ def _folder(folder: Path | str) -> Path:
         )
     root = Path(folder).expanduser().resolve()
     if root.exists() and not root.is_dir():
-        raise InputError(f"the workspace {root} is a file; give a folder with --workspace")
+        raise InputError(f"the workspace {root} is a file; give a folder with {argument('workspace')}")
     return root

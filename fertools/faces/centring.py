@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 CENTRED = "centre"
@@ -41,7 +42,7 @@ class Centre:
         except ValueError:
             x = y = -1.0
         if not (0 <= x <= 1 and 0 <= y <= 1):
-            raise InputError(f"--centre is '{text}'; give two shares of width and height, such as 0.5,0.4")
+            raise InputError(f"{argument('centre')} is '{text}'; give two shares of width and height, such as 0.5,0.4")
         return cls(x, y)
 
 
@@ -63,7 +64,7 @@ def centre_square(width: int, height: int, centre: Centre) -> NDArray[np.float32
 
 
 def square_matrix(box: NDArray[np.floating], size_px: int) -> NDArray[np.float64]:
-    """Return the (2, 3) transform that brings a square of the source to a crop of `size_px`, for `align.warp`.
+    """Return the (2, 3) transform that brings a square of the source to a crop of `size_px`, for `alignment.warp`.
 
     Both count from the centre of the first pixel, so an edge at x = 0 lies at -0.5.
     """

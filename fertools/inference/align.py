@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.faces.alignment import align as align_landmarks
 from fertools.inference.detect import Face
@@ -38,7 +39,7 @@ def align(
         ((112, 112, 3), 'uint8')
     """
     if size_px < 16:
-        raise InputError(f"size_px is {size_px}; give 16 or more")
+        raise InputError(f"{argument('size_px')} is {size_px}; give 16 or more")
     landmarks = face.landmarks if isinstance(face, Face) else np.asarray(face, np.float32)
     crop, _ = align_landmarks(read_picture(picture), landmarks, template, size_px)
     return crop

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fertools.core.arguments import argument, given
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
@@ -70,20 +71,20 @@ class Model:
         """
         if not self.classes and not self._network.predicts_va:
             raise InputError(f"{self.path} translates faces and predicts nothing; call translate, or load a classifier")
-        given = list_pictures(pictures)
+        listed = list_pictures(pictures)
         self._check(aligned=aligned, batch_size=batch_size)
         columns = len(self.classes), 2 * self._network.predicts_va
-        shares, points = (np.full((len(given), count), np.nan, np.float32) for count in columns)
+        shares, points = (np.full((len(listed), count), np.nan, np.float32) for count in columns)
         found: list[Face | None] = []
-        read = np.zeros(len(given), np.bool_)
-        for start, crops, faces in self._crops(given, aligned=aligned, batch_size=batch_size):
+        read = np.zeros(len(listed), np.bool_)
+        for start, crops, faces in self._crops(listed, aligned=aligned, batch_size=batch_size):
             rows = start + np.flatnonzero([crop is not None for crop in crops])
             found += faces
             read[rows] = True
             if len(rows):
                 stacked = np.stack([crop for crop in crops if crop is not None])
                 shares[rows], points[rows] = self._network.predict(stacked)
-        names = tuple(name_picture(picture, number) for number, picture in enumerate(given))
+        names = tuple(name_picture(picture, number) for number, picture in enumerate(listed))
         return PicturePredictions(names, tuple(found), read, self.classes, shares, points)
 
     def translate(
@@ -112,18 +113,18 @@ class Model:
         if not self.targets:
             raise InputError(f"{self.path} predicts and does not translate; call predict, or load a generator")
         if target not in self.targets:
-            listed = f"choose one of {', '.join(self.targets)}"
-            raise InputError(f"target is '{target}'{nearest(target, self.targets)}; {listed}")
-        given = list_pictures(pictures)
+            known = f"choose one of {', '.join(self.targets)}"
+            raise InputError(f"{argument('target')} is '{target}'{nearest(target, self.targets)}; {known}")
+        listed = list_pictures(pictures)
         self._check(aligned=aligned, batch_size=batch_size)
         size_px = self.info.crop.size_px
         made = [np.empty((0, size_px, size_px, 3), np.uint8)]
-        for start, crops, _ in self._crops(given, aligned=aligned, batch_size=batch_size):
+        for start, crops, _ in self._crops(listed, aligned=aligned, batch_size=batch_size):
             for number, crop in enumerate(crops, start):
                 if crop is None:
                     raise InputError(
-                        f"there is no face in picture {name_picture(given[number], number)}; leave it out, or give a "
-                        "crop of the face with aligned=True"
+                        f"there is no face in picture {name_picture(listed[number], number)}; leave it out, or give a "
+                        f"crop of the face with {given('aligned', True)}"
                     )
             made.append(self._network.translate(np.stack([crop for crop in crops if crop is not None]), target))
         translated = np.concatenate(made)
@@ -131,11 +132,11 @@ class Model:
 
     def _check(self, *, aligned: bool, batch_size: int) -> None:
         if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; give 1 or more")
+            raise InputError(f"{argument('batch_size')} is {batch_size}; give 1 or more")
         if not aligned and self.info.crop.template == CENTRED:
             raise InputError(
                 f"{self.path} was trained on face crops without landmarks, which cannot be made of a picture; give "
-                "crops like them with aligned=True"
+                f"crops like them with {given('aligned', True)}"
             )
 
     def _crops(
@@ -218,5 +219,5 @@ def _find_file(path: Path, network: str | None) -> Path:
         return next(iter(files.values()))
     if network not in files:
         wanted = "has several networks" if network is None else f"has no network '{network}'"
-        raise InputError(f"the run in {path} {wanted}; give network as one of {', '.join(files)}")
+        raise InputError(f"the run in {path} {wanted}; give {argument('network')} as one of {', '.join(files)}")
     return files[network]

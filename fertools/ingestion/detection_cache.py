@@ -22,7 +22,7 @@ from fertools.faces.detection.detections import Detections
 SAVE_INTERVAL_S = 30.0
 """Seconds of work that a killed run may lose."""
 
-_MARK = ".found-"
+_MARK = ".detections-"
 
 
 class DetectionCache:

@@ -86,6 +86,8 @@ class Extractor:
             raise_of_machine(error, source.path)
             reason = join_reasons(source.reason, reason_of(error, source))
             return Extracted({**row, "status": "failed", "reason": reason}, trace=traceback.format_exc())
+        finally:
+            context.tick_read()
         measured = context.measured
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)

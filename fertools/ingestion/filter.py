@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
@@ -51,11 +52,11 @@ class FilterOptions:
 
     def __post_init__(self) -> None:
         if self.quality is not None and self.quality not in STANDARDS:
-            raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
+            raise InputError(f"{argument('quality')} '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.min_face is not None:
             MinFace.parse(self.min_face)
         if self.max_faces is not None and self.max_faces < 0:
-            raise InputError(f"--max-faces is {self.max_faces}; give 1 or more, or 0 for any number")
+            raise InputError(f"{argument('max_faces')} is {self.max_faces}; give 1 or more, or 0 for any number")
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,9 @@ def _resolved(ingested: dict[str, Any], before: dict[str, Any], options: FilterO
         least, wanted = MinFace.parse(searched_from), MinFace.parse(options.min_face)
         if (wanted.px or 0) < (least.px or 0) or (wanted.share or 1) < (least.share or 0):
             raise InputError(
-                f"faces were looked for from {searched_from}, and --min-face {options.min_face} is smaller; ingest "
-                f"again with --overwrite --min-face {options.min_face}"
+                f"faces were looked for from {searched_from}, and {argument('min_face')} {options.min_face} is "
+                "smaller; ingest "
+                f"again with {given('overwrite', True)} {argument('min_face')} {options.min_face}"
             )
     return rule
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core import files, products
+from fertools.core.arguments import argument
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
@@ -267,7 +268,7 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
     for name in plan.gone[:_GONE_NAMED]:
         report.note(f"gone: {name}: it was ingested before and is no longer there; its rows and crops stay")
     if (more := len(plan.gone) - _GONE_NAMED) > 0:
-        report.note(f"gone: {more:,} more; see `gone` with --json")
+        report.note(f"gone: {more:,} more; see `gone` with {argument('json')}")
 
 
 def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:
@@ -292,10 +293,11 @@ def open_for_writing(workspace: Workspace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"the dataset cannot be made in {workspace.root} ({error.strerror}); choose another place with --workspace"
+            f"the dataset cannot be made in {workspace.root} ({error.strerror}); choose another place with "
+            f"{argument('workspace')}"
         ) from error
     if not os.access(folder, os.W_OK):
-        raise StorageError(f"{folder} cannot be written; allow it or choose another place with --workspace")
+        raise StorageError(f"{folder} cannot be written; allow it or choose another place with {argument('workspace')}")
     products.mark(workspace.crops)
 
 

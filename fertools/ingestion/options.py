@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError
 from fertools.faces.alignment import FILLS
 from fertools.faces.centring import Centre
@@ -142,17 +143,22 @@ class IngestOptions:
 
     def __post_init__(self) -> None:
         if not self.stall_s > 0:
-            raise InputError(f"--stall is {self.stall_s:g}; give seconds above 0")
+            raise InputError(f"{argument('stall_s')} is {self.stall_s:g}; give seconds above 0")
         if not 0 <= self.smoothing_s <= MAX_SMOOTHING_S:
-            raise InputError(f"--smoothing is {self.smoothing_s:g}; give seconds from 0 to {MAX_SMOOTHING_S:g}")
+            raise InputError(
+                f"{argument('smoothing_s')} is {self.smoothing_s:g}; give seconds from 0 to {MAX_SMOOTHING_S:g}"
+            )
         if self.batch_size < 1:
-            raise InputError(f"--batch-size is {self.batch_size}; give 1 or more")
+            raise InputError(f"{argument('batch_size')} is {self.batch_size}; give 1 or more")
         if not self.crops and (self.landmarks or self.centre):
-            raise InputError("--landmarks and --centre place face crops; give them with --crops")
+            raise InputError(
+                f"{argument('landmarks')} and {argument('centre')} place face crops; give them with "
+                f"{given('crops', True)}"
+            )
         if self.thresholds is not None:
             parse_thresholds(self.thresholds)
         if self.max_faces is not None and self.max_faces < 1:
-            raise InputError(f"--max-faces is {self.max_faces}; give 1 or more")
+            raise InputError(f"{argument('max_faces')} is {self.max_faces}; give 1 or more")
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         Sampling.parse(every=self.every, fps=self.fps, span=self.span)
         if self.centre:
@@ -160,17 +166,19 @@ class IngestOptions:
         if self.shard is not None:
             Shard.parse(self.shard)
         if self.engine not in ENGINES:
-            raise InputError(f"--engine '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
+            raise InputError(f"{argument('engine')} '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
         if self.ray_address is not None and self.engine != "ray":
-            raise InputError("--ray-address names a Ray cluster; give it with --engine ray")
+            raise InputError(f"{argument('ray_address')} names a Ray cluster; give it with {argument('engine')} ray")
         if self.workers is not None and self.workers < 1:
-            raise InputError(f"--workers is {self.workers}; give 1 or more")
+            raise InputError(f"{argument('workers')} is {self.workers}; give 1 or more")
         if self.quality not in STANDARDS:
-            raise InputError(f"--quality '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
+            raise InputError(f"{argument('quality')} '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.fill not in FILLS:
-            raise InputError(f"--fill '{self.fill}' is unknown; choose one of {', '.join(FILLS)}")
+            raise InputError(f"{argument('fill')} '{self.fill}' is unknown; choose one of {', '.join(FILLS)}")
         if self.modality not in MODALITIES:
-            raise InputError(f"--modality '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}")
+            raise InputError(
+                f"{argument('modality')} '{self.modality}' is unknown; choose one of {', '.join(MODALITIES)}"
+            )
 
     def face_filter(self, levels: ScoreLevels) -> FaceFilter:
         """Return which of the found faces are kept.
@@ -235,7 +243,7 @@ def parse_thresholds(text: str) -> tuple[float, ...]:
     except ValueError:
         thresholds = ()
     if not thresholds or not all(0 < threshold < 1 for threshold in thresholds):
-        raise InputError(f"--thresholds is '{text}'; give numbers between 0 and 1, such as 0.6,0.7,0.7")
+        raise InputError(f"{argument('thresholds')} is '{text}'; give numbers between 0 and 1, such as 0.6,0.7,0.7")
     return thresholds
 
 
@@ -248,12 +256,12 @@ def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> Non
         crop_format: `jpeg` or `png`.
     """
     if crop_px < 16:
-        raise InputError(f"--crop-px is {crop_px}; give 16 or more")
+        raise InputError(f"{argument('crop_px')} is {crop_px}; give 16 or more")
     if len(set(templates)) < len(templates):
-        raise InputError("--template is given twice with the same name; give each once")
+        raise InputError(f"{argument('template')} is given twice with the same name; give each once")
     for name, value, choices in (
         *(("template", template, template_names()) for template in templates),
-        ("crop-format", crop_format, tuple(CROP_SUFFIXES)),
+        ("crop_format", crop_format, tuple(CROP_SUFFIXES)),
     ):
         if value not in choices:
-            raise InputError(f"--{name} '{value}' is unknown; choose one of {', '.join(choices)}")
+            raise InputError(f"{argument(name)} '{value}' is unknown; choose one of {', '.join(choices)}")

@@ -29,7 +29,7 @@ from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
 
 
-@dataclass(frozen=True)
+@dataclass
 class SourceContext:
     """What the steps know about the source at hand, and what they report about it.
 
@@ -40,10 +40,11 @@ class SourceContext:
         search: the detector, with the threads that it searches in.
         threads: decoding threads; 0 lets FFmpeg choose. With more than one, crops are written in the background.
         points: landmarks that came with the sources, for sources that are face crops already.
-        tick: called with what was done, for every frame searched.
+        tick: called with what was done; steps report searched frames by `tick_frame`.
         pulse: called for every frame decoded, searched or not, to show that the work goes on.
         shots: cuts between the shots of a video, filled in while it is decoded.
         measured: columns of the source's row that the steps fill in, and `remark` and `trace`.
+        read_bytes: bytes of a video that were read so far; the first step keeps it up to date.
     """
 
     source: Source
@@ -56,11 +57,24 @@ class SourceContext:
     pulse: Callable[[], None]
     shots: CutDetector = field(default_factory=CutDetector)
     measured: dict[str, Any] = field(default_factory=dict)
+    read_bytes: int = 0
+    _told_bytes: int = field(default=0, init=False)
 
     @property
     def is_video(self) -> bool:
         """Whether the source is a video, not a picture."""
         return self.source.kind == "video"
+
+    def tick_frame(self, faces: int) -> None:
+        """Report a searched frame, the number of its faces, and what was read of the video since the last report."""
+        read, self._told_bytes = self.read_bytes - self._told_bytes, self.read_bytes
+        self.tick(Done(1, faces, video_bytes=read))
+
+    def tick_read(self) -> None:
+        """Report what was read of the video since the last report."""
+        read, self._told_bytes = self.read_bytes - self._told_bytes, self.read_bytes
+        if read:
+            self.tick(Done(video_bytes=read))
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core import files
+from fertools.core.arguments import given
 from fertools.core.errors import ResumeRefused
 from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes, hash_file
@@ -195,7 +196,7 @@ def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:
     """
     return [
         f"{copy.name} is a copy of {owner['path']}, whose faces have the {label} {owner[label] or 'unknown'} "
-        f"and not {getattr(copy, label)}; import that label, or begin anew with --overwrite"
+        f"and not {getattr(copy, label)}; import that label, or begin anew with {given('overwrite', True)}"
         for label, _ in _LABELS
         if getattr(copy, label) not in (None, owner[label])
     ]
@@ -206,7 +207,7 @@ def _refuse_changed(source: Source, old: dict[str, Any], digest: str | None) -> 
     if readable_before and digest is not None and digest != old["source_id"]:
         raise ResumeRefused(
             f"{source.name} has other content than when it was ingested; put the old file back, "
-            f"give the new one another name, or begin anew with --overwrite"
+            f"give the new one another name, or begin anew with {given('overwrite', True)}"
         )
 
 

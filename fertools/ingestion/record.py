@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.faces.detection.detector import Detector, DetectorIdentity, ScoreLevels
@@ -72,9 +73,11 @@ def refuse_other_options(
         is_detectors = key in of_detector or key in ("thresholds", "factor", "mode")
         if old == new or (is_detectors and may_mix):
             continue
-        remedy = "give the same again, use another --workspace, or begin anew with --overwrite"
+        remedy = (
+            f"give the same again, use another {argument('workspace')}, or begin anew with {given('overwrite', True)}"
+        )
         if is_detectors:
-            remedy += "; --mix-detectors adds faces of another detector all the same"
+            remedy += f"; {argument('mix_detectors')} adds faces of another detector all the same"
         raise ResumeRefused(f"{workspace.root} was ingested with {key} {old}, not {new}; {remedy}")
 
 
@@ -90,7 +93,7 @@ def refuse_other_engine(workspace: Workspace, detector: Detector, machine: str) 
     if detector.identity.engine != recorded:
         raise ResumeRefused(
             f"the machine {machine} finds faces by {detector.identity.engine}, and {workspace.root} records "
-            f"{recorded}; install the same fertools on all machines, or say which --device they shall use"
+            f"{recorded}; install the same fertools on all machines, or say which {argument('device')} they shall use"
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.hashing import fingerprint, hash_bytes
 from fertools.core.workspace import Workspace
@@ -48,7 +49,7 @@ class Shard:
         match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
         index, count = map(int, match.groups()) if match else (0, 0)
         if not 1 <= index <= count:
-            raise InputError(f"--shard is '{text}'; give I/N with I from 1 to N, such as 1/8")
+            raise InputError(f"{argument('shard')} is '{text}'; give I/N with I from 1 to N, such as 1/8")
         return cls(index, count)
 
     def __str__(self) -> str:

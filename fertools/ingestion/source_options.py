@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
@@ -66,6 +67,7 @@ def _refuse_other(workspace: Workspace, key: str, old: Mapping[str, Any], new: M
         if old.get(name, "unset") != new.get(name, "unset"):
             raise ResumeRefused(
                 f"the dataset {key} in {workspace.root} was ingested with {name} {old.get(name, 'unset')}, not "
-                f"{new.get(name, 'unset')}; give the same again, name the sources with --dataset, use another "
-                "--workspace, or begin anew with --overwrite"
+                f"{new.get(name, 'unset')}; give the same again, name the sources with {argument('dataset')}, use "
+                "another "
+                f"{argument('workspace')}, or begin anew with {given('overwrite', True)}"
             )

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError, first_line
 from fertools.core.hashing import hash_bytes
 from fertools.faces.appearance import describe_appearance
@@ -24,10 +25,9 @@ from fertools.ingestion.plan import Source, size_bytes
 from fertools.ingestion.postprocessing import postprocess
 from fertools.ingestion.rows import Cropper, row_of_frame
 from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
-from fertools.ingestion.workload import Done
 from fertools.sources.animations import count_pages, read_video
 from fertools.sources.images import read_image
-from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
+from fertools.sources.videos import BrokenVideoError, Frame
 
 _FRAMES_WAITING = 4
 """Frames whose crops may wait to be written; each is held in memory meanwhile."""
@@ -64,12 +64,11 @@ class Decode:
                 f"the first of its {pages} pages was read; save the others as files of their own"
             )
         yield FrameFaces(frame, None)
-        context.tick(Done(frames=1))
 
     def _video(self, context: SourceContext) -> Generator[FrameFaces, None, None]:
         source, options, measured = context.source, context.options, context.measured
         reader = read_video(source.path, sampling=options.sampling, threads=context.threads, pulse=context.pulse)
-        length, read = size_bytes(source.path), 0
+        length = size_bytes(source.path)
         first_s: float | None = None
         measured["frames_searched"] = 0
         try:
@@ -81,15 +80,15 @@ class Decode:
                 if first_s is not None and frame.pts_s is not None:
                     measured["duration_s"] = max(0.0, frame.pts_s - first_s)
                 measured["frames_searched"] += 1
+                context.read_bytes = int(reader.share * length)
                 yield FrameFaces(frame, 0)
-                read = _tick_bytes(context, reader, length, read)
         except BrokenVideoError as error:
             measured.update(reason=reason_of(error, source), trace=traceback.format_exc())
         finally:
             measured.update(frames_decoded=reader.decoded, remark=reader.remark)
-            context.tick(Done(video_bytes=length - read))
+            context.read_bytes = length
         if not measured["frames_searched"] and "reason" not in measured:
-            measured["reason"] = f"it shows no frame within --range {options.span}"
+            measured["reason"] = f"it shows no frame within {argument('span')} {options.span}"
 
 
 class Detect:
@@ -99,7 +98,7 @@ class Detect:
         """See `FrameStep`."""
         with closing(self._found(frames, context)) as searched:
             for frame, found in searched:
-                context.tick(Done(frames=1 if context.is_video else 0, faces=len(found)))
+                context.tick_frame(len(found))
                 yield FrameFaces(frame, 0 if context.is_video else None, tuple(_faces(context.source, frame, found)))
 
     def _found(
@@ -179,7 +178,7 @@ class CropWhole:
         for seen in frames:
             points = context.points.of(context.source.path, seen.frame.index)
             row = cropper.given(seen.frame.rgb, points, _face_id(context.source, seen.frame, 0))
-            context.tick(Done(frames=1 if context.is_video else 0, faces=1))
+            context.tick_frame(1)
             yield replace(seen, rows=({**row, **row_of_frame(seen, context), "track_id": seen.shot},))
 
 
@@ -203,12 +202,6 @@ def reason_of(error: Exception, source: Source) -> str:
     if isinstance(error, InputError):
         return str(error).replace(str(source.path), "it")
     return f"it cannot be worked on ({type(error).__name__}: {first_line(error)}); please report it"
-
-
-def _tick_bytes(context: SourceContext, reader: FrameReader, length: int, before: int) -> int:
-    read = int(reader.share * length)
-    context.tick(Done(video_bytes=read - before))
-    return read
 
 
 def _faces(source: Source, frame: Frame, found: Detections) -> Iterable[Face]:

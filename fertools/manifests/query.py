@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.notebook import html_table
 from fertools.core.vocabulary import load_lexicon
@@ -72,7 +73,7 @@ class FaceSelection:
         import pandas as pd
 
         if landmarks not in ("lists", "array"):
-            raise InputError(f"landmarks is '{landmarks}'; choose lists or array")
+            raise InputError(f"{argument('landmarks')} is '{landmarks}'; choose lists or array")
         columns: dict[str, Any] = {}
         for field in self.table.schema:
             column = self.table[field.name]
@@ -138,14 +139,14 @@ def select_rows(
         "status": ("status", status, _choices("status")),
     }
     filters = []
-    for argument, (column, wanted, known) in columns.items():
+    for name, (column, wanted, known) in columns.items():
         if wanted is None:
             continue
         values = [wanted] if isinstance(wanted, str | int) else list(wanted)
-        if argument == "fold" and not all(isinstance(value, int) for value in values):
-            raise InputError(f"fold is {values[0]!r}; give the number of a fold, such as 0")
+        if name == "fold" and not all(isinstance(value, int) for value in values):
+            raise InputError(f"{argument('fold')} is {values[0]!r}; give the number of a fold, such as 0")
         if strange := [value for value in values if known is not None and value not in known]:
-            raise InputError(f"{argument} is '{strange[0]}'; choose among {', '.join(known or ())}")
+            raise InputError(f"{argument(name)} is '{strange[0]}'; choose among {', '.join(known or ())}")
         filters.append((column, "in", values))
     return FaceSelection(store.read_faces(workspace, filters=filters or None), workspace.root)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 LEAST_SHOWN = 0.3
@@ -43,13 +44,13 @@ class SampleOptions:
         ):
             value = getattr(self, name)
             if not least <= value <= most:
-                raise InputError(f"--{name.replace('_', '-')} is {value}; give {least} to {most}")
+                raise InputError(f"{argument(name)} is {value}; give {least} to {most}")
         if not 0 <= self.least_shown <= 1:
-            raise InputError(f"--least-shown is {self.least_shown:g}; give 0 to 1")
+            raise InputError(f"{argument('least_shown')} is {self.least_shown:g}; give 0 to 1")
         if self.size_px % 2:
-            raise InputError(f"--size-px is {self.size_px}; give an even number, which video needs")
+            raise InputError(f"{argument('size_px')} is {self.size_px}; give an even number, which video needs")
         if self.stills < 0:
-            raise InputError(f"--stills is {self.stills}; give 0 or more")
+            raise InputError(f"{argument('stills')} is {self.stills}; give 0 or more")
 
     def still_frames(self) -> list[int]:
         """Return the numbers of the frames that are also stills, at even distances up to the last."""

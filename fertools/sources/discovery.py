@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from fertools.core import products
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.workspace import PRODUCT_FOLDERS, SETTINGS_NAME
 from fertools.sources.content import MADE_BY_US, Kind, PassedOver, is_archive, kind_of
@@ -141,7 +142,7 @@ def _refuse_own(given: Path, own: set[Path]) -> None:
     if folder := next((folder for folder in (inside, *inside.parents) if folder in own), None):
         raise InputError(
             f"{given} is in {folder}, where this workspace keeps files of its own; "
-            f"rename the folder, or choose another place for the dataset with --workspace"
+            f"rename the folder, or choose another place for the dataset with {argument('workspace')}"
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon
 
@@ -52,8 +53,8 @@ class NamingRules:
 
     def __post_init__(self) -> None:
         for option, rule, words in (
-            ("--subject-from", self.subject_from, ("auto", "folder", "none")),
-            ("--emotion-from", self.emotion_from, ("folder", "none")),
+            (argument("subject_from"), self.subject_from, ("auto", "folder", "none")),
+            (argument("emotion_from"), self.emotion_from, ("folder", "none")),
         ):
             if rule not in words:
                 _compile(option, rule, words)
@@ -101,13 +102,13 @@ def _several(below: Path, outer: str, inner: str) -> str:
     """Return what to say of a path with two folders that are named as different people."""
     folders = below.parent.parts
     if outer in folders:
-        choice = f"--subject-from '{_level(folders.index(outer))}' takes '{outer}'"
+        choice = f"{argument('subject_from')} '{_level(folders.index(outer))}' takes '{outer}'"
     else:
         # The name of the folder that was given is not in the path that a pattern sees.
         choice = f"give the folder above '{outer}' to choose that"
     return (
         f"'{below.as_posix()}' lies in two folders that are named as people, '{outer}' and '{inner}'; say which is the "
-        f"person: {choice}, --subject-from '{_level(folders.index(inner))}' takes '{inner}'"
+        f"person: {choice}, {argument('subject_from')} '{_level(folders.index(inner))}' takes '{inner}'"
     )
 
 

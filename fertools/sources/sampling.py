@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
@@ -52,9 +53,11 @@ class Sampling:
             Fraction(51, 2)
         """
         if every < 1:
-            raise InputError(f"--every is {every}; give 1 or more")
+            raise InputError(f"{argument('every')} is {every}; give 1 or more")
         if fps is not None and every != 1:
-            raise InputError("--fps and --every both say which frames to search; give one of them")
+            raise InputError(
+                f"{argument('fps')} and {argument('every')} both say which frames to search; give one of them"
+            )
         start_s, end_s = _parse_span(span) if span is not None else (None, None)
         return cls(every, _parse_fps(fps) if fps is not None else None, start_s, end_s)
 
@@ -109,7 +112,9 @@ def _parse_fps(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         fps = Fraction(0)
     if fps <= 0:
-        raise InputError(f"--fps is '{text}'; give a number of frames per second above 0, such as 10 or 0.5")
+        raise InputError(
+            f"{argument('fps')} is '{text}'; give a number of frames per second above 0, such as 10 or 0.5"
+        )
     return fps
 
 
@@ -117,5 +122,7 @@ def _parse_span(text: str) -> tuple[Fraction, Fraction]:
     match = _SPAN.fullmatch(text.strip())
     start_s, end_s = (Fraction(number) for number in match.groups()) if match else (Fraction(0), Fraction(0))
     if start_s >= end_s:
-        raise InputError(f"--range is '{text}'; give START-END in seconds, START before END, such as 10-25.5")
+        raise InputError(
+            f"{argument('span')} is '{text}'; give START-END in seconds, START before END, such as 10-25.5"
+        )
     return start_s, end_s

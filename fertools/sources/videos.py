@@ -23,6 +23,7 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.errors import FertoolsError, InputError, first_line
 from fertools.core.explain import raise_of_machine
 from fertools.sources.orientation import Orientation
@@ -138,7 +139,7 @@ class FrameReader:
             if time_s is not None and self.sampling.end_s is not None:
                 self.share = max(self.share, min(1.0, float(time_s / self.sampling.end_s)))
             if index == 0 and time_s is None and self.sampling.needs_times:
-                raise InputError(f"{self.path} states no times for its frames; use --every instead")
+                raise InputError(f"{self.path} states no times for its frames; use {argument('every')} instead")
             if self.sampling.is_over(index, time_s):
                 self.decoded = index + 1
                 return

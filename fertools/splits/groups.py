@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.splits.protocol import GroupBy
 
@@ -66,7 +67,8 @@ def _effective_subjects(face_ids: list[str], subject_ids: list[str | None], pare
     if missing := subjects.count(None):
         raise InputError(
             f"{missing} of {len(subjects)} kept faces have no subject (the first is {face_ids[subjects.index(None)]}), "
-            "so a split could separate the faces of one person; give subjects with --subject-from at ingest, or import "
+            f"so a split could separate the faces of one person; give subjects with {argument('subject_from')} at "
+            "ingest, or import "
             "a table with a subject_id column"
         )
     return [subject for subject in subjects if subject is not None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 GroupBy = Literal["subject", "source"]
@@ -38,15 +39,19 @@ class SplitOptions:
     def __post_init__(self) -> None:
         given = [self.folds is not None, self.loso, self.holdout is not None]
         if sum(given) != 1:
-            raise InputError("give exactly one of --folds K, --loso and --holdout SHARE")
+            raise InputError(
+                f"give exactly one of {argument('folds')} K, {argument('loso')} and {argument('holdout')} SHARE"
+            )
         if self.folds is not None and self.folds < 2:
-            raise InputError(f"--folds is {self.folds}; give 2 or more")
+            raise InputError(f"{argument('folds')} is {self.folds}; give 2 or more")
         if self.holdout is not None and not 0 < self.holdout < 1:
-            raise InputError(f"--holdout is {self.holdout}; give a share between 0 and 1, such as 0.1")
+            raise InputError(f"{argument('holdout')} is {self.holdout}; give a share between 0 and 1, such as 0.1")
         if self.seed < 0:
-            raise InputError(f"--seed is {self.seed}; give 0 or more")
+            raise InputError(f"{argument('seed')} is {self.seed}; give 0 or more")
         if self.group_by not in get_args(GroupBy):
-            raise InputError(f"--group-by '{self.group_by}' is unknown; choose one of {', '.join(get_args(GroupBy))}")
+            raise InputError(
+                f"{argument('group_by')} '{self.group_by}' is unknown; choose one of {', '.join(get_args(GroupBy))}"
+            )
 
     @property
     def protocol(self) -> Literal["folds", "loso", "holdout"]:
@@ -75,7 +80,7 @@ def describe_difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     """
     for name in ("protocol", "folds", "holdout", "seed", "group_by"):
         if old.get(name) != new.get(name):
-            option = f"--{name.replace('_', '-')}" if name != "protocol" else "the protocol"
+            option = argument(name) if name != "protocol" else "the protocol"
             return f"the existing split has {option} {old.get(name)}, not {new.get(name)}"
     if old.get("faces") != new["faces"]:
         return f"the existing split was made for {old.get('faces')} kept faces, but there are {new['faces']} now"

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.notebook import html_table
 from fertools.core.vocabulary import EMOTIONS
@@ -132,7 +133,9 @@ def split(
         warnings = _refuse_lost_classes(options, counts, classes, parts_of_groups, len(shares))
         finished = _with_parts(kept, parts, options)
         if leaks := find_leaks(finished, by_source=options.group_by == "source"):
-            raise CheckFailed(f"the split has {len(leaks)} leaks, the first: {leaks[0]}; split again with --overwrite")
+            raise CheckFailed(
+                f"the split has {len(leaks)} leaks, the first: {leaks[0]}; split again with {given('overwrite', True)}"
+            )
         if not done:
             record["assignment"] = store.fingerprint(finished, ("face_id", "fold", "split"))
             workspace.save_settings(SECTION, record)
@@ -169,7 +172,8 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
     if old is None:
         if assigned and not overwrite:
             raise ResumeRefused(
-                "the manifest has folds that `fertools split` did not create; replace them with --overwrite"
+                "the manifest has folds that `fertools split` did not create; replace them with "
+                f"{given('overwrite', True)}"
             )
         return False
     intact = old.get("assignment") == store.fingerprint(kept, ("face_id", "fold", "split"))
@@ -178,7 +182,8 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
     if overwrite or not assigned:
         return False
     raise ResumeRefused(
-        f"{describe_difference(old, record)}; use the same options, or replace the split with --overwrite"
+        f"{describe_difference(old, record)}; use the same options, or replace the split with "
+        f"{given('overwrite', True)}"
     )
 
 
@@ -207,7 +212,9 @@ def _shares(options: SplitOptions, names: list[str], kept: pa.Table) -> Floats:
                 f"{_plural(len(names), 'group')} of subjects that are surely different people (of {subjects} subjects)"
             )
         remedy = (
-            f"give --folds {len(names)} or fewer, or add people" if len(names) > 1 else "add people, or give subjects"
+            f"give {argument('folds')} {len(names)} or fewer, or add people"
+            if len(names) > 1
+            else "add people, or give subjects"
         )
         raise InputError(f"{max(2, len(shares))} split parts need as many people, but there {known}; {remedy}")
     return shares
@@ -245,7 +252,9 @@ def _refuse_lost_classes(
         lost = f"all faces of {classes[column]} are in {where} (from {_groups(len(members))} of subjects), "
         lost += "so no training face of it is left when that part is tested"
         if classes[column] in EMOTIONS:
-            raise InputError(f"{lost}; add people who show {classes[column]}, or give fewer folds or another --seed")
+            raise InputError(
+                f"{lost}; add people who show {classes[column]}, or give fewer folds or another {argument('seed')}"
+            )
         warnings.append(lost)
     tested = range(part_count) if options.holdout is None else (_HOLDOUT_PARTS.index("test"),)
     for column, label in enumerate(classes):

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core import files
+from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
@@ -66,9 +67,11 @@ def merge(
     workspace = Workspace(workspace)
     joined = list(dict.fromkeys(map(Workspace, others))) or [Workspace(path) for path in shard_folders(workspace)]
     if not joined:
-        raise InputError(f"there is nothing in {workspace.shards}; give the workspaces to join, or ingest with --shard")
+        raise InputError(
+            f"there is nothing in {workspace.shards}; give the workspaces to join, or ingest with {argument('shard')}"
+        )
     if workspace in joined:
-        raise InputError(f"{workspace.root} cannot be added to itself; name the result with --workspace")
+        raise InputError(f"{workspace.root} cannot be added to itself; name the result with {argument('workspace')}")
     for other in joined:
         if "ingest" not in other.settings():
             raise InputError(f"nothing was ingested in {other.root}; give workspaces that `fertools ingest` made")
@@ -105,7 +108,8 @@ def _refuse_unlike(workspaces: Sequence[Workspace]) -> None:
             if first.get(key) != theirs.get(key):
                 raise ResumeRefused(
                     f"{other.root} was ingested with {key} {theirs.get(key, 'unset')}, and {workspaces[0].root} with "
-                    f"{first.get(key, 'unset')}; ingest one of them again with --overwrite and the other's options"
+                    f"{first.get(key, 'unset')}; ingest one of them again with {given('overwrite', True)} and the "
+                    "other's options"
                 )
 
 
@@ -119,7 +123,7 @@ def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:
     records = {one: one.settings()[SECTION] for one in workspaces if SECTION in one.settings()}
     shards = {one: Shard.parse(record["share"]) for one, record in records.items()}
     for one, record in records.items():
-        again = f"run `fertools ingest` with --shard {shards[one]} again"
+        again = f"run `fertools ingest` with {argument('shard')} {shards[one]} again"
         if not record["finished"]:
             raise InputError(f"the ingest of {one.root} was interrupted; {again}")
     if len(counts := sorted({shard.count for shard in shards.values()})) > 1:
@@ -130,12 +134,14 @@ def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:
     missing = {Shard(index, count) for count in counts for index in range(1, count + 1)}.difference(shards.values())
     if missing:
         lost = min(missing, key=lambda shard: shard.index)
-        raise InputError(f"the share {lost} is missing; run `fertools ingest` with --shard {lost}, then merge")
+        raise InputError(
+            f"the share {lost} is missing; run `fertools ingest` with {argument('shard')} {lost}, then merge"
+        )
     if len({record["listing"] for record in records.values()}) > 1:
         counts = sorted({record["files"] for record in records.values()})
         raise ResumeRefused(
             f"the shares come from different lists of files ({' and '.join(map(str, counts))} files); run "
-            f"`fertools ingest` with each --shard again on the same folders, then merge"
+            f"`fertools ingest` with each {argument('shard')} again on the same folders, then merge"
         )
 
 
@@ -187,7 +193,9 @@ def _link_or_copy(old: Path, new: Path, *, copy: bool) -> None:
     try:
         size = old.stat().st_size
     except FileNotFoundError as error:
-        raise InputError(f"the crop {old} is missing; restore it, or ingest again there with --overwrite") from error
+        raise InputError(
+            f"the crop {old} is missing; restore it, or ingest again there with {given('overwrite', True)}"
+        ) from error
     if new.is_file() and new.stat().st_size == size:
         return
     with files.replacing(new, flush=False) as temporary:

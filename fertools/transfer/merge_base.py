@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.core import files
+from fertools.core.arguments import argument
 from fertools.core.explain import reading
 from fertools.core.hashing import hash_bytes
 from fertools.core.parquet import read_parquet
@@ -106,7 +107,7 @@ def _records(workspace: Workspace, url: str) -> tuple[Path, Path]:
 
 
 def _read_state(path: Path) -> State:
-    remedy = "remove it, then choose a side with --prefer for what differs"
+    remedy = f"remove it, then choose a side with {argument('prefer')} for what differs"
     table = read_parquet(path, remedy=remedy)
     with reading(path, "is damaged", remedy):
         record = json.loads(table.schema.metadata[_RECORD])

@@ -15,6 +15,7 @@ from typing import Any
 import tomli_w
 
 from fertools.core import files, products
+from fertools.core.arguments import argument
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
@@ -78,7 +79,8 @@ def pull(
             one.parts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
-                f"cannot create the dataset in {one.root} ({error.strerror}); choose another folder with --workspace"
+                f"cannot create the dataset in {one.root} ({error.strerror}); choose another folder with "
+                f"{argument('workspace')}"
             ) from error
         with one.locked("a pull"):
             files.remove_unfinished(one.crops)

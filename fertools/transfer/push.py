@@ -13,6 +13,7 @@ from typing import Any
 
 import tomli_w
 
+from fertools.core.arguments import given
 from fertools.core.errors import FertoolsError, InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
@@ -117,7 +118,8 @@ class _Push:
             for named in table["path"].to_pylist():
                 if named is not None and named not in crops[part] and named not in self._remote_state.sizes:
                     raise InputError(
-                        f"the crop {root / named} is missing; restore it, or ingest again with --overwrite"
+                        f"the crop {root / named} is missing; restore it, or ingest again with "
+                        f"{given('overwrite', True)}"
                     )
         return crops
 

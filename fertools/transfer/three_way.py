@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core.arguments import given
 from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.ingestion.shards import SECTION
@@ -42,7 +43,7 @@ def refuse_unlike(here: dict[str, Any], there: dict[str, Any], url: str) -> None
             if old != new:
                 raise ResumeRefused(
                     f"the dataset in {url} was ingested with {key} {old}, but this workspace with {new}; use another "
-                    f"address or folder, or ingest again with --overwrite and the other's options"
+                    f"address or folder, or ingest again with {given('overwrite', True)} and the other's options"
                 )
 
 

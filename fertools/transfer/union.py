@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fertools.core.arguments import given
 from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.ingestion.plan import COPY_OF, id_of_name
@@ -119,7 +120,7 @@ def _refuse_changed(one: Entry, other: Entry) -> None:
     if known and one.content != other.content:
         raise ResumeRefused(
             f"{one.row['path']} had different content when it was ingested in {one.workspace.root} and in "
-            f"{other.workspace.root}; ingest it again in one of them with --overwrite"
+            f"{other.workspace.root}; ingest it again in one of them with {given('overwrite', True)}"
         )
 
 

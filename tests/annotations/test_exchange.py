@@ -166,7 +166,7 @@ def test_affectnet_needs_its_classes_and_knows_what_is_missing(tmp_path: Path) -
     )
     text = HEAD + "0.jpg,1,2,3,4,1;2,1,0.8,0.1\nmanual/1.jpg,1,2,3,4,,8,-2,-2\n2.jpg,1,2,3,4,,7,-0.5,0.5\n"
     path = _write(tmp_path / "training.csv", text)
-    with pytest.raises(InputError, match="give their order, of the first release --classes neutral,happiness"):
+    with pytest.raises(InputError, match="give their order, of the first release `classes` neutral,happiness"):
         import_annotations(workspace, "affectnet", [path])
     import_annotations(workspace, "affectnet", [path], classes=[*EMOTIONS[4:5], *EMOTIONS[3:4], *"abcde", "contempt"])
     rows = faces_of(workspace)
@@ -300,7 +300,7 @@ NAME = identify("x/clip.mp4 0")
             "affwild2",
             "other.txt",
             "valence,arousal\n0,0\n",
-            "other.txt: no source is named like this file; .* --source",
+            "other.txt: no source is named like this file; .* `source`",
         ),
         ("affwild2", "clip.txt", "valence,arousal\n0,0\n", "clip.txt: no source is named like this file"),
         ("afew-va", "x/clip.json", '{"frames": {\n"0": {"valence": 1,\n', "clip.json:3: this is not JSON"),
@@ -319,7 +319,7 @@ NAME = identify("x/clip.mp4 0")
         ),
         ("affectnet", "a.csv", HEAD + "x/clip.mp4,,,,,,12,0,0\n", "a.csv:2: expression 12 is beyond the 8 classes"),
         ("affectnet", "a.csv", "a,b\n1,2\n", "a.csv:1: there is no column subdirectory_filepath"),
-        ("recola", "x/clip.csv", "time;gold\n0;0.1\n", "nothing says whether .* holds valence or arousal; say --axis"),
+        ("recola", "x/clip.csv", "time;gold\n0;0.1\n", "nothing says whether .* holds valence or arousal; say `axis`"),
         ("recola", "arousal/x/clip.csv", "time;gold\n0;0.1\n", "clip.csv:2: arousal without valence"),
         ("recola", "arousal/x/clip.csv", "time;FM1\n0;0.1\n0.04;1.5\n", r"clip.csv:3: arousal 1.5 is outside"),
         ("recola", "arousal/x/clip.csv", "time;F M1\n0;0.1\n", "clip.csv:2: 'f m1' cannot name a rater"),

@@ -94,7 +94,7 @@ def test_a_file_of_somebody_s_is_never_replaced_unasked(tmp_path: Path, name: st
         path.unlink()
     written[-1].write_text("mine")
     before = _files(tmp_path)
-    with pytest.raises(InputError, match=f"{written[-1].name} would be replaced; .* --overwrite"):
+    with pytest.raises(InputError, match=f"{written[-1].name} would be replaced; .* `overwrite=True`"):
         export_annotations(workspace, name, out, classes=classes)
     assert _files(tmp_path) == before
     export_annotations(workspace, name, out, classes=classes, overwrite=True)

@@ -207,8 +207,8 @@ def test_the_command_says_what_it_did_and_what_stayed(workspace: Workspace, fert
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"lag_s": -0.1}, "--lag -0.1"),
-        ({"lag_s": float("nan")}, "--lag nan"),
+        ({"lag_s": -0.1}, "`lag_s` -0.1"),
+        ({"lag_s": float("nan")}, "`lag_s` nan"),
         ({"raters": ["eve"]}, "no answer by a rater 'eve'"),
         ({"method": "mode"}, "methods are mean, median, ewe"),
         ({"method": "ewe"}, "two raters or more"),

@@ -93,9 +93,9 @@ def test_the_hidden_share_is_as_asked_for_and_not_tied_to_the_overlap() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"overlap": 1.5}, "--overlap 1.5"),
-        ({"hidden": -0.1}, "--hidden -0.1"),
-        ({"calibration": -1}, "--calibration is -1"),
+        ({"overlap": 1.5}, "`overlap` 1.5"),
+        ({"hidden": -0.1}, "`hidden` -0.1"),
+        ({"calibration": -1}, "`calibration` is -1"),
     ],
 )
 def test_plans_that_cannot_be(values: dict[str, float], words: str) -> None:

@@ -307,7 +307,7 @@ def test_a_span_of_one_rater_holds_until_its_end(workspace: Workspace) -> None:
 
 def test_one_axis_is_a_rater_s_trace_but_no_label(workspace: Workspace) -> None:
     made = {"valence/anna.csv": _lines("timestamp,value,segment_id", "0,0.1,1", "200,0.2,2")}
-    with pytest.raises(InputError, match=r"valence without arousal, but the manifest has both .* --rater"):
+    with pytest.raises(InputError, match=r"valence without arousal, but the manifest has both .* `rater`"):
         _import(workspace, "muse", made)
     _import(workspace, "muse", made, rater="gold")
     assert _ratings(workspace) == {("gold", ANNA, 0): (0.1, None, None), ("gold", ANNA, 5): (0.2, None, None)}
@@ -476,7 +476,7 @@ def _ls(*results: Any, **data: str) -> Made:
             },
             "emotion is both 'fear' and 'anger'",
         ),
-        ("elan", {"a.eaf": _eaf(_media(ANNA, BEN), _tier("emotion", SPAN, 0))}, "names several videos .* --source"),
+        ("elan", {"a.eaf": _eaf(_media(ANNA, BEN), _tier("emotion", SPAN, 0))}, "names several videos .* `source`"),
         (
             "elan",
             {"ben.eaf": _eaf(_media("anne.mp4"), _tier("emotion", SPAN, 0))},

@@ -19,4 +19,4 @@ def test_engine_and_plain_loop_come_to_the_same_losses(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     found = re.search(r"^cyclegan, .* plain loop [\d.]+ ms, ratio [\d.]+ .*; losses within (\S+)$", ended.stdout)
     assert found is not None, ended.stdout
-    assert float(found[1]) < 1e-4
+    assert float(found[1]) < 1e-3

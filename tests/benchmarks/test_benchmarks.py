@@ -30,6 +30,20 @@ def test_a_measurement_runs_and_finds_the_faces_of_both(
     assert ended.stdout.count("1.0000") >= 2
 
 
+def test_detectors_are_set_side_by_side(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+    cv2.imwrite(str(tmp_path / "face.png"), portrait[..., ::-1])
+    cv2.imwrite(str(tmp_path / "pair.png"), np.concatenate([portrait, portrait], axis=1)[..., ::-1])
+    cv2.imwrite(str(tmp_path / "nobody.png"), np.full((90, 90, 3), 90, np.uint8))
+    # The pair is said to show three faces at least, and the face none: two of four are found, and one is false.
+    (tmp_path / "photos.csv").write_text("file,faces_min,faces_max\nface.png,0,0\npair.png,3,3\nnobody.png,1,1\n")
+    command = [sys.executable, str(FOLDER / "bench_detectors.py"), "photos.csv"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    rows = [line.split(" | ") for line in ended.stdout.splitlines() if line.startswith(("| mtcnn", "| yunet"))]
+    assert [(row[3], row[4]) for row in rows if row[1] != "certain"] == [("0.5000", "1")] * 4
+    assert "mtcnn and yunet share 3 faces" in ended.stdout
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are chosen by a call that Linux has")
 def test_scaling_is_measured_on_files_that_differ(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     face = np.asarray(cv2.resize(portrait, (192, 192), interpolation=cv2.INTER_AREA), np.uint8)

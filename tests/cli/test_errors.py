@@ -105,7 +105,7 @@ def test_a_package_for_a_store_that_is_not_installed_is_said(
     ended = fertools("pull", "s3://bucket/name")
     assert ended.code == 2
     assert _one_sentence(ended.err)
-    assert "install it by: pip install 'fertools[storage]'" in ended.err
+    assert "install it with: pip install 'fertools[storage]'" in ended.err
     assert not list(tmp_path.iterdir())
 
 
@@ -125,7 +125,7 @@ def test_a_store_of_another_dataset_is_exit_5(fertools: Run, tmp_path: Path) -> 
     for command in ("push", "pull"):
         ended = fertools(command, url, "-w", "other")
         assert ended.code == 5
-        assert "crop_px 16, and what is here with 64" in ended.err
+        assert "crop_px 16, but this workspace with 64" in ended.err
         assert _one_sentence(ended.err)
 
 
@@ -227,7 +227,7 @@ def test_a_file_that_is_no_manifest_is_named(fertools: Run, tmp_path: Path) -> N
     workspace = Workspace(tmp_path)
     workspace.manifest.parent.mkdir()
     pq.write_table(pa.table({"x": [1]}), workspace.manifest)
-    assert "not a fertools manifest" in fertools("show").err
+    assert "no fertools manifest" in fertools("show").err
     workspace.manifest.write_bytes(b"PAR1 but not really")
     assert fertools("show").code == 2
 

@@ -96,7 +96,7 @@ def test_a_run_that_makes_faces_is_judged_and_stays_so(fertools: Run) -> None:
     assert "fertools evaluate stargan/smoke --features inception-fid" in done.out
     done = fertools("evaluate", "stargan/smoke", "--judge", "classifier/smoke", "--device", "cpu")
     assert done.code == 0
-    assert "Expressions as classifier/smoke sees them" in done.out
+    assert "Expressions predicted by classifier/smoke" in done.out
     again = fertools("evaluate", "stargan/smoke")
     assert again.out == done.out, "what the judge said was kept"
     both = fertools("evaluate", "stargan/smoke", "classifier/smoke", "--json")

@@ -11,7 +11,7 @@ from fertools.core.outputs import write_outputs
 def test_nothing_is_written_unless_all_may_be(tmp_path: Path) -> None:
     one, two = tmp_path / "a" / "one.txt", tmp_path / "two.txt"
     two.write_text("mine")
-    with pytest.raises(InputError, match=r"two.txt would be replaced; name another place, or .* --overwrite"):
+    with pytest.raises(InputError, match=r"two.txt would be replaced; name another place, or .* `overwrite=True`"):
         write_outputs({one: "1", two: b"2"}, tmp_path)
     assert not one.exists()
     write_outputs({one: "1", two: b"2"}, tmp_path, overwrite=True)

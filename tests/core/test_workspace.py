@@ -22,7 +22,7 @@ def test_a_workspace_is_any_folder_and_need_not_exist(tmp_path: Path, monkeypatc
 
 def test_a_file_is_no_workspace(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
-    with pytest.raises(InputError, match="is a file; give a folder with --workspace"):
+    with pytest.raises(InputError, match="is a file; give a folder with `workspace`"):
         Workspace(tmp_path / "a")
 
 

@@ -33,7 +33,7 @@ def test_what_cannot_be_aligned_is_refused(portrait: NDArray[np.uint8]) -> None:
     face = fertools.detect(portrait)[0]
     with pytest.raises(InputError, match="no template 'dlib'"):
         fertools.align(portrait, face, template="dlib")
-    with pytest.raises(InputError, match="size_px is 8"):
+    with pytest.raises(InputError, match="size_px` is 8"):
         fertools.align(portrait, face, size_px=8)
     with pytest.raises(InputError, match="five finite"):
         fertools.align(portrait, face.landmarks[:4])

@@ -146,7 +146,7 @@ def test_a_copied_generator_makes_what_its_run_made(home: Path, portrait: NDArra
     assert (model.translate(portrait, target="fear") != model.translate(portrait, target="anger")).any()
     with pytest.raises(InputError, match="there is no face in picture 0"):
         model.translate(np.zeros((64, 64, 3), np.uint8), "fear")
-    with pytest.raises(InputError, match="target is 'hapiness', did you mean 'happiness'; choose one of anger"):
+    with pytest.raises(InputError, match="target` is 'hapiness', did you mean 'happiness'; choose one of anger"):
         model.translate(portrait, "hapiness")
     with pytest.raises(InputError, match="translates faces and predicts nothing"):
         model.predict(portrait)
@@ -156,7 +156,7 @@ def test_wrong_uses_are_refused(home: Path, tmp_path: Path, portrait: NDArray[np
     model = load(home, "emotion")
     with pytest.raises(InputError, match="predicts and does not translate"):
         model.translate(portrait, "fear")
-    with pytest.raises(InputError, match="batch_size is 0"):
+    with pytest.raises(InputError, match="batch_size` is 0"):
         model.predict(portrait, batch_size=0)
     with pytest.raises(InputError, match=r"there is no model at .*nowhere"):
         fertools.load_model(tmp_path / "nowhere")
@@ -171,7 +171,7 @@ def test_wrong_uses_are_refused(home: Path, tmp_path: Path, portrait: NDArray[np
     models.mkdir()
     for name in ("a", "b"):
         shutil.copy(home / "emotion/models/network.safetensors", models / f"{name}.safetensors")
-    with pytest.raises(InputError, match="has several networks; give network as one of a, b"):
+    with pytest.raises(InputError, match="has several networks; give `network` as one of a, b"):
         fertools.load_model(tmp_path)
     with pytest.raises(InputError, match="has no network 'c'"):
         fertools.load_model(tmp_path, network="c")

@@ -95,22 +95,22 @@ def test_changes_are_refused_by_name_and_other_spellings_are_none(
 
 @pytest.mark.parametrize("text", ["", "0,0.7,0.7", "0.6,1,0.7", "a,b,c", "nan,0.7,0.7"])
 def test_thresholds_that_cannot_be(text: str) -> None:
-    with pytest.raises(InputError, match="--thresholds is"):
+    with pytest.raises(InputError, match="`thresholds` is"):
         parse_thresholds(text)
-    with pytest.raises(InputError, match="--thresholds is"):
+    with pytest.raises(InputError, match="`thresholds` is"):
         IngestOptions(thresholds=text)
 
 
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        ({"factor": 1.0}, "--factor is 1"),
-        ({"factor": float("nan")}, "--factor is nan"),
-        ({"mode": "quick"}, "--mode 'quick' is unknown"),
-        ({"thresholds": "0.6"}, "--thresholds is"),
-        ({"thresholds": "0.6,0.7"}, "--thresholds is"),
-        ({"thresholds": "0.6,0.7,0.7,0.7"}, "--thresholds is"),
-        ({"detector": "hog"}, "--detector 'hog' is unknown; choose one of mtcnn, yunet"),
+        ({"factor": 1.0}, "`factor` is 1"),
+        ({"factor": float("nan")}, "`factor` is nan"),
+        ({"mode": "quick"}, "`mode` 'quick' is unknown"),
+        ({"thresholds": "0.6"}, "`thresholds` is"),
+        ({"thresholds": "0.6,0.7"}, "`thresholds` is"),
+        ({"thresholds": "0.6,0.7,0.7,0.7"}, "`thresholds` is"),
+        ({"detector": "hog"}, "`detector` 'hog' is unknown; choose one of mtcnn, yunet"),
     ],
 )
 def test_options_that_the_detector_refuses(given: Path, tmp_path: Path, values: dict[str, Any], word: str) -> None:
@@ -121,7 +121,7 @@ def test_options_that_the_detector_refuses(given: Path, tmp_path: Path, values: 
 
 
 def test_max_faces_out_of_range_is_refused() -> None:
-    with pytest.raises(InputError, match="--max-faces is 0"):
+    with pytest.raises(InputError, match="`max_faces` is 0"):
         IngestOptions(max_faces=0)
 
 
@@ -145,7 +145,7 @@ def test_another_engine_is_refused_unless_asked_for(
 ) -> None:
     before = done.manifest.read_bytes()
     monkeypatch.setattr(MtcnnDetector, "_engine_name", "torch 1.0 cpu")
-    with pytest.raises(ResumeRefused, match=r"detector_engine .*, not torch 1\.0 cpu; .* --mix-detectors") as refused:
+    with pytest.raises(ResumeRefused, match=r"detector_engine .*, not torch 1\.0 cpu; .* `mix_detectors`") as refused:
         ingest([given], done, OPTIONS)
     assert refused.value.exit_code == 5
     assert done.manifest.read_bytes() == before

@@ -146,10 +146,10 @@ def test_one_that_was_stopped_goes_on_and_nothing_is_mixed_before(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"quality": "good"}, "--quality 'good' is unknown"),
+        ({"quality": "good"}, "`quality` 'good' is unknown"),
         ({"min_face": "x"}, "the smallest face 'x'"),
-        ({"max_faces": -1}, "--max-faces is -1"),
-        ({"min_face": "20"}, "faces were looked for from 24, and --min-face 20 is smaller"),
+        ({"max_faces": -1}, "`max_faces` is -1"),
+        ({"min_face": "20"}, "faces were looked for from 24, and `min_face` 20 is smaller"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, given: Path, options: dict[str, object], message: str) -> None:

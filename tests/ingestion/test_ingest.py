@@ -145,7 +145,7 @@ def test_the_workspaces_own_folders_are_no_source(tmp_path: Path, inside: str) -
     folder = tmp_path / inside
     folder.mkdir(parents=True)
     cv2.imwrite(str(folder / "a.png"), np.zeros((20, 20, 3), np.uint8))
-    with pytest.raises(InputError, match="--workspace"):
+    with pytest.raises(InputError, match="`workspace`"):
         ingest([folder], Workspace(tmp_path), OPTIONS)
 
 
@@ -153,7 +153,7 @@ def test_a_place_that_cannot_be_written_is_said_at_once(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="--workspace"):
+    with pytest.raises(StorageError, match="`workspace`"):
         ingest([videos], Workspace(tmp_path / "file" / "below"), OPTIONS)
     # The superuser may write everywhere, so the answer of the system is given here.
     monkeypatch.setattr("os.access", lambda path, mode: False)
@@ -296,26 +296,26 @@ def test_a_folder_without_faces_gives_an_empty_manifest(videos: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        ({"every": 0}, "--every"),
-        ({"every": 2, "fps": "5"}, "--fps and --every"),
-        ({"fps": "0"}, "--fps"),
-        ({"span": "5-2"}, "--range"),
-        ({"crop_px": 4}, "--crop-px"),
-        ({"workers": 0}, "--workers"),
-        ({"batch_size": 0}, "--batch-size"),
-        ({"smoothing_s": -0.1}, "--smoothing"),
-        ({"smoothing_s": 1.5}, "--smoothing"),
-        ({"smoothing_s": float("nan")}, "--smoothing"),
-        ({"stall_s": 0}, "--stall"),
-        ({"stall_s": float("nan")}, "--stall"),
-        ({"template": "round"}, "--template 'round'"),
-        ({"crop_format": "gif"}, "--crop-format"),
-        ({"modality": "sonar"}, "--modality"),
-        ({"quality": "best"}, "--quality"),
-        ({"centre": "0.5,0.5"}, "--crops"),
-        ({"landmarks": Path("a.csv")}, "--crops"),
-        ({"crops": True, "centre": "0.5"}, "--centre"),
-        ({"crops": True, "centre": "0.5,1.5"}, "--centre"),
+        ({"every": 0}, "`every`"),
+        ({"every": 2, "fps": "5"}, "`fps` and `every`"),
+        ({"fps": "0"}, "`fps`"),
+        ({"span": "5-2"}, "`span`"),
+        ({"crop_px": 4}, "`crop_px`"),
+        ({"workers": 0}, "`workers`"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"smoothing_s": -0.1}, "`smoothing_s`"),
+        ({"smoothing_s": 1.5}, "`smoothing_s`"),
+        ({"smoothing_s": float("nan")}, "`smoothing_s`"),
+        ({"stall_s": 0}, "`stall_s`"),
+        ({"stall_s": float("nan")}, "`stall_s`"),
+        ({"template": "round"}, "`template` 'round'"),
+        ({"crop_format": "gif"}, "`crop_format`"),
+        ({"modality": "sonar"}, "`modality`"),
+        ({"quality": "best"}, "`quality`"),
+        ({"centre": "0.5,0.5"}, "`crops=True`"),
+        ({"landmarks": Path("a.csv")}, "`crops=True`"),
+        ({"crops": True, "centre": "0.5"}, "`centre`"),
+        ({"crops": True, "centre": "0.5,1.5"}, "`centre`"),
     ],
 )
 def test_options_out_of_range_are_refused(values: dict[str, object], word: str) -> None:

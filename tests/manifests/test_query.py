@@ -51,7 +51,7 @@ def test_faces_are_selected_by_all_of_some_conditions(
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
-        ({"emotion": "angry"}, "emotion is 'angry'; choose among anger, "),
+        ({"emotion": "angry"}, "emotion` is 'angry'; choose among anger, "),
         ({"status": "good"}, "kept, rejected"),
         ({"fold": "0"}, "number of a fold"),
     ],

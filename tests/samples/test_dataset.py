@@ -114,11 +114,11 @@ def test_stills_are_spread_up_to_the_last_frame(frames: int, stills: int, number
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"people": 0}, "--people is 0"),
+        ({"people": 0}, "`people` is 0"),
         ({"size_px": 97}, "even number"),
-        ({"size_px": 4096}, "--size-px is 4096"),
-        ({"frames": 0}, "--frames is 0"),
-        ({"stills": -1}, "stills is -1"),
+        ({"size_px": 4096}, "`size_px` is 4096"),
+        ({"frames": 0}, "`frames` is 0"),
+        ({"stills": -1}, "`stills` is -1"),
     ],
 )
 def test_options_that_cannot_be(values: dict[str, int], words: str) -> None:

@@ -31,7 +31,7 @@ def test_own_folders_are_not_entered(tmp_path: Path) -> None:
 def test_a_folder_of_the_workspace_is_refused_as_a_source(tmp_path: Path) -> None:
     _touch(tmp_path / "faces/ab/crop.jpg")
     for given in (tmp_path / "faces", tmp_path / "faces/ab", tmp_path / "faces/ab/crop.jpg"):
-        with pytest.raises(InputError, match="--workspace"):
+        with pytest.raises(InputError, match="`workspace`"):
             discover([given], beside=[tmp_path / "faces"])
 
 

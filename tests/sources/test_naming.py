@@ -64,9 +64,9 @@ def test_an_emotion_pattern_goes_through_the_lexicon() -> None:
 
 @pytest.mark.parametrize("rule", ["(", "no group"])
 def test_a_rule_that_cannot_be_is_refused(rule: str) -> None:
-    with pytest.raises(InputError, match="--subject-from"):
+    with pytest.raises(InputError, match="`subject_from`"):
         NamingRules(LEXICON, subject_from=rule)
-    with pytest.raises(InputError, match="--emotion-from"):
+    with pytest.raises(InputError, match="`emotion_from`"):
         NamingRules(LEXICON, emotion_from=rule)
 
 
@@ -99,7 +99,7 @@ def test_two_folders_that_are_people_are_refused_with_what_to_say(
     with pytest.raises(InputError, match="'P03' and 'S1'") as refused:
         NamingRules(LEXICON).read(Path(below), given)
     for name, rule in rules.items():
-        assert f"--subject-from '{rule}' takes '{name}'" in str(refused.value)
+        assert f"`subject_from` '{rule}' takes '{name}'" in str(refused.value)
         assert NamingRules(LEXICON, subject_from=rule).read(Path(below), given).subject == name
 
 

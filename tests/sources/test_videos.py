@@ -99,14 +99,14 @@ def test_a_range_holds_its_start_and_not_its_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"fps": "0"}, "--fps is '0'"),
-        ({"fps": "1/0"}, "--fps"),
-        ({"fps": "ten"}, "--fps is 'ten'"),
-        ({"fps": "5", "every": 2}, "--fps and --every"),
-        ({"span": "5"}, "--range is '5'"),
-        ({"span": "5-5"}, "--range"),
-        ({"span": "-3-5"}, "--range"),
-        ({"every": 0}, "--every is 0"),
+        ({"fps": "0"}, "`fps` is '0'"),
+        ({"fps": "1/0"}, "`fps`"),
+        ({"fps": "ten"}, "`fps` is 'ten'"),
+        ({"fps": "5", "every": 2}, "`fps` and `every`"),
+        ({"span": "5"}, "`span` is '5'"),
+        ({"span": "5-5"}, "`span`"),
+        ({"span": "-3-5"}, "`span`"),
+        ({"every": 0}, "`every` is 0"),
     ],
 )
 def test_a_sampling_that_cannot_be_is_refused(values: dict[str, Any], words: str) -> None:
@@ -117,7 +117,7 @@ def test_a_sampling_that_cannot_be_is_refused(values: dict[str, Any], words: str
 def test_frames_without_times_cannot_be_chosen_by_them(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.h264", _frames(3))
     assert [frame.pts_s for frame in FrameReader(path)] == [None] * 3
-    with pytest.raises(InputError, match="use --every"):
+    with pytest.raises(InputError, match="use `every`"):
         list(FrameReader(path, sampling=Sampling.parse(fps="5")))
 
 

@@ -129,12 +129,12 @@ def test_any_split_is_a_partition_without_leaks_and_does_not_depend_on_order(
         ({}, "exactly one of"),
         ({"folds": 3, "loso": True}, "exactly one of"),
         ({"folds": 3, "holdout": 0.1}, "exactly one of"),
-        ({"folds": 1}, "--folds is 1; give 2 or more"),
-        ({"folds": -3}, "--folds is -3"),
+        ({"folds": 1}, "`folds` is 1; give 2 or more"),
+        ({"folds": -3}, "`folds` is -3"),
         ({"holdout": 0.0}, "between 0 and 1"),
         ({"holdout": 1.0}, "between 0 and 1"),
         ({"holdout": float("nan")}, "between 0 and 1"),
-        ({"folds": 2, "seed": -1}, "--seed is -1"),
+        ({"folds": 2, "seed": -1}, "`seed` is -1"),
         ({"folds": 2, "group_by": "dataset"}, "choose one of subject, source"),
     ],
 )
@@ -241,9 +241,9 @@ def test_the_same_split_again_does_nothing(tmp_path: Path, options: dict[str, An
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
-        ({"folds": 2}, "has --folds 3, not 2"),
-        ({"folds": 3, "seed": 1}, "has --seed 0, not 1"),
-        ({"folds": 3, "group_by": "source"}, "has --group-by subject, not source"),
+        ({"folds": 2}, "has `folds` 3, not 2"),
+        ({"folds": 3, "seed": 1}, "has `seed` 0, not 1"),
+        ({"folds": 3, "group_by": "source"}, "has `group_by` subject, not source"),
         ({"loso": True}, "has the protocol folds, not loso"),
     ],
 )

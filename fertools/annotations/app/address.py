@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 PORT = 8350
@@ -30,11 +31,14 @@ class Address:
 
     def __post_init__(self) -> None:
         if self.token is not None and (len(self.token) < 8 or not self.token.isascii() or not self.token.isalnum()):
-            raise InputError("a --token has 8 or more letters and digits, such as the output of `openssl rand -hex 16`")
+            raise InputError(
+                f"a {argument('token')} has 8 or more letters and digits, such as the output of `openssl rand -hex 16`"
+            )
         if not 0 <= self.port < 65536:
-            raise InputError(f"--port {self.port} is not in [0, 65535]")
+            raise InputError(f"{argument('port')} {self.port} is not in [0, 65535]")
         if self.host not in LOOPBACK and not self.token:
             raise InputError(
-                f"--host {self.host} admits other machines; give a --token for opening the page, such as the output of "
+                f"{argument('host')} {self.host} admits other machines; give a {argument('token')} for opening "
+                "the page, such as the output of "
                 "`openssl rand -hex 16`"
             )

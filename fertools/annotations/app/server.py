@@ -16,6 +16,7 @@ from fertools.annotations.app.address import LOOPBACK, Address
 from fertools.annotations.app.codes import Codes
 from fertools.annotations.app.service import RatingService, Settings
 from fertools.annotations.app.site import make_site
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError, Interrupted
 from fertools.core.locking import exclusive
 from fertools.core.workspace import Workspace
@@ -83,7 +84,9 @@ def _listen(address: Address) -> socket.socket:
         # With an explicit IPPROTO_TCP asyncio turns off Nagle's algorithm, which would delay each response by 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
-        raise InputError(f"--host {address.host} is not an address of this machine ({error.strerror})") from error
+        raise InputError(
+            f"{argument('host')} {address.host} is not an address of this machine ({error.strerror})"
+        ) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address.host, address.port))
@@ -92,7 +95,7 @@ def _listen(address: Address) -> socket.socket:
         listener.close()
         raise InputError(
             f"cannot serve at {address.host} port {address.port} ({error.strerror}); stop the other server, or "
-            "give another --port"
+            f"give another {argument('port')}"
         ) from error
     return listener
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from fertools.annotations.formats.labelled_faces import Files, by_source, records
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, read_json
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 SCALE = 10
@@ -35,7 +36,7 @@ def read_afew_va(path: Path, options: ReadOptions) -> LabelTable:
     named = options.named(str(content.get("video_id", "")))
     if options.source is None and named not in (None, source):
         raise InputError(
-            f"{path.name}: its video_id means {named}, and its name {source}; say with --source which it is"
+            f"{path.name}: its video_id means {named}, and its name {source}; say with {argument('source')} which it is"
         )
     for name, frame in frames.items():
         line = lines.get(name, 1)

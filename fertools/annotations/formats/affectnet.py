@@ -27,6 +27,7 @@ from fertools.annotations.formats.table import (
     number,
     read_box,
 )
+from fertools.core.arguments import argument
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 
@@ -54,7 +55,7 @@ def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
         if not code.is_integer() or not 0 <= code < len(classes) + NO_EXPRESSION:
             raise InputError(
                 f"{path.name}:{line}: expression {expression} is beyond the {len(classes)} classes given and the "
-                f"{NO_EXPRESSION} numbers for none; name all classes with --classes"
+                f"{NO_EXPRESSION} numbers for none; name all classes with {argument('classes')}"
             )
         point = [number(value, path, line, axis) for axis, value in zip(AXES, values, strict=True)]
         face_id = face_of(picture)
@@ -89,7 +90,9 @@ def write_affectnet(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Fil
         code = len(order)
         if row["emotion"] is not None:
             if row["emotion"] not in order:
-                raise InputError(f"'{row['emotion']}' is not among --classes {','.join(order)}; name it there")
+                raise InputError(
+                    f"'{row['emotion']}' is not among {argument('classes')} {','.join(order)}; name it there"
+                )
             code = order.index(row["emotion"])
         point = [MISSING if row[axis] is None else as_text(row[axis]) for axis in AXES]
         writer.writerow([row["crop"], 0, 0, row["size_px"], row["size_px"], "", code, *point])
@@ -100,6 +103,6 @@ def _checked(classes: tuple[str, ...] | None) -> tuple[str, ...]:
     if classes is None:
         raise InputError(
             "AffectNet's numbers mean other expressions in other releases; give their order, of the first release "
-            "--classes neutral,happiness,sadness,surprise,fear,disgust,anger,contempt"
+            f"{argument('classes')} neutral,happiness,sadness,surprise,fear,disgust,anger,contempt"
         )
     return classes

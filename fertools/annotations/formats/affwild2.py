@@ -12,6 +12,7 @@ import pandas as pd
 
 from fertools.annotations.formats.labelled_faces import Files, by_source, records
 from fertools.annotations.formats.table import AXES, LabelTable, ReadOptions, Rows, as_text, number, read_text
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 MISSING = -5
@@ -77,7 +78,7 @@ def write_affwild2(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> File
                 if row["emotion"] not in order:
                     raise InputError(
                         f"'{row['emotion']}' in {row['source']} is not among the classes {', '.join(order)}; "
-                        "name them with --classes"
+                        f"name them with {argument('classes')}"
                     )
                 codes[int(row["frame_index"])] = str(order.index(row["emotion"]))
         for folder, head, lines, given in (

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fertools.core.arguments import argument
 from fertools.core.cells import read_cell
 from fertools.core.errors import InputError, first_line
 
@@ -97,7 +98,8 @@ class ReadOptions:
         found = {self.sources.path_of(name) or self.sources.path_of(file_name(name)) for name in names} - {None}
         if len(found) > 1:
             raise InputError(
-                f"{path.name}: it names several videos ({', '.join(sorted(map(str, found)))}); say with --source which "
+                f"{path.name}: it names several videos ({', '.join(sorted(map(str, found)))}); say with "
+                f"{argument('source')} which "
                 "one it is about"
             )
         if found:
@@ -105,11 +107,12 @@ class ReadOptions:
         like = self.sources.named_like(path)
         if names and (like is None or PurePath(file_name(names[0])).stem != PurePath(like).stem):
             raise InputError(
-                f"{path.name}: it is about '{names[0]}', and there is no such source; say with --source which it is"
+                f"{path.name}: it is about '{names[0]}', and there is no such source; say with "
+                f"{argument('source')} which it is"
             )
         if like is None:
             raise InputError(
-                f"{path.name}: no source is named like this file; say with --source which video it is about"
+                f"{path.name}: no source is named like this file; say with {argument('source')} which video it is about"
             )
         return like
 
@@ -242,7 +245,10 @@ def axis_of(path: Path, given: str | None) -> str:
     """
     named = [axis for axis in AXES for part in path.parts[-3:] if axis in part.lower()]
     if given is None and len(set(named)) != 1:
-        raise InputError(f"nothing says whether {path} holds valence or arousal; say --axis valence or --axis arousal")
+        raise InputError(
+            f"nothing says whether {path} holds valence or arousal; say {argument('axis')} valence or "
+            f"{argument('axis')} arousal"
+        )
     return given or named[0]
 
 

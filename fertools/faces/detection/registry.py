@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.plugins import find_plugins, load_plugin
 from fertools.faces.detection.detector import Detector, DetectorOptions
@@ -49,6 +50,6 @@ def load_detector(name: str, options: DetectorOptions | None = None) -> Detector
     """
     found = find_plugins(GROUP, BUILT_IN)
     if name not in found:
-        raise InputError(f"--detector '{name}' is unknown; choose one of {', '.join(sorted(found))}")
+        raise InputError(f"{argument('detector')} '{name}' is unknown; choose one of {', '.join(sorted(found))}")
     factory: DetectorFactory = load_plugin(found[name])
     return factory(options or DetectorOptions())

@@ -16,6 +16,7 @@ from typing import Protocol, cast
 import cv2
 import pyarrow as pa
 
+from fertools.core.arguments import argument
 from fertools.core.device import set_torch_threads
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
@@ -85,7 +86,7 @@ def choose_engine(name: str) -> Engine:
         InputError: it needs a package that is not installed.
     """
     if name == "ray" and importlib.util.find_spec("ray") is None:
-        raise InputError("--engine ray needs Ray; install it by: pip install 'fertools[ray]'")
+        raise InputError(f"{argument('engine')} ray needs Ray; install it by: pip install 'fertools[ray]'")
     return cast(Engine, importlib.import_module(f"fertools.ingestion.engines.{name}").work)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 
+from fertools.core.arguments import argument
 from fertools.core.cluster import connected
 from fertools.core.errors import DeviceError, InputError
 from fertools.core.workspace import Workspace
@@ -94,9 +95,12 @@ def _choose_device(wanted: str, resources: dict[str, float]) -> str:
     if wanted == "auto":
         return "cuda" if gpus else "cpu"
     if wanted not in ("cpu", "cuda"):
-        raise DeviceError(f"--device {wanted} is one of a single machine; with --engine ray give auto, cpu or cuda")
+        raise DeviceError(
+            f"{argument('device')} {wanted} is one of a single machine; with {argument('engine')} ray give auto, "
+            "cpu or cuda"
+        )
     if wanted == "cuda" and not gpus:
-        raise DeviceError("--device cuda is on no machine of the Ray cluster; there is cpu, or take auto")
+        raise DeviceError(f"{argument('device')} cuda is on no machine of the Ray cluster; there is cpu, or take auto")
     return wanted
 
 
@@ -116,7 +120,7 @@ class Worker:
         if not workspace.settings_path.is_file():
             raise InputError(
                 f"{workspace.root} is not on the machine {os.uname().nodename} of the Ray cluster; choose a "
-                f"--workspace on a file system that all its machines see by the same path"
+                f"{argument('workspace')} on a file system that all its machines see by the same path"
             )
         self._extractor = make_extractor(workspace, options, steps, device, 1, self._tick, self._pulse)
         refuse_other_engine(workspace, self._extractor.search.detector, os.uname().nodename)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.notebook import html_fields
 from fertools.core.vocabulary import EMOTIONS
@@ -91,13 +92,15 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
         seed: int = 0,
     ) -> None:
         if side not in _SIDES:
-            raise InputError(f"side is '{side}'; choose one of {', '.join(_SIDES)}")
+            raise InputError(f"{argument('side')} is '{side}'; choose one of {', '.join(_SIDES)}")
         if not 4 <= image_size <= 1024:
-            raise InputError(f"image_size is {image_size}; give 4 to 1024 pixels")
+            raise InputError(f"{argument('image_size')} is {image_size}; give 4 to 1024 pixels")
         if not 0 <= val_share <= 0.5:
-            raise InputError(f"val_share is {val_share}; give a share from 0 to 0.5, such as 0.1")
+            raise InputError(f"{argument('val_share')} is {val_share}; give a share from 0 to 0.5, such as 0.1")
         if side == "val" and not val_share:
-            raise InputError("side is 'val', and val_share keeps nobody for it; give val_share, such as 0.1")
+            raise InputError(
+                f"{argument('val_share')} is 0, which keeps nobody for the side 'val'; give a share, such as 0.1"
+            )
         workspace = Workspace(workspace)
         faces = _select(
             workspace,

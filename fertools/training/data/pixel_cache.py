@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core import files
+from fertools.core.arguments import given
 from fertools.core.errors import InputError
 from fertools.core.hashing import DIGEST_BYTES, hash_bytes
 from fertools.core.progress import Reporter
@@ -133,7 +134,7 @@ def _digest(workspace: Workspace, faces: Faces) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"the crop {path} cannot be read ({error.strerror}); ingest with --overwrite")
+    return InputError(f"the crop {path} cannot be read ({error.strerror}); ingest with {given('overwrite', True)}")
 
 
 def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[tuple[Pixels, bytes]]:
@@ -161,7 +162,7 @@ def read_crop(path: Path, size_px: int) -> Pixels:
         raise _unreadable(path, error) from error
     bgr = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
     if bgr is None:
-        raise InputError(f"the crop {path} is not a picture; ingest with --overwrite")
+        raise InputError(f"the crop {path} is not a picture; ingest with {given('overwrite', True)}")
     return np.ascontiguousarray(resize(np.asarray(bgr, np.uint8), size_px)[..., ::-1])
 
 

@@ -18,12 +18,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from fertools.core.arguments import given
 from fertools.core.explain import reading
 from fertools.core.sealed import check_whole, is_whole, write_sealed
 
 _RECORD = "fertools"
 """Key of the JSON record in the metadata."""
-ANEW = "put back a copy of it, or begin anew with --no-resume"
+ANEW = f"put back a copy of it, or begin anew with {given('resume', False)}"
 """What to do where nothing else that is whole can take a file's place."""
 
 

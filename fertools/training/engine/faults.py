@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
+from fertools.core.arguments import argument, given
 from fertools.core.errors import DeviceError, RecipeError
 from fertools.core.progress import on_one_line
 
@@ -38,18 +39,19 @@ def faults_told(saved_iteration: int) -> Iterator[list[int]]:
         kept = f"the state after iteration {saved[-1]} is saved" if saved[-1] else "nothing was saved yet"
         if isinstance(error, MemoryError) or any(sign in words for sign in _MEMORY):
             raise RecipeError(
-                f"training has run out of memory; {kept}; begin anew with --no-resume and --set accumulate=2 (less "
-                "memory, the same updates) or a smaller batch_size, or make memory free and run the same command"
+                f"training has run out of memory; {kept}; begin anew with {given('resume', False)} and "
+                f"{argument('overrides')} accumulate=2 (less memory, the same "
+                "updates) or a smaller batch_size, or make memory free and run the same command"
             ) from error
         if any(sign in words for sign in _GPU):
             raise DeviceError(
                 f"the GPU has failed ({str(error).splitlines()[0]}); {kept}; run the same command to go on, there or "
-                "with another --device"
+                f"with another {argument('device')}"
             ) from error
         if any(sign in words for sign in _COMPILER):
             raise RecipeError(
                 f"torch cannot compile the networks ({on_one_line(str(error).splitlines()[0])}); {kept}; begin anew "
-                "with --no-resume and --set compile=false"
+                f"with {given('resume', False)} and {argument('overrides')} compile=false"
             ) from error
         raise
 

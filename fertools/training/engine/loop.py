@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fertools.core.arguments import given
 from fertools.core.errors import CheckFailed, Interrupted
 from fertools.core.explain import reading
 from fertools.core.progress import Reporter
@@ -324,7 +325,7 @@ class Loop:
             if not math.isfinite(value):
                 raise CheckFailed(
                     f"{name} is {value} after iteration {self.iteration}, so training has diverged; begin anew with "
-                    "--no-resume and a smaller lr"
+                    f"{given('resume', False)} and a smaller lr"
                 )
         return values
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from fertools.core.arguments import given
 from fertools.core.explain import reading
 from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.engine.checkpoint import (
@@ -147,7 +148,7 @@ class RunState:
         """Take over the weights that were the best; return the iteration that they are of."""
         path = best_path(self._folder)
         best = load_checkpoint(path)
-        with reading(path, "does not hold the weights of this run", "train it again with --no-resume"):
+        with reading(path, "does not hold the weights of this run", f"train it again with {given('resume', False)}"):
             self._take_weights(best.tensors)
         return best.iteration
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from PIL import Image
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.training.engine.journal import read_journal
 
@@ -80,7 +81,7 @@ def _writer_class() -> type[SummaryWriter]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise InputError(
-            f"--tensorboard needs the package tensorboard, which cannot be imported ({error}); run "
+            f"{argument('tensorboard')} needs the package tensorboard, which cannot be imported ({error}); run "
             "`pip install 'fertools[tensorboard]'`, or leave the option out: metrics.jsonl has the same numbers"
         ) from error
     return SummaryWriter

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from fertools.core.arguments import given
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.statistics.concordance import concordance
@@ -60,7 +61,7 @@ def open_chooser(
     if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
             f"{name} has been trained anew since this run was begun, which it judges ({begun[:8]}, now {digest[:8]}); "
-            "begin anew with --no-resume"
+            f"begin anew with {given('resume', False)}"
         )
     side = judge.recipe.image_size
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fertools.core import files
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
@@ -123,7 +124,7 @@ def draw_truths(
             if picture is None:
                 raise InputError(
                     f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; these "
-                    "have no true picture, so leave --drawn out"
+                    f"have no true picture, so leave {argument('drawn')} out"
                 )
             coded = cv2.imencode(".png", picture[..., ::-1])[1]
             files.write_bytes(path, coded.tobytes(), flush=False)

@@ -23,7 +23,15 @@ from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
 from fertools.core.toml import shown
 from fertools.training.evaluation.prediction_metrics import MEASURES
-from fertools.training.experiments.steps import NAME, EvaluateStep, GenerateStep, SelectStep, Step, TrainStep, read_step
+from fertools.training.experiments.experiment_steps import (
+    NAME,
+    EvaluateStep,
+    GenerateStep,
+    SelectStep,
+    Step,
+    TrainStep,
+    read_step,
+)
 from fertools.training.experiments.tables import check_keys, table_of, text_of
 from fertools.training.recipes.recipe import nearest
 

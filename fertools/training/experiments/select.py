@@ -26,9 +26,9 @@ from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 from fertools.training.data.pixel_cache import read_crop
 from fertools.training.evaluation.evaluation_networks import open_predictor
+from fertools.training.experiments.experiment_steps import SelectStep, resolve
 from fertools.training.experiments.graph import Task
 from fertools.training.experiments.selectors import SELECTORS
-from fertools.training.experiments.steps import SelectStep, resolve
 from fertools.training.networks.backbones import head_name
 from fertools.training.runs.generated import generated_path
 from fertools.training.runs.load import load_predictor

@@ -10,8 +10,8 @@ from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
+from fertools.training.experiments.experiment_steps import EvaluateStep, GenerateStep, SelectStep, TrainStep, resolve
 from fertools.training.experiments.graph import Task
-from fertools.training.experiments.steps import EvaluateStep, GenerateStep, SelectStep, TrainStep, resolve
 
 
 class Trainer(Protocol):

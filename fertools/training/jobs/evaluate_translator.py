@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
@@ -74,7 +75,7 @@ def assess(
     workspace = Workspace(workspace)
     report, chosen = report or Silent(), choose_device(device)
     if gan_train and not judges:
-        raise InputError("GAN-train takes the recipe of a judge; name one with --judge")
+        raise InputError(f"GAN-train takes the recipe of a judge; name one with {argument('judge')}")
     translator = load_translator(workspace, name)
     table = read_translations(translator.folder.root)
     # Whatever can be refused is refused before the first picture is read.

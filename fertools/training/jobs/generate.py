@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fertools.core.arguments import given
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
@@ -137,11 +138,13 @@ def _trained(run: LoadedRun[TranslatingRecipe]) -> System:
     """Return the system with its trained generators in place: the best if there was a judge, averaged if they were."""
     system = build_system(run.resolved)
     if not (saved := list_checkpoints(run.folder.checkpoints)):
-        raise InputError(f"{run.folder.checkpoints} has no checkpoint; train the run again with --no-resume")
+        raise InputError(
+            f"{run.folder.checkpoints} has no checkpoint; train the run again with {given('resume', False)}"
+        )
     path = best_path(run.folder.checkpoints) if run.recipe.judge else saved[-1]
-    way_out = "put back a copy of it, or train the run again with --no-resume"
+    way_out = f"put back a copy of it, or train the run again with {given('resume', False)}"
     tensors = load_checkpoint(path, way_out).tensors
-    with reading(path, "does not hold the weights of this run", "train it again with --no-resume"):
+    with reading(path, "does not hold the weights of this run", f"train it again with {given('resume', False)}"):
         for name, network in system.networks.items():
             averaged = run.recipe.ema and name in system.averaged
             network.load_state_dict(below(f"{'averages' if averaged else 'networks'}/{name}/", tensors))

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from fertools.core.arguments import given
 from fertools.core.errors import InputError, RecipeError
 from fertools.core.explain import reading
 from fertools.core.progress import on_one_line
@@ -61,7 +62,7 @@ def read_own_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: they are damaged or missing.
     """
-    check_whole(path, "put back a copy of it, or train that run again with --no-resume")
+    check_whole(path, f"put back a copy of it, or train that run again with {given('resume', False)}")
     return load_file(path)
 
 

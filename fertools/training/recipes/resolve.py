@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, get_type_hints
 
 from fertools.core import package_data
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError, RecipeError, first_line
 from fertools.core.toml import shown, table_in
 from fertools.training.recipes.recipe import ORIGINS, Origin, R, Recipe, Resolved, check_value, nearest
@@ -126,8 +127,8 @@ def _take_overrides(overrides: Overrides, kind: type[R], values: dict[str, Any],
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
-            raise RecipeError(f"--set {override} has no '='; give key=value, such as lr=1e-4")
-        _take(name.strip(), _parse(text.strip()), kind, values, origins, where="--set", default="set")
+            raise RecipeError(f"{argument('overrides')} {override} has no '='; give key=value, such as lr=1e-4")
+        _take(name.strip(), _parse(text.strip()), kind, values, origins, where=argument("overrides"), default="set")
 
 
 def _take(
@@ -184,4 +185,6 @@ def _parse(text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"--set cannot take {text[:40]}... ({first_line(error)}); give a shorter value") from error
+        raise RecipeError(
+            f"{argument('overrides')} cannot take {text[:40]}... ({first_line(error)}); give a shorter value"
+        ) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 import tomli_w
 
 from fertools.core import files, locking, products
+from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.explain import reading
 from fertools.training.data.faces import Side
@@ -22,7 +23,7 @@ PREDICTIONS_NAME = "predictions.parquet"
 """What a table of predictions is called."""
 GAN_TRAIN_FOLDER = "gan-train"
 """Where the classifiers lie that were trained on what a run generated."""
-SAME_OR_ANEW = "give the same again, another --run NAME, or begin anew with --no-resume"
+SAME_OR_ANEW = f"give the same again, another {argument('run')} NAME, or begin anew with {given('resume', False)}"
 """What to do where a run was begun with something else."""
 
 
@@ -137,7 +138,9 @@ class RunFolder:
         """
         if not self.record_path.is_file():
             return None
-        with reading(self.record_path, "is not a whole record", "restore it, or begin anew with --no-resume"):
+        with reading(
+            self.record_path, "is not a whole record", f"restore it, or begin anew with {given('resume', False)}"
+        ):
             return check_record(json.loads(self.record_path.read_bytes()))
 
     def write(self, record: Record) -> None:
@@ -184,5 +187,5 @@ def refuse_another_run(old: Record, new: Record) -> None:
     if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since the run '{old['run']}' was begun; give another "
-            "--run NAME, or begin anew with --no-resume"
+            f"{argument('run')} NAME, or begin anew with {given('resume', False)}"
         )

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from safetensors import SafetensorError, safe_open
 
 from fertools.core import files
+from fertools.core.arguments import given
 from fertools.core.explain import reading
 from fertools.core.hashing import hash_bytes, hash_file
 from fertools.core.workspace import Workspace
@@ -213,7 +214,9 @@ def load_lineage(folder: RunFolder, record: Record) -> Lineage | None:
     """
     if not isinstance(record.get("lineage"), dict) or not folder.people_path.is_file():
         return None
-    with reading(folder.people_path, "is no list of people", "restore it, or train the run again with --no-resume"):
+    with reading(
+        folder.people_path, "is no list of people", f"restore it, or train the run again with {given('resume', False)}"
+    ):
         return Lineage(record["lineage"], _unpack(np.load(folder.people_path, allow_pickle=False)))
 
 

@@ -80,11 +80,11 @@ def test_cookies_of_other_servers_do_no_harm(open_page: Open, workspace: Workspa
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"host": "0.0.0.0"}, "give a --token"),
-        ({"host": "192.168.1.7"}, "give a --token"),
+        ({"host": "0.0.0.0"}, "give a `token`"),
+        ({"host": "192.168.1.7"}, "give a `token`"),
         ({"token": "short"}, "8 or more"),
         ({"token": "with spaces in"}, "8 or more"),
-        ({"port": 70000}, "--port 70000"),
+        ({"port": 70000}, "`port` 70000"),
     ],
 )
 def test_places_that_would_let_anyone_in(values: dict[str, object], words: str) -> None:

@@ -243,5 +243,5 @@ def test_what_cannot_be_is_said(cluster: Any, clips: Path, tmp_path: Path) -> No
 
 
 def test_a_cluster_that_is_not_there_is_said(clips: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no Ray cluster at --ray-address auto"):
+    with pytest.raises(InputError, match="there is no Ray cluster at `ray_address` auto"):
         ingest([clips / "0.mp4"], Workspace(tmp_path), replace(OPTIONS, engine="ray", ray_address="auto"))

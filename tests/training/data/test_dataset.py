@@ -101,10 +101,10 @@ def test_it_says_what_is_in_it(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"side": "tests"}, "side is 'tests'; choose one of train, val, test"),
-        ({"side": "val"}, "give val_share"),
-        ({"val_share": 0.9}, "val_share is 0.9"),
-        ({"image_size": 2}, "image_size is 2"),
+        ({"side": "tests"}, "side` is 'tests'; choose one of train, val, test"),
+        ({"side": "val"}, "give a share"),
+        ({"val_share": 0.9}, "val_share` is 0.9"),
+        ({"image_size": 2}, "image_size` is 2"),
         ({"fold": 9}, "9"),
         ({"modality": "thermal"}, "no kept thermal faces"),
     ],

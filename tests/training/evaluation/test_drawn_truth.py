@@ -121,7 +121,7 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
     for words in (
         "Distance to the true picture (drawn people)",
         "L1 of the unchanged input",
-        f"Expressions as {drawn_judge.DRAWN_JUDGE} sees them",
+        f"Expressions predicted by {drawn_judge.DRAWN_JUDGE}",
         "true pictures of the target (drawn people)",
     ):
         assert words in page, words
@@ -135,6 +135,6 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
 def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:
     workspace = write_people(tmp_path)
     train_tiny(workspace, "translate_faces=1")
-    with pytest.raises(InputError, match="leave --drawn out"):
+    with pytest.raises(InputError, match="leave `drawn` out"):
         assess(workspace, TRANSLATOR, drawn=True, device="cpu")
     assert "--drawn" not in (tmp_path / "training" / TRANSLATOR / "report.html").read_text(encoding="utf-8")

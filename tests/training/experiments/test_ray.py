@@ -58,5 +58,5 @@ def test_without_a_cluster_at_the_address_that_is_said(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed: pip install ray")
     if ray.is_initialized():
         ray.shutdown()
-    with pytest.raises(InputError, match="there is no Ray cluster at --ray-address auto"):
+    with pytest.raises(InputError, match="there is no Ray cluster at `ray_address` auto"):
         run_experiment(workspace, "two", engine="ray", ray_address="auto", trainer=Guesser(), device="cpu")

@@ -59,10 +59,10 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (
         "Metrics of the generated faces",
-        f"Expressions as {JUDGE} sees them",
+        f"Expressions predicted by {JUDGE}",
         "the same faces, unchanged",
         "Distance to real faces in the features of inception.pth",
-        "Identity: cosine to the face before",
+        "Identity: cosine similarity to the input face",
         "fertools evaluate stargan/smoke --judge classifier/RUN --gan-train",
     ):
         assert words in page, words
@@ -115,7 +115,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert record["data"]["train"]["faces"] + record["data"]["val"]["faces"] == 28 * 7
     found = score_translations(root)["gan_train"]["classifier_smoke"]
     assert found["classification"]["faces"] == 14
-    assert "GAN-train by the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
+    assert "GAN-train with the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 
     stamp = folder.model_path("network").stat().st_mtime_ns
     assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
@@ -127,7 +127,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
 
 
 def test_what_gan_train_cannot_be_done_with_is_named(workspace: Workspace) -> None:
-    with pytest.raises(InputError, match="name one with --judge"):
+    with pytest.raises(InputError, match="name one with `judge`"):
         assess(workspace, TRANSLATOR, gan_train=True, device="cpu")
     train_judge(workspace, "task=emotion+va", "classes=anger, fear", run="two")
     generate(workspace, TRANSLATOR, which="train", device="cpu")

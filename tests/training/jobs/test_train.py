@@ -107,7 +107,7 @@ def test_runs_are_repeatable_and_depend_on_the_seed(workspace: Workspace) -> Non
 def test_another_recipe_is_refused_by_name(workspace: Workspace, override: str) -> None:
     result = train_tiny(workspace)
     before = lasting(result.folder)
-    with pytest.raises(ResumeRefused, match=f"begun with {override.split('=')[0]} = .*--no-resume"):
+    with pytest.raises(ResumeRefused, match=f"begun with {override.split('=')[0]} = .*`resume=False`"):
         train_tiny(workspace, override)
     assert lasting(result.folder) == before
     train_tiny(workspace, override, run="other")

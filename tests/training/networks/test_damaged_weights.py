@@ -42,7 +42,7 @@ def test_a_damaged_best_state_is_found_before_the_rest_is_trained(tmp_path: Path
         train(workspace, "classifier", report=Stopped(), **options)  # type: ignore[arg-type]
     best = best_path(workspace.runs("classifier") / "smoke/checkpoints")
     flip(best)
-    with pytest.raises(InputError, match=r"best\.safetensors is damaged.*--no-resume"):
+    with pytest.raises(InputError, match=r"best\.safetensors is damaged.*`resume=False`"):
         train(workspace, "classifier", **options)  # type: ignore[arg-type]
     best.unlink()
     with pytest.raises(InputError, match=r"best\.safetensors cannot be read"):
@@ -53,15 +53,15 @@ def test_nobody_generates_judges_chooses_or_begins_with_damaged_weights(tmp_path
     workspace: Workspace = train_both(tmp_path)
     weights = workspace.runs("classifier") / "smoke/models/network.safetensors"
     flip(weights)
-    with pytest.raises(InputError, match=r"classifier/smoke/model\.safetensors is damaged"):
+    with pytest.raises(InputError, match=r"classifier/smoke/models/network\.safetensors is damaged"):
         assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
-    with pytest.raises(InputError, match=r"classifier/smoke/model\.safetensors is damaged"):
+    with pytest.raises(InputError, match=r"classifier/smoke/models/network\.safetensors is damaged"):
         train_tiny(workspace, f"judge={JUDGE}", "val_share=0.3", run="judged")
     begun = ("image_size=32", f"pretrained={weights}")
-    with pytest.raises(InputError, match=r"classifier/smoke/model\.safetensors is damaged"):
+    with pytest.raises(InputError, match=r"classifier/smoke/models/network\.safetensors is damaged"):
         train(workspace, "classifier", preset="smoke", overrides=begun, device="cpu", run="tuned")
     flip(max((workspace.runs("stargan") / "smoke/checkpoints").glob("*.safetensors")))
-    with pytest.raises(InputError, match=r"00000006\.safetensors is damaged.*--no-resume"):
+    with pytest.raises(InputError, match=r"00000006\.safetensors is damaged.*`resume=False`"):
         generate(workspace, TRANSLATOR, device="cpu")
 
 

@@ -1,18 +1,17 @@
-"""The MTCNN detector: three networks, each looking closer at what the one before let through.
+"""The MTCNN detector: a cascade of three networks.
 
-P-Net slides over a pyramid of shrunk pictures, R-Net looks at its proposals at 24 x 24 pixels, O-Net at what is
-left at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
-same settings (same faces, boxes and points equal to a small fraction of a pixel); only the way there is another one.
-In the mode `fast` on a CPU the networks are machine code (see `engines`), P-Net is spared places where the level above
-is sure that there is no face (see `descent`), and O-Net windows that show it the same as another one does, a fifth of
-all. The faces are the same, and where another of a face's windows wins, its box and points lie near those of the
-reference (see `docs/benchmarks.md` for how near).
+P-Net slides over a pyramid of shrunken pictures, R-Net judges its proposals at 24 x 24 pixels, and O-Net judges the
+rest at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
+same settings: the same faces, with boxes and points equal to a small fraction of a pixel. In the mode `fast` on a CPU
+the networks are compiled, P-Net skips places that the coarser level rules out (see `pyramid_pruning`), and O-Net skips
+windows that show the same as another one, a fifth of all. The faces are the same. Where another window of a face wins,
+its box and points lie near those of the reference (`docs/benchmarks.md` says how near).
 
-Kept from the reference because the results depend on it: windows rounded down to whole pixels, crops truncated to
-whole pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box
-last. Not kept, because no result depends on it: batches of one picture size only, a float copy of every picture at
-full resolution, a loop over crops, suppression across pictures by shifting coordinates (which costs float32
-precision from the second picture on), box numbers held in 16 bits, and a crash when a box lies outside the picture.
+Kept from the reference, because results depend on it: windows rounded down to whole pixels, crops truncated to whole
+pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box last. Not
+kept: batches of one picture size only, a float copy of every picture at full resolution, a loop over crops,
+suppression across pictures by shifted coordinates (which costs float32 precision from the second picture on), box
+numbers held in 16 bits, and a crash when a box lies outside the picture.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
 from fertools.faces.detection.detections import Detections, FrameSearch, nothing
@@ -93,11 +93,13 @@ class MtcnnDetector:
         mode: str = "fast",
     ) -> None:
         if mode not in MODES:
-            raise InputError(f"--mode '{mode}' is unknown; choose one of {', '.join(MODES)}")
+            raise InputError(f"{argument('mode')} '{mode}' is unknown; choose one of {', '.join(MODES)}")
         if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
-            raise InputError(f"--thresholds is {thresholds}; give three numbers between 0 and 1, such as 0.6,0.7,0.7")
+            raise InputError(
+                f"{argument('thresholds')} is {thresholds}; give three numbers between 0 and 1, such as 0.6,0.7,0.7"
+            )
         if not 0.1 <= factor <= 0.95:
-            raise InputError(f"--factor is {factor:g}; give a number from 0.1 to 0.95, such as 0.709")
+            raise InputError(f"{argument('factor')} is {factor:g}; give a number from 0.1 to 0.95, such as 0.709")
         self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
         self.thresholds = thresholds
         self.factor = factor

@@ -1,0 +1,97 @@
+"""How a message of the library names an argument or a function, so that each reader is told it in their own words.
+
+A Python user passes `min_face=40`, a user of the command line types `--min-face 40`. A message marks the places where
+it speaks of such a thing. An error shows them as Python does; the command line shows the same error with flags.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_BEGIN, _PARTED, _END = "\x02", "\x1f", "\x03"
+"""Control characters, which no path and no text of a user has in a message."""
+_MARK = re.compile(f"{_BEGIN}([^{_PARTED}]*){_PARTED}([^{_END}]*){_END}")
+_CALL = "()"
+
+
+def argument(name: str) -> str:
+    """Return a mark for an argument of a public function or a field of its options.
+
+    Args:
+        name: as Python has it, such as `min_face`.
+
+    Example:
+        >>> in_python(f"{argument('min_face')} is 3; give 12 or more")
+        '`min_face` is 3; give 12 or more'
+    """
+    return f"{_BEGIN}{name}{_PARTED}{_END}"
+
+
+def given(name: str, value: object) -> str:
+    """Return a mark for an argument with a value, as a remedy names it.
+
+    Args:
+        name: as Python has it, such as `overwrite`.
+        value: what to give.
+
+    Example:
+        >>> in_python(f"begin anew with {given('resume', False)}")
+        'begin anew with `resume=False`'
+    """
+    return f"{_BEGIN}{name}{_PARTED}{value!r}{_END}"
+
+
+def call(function: str, command: str) -> str:
+    """Return a mark for a public function, as a remedy names it.
+
+    Args:
+        function: the call in Python without the package, such as `split(workspace, folds=10)`.
+        command: the same on the command line without the program, such as `split --folds 10`.
+
+    Example:
+        >>> in_python(f"run {call('split(workspace, folds=10)', 'split --folds 10')} first")
+        'run `fertools.split(workspace, folds=10)` first'
+    """
+    return f"{_BEGIN}{_CALL}{function}{_PARTED}{command}{_END}"
+
+
+def in_python(message: str) -> str:
+    """Return a message with its marks as Python writes them."""
+
+    def write(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        if name.startswith(_CALL):
+            return f"`fertools.{name.removeprefix(_CALL)}`"
+        return f"`{name}={value}`" if value else f"`{name}`"
+
+    return _MARK.sub(write, message)
+
+
+def on_command_line(message: str, flag: Callable[[str], str]) -> str:
+    """Return a message with its marks as the command line writes them.
+
+    Args:
+        message: with marks.
+        flag: the flag of an argument, by its name in Python.
+
+    Example:
+        >>> on_command_line(f"begin anew with {given('resume', False)}", "--{}".format)
+        'begin anew with --no-resume'
+    """
+
+    def write(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        if name.startswith(_CALL):
+            return f"`fertools {value}`"
+        if value == "False":
+            return flag(name).replace("--", "--no-", 1)
+        return flag(name) if value in ("", "True") else f"{flag(name)} {value.strip(chr(39))}"
+
+    return _MARK.sub(write, message)
+
+
+def first_argument(message: str) -> str | None:
+    """Return the argument that a message is about: the first that it names without a value."""
+    names = (match[1] for match in _MARK.finditer(message) if not match[2])
+    return next(names, None)
