@@ -118,7 +118,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `my-dataset` has what the examples speak of: faces, folds, labels, ratings and trained runs."""
     home = tmp_path_factory.mktemp("prepared")
     workspace = write_blobs(home / "my-dataset")
-    store.write_table(workspace.sources, SOURCES, SOURCES.table([]))
     RatingLog(workspace.ratings_log).close()
     train(workspace, "classifier", preset="smoke", run="cpu", device="cpu")
     train(workspace, "stargan", preset="smoke", overrides=TINY, run="cpu", device="cpu")

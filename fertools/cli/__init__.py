@@ -1,1 +1,1 @@
-"""The command line: one file per command, each of which parses, calls one function and prints."""
+"""The command line: one file per command. Each parses, calls one function and prints."""

@@ -171,7 +171,7 @@ def _serve(
         origin = "prior"
 
     def announce(address: str, links: dict[str, str]) -> None:
-        click.echo(f"Rate at {address}\nAll is saved as it is done; Ctrl-C closes the page.")
+        click.echo(f"Rate at {address}\nEvery rating is saved at once; Ctrl-C closes the page.")
         if links:
             click.echo("Each rater has a code, which is in the link of their own:")
         for rater, link in links.items():

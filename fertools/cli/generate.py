@@ -52,7 +52,7 @@ def command(
         "manifest": str(result.manifest),
         "pictures": str(result.folder),
         "translated": result.parents,
-        "made faces": result.faces,
+        "generated faces": result.faces,
         "of these now": result.new_faces,
     }
     print_result(described, as_json)

@@ -117,9 +117,9 @@ def main() -> NoReturn:
         streams.finish()
         _leave(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
-        _leave(130, "interrupted; run the same command again to go on")
+        _leave(130, "interrupted; run the same command again to resume")
     except KeyboardInterrupt:
-        _leave(130, "interrupted; run the same command again to go on")
+        _leave(130, "interrupted; run the same command again to resume")
     except click.ClickException as error:
         usage = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fertools"
         _leave(error.exit_code, f"{error.format_message()} (help: {usage} --help)")
@@ -145,7 +145,7 @@ def _leave(code: int, message: str | None = None) -> NoReturn:
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Interrupted("terminated; run the same command again to go on", exit_code=128 + signal.SIGTERM)
+    raise Interrupted("terminated; run the same command again to resume", exit_code=128 + signal.SIGTERM)
 
 
 def _nearest(word: str) -> str:

@@ -43,7 +43,7 @@ def command(url: str, folder: Path, crops: bool, prefer: Preference | None, as_j
         "objects in the store": summary.objects,
         "brought": summary.copied,
         "here already": summary.before,
-        "tables made anew": summary.tables,
+        "tables rebuilt": summary.tables,
         "crops left there": summary.left,
         "in no part": summary.ignored,
         "bytes brought": summary.copied_bytes,

@@ -1,4 +1,4 @@
-"""Standard output and standard error: what becomes of a command whose words cannot be delivered."""
+"""Standard output and standard error: what happens to a command whose words cannot be delivered."""
 
 from __future__ import annotations
 

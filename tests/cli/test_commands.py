@@ -111,7 +111,7 @@ def test_a_dataset_goes_to_a_store_and_back(fertools: Run, tmp_path: Path) -> No
     again = fertools("push", url, "-w", "mine").out
     assert dict(line.split(maxsplit=1) for line in again.splitlines())["sent"] == "0"
     tables = json.loads(fertools("pull", url, "-w", "theirs", "--json").out)
-    counted = ("brought", "here already", "tables made anew", "crops left there", "in no part")
+    counted = ("brought", "here already", "tables rebuilt", "crops left there", "in no part")
     assert sum(tables[name] for name in counted) == tables["objects in the store"] == 18
     assert tables["crops left there"] == 7
     ended = fertools("pull", url, "-w", "theirs", "--crops")

@@ -164,7 +164,7 @@ def test_a_classifier_and_made_faces_from_the_command_line(fertools: Run, tmp_pa
     assert fertools("generate", "classifier/smoke").err.startswith("fertools: classifier/smoke makes no faces")
     assert fertools("train", "stargan", *TINY).code == 0
     made = json.loads(fertools("generate", "stargan/smoke", "--to", "fear", "--device", "cpu", "--json").out)
-    assert made["made faces"] == made["translated"] == 14
+    assert made["generated faces"] == made["translated"] == 14
     assert Path(made["manifest"]).is_file()
     assert fertools("generate", "stargan/smoke", "--to", "fear", "--of", "nobody").code == 2
 
