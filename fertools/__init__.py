@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from fertools.inference.detect import detect as detect
     from fertools.inference.model import Model as Model
     from fertools.inference.model import load_model as load_model
-    from fertools.inference.predictions import PicturePrediction as PicturePrediction
-    from fertools.inference.predictions import PicturePredictions as PicturePredictions
+    from fertools.inference.results import PicturePrediction as PicturePrediction
+    from fertools.inference.results import PicturePredictions as PicturePredictions
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import FilterSummary as FilterSummary
     from fertools.ingestion.filter import filter_faces as filter_faces
@@ -53,11 +53,11 @@ if TYPE_CHECKING:
     from fertools.ingestion.recrop import recrop as recrop
     from fertools.manifests.contact_sheet import ContactSheetOptions as ContactSheetOptions
     from fertools.manifests.contact_sheet import draw_contact_sheet as draw_contact_sheet
+    from fertools.manifests.dataset_workspace import Workspace as Workspace
     from fertools.manifests.query import FaceSelection as FaceSelection
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
     from fertools.manifests.validation import validate as validate
-    from fertools.manifests.workspace import Workspace as Workspace
     from fertools.samples.dataset import SampleSummary as SampleSummary
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.samples.sample_options import SampleOptions as SampleOptions
@@ -103,7 +103,7 @@ _NAMES = {
     "fertools.inference.align": ("align",),
     "fertools.inference.detect": ("Face", "Faces", "detect"),
     "fertools.inference.model": ("Model", "load_model"),
-    "fertools.inference.predictions": ("PicturePrediction", "PicturePredictions"),
+    "fertools.inference.results": ("PicturePrediction", "PicturePredictions"),
     "fertools.ingestion.filter": ("FilterOptions", "FilterSummary", "filter_faces"),
     "fertools.ingestion.ingest": ("IngestSummary", "ingest"),
     "fertools.ingestion.options": ("IngestOptions",),
@@ -112,7 +112,7 @@ _NAMES = {
     "fertools.manifests.query": ("FaceSelection",),
     "fertools.manifests.store": ("read_faces", "read_sources"),
     "fertools.manifests.validation": ("validate",),
-    "fertools.manifests.workspace": ("Workspace",),
+    "fertools.manifests.dataset_workspace": ("Workspace",),
     "fertools.samples.dataset": ("SampleSummary", "draw_dataset"),
     "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.splits.split": ("SplitSummary", "split"),

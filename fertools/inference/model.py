@@ -17,9 +17,9 @@ from fertools.core.notebook import html_fields
 from fertools.faces.alignment import cut, similarity
 from fertools.faces.centring import CENTRED
 from fertools.inference.detect import Face, Faces, find_detector, largest
-from fertools.inference.networks import Network, build_network
 from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures, name_picture, read_picture
-from fertools.inference.predictions import PicturePredictions
+from fertools.inference.rebuilt_network import Network, build_network
+from fertools.inference.results import PicturePredictions
 from fertools.training.data.pixel_cache import resize
 from fertools.training.recipes.recipe import nearest
 from fertools.training.runs.artefact import ModelInfo, read_model

@@ -30,7 +30,7 @@ def _one_sentence(text: str) -> bool:
         (["ingest", "clips", "--device", "tpu"], "--device tpu is not a device"),
         (["ingest", "clips", "--device", "cuda:9"], "not on this machine"),
         (["ingest", "clips", "--min-face", "tiny"], "tiny"),
-        (["ingest", "clips", "--thresholds", "0.6,0.7"], "--thresholds is '0.6,0.7'"),
+        (["ingest", "clips", "--thresholds", "0.6,0.7"], "--thresholds is (0.6, 0.7)"),
         (["ingest", "clips", "--factor", "1"], "--factor is 1"),
         (["ingest", "clips", "--max-faces", "0"], "--max-faces is 0"),
         (["ingest", "clips", "--weights", "clips"], "pnet.pt is not there"),

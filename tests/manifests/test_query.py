@@ -8,7 +8,7 @@ import pytest
 
 from fertools.core import workspace as folder
 from fertools.core.errors import InputError
-from fertools.manifests.workspace import Workspace
+from fertools.manifests.dataset_workspace import Workspace
 from tests.manifests.rows import build, face, faces_of
 
 

@@ -155,7 +155,7 @@ def _tracks(count: int) -> list[Row]:
     ("rows", "options", "message"),
     [
         pytest.param(
-            _people(3), {"folds": 4}, "4 split parts need as many people, but there are 3 subjects; give --folds 3"
+            _people(3), {"folds": 4}, "4 split parts need as many people, but there are 3 subjects; give `folds` 3"
         ),
         pytest.param(
             _people(1), {"holdout": 0.5}, "2 split parts need as many people, but there is 1 subject; add people"
