@@ -63,8 +63,8 @@ if TYPE_CHECKING:
     from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
-    from fertools.training.data.dataset import FaceDataset as FaceDataset
-    from fertools.training.data.dataset import FaceLabels as FaceLabels
+    from fertools.training.data.face_dataset import FaceDataset as FaceDataset
+    from fertools.training.data.face_dataset import FaceLabels as FaceLabels
     from fertools.training.evaluation.run_evaluation import ConfusionMatrix as ConfusionMatrix
     from fertools.training.evaluation.run_evaluation import RunEvaluation as RunEvaluation
     from fertools.training.experiments.execution import run_experiment as run_experiment
@@ -116,7 +116,7 @@ _NAMES = {
     "fertools.samples.dataset": ("SampleSummary", "draw_dataset"),
     "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.splits.split": ("SplitSummary", "split"),
-    "fertools.training.data.dataset": ("FaceDataset", "FaceLabels"),
+    "fertools.training.data.face_dataset": ("FaceDataset", "FaceLabels"),
     "fertools.training.evaluation.run_evaluation": ("ConfusionMatrix", "RunEvaluation"),
     "fertools.training.experiments.execution": ("run_experiment",),
     "fertools.training.jobs.evaluate": ("assess_runs", "evaluate_runs"),

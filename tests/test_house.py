@@ -47,13 +47,6 @@ REPEATED = {
     "base": "the interface that the modules beside it implement",
     "registry": "the table of what the modules beside it offer",
     "ray": "work on a Ray cluster: of ingest, and of experiments",
-    "steps": "the steps of a pipeline: of ingest, and of experiments",
-    # To be renamed in their own rooms.
-    "build": "compiling the detector's networks, and building a system by its name",
-    "dataset": "drawing a sample dataset, and faces as a torch dataset",
-    "plan": "the files of an ingest, and the steps of an experiment",
-    "precision": "number formats on a device, and a loss",
-    "report": "the page of a run, and of an experiment",
 }
 """Names that several modules outside of the commands have, and what they mean."""
 

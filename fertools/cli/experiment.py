@@ -13,7 +13,7 @@ from fertools.cli.options import json_option, open_workspace, wait_option, works
 
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
-    from fertools.training.experiments.plan import Experiment
+    from fertools.training.experiments.definition import Experiment
     from fertools.training.reports.table_formatting import TableFormat
 
 GROUPS = {
@@ -73,7 +73,7 @@ def command(
     training/experiments/NAME/.
     """
     workspace = open_workspace(folder)
-    from fertools.training.experiments.plan import list_experiments, read_experiment
+    from fertools.training.experiments.definition import list_experiments, read_experiment
 
     if listing:
         listed = list_experiments(workspace.root)

@@ -18,7 +18,7 @@ def command(name: str, folder: Path, as_json: bool) -> int:
 
     Training writes it too. Use this command for predictions of other tools, and after an update.
     """
-    from fertools.training.experiments.report import report_on
+    from fertools.training.experiments.rebuild_report import report_on
 
     print_result({"report": str(report_on(open_workspace(folder), name))}, as_json)
     return 0

@@ -19,7 +19,7 @@ from fertools.inference.pictures import Rgb
 from fertools.training.recipes.recipe import EngineRecipe, Recipe, Resolved
 from fertools.training.runs.artefact import ModelInfo
 from fertools.training.systems.base import System, Translation
-from fertools.training.systems.build import build_fitted, build_system
+from fertools.training.systems.factory import build_fitted, build_system
 from fertools.training.systems.fitted import FittedSystem
 from fertools.training.systems.registry import find_system
 

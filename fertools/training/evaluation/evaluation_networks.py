@@ -28,7 +28,7 @@ from fertools.training.networks.published_weights import find_weights, list_weig
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_predictor
 from fertools.training.systems.base import System
-from fertools.training.systems.build import build_system
+from fertools.training.systems.factory import build_system
 
 _BATCH = 128
 _NAMED = 3

@@ -17,9 +17,9 @@ from fertools.core.errors import CheckFailed
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS, find_leaks
+from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import EvaluateStep, TrainStep
 from fertools.training.experiments.graph import Task
-from fertools.training.experiments.plan import Experiment
 from fertools.training.recipes.recipe import Recipe
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
 from fertools.training.runs.ancestry import find_met, trace_recipe

@@ -13,9 +13,9 @@ from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.experiments.audit import audit
+from fertools.training.experiments.definition import Experiment, read_experiment
 from fertools.training.experiments.graph import Task, find_folds, list_tasks, needed_by
 from fertools.training.experiments.outcome import evaluate_experiment, experiment_folder, has_results
-from fertools.training.experiments.plan import Experiment, read_experiment
 from fertools.training.experiments.work import Trainer, carry_out
 from fertools.training.recipes.recipe import nearest
 

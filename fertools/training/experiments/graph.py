@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import GenerateStep, Step, TrainStep, resolve
-from fertools.training.experiments.plan import Experiment
 
 
 @dataclass(frozen=True)

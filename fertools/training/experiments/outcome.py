@@ -21,9 +21,9 @@ from fertools.training.evaluation.prediction_metrics import Scores, score
 from fertools.training.evaluation.predictions import Predictions, join_predictions, read_predictions, write_predictions
 from fertools.training.evaluation.translation_metrics import score_translations
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME, read_translations
+from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import Step, TrainStep
 from fertools.training.experiments.graph import Task
-from fertools.training.experiments.plan import Experiment
 from fertools.training.experiments.work import done_path
 from fertools.training.reports.report import write_experiment_report
 from fertools.training.reports.translator_comparison import compare_translators

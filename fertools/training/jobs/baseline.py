@@ -14,7 +14,7 @@ from fertools.training.jobs.predicting import measure, predict_side
 from fertools.training.runs.artefact import save_model
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import describe_session
-from fertools.training.systems.build import build_fitted
+from fertools.training.systems.factory import build_fitted
 
 _PIECE = 1024
 

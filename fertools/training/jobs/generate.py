@@ -36,7 +36,7 @@ from fertools.training.recipes.recipe import TranslatingRecipe, nearest
 from fertools.training.runs.generated import made_id, picture_path, write_pictures
 from fertools.training.runs.load import LoadedRun, load_translator
 from fertools.training.systems.base import System, Translation
-from fertools.training.systems.build import build_system
+from fertools.training.systems.factory import build_system
 
 Which = Literal["test", "train", "all"]
 

@@ -18,7 +18,7 @@ from fertools.training.jobs.translating import (
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.artefact import save_model
 from fertools.training.runs.job import Job
-from fertools.training.systems.build import build_system
+from fertools.training.systems.factory import build_system
 
 
 def train_networks(job: Job, recipe: EngineRecipe) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fertools.training.losses.precision import widened
+from fertools.training.losses.float32 import widened
 
 GanMode = Literal["lsgan", "vanilla"]
 """`lsgan`: squared error to 1 (real) or 0 (generated); `vanilla`: binary cross-entropy."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fertools.training.losses.precision import widened
+from fertools.training.losses.float32 import widened
 
 Kind = Literal["wgan-gp", "r1", "none"]
 Implementation = Literal["closed_form", "autograd"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fertools.training.losses.precision import widened
+from fertools.training.losses.float32 import widened
 
 
 def target_shares(emotions: Tensor, shares: Tensor, smoothing: float) -> Tensor:

@@ -32,8 +32,8 @@ from fertools.training.recipes.domains import FACES
 from fertools.training.runs.configuration import choose_recipe
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
-from fertools.training.systems.build import build_system
 from fertools.training.systems.classifier.system import normalised
+from fertools.training.systems.factory import build_system
 from fertools.training.systems.stargan.recipe import StarganRecipe
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import TINY, lasting, read_record, train_tiny

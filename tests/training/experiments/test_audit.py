@@ -10,9 +10,9 @@ import pytest
 from fertools.core.errors import CheckFailed
 from fertools.core.workspace import Workspace
 from fertools.training.experiments.audit import audit
+from fertools.training.experiments.definition import read_experiment
 from fertools.training.experiments.execution import run_experiment
 from fertools.training.experiments.graph import find_folds, list_tasks
-from fertools.training.experiments.plan import read_experiment
 from fertools.training.jobs.train import train
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import read_lineage

@@ -10,8 +10,8 @@ import pytest
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.workspace import Workspace
 from fertools.training.experiments.audit import audit
+from fertools.training.experiments.definition import read_experiment
 from fertools.training.experiments.graph import find_folds, list_tasks, needed_by
-from fertools.training.experiments.plan import read_experiment
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment
 

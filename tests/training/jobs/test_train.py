@@ -20,7 +20,7 @@ from fertools.training.jobs.translating import spread
 from fertools.training.recipes.recipe import ORIGINS
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.runs.folder import RunFolder
-from fertools.training.systems.build import build_system
+from fertools.training.systems.factory import build_system
 from fertools.training.systems.stargan.recipe import StarganRecipe
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import TINY, lasting, read_record, tiny_recipe, train_tiny

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
+from fertools.training.losses.float32 import widened
 from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_shares
-from fertools.training.losses.precision import widened
 from fertools.training.networks.backbones import build_backbone
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.losses.adversarial import adversarial_loss
-from fertools.training.losses.precision import widened
+from fertools.training.losses.float32 import widened
 from fertools.training.networks.image_pool import ImagePool
 from fertools.training.recipes.course import Iteration
 from fertools.training.systems.base import Autocast, Noise, Step, System, Translation, full_precision

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
+from fertools.training.losses.float32 import widened
 from fertools.training.losses.gradient_penalty import gradient_penalty, input_gradient, interpolate
-from fertools.training.losses.precision import widened
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Step, System, Translation, full_precision

@@ -33,9 +33,9 @@ from fertools.training.networks.backbones import build_backbone
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
-from fertools.training.systems.build import build_system
 from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecipe, read_classes
 from fertools.training.systems.classifier.system import MEAN, STD, Classifier
+from fertools.training.systems.factory import build_system
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import read_record
 

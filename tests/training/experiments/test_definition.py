@@ -8,8 +8,8 @@ import pytest
 
 from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
+from fertools.training.experiments.definition import list_experiments, read_experiment
 from fertools.training.experiments.experiment_steps import GenerateStep, TrainStep
-from fertools.training.experiments.plan import list_experiments, read_experiment
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
 from fertools.training.systems.registry import find_system
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment

@@ -13,7 +13,7 @@ from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.training.evaluation.predictions import read_predictions, write_predictions
 from fertools.training.experiments.execution import run_experiment
-from fertools.training.experiments.report import report_on
+from fertools.training.experiments.rebuild_report import report_on
 from fertools.training.jobs.train import train
 from fertools.training.runs.folder import PREDICTIONS_NAME
 from tests.training.blobs import write_blobs
