@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.plan import Source
 from fertools.ingestion.postprocessing import postprocess, updated_reason
 from fertools.ingestion.record import score_levels_in
+from fertools.ingestion.source_options import crop_datasets, dataset_key
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
@@ -121,12 +123,22 @@ def filter_faces(
     if ingested is None:
         raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
     with workspace.locked("a filter"):
-        rule = _resolved(ingested, workspace.settings().get(SECTION, {}), options)
-        face_filter = FaceFilter(
-            rule["quality"],
-            MinFace.parse(rule["min_face"]) if rule["min_face"] else None,
-            rule["max_faces"] or None,
-            score_levels_in(ingested),
+        are_crops = crop_datasets(workspace)
+        rule = _resolved(
+            ingested,
+            workspace.settings().get(SECTION, {}),
+            options,
+            searched=False in are_crops.values() or not are_crops,
+        )
+        searched, crops = (
+            FaceFilter(
+                rule["quality"],
+                MinFace.parse(least) if least else None,
+                rule["max_faces"] or None,
+                score_levels_in(ingested),
+            )
+            # Nobody searched a face crop from a size on.
+            for least in (rule["min_face"] or ingested["min_face"], rule["min_face"])
         )
         before = store.read_faces(workspace)
         if not dry_run:
@@ -137,7 +149,9 @@ def filter_faces(
         for done, part in enumerate(parts, start=1):
             path = part.with_name(part.name.replace(".sources.", ".faces."))
             faces, sources = store.read_table(path, FACES), store.read_table(part, SOURCES)
-            decided, rows = _decide(faces, sources, face_filter)
+            decided, rows = _decide(
+                faces, sources, lambda row: crops if are_crops.get(dataset_key(row), False) else searched
+            )
             old.append(faces.select(["face_id", *_SUBJECT]))
             new.append(decided.select(["face_id", *_DECIDED]))
             if not dry_run:
@@ -153,13 +167,21 @@ def filter_faces(
     return _summarise(before, after)
 
 
-def _resolved(ingested: dict[str, Any], before: dict[str, Any], options: FilterOptions) -> dict[str, Any]:
-    """Return the rule: what is given, else that of a filter before, else what the ingest was given."""
-    # Of a face crop the size was not searched for.
-    searched_from = None if ingested["crops"] else ingested["min_face"]
+def _resolved(
+    ingested: dict[str, Any], before: dict[str, Any], options: FilterOptions, *, searched: bool
+) -> dict[str, Any]:
+    """Return the rule: what is given, else that of a filter before, else what the ingest was given.
+
+    Args:
+        ingested: what the workspace records of its ingest.
+        before: what it records of an earlier filter.
+        options: what is given.
+        searched: whether any source was searched for faces, and is not a face crop itself.
+    """
+    searched_from = ingested["min_face"] if searched else None
     rule = {
         "quality": options.quality or before.get("quality") or ingested["quality"],
-        "min_face": options.min_face or before.get("min_face") or searched_from,
+        "min_face": options.min_face or before.get("min_face"),
         "max_faces": options.max_faces,
     }
     if options.max_faces is None:
@@ -175,13 +197,15 @@ def _resolved(ingested: dict[str, Any], before: dict[str, Any], options: FilterO
     return rule
 
 
-def _decide(faces: pa.Table, sources: pa.Table, face_filter: FaceFilter) -> tuple[pa.Table, pa.Table]:
+def _decide(
+    faces: pa.Table, sources: pa.Table, filter_of: Callable[[dict[str, Any]], FaceFilter]
+) -> tuple[pa.Table, pa.Table]:
     """Return the rows of a part with the decision made again, and its sources with what that came to."""
     decided, rows = [FACES.arrow.empty_table()], []
     for row in sources.to_pylist():
         own = nested.keep(faces, pc.equal(faces["source_id"], row["source_id"]))
         if len(own):
-            own = postprocess(_source(row), own, face_filter)
+            own = postprocess(_source(row), own, filter_of(row))
             row |= outcome(own) | {"reason": updated_reason(row["reason"], own)}
             decided.append(own)
         rows.append(row)

@@ -42,7 +42,7 @@ def describe_source_options(
         # The content of the table counts, not its path.
         now["landmarks"] = hash_file(options.landmarks)
     now = {name: list(value) if isinstance(value, tuple) else value for name, value in now.items() if value is not None}
-    for key in sorted({f"{dataset or 'unnamed'} ({options.modality})" for dataset in datasets}):
+    for key in sorted({_key(dataset, options.modality) for dataset in datasets}):
         _refuse_other(workspace, key, recorded.get(key, now), now)
         recorded = {**recorded, key: now}
     return dict(sorted(recorded.items()))
@@ -60,6 +60,24 @@ def join_source_options(workspaces: Sequence[Workspace]) -> dict[str, Any]:
             _refuse_other(workspace, key, joined.get(key, options), options)
             joined[key] = options
     return dict(sorted(joined.items()))
+
+
+def dataset_key(row: Mapping[str, Any]) -> str:
+    """Return what the record of a source's dataset and modality is found by.
+
+    Args:
+        row: of the sources table.
+    """
+    return _key(row["dataset"], row["modality"])
+
+
+def crop_datasets(workspace: Workspace) -> dict[str, bool]:
+    """Return whether the sources of each dataset and modality are face crops, by `dataset_key`."""
+    return {key: bool(options["crops"]) for key, options in workspace.settings().get(SECTION, {}).items()}
+
+
+def _key(dataset: str | None, modality: str) -> str:
+    return f"{dataset or 'unnamed'} ({modality})"
 
 
 def _refuse_other(workspace: Workspace, key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

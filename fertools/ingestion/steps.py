@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from fertools.core.arguments import argument
 from fertools.core.errors import InputError, first_line
 from fertools.core.hashing import hash_bytes
 from fertools.faces.appearance import describe_appearance
@@ -88,7 +87,7 @@ class Decode:
             measured.update(frames_decoded=reader.decoded, remark=reader.remark)
             context.read_bytes = length
         if not measured["frames_searched"] and "reason" not in measured:
-            measured["reason"] = f"it shows no frame within {argument('span')} {options.span}"
+            measured["reason"] = f"it shows no frame within the range {options.span}"
 
 
 class Detect:

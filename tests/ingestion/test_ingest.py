@@ -207,7 +207,7 @@ def test_frames_per_second_and_a_range_are_kept_to_and_recorded(videos: Path, tm
     ingest([videos / "joyful"], late, replace(options, span="60-70"))
     (row,) = store.read_sources(late).to_pylist()
     assert (row["status"], row["frames_searched"]) == ("empty", 0)
-    assert "no frame within --range 60-70" in row["reason"]
+    assert "no frame within the range 60-70" in row["reason"]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])

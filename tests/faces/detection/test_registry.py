@@ -105,5 +105,5 @@ def test_two_detectors_of_one_name_are_refused(install: Callable[[str, str], Non
 def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fertools.core.plugins.entry_points", lambda group: ())
     assert detector_names() == ("mtcnn", "yunet")
-    with pytest.raises(InputError, match="--detector 'hog' is unknown; choose one of mtcnn, yunet"):
+    with pytest.raises(InputError, match="`detector` 'hog' is unknown; choose one of mtcnn, yunet"):
         load_detector("hog")

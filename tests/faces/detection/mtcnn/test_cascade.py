@@ -79,7 +79,7 @@ def test_the_fast_mode_finds_the_same_faces_near_by(portrait: Picture) -> None:
 
 
 def test_a_mode_must_be_known() -> None:
-    with pytest.raises(InputError, match="mode 'rapid' is unknown; choose one of fast, exact"):
+    with pytest.raises(InputError, match="`mode` 'rapid' is unknown; choose one of fast, exact"):
         MtcnnDetector(mode="rapid")
 
 
