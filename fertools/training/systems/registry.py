@@ -6,6 +6,8 @@ is a `SystemEntry`, such as `my_package.my_system:ENTRY`.
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
+
 from fertools.core.errors import RecipeError
 from fertools.core.plugins import find_plugins, load_plugin
 from fertools.training.recipes.recipe import nearest
@@ -18,6 +20,7 @@ BUILT_IN = {
     for name in ("stargan", "cyclegan", "classifier", "svm")
 }
 """Systems of fertools itself."""
+_OURS = {name: EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}
 
 
 def list_systems() -> dict[str, SystemEntry]:
@@ -40,7 +43,8 @@ def find_system(name: str) -> SystemEntry:
         >>> find_system("stargan").title
         'StarGAN'
     """
-    found = find_plugins(GROUP, BUILT_IN)
+    # Other packages are looked for only where the name is not one of ours.
+    found = _OURS if name in _OURS else find_plugins(GROUP, BUILT_IN)
     if name not in found:
         raise RecipeError(f"there is no system '{name}'{nearest(name, found)}; fertools can train: {', '.join(found)}")
     entry: SystemEntry = load_plugin(found[name])

@@ -88,7 +88,7 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
     path = checkpoint_path(tmp_path, 1)
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"00000001\.safetensors is damaged.*no-resume"):
+    with pytest.raises(InputError, match=r"00000001\.safetensors is damaged.*resume=False"):
         load_checkpoint(path)
 
 
@@ -120,7 +120,7 @@ def test_of_damaged_checkpoints_the_one_before_them_is_named(tmp_path: Path) -> 
     for iteration, words in (
         (30, r"00000030\.safetensors is damaged.*; remove 00000030\.safetensors to go on from 00000020\.safetensors"),
         (20, r"remove 00000030\.safetensors and 00000020\.safetensors to go on from 00000010\.safetensors"),
-        (10, r"00000030\.safetensors is damaged.*--no-resume"),
+        (10, r"00000030\.safetensors is damaged.*resume=False"),
     ):
         flip(checkpoint_path(tmp_path, iteration))
         with pytest.raises(InputError, match=words):
