@@ -82,6 +82,7 @@ def test_a_digit_pressed_again_confirms(
 def test_nought_takes_an_expression_off(serve: Serve, context: BrowserContext, workspace: Workspace) -> None:
     page = open_page(context, serve(workspace, tasks=("emotion",)))
     page.get_by_label("Continue automatically").uncheck()
+    expect(page.get_by_text("Face 1 of 40")).to_be_visible()
     page.keyboard.press("4")
     _expect_answered(page, 1)
     page.keyboard.press("0")
