@@ -1,4 +1,4 @@
-"""How a message of the library names an argument or a function, so that each reader is told it in their own words.
+"""Marks for arguments and functions in the messages of the library.
 
 A Python user passes `min_face=40`, a user of the command line types `--min-face 40`. A message marks the places where
 it speaks of such a thing. An error shows them as Python does; the command line shows the same error with flags.

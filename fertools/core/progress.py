@@ -10,6 +10,8 @@ import time
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+from fertools.core.arguments import in_python
+
 INTERVAL_S = 10.0
 """Seconds between two plain lines if the output is not a terminal."""
 
@@ -119,7 +121,8 @@ class Progress:
 
     def note(self, message: str) -> None:
         """Print one sentence that stays on the screen."""
-        line = on_one_line(message)
+        # A note may quote an error, whose marks of arguments no terminal should get.
+        line = on_one_line(in_python(message))
         if self._bar is not None:
             self._bar.say(line)
         else:

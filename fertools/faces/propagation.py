@@ -238,7 +238,7 @@ def _is_broken(forward: list[_Propagated], backward: list[_Propagated]) -> bool:
 
 
 def _may_be_one(box: Box, other: Box, frames: int) -> bool:
-    """Return whether a face could move from one box to another in so many frames."""
+    """Return whether a face can move from one box to the other within a number of frames."""
     return _similar_size(box, other) and _distance(box, other) <= _FASTEST * frames
 
 

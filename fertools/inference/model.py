@@ -47,7 +47,7 @@ class Model:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What `translate` can be asked for; empty where the model does not translate."""
+        """The targets of `translate`; empty if the model does not translate."""
         return self._network.targets
 
     def predict(

@@ -42,7 +42,7 @@ def read_picture(picture: PictureLike) -> Rgb:
     """Return a picture as HxWx3 uint8 RGB, upright.
 
     Args:
-        picture: the path of a file, a PIL image, or an array, which is returned as it is.
+        picture: the path of a file, a PIL image, or an array, which is returned unchanged.
 
     Raises:
         InputError: the file cannot be read or is no picture, or the array has another shape or type.

@@ -268,7 +268,7 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
     for name in plan.gone[:_GONE_NAMED]:
         report.note(f"gone: {name}: it was ingested before and is no longer there; its rows and crops stay")
     if (more := len(plan.gone) - _GONE_NAMED) > 0:
-        report.note(f"gone: {more:,} more; see `gone` with {argument('json')}")
+        report.note(f"gone: {more:,} more; the summary names all of them")
 
 
 def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:

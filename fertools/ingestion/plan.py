@@ -196,7 +196,7 @@ def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:
     """
     return [
         f"{copy.name} is a copy of {owner['path']}, whose faces have the {label} {owner[label] or 'unknown'} "
-        f"and not {getattr(copy, label)}; import that label, or begin anew with {given('overwrite', True)}"
+        f"and not {getattr(copy, label)}; import that label, or ingest everything anew"
         for label, _ in _LABELS
         if getattr(copy, label) not in (None, owner[label])
     ]

@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from fertools.core.arguments import given
 from fertools.core.progress import (
     Progress,
     Reporter,
@@ -159,3 +160,11 @@ def test_a_silent_reporter_says_nothing(capsys: pytest.CaptureFixture[str]) -> N
     report.beside("hidden")
     report.note("hidden")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_note_that_names_an_argument_has_no_control_characters() -> None:
+    stream = io.StringIO()
+    with Progress("job", "files", stream=stream) as report:
+        report.note(f"begin anew with {given('overwrite', True)}")
+    assert "begin anew with `overwrite=True`" in stream.getvalue()
+    assert stream.getvalue().replace("\n", "").isprintable()

@@ -62,7 +62,7 @@ class Augmentation:
         return self.change(mirrored.clone() if mirrored is images else mirrored, draws)
 
     def cut(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Return a square of NxCxHxW images of any type, cut out at random, or the images where none is asked for."""
+        """Cut a random square out of NxCxHxW images of any type; return them unchanged if `cut_px` is 0."""
         if not self.cut_px:
             return images
         count, channels, height, width = images.shape

@@ -23,7 +23,7 @@ from fertools.training.recipes.domains import Pairing
 LoaderState = tuple[dict[str, Tensor], dict[str, int]]
 """Tensors and numbers that say which batch comes next."""
 _DEVICE_SHARE = 4
-"""One part in so many of a GPU's free memory may hold the pixels; more stays on the disk."""
+"""The pixels may take one part in this many of a GPU's free memory; otherwise they stay on the disk."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float) 
 
 
 def _validating_alike(first: Faces, faces: Faces) -> Faces:
-    """Return faces of which those are kept for validation whose person is kept for it in the first domain."""
+    """Keep for validation the faces of people who are kept for it in the first domain."""
     people = set(first.table["subject_id"].take(pa.array(first.rows("val"))).to_pylist()) - {None}
     if not people:
         return faces

@@ -24,7 +24,7 @@ class MovingAverage:
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], decay: float) -> None:
-        # One call for all tensors of a network: on a GPU, one after another would take longer to start than to run.
+        # One call for all tensors of a network: on a GPU, separate calls take longer to launch than to run.
         self._originals, self._blend = networks, get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self.networks = {name: copy.deepcopy(network).requires_grad_(False) for name, network in networks.items()}
 

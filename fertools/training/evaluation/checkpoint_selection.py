@@ -31,14 +31,14 @@ from fertools.training.systems.base import Translation
 def open_chooser(
     job: Job, translator: Translator, rows: Mapping[str, NDArray[np.int64]], name: str
 ) -> Callable[[], Metrics]:
-    """Return a measurement of a translator as it is; the first metric decides, and more is better.
+    """Return a function that measures a translator in its present state; the first metric decides, higher is better.
 
     `read_as_asked` is the share of generated faces that the judge assigns to the target expression, mean over
     translations; `ccc` the concordance of target and predicted valence and arousal, mean of both. Each is there as far
     as the translations have such targets and the judge predicts them.
 
     Args:
-        job: the translator's run, whose record is told which judge it is.
+        job: the translator's run; its record gets the judge's name and digest.
         translator: what is measured.
         rows: by domain, positions of the validation people's faces that are translated.
         name: `classifier/RUN` of the judge, as the key `judge` has it.

@@ -109,7 +109,7 @@ def make_predictions(
     tested: pa.Table,
     trained: pa.Table,
     *,
-    fold: int = 0,
+    fold: int | None = 0,
     classes: Sequence[str] = (),
     probabilities: Floats | None = None,
     valence_arousal: Floats | None = None,
@@ -119,7 +119,7 @@ def make_predictions(
     Args:
         tested: N rows of the manifest, in the order of what was predicted.
         trained: rows of the manifest that the model was fitted to.
-        fold: the fold that `tested` is; 0 for a hold-out.
+        fold: the fold that `tested` is; 0 for a hold-out; None where `tested` is of several folds, which it names.
         classes: C names, in the order of the probabilities' columns.
         probabilities: N x C in [0, 1], each row with the sum 1; None where the model does not classify.
         valence_arousal: N x 2; None where the model does not predict them.
@@ -138,7 +138,8 @@ def make_predictions(
     if probabilities is None and valence_arousal is None:
         raise ValueError("predictions need probabilities, valence and arousal, or both")
     columns = {field.name: _column(tested, field) for field in _FIXED}
-    columns["fold"] = pa.array([fold] * count, pa.int32())
+    folds = [fold] * count if fold is not None else tested["fold"].to_pylist()
+    columns["fold"] = pa.array(folds, pa.int32())
     if valence_arousal is not None:
         points = _checked(valence_arousal, (count, 2), "valence and arousal")
         columns["valence_predicted"], columns["arousal_predicted"] = (pa.array(points[:, axis]) for axis in (0, 1))
@@ -150,7 +151,9 @@ def make_predictions(
     elif classes:
         raise ValueError("classes are named, but there are no probabilities")
     table = pa.table([columns[field.name] for field in _schema(classes)], schema=_schema(classes))
-    return Predictions(table.sort_by("face_id").combine_chunks(), classes, {fold: describe_trained(trained)})
+    of_folds = sorted(set(folds)) if fold is None else [fold]
+    described = dict.fromkeys(of_folds, describe_trained(trained))
+    return Predictions(table.sort_by("face_id").combine_chunks(), classes, described)
 
 
 def describe_trained(rows: pa.Table) -> Trained:

@@ -98,10 +98,12 @@ def predict_side(job: Job, faces: Faces, side: Side, path: Path, shares: Floats,
         points: Nx2 valence and arousal, or Nx0.
     """
     folds = job.choice.resolved.recipe.test_folds
+    # Validation faces are of folds that are trained on; they belong to the model of the first test fold.
+    several = side == "test" and len(folds) > 1
     predictions = make_predictions(
         nested.take(faces.table, faces.rows(side)),
         nested.take(faces.table, faces.rows("train")),
-        fold=folds[0] if faces.has_folds else 0,
+        fold=(None if several else folds[0]) if faces.has_folds else 0,
         classes=faces.classes if shares.shape[1] else (),
         probabilities=shares if shares.shape[1] else None,
         valence_arousal=points if points.shape[1] else None,

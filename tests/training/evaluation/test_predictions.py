@@ -143,3 +143,10 @@ def test_files_that_are_no_predictions_are_refused(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(path).drop_columns(["p_anger"]), path)
     with pytest.raises(SchemaError, match="other columns"):
         read_predictions(path)
+
+
+def test_a_model_that_holds_out_two_folds_is_of_both() -> None:
+    rows = manifest_rows(["a", "b", "c"]).append_column("fold", pa.array([3, 0, 3], pa.int32()))
+    found = make_predictions(rows, rows, fold=None, classes=CLASSES, probabilities=np.full((3, 3), 1 / 3))
+    assert found.folds().tolist() == [3, 0, 3]
+    assert list(found.trained) == [0, 3]

@@ -22,6 +22,7 @@ from fertools.core.errors import InputError, RecipeError, ResumeRefused
 from fertools.core.progress import Silent
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
 from fertools.training.data.batch import Batch
 from fertools.training.data.faces import select_faces
 from fertools.training.data.pixel_cache import read_crop
@@ -349,3 +350,12 @@ def test_a_note_says_what_is_read(workspace: Workspace) -> None:
 
     train_small(workspace, "epochs=0.1", run="told", report=Notes())
     assert any("reading 7 held-out faces" in words for words in Notes.said)
+
+
+def test_a_run_that_holds_out_two_folds_says_of_which_each_face_is(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path)
+    run = train_small(workspace, "test_folds=[0,1]", "val_share=0")
+    predictions = read_predictions(run.path / "predictions.parquet")
+    folds = dict(zip(*(store.read_faces(workspace)[name].to_pylist() for name in ("face_id", "fold")), strict=True))
+    assert set(predictions.folds().tolist()) == {0, 1} == set(predictions.trained)
+    assert predictions.folds().tolist() == [folds[name] for name in predictions.table["face_id"].to_pylist()]
