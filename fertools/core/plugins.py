@@ -9,11 +9,14 @@ A package registers something in its `pyproject.toml`, in one of the groups `fer
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fertools.core.errors import InputError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 def find_plugins(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoint]:
@@ -31,6 +34,9 @@ def find_plugins(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoin
         >>> find_plugins("fertools.examples", {"loads": "json:loads"})["loads"].value
         'json:loads'
     """
+    # Not at the top: it takes a while to import, and a name of our own needs none of it.
+    from importlib.metadata import EntryPoint, entry_points
+
     found = {name: EntryPoint(name, value, group) for name, value in built_in.items()}
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         known = found.setdefault(entry.name, entry)
@@ -40,6 +46,20 @@ def find_plugins(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoin
                 "them"
             )
     return found
+
+
+def load_built_in(value: str) -> Any:
+    """Return what fertools has itself; other packages are not looked for, which takes longer than most imports.
+
+    Args:
+        value: `module:object`.
+
+    Example:
+        >>> load_built_in("json:loads")("[1]")
+        [1]
+    """
+    module, _, name = value.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def load_plugin(entry: EntryPoint) -> Any:

@@ -112,7 +112,8 @@ def filled(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -
     """
     if outside is None or grey is None:
         return crop
-    return np.where(outside[..., None], np.uint8(grey), crop)
+    # A tenth of the time that NumPy takes to choose by a mask.
+    return np.asarray(cv2.copyTo(crop, (~outside).view(np.uint8), np.full_like(crop, grey)), np.uint8)
 
 
 def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[np.float64]:
@@ -178,14 +179,39 @@ def beyond(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) ->
     corners = np.array([(0.0, 0.0, 1.0), (last, 0.0, 1.0), (0.0, last, 1.0), (last, last, 1.0)]) @ inverse.T
     # A centre that lies on the edge of the picture is inside, whatever rounding says.
     low, high = -0.5 - 1e-6, np.array([shape[1], shape[0]]) - 0.5 + 1e-6
-    if ((corners >= low) & (corners <= high)).all():
+    crossed = ((corners < low) | (corners > high)).any(axis=0)
+    if not crossed.any():
         return None
     along = np.arange(size_px)
     outside = np.zeros((size_px, size_px), np.bool_)
-    for (right, down, start), end in zip(inverse, high, strict=True):
-        place = right * along + (down * along + start)[:, None]
-        outside |= (place < low) | (place > end)
+    for (right, down, start), end in zip(inverse[crossed].tolist(), high[crossed].tolist(), strict=True):
+        columns, rows = right * along, down * along + start
+        # Along the lines that place changes least on, so that few of them cross the edge.
+        if abs(right) < abs(down):
+            _mark_outside(outside, rows, columns, low, end)
+        else:
+            _mark_outside(outside.T, columns, rows, low, end)
     return outside
+
+
+def _mark_outside(
+    outside: NDArray[np.bool_], lines: NDArray[np.float64], steps: NDArray[np.float64], low: float, end: float
+) -> None:
+    """Mark each pixel whose place, `lines[i] + steps[j]`, is below `low` or above `end`.
+
+    Args:
+        outside: (n, m), changed.
+        lines: (n,) where each line begins.
+        steps: (m,) from there, only rising or only falling; so the ends of a line say whether it crosses an edge.
+        low: least place inside.
+        end: largest one.
+    """
+    least, most = (lines + end_of_line for end_of_line in sorted((steps[0], steps[-1])))
+    beyond_edge = (most < low) | (least > end)
+    crossing = ~beyond_edge & ((least < low) | (most > end))
+    outside[beyond_edge] = True
+    places = lines[crossing, None] + steps
+    outside[crossing] |= (places < low) | (places > end)
 
 
 def _shrunk(frame: Picture, matrix: NDArray[np.float64], size_px: int, fine: int) -> Picture:

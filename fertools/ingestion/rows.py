@@ -99,7 +99,7 @@ class Cropper:
             "size_px": self.options.crop_px,
             "template": template,
             "matrix": matrix.tolist(),
-            "crop_coverage": 1.0 if outside is None else 1.0 - float(outside.mean()),
+            "crop_coverage": 1.0 if outside is None else 1.0 - np.count_nonzero(outside) / outside.size,
             "face_px": quality.face_px,
             "blur": quality.blur,
             "brightness": quality.brightness,

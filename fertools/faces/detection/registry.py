@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
-from fertools.core.plugins import find_plugins, load_plugin
+from fertools.core.plugins import find_plugins, load_built_in, load_plugin
 from fertools.faces.detection.detector import Detector, DetectorOptions
 
 GROUP = "fertools.detectors"
@@ -48,8 +48,16 @@ def load_detector(name: str, options: DetectorOptions | None = None) -> Detector
         >>> load_detector("mtcnn").identity.name
         'mtcnn'
     """
+    return _factory(name)(options or DetectorOptions())
+
+
+def _factory(name: str) -> DetectorFactory:
+    # Every process of an ingest comes by here.
+    if name in BUILT_IN:
+        built_in: DetectorFactory = load_built_in(BUILT_IN[name])
+        return built_in
     found = find_plugins(GROUP, BUILT_IN)
     if name not in found:
         raise InputError(f"{argument('detector')} '{name}' is unknown; choose one of {', '.join(sorted(found))}")
-    factory: DetectorFactory = load_plugin(found[name])
-    return factory(options or DetectorOptions())
+    other: DetectorFactory = load_plugin(found[name])
+    return other

@@ -99,11 +99,16 @@ def test_a_package_that_does_not_load_is_named(install: Callable[[str, str], Non
 def test_two_detectors_of_one_name_are_refused(install: Callable[[str, str], None]) -> None:
     install("other-mtcnn", "mtcnn = tests.ingestion.fake_detector:make_centre")
     with pytest.raises(InputError, match="two packages register 'mtcnn'"):
-        load_detector("mtcnn")
+        detector_names()
+
+
+def test_a_detector_of_ours_is_ours_whatever_others_register(install: Callable[[str, str], None]) -> None:
+    install("other-mtcnn", "mtcnn = tests.ingestion.fake_detector:make_centre")
+    assert type(load_detector("mtcnn")).__module__ == "fertools.faces.detection.mtcnn.cascade"
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fertools.core.plugins.entry_points", lambda group: ())
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: ())
     assert detector_names() == ("mtcnn", "yunet")
     with pytest.raises(InputError, match="`detector` 'hog' is unknown; choose one of mtcnn, yunet"):
         load_detector("hog")
