@@ -99,15 +99,15 @@ def align(
         InputError: the landmarks cannot be aligned.
     """
     matrix = similarity(landmarks, template_name, size_px)
-    return filled(warp(frame, matrix, size_px), beyond(matrix, size_px, frame.shape), FILLS["black"]), matrix
+    return extract_crop(frame, matrix, size_px, "black"), matrix
 
 
-def filled(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -> Picture:
+def fill_outside(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -> Picture:
     """Return a crop with one grey level beyond the picture.
 
     Args:
         crop: of `warp`, which repeats the picture's edge there.
-        outside: of `beyond`.
+        outside: of `outside_mask`.
         grey: level, 0 to 255; None leaves the crop as it is.
     """
     if outside is None or grey is None:
@@ -115,7 +115,7 @@ def filled(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -
     return np.where(outside[..., None], np.uint8(grey), crop)
 
 
-def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[np.float64]:
+def rescale_matrix(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[np.float64]:
     """Return the transform to a crop that shows the same in another size.
 
     Args:
@@ -132,7 +132,7 @@ def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[
 def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
     """Return the crop that a known transform makes; needs no detector and no landmarks.
 
-    Beyond the frame its edge pixels are repeated: see `filled`.
+    Beyond the frame its edge pixels are repeated: see `fill_outside`.
 
     Args:
         frame: (height, width, 3) uint8.
@@ -150,7 +150,7 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
 
 
-def cut(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) -> Picture:
+def extract_crop(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) -> Picture:
     """Return a crop by a known transform, what lies beyond the picture filled.
 
     Args:
@@ -159,10 +159,10 @@ def cut(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) ->
         size_px: side of the crop.
         fill: one of FILLS.
     """
-    return filled(warp(frame, matrix, size_px), beyond(matrix, size_px, frame.shape), FILLS[fill])
+    return fill_outside(warp(frame, matrix, size_px), outside_mask(matrix, size_px, frame.shape), FILLS[fill])
 
 
-def beyond(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+def outside_mask(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
     """Return which pixels of a crop lie beyond the picture; None if none does.
 
     Args:

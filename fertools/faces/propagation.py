@@ -32,7 +32,7 @@ from fertools.faces.tracking import overlaps
 Frames = Sequence[NDArray[np.uint8]]
 Box = NDArray[np.float32]
 
-SURE = 0.9
+HIGH_CONFIDENCE = 0.9
 """Least score of a high-confidence face, which is worth a second search. Faces that score less come and go."""
 
 _SAME = 0.4
@@ -44,7 +44,7 @@ _FASTEST = 0.6
 _PATIENCE = 3
 """Successive frames in which a face may be missing before it is no longer expected."""
 
-_SEEN = 0.75
+_ALREADY_SEARCHED = 0.75
 """Intersection over union with a searched window from which a further search finds nothing new."""
 
 PATCH_PX = 24
@@ -95,7 +95,7 @@ def _expected_boxes(frames: Frames, first: FrameSearch, last: FrameSearch) -> li
         (last, ends, {other for _, other in pairs}, range(count - 1, -1, -1)),
     ):
         for place in sorted(set(range(len(boxes))) - met):
-            sure = place < len(search.faces) and search.faces.scores[place] >= SURE
+            sure = place < len(search.faces) and search.faces.scores[place] >= HIGH_CONFIDENCE
             paths.append(_template_path(frames, boxes[place], order) if sure else np.tile(boxes[place], (count, 1)))
     return list(np.array(paths, np.float32).reshape(len(paths), count, 4).transpose(1, 0, 2))
 
@@ -149,7 +149,8 @@ def _propagate_along(
     """
     start = found[order[0]]
     propagated = [
-        _Propagated(box, order[0], bool(score >= SURE)) for box, score in zip(start.boxes, start.scores, strict=True)
+        _Propagated(box, order[0], bool(score >= HIGH_CONFIDENCE))
+        for box, score in zip(start.boxes, start.scores, strict=True)
     ]
     for before, here in pairwise(order):
         alive = [face for face in propagated if face.lost <= _PATIENCE]
@@ -160,7 +161,7 @@ def _propagate_along(
                 face.box = _match_template(face, frames[before], frames[here])
             expected = np.array([face.box for face in missing])
             # A window that was searched already holds nothing new.
-            unseen = expected[overlaps(expected, searched[here]).max(axis=1, initial=0) < _SEEN]
+            unseen = expected[overlaps(expected, searched[here]).max(axis=1, initial=0) < _ALREADY_SEARCHED]
             if len(unseen):
                 (more,) = detector.detect_near([frames[here]], [unseen])
                 searched[here] = np.concatenate([searched[here], unseen])

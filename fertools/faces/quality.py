@@ -41,7 +41,7 @@ HEAD = _head()
 x points to the right in the picture, y down and z away from the camera.
 """
 
-_SHADOW = np.linalg.pinv(HEAD - HEAD.mean(axis=0))
+_PSEUDO_INVERSE = np.linalg.pinv(HEAD - HEAD.mean(axis=0))
 """The linear map of least squares from five points around their mean, (3, 5)."""
 
 
@@ -166,7 +166,7 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     and Full Perspective", IJCV 22(2), 1997, section 2 (the camera model).
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    (a, b), (c, d), (e, f) = (_SHADOW @ (points - points.mean(axis=0))).tolist()
+    (a, b), (c, d), (e, f) = (_PSEUDO_INVERSE @ (points - points.mean(axis=0))).tolist()
     # The nearest map with orthonormal rows is (S S^T)^(-1/2) S; of a matrix of 2 x 2 the root has a closed form.
     first, both, second = a * a + c * c + e * e, a * b + c * d + e * f, b * b + d * d + f * f
     area = math.sqrt(max(0.0, first * second - both * both))

@@ -14,7 +14,7 @@ from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.notebook import html_fields
-from fertools.faces.alignment import cut, similarity
+from fertools.faces.alignment import extract_crop, similarity
 from fertools.faces.centring import CENTRED
 from fertools.inference.detect import Face, Faces, find_detector, largest
 from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures, name_picture, read_picture
@@ -159,7 +159,7 @@ class Model:
         # As an ingest makes crops and training reads them: aligned at their own size, then resized.
         expected = self.info.crop
         matrix = similarity(face.landmarks, expected.template, expected.aligned_px)
-        return resize(cut(frame, matrix, expected.aligned_px, expected.fill), expected.size_px)
+        return resize(extract_crop(frame, matrix, expected.aligned_px, expected.fill), expected.size_px)
 
     def __repr__(self) -> str:
         return f"Model({str(self.path)!r}, system={self.info.system!r}, device={self.device!r})"

@@ -53,7 +53,7 @@ class Extractor:
         threads: decoding threads; 0 lets FFmpeg choose.
         points: landmarks that came with the sources, for sources that are face crops already.
         tick: called with what was done, for every frame searched.
-        pulse: called for every frame decoded, searched or not, to show that the work goes on.
+        heartbeat: called for every frame decoded, searched or not, to show that the work goes on.
     """
 
     workspace: Workspace
@@ -63,7 +63,7 @@ class Extractor:
     threads: int = 0
     points: PointTable = field(default_factory=PointTable)
     tick: Callable[[Done], None] = lambda done: None
-    pulse: Callable[[], None] = lambda: None
+    heartbeat: Callable[[], None] = lambda: None
 
     def extract(self, source: Source) -> Extracted:
         """Return the rows of `source`, its crops written; a source that cannot be read gives a failed row.
@@ -76,7 +76,7 @@ class Extractor:
         """
         row = source_row(source, self.options)
         context = SourceContext(
-            source, self.workspace, self.options, self.search, self.threads, self.points, self.tick, self.pulse
+            source, self.workspace, self.options, self.search, self.threads, self.points, self.tick, self.heartbeat
         )
         try:
             faces = run_steps(self.steps, context)

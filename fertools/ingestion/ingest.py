@@ -46,7 +46,7 @@ from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
-from fertools.sources.discovery import Found, discover
+from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 
@@ -132,7 +132,7 @@ def ingest(
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
     discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
-    found: Sequence[Found] = discovery.files
+    found: Sequence[SourceFile] = discovery.files
     _refuse_foreign_points(options, found)
     whole, everything = workspace, found
     if shard is not None:
@@ -271,7 +271,7 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
         report.note(f"gone: {more:,} more; the summary names all of them")
 
 
-def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:
+def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) -> None:
     """Raise InputError for a table of landmarks that fits none of the files: its paths are then most likely wrong."""
     if options.landmarks is not None:
         points = read_points(options.landmarks).points

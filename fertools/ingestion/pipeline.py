@@ -41,7 +41,7 @@ class SourceContext:
         threads: decoding threads; 0 lets FFmpeg choose. With more than one, crops are written in the background.
         points: landmarks that came with the sources, for sources that are face crops already.
         tick: called with what was done; steps report searched frames by `tick_frame`.
-        pulse: called for every frame decoded, searched or not, to show that the work goes on.
+        heartbeat: called for every frame decoded, searched or not, to show that the work goes on.
         shots: cuts between the shots of a video, filled in while it is decoded.
         measured: columns of the source's row that the steps fill in, and `remark` and `trace`.
         read_bytes: bytes of a video that were read so far; the first step keeps it up to date.
@@ -54,7 +54,7 @@ class SourceContext:
     threads: int
     points: PointTable
     tick: Callable[[Done], None]
-    pulse: Callable[[], None]
+    heartbeat: Callable[[], None]
     shots: CutDetector = field(default_factory=CutDetector)
     measured: dict[str, Any] = field(default_factory=dict)
     read_bytes: int = 0
@@ -114,15 +114,15 @@ def run_steps(steps: Sequence[Step], context: SourceContext) -> pa.Table:
         context: the source at hand.
     """
     with ExitStack() as stack:
-        spool = stack.enter_context(closing(TableWriter(context.workspace.parts, FACES)))
+        writer = stack.enter_context(closing(TableWriter(context.workspace.parts, FACES)))
         frames: Iterator[FrameFaces] = iter(())
         for step in steps:
             if isinstance(step, FrameStep):
                 # Closed from the last to the first, also after an error, whose traceback would keep them open.
                 frames = stack.enter_context(closing(step.run(frames, context)))
         for seen in frames:
-            spool.add(seen.rows)
-        faces = spool.table()
+            writer.add(seen.rows)
+        faces = writer.table()
     for step in steps:
         if isinstance(step, TableStep):
             faces = step.finish(faces, context)

@@ -24,7 +24,7 @@ from fertools.core.workspace import Workspace
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from fertools.sources.content import Kind
-from fertools.sources.discovery import Found
+from fertools.sources.discovery import SourceFile
 from fertools.sources.naming import NamingRules
 
 IMAGES_PER_ITEM = 64
@@ -92,7 +92,7 @@ class Plan:
 
 def make_plan(
     workspace: Workspace,
-    found: Sequence[Found],
+    found: Sequence[SourceFile],
     rules: NamingRules,
     options: IngestOptions,
     report: Reporter | None = None,
@@ -142,7 +142,7 @@ def make_plan(
     return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
 
 
-def dataset_of(file: Found, options: IngestOptions) -> str | None:
+def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
     """Return the name of the dataset that a file belongs to: the option's, or that of the folder that was given."""
     root = file.path
     for _ in file.below.parts:
@@ -150,7 +150,7 @@ def dataset_of(file: Found, options: IngestOptions) -> str | None:
     return options.dataset or root.name or None
 
 
-def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
+def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, options: IngestOptions) -> Source:
     named = rules.read(file.below, file.given)
     return Source(
         source_id="",
@@ -265,7 +265,7 @@ class _Digests:
         self._changed = False
         self.read_bytes = 0
 
-    def unread_bytes(self, found: Sequence[Found]) -> int:
+    def unread_bytes(self, found: Sequence[SourceFile]) -> int:
         """Return the size of the files that are to be read whole."""
         sizes = 0
         for file in found:

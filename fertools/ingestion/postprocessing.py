@@ -79,7 +79,7 @@ def postprocess_image(source: Source, faces: pa.Table, most: int | None) -> pa.T
         faces: rows of FACES.
         most: how many a frame may keep; None is any number.
     """
-    faces = _reject(faces, _beyond(faces, most), OVER_CAP)
+    faces = _reject(faces, _over_cap(faces, most), OVER_CAP)
     kept = _kept(faces)
     candidates = np.flatnonzero(kept if kept.any() else np.ones(len(faces), np.bool_))
     named = [source.subject_id if [place] == candidates.tolist() else None for place in range(len(faces))]
@@ -101,11 +101,11 @@ def postprocess_video(source: Source, faces: pa.Table, most: int | None, standar
         faces = _reject(faces, find_transient(frames, tracks, _kept(faces), interpolated), TRANSIENT)
     scores = np.asarray(faces["det_score"].to_numpy(), np.float32)
     faces = _reject(faces, find_weak(tracks, scores, _kept(faces), interpolated, standard), WEAK)
-    faces = _reject(faces, _beyond(faces, most), OVER_CAP)
+    faces = _reject(faces, _over_cap(faces, most), OVER_CAP)
     return _name(faces, *name_subjects(source, frames, _numbers(faces, "shot_id"), tracks, _kept(faces), interpolated))
 
 
-def _beyond(faces: pa.Table, most: int | None) -> Mask:
+def _over_cap(faces: pa.Table, most: int | None) -> Mask:
     sizes_px = np.asarray(faces["face_px"].to_numpy(), np.float32)
     return find_over_cap(_numbers(faces, "frame_index"), sizes_px, _kept(faces), most)
 

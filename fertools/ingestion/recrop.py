@@ -22,7 +22,7 @@ from fertools.core.hashing import hash_file
 from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.faces.alignment import cut, rescaled, similarity
+from fertools.faces.alignment import extract_crop, rescale_matrix, similarity
 from fertools.faces.centring import CENTRED
 from fertools.ingestion.options import CROP_SUFFIXES, check_crops
 from fertools.ingestion.rows import write_crop
@@ -163,7 +163,7 @@ def _transform(row: dict[str, Any], options: RecropOptions) -> NDArray[np.float6
     if points is not None and options.template != CENTRED:
         return similarity(np.array(points, np.float32), options.template, options.crop_px)
     if row["matrix"] is not None and row["template"] == options.template:
-        return rescaled(np.array(row["matrix"]), row["size_px"], options.crop_px)
+        return rescale_matrix(np.array(row["matrix"]), row["size_px"], options.crop_px)
     return None
 
 
@@ -187,7 +187,7 @@ def _cut(
         with closing(_frames(path, source["kind"], by_frame.keys())) as frames:
             for frame in frames:
                 for one in by_frame[frame.index]:
-                    write_crop(one.path, cut(frame.rgb, one.matrix, size_px, fill), flush=True)
+                    write_crop(one.path, extract_crop(frame.rgb, one.matrix, size_px, fill), flush=True)
                     written += 1
                     watch()
     except (MachineError, Interrupted):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.workspace import Workspace
-from fertools.faces.alignment import FILLS, beyond, cut, filled, similarity, warp
+from fertools.faces.alignment import FILLS, extract_crop, fill_outside, outside_mask, similarity, warp
 from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
 from fertools.faces.quality import measure
 from fertools.ingestion.options import IngestOptions
@@ -82,9 +82,9 @@ class Cropper:
         crop = warp(rgb, matrix, self.options.crop_px)
         # Before it is filled, so that its light and sharpness are those of the picture.
         quality = measure(crop, face.box, points)
-        outside = beyond(matrix, self.options.crop_px, rgb.shape)
+        outside = outside_mask(matrix, self.options.crop_px, rgb.shape)
         path = self.workspace.crop_path(face.face_id, self.options.crop_suffix)
-        write_crop(self.workspace.root / path, filled(crop, outside, FILLS[self.options.fill]))
+        write_crop(self.workspace.root / path, fill_outside(crop, outside, FILLS[self.options.fill]))
         if points is not None:
             self._write_others(rgb, face.face_id, points)
         return {
@@ -113,7 +113,7 @@ class Cropper:
         """Write the crops by the further templates, beside the one that the manifest names."""
         size_px, suffix = self.options.crop_px, self.options.crop_suffix
         for template in self.options.more_templates:
-            crop = cut(rgb, similarity(points, template, size_px), size_px, self.options.fill)
+            crop = extract_crop(rgb, similarity(points, template, size_px), size_px, self.options.fill)
             write_crop(self.workspace.root / self.workspace.other_crop_path(face_id, template, size_px, suffix), crop)
 
 

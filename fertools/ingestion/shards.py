@@ -19,7 +19,7 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.hashing import fingerprint, hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.sources.discovery import Found
+from fertools.sources.discovery import SourceFile
 
 SECTION = "shard"
 """Section of `fertools.toml` that says which share a workspace holds."""
@@ -63,11 +63,11 @@ class Shard:
         """Return whether the file at `path` is in this share."""
         return int(_mark(path), 16) % self.count == self.index - 1
 
-    def of(self, found: Sequence[Found]) -> list[Found]:
+    def of(self, found: Sequence[SourceFile]) -> list[SourceFile]:
         """Return the files of this share, in the order given."""
         return [file for file in found if self.takes(file.path)]
 
-    def record(self, workspace: Workspace, found: Sequence[Found], *, finished: bool) -> dict[str, Any]:
+    def record(self, workspace: Workspace, found: Sequence[SourceFile], *, finished: bool) -> dict[str, Any]:
         """Return what the workspace of this share remembers of it.
 
         Args:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fertools.ingestion.workload import Done
 
-_PROCESS, _PULSE_S, _FRAMES, _FACES, _PICTURES, _VIDEO_BYTES, _CELLS = range(7)
+_PROCESS, _HEARTBEAT_S, _FRAMES, _FACES, _PICTURES, _VIDEO_BYTES, _CELLS = range(7)
 
 
 class SharedProgress:
@@ -38,22 +38,22 @@ class SharedProgress:
         self._cells[self._place + _PROCESS] = os.getpid()
         return number
 
-    def pulse(self) -> None:
+    def heartbeat(self) -> None:
         """Say that this worker is at work and gets on."""
         # The monotonic clock is one for all processes of a machine, and never zero.
-        self._cells[self._place + _PULSE_S] = time.monotonic()
+        self._cells[self._place + _HEARTBEAT_S] = time.monotonic()
 
     def rest(self) -> None:
-        """Say that this worker has nothing to do, so that nobody waits for a pulse."""
-        self._cells[self._place + _PULSE_S] = 0
+        """Say that this worker has nothing to do, so that nobody waits for a heartbeat."""
+        self._cells[self._place + _HEARTBEAT_S] = 0
 
     def tick(self, done: Done) -> None:
-        """Add to what this worker has done, which is a pulse too."""
+        """Add to what this worker has done, which is a heartbeat too."""
         self._cells[self._place + _FRAMES] += done.frames
         self._cells[self._place + _FACES] += done.faces
         self._cells[self._place + _PICTURES] += done.pictures
         self._cells[self._place + _VIDEO_BYTES] += done.video_bytes
-        self.pulse()
+        self.heartbeat()
 
     def totals(self) -> Done:
         """Return what all workers have done."""
@@ -61,7 +61,7 @@ class SharedProgress:
         return Done(*(int(sum(self._cells[column::_CELLS])) for column in columns))
 
     def stalled(self, limit_s: float) -> list[int]:
-        """Return the processes that are at work and gave no pulse for `limit_s` seconds."""
+        """Return the processes that are at work and gave no heartbeat for `limit_s` seconds."""
         now_s = time.monotonic()
-        pairs = zip(self._cells[_PROCESS::_CELLS], self._cells[_PULSE_S::_CELLS], strict=True)
-        return [int(process) for process, pulse_s in pairs if pulse_s and now_s - pulse_s > limit_s]
+        pairs = zip(self._cells[_PROCESS::_CELLS], self._cells[_HEARTBEAT_S::_CELLS], strict=True)
+        return [int(process) for process, heartbeat_s in pairs if heartbeat_s and now_s - heartbeat_s > limit_s]

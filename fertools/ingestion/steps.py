@@ -66,7 +66,9 @@ class Decode:
 
     def _video(self, context: SourceContext) -> Generator[FrameFaces, None, None]:
         source, options, measured = context.source, context.options, context.measured
-        reader = read_video(source.path, sampling=options.sampling, threads=context.threads, pulse=context.pulse)
+        reader = read_video(
+            source.path, sampling=options.sampling, threads=context.threads, heartbeat=context.heartbeat
+        )
         length = size_bytes(source.path)
         first_s: float | None = None
         measured["frames_searched"] = 0

@@ -16,7 +16,7 @@ from PIL import Image
 
 from fertools.core.errors import InputError
 from fertools.sources.images import open_image, to_rgb
-from fertools.sources.sampling import Picker, Sampling
+from fertools.sources.sampling import FrameSampler, Sampling
 from fertools.sources.signatures import HEAD_BYTES, signature_of
 from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
 
@@ -31,20 +31,20 @@ class AnimationReader(FrameReader):
 
     def __iter__(self) -> Iterator[Frame]:
         self.decoded, self.share = 0, 0.0
-        picker, ms = Picker(self.sampling), 0
+        sampler, ms = FrameSampler(self.sampling), 0
         try:
             with open_image(self.path) as picture:
                 count = int(getattr(picture, "n_frames", 1))
                 for index in range(count):
                     picture.seek(index)
                     picture.load()
-                    self.pulse()
+                    self.heartbeat()
                     time_s = Fraction(ms, 1000)
                     ms += int(picture.info.get("duration", 0)) or _ENDLESS_MS
                     self.decoded, self.share = index + 1, (index + 1) / count
                     if self.sampling.is_over(index, time_s):
                         return
-                    if picker.wants(index, time_s):
+                    if sampler.wants(index, time_s):
                         yield Frame(index, float(time_s), to_rgb(picture, self.path))
         except InputError:
             raise
@@ -60,11 +60,11 @@ def read_video(
     *,
     sampling: Sampling | None = None,
     threads: int = 0,
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> FrameReader:
     """Return a reader of the frames of the video or animation at `path`; see `FrameReader` for the arguments."""
     reader = AnimationReader if _is_read_here(path) else FrameReader
-    return reader(path, sampling=sampling, threads=threads, pulse=pulse)
+    return reader(path, sampling=sampling, threads=threads, heartbeat=heartbeat)
 
 
 def count_pages(path: Path) -> int:

@@ -27,7 +27,7 @@ _UNPACKERS: Final = {
 
 
 @dataclass(frozen=True)
-class Found:
+class SourceFile:
     """One file that may be read.
 
     Attributes:
@@ -53,7 +53,7 @@ class Discovery:
         workspaces: folders below the given ones that are workspaces of their own, and passed over.
     """
 
-    files: tuple[Found, ...]
+    files: tuple[SourceFile, ...]
     passed_over: dict[str, int]
     workspaces: tuple[Path, ...] = ()
 
@@ -62,7 +62,7 @@ class Discovery:
 class _Gathered:
     """What has come together so far; files by their absolute path, so that each counts once."""
 
-    found: dict[Path, Found] = field(default_factory=dict)
+    found: dict[Path, SourceFile] = field(default_factory=dict)
     passed_over: dict[Path, str] = field(default_factory=dict)
     workspaces: list[Path] = field(default_factory=list)
 
@@ -76,7 +76,7 @@ class _Gathered:
         else:
             # A hidden file counts if it was also given by its name.
             self.passed_over.pop(path, None)
-            self.found[path] = Found(path, below, kind, given)
+            self.found[path] = SourceFile(path, below, kind, given)
 
     def pass_over(self, place: Path, why: str) -> None:
         """Count the file `place`, or every file below the folder `place` that can be entered."""

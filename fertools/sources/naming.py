@@ -22,7 +22,7 @@ PERSON_FOLDER: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Named:
+class PathLabels:
     """What a name says; None where it says nothing."""
 
     subject: str | None
@@ -59,7 +59,7 @@ class NamingRules:
             if rule not in words:
                 _compile(option, rule, words)
 
-    def read(self, below: Path, given: str = "") -> Named:
+    def read(self, below: Path, given: str = "") -> PathLabels:
         """Return what a file's place says.
 
         Args:
@@ -72,7 +72,7 @@ class NamingRules:
         folders = [*reversed(below.parent.parts), given]
         subject, subject_origin = self._subject(below, folders)
         emotion, emotion_origin = self._emotion(below, folders)
-        return Named(subject, subject_origin, emotion, emotion_origin)
+        return PathLabels(subject, subject_origin, emotion, emotion_origin)
 
     def _subject(self, below: Path, folders: list[str]) -> tuple[str | None, str | None]:
         if self.subject_from == "none":

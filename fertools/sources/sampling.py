@@ -73,7 +73,7 @@ class Sampling:
         return time_s is not None and self.end_s is not None and time_s >= self.end_s
 
 
-class Picker:
+class FrameSampler:
     """Says of the frames of one video, in order, which are wanted."""
 
     def __init__(self, sampling: Sampling) -> None:

@@ -27,7 +27,7 @@ from fertools.core.arguments import argument
 from fertools.core.errors import FertoolsError, InputError, first_line
 from fertools.core.explain import raise_of_machine
 from fertools.sources.orientation import Orientation
-from fertools.sources.sampling import Picker, Sampling
+from fertools.sources.sampling import FrameSampler, Sampling
 
 CUT_OFF_S = 1.0
 """Seconds that may be missing at the end; containers round, and count the length of the last frame differently."""
@@ -60,7 +60,7 @@ class FrameReader:
         sampling: which frames are wanted; all if None. Those between are decoded but not converted, which is much
             cheaper, and nothing is decoded after the last wanted one.
         threads: decoding threads; 0 lets FFmpeg choose.
-        pulse: called for every frame decoded, wanted or not.
+        heartbeat: called for every frame decoded, wanted or not.
 
     Attributes:
         decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
@@ -79,12 +79,12 @@ class FrameReader:
         *,
         sampling: Sampling | None = None,
         threads: int = 0,
-        pulse: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
         self.sampling = sampling or Sampling()
         self.threads = threads
-        self.pulse = pulse
+        self.heartbeat = heartbeat
         self.decoded = 0
         self.share = 0.0
         self.remark: str | None = None
@@ -125,7 +125,7 @@ class FrameReader:
             raise InputError(f"{self.path} holds no frame that can be decoded")
 
     def _frames(self, container: InputContainer, stream: av.VideoStream) -> Iterator[Frame]:
-        picker = Picker(self.sampling)
+        sampler = FrameSampler(self.sampling)
         guessed = container.format.name == "avi" and stream.codec_context.name == "h264"
         clock = _Clock(stream, by_decoding=guessed)
         # One for all frames: making one takes longer than turning a frame of 1080p into RGB with it.
@@ -134,7 +134,7 @@ class FrameReader:
         stream.codec_context.thread_count = self.threads
         end_s: Fraction | None = None
         for index, frame in enumerate(self._decode(container, stream)):
-            self.pulse()
+            self.heartbeat()
             time_s = clock.time_s(frame)
             if time_s is not None and self.sampling.end_s is not None:
                 self.share = max(self.share, min(1.0, float(time_s / self.sampling.end_s)))
@@ -144,7 +144,7 @@ class FrameReader:
                 self.decoded = index + 1
                 return
             picture = None
-            if picker.wants(index, time_s):
+            if sampler.wants(index, time_s):
                 picture = Frame(index, None if time_s is None else float(time_s), upright(frame, reformatter))
             self.decoded = index + 1
             if picture is not None:

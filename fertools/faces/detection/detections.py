@@ -46,7 +46,7 @@ class FrameSearch:
     low_confidence: NDArray[np.float32]
 
 
-def nothing() -> Detections:
+def no_detections() -> Detections:
     """Return the detections of a picture without faces."""
     return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 

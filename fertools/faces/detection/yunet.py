@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_file
-from fertools.faces.detection.detections import Detections, nothing
+from fertools.faces.detection.detections import Detections, no_detections
 from fertools.faces.detection.detector import (
     DetectorIdentity,
     DetectorOptions,
@@ -92,7 +92,7 @@ class YuNetDetector:
     def _detect(self, frame: NDArray[np.uint8]) -> Detections:
         height, width = map(int, frame.shape[:2])
         if min(height, width) < SMALLEST_FACE_PX:
-            return nothing()
+            return no_detections()
         found = [self._at_scale(frame, scale) for scale in _scales(height, width)]
         boxes = np.concatenate([one.boxes for one in found])
         scores = np.concatenate([one.scores for one in found])
@@ -116,7 +116,7 @@ class YuNetDetector:
         # OpenCV's type stubs do not say that there may be no rows.
         rows = cast("NDArray[np.float32] | None", network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1])
         if rows is None:
-            return nothing()
+            return no_detections()
         found = np.asarray(rows, np.float32)
         # A uniform picture can yield boxes of infinite size.
         found = found[np.isfinite(found).all(axis=1)]

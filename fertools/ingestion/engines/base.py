@@ -97,7 +97,7 @@ def make_extractor(
     device: str,
     threads: int,
     tick: Callable[[Done], None],
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> Extractor:
     """Return what takes faces out of sources, its networks loaded; for the arguments see `Extractor`."""
     detector = load_detector(options.detector, options.detector_options(device))
@@ -107,14 +107,14 @@ def make_extractor(
     cv2.setNumThreads(1)
     search = Search(detector, threads, options.batch_size, exhaustive=options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
-    return Extractor(workspace, options, search, steps, threads, points, tick, pulse)
+    return Extractor(workspace, options, search, steps, threads, points, tick, heartbeat)
 
 
 def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
     """Do one item in this process and commit its part."""
     extracted = []
     for source in item.sources:
-        extractor.pulse()
+        extractor.heartbeat()
         extracted.append(extractor.extract(source))
         if source.kind == "image":
             extractor.tick(Done(pictures=1))
@@ -124,12 +124,12 @@ def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
     return outcomes
 
 
-def singly(item: Item) -> list[Item]:
+def split_item(item: Item) -> list[Item]:
     """Return an item of many pictures as items of one, so that one that kills a worker takes no other with it."""
     return [Item(source.source_id, (source,)) for source in item.sources]
 
 
-def reason_of_death(options: IngestOptions, *, hung: bool) -> str:
+def worker_loss_reason(options: IngestOptions, *, hung: bool) -> str:
     """Return why a source failed whose worker was lost both times that it was tried."""
     return f"no progress for {options.stall_s:g} s, tried twice" if hung else "the worker process died twice on it"
 

@@ -29,9 +29,9 @@ from fertools.ingestion.engines.base import (
     Watch,
     extract_and_commit,
     make_extractor,
-    reason_of_death,
     record_failed,
-    singly,
+    split_item,
+    worker_loss_reason,
 )
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions, processors
@@ -127,10 +127,10 @@ class _WorkerPool:
         while todo:
             with self._pool(workers) as pool:
                 yield from self._drain(pool, todo, suspects, 2 * workers)
-        alone = deque(single for item in suspects for single in singly(item))
+        alone = deque(single for item in suspects for single in split_item(item))
         while alone:
             with self._pool(1) as pool:
-                yield from self._drain_singly(pool, alone)
+                yield from self._drain_alone(pool, alone)
 
     def _pool(self, workers: int) -> _Executor:
         """Return fresh workers, with a progress of their own that adds to what the ones before did."""
@@ -162,7 +162,7 @@ class _WorkerPool:
                 suspects += running.values()
                 return
 
-    def _drain_singly(self, pool: ProcessPoolExecutor, todo: deque[Item]) -> Outcomes:
+    def _drain_alone(self, pool: ProcessPoolExecutor, todo: deque[Item]) -> Outcomes:
         """Do `todo` one after the other; one that kills its worker is recorded as failed."""
         while todo:
             item = todo.popleft()
@@ -172,7 +172,7 @@ class _WorkerPool:
                     pass
                 yield future.result()
             except BrokenProcessPool:
-                reason = reason_of_death(self._options, hung=bool(self._stopped))
+                reason = worker_loss_reason(self._options, hung=bool(self._stopped))
                 yield record_failed(self._workspace, self._options, item, reason)
                 return
 
@@ -223,7 +223,7 @@ def _begin_worker(
     threading.Thread(target=_end_with_parent, daemon=True).start()
     device = devices[progress.join() % len(devices)]
     _progress = progress
-    _begin(workspace, options, steps, device, threads, progress.tick, progress.pulse)
+    _begin(workspace, options, steps, device, threads, progress.tick, progress.heartbeat)
 
 
 def _end_with_parent() -> None:
@@ -240,10 +240,10 @@ def _begin(
     device: str,
     threads: int,
     tick: Callable[[Done], None],
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> None:
     global _extractor
-    _extractor = make_extractor(workspace, options, steps, device, threads, tick, pulse)
+    _extractor = make_extractor(workspace, options, steps, device, threads, tick, heartbeat)
 
 
 def _end() -> None:

@@ -29,9 +29,9 @@ from fertools.ingestion.engines.base import (
     Watch,
     extract_and_commit,
     make_extractor,
-    reason_of_death,
     record_failed,
-    singly,
+    split_item,
+    worker_loss_reason,
 )
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions
@@ -109,7 +109,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._extractor: Extractor | None = None
-        self._done, self._pulses = Done(), 0
+        self._done, self._heartbeats = Done(), 0
 
     def begin(self, workspace: Workspace, options: IngestOptions, steps: Sequence[Step], device: str) -> None:
         """Load the networks.
@@ -122,7 +122,7 @@ class Worker:
                 f"{workspace.root} is not on the machine {os.uname().nodename} of the Ray cluster; choose a "
                 f"{argument('workspace')} on a file system that all its machines see by the same path"
             )
-        self._extractor = make_extractor(workspace, options, steps, device, 1, self._tick, self._pulse)
+        self._extractor = make_extractor(workspace, options, steps, device, 1, self._tick, self._heartbeat)
         refuse_other_engine(workspace, self._extractor.search.detector, os.uname().nodename)
 
     def do(self, item: Item) -> tuple[list[Outcome], State]:
@@ -133,14 +133,14 @@ class Worker:
 
     def state(self) -> State:
         """Return what this worker has done, and how often it has shown that it goes on."""
-        return self._done, self._pulses
+        return self._done, self._heartbeats
 
     def _tick(self, done: Done) -> None:
         self._done += done
-        self._pulse()
+        self._heartbeat()
 
-    def _pulse(self) -> None:
-        self._pulses += 1
+    def _heartbeat(self) -> None:
+        self._heartbeats += 1
 
 
 @dataclass(eq=False)
@@ -197,10 +197,10 @@ class _WorkerPool:
                     if item is None:
                         continue
                     if item.name in tried:
-                        reason = reason_of_death(self._options, hung=worker.hung)
+                        reason = worker_loss_reason(self._options, hung=worker.hung)
                         yield record_failed(self._workspace, self._options, item, reason)
                         continue
-                    todo.extend(again := singly(item))
+                    todo.extend(again := split_item(item))
                     tried.update(one.name for one in again)
                     continue
                 except RayTaskError as error:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from fertools.core.arguments import argument
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
-from fertools.faces.detection.detections import Detections, FrameSearch, nothing
+from fertools.faces.detection.detections import Detections, FrameSearch, no_detections
 from fertools.faces.detection.detector import DetectorIdentity, DetectorOptions, LocalSearch, ScoreLevels, check_frames
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn import boxes as boxwork
@@ -166,7 +166,7 @@ class MtcnnDetector:
         """
         check_frames(frames)
         out: list[Detections] = []
-        for first, last in _runs(frames, boxes, self._engine.near_px):
+        for first, last in _batches(frames, boxes, self._engine.near_px):
             out += self._detect_near(frames[first:last], boxes[first:last])
         return out
 
@@ -179,7 +179,7 @@ class MtcnnDetector:
         inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
         owner, squares = owner[inside], squares[inside]
         if not len(owner):
-            return [nothing() for _ in frames]
+            return [no_detections() for _ in frames]
         view = self._engine.view_near(frames, owner, squares)
         levels = self._engine.propose_near(view, owner, squares, self._scales(view), self.thresholds[0])
         candidates = self._refine(view, _proposed(levels))
@@ -196,7 +196,7 @@ class MtcnnDetector:
 
     def _search_stack(self, frames: list[NDArray[np.uint8]]) -> list[FrameSearch]:
         if 0 in frames[0].shape:
-            return [FrameSearch(nothing(), nothing().boxes) for _ in frames]
+            return [FrameSearch(no_detections(), no_detections().boxes) for _ in frames]
         view = self._engine.view(frames)
         proposed = _proposed(self._engine.propose(view, self._scales(view), self.thresholds[0]))
         candidates, landmarks = self._finish(view, self._refine(view, proposed), _LOW_CONFIDENCE)
@@ -263,7 +263,7 @@ def make_mtcnn(options: DetectorOptions) -> MtcnnDetector:
     )
 
 
-def _runs(
+def _batches(
     frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]], budget_px: float
 ) -> Iterator[tuple[int, int]]:
     """Yield runs of frames to work on together: of one size, as many as their parts stay within a budget."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.detection.mtcnn.proposals import STRIDE_PX, WINDOW_PX, Proposals, in_reading_order
+from fertools.faces.detection.mtcnn.proposals import STRIDE_PX, WINDOW_PX, Proposals, order_proposals
 
 SMALLEST, LARGEST = 0.55, 2.0
 """Sides of a face, in those of P-Net's window, from and up to which it is looked for.
@@ -90,7 +90,7 @@ def squares_around(boxes: NDArray[np.float32], scales: Sequence[float], height: 
     return Squares(place, level, scale, level_px, corner, side_px)
 
 
-def gathered(
+def collect_proposals(
     squares: Squares,
     which: Ints,
     frame: Ints,
@@ -114,5 +114,5 @@ def gathered(
         _, first = np.unique(np.column_stack([frame[here], steps[here]]), axis=0, return_index=True)
         here = here[first]
         scale = float(squares.scale[which[here[0]]])
-        found.append(in_reading_order(frame[here], steps[here], scores[here], offsets[here], scale))
+        found.append(order_proposals(frame[here], steps[here], scores[here], offsets[here], scale))
     return found

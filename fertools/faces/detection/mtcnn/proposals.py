@@ -91,7 +91,7 @@ def windows_at(steps: NDArray[np.int64], scale: float) -> NDArray[np.float32]:
     return np.concatenate([first, last], axis=1)
 
 
-def in_reading_order(
+def order_proposals(
     picture: NDArray[np.int64],
     steps: NDArray[np.int64],
     scores: NDArray[np.float32],

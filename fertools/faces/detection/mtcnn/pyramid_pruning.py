@@ -20,8 +20,8 @@ from fertools.faces.detection.mtcnn.proposals import (
     WINDOW_PX,
     Level,
     Proposals,
-    in_reading_order,
     logit_threshold,
+    order_proposals,
     sigmoid,
 )
 
@@ -87,7 +87,7 @@ def propose_pruned(levels: Sequence[Level], threshold: float, evaluate: Evaluate
         scores = sigmoid(logits)
         hit = scores >= threshold
         found.append(
-            in_reading_order(np.zeros(int(hit.sum()), np.int64), steps[hit], scores[hit], offsets[hit], level.scale)
+            order_proposals(np.zeros(int(hit.sum()), np.int64), steps[hit], scores[hit], offsets[hit], level.scale)
         )
     return found[::-1]
 

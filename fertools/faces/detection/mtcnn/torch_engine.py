@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fertools.faces.detection.mtcnn.engine import Floats, Ints
-from fertools.faces.detection.mtcnn.local_search import REACH, gathered, squares_around
+from fertools.faces.detection.mtcnn.local_search import REACH, collect_proposals, squares_around
 from fertools.faces.detection.mtcnn.networks import ONet, PNet, RNet
 from fertools.faces.detection.mtcnn.patches import Patches
 from fertools.faces.detection.mtcnn.pooling import crop, shrink, shrink_squares
@@ -28,8 +28,8 @@ from fertools.faces.detection.mtcnn.proposals import (
     WINDOW_PX,
     Level,
     Proposals,
-    in_reading_order,
     logit_threshold,
+    order_proposals,
 )
 from fertools.faces.detection.mtcnn.summed_area import AreaTable
 from fertools.faces.detection.mtcnn.weights import CascadeWeights
@@ -106,26 +106,26 @@ class TorchEngine:
         if not parts:
             return []
         which, steps, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return gathered(squares, which, frame[squares.place[which]], steps, scores, offsets)
+        return collect_proposals(squares, which, frame[squares.place[which]], steps, scores, offsets)
 
     def refine(self, view: Table, windows: Ints) -> tuple[Floats, Floats]:
         """See `Engine`."""
-        scores, offsets = self._look(self._rnet, self._crops[0], RNet.INPUT_PX, view, windows)
+        scores, offsets = self._run_network(self._rnet, self._crops[0], RNet.INPUT_PX, view, windows)
         return scores, offsets
 
     def place(self, view: Table, windows: Ints) -> tuple[Floats, Floats, Floats]:
         """See `Engine`."""
-        scores, offsets, points = self._look(self._onet, self._crops[1], ONet.INPUT_PX, view, windows)
+        scores, offsets, points = self._run_network(self._onet, self._crops[1], ONet.INPUT_PX, view, windows)
         return scores, offsets, points
 
-    def _look(self, network: nn.Module, count: int, size_px: int, table: Table, windows: Ints) -> list[Floats]:
-        answers: list[tuple[Tensor, ...]] = []
+    def _run_network(self, network: nn.Module, count: int, size_px: int, table: Table, windows: Ints) -> list[Floats]:
+        outputs: list[tuple[Tensor, ...]] = []
         with torch.inference_mode():
-            # Once even when there is nothing to look at, for answers of the right shapes.
+            # Once even when there is nothing to look at, for outputs of the right shapes.
             for first in range(0, max(1, len(windows)), count):
                 crops = crop(self._sums(table), windows[first : first + count], size_px, centre=CENTRE, span=SPAN)
-                answers.append(network(crops.permute(0, 3, 1, 2)))
-        return [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
+                outputs.append(network(crops.permute(0, 3, 1, 2)))
+        return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
 
     def _sums(self, table: Table) -> Tensor:
         """Return the sums of a table on the device."""
@@ -157,7 +157,7 @@ def propose(network: PNet, sums: Tensor, scale: float, threshold: float, strip_p
         at[:, 1] += first
         parts.append((at, scores, offsets))
     at, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return in_reading_order(at[:, 0], at[:, :0:-1], scores, offsets, scale)
+    return order_proposals(at[:, 0], at[:, :0:-1], scores, offsets, scale)
 
 
 def _passed(network: PNet, pixels: Tensor, threshold: float) -> tuple[Ints, Floats, Floats]:

@@ -35,7 +35,7 @@ FOUND = np.dtype(
 )
 """A step of P-Net that may show a face: its place, the logits and the offsets of the box."""
 
-R_ANSWERS, O_ANSWERS = 8, 16
+R_OUTPUTS, O_OUTPUTS = 8, 16
 """Numbers that a network gives for a window: two log-likelihoods, four offsets, and ten of points or two of nothing."""
 
 MISSING = (
@@ -131,12 +131,12 @@ class Library:
             room = count
 
     def rnet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what R-Net says, (n, R_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
-        return self._look("fertools_rnet", R_ANSWERS, pictures, windows, weights)
+        """Return what R-Net says, (n, R_OUTPUTS), of windows (n, 5) as `Pictures.windows` gives them."""
+        return self._run_network("fertools_rnet", R_OUTPUTS, pictures, windows, weights)
 
     def onet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what O-Net says, (n, O_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
-        return self._look("fertools_onet", O_ANSWERS, pictures, windows, weights)
+        """Return what O-Net says, (n, O_OUTPUTS), of windows (n, 5) as `Pictures.windows` gives them."""
+        return self._run_network("fertools_onet", O_OUTPUTS, pictures, windows, weights)
 
     def suppress(
         self, boxes: NDArray[np.float32], groups: NDArray[np.int64], threshold: float, *, smaller: bool, extra: float
@@ -175,18 +175,18 @@ class Library:
         )
         return crop
 
-    def _look(
-        self, name: str, answers: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
+    def _run_network(
+        self, name: str, output_count: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        said = np.empty((len(windows), answers), np.float32)
+        outputs = np.empty((len(windows), output_count), np.float32)
         done = self._loaded[name](
             *_sized(pictures.places, PICTURE),
             *(_address(windows, np.int64, len(windows), 5), ctypes.c_int64(len(windows))),
-            *(*_sized(weights, np.float32), _address(said, np.float32)),
+            *(*_sized(weights, np.float32), _address(outputs, np.float32)),
         )
         if not done:
             raise ValueError("a window is not inside its picture, or the weights are not those of the network")
-        return said
+        return outputs
 
 
 @cache
