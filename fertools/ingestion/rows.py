@@ -1,4 +1,4 @@
-"""From one face in one frame to its row of the manifest and its crop on the disk."""
+"""Make the row and the crop of one face in one frame."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class Cropper:
     """Cuts faces out of frames.
 
     Attributes:
-        workspace: where crops go.
-        options: their template, size and format.
+        workspace: workspace for the crops.
+        options: options of the ingest, with the template, size and format of the crops.
     """
 
     workspace: Workspace
     options: IngestOptions
 
     def found(self, rgb: Pixels, face: Face) -> dict[str, Any]:
-        """Return the columns of a face that was found in a frame, its crop written.
+        """Write the crop of a detected face and return the columns of its row.
 
         Args:
             rgb: (H, W, 3) uint8, the frame.
-            face: where it is.
+            face: the face.
 
         Raises:
             InputError: the landmarks cannot be aligned.
@@ -51,12 +51,12 @@ class Cropper:
         return self._row(rgb, face, matrix, self.options.template, face.best_points)
 
     def given(self, rgb: Pixels, points: NDArray[np.float32] | None, face_id: str) -> dict[str, Any]:
-        """Return the columns of a frame that is a face crop already, its crop written.
+        """Write the crop of a frame that is a face crop already, and return the columns of its row.
 
         Args:
             rgb: (H, W, 3) uint8, the frame.
-            points: (5, 2) landmarks that came with it, aligned by template; None cuts the square around the centre.
-            face_id: its name.
+            points: (5, 2) landmarks that came with the frame, aligned by the template; None cuts a centred square.
+            face_id: identifier of the face.
 
         Raises:
             InputError: the landmarks cannot be aligned.
@@ -80,7 +80,7 @@ class Cropper:
         points: NDArray[np.float32] | None,
     ) -> dict[str, Any]:
         crop = warp(rgb, matrix, self.options.crop_px)
-        # Before it is filled, so that its light and sharpness are those of the picture.
+        # Measured before filling, because fill pixels would change brightness and sharpness.
         quality = measure(crop, face.box, points)
         outside = outside_mask(matrix, self.options.crop_px, rgb.shape)
         path = self.workspace.crop_path(face.face_id, self.options.crop_suffix)
@@ -110,7 +110,7 @@ class Cropper:
         }
 
     def _write_others(self, rgb: Pixels, face_id: str, points: NDArray[np.float32]) -> None:
-        """Write the crops by the further templates, beside the one that the manifest names."""
+        """Write the additional crops with the other templates."""
         size_px, suffix = self.options.crop_px, self.options.crop_suffix
         for template in self.options.more_templates:
             crop = extract_crop(rgb, similarity(points, template, size_px), size_px, self.options.fill)
@@ -136,12 +136,12 @@ def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
 
 
 def write_crop(path: Path, crop: Pixels, *, flush: bool = False) -> None:
-    """Write a crop whole or not at all.
+    """Write a crop atomically.
 
     Args:
-        path: where to; its suffix says the format.
+        path: path of the crop; the suffix determines the format.
         crop: (side, side, 3) uint8 RGB.
-        flush: whether it is put on the disk at once; an ingest does so for all crops of a part together.
+        flush: whether to flush the file to the disk at once; an ingest flushes all crops of a part together.
 
     Raises:
         StorageError: the disk is full or cannot be written.
