@@ -1,4 +1,4 @@
-"""The networks as machine code, on a CPU."""
+"""The engine of compiled networks, on a CPU."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fertools.faces.detection.mtcnn.weights import CascadeWeights
 
 
 class CompiledEngine:
-    """An `Engine` of compiled networks, which passes over places of the pyramid that the level above is sure about.
+    """An `Engine` of compiled networks, with pyramid pruning.
 
     Args:
-        library: the networks.
-        weights: of the three.
+        library: the compiled networks.
+        weights: weights of the three networks.
     """
 
     near_px = float("inf")
@@ -35,11 +35,11 @@ class CompiledEngine:
         return Pictures(frames)
 
     def view_near(self, frames: Sequence[NDArray[np.uint8]], frame: Ints, boxes: Floats) -> Pictures:
-        """See `Engine`: all of the pictures, for only what is looked at costs anything."""
+        """See `Engine`. The view has whole pictures, because only the searched parts cost anything."""
         return Pictures(frames)
 
     def propose(self, view: Pictures, scales: Sequence[float], threshold: float) -> list[Proposals]:
-        """See `Engine`; of one picture."""
+        """See `Engine`; for one picture."""
 
         def evaluate(level: Level, steps: Ints, least: float) -> tuple[Ints, Floats, Floats]:
             regions = np.zeros(len(steps), REGION)
