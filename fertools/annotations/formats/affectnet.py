@@ -2,6 +2,7 @@
 
 The order of the classes differs between releases and copies, so the user must give it. Numbers after the classes (none,
 uncertain, no face) are no expression.
+
 Source: A. Mollahosseini, B. Hasani and M. H. Mahoor, "AffectNet", IEEE Transactions on Affective Computing 10 (2019),
 and the lists of its release.
 """
