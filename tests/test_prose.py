@@ -1,7 +1,8 @@
-"""How the project writes: its words by codespell, its Markdown by rumdl, and short sentences by a count of our own."""
+"""How the project writes: words by codespell, Markdown by rumdl, and short sentences by a count of our own."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ LISTED = [entry.strip() for entry in SETTINGS["skip"].split(",") if entry.strip(
 EXCLUDED = [page for page in TOOLS["rumdl"]["exclude"] if page != ".venv"]
 """Pages whose Markdown is not well-formed yet."""
 MOST_WORDS = 30
+SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Examples?|Iterating raises):")
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LONG_SENTENCES = {
     "CHANGELOG.md",
@@ -35,6 +37,27 @@ LONG_SENTENCES = {
     "docs/how-to/ingest.md",
 }
 """Pages that still have longer sentences."""
+ROOMS = sorted(
+    {
+        Path(*path.relative_to(ROOT).parts[: 3 if "training" in path.parts else 2])
+        for path in (ROOT / "fertools").rglob("*.py")
+    }
+)
+"""Packages, those of training one by one, and modules at the top."""
+LONG_DOCSTRINGS = {
+    "fertools/training/data",
+    "fertools/training/engine",
+    "fertools/training/evaluation",
+    "fertools/training/experiments",
+    "fertools/training/jobs",
+    "fertools/training/losses",
+    "fertools/training/networks",
+    "fertools/training/recipes",
+    "fertools/training/reports",
+    "fertools/training/runs",
+    "fertools/training/systems",
+}
+"""Rooms whose docstrings still have longer sentences."""
 
 
 def _run(tool: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -121,6 +144,96 @@ def test_sentences_of_help_are_short() -> None:
         texts = [command.help or "", *(getattr(option, "help", None) or "" for option in command.params)]
         found = [sentence for text in texts for part in text.split("\n\n") for sentence in too_long(part)]
         assert not found, f"{name}: {found}"
+
+
+def docstring_paragraphs(docstring: str) -> Iterator[str]:
+    """Yield the running text of a docstring: no examples, no indented blocks, and each entry of a section by itself."""
+    in_section = in_example = False
+    for block in re.split(r"\n\s*\n", docstring):
+        lines = block.splitlines()
+        if SECTION.fullmatch(lines[0]):
+            in_section, in_example = True, lines[0].startswith("Example")
+            lines = lines[1:]
+        elif not lines[0].startswith(" "):
+            in_section = in_example = False
+        if in_example or (lines and lines[0].startswith(" ") and not in_section):
+            continue
+        # An entry of a section has an indent of four, and its further lines a deeper one.
+        text = "\n".join(lines)
+        for entry in re.split(r"\n(?= {4}\S)", text) if in_section else [text]:
+            yield re.sub(r"`[^`]*`", "code", " ".join(entry.split()))
+
+
+def docstrings(tree: ast.Module) -> Iterator[str]:
+    """Yield the docstrings of a module and of its public classes, functions and methods."""
+    found: list[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = [tree]
+    for node in found:
+        if docstring := ast.get_docstring(node):
+            yield docstring
+        if isinstance(node, ast.Module | ast.ClassDef):
+            inside = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+            found += [one for one in node.body if isinstance(one, inside) and not one.name.startswith("_")]
+
+
+def _long_docstrings(room: Path) -> list[str]:
+    """Return the long sentences of a room, with the file of each."""
+    files = sorted((ROOT / room).rglob("*.py")) if (ROOT / room).is_dir() else [ROOT / room]
+    return [
+        f"{path.relative_to(ROOT)}: {sentence}"
+        for path in files
+        for docstring in docstrings(ast.parse(path.read_text(encoding="utf-8")))
+        for paragraph in docstring_paragraphs(docstring)
+        for sentence in too_long(paragraph)
+    ]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=Path.as_posix)
+def test_sentences_of_docstrings_are_short(room: Path) -> None:
+    found = _long_docstrings(room)
+    if room.as_posix() in LONG_DOCSTRINGS:
+        assert found, f"{room} has only short sentences: take it out of LONG_DOCSTRINGS"
+    else:
+        assert not found, "\n".join(found)
+
+
+def test_listed_pages_and_rooms_exist() -> None:
+    gone = {*LONG_SENTENCES, *LONG_DOCSTRINGS} - {
+        path.relative_to(ROOT).as_posix() for path in (*PAGES, *(ROOT / room for room in ROOMS))
+    }
+    assert not gone, f"take them out of LONG_SENTENCES or LONG_DOCSTRINGS: {gone}"
+
+
+def test_a_long_sentence_of_a_docstring_is_found() -> None:
+    long = " ".join(["word"] * (MOST_WORDS + 1)) + "."
+    module = f'''
+"""Short. {long}
+
+A block:
+
+    {long}
+"""
+
+class Public:
+    """Short.
+
+    Args:
+        one: {long}
+        two: {"word " * (MOST_WORDS // 2)}
+            {"word " * (MOST_WORDS // 2)}
+        three: {"word " * (MOST_WORDS // 2)}
+
+    Example:
+        >>> {long}
+    """
+
+    def method(self):
+        """{long}"""
+
+def _private():
+    """{long}"""
+'''
+    found = [too_long(text) for doc in docstrings(ast.parse(module)) for text in docstring_paragraphs(doc)]
+    assert [sentence for part in found for sentence in part] == [long] * 3
 
 
 def test_a_long_sentence_is_found() -> None:

@@ -67,8 +67,8 @@ class Model:
             so.
 
         Raises:
-            InputError: the model does not predict, a picture cannot be read, or pictures cannot be turned into the
-                crops that the model was trained on.
+            InputError: the model does not predict, a picture cannot be read, or the model's crops cannot be made from
+                pictures.
         """
         if not self.classes and not self._network.predicts_va:
             raise InputError(f"{self.path} translates faces and predicts nothing; call translate, or load a classifier")
@@ -109,7 +109,7 @@ class Model:
 
         Raises:
             InputError: the model does not translate or lacks this target, a picture cannot be read or has no face, or
-                pictures cannot be turned into the crops that the model was trained on.
+                the model's crops cannot be made from pictures.
         """
         if not self.targets:
             raise InputError(f"{self.path} predicts and does not translate; call predict, or load a generator")

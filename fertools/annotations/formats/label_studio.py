@@ -30,8 +30,8 @@ def read_label_studio(path: Path, options: ReadOptions) -> LabelTable:
     """Return a row per annotation of a picture or video, and one per labelled frame or span of a video.
 
     Raises:
-        InputError: the file has another format, a task does not name one picture or video, no control has a known name,
-            or a control has several values or another kind of value.
+        InputError: the file has another format, a task does not name one picture or video, or a control has an unknown
+            name, several values or another kind of value.
     """
     tasks, text = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):

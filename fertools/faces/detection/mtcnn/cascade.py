@@ -9,9 +9,9 @@ positions that the coarser level rules out (see `pyramid_pruning`). O-Net skips 
 a fifth of all. The faces are the same. If another window of a face wins, its box and points are close to those of the
 reference (`docs/benchmarks.md` says how close).
 
-These details of the reference are kept, because results depend on them: windows are rounded down and crops truncated to
-whole pixels, corners are inclusive in two of four places (see `boxes`), and overlap is by union twice and by the
-smaller box last.
+These details of the reference are kept, because results depend on them. Windows are rounded down and crops truncated to
+whole pixels. Corners are inclusive in two of four places (see `boxes`). Overlap is by union twice and by the smaller
+box last.
 
 These are not kept: batches of only one picture size, a float copy of every picture at full resolution, a loop over
 crops, and box numbers in 16 bits. Suppression across pictures does not shift coordinates, which loses float32 precision
@@ -133,8 +133,8 @@ class MtcnnDetector:
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return the faces of each frame.
 
-        On a CPU the result for a picture is the same to the bit, whatever other pictures are in the call, and whether
-        other threads call at the same time.
+        On a CPU the result for a picture is the same to the bit, whatever other pictures are in the call. Other
+        threads may call at the same time.
 
         Args:
             frames: pictures (height, width, 3) uint8 RGB, of any sizes.

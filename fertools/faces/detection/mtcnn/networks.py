@@ -19,8 +19,8 @@ from torch import Tensor, nn
 class PNet(nn.Module):
     """The proposal network: a 12 x 12 window slid over a picture in steps of 2 pixels; 6,632 parameters.
 
-    Maps (batch, 3, height, width), both sides at least 12, to features of shape
-    (batch, ceil(height / 2) - 5, ceil(width / 2) - 5, 32), from which `logits` and `heads` compute the outputs.
+    The input is (batch, 3, height, width), both sides at least 12. The output is features of shape
+    (batch, ceil(height / 2) - 5, ceil(width / 2) - 5, 32), from which `logits` and `heads` compute the results.
     Feature (row, column) depends on the pixels from (2 row, 2 column) to (2 row + 11, 2 column + 11).
     """
 

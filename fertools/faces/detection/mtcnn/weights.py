@@ -113,9 +113,9 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
     """Read the weights of the cascade.
 
     Args:
-        source: `mtcnn`, `facenet-pytorch`, `auto` (the first of the two that is installed), a folder with `pnet.pt`,
-            `rnet.pt` and `onet.pt` in the form of facenet-pytorch, or a `.safetensors` or `.npz` file from
-            `save_weights`.
+        source: `mtcnn`, `facenet-pytorch`, `auto` (the first of the two that is installed), or a path. The path is that
+            of a `.safetensors` or `.npz` file from `save_weights`, or of a folder with `pnet.pt`, `rnet.pt` and
+            `onet.pt` in the form of facenet-pytorch.
 
     Raises:
         InputError: no such package is installed, or the files are missing or not the expected ones.
