@@ -29,12 +29,6 @@ SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Examples?|Iteratin
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LONG_SENTENCES = {
     "CHANGELOG.md",
-    "docs/decisions/0009-pyramid-pruning.md",
-    "docs/decisions/0011-ingest-without-torch.md",
-    "docs/decisions/0012-errors-of-others.md",
-    "docs/decisions/0015-cuts-and-subjects.md",
-    "docs/explanation/faces.md",
-    "docs/how-to/ingest.md",
 }
 """Pages that still have longer sentences."""
 ROOMS = sorted(
