@@ -70,15 +70,15 @@ class PicturePredictions(Sequence[PicturePrediction]):
     def __getitem__(self, place: int | slice) -> PicturePrediction | list[PicturePrediction]:
         if isinstance(place, slice):
             return [self[number] for number in range(*place.indices(len(self)))]
-        shares, point = self.probabilities[place].tolist(), self.valence_arousal[place].tolist()
-        told = bool(self.read[place])
+        probabilities, valence_arousal = self.probabilities[place].tolist(), self.valence_arousal[place].tolist()
+        has_face = bool(self.read[place])
         return PicturePrediction(
             picture=self.pictures[place],
             face=self.faces[place],
-            emotion=self.classes[int(np.argmax(shares))] if told and self.classes else None,
-            probabilities=dict(zip(self.classes, shares, strict=True)) if told else {},
-            valence=point[0] if told and point else None,
-            arousal=point[1] if told and point else None,
+            emotion=self.classes[int(np.argmax(probabilities))] if has_face and self.classes else None,
+            probabilities=dict(zip(self.classes, probabilities, strict=True)) if has_face else {},
+            valence=valence_arousal[0] if has_face and valence_arousal else None,
+            arousal=valence_arousal[1] if has_face and valence_arousal else None,
         )
 
     def to_pandas(self) -> pd.DataFrame:
@@ -99,8 +99,8 @@ class PicturePredictions(Sequence[PicturePrediction]):
 
     def _repr_html_(self) -> str:
         axes = ("valence", "arousal") if self.valence_arousal.shape[1] else ()
-        told = (*self.probabilities.T[:, :_SHOWN], *self.valence_arousal.T[:, :_SHOWN])
-        rows = zip(self.pictures[:_SHOWN], *(column.tolist() for column in told), strict=True)
+        columns = (*self.probabilities.T[:, :_SHOWN], *self.valence_arousal.T[:, :_SHOWN])
+        rows = zip(self.pictures[:_SHOWN], *(column.tolist() for column in columns), strict=True)
         lacking = int((~self.read).sum())
         caption = f"{len(self)} picture{'' if len(self) == 1 else 's'}"
         caption += f", {lacking} without a face" if lacking else ""
