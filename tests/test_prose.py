@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -22,15 +21,9 @@ SETTINGS = TOOLS["codespell"]
 WORDS = ROOT / "docs/words.txt"
 LISTED = [entry.strip() for entry in SETTINGS["skip"].split(",") if entry.strip() and entry.strip() != "docs/words.txt"]
 """Rooms and pages that still use words which the project gave up."""
-EXCLUDED = [page for page in TOOLS["rumdl"]["exclude"] if page != ".venv"]
-"""Pages whose Markdown is not well-formed yet."""
 MOST_WORDS = 30
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Examples?|Iterating raises):")
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-LONG_SENTENCES = {
-    "CHANGELOG.md",
-}
-"""Pages that still have longer sentences."""
 ROOMS = sorted(
     {
         Path(*path.relative_to(ROOT).parts[: 3 if "training" in path.parts else 2])
@@ -86,15 +79,9 @@ def test_each_phrase_is_looked_for(tmp_path: Path) -> None:
 
 
 def test_markdown_is_well_formed() -> None:
+    assert TOOLS["rumdl"]["exclude"] == [".venv"]
     done = _run("rumdl", "check", "--no-cache", ".")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("page", EXCLUDED)
-def test_a_page_that_has_become_well_formed_is_no_longer_excluded(tmp_path: Path, page: str) -> None:
-    shutil.copyfile(ROOT / page, tmp_path / "page.md")
-    done = _run("rumdl", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), ".", cwd=tmp_path)
-    assert done.returncode == 1, f"{page} is well-formed: take it out of tool.rumdl.exclude in pyproject.toml"
 
 
 def paragraphs(markdown: str) -> Iterator[str]:
@@ -124,12 +111,8 @@ def _long_sentences(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_sentences_are_short(page: Path) -> None:
-    name = page.relative_to(ROOT).as_posix()
     found = _long_sentences(page)
-    if name in LONG_SENTENCES:
-        assert found, f"{name} has only short sentences: take it out of LONG_SENTENCES"
-    else:
-        assert not found, "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 def test_sentences_of_help_are_short() -> None:
@@ -189,11 +172,8 @@ def test_sentences_of_docstrings_are_short(room: Path) -> None:
         assert not found, "\n".join(found)
 
 
-def test_listed_pages_and_rooms_exist() -> None:
-    gone = {*LONG_SENTENCES, *LONG_DOCSTRINGS} - {
-        path.relative_to(ROOT).as_posix() for path in (*PAGES, *(ROOT / room for room in ROOMS))
-    }
-    assert not gone, f"take them out of LONG_SENTENCES or LONG_DOCSTRINGS: {gone}"
+def test_listed_rooms_exist() -> None:
+    assert not LONG_DOCSTRINGS - {room.as_posix() for room in ROOMS}, "take what is gone out of LONG_DOCSTRINGS"
 
 
 def test_a_long_sentence_of_a_docstring_is_found() -> None:
