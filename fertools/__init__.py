@@ -1,6 +1,6 @@
 """fertools: from raw face video to a trustworthy expression dataset, and to the models trained on it.
 
-What the command line does is a function here. Names are imported on first use, so `import fertools` costs nothing.
+Every command of the command line is a function here. Names are imported on first use, so `import fertools` is fast.
 
 Example:
     >>> import fertools
@@ -127,7 +127,7 @@ _NAMES = {
     "fertools.transfer.pull": ("pull",),
     "fertools.transfer.push": ("push",),
 }
-"""Public names by the module that they are in."""
+"""Public names by their modules."""
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = ["__version__", *_HOMES]

@@ -1,9 +1,9 @@
-"""How the project writes: its words by codespell, its Markdown by rumdl, and short sentences by a count of our own."""
+"""How the project writes: words by codespell, Markdown by rumdl, and short sentences by a count of our own."""
 
 from __future__ import annotations
 
+import ast
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,20 +21,30 @@ SETTINGS = TOOLS["codespell"]
 WORDS = ROOT / "docs/words.txt"
 LISTED = [entry.strip() for entry in SETTINGS["skip"].split(",") if entry.strip() and entry.strip() != "docs/words.txt"]
 """Rooms and pages that still use words which the project gave up."""
-EXCLUDED = [page for page in TOOLS["rumdl"]["exclude"] if page != ".venv"]
-"""Pages whose Markdown is not well-formed yet."""
 MOST_WORDS = 30
+SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Examples?|Iterating raises):")
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-LONG_SENTENCES = {
-    "CHANGELOG.md",
-    "docs/decisions/0009-pyramid-pruning.md",
-    "docs/decisions/0011-ingest-without-torch.md",
-    "docs/decisions/0012-errors-of-others.md",
-    "docs/decisions/0015-cuts-and-subjects.md",
-    "docs/explanation/faces.md",
-    "docs/how-to/ingest.md",
+ROOMS = sorted(
+    {
+        Path(*path.relative_to(ROOT).parts[: 3 if "training" in path.parts else 2])
+        for path in (ROOT / "fertools").rglob("*.py")
+    }
+)
+"""Packages, those of training one by one, and modules at the top."""
+LONG_DOCSTRINGS = {
+    "fertools/training/data",
+    "fertools/training/engine",
+    "fertools/training/evaluation",
+    "fertools/training/experiments",
+    "fertools/training/jobs",
+    "fertools/training/losses",
+    "fertools/training/networks",
+    "fertools/training/recipes",
+    "fertools/training/reports",
+    "fertools/training/runs",
+    "fertools/training/systems",
 }
-"""Pages that still have longer sentences."""
+"""Rooms whose docstrings still have longer sentences."""
 
 
 def _run(tool: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -56,10 +66,9 @@ def test_words_are_those_of_the_field() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("listed", LISTED)
-def test_what_has_become_clean_is_no_longer_listed(tmp_path: Path, listed: str) -> None:
-    assert (ROOT / listed).exists(), f"{listed} is gone: take it out of tool.codespell.skip in pyproject.toml"
-    assert _found(ROOT / listed, tmp_path), f"{listed} is clean: take it out of tool.codespell.skip in pyproject.toml"
+def test_what_has_become_clean_is_no_longer_listed(tmp_path: Path) -> None:
+    clean = [listed for listed in LISTED if not (ROOT / listed).exists() or not _found(ROOT / listed, tmp_path)]
+    assert not clean, "take these out of tool.codespell.skip in pyproject.toml"
 
 
 def test_each_phrase_is_looked_for(tmp_path: Path) -> None:
@@ -70,15 +79,9 @@ def test_each_phrase_is_looked_for(tmp_path: Path) -> None:
 
 
 def test_markdown_is_well_formed() -> None:
+    assert TOOLS["rumdl"]["exclude"] == [".venv"]
     done = _run("rumdl", "check", "--no-cache", ".")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("page", EXCLUDED)
-def test_a_page_that_has_become_well_formed_is_no_longer_excluded(tmp_path: Path, page: str) -> None:
-    shutil.copyfile(ROOT / page, tmp_path / "page.md")
-    done = _run("rumdl", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), ".", cwd=tmp_path)
-    assert done.returncode == 1, f"{page} is well-formed: take it out of tool.rumdl.exclude in pyproject.toml"
 
 
 def paragraphs(markdown: str) -> Iterator[str]:
@@ -108,12 +111,8 @@ def _long_sentences(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_sentences_are_short(page: Path) -> None:
-    name = page.relative_to(ROOT).as_posix()
     found = _long_sentences(page)
-    if name in LONG_SENTENCES:
-        assert found, f"{name} has only short sentences: take it out of LONG_SENTENCES"
-    else:
-        assert not found, "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 def test_sentences_of_help_are_short() -> None:
@@ -121,6 +120,93 @@ def test_sentences_of_help_are_short() -> None:
         texts = [command.help or "", *(getattr(option, "help", None) or "" for option in command.params)]
         found = [sentence for text in texts for part in text.split("\n\n") for sentence in too_long(part)]
         assert not found, f"{name}: {found}"
+
+
+def docstring_paragraphs(docstring: str) -> Iterator[str]:
+    """Yield the running text of a docstring: no examples, no indented blocks, and each entry of a section by itself."""
+    in_section = in_example = False
+    for block in re.split(r"\n\s*\n", docstring):
+        lines = block.splitlines()
+        if SECTION.fullmatch(lines[0]):
+            in_section, in_example = True, lines[0].startswith("Example")
+            lines = lines[1:]
+        elif not lines[0].startswith(" "):
+            in_section = in_example = False
+        if in_example or (lines and lines[0].startswith(" ") and not in_section):
+            continue
+        # An entry of a section has an indent of four, and its further lines a deeper one.
+        text = "\n".join(lines)
+        for entry in re.split(r"\n(?= {4}\S)", text) if in_section else [text]:
+            yield re.sub(r"`[^`]*`", "code", " ".join(entry.split()))
+
+
+def docstrings(tree: ast.Module) -> Iterator[str]:
+    """Yield the docstrings of a module and of its public classes, functions and methods."""
+    found: list[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = [tree]
+    for node in found:
+        if docstring := ast.get_docstring(node):
+            yield docstring
+        if isinstance(node, ast.Module | ast.ClassDef):
+            inside = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+            found += [one for one in node.body if isinstance(one, inside) and not one.name.startswith("_")]
+
+
+def _long_docstrings(room: Path) -> list[str]:
+    """Return the long sentences of a room, with the file of each."""
+    files = sorted((ROOT / room).rglob("*.py")) if (ROOT / room).is_dir() else [ROOT / room]
+    return [
+        f"{path.relative_to(ROOT)}: {sentence}"
+        for path in files
+        for docstring in docstrings(ast.parse(path.read_text(encoding="utf-8")))
+        for paragraph in docstring_paragraphs(docstring)
+        for sentence in too_long(paragraph)
+    ]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=Path.as_posix)
+def test_sentences_of_docstrings_are_short(room: Path) -> None:
+    found = _long_docstrings(room)
+    if room.as_posix() in LONG_DOCSTRINGS:
+        assert found, f"{room} has only short sentences: take it out of LONG_DOCSTRINGS"
+    else:
+        assert not found, "\n".join(found)
+
+
+def test_listed_rooms_exist() -> None:
+    assert not LONG_DOCSTRINGS - {room.as_posix() for room in ROOMS}, "take what is gone out of LONG_DOCSTRINGS"
+
+
+def test_a_long_sentence_of_a_docstring_is_found() -> None:
+    long = " ".join(["word"] * (MOST_WORDS + 1)) + "."
+    module = f'''
+"""Short. {long}
+
+A block:
+
+    {long}
+"""
+
+class Public:
+    """Short.
+
+    Args:
+        one: {long}
+        two: {"word " * (MOST_WORDS // 2)}
+            {"word " * (MOST_WORDS // 2)}
+        three: {"word " * (MOST_WORDS // 2)}
+
+    Example:
+        >>> {long}
+    """
+
+    def method(self):
+        """{long}"""
+
+def _private():
+    """{long}"""
+'''
+    found = [too_long(text) for doc in docstrings(ast.parse(module)) for text in docstring_paragraphs(doc)]
+    assert [sentence for part in found for sentence in part] == [long] * 3
 
 
 def test_a_long_sentence_is_found() -> None:

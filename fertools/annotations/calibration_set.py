@@ -30,7 +30,7 @@ class Reference:
     """The known rating of a face.
 
     Attributes:
-        origin: where it comes from: `people`, `import:` and the name of a file, or the name of the owner's table.
+        origin: origin of the reference: `people`, `import:` and the name of a file, or the name of the owner's table.
         valence: valence in [-1, 1]; None if raters rate only the expression.
         arousal: arousal in [-1, 1]; None if raters rate only the expression.
         emotion: label of the expression; None if it is unknown or not rated.

@@ -73,7 +73,7 @@ class Batch:
     """Events that one rater's page sent together.
 
     Attributes:
-        rater: who.
+        rater: name of the rater.
         events: in the order in which they happened.
     """
 

@@ -13,8 +13,8 @@ def find_flag(group: click.Group, words: list[str], argument: str) -> str:
 
     Args:
         group: the commands.
-        words: what was typed, the command's name first; there may be no such command.
-        argument: its name in Python, such as `min_face`.
+        words: the typed words, beginning with the name of a command, which may not exist.
+        argument: name of the argument in Python, such as `min_face`.
     """
     options = (option for option in _command(group, words).params if isinstance(option, click.Option))
     own = {option.name: max(option.opts, key=len) for option in options}

@@ -1,7 +1,7 @@
 """Marks for arguments and functions in the messages of the library.
 
-A Python user passes `min_face=40`, a user of the command line types `--min-face 40`. A message marks the places where
-it speaks of such a thing. An error shows them as Python does; the command line shows the same error with flags.
+A Python user passes `min_face=40`, a user of the command line types `--min-face 40`. So a message marks the names of
+arguments and functions. An error shows them in Python's form, and the command line shows the same error with flags.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 _BEGIN, _PARTED, _END = "\x02", "\x1f", "\x03"
-"""Control characters, which no path and no text of a user has in a message."""
+"""Control characters, which no path and no text of a user contains in a message."""
 _MARK = re.compile(f"{_BEGIN}([^{_PARTED}]*){_PARTED}([^{_END}]*){_END}")
 _CALL = "()"
 
@@ -19,7 +19,7 @@ def argument(name: str) -> str:
     """Return a mark for an argument of a public function or a field of its options.
 
     Args:
-        name: as Python has it, such as `min_face`.
+        name: name in Python, such as `min_face`.
 
     Example:
         >>> in_python(f"{argument('min_face')} is 3; give 12 or more")
@@ -29,21 +29,21 @@ def argument(name: str) -> str:
 
 
 def given(name: str, value: object) -> str:
-    """Return a mark for an argument with a value, as a remedy names it.
+    """Return a mark for an argument with a value, as advice in a message.
 
     Args:
-        name: as Python has it, such as `overwrite`.
-        value: what to give.
+        name: name in Python, such as `overwrite`.
+        value: value to pass.
 
     Example:
-        >>> in_python(f"begin anew with {given('resume', False)}")
-        'begin anew with `resume=False`'
+        >>> in_python(f"begin again with {given('resume', False)}")
+        'begin again with `resume=False`'
     """
     return f"{_BEGIN}{name}{_PARTED}{value!r}{_END}"
 
 
 def call(function: str, command: str) -> str:
-    """Return a mark for a public function, as a remedy names it.
+    """Return a mark for a call of a public function, as advice in a message.
 
     Args:
         function: the call in Python without the package, such as `split(workspace, folds=10)`.
@@ -57,7 +57,7 @@ def call(function: str, command: str) -> str:
 
 
 def in_python(message: str) -> str:
-    """Return a message with its marks as Python writes them."""
+    """Return a message with its marks in Python's form."""
 
     def write(match: re.Match[str]) -> str:
         name, value = match.groups()
@@ -69,15 +69,15 @@ def in_python(message: str) -> str:
 
 
 def on_command_line(message: str, flag: Callable[[str], str]) -> str:
-    """Return a message with its marks as the command line writes them.
+    """Return a message with its marks in the form of the command line.
 
     Args:
-        message: with marks.
-        flag: the flag of an argument, by its name in Python.
+        message: message with marks.
+        flag: function that returns the flag of an argument by its name in Python.
 
     Example:
-        >>> on_command_line(f"begin anew with {given('resume', False)}", "--{}".format)
-        'begin anew with --no-resume'
+        >>> on_command_line(f"begin again with {given('resume', False)}", "--{}".format)
+        'begin again with --no-resume'
     """
 
     def write(match: re.Match[str]) -> str:
@@ -92,6 +92,6 @@ def on_command_line(message: str, flag: Callable[[str], str]) -> str:
 
 
 def first_argument(message: str) -> str | None:
-    """Return the argument that a message is about: the first that it names without a value."""
+    """Return the argument that a message is about: the first one that it names without a value."""
     names = (match[1] for match in _MARK.finditer(message) if not match[2])
     return next(names, None)

@@ -39,8 +39,8 @@ def read_csv(path: Path) -> CsvTable:
     """Return the cells of a CSV file without its empty lines.
 
     Raises:
-        InputError: the file cannot be read, is not UTF-8 or has no header, a column name occurs twice, or a row and
-            the header differ in length.
+        InputError: the file cannot be read, is not UTF-8 or has no header, a column name occurs twice, or a row has
+            another length than the header.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Choose the device: the one that the user asks for, or the best one of this machine.
+"""Choose the device: the one that the user names, or the best one of this machine.
 
 Importing torch takes seconds and 250 MB, and ingest on a CPU does not need it. Therefore functions import torch only
 where they have to.

@@ -12,8 +12,8 @@
     ├── ResumeRefused        5   the recorded work began with other inputs or options
     └── Interrupted        130   stopped by SIGINT (130) or SIGTERM (143) with its state saved
 
-A message is one sentence that says what is wrong, where, and what to do about it. Where it names an argument, it marks
-it (`fertools.core.arguments`), so that a Python user reads `min_face` and a user of the command line `--min-face`.
+A message is one sentence that says what is wrong, where, and what to do about it. It marks the names of arguments
+(`fertools.core.arguments`), so that a Python user reads `min_face` and a user of the command line `--min-face`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class FertoolsError(Exception):
     """Base of every error that fertools raises on purpose.
 
     Args:
-        message: one sentence, with the marks of `fertools.core.arguments`.
+        message: one sentence with the marks of `fertools.core.arguments`.
 
     Attributes:
-        message: the same; the text of the error has the marks as Python writes them.
-        argument: name of the argument that the error is about; None if it is about none.
-        exit_code: what the command line ends with.
+        message: the sentence with its marks; the text of the error has them in Python's form.
+        argument: name of the argument that the error is about; None without one.
+        exit_code: exit code of the command line.
     """
 
     exit_code = 1

@@ -1,4 +1,4 @@
-"""What a notebook shows of results: small HTML tables."""
+"""HTML tables of results for notebooks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 def html_table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return an HTML table; every text in it is escaped.
+    """Return an HTML table with all text escaped.
 
     Args:
-        caption: one line above the table.
-        headings: of the columns.
-        rows: cells in the order of `headings`; numbers with a fraction are shown with three decimals.
+        caption: caption above the table, one line.
+        headings: headings of the columns.
+        rows: cells in the order of `headings`; floats are shown with three decimals.
 
     Example:
         >>> html_table("1 face", ["score"], [[0.5]])
@@ -24,17 +24,17 @@ def html_table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[ob
 
 
 def html_fields(caption: str, fields: Mapping[str, object]) -> str:
-    """Return an HTML table of names and values, one pair to a row.
+    """Return an HTML table of names and values, one pair per row.
 
     Args:
-        caption: one line above the table.
+        caption: caption above the table, one line.
         fields: values by name.
     """
     return html_table(caption, ("", ""), fields.items())
 
 
 class HtmlFields:
-    """A base of results that a notebook shows as a table of their fields."""
+    """Base class of results that a notebook shows as a table of their fields."""
 
     def _repr_html_(self) -> str:
         fields = {name.replace("_", " "): value for name, value in vars(self).items() if not name.startswith("_")}

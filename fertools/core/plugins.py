@@ -1,6 +1,6 @@
-"""Plugins: what other packages register by entry points, beside what fertools has itself.
+"""Plugins that other packages register by entry points, in addition to those of fertools.
 
-A package registers something in its `pyproject.toml`, in one of the groups `fertools.detectors`,
+A package registers a plugin in its `pyproject.toml`, in one of the groups `fertools.detectors`,
 `fertools.label_formats` and `fertools.systems`:
 
     [project.entry-points."fertools.detectors"]
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def find_plugins(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoint]:
-    """Return everything that is registered in a group, by name; fertools' own first.
+    """Return all plugins of a group by name, those of fertools first.
 
     Args:
-        group: name of the group of entry points.
-        built_in: what fertools has itself, as `module:object` by name. An installed fertools registers the same; a
-            checkout that is not installed has these.
+        group: name of the entry-point group.
+        built_in: plugins of fertools itself, as `module:object` by name. An installed fertools registers the same; a
+            checkout that is not installed uses these.
 
     Raises:
         InputError: two packages register the same name.
@@ -63,7 +63,7 @@ def load_built_in(value: str) -> Any:
 
 
 def load_plugin(entry: EntryPoint) -> Any:
-    """Return what an entry point names.
+    """Return the object that an entry point names.
 
     Raises:
         InputError: its package cannot be imported, or has no such object.

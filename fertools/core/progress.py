@@ -121,7 +121,7 @@ class Progress:
 
     def note(self, message: str) -> None:
         """Print one sentence that stays on the screen."""
-        # A note may quote an error, whose marks of arguments no terminal should get.
+        # A note may quote an error, whose marks must not reach the terminal.
         line = on_one_line(in_python(message))
         if self._bar is not None:
             self._bar.say(line)

@@ -58,10 +58,10 @@ def is_sealed(path: Path) -> bool:
 
 
 def read_seal(path: Path) -> str:
-    """Return the digest that a file states; empty where it states none.
+    """Return the digest that a file states; empty without one.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     head = _read_head(path)
     place = head.find(_MARK)

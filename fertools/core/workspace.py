@@ -29,14 +29,14 @@ SETTINGS_HEADER = (
 )
 
 WorkspaceLike: TypeAlias = "Workspace | Path | str"
-"""What every public function takes for a workspace: one, or the path of its folder."""
+"""The forms of a workspace that every public function accepts: a workspace, or the path of its folder."""
 
 
 @dataclass(frozen=True, init=False, eq=False)
 class Workspace:
     """One dataset's folder on disk.
 
-    Two workspaces are equal when their folders are.
+    Two workspaces are equal if their folders are equal.
 
     Attributes:
         root: absolute path of the folder; it need not exist yet.
@@ -45,10 +45,10 @@ class Workspace:
     root: Path
 
     def __init__(self, folder: WorkspaceLike = ".") -> None:
-        """Name the workspace in a folder.
+        """Create the object for a workspace in a folder; nothing is written.
 
         Args:
-            folder: path of the folder, which is made absolute; or a workspace, whose folder is taken.
+            folder: path of the folder, made absolute; or a workspace, whose folder is used.
 
         Raises:
             InputError: `folder` is a file, or an address such as `s3://bucket/name`.

@@ -1,1 +1,1 @@
-"""Faces found, aligned, followed and measured."""
+"""Face detection, alignment, tracking and quality measures."""

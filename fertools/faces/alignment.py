@@ -1,9 +1,9 @@
-"""Alignment: one similarity transform moves a face's five points onto a template's.
+"""Alignment: move the five points of a face onto a template with one similarity transform.
 
-A similarity (shift, rotation, one scale) keeps the shape of the face. An affine map would stretch the face, and a
-mirror image would swap its sides, so neither is ever used.
+A similarity (shift, rotation, one scale) keeps the shape of the face. An affine transform would stretch the face, and a
+mirror image would swap its sides, so neither is used.
 
-Crops are cut in whole numbers (`fertools.faces.resampling`), so they do not depend on the machine
+Crops are computed in integer arithmetic (`fertools.faces.resampling`), so they do not depend on the machine
 (`docs/decisions/0021-one-result-on-every-machine.md`).
 """
 
@@ -22,15 +22,15 @@ from fertools.faces.templates import template
 Picture = NDArray[np.uint8]
 
 FILLS = {"black": 0, "grey": 128, "edge": None}
-"""What crops show beyond the picture, as a grey level; `edge` repeats the outermost pixels."""
+"""Grey level of crops outside of the picture; `edge` repeats the outermost pixels."""
 
 _WIDEST = 8
-"""Longest sides of a picture that a crop may show; one of a face shows up to three. Landmarks from a table may be any
-numbers, and the work grows with the square of what a pixel of the crop shows."""
+"""Maximum side of the area that a crop shows, in longest sides of the picture; a crop of a face shows up to three.
+Landmarks from a table can have any values, and the work grows with the square of this side."""
 
 
 def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int) -> NDArray[np.float64]:
-    """Return the similarity transform that moves five points closest to a template's, in the least-squares sense.
+    """Return the similarity transform that moves five points closest to those of a template, by least squares.
 
     Args:
         landmarks: (5, 2) x, y in source pixels, in the order of `templates`.
@@ -44,8 +44,8 @@ def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int
         InputError: the points are not five, not finite, or all in one place.
 
     Source: Umeyama, "Least-Squares Estimation of Transformation Parameters Between Two Point Patterns", IEEE TPAMI
-    13(4), 1991, eqs. (40) to (43). In the plane and without reflections the solution has a closed form: with
-    points p and q around their means, it is the sums of their dot and cross products over the sum of |p|^2.
+    13(4), 1991, eqs. (40) to (43). In the plane and without reflections, the solution has a closed form. With p and q
+    the points relative to their means, it is the sums of the dot and cross products over the sum of |p|^2.
 
     Example:
         >>> from fertools.faces.templates import template
@@ -57,23 +57,23 @@ def similarity(landmarks: NDArray[np.floating], template_name: str, size_px: int
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise InputError(f"landmarks of shape {points.shape} cannot be aligned; give five finite (x, y) points")
     goal = size_px * template(template_name) - 0.5
-    # Plain floats: for five points NumPy takes several times as long, and complex numbers round as the compiler likes.
+    # Plain floats: NumPy is several times slower for five points, and complex numbers round differently by compiler.
     p, p_mean = _centred(points.tolist())
     q, q_mean = _centred(goal.tolist())
     spread, reach = (sum(x * x + y * y for x, y in some) for some in (p, q))
     along = sum(x * u + y * v for (x, y), (u, v) in zip(p, q, strict=True))
     across = sum(x * v - y * u for (x, y), (u, v) in zip(p, q, strict=True))
-    # Five points within a thousandth of a pixel are one point, and five that fit no rotation of the template leave the
-    # scale at zero.
+    # Five points within a thousandth of a pixel count as one point. Five points that fit no rotation of the template
+    # leave a scale of zero.
     if spread < 1e-6 or math.sqrt(along * along + across * across) < 1e-9 * math.sqrt(spread * reach):
-        raise InputError("the five landmarks lie in one place or fit no turned face; drop this face")
+        raise InputError("the five landmarks are in one place or fit no turned face; drop this face")
     a, b = along / spread, across / spread
     right, down = q_mean[0] - (a * p_mean[0] - b * p_mean[1]), q_mean[1] - (b * p_mean[0] + a * p_mean[1])
     return np.array([[a, -b, right], [b, a, down]])
 
 
 def _centred(points: list[list[float]]) -> tuple[list[tuple[float, float]], tuple[float, float]]:
-    """Return five points around their mean, and the mean."""
+    """Return five points relative to their mean, and the mean."""
     x_mean, y_mean = sum(x for x, _ in points) / 5, sum(y for _, y in points) / 5
     return [(x - x_mean, y - y_mean) for x, y in points], (x_mean, y_mean)
 
@@ -81,10 +81,10 @@ def _centred(points: list[list[float]]) -> tuple[list[tuple[float, float]], tupl
 def align(
     frame: NDArray[np.uint8], landmarks: NDArray[np.floating], template_name: str = "loose", size_px: int = 256
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Return the aligned crop of a face and the transform that made it.
+    """Return the aligned crop of a face and its transform.
 
-    A crop that is smaller than the face in the frame averages the source pixels below each of its own, so nothing
-    aliases; one that is larger is interpolated bicubically. What lies beyond the frame is black.
+    If the crop is smaller than the face in the frame, each of its pixels averages the source pixels below it, so there
+    is no aliasing. A larger crop is interpolated bicubically. Pixels outside of the frame are black.
 
     Args:
         frame: (height, width, 3) uint8.
@@ -99,16 +99,16 @@ def align(
         InputError: the landmarks cannot be aligned.
     """
     matrix = similarity(landmarks, template_name, size_px)
-    return filled(warp(frame, matrix, size_px), beyond(matrix, size_px, frame.shape), FILLS["black"]), matrix
+    return extract_crop(frame, matrix, size_px, "black"), matrix
 
 
-def filled(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -> Picture:
-    """Return a crop with one grey level beyond the picture.
+def fill_outside(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -> Picture:
+    """Return a crop with one grey level outside of the picture.
 
     Args:
-        crop: of `warp`, which repeats the picture's edge there.
-        outside: of `beyond`.
-        grey: level, 0 to 255; None leaves the crop as it is.
+        crop: crop from `warp`, which repeats the edge of the picture there.
+        outside: mask from `outside_mask`.
+        grey: level, 0 to 255; None leaves the crop unchanged.
     """
     if outside is None or grey is None:
         return crop
@@ -116,13 +116,13 @@ def filled(crop: Picture, outside: NDArray[np.bool_] | None, grey: int | None) -
     return np.asarray(cv2.copyTo(crop, (~outside).view(np.uint8), np.full_like(crop, grey)), np.uint8)
 
 
-def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[np.float64]:
-    """Return the transform to a crop that shows the same in another size.
+def rescale_matrix(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[np.float64]:
+    """Return the transform to a crop of the same area in another size.
 
     Args:
-        matrix: (2, 3) similarity from source to pixels of a crop of `from_px`, counted from the first one's centre.
+        matrix: (2, 3) similarity from source pixels to pixels of a crop of `from_px`, counted from the first centre.
         from_px: side of that crop.
-        to_px: side of the other one.
+        to_px: side of the other crop.
     """
     scale = to_px / from_px
     other = np.asarray(matrix, np.float64) * scale
@@ -131,9 +131,9 @@ def rescaled(matrix: NDArray[np.floating], from_px: int, to_px: int) -> NDArray[
 
 
 def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
-    """Return the crop that a known transform makes; needs no detector and no landmarks.
+    """Return the crop of a known transform, without detection or landmarks.
 
-    Beyond the frame its edge pixels are repeated: see `filled`.
+    Outside of the frame the edge pixels are repeated; see `fill_outside`.
 
     Args:
         frame: (height, width, 3) uint8.
@@ -145,14 +145,14 @@ def warp(frame: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int) ->
     """
     scale = math.sqrt(float(matrix[0, 0]) ** 2 + float(matrix[1, 0]) ** 2)
     if size_px > _WIDEST * scale * max(frame.shape[:2]):
-        raise InputError("the landmarks lie too far apart to be in this picture; give those of this one")
+        raise InputError("the landmarks are too far apart to be in this picture; give those of this one")
     if 1 / scale <= LARGEST_SPAN:
         return resample(frame, _inverse(matrix), size_px)
     return _shrunk(frame, matrix, size_px, int(np.ceil(1 / scale - 1e-6)))
 
 
-def cut(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) -> Picture:
-    """Return a crop by a known transform, what lies beyond the picture filled.
+def extract_crop(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) -> Picture:
+    """Return the crop of a known transform, filled outside of the picture.
 
     Args:
         frame: (height, width, 3) uint8.
@@ -160,16 +160,16 @@ def cut(frame: Picture, matrix: NDArray[np.float64], size_px: int, fill: str) ->
         size_px: side of the crop.
         fill: one of FILLS.
     """
-    return filled(warp(frame, matrix, size_px), beyond(matrix, size_px, frame.shape), FILLS[fill])
+    return fill_outside(warp(frame, matrix, size_px), outside_mask(matrix, size_px, frame.shape), FILLS[fill])
 
 
-def beyond(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Return which pixels of a crop lie beyond the picture; None if none does.
+def outside_mask(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return which pixels of a crop are outside of the picture; None if all are inside.
 
     Args:
         matrix: (2, 3) similarity from source to crop pixels.
         size_px: side of the crop.
-        shape: of the picture: height, width.
+        shape: height and width of the picture, and more.
 
     Returns:
         (size_px, size_px) bool, by the centre of each pixel.
@@ -177,7 +177,7 @@ def beyond(matrix: NDArray[np.float64], size_px: int, shape: tuple[int, ...]) ->
     inverse = _inverse(matrix)
     last = size_px - 1.0
     corners = np.array([(0.0, 0.0, 1.0), (last, 0.0, 1.0), (0.0, last, 1.0), (last, last, 1.0)]) @ inverse.T
-    # A centre that lies on the edge of the picture is inside, whatever rounding says.
+    # A centre on the edge of the picture counts as inside, despite rounding.
     low, high = -0.5 - 1e-6, np.array([shape[1], shape[0]]) - 0.5 + 1e-6
     crossed = ((corners < low) | (corners > high)).any(axis=0)
     if not crossed.any():
@@ -215,7 +215,7 @@ def _mark_outside(
 
 
 def _shrunk(frame: Picture, matrix: NDArray[np.float64], size_px: int, fine: int) -> Picture:
-    """Sample at least once per source pixel, then average: the mean over each crop pixel's own turned square."""
+    """Sample at least once per source pixel, then average over the rotated square of each crop pixel."""
     finer = matrix * fine
     finer[:, 2] += (fine - 1) / 2
     side = size_px * fine

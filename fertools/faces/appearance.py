@@ -1,10 +1,10 @@
-"""Appearance descriptor: what a face looks like, in a few numbers.
+"""Appearance descriptor: a short vector that describes how a face looks.
 
-The descriptor tells a face from the other faces of its shot. It identifies nobody.
+The descriptor distinguishes a face from the other faces of its shot. It identifies nobody.
 
-The face with hair and collar is brought to 16 x 16 pixels. The pixels, without their mean and contrast, tell faces
-apart that stand alike. A histogram of colours tells them apart when a head has turned. Light, clothes and hair are part
-of the descriptor, so it holds for seconds within a shot and not from video to video.
+The face with hair and collar is resized to 16 x 16 pixels. The pixels, normalised by mean and contrast, distinguish
+faces in equal poses. A colour histogram distinguishes them when a head has turned. The descriptor includes light,
+clothes and hair, so it is valid for seconds within a shot, and not between videos.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ SIDE_PX = 16
 _BINS = (6, 8, 8)
 """Histogram bins for lightness and for the two colour axes of CIE L*a*b*."""
 _RANGES = (0, 100.4, -32, 32, -32, 32)
-"""Skin, hair and cloth lie around grey, which is zero; the colours of lamps and screens fall outside. Lightness reaches
-100, which is inside."""
+"""Skin, hair and cloth are near grey, which is zero; the colours of lamps and screens are outside. The range of
+lightness includes its maximum of 100."""
 
 _LINEAR = np.array(
     [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in np.arange(256) / 255], np.float32
@@ -49,7 +49,7 @@ def describe_appearance(frame: NDArray[np.uint8], landmarks: NDArray[np.floating
     pixels = small.astype(np.float32).ravel()
     pixels -= pixels.mean()
     colours = cv2.calcHist([_lab(small)], [0, 1, 2], None, _BINS, _RANGES).ravel()
-    # The square roots of a histogram have length 1; their inner product is the Bhattacharyya coefficient.
+    # The square root of a histogram has length 1; the inner product of two is the Bhattacharyya coefficient.
     shares = np.sqrt(colours / max(float(colours.sum()), 1.0))
     return np.concatenate([pixels / max(float(np.linalg.norm(pixels)), 1e-6), shares]).astype(np.float32) / np.float32(
         np.sqrt(2)

@@ -1,4 +1,4 @@
-"""The square that is taken from a picture which is a face crop already and has no landmarks."""
+"""The centred square of a picture that is a face crop already and has no landmarks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 
 CENTRED = "centre"
-"""What stands in the manifest in place of a template's name for such a crop."""
+"""Value in the manifest instead of a template name for such a crop."""
 
 
 @dataclass(frozen=True)
 class Centre:
-    """Where the middle of the square is wanted.
+    """The wanted centre of the square.
 
     Attributes:
-        x: share of the picture's width, from 0 at its left edge to 1 at its right.
-        y: share of its height, from 0 at the top.
+        x: share of the picture's width, from 0 at the left edge to 1 at the right edge.
+        y: share of the picture's height, from 0 at the top.
     """
 
     x: float = 0.5
@@ -28,10 +28,10 @@ class Centre:
 
     @classmethod
     def parse(cls, text: str) -> Centre:
-        """Return the centre that `text` says.
+        """Return the centre in `text`.
 
         Raises:
-            InputError: it is not two shares.
+            InputError: the text is not two shares.
 
         Example:
             >>> Centre.parse("0.5,0.4")
@@ -47,15 +47,15 @@ class Centre:
 
 
 def centre_square(width: int, height: int, centre: Centre) -> NDArray[np.float32]:
-    """Return the largest square in a picture whose middle is as near to `centre` as the picture allows.
+    """Return the largest square of a picture with its centre as near to `centre` as possible.
 
     Args:
-        width: of the picture, in pixels.
-        height: likewise.
-        centre: where the middle is wanted.
+        width: width of the picture in pixels.
+        height: height of the picture in pixels.
+        centre: the wanted centre.
 
     Returns:
-        (4,) float32 x1, y1, x2, y2: edges in whole pixels, its side that of the picture's shorter one.
+        (4,) float32 x1, y1, x2, y2: edges in whole pixels; the side is the shorter side of the picture.
     """
     side = min(width, height)
     x1 = round(min(max(centre.x * width - side / 2, 0), width - side))
@@ -64,9 +64,9 @@ def centre_square(width: int, height: int, centre: Centre) -> NDArray[np.float32
 
 
 def square_matrix(box: NDArray[np.floating], size_px: int) -> NDArray[np.float64]:
-    """Return the (2, 3) transform that brings a square of the source to a crop of `size_px`, for `alignment.warp`.
+    """Return the (2, 3) transform from a square of the source to a crop of `size_px`, for `alignment.warp`.
 
-    Both count from the centre of the first pixel, so an edge at x = 0 lies at -0.5.
+    Both count from the centre of the first pixel, so an edge at x = 0 is at -0.5.
     """
     x1, y1, x2, _ = (float(edge) for edge in box)
     scale = size_px / (x2 - x1)
@@ -75,7 +75,7 @@ def square_matrix(box: NDArray[np.floating], size_px: int) -> NDArray[np.float64
 
 
 def covered_square(matrix: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
-    """Return the upright square of the source with the middle and the side of what an aligned crop shows.
+    """Return the upright square of the source with the centre and the side of an aligned crop.
 
     Args:
         matrix: (2, 3) similarity from source to crop pixels.

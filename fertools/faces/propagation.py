@@ -1,18 +1,18 @@
-"""Propagation between frames: find faces again near where they were, instead of searching every frame in full.
+"""Propagation between frames: find faces again near their last position, instead of searching every frame in full.
 
-A full search looks at every place of a frame at every size. A face that was there a moment ago is near its last box, so
-a local search around that box (`LocalSearch.detect_near`) gives the answer of the full search at a few hundredths of
-its cost. `propagate` does that for a block of frames whose first and last were searched in full:
+A full search covers every position of a frame at every size. A face of the previous frame is near its last box. So a
+local search around that box (`LocalSearch.detect_near`) gives the result of a full search at a few hundredths of its
+cost. `propagate` does that for a block of frames whose first and last frame were searched in full:
 
-1. A face in both is expected on the straight line between. A face in the first or the last alone is expected where its
-   image moves to, by template matching. A low-confidence candidate is expected where it was, because a face whose score
-   hovers at the threshold may be in neither. One local search takes all frames, which keeps the networks' batches long.
-2. Where a face is missing, it is propagated by template matching, forward from the first frame and backward from the
-   last. So a face that appears or leaves in the middle is found from the end that has it.
-3. Where a high-confidence face was lost going forward, another at about the same place was lost going backward, and
-   neither is in the frames between, the middle frame is searched in full and both halves are done again.
+1. A face in both frames is expected on the straight line between its two boxes. A face in only one of them is expected
+   where template matching moves its box. A low-confidence candidate is expected at its own box, because a face with
+   a score near the threshold can be in neither frame. One local search covers all frames, which keeps batches long.
+2. A missing face is propagated by template matching, forward from the first frame and backward from the last. So a face
+   that appears or leaves in the middle is found from the end that has it.
+3. A high-confidence face can be lost forward and another at about the same position backward, with frames between that
+   have neither. Then the middle frame is searched in full, and both halves are propagated again.
 
-A face can be missed only if it is in neither of two fully searched frames.
+Only a face that is in neither of the two fully searched frames can be missed.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from fertools.faces.tracking import overlaps
 Frames = Sequence[NDArray[np.uint8]]
 Box = NDArray[np.float32]
 
-SURE = 0.9
-"""Least score of a high-confidence face, which is worth a second search. Faces that score less come and go."""
+HIGH_CONFIDENCE = 0.9
+"""Minimum score of a high-confidence face, which is worth a second search. Faces with lower scores come and go."""
 
 _SAME = 0.4
-"""Least intersection over union of a face with its expected box, and of two detections of one face."""
+"""Minimum intersection over union of a face with its expected box, and of two detections of one face."""
 
 _FASTEST = 0.6
-"""Most that a face moves between frames, in sides of its box, where a lost face is matched with a new one."""
+"""Maximum movement of a face between frames, in sides of its box, to match a lost face with a new one."""
 
 _PATIENCE = 3
-"""Successive frames in which a face may be missing before it is no longer expected."""
+"""Number of successive frames in which a face may be missing before it is no longer expected."""
 
-_SEEN = 0.75
-"""Intersection over union with a searched window from which a further search finds nothing new."""
+_ALREADY_SEARCHED = 0.75
+"""Intersection over union with a searched window from which another search finds nothing new."""
 
 PATCH_PX = 24
 _MIN_CORRELATION = 0.5
-"""Least normalised cross-correlation of a template with the place it has moved to."""
+"""Minimum normalised cross-correlation of a template with its new position."""
 
 
 def propagate(detector: LocalSearch, frames: Frames, first: FrameSearch, last: FrameSearch) -> list[Detections]:
@@ -95,7 +95,7 @@ def _expected_boxes(frames: Frames, first: FrameSearch, last: FrameSearch) -> li
         (last, ends, {other for _, other in pairs}, range(count - 1, -1, -1)),
     ):
         for place in sorted(set(range(len(boxes))) - met):
-            sure = place < len(search.faces) and search.faces.scores[place] >= SURE
+            sure = place < len(search.faces) and search.faces.scores[place] >= HIGH_CONFIDENCE
             paths.append(_template_path(frames, boxes[place], order) if sure else np.tile(boxes[place], (count, 1)))
     return list(np.array(paths, np.float32).reshape(len(paths), count, 4).transpose(1, 0, 2))
 
@@ -129,9 +129,9 @@ class _Propagated:
 
     Attributes:
         box: last known box.
-        met: frame of that box.
+        met: index of the frame of that box.
         sure: whether it is a high-confidence face.
-        lost: successive frames in which it was not found.
+        lost: number of successive frames without the face.
     """
 
     box: Box
@@ -149,7 +149,8 @@ def _propagate_along(
     """
     start = found[order[0]]
     propagated = [
-        _Propagated(box, order[0], bool(score >= SURE)) for box, score in zip(start.boxes, start.scores, strict=True)
+        _Propagated(box, order[0], bool(score >= HIGH_CONFIDENCE))
+        for box, score in zip(start.boxes, start.scores, strict=True)
     ]
     for before, here in pairwise(order):
         alive = [face for face in propagated if face.lost <= _PATIENCE]
@@ -160,7 +161,7 @@ def _propagate_along(
                 face.box = _match_template(face, frames[before], frames[here])
             expected = np.array([face.box for face in missing])
             # A window that was searched already holds nothing new.
-            unseen = expected[overlaps(expected, searched[here]).max(axis=1, initial=0) < _SEEN]
+            unseen = expected[overlaps(expected, searched[here]).max(axis=1, initial=0) < _ALREADY_SEARCHED]
             if len(unseen):
                 (more,) = detector.detect_near([frames[here]], [unseen])
                 searched[here] = np.concatenate([searched[here], unseen])

@@ -1,7 +1,7 @@
-"""What can be said of a face from its crop and its five points: size, sharpness, light and the turn of the head.
+"""Quality measures of a face from its crop and its five points: size, sharpness, light and head pose.
 
-The numbers are for sorting and filtering, not for measuring people: head angles from five points are good to some
-ten degrees on real faces, because noses differ in length and points in place.
+The numbers are for sorting and filtering, not for measuring people. Head angles from five points have errors of some
+ten degrees on real faces, because noses differ in length and detectors in the position of points.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from fertools.faces.detection.detector import ScoreLevels
 from fertools.faces.templates import template
 
 BLUR_SIDE_PX = 112
-"""Crops are brought to this size before their sharpness is measured, so that crops of all sizes compare."""
+"""Crops are resized to this side before their sharpness is measured, so that crops of all sizes are comparable."""
 
-# Depths of the five points behind the pupils, in units of the distance between them. From the generic head of Mallick,
-# "Head Pose Estimation using OpenCV and Dlib", learnopencv.com, 2016: eyes 27 mm and mouth corners 25 mm behind the
-# tip of the nose, at a usual pupil distance of 63 mm.
+# Depths of the five points relative to the pupils, in units of the pupil distance. They come from the generic head of
+# Mallick, "Head Pose Estimation using OpenCV and Dlib", learnopencv.com, 2016: eyes 27 mm and mouth corners 25 mm
+# behind the tip of the nose, at a usual pupil distance of 63 mm.
 _DEPTHS = (0.0, 0.0, -27 / 63, -2 / 63, -2 / 63)
 
 
 def _head() -> NDArray[np.float64]:
-    # The other two coordinates are those of the mean frontal face as this detector marks it, so that face has yaw and
-    # pitch zero. With the points of ArcFace, marked by another detector, frontal faces seem to look down by 5 degrees.
+    # The other two coordinates are those of the mean frontal face of this detector, so that face has yaw and pitch
+    # zero. With the points of ArcFace, from another detector, frontal faces would look down by 5 degrees.
     face = template("tight")
     pupil_distance = face[1, 0] - face[0, 0]
     return np.column_stack([(face - face[:2].mean(axis=0)) / pupil_distance, _DEPTHS])
 
 
 HEAD = _head()
-"""The head as five points, (5, 3), in units of the distance between the pupils from the middle between them.
+"""The head as five points, (5, 3), in units of the pupil distance from the midpoint between the pupils.
 
 x points to the right in the picture, y down and z away from the camera.
 """
 
-_SHADOW = np.linalg.pinv(HEAD - HEAD.mean(axis=0))
-"""The linear map of least squares from five points around their mean, (3, 5)."""
+_PSEUDO_INVERSE = np.linalg.pinv(HEAD - HEAD.mean(axis=0))
+"""The least-squares linear map from five points around their mean, (3, 5)."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Quality:
         face_px: size of the face in the source: geometric mean of the box's sides, in pixels.
         blur: variance of the Laplacian of the grey crop; larger is sharper.
         brightness: mean luma of the crop, from 0 (black) to 1 (white).
-        yaw_deg: turn of the head; positive towards larger x, the right edge of the picture. Like the other two
-            angles None for a face without landmarks.
-        pitch_deg: nod; positive is up.
-        roll_deg: tilt of the line between the eyes; positive is clockwise in the picture.
+        yaw_deg: yaw of the head; positive towards larger x, the right edge of the picture. The three angles are None
+            for a face without landmarks.
+        pitch_deg: pitch of the head; positive is up.
+        roll_deg: roll of the line between the eyes; positive is clockwise in the picture.
     """
 
     face_px: float
@@ -69,24 +69,24 @@ class Quality:
 
 @dataclass(frozen=True)
 class Standard:
-    """What a face must reach to be kept; the defaults are the preset `standard`.
+    """The conditions that a face must meet to be kept; the defaults are the preset `standard`.
 
-    Size is not among them: `--min-face` says from which size faces are looked for and kept.
+    Size is not among them, because `--min-face` sets the size of faces to search for and to keep.
 
     Attributes:
-        det_score: least face probability. MTCNN's false alarms score mostly below 0.95, faces mostly above 0.99.
-        darkest: least mean luma of the crop, 0 to 1.
-        brightest: largest mean luma.
-        blur: least sharpness, as `Quality.blur`.
-        turn_deg: largest yaw and pitch, either way; a face without landmarks passes.
-        coverage: least share of the crop that is picture; the rest lies beyond its edge.
-        drop_transient: whether a face of a single frame of a video, beside one that lasts, is rejected too.
-        track_score: a track of a video is somebody if one of its faces reaches this face probability. MTCNN's false
-            alarms in 74 photographs reached 0.93 at most; 78 of the 79 faces of those that it found right are above.
-        track_frames: or if so many of its faces are kept. In seven clips the longest false track had 3, the shortest
-            true one 14.
-        interpolated: whether a face that the detector missed, put between two others, may be kept. The detector gave it
-            less than its last threshold (0.7 as published), which is below every `det_score` that is asked for.
+        det_score: minimum face probability. Most of MTCNN's false alarms score below 0.95, most faces above 0.99.
+        darkest: minimum mean luma of the crop, 0 to 1.
+        brightest: maximum mean luma.
+        blur: minimum sharpness, as `Quality.blur`.
+        turn_deg: maximum absolute yaw and pitch; a face without landmarks passes.
+        coverage: minimum share of the crop inside the picture.
+        drop_transient: whether to reject a face in a single frame of a video, next to a face that lasts.
+        track_score: one face of a track must reach this face probability, unless the track is long. MTCNN's false
+            alarms in 74 photographs reached at most 0.93; 78 of its 79 correct faces are above.
+        track_frames: number of kept faces from which a track needs no such score. In seven clips the longest false
+            track had 3, the shortest true one 14.
+        interpolated: whether to keep a face that the detector missed and that was interpolated. Its detector score was
+            below the last threshold (0.7 as published), and so below every `det_score` of the presets.
     """
 
     det_score: float = 0.9
@@ -101,9 +101,9 @@ class Standard:
     interpolated: bool = False
 
 
-# The bounds of `strict`, on 59 faces of public photographs and 48 px crops, found by this detector: sharpness was 27
-# at the least and 181 in the median, and 22 in the median (above 25 in two of five) after a Gaussian blur of 2 / 112
-# of the face; luma lay between 0.16 and 0.80; one in seven had a yaw or pitch above 35 degrees.
+# The bounds of `strict` come from 59 faces of public photographs and 48 px crops, found by this detector. Sharpness was
+# at least 27, with a median of 181. After a Gaussian blur of 2 / 112 of the face its median was 22 (above 25 in two of
+# five). Luma was between 0.16 and 0.80. One face in seven had a yaw or pitch above 35 degrees.
 STANDARDS = {
     "keep-all": Standard(det_score=0.0, coverage=0.0, drop_transient=False, track_frames=0, interpolated=True),
     "standard": Standard(),
@@ -117,7 +117,7 @@ def standard_for(quality: str, levels: ScoreLevels) -> Standard:
 
     Args:
         quality: name of a preset.
-        levels: how sure the detector is at which score.
+        levels: score levels of the detector.
 
     Example:
         >>> standard_for("standard", ScoreLevels(confident=0.75, certain=0.9)).det_score
@@ -155,9 +155,9 @@ def measure(crop: NDArray[np.uint8], box: NDArray[np.floating], landmarks: NDArr
 def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     """Return yaw, pitch and roll in degrees of a head with these five points; signs as in `Quality`.
 
-    Yaw and pitch come from the turned and scaled `HEAD` whose shadow (weak perspective) fits the points best: the
-    linear map of least squares, then the nearest one with orthonormal rows. Roll is the angle of the line from the
-    left to the right eye in the picture. Points all in one place give zeros.
+    Yaw and pitch come from the rotated and scaled `HEAD` whose weak-perspective projection fits the points best: the
+    least-squares linear map, then the nearest map with orthonormal rows. Roll is the angle of the line from the left to
+    the right eye in the picture. Points all in one place give zeros.
 
     Args:
         landmarks: (5, 2) x, y in pixels.
@@ -166,19 +166,19 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
     and Full Perspective", IJCV 22(2), 1997, section 2 (the camera model).
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    (a, b), (c, d), (e, f) = (_SHADOW @ (points - points.mean(axis=0))).tolist()
-    # The nearest map with orthonormal rows is (S S^T)^(-1/2) S; of a matrix of 2 x 2 the root has a closed form.
+    (a, b), (c, d), (e, f) = (_PSEUDO_INVERSE @ (points - points.mean(axis=0))).tolist()
+    # The nearest map with orthonormal rows is (S S^T)^(-1/2) S; the root of a 2 x 2 matrix has a closed form.
     first, both, second = a * a + c * c + e * e, a * b + c * d + e * f, b * b + d * d + f * f
     area = math.sqrt(max(0.0, first * second - both * both))
     if area <= 1e-9 * math.sqrt(first + second):
         return 0.0, 0.0, 0.0
     size = math.sqrt(first + second + 2 * area) * area
     one, mixed, other = (second + area) / size, -both / size, (first + area) / size
-    # The rows of the rotation, of which the third is their product.
+    # The rows of the rotation; the third is the cross product of the other two.
     right = one * a + mixed * b, one * c + mixed * d, one * e + mixed * f
     down = mixed * a + other * b, mixed * c + other * d, mixed * e + other * f
     towards_camera = right[0] * down[1] - right[1] * down[0]
-    # The face looks along -z of its own frame; in the camera's, that is minus the last column of the rotation.
+    # The face looks along -z of its own frame; in the camera's frame that is minus the last column of the rotation.
     yaw = math.atan2(-right[2], towards_camera)
     pitch = math.asin(min(1.0, max(-1.0, down[2])))
     (x1, y1), (x2, y2) = points[:2].tolist()
@@ -186,21 +186,21 @@ def head_pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
 
 
 MEASURES = ("interpolated", "det_score", "face_px", "brightness", "blur", "yaw_deg", "pitch_deg", "crop_coverage")
-"""Columns of the manifest that `rejection_reasons` looks at."""
+"""Columns of the manifest that `rejection_reasons` uses."""
 
 
 def rejection_reasons(
     faces: Mapping[str, NDArray[Any]], standard: Standard | None = None, least_px: float | NDArray[np.float64] = 0.0
 ) -> NDArray[np.object_]:
-    """Return why each face is rejected, None for those that are kept.
+    """Return why each face is rejected; None for kept faces.
 
-    The first that holds of `interpolated`, `low_score`, `too_small`, `too_dark`, `too_bright`, `too_blurred`,
-    `turned_away` and `cut_off`. A measure that is unknown (nan) rejects nothing.
+    The reason is the first that applies of `interpolated`, `low_score`, `too_small`, `too_dark`, `too_bright`,
+    `too_blurred`, `turned_away` and `cut_off`. An unknown measure (nan) rejects nothing.
 
     Args:
         faces: MEASURES by name, (n,) each; see the manifest's columns.
-        standard: what they must reach; the default one if None.
-        least_px: least `face_px`, in pixels; one number, or (n,).
+        standard: conditions to meet; None for the default ones.
+        least_px: minimum `face_px` in pixels; one number, or (n,).
 
     Example:
         >>> measures = dict.fromkeys(MEASURES, np.array([1.0, 1.0])) | {"interpolated": np.array([False, False])}

@@ -1,14 +1,15 @@
-"""Resampling of pictures in whole numbers, so that a crop is the same to the bit on every machine.
+"""Resample pictures in integer arithmetic, so that a crop is the same to the bit on every machine.
 
-Each pixel of a crop is a weighted sum of 4 x 4 pixels of the picture. Positions count 2^-32 of a pixel and are read to
-the nearest 128th; weights count 2^-14. Floating-point arithmetic ends before the first pixel is read. Compiled code
-adds up where it is there, and NumPy where it is not. Whole numbers leave no room for a difference between the two.
+Each pixel of a crop is a weighted sum of 4 x 4 pixels of the picture. Positions have units of 2^-32 of a pixel and are
+rounded to the nearest 128th; weights have units of 2^-14. Floating-point arithmetic ends before the first pixel is
+read. Compiled code computes the sums if it is available, else NumPy. Integers leave no room for a difference between
+the two.
 
-A crop that enlarges takes cubic convolution. A crop that shrinks takes each pixel for as much of it as lies below a
-square of the size of the crop's own pixels.
+An enlarged crop uses cubic convolution. A shrunk crop weights each pixel by its area below a square of the size of the
+crop's own pixels.
 
-Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE TASSP 29(6), 1981, with the slope of
--0.75 that OpenCV takes.
+Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE TASSP 29(6), 1981, with OpenCV's
+slope of -0.75.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ TAPS = 4
 """Pixels per row and column of the picture that a pixel of the crop reads."""
 
 LARGEST_SPAN = 3.0
-"""Largest side of a crop's pixel, in pixels of the picture, for which four taps are enough."""
+"""Maximum side of a crop's pixel, in pixels of the picture, for which four taps are enough."""
 
 FRACTION_BITS, STEP_BITS, WEIGHT_BITS, SUM_BITS = 32, 7, 14, 6
-"""Bits of a position within a pixel, of the steps that weights are kept for, of a weight, and of a sum of a column."""
+"""Bits of a position within a pixel, of the steps with weights, of a weight, and of the sum of a column."""
 
 _STEPS = 1 << STEP_BITS
 _SLOPE = -0.75
 _FURTHEST = 1e6
-"""Pixels outside of the picture from which further makes no difference."""
+"""Distance outside of the picture, in pixels, beyond which the distance does not matter."""
 
 Ints = NDArray[np.int64]
 
@@ -43,7 +44,7 @@ def resample(picture: NDArray[np.uint8], inverse: NDArray[np.float64], size_px: 
 
     Args:
         picture: (height, width, 3) uint8.
-        inverse: (2, 3) similarity from pixels of the crop to pixels of the picture, which shrinks by at most
+        inverse: (2, 3) similarity from pixels of the crop to pixels of the picture; it shrinks by at most
             `LARGEST_SPAN`.
         size_px: side of the crop.
 
@@ -52,7 +53,7 @@ def resample(picture: NDArray[np.uint8], inverse: NDArray[np.float64], size_px: 
     """
     a, b = float(inverse[0, 0]), float(inverse[1, 0])
     span = math.sqrt(a * a + b * b)
-    # Rounding must not make a shrunk crop of one that has the picture's own size.
+    # Rounding must not turn a crop at the picture's own size into a shrunk one.
     enlarges = span <= 1 + 1e-6
     weights = _cubic_weights() if enlarges else _area_weights(span)
     offset = -1.0 if enlarges else 0.5 - span / 2
@@ -66,7 +67,7 @@ def resample(picture: NDArray[np.uint8], inverse: NDArray[np.float64], size_px: 
 def resample_by_numpy(
     picture: NDArray[np.uint8], positions: Ints, weights: NDArray[np.int16], size_px: int
 ) -> NDArray[np.uint8]:
-    """Return what the compiled code returns; see `fertools_resample` in `resample.cpp`.
+    """Return the result of the compiled code; see `fertools_resample` in `resample.cpp`.
 
     Args:
         picture: (height, width, 3) uint8.
@@ -117,7 +118,7 @@ def _area_weights(span: float) -> NDArray[np.int16]:
 
 
 def _whole(weights: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Return weights as whole numbers that add up to one, so that an even area stays as bright."""
+    """Return weights as integers that add up to one, so that a uniform area keeps its brightness."""
     whole = np.floor(weights * (1 << WEIGHT_BITS) + 0.5).astype(np.int64)
     whole[np.arange(_STEPS), whole.argmax(axis=1)] += (1 << WEIGHT_BITS) - whole.sum(axis=1)
     return whole.astype(np.int16)

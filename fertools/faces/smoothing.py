@@ -1,11 +1,11 @@
-"""Smoothing of landmarks in time without lag: local quadratic regression.
+"""Smooth landmarks in time without lag, by local quadratic regression.
 
-A detector places the points of every frame anew, so they jitter although the face does not, and so do crops aligned by
-them. A causal filter, such as the one-euro filter, trades jitter for lag. A file is known to its end, so the frames
-after a moment count as much as those before it, and the fit moves with the face.
+A detector locates the points in every frame independently. So the points jitter although the face does not move, and so
+do crops aligned by them. A causal filter, such as the one-euro filter, trades jitter for lag. In a file, the frames
+after a moment are known as well as those before it, so the fit follows the face.
 
-Frames count by their presentation times, so a varying frame rate is smoothed over the same stretch of time. Where no
-more than three frames lie within that stretch, the parabola passes through all of them and nothing is smoothed.
+Frames count by presentation time, so a variable frame rate is smoothed over the same duration. If at most three frames
+are within that duration, the parabola passes through all of them and nothing is smoothed.
 
 Every step is an addition, a multiplication, a division or a square root in a fixed order, without a linear-algebra
 library. So the result is the same to the bit on every machine with IEEE 754 arithmetic.
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDS, _CUT_OFF = 2, 3.0
-"""Rounds of bisquare weights, and the distance from the fit, in medians, from which a moment counts nothing. A face has
-ten numbers, whose common distance varies little, so three medians are far."""
+"""Rounds of bisquare weights, and the distance from the fit, in medians, from which a moment has no weight. A face has
+ten coordinates, whose joint distance varies little, so three medians are far."""
 
 _COUNTED, _EXACT = 1e-6, 1e-9
 """Share of the largest weight from which a moment counts, and the relative distance that counts as zero."""
@@ -27,24 +27,24 @@ _COUNTED, _EXACT = 1e-6, 1e-9
 def smooth(
     times_s: NDArray[np.floating], points: NDArray[np.floating], at_s: float, half_width_s: float
 ) -> NDArray[np.float64]:
-    """Return where points were at a moment, by local quadratic regression over the moments around it.
+    """Return smoothed points at a moment, by local quadratic regression over the moments around it.
 
-    Weights fall with the distance in time by the tricube function to zero at `half_width_s`. Moments whose points lie
-    far from the fit count less (bisquare function of their distance, in two rounds), so that one frame whose points
-    have jumped does not pull its neighbours along.
+    Weights decrease with the distance in time by the tricube function, to zero at `half_width_s`. Moments whose points
+    are far from the fit have less weight (bisquare function of their distance, in two rounds). So one frame with
+    misplaced points does not affect its neighbours.
 
     Args:
-        times_s: (n,) seconds, in any order; those further than `half_width_s` from `at_s` count nothing.
+        times_s: (n,) seconds, in any order; times further than `half_width_s` from `at_s` have no weight.
         points: (n, k, 2) x, y of k points at those times.
         at_s: one of `times_s`.
-        half_width_s: above 0.
+        half_width_s: half width of the window in seconds, above 0.
 
     Returns:
         (k, 2) float64.
 
-    Source: Cleveland, "Robust Locally Weighted Regression and Smoothing Scatterplots", JASA 74(368), 1979: section 2,
-    with a parabola for the line, a stretch of time for the number of neighbours, and each moment weighed by all of its
-    points together.
+    Source: Cleveland, "Robust Locally Weighted Regression and Smoothing Scatterplots", JASA 74(368), 1979, section 2.
+    Here a parabola replaces the line, a duration replaces the number of neighbours, and all points of a moment share
+    one weight.
 
     Example:
         >>> times_s = np.arange(-5, 6) / 25
@@ -60,14 +60,14 @@ def smooth(
     far = np.abs(distance)
     rest = 1 - far * far * far
     closeness = rest * rest * rest
-    # A line would jitter less, but cuts the turning points off the path of a shaken head.
+    # A line would jitter less, but would flatten the turning points of a shaken head.
     powers = np.stack([np.ones_like(distance), distance, distance * distance][: len(distance)], axis=1)
     fitted = _fit(powers, flat, closeness)
     for _ in range(_ROUNDS):
         residual = flat - sum(powers[:, place, None] * row for place, row in enumerate(fitted))
         away = np.sqrt((residual * residual).sum(axis=1))
         usual = _median(away)
-        # A parabola through so few moments fits all of them, and so says nothing about any.
+        # A parabola through three moments or fewer fits all of them exactly, so the residuals mean nothing.
         if usual <= _EXACT * (1 + float(np.abs(flat).max())):
             break
         share = np.minimum(away / (_CUT_OFF * usual), 1)
@@ -88,7 +88,7 @@ def _fit(powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArra
     moments = powers[counted, min(1, powers.shape[1] - 1)]
     if len(set(moments.tolist())) < powers.shape[1]:
         return _smallest_fit(powers[counted], flat[counted], weights[counted], moments)
-    # The normal equations: sums over the first axis, which NumPy adds one after the other.
+    # The normal equations: sums over the first axis, which NumPy adds one after another.
     joined = np.concatenate([powers, flat], axis=1)
     return _solve(((powers * weights[:, None])[:, :, None] * joined[:, None, :]).sum(axis=0))
 
@@ -96,7 +96,7 @@ def _fit(powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArra
 def _smallest_fit(
     powers: NDArray[np.float64], flat: NDArray[np.float64], weights: NDArray[np.float64], moments: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the smallest coefficients that fit too few moments exactly, frames of one moment averaged by weight."""
+    """Return the smallest coefficients that fit too few moments exactly, after averaging equal moments by weight."""
     rows, means = [], []
     for moment in sorted(set(moments.tolist())):
         here = moments == moment

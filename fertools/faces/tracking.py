@@ -1,13 +1,13 @@
 """Tracking: link the faces of one frame to the faces of the frames before.
 
 Faces move little between frames, so a face belongs to the track whose box it overlaps most. Each track is compared at
-its last place and at the place its last speed predicts. That keeps two people apart who walk past one another.
+its last position and at the position that its last speed predicts. That separates two people who walk past one another.
 
-Where a box overlaps two tracks, or a track two boxes, overlap is ambiguous. Then the association score is the overlap
+If a box overlaps two tracks, or a track two boxes, overlap is ambiguous. Then the association score is the overlap
 plus the cosine similarity of the two appearance descriptors (`fertools.faces.appearance`). A face that was hidden too
-long for overlap is re-identified by its descriptor, near the place where it was lost.
+long for overlap is re-identified by its descriptor, near the position where it was lost.
 
-Where the whole picture has changed, place says nothing: two people of one studio sit in the same place. There a face
+If the whole picture has changed, position means nothing: two people of one studio sit in the same place. Then a face
 stays in its track only if its descriptor matches.
 """
 
@@ -21,22 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ASSUMED_FPS = 25.0
-"""Frames per second of a source that states no times."""
+"""Assumed frames per second of a source without presentation times."""
 MIN_REIDENTIFICATION_SIMILARITY = 0.6
-"""Least cosine similarity at which a hidden face is re-identified.
+"""Minimum cosine similarity at which a hidden face is re-identified.
 
-Of small faces in a street, half a second to a second apart, nine of ten pairs of two people score below, and nine of
-ten pairs of one face above. With 0.7, drawn people who meet are lost twice as often."""
+It was measured on small faces in a street, half a second to a second apart: nine of ten pairs of two people score
+below, and nine of ten pairs of one face above. With 0.7, drawn people who meet are lost twice as often."""
 SAME_FACE_SIMILARITY = 0.95
-"""Least cosine similarity at which a face is the same although the picture around it has changed.
+"""Minimum cosine similarity at which a face is the same although the picture around it has changed.
 
 Of 144 pairs of two people in one studio the most similar score 0.88, and 0.93 at three tenths of the light. From frame
-to frame the medians of six clips lie between 0.96 and 0.99. A face that scores below begins a second track, which does
+to frame the medians of six clips are between 0.96 and 0.99. A face that scores below begins a second track, which does
 less harm than a track of two people."""
 _DESCRIPTOR_INTERVAL_S, _DESCRIPTOR_SHARE = 0.2, 0.3
-"""How often a track takes a new descriptor, and the weight of the new one in the running mean."""
+"""Interval between two descriptors of a track, and the weight of the new one in the running mean."""
 _REACH_PER_S, _GROWTH = 2.0, 1.5
-"""How many of its sizes a hidden face may move per second, beyond one size, and the factor by which it may grow."""
+"""Maximum movement of a hidden face per second, in sizes of the face beyond one size, and its maximum growth."""
 
 DescriptorSource = Callable[[], NDArray[np.float32]]
 """Computes the appearance descriptor of a face; called only where it is needed."""
@@ -82,13 +82,13 @@ class _Track:
 class Tracker:
     """Numbers the faces of one video, frame by frame.
 
-    The same calls give the same numbers. A number is given once. A face that is lost for too long, or that returns
+    The same calls give the same numbers, and no number is used twice. A face that is lost for too long, or that returns
     after a cut, begins a new track.
 
     Args:
-        max_gap_s: longest time, in seconds of the video, that a face may be missing and still be matched by place.
-        min_overlap: least intersection over union with the last box or the predicted box.
-        max_hidden_s: longest time that a face may be missing and still be re-identified by its descriptor.
+        max_gap_s: maximum time, in seconds of the video, that a face may be missing and still be matched by position.
+        min_overlap: minimum intersection over union with the last box or the predicted box.
+        max_hidden_s: maximum time that a face may be missing and still be re-identified by its descriptor.
 
     Attributes:
         replaced: whether every face of the latest frame that overlaps a track fails to match its appearance. Then the
@@ -126,15 +126,15 @@ class Tracker:
     ) -> list[int]:
         """Return the track number of each face of the next frame.
 
-        Pairs of a track and a face are matched greedily by falling association score. Ties go to the face with the
+        Pairs of a track and a face are matched greedily, highest association score first. Ties go to the face with the
         higher detection score, then to the older track. A face without a track begins one.
 
         Args:
             frame_index: number of the frame in its video.
-            pts_s: presentation time of the frame in seconds; None where the source states none.
+            pts_s: presentation time of the frame in seconds; None if the source has no times.
             boxes: (n, 4) x1, y1, x2, y2 in pixels.
             scores: (n,) face probabilities.
-            descriptors: n functions that compute a face's descriptor; None matches by place alone.
+            descriptors: n functions that compute a face's descriptor; None matches by position only.
             changed: whether the whole picture differs from the one before (see `fertools.sources.shots`).
         """
         time_s = time_of(frame_index, pts_s)
@@ -171,14 +171,14 @@ class Tracker:
         by_number = {track.number: track for track in self._tracks}
         for place, descriptor in enumerate(described):
             track = by_number[numbers[place]]
-            # Where two faces cover one another, a descriptor describes both.
+            # If two faces cover one another, a descriptor describes both.
             is_due = not ambiguous[:, place].any() and time_s - track.described_s >= _DESCRIPTOR_INTERVAL_S
             if descriptor is not None and is_due:
                 track.add_descriptor(descriptor(), time_s)
         return [numbers[place] for place in range(len(boxes))]
 
     def _overlap(self, boxes: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
-        """Return the overlap (tracks, boxes) with the last or the predicted box, 0 for tracks lost too long."""
+        """Return the overlap (tracks, boxes) with the last or the predicted box; 0 for tracks lost too long."""
         places = np.array([track.boxes_at(time_s) for track in self._tracks]).reshape(-1, 4)
         overlap = overlaps(places, boxes).reshape(len(self._tracks), 2, len(boxes)).max(axis=1, initial=0)
         for place, track in enumerate(self._tracks):
@@ -239,7 +239,7 @@ class Tracker:
 
 
 def time_of(frame_index: int, pts_s: float | None) -> float:
-    """Return the presentation time of a frame in seconds: as its source states it, or at 25 frames per second."""
+    """Return the presentation time of a frame in seconds, at 25 frames per second for a source without times."""
     return frame_index / _ASSUMED_FPS if pts_s is None else pts_s
 
 

@@ -1,1 +1,1 @@
-"""What a user does with single pictures: find faces, align them, and let a trained model read or translate them."""
+"""Work on single pictures: detect faces, align them, and predict or translate with a trained model."""

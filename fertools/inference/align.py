@@ -1,4 +1,4 @@
-"""`align`: the aligned crop of one face."""
+"""`align`: return the aligned crop of one face."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fertools.inference.pictures import PictureLike, Rgb, read_picture
 def align(
     picture: PictureLike, face: Face | NDArray[np.floating], template: str = "arcface", size_px: int = 112
 ) -> Rgb:
-    """Return the crop of a face, moved, turned and scaled so that its landmarks lie on those of a template.
+    """Return the crop of a face, shifted, rotated and scaled so that its landmarks match those of a template.
 
-    What lies beyond the picture is black.
+    Pixels outside of the picture are black.
 
     Args:
         picture: the path of a file, a PIL image or an HxWx3 uint8 RGB array.
-        face: a face that `detect` found in it, or (5, 2) landmarks in its pixels in the order of `Face.landmarks`.
+        face: a face from `detect` for this picture, or (5, 2) landmarks in its pixels, ordered as `Face.landmarks`.
         template: `arcface`, `celeba`, `ffhq`, `tight` or `loose`.
         size_px: side of the crop in pixels, 16 or more.
 

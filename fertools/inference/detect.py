@@ -1,4 +1,4 @@
-"""`detect`: the faces of a picture, or of several."""
+"""`detect`: find the faces of one picture, or of several."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fertools.faces.detection.registry import load_detector
 from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures, read_picture
 
 _AT_A_TIME = 16
-"""Pictures that are in memory at once."""
+"""Number of pictures in memory at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +28,10 @@ class Face:
     """A face in a picture.
 
     Attributes:
-        box: x1, y1, x2, y2 in pixels; float32. It may reach past the picture.
+        box: x1, y1, x2, y2 in pixels; float32. It may extend beyond the picture.
         landmarks: (5, 2) float32 x, y in pixels: left eye, right eye, nose, left and right mouth corner. Left is the
             smaller x in an upright picture.
-        score: the detector's face probability, 0 to 1.
+        score: face probability by the detector, 0 to 1.
     """
 
     box: NDArray[np.float32]
@@ -46,7 +46,7 @@ class Face:
 
 
 class Faces(Sequence[Face]):
-    """The faces of one picture, the most probable first.
+    """The faces of one picture, highest score first.
 
     Attributes:
         boxes: N x 4 float32 x1, y1, x2, y2 in pixels.
@@ -78,7 +78,7 @@ class Faces(Sequence[Face]):
         return html_table(caption, ("", "x1", "y1", "x2", "y2", "score"), rows)
 
 
-# A text is one path, though it is also an iterable of texts.
+# A string is one path, although it is also an iterable of strings.
 @overload
 def detect(  # type: ignore[overload-overlap]
     pictures: PictureLike,
@@ -105,7 +105,7 @@ def detect(
     weights: str | Path = "auto",
     device: str = "auto",
 ) -> Faces | list[Faces]:
-    """Find the faces of one picture, or of each of several.
+    """Find the faces of one picture, or of each of several pictures.
 
     Args:
         pictures: the path of a file, a PIL image or an HxWx3 uint8 RGB array; or several of these.
@@ -115,7 +115,7 @@ def detect(
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 
     Returns:
-        The faces of one picture; for several a list with the faces of each, in the order given.
+        The faces of one picture; for several pictures a list with the faces of each, in the given order.
 
     Raises:
         InputError: a file cannot be read or is no picture, or an argument is out of range.
@@ -135,12 +135,12 @@ def detect(
 
 @lru_cache(maxsize=4)
 def find_detector(name: str, *, min_face: float | str, weights: str, device: str) -> Detector:
-    """Return a detector; the same one for the same arguments, as loading its networks takes longer than a picture."""
+    """Return a detector; equal arguments give the same one, because loading its networks is slow."""
     return load_detector(name, DetectorOptions(min_face=MinFace.parse(min_face), weights=weights, device=device))
 
 
 def largest(faces: Faces) -> Face | None:
-    """Return the face with the largest box; None where there is none."""
+    """Return the face with the largest box; None if there is none."""
     return max(faces, key=lambda face: face.area, default=None)
 
 

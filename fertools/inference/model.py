@@ -1,4 +1,4 @@
-"""`load_model`: a trained model, opened from its file or from the folder of its run; it needs no workspace."""
+"""`load_model`: open a trained model from its file or the folder of its run, without a workspace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.notebook import html_fields
-from fertools.faces.alignment import cut, similarity
+from fertools.faces.alignment import extract_crop, similarity
 from fertools.faces.centring import CENTRED
 from fertools.inference.detect import Face, Faces, find_detector, largest
 from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures, name_picture, read_picture
@@ -27,11 +27,11 @@ from fertools.training.runs.artefact import ModelInfo, read_model
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network with all that it needs to work on pictures.
+    """A trained network with everything it needs to process pictures.
 
     Attributes:
-        path: of its file.
-        info: what it is: system, recipe, classes, crop, and the faces that it was trained on.
+        path: path of the model file.
+        info: description of the model: system, recipe, classes, crop, and the faces that it was trained on.
         device: name of the torch device that it runs on.
     """
 
@@ -42,7 +42,7 @@ class Model:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The expressions that `predict` tells apart; empty where it tells none."""
+        """The expressions that `predict` distinguishes; empty if the model does not predict them."""
         return self._network.classes
 
     @property
@@ -53,21 +53,22 @@ class Model:
     def predict(
         self, pictures: PictureLike | Iterable[PictureLike], *, aligned: bool = False, batch_size: int = 64
     ) -> PicturePredictions:
-        """Say what the largest face of each picture shows.
+        """Predict the expression of the largest face of each picture.
 
-        Faces are found, aligned to the crop that the model expects, and brought to its size and range of values.
+        Faces are detected, aligned to the crop that the model expects, and scaled to its size and range of values.
 
         Args:
             pictures: the path of a file, a PIL image or an HxWx3 uint8 RGB array; or several of these.
-            aligned: the pictures are crops as the model expects them (see `info.crop`): no face is looked for.
-            batch_size: pictures that are worked on together.
+            aligned: the pictures are crops as the model expects them (see `info.crop`), so no face is detected.
+            batch_size: number of pictures that are processed together.
 
         Returns:
-            A prediction per picture, also for one picture. A picture without a face has one that says so.
+            One prediction per picture, also for a single picture. A picture without a face has a prediction that says
+            so.
 
         Raises:
-            InputError: the model does not predict, a picture cannot be read, or the model was trained on crops that
-                cannot be made of a picture.
+            InputError: the model does not predict, a picture cannot be read, or the model's crops cannot be made from
+                pictures.
         """
         if not self.classes and not self._network.predicts_va:
             raise InputError(f"{self.path} translates faces and predicts nothing; call translate, or load a classifier")
@@ -95,20 +96,20 @@ class Model:
         aligned: bool = False,
         batch_size: int = 32,
     ) -> Rgb:
-        """Return the largest face of each picture translated.
+        """Translate the largest face of each picture and return the results.
 
         Args:
             pictures: the path of a file, a PIL image or an HxWx3 uint8 RGB array; or several of these.
             target: one of `targets`, such as `happiness`.
-            aligned: the pictures are crops as the model expects them (see `info.crop`): no face is looked for.
-            batch_size: pictures that are worked on together.
+            aligned: the pictures are crops as the model expects them (see `info.crop`), so no face is detected.
+            batch_size: number of pictures that are processed together.
 
         Returns:
             SxSx3 uint8 RGB for one picture, NxSxSx3 for several; S is `info.crop.size_px`.
 
         Raises:
-            InputError: the model does not translate or not to this target, a picture cannot be read or has no face, or
-                the model was trained on crops that cannot be made of a picture.
+            InputError: the model does not translate or lacks this target, a picture cannot be read or has no face, or
+                the model's crops cannot be made from pictures.
         """
         if not self.targets:
             raise InputError(f"{self.path} predicts and does not translate; call predict, or load a generator")
@@ -142,7 +143,7 @@ class Model:
     def _crops(
         self, pictures: list[PictureLike], *, aligned: bool, batch_size: int
     ) -> Iterator[tuple[int, list[Rgb | None], list[Face | None]]]:
-        """Yield the number of the first picture of each batch, the crops, and the faces that they show."""
+        """Yield the index of the first picture of each batch, the crops, and their faces."""
         expected = self.info.crop
         for start in range(0, len(pictures), batch_size):
             frames = [read_picture(picture) for picture in pictures[start : start + batch_size]]
@@ -156,10 +157,10 @@ class Model:
     def _crop(self, frame: Rgb, face: Face | None) -> Rgb | None:
         if face is None:
             return None
-        # As an ingest makes crops and training reads them: aligned at their own size, then resized.
+        # The same steps as in ingest and training: aligned at the original crop size, then resized.
         expected = self.info.crop
         matrix = similarity(face.landmarks, expected.template, expected.aligned_px)
-        return resize(cut(frame, matrix, expected.aligned_px, expected.fill), expected.size_px)
+        return resize(extract_crop(frame, matrix, expected.aligned_px, expected.fill), expected.size_px)
 
     def __repr__(self) -> str:
         return f"Model({str(self.path)!r}, system={self.info.system!r}, device={self.device!r})"
@@ -182,13 +183,13 @@ def load_model(path: str | Path, *, network: str | None = None, device: str = "a
     """Open a trained model.
 
     Args:
-        path: the folder of a finished run, or one file of its folder `models/`, which may have been copied anywhere.
-        network: which of the networks of a run that has several, such as `generator`; None where there is one.
+        path: folder of a finished run, or a file of its folder `models/`, which may have been copied elsewhere.
+        network: name of the network of a run with several, such as `generator`; None if there is one.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 
     Raises:
         InputError: there is no model there, the run is not finished or has several networks, or the file is damaged or
-            of another version of fertools.
+            from another version of fertools.
         DeviceError: the device is unknown or not on this machine.
 
     Example:

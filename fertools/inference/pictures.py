@@ -1,4 +1,4 @@
-"""A picture as a Python user has it: the path of a file, a PIL image or an RGB array."""
+"""Read a picture in the forms that Python users have: the path of a file, a PIL image or an RGB array."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ PictureLike: TypeAlias = "str | Path | Image.Image | Rgb"
 
 
 def is_one(pictures: PictureLike | Iterable[PictureLike]) -> bool:
-    """Return whether this is one picture, and not several. An array of four dimensions is several."""
+    """Return whether the argument is one picture and not several; an array with four dimensions is several."""
     if isinstance(pictures, np.ndarray):
         return pictures.ndim != 4
     return isinstance(pictures, str | Path | Image.Image)
 
 
 def list_pictures(pictures: PictureLike | Iterable[PictureLike]) -> list[PictureLike]:
-    """Return pictures as a list, one picture as a list of one.
+    """Return pictures as a list; one picture becomes a list of one.
 
     Raises:
-        InputError: it is neither a picture nor several.
+        InputError: the argument is neither a picture nor several.
     """
     if is_one(pictures):
         return [pictures]  # type: ignore[list-item]
@@ -66,11 +66,11 @@ def read_picture(picture: PictureLike) -> Rgb:
 
 
 def name_picture(picture: PictureLike, number: int) -> str:
-    """Return what a picture is called in results: the path of its file, or its number.
+    """Return the name of a picture in results: the path of its file, or its number.
 
     Args:
-        picture: as it was given.
-        number: its place among the pictures of the call, from 0.
+        picture: the given picture.
+        number: index of the picture in the call, from 0.
     """
     if isinstance(picture, str | Path):
         return str(picture)

@@ -1,6 +1,6 @@
-"""A network of a model file, rebuilt and ready to run on a batch of crops.
+"""A network rebuilt from a model file, ready to run on a batch of crops.
 
-Everything that depends on how systems are built is here.
+All code that depends on the structure of systems is here.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Floats = NDArray[np.float32]
 
 
 class Network(Protocol):
-    """What a network can do with a batch of crops."""
+    """The operations of a network on a batch of crops."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The expressions that it tells apart, in the order of its probabilities; empty if it tells none."""
+        """The expressions that it distinguishes, in the order of its probabilities; empty if it predicts none."""
 
     @property
     def predicts_va(self) -> bool:
@@ -39,7 +39,7 @@ class Network(Protocol):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Names of what it translates to; empty if it does not translate."""
+        """Names of its translation targets; empty if it does not translate."""
 
     def predict(self, crops: Rgb) -> tuple[Floats, Floats]:
         """Return N x C probabilities and N x 2 (valence, arousal), or N x 0 each, of N x S x S x 3 crops."""
@@ -50,15 +50,15 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class _Torch:
-    """A network of torch.
+    """A torch network.
 
     Attributes:
-        system: that says what the outputs mean.
-        network: with its trained weights, in eval mode.
+        system: system that defines the meaning of the outputs.
+        network: network with its trained weights, in eval mode.
         device: name of the torch device.
         classes: see `Network`.
         predicts_va: see `Network`.
-        ways: what it translates to, by name.
+        ways: translations by the names of their targets.
     """
 
     system: System
@@ -93,7 +93,7 @@ class _Fitted:
     """A system that was fitted to features of crops.
 
     Attributes:
-        system: with what was fitted.
+        system: the fitted system.
         classes: see `Network`.
         predicts_va: see `Network`.
         targets: see `Network`.
@@ -116,10 +116,10 @@ def build_network(info: ModelInfo, state: dict[str, Tensor], device: str, where:
     """Return a network with its trained weights.
 
     Args:
-        info: what it is.
-        state: its weights by name.
-        device: name of the torch device that it runs on.
-        where: path of its file, for messages.
+        info: description of the model.
+        state: weights by name.
+        device: name of the torch device.
+        where: path of the model file, for messages.
 
     Raises:
         InputError: this version of fertools has no such system, other keys in its recipe, or other layers.

@@ -1,4 +1,4 @@
-"""What a model says of pictures."""
+"""Predictions of a model for pictures."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _SHOWN = 20
 
 @dataclass(frozen=True, eq=False)
 class PicturePrediction:
-    """What a model says of one picture.
+    """The prediction of a model for one picture.
 
     Attributes:
-        picture: the path of its file, or its number in the call.
-        face: the face that was read, the largest of the picture; None where the picture was read as a crop, or has no
+        picture: path of the file, or index of the picture in the call.
+        face: the face that was used, the largest of the picture; None if the picture was given as a crop, or has no
             face.
-        emotion: the most probable class; None where the model tells none, or the picture has no face.
-        probabilities: by name of the class; empty in the same cases.
-        valence: -1 to 1; None where the model does not predict it, or the picture has no face.
+        emotion: the most probable class; None if the model does not predict classes, or the picture has no face.
+        probabilities: probability by class; empty in the same cases.
+        valence: -1 to 1; None if the model does not predict it, or the picture has no face.
         arousal: -1 to 1, or None in the same cases.
     """
 
@@ -42,15 +42,15 @@ class PicturePrediction:
 
 @dataclass(frozen=True, eq=False)
 class PicturePredictions(Sequence[PicturePrediction]):
-    """What a model says of N pictures, in the order given.
+    """The predictions of a model for N pictures, in the given order.
 
     Attributes:
-        pictures: the path of each file, or its number in the call.
-        faces: the face that was read in each; None where a picture was read as a crop, or has no face.
-        read: N booleans: whether the picture could be read; False where it has no face.
-        classes: names of the classes, in the order of `probabilities`; empty where the model tells none.
-        probabilities: N x C float32; NaN where a picture has no face.
-        valence_arousal: N x 2 float32, or N x 0 where the model does not predict them; NaN where a picture has no face.
+        pictures: path of each file, or its index in the call.
+        faces: the face that was used in each; None if a picture was given as a crop, or has no face.
+        read: N booleans: False for a picture without a face.
+        classes: names of the classes, in the order of `probabilities`; empty if the model predicts none.
+        probabilities: N x C float32; NaN for a picture without a face.
+        valence_arousal: N x 2 float32, or N x 0 if the model does not predict them; NaN for a picture without a face.
     """
 
     pictures: tuple[str, ...]
@@ -70,21 +70,23 @@ class PicturePredictions(Sequence[PicturePrediction]):
     def __getitem__(self, place: int | slice) -> PicturePrediction | list[PicturePrediction]:
         if isinstance(place, slice):
             return [self[number] for number in range(*place.indices(len(self)))]
-        shares, point = self.probabilities[place].tolist(), self.valence_arousal[place].tolist()
-        told = bool(self.read[place])
+        probabilities, valence_arousal = self.probabilities[place].tolist(), self.valence_arousal[place].tolist()
+        has_face = bool(self.read[place])
         return PicturePrediction(
             picture=self.pictures[place],
             face=self.faces[place],
-            emotion=self.classes[int(np.argmax(shares))] if told and self.classes else None,
-            probabilities=dict(zip(self.classes, shares, strict=True)) if told else {},
-            valence=point[0] if told and point else None,
-            arousal=point[1] if told and point else None,
+            emotion=self.classes[int(np.argmax(probabilities))] if has_face and self.classes else None,
+            probabilities=dict(zip(self.classes, probabilities, strict=True)) if has_face else {},
+            valence=valence_arousal[0] if has_face and valence_arousal else None,
+            arousal=valence_arousal[1] if has_face and valence_arousal else None,
         )
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a row per picture: `picture`, then as far as the model tells them `emotion`, `p_<class>` for each
-        class, `valence` and `arousal`. A picture without a face has None and NaN.
-        """  # noqa: D205 - one sentence
+        """Return a data frame with a row per picture; a picture without a face has None and NaN.
+
+        The columns are `picture`, `emotion`, `p_<class>` for each class, `valence` and `arousal`, as far as the model
+        predicts them.
+        """
         import pandas as pd
 
         columns: dict[str, object] = {"picture": pd.Series(self.pictures, dtype=object)}
@@ -97,8 +99,8 @@ class PicturePredictions(Sequence[PicturePrediction]):
 
     def _repr_html_(self) -> str:
         axes = ("valence", "arousal") if self.valence_arousal.shape[1] else ()
-        told = (*self.probabilities.T[:, :_SHOWN], *self.valence_arousal.T[:, :_SHOWN])
-        rows = zip(self.pictures[:_SHOWN], *(column.tolist() for column in told), strict=True)
+        columns = (*self.probabilities.T[:, :_SHOWN], *self.valence_arousal.T[:, :_SHOWN])
+        rows = zip(self.pictures[:_SHOWN], *(column.tolist() for column in columns), strict=True)
         lacking = int((~self.read).sum())
         caption = f"{len(self)} picture{'' if len(self) == 1 else 's'}"
         caption += f", {lacking} without a face" if lacking else ""

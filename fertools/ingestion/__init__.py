@@ -1,1 +1,1 @@
-"""From sources to a manifest: plan, work, committed parts."""
+"""Ingest: build a manifest from sources, by a plan, a pipeline and committed parts."""

@@ -1,4 +1,4 @@
-"""Threads that search frames, work that begins when other work is done, and a background thread."""
+"""Worker threads for the search, and one background thread for writing."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _Result = TypeVar("_Result")
 
 
 class Threads:
-    """Does work in threads, in the order in which it can be begun.
+    """A pool of threads for the search.
 
     Args:
-        count: of threads; with one, the caller's own does all, at once.
+        count: number of threads. With one, the calling thread does all work at once.
     """
 
     def __init__(self, count: int) -> None:
-        # torch counts its own threads per thread that calls it; with one each, ours do not fight over the cores.
+        # torch has its own threads for each calling thread. With one each, the two pools do not compete for cores.
         self._pool = ThreadPoolExecutor(count, "search", set_torch_threads, (1,)) if count > 1 else None
 
     def close(self) -> None:
-        """Let the threads go; work that none has begun is dropped."""
+        """End the threads and drop work that has not begun."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
     def submit(self, work: Callable[..., _Result], *arguments: object) -> Future[_Result]:
-        """Have some work done."""
+        """Run `work` with its arguments and return the future of its result."""
         if self._pool is not None:
             return self._pool.submit(work, *arguments)
         done: Future[_Result] = Future()
@@ -39,15 +39,19 @@ class Threads:
         return done
 
     def after(self, needed: Sequence[Future[_Given]], work: Callable[[list[_Given]], _Result]) -> Future[_Result]:
-        """Have some work done with the results of other work, of which there is one at least.
+        """Run `work` on the results of other work, as soon as these are ready.
 
-        What goes wrong there, or cancels it, is what the answer holds too.
+        An error or a cancellation of the other work becomes the result of this one.
+
+        Args:
+            needed: futures of the other work, one at least.
+            work: called with the list of their results.
         """
         if self._pool is None:
             return self.submit(work, [one.result() for one in needed])
         answer: Future[_Result] = Future()
         left = _Countdown(len(needed))
-        # Futures keep what is called when they are done; taken out of here, the work can be forgotten before they are.
+        # Futures keep their callbacks after they are done. Taken out of this list, the work can be freed earlier.
         waiting = [(work, needed)]
 
         def finish(work: Callable[[list[_Given]], _Result], needed: Sequence[Future[_Given]]) -> None:
@@ -58,12 +62,12 @@ class Threads:
                     answer.set_exception(error)
 
         def one_more(_: Future[_Given]) -> None:
-            # Futures swallow what is raised here, and it may be the user's Ctrl-C.
+            # Futures swallow errors of callbacks, and this may be the user's Ctrl-C.
             try:
                 if left.is_last():
                     work, needed = waiting.pop()
                     if any(one.cancelled() for one in needed):
-                        # The threads are on their way out and take nothing more.
+                        # The pool is closing and accepts no more work.
                         answer.cancel()
                     else:
                         self.submit(finish, work, needed)
@@ -87,10 +91,10 @@ class _Countdown:
 
 
 class BackgroundWriter(Generic[_Result]):
-    """Has one thread do pieces of work, and gives what comes of them in the order in which they were begun.
+    """One thread that runs pieces of work and returns their results in the order of submission.
 
     Args:
-        waiting: how many pieces may wait to be done; with 0 the caller's own thread does each at once.
+        waiting: number of pieces that may wait. With 0, the calling thread runs each piece at once.
     """
 
     def __init__(self, waiting: int) -> None:
@@ -99,7 +103,7 @@ class BackgroundWriter(Generic[_Result]):
         self._begun: deque[Future[_Result]] = deque()
 
     def push(self, work: Callable[..., _Result], *arguments: object) -> Iterator[_Result]:
-        """Have some work done, and yield what is done; what went wrong in a piece is raised in its place."""
+        """Submit a piece of work and yield the results that are ready; an error is raised in its place."""
         if self._pool is None:
             yield work(*arguments)
             return
@@ -108,11 +112,11 @@ class BackgroundWriter(Generic[_Result]):
             yield self._begun.popleft().result()
 
     def flush(self) -> Iterator[_Result]:
-        """Wait for all that was begun, and yield it."""
+        """Wait for all submitted work and yield the results."""
         while self._begun:
             yield self._begun.popleft().result()
 
     def close(self) -> None:
-        """Let the thread go; what it has not begun is dropped."""
+        """End the thread and drop work that has not begun."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)

@@ -1,8 +1,8 @@
-"""What was found in a video so far, kept on the disk while the video is under way.
+"""The detection cache: detections of a video, kept on the disk until the video is committed.
 
-A video is committed whole, and an hour of it may take hours. So the detections, which take nearly all of that time,
-are written down every half minute. A run that was killed reads them back, decodes the video from its beginning, which
-is quick, and searches only from where the other one stopped. The result is that of an unbroken run to the byte.
+A video is committed as a whole, and an hour of video can take hours. Detection takes nearly all of that time. So
+detections are saved every half minute. After a kill, the next run reads them, decodes the video again and searches only
+the frames that are missing. The result equals that of an unbroken run to the byte.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from fertools.core import files
 from fertools.faces.detection.detections import Detections
 
 SAVE_INTERVAL_S = 30.0
-"""Seconds of work that a killed run may lose."""
+"""Seconds of work that a killed run can lose."""
 
 _MARK = ".detections-"
 
 
 class DetectionCache:
-    """The detections of one video under way.
+    """The detections of one video that is not committed yet.
 
     Args:
-        folder: where they are kept.
-        name: file-safe and unique to the content of the video.
+        folder: folder of the cache files.
+        name: name that is safe in a file name and unique to the content of the video.
 
     Raises:
         StorageError: from `add` and `save`, if the disk is full or cannot be written.
@@ -44,22 +44,22 @@ class DetectionCache:
         self._unread = deque(sorted(folder.glob(f"{name}{_MARK}*.npz")))
 
     def known(self, frame_index: int) -> Detections | None:
-        """Return what was found in a frame, or None if it was not searched yet."""
-        # Files are named by their first frame, and read when it is asked for: hours of detections are not held at once.
+        """Return the cached detections of a frame, or None if it was not searched yet."""
+        # A file has the number of its first frame and is read at that frame, so memory holds one file at a time.
         while self._unread and _first_frame(self._unread[0]) <= frame_index:
             self._known.update(_read(self._unread.popleft()))
         return self._known.get(frame_index)
 
     def add(self, frame_index: int, found: Detections) -> None:
-        """Note what was found in a frame, and write down what has gathered if it is time to."""
-        # Memory stays flat: what is written, and what was read and used, is let go.
+        """Add the detections of a frame, and save the new ones if the interval is over."""
+        # Saved and used detections are dropped, so memory stays flat.
         if self._known.pop(frame_index, None) is None:
             self._new[frame_index] = found
         if time.monotonic() - self._saved_s >= SAVE_INTERVAL_S:
             self.save()
 
     def save(self) -> None:
-        """Write down what has gathered."""
+        """Save the new detections."""
         if not self._new:
             return
         first = min(self._new)
@@ -86,7 +86,7 @@ def drop_caches(folder: Path, *, keep: Collection[str] = ()) -> None:
 
 
 def drop_cache(folder: Path, name: str) -> None:
-    """Remove the cache of one video, when it is committed."""
+    """Remove the cache of one committed video."""
     for piece in folder.glob(f"{name}{_MARK}*.npz"):
         piece.unlink(missing_ok=True)
 
@@ -96,7 +96,7 @@ def _first_frame(piece: Path) -> int:
 
 
 def _read(piece: Path) -> dict[int, Detections]:
-    """Return the detections in a file, none if it is damaged: the frames are then searched again."""
+    """Return the detections in a file; none if it is damaged, so that its frames are searched again."""
     try:
         with piece.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             ends = np.cumsum(held["counts"])

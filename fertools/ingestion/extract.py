@@ -1,4 +1,4 @@
-"""From one source to its row and its faces, by the steps of a pipeline."""
+"""Run the pipeline on one source: return its row and its faces."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from fertools.sources.points import PointTable
 
 @dataclass
 class Extracted:
-    """What came out of one source.
+    """The result of one source.
 
     Attributes:
         source: its row of `sources`.
-        faces: its rows of `faces`, which may lie on the disk.
-        trace: the traceback of what stopped it, if anything did.
+        faces: its rows of `faces`; the table may be on the disk.
+        trace: traceback of the error that stopped it; None without an error.
     """
 
     source: dict[str, Any]
@@ -43,17 +43,17 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Extractor:
-    """Takes faces out of sources.
+    """Extracts the faces of sources.
 
     Attributes:
-        workspace: where crops go.
+        workspace: workspace for the crops.
         options: options of the ingest.
-        search: the detector, with the threads that it searches in.
-        steps: the pipeline.
-        threads: decoding threads; 0 lets FFmpeg choose.
+        search: the detector with its threads.
+        steps: steps of the pipeline.
+        threads: number of decoding threads; 0 lets FFmpeg choose.
         points: landmarks that came with the sources, for sources that are face crops already.
-        tick: called with what was done, for every frame searched.
-        pulse: called for every frame decoded, searched or not, to show that the work goes on.
+        tick: called with the work done, for every searched frame.
+        heartbeat: called for every decoded frame, to show that the work continues.
     """
 
     workspace: Workspace
@@ -63,20 +63,20 @@ class Extractor:
     threads: int = 0
     points: PointTable = field(default_factory=PointTable)
     tick: Callable[[Done], None] = lambda done: None
-    pulse: Callable[[], None] = lambda: None
+    heartbeat: Callable[[], None] = lambda: None
 
     def extract(self, source: Source) -> Extracted:
-        """Return the rows of `source`, its crops written; a source that cannot be read gives a failed row.
+        """Return the rows of `source` after writing its crops; a source that cannot be read gives a failed row.
 
-        Whatever a source raises is its own: no file ends the work on the others.
+        An error that a source raises belongs to that source, so no file stops the work on the others.
 
         Raises:
-            MachineError: the disk is full, or the machine opens no more files, or has no memory left.
+            MachineError: the disk is full, or the machine has no open files or no memory left.
             Interrupted: the work is to stop.
         """
         row = source_row(source, self.options)
         context = SourceContext(
-            source, self.workspace, self.options, self.search, self.threads, self.points, self.tick, self.pulse
+            source, self.workspace, self.options, self.search, self.threads, self.points, self.tick, self.heartbeat
         )
         try:
             faces = run_steps(self.steps, context)
@@ -108,7 +108,7 @@ def outcome(faces: pa.Table) -> dict[str, Any]:
 
 
 def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
-    """Return the columns of the `sources` row that are known without opening the file."""
+    """Return the columns of the `sources` row that are known before the file is opened."""
     return {
         "source_id": source.source_id,
         "path": source.name,
@@ -129,11 +129,11 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
 
 
 def flush_crops() -> None:
-    """Put every crop written so far on the disk: one call per part instead of one per crop."""
+    """Flush all written crops to the disk: one call per part instead of one per crop."""
     os.sync()
 
 
 def _too_small(measured: dict[str, Any]) -> str | None:
-    """Return that no face can be in a picture, if it is smaller than all that the detector looks at."""
+    """Return the reason if a picture is smaller than the smallest face of the detector; else None."""
     width, height = measured.get("width_px", SMALLEST_FACE_PX), measured.get("height_px", SMALLEST_FACE_PX)
     return f"it is {width} x {height} px, too small for a face" if min(width, height) < SMALLEST_FACE_PX else None

@@ -1,4 +1,4 @@
-"""Which faces of a source are kept, by measures that the manifest holds, so that the decision can be repeated later."""
+"""Decide which faces of a source are kept, by measures in the manifest, so that the decision can be repeated later."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fertools.faces.quality import MEASURES, Standard, rejection_reasons, standa
 
 @dataclass(frozen=True)
 class FaceFilter:
-    """What a face must reach to be kept.
+    """The conditions that a face must meet to be kept.
 
     Attributes:
         quality: name of a preset of `fertools.faces.quality.STANDARDS`.
-        min_face: smallest face; None is any size.
-        max_faces: most faces kept per frame, largest first; None is any number.
-        levels: how sure the detector is at which score.
+        min_face: smallest face; None for any size.
+        max_faces: maximum number of kept faces per frame, largest first; None for any number.
+        levels: score levels of the detector.
     """
 
     quality: str
@@ -35,7 +35,7 @@ class FaceFilter:
         return standard_for(self.quality, self.levels)
 
     def rejection_reasons(self, faces: pa.Table) -> NDArray[np.object_]:
-        """Return why each face is rejected by its own measures, None where it is not.
+        """Return why each face is rejected by its own measures; None for kept faces.
 
         Args:
             faces: rows of FACES.
@@ -44,7 +44,7 @@ class FaceFilter:
         return rejection_reasons(measures, self.standard, self._least_px(faces))
 
     def _least_px(self, faces: pa.Table) -> NDArray[np.float64]:
-        """Return the least size of each face; a share is of its own frame, and 0 where that is unknown."""
+        """Return the minimum size of each face in pixels; a share refers to its own frame, 0 if that is unknown."""
         if self.min_face is None:
             return np.zeros(len(faces))
         sizes = np.stack(

@@ -1,4 +1,4 @@
-"""`filter`: decide again which faces are kept, without detecting again."""
+"""`filter`: decide again which faces are kept, without detecting them again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
 SECTION = "filter"
-"""Section of `fertools.toml`: the smallest face that is kept, and the whole rule of a filter that was stopped."""
+"""Section of `fertools.toml`: the smallest kept face, and all conditions of a filter that was stopped."""
 
 _SUBJECT = ("subject_id", "subject_origin")
 _DECIDED = ("status", "reason", *_SUBJECT)
@@ -37,12 +37,12 @@ _DECIDED = ("status", "reason", *_SUBJECT)
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """Which faces to keep; what is None stays as it was.
+    """Which faces to keep. A value of None leaves the condition unchanged.
 
     Attributes:
         quality: `keep-all`, `standard` or `strict`.
         min_face: smallest face: pixels (`64`) or a share of the picture's short side (`10%`).
-        max_faces: how many a frame may keep, largest first; 0 is any number.
+        max_faces: maximum number of faces per frame, largest first; 0 for any number.
 
     Raises:
         InputError: a value is out of range.
@@ -63,14 +63,14 @@ class FilterOptions:
 
 @dataclass(frozen=True)
 class FilterSummary(HtmlFields):
-    """What came of it.
+    """The result of a filter.
 
     Attributes:
-        kept: faces that are kept now.
-        rejected: faces that are rejected now, by reason.
-        newly_kept: faces that were rejected before.
-        newly_rejected: faces that were kept before.
-        left_the_split: newly rejected faces that had a fold or a part of a hold-out.
+        kept: number of kept faces.
+        rejected: number of rejected faces by reason.
+        newly_kept: number of kept faces that were rejected before.
+        newly_rejected: number of rejected faces that were kept before.
+        left_the_split: number of newly rejected faces that had a fold or a part of a hold-out.
     """
 
     kept: int
@@ -81,7 +81,7 @@ class FilterSummary(HtmlFields):
 
 
 def kept_from(workspace: Workspace) -> str | None:
-    """Return the smallest face that is kept where a filter said so; None where `--min-face` of the ingest holds.
+    """Return the smallest kept face if a filter set one; None if `--min-face` of the ingest applies.
 
     Raises:
         ResumeRefused: a filter was stopped before its end.
@@ -103,19 +103,20 @@ def filter_faces(
 ) -> FilterSummary:
     """Apply `--quality`, `--min-face` and `--max-faces` again to every face that an ingest found.
 
-    Every face that was found has a row, the rejected ones too, with all that the decision needs. Labels stay. A face
-    that is rejected leaves its fold; one that is kept again has none until the next split.
+    The manifest has a row for every detected face, including the rejected ones, with all measures that the decision
+    needs. Labels do not change. A rejected face leaves its fold. A face that is kept again has no fold until the next
+    split.
 
     Args:
-        workspace: whose faces.
-        options: what to change; None applies what the workspace was ingested with.
-        report: told of progress.
-        dry_run: only count.
+        workspace: workspace of the faces.
+        options: conditions to change; None applies those of the ingest.
+        report: receives the progress.
+        dry_run: only count; change nothing.
 
     Raises:
-        InputError: nothing was ingested here, faces smaller than those that were looked for are wanted, or another
-            command is at work here.
-        StorageError: the disk is full or cannot be written; the same call goes on.
+        InputError: nothing was ingested here, the wanted faces are smaller than the search, or another command runs
+            here.
+        StorageError: the disk is full or cannot be written; the same call continues.
     """
     workspace = Workspace(workspace)
     options, report = options or FilterOptions(), report or Silent()
@@ -137,7 +138,7 @@ def filter_faces(
                 rule["max_faces"] or None,
                 score_levels_in(ingested),
             )
-            # Nobody searched a face crop from a size on.
+            # No search set a minimum size for face crops.
             for least in (rule["min_face"] or ingested["min_face"], rule["min_face"])
         )
         before = store.read_faces(workspace)
@@ -170,12 +171,12 @@ def filter_faces(
 def _resolved(
     ingested: dict[str, Any], before: dict[str, Any], options: FilterOptions, *, searched: bool
 ) -> dict[str, Any]:
-    """Return the rule: what is given, else that of a filter before, else what the ingest was given.
+    """Return the conditions: the given ones, else those of an earlier filter, else those of the ingest.
 
     Args:
-        ingested: what the workspace records of its ingest.
-        before: what it records of an earlier filter.
-        options: what is given.
+        ingested: the workspace's record of its ingest.
+        before: the workspace's record of an earlier filter.
+        options: the given conditions.
         searched: whether any source was searched for faces, and is not a face crop itself.
     """
     searched_from = ingested["min_face"] if searched else None
@@ -200,7 +201,7 @@ def _resolved(
 def _decide(
     faces: pa.Table, sources: pa.Table, filter_of: Callable[[dict[str, Any]], FaceFilter]
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the rows of a part with the decision made again, and its sources with what that came to."""
+    """Return the faces of a part after deciding again, and its sources with the new counts."""
     decided, rows = [FACES.arrow.empty_table()], []
     for row in sources.to_pylist():
         own = nested.keep(faces, pc.equal(faces["source_id"], row["source_id"]))
@@ -223,9 +224,9 @@ def _source(row: dict[str, Any]) -> Source:
 
 
 def _changed(faces: pa.Table, old: pa.Table, new: pa.Table) -> pa.Table:
-    """Return the manifest with the decision, the subjects that follow from it, and no rejected face in a split.
+    """Return the manifest with the new decisions and subjects; a rejected face leaves its split.
 
-    A subject that was given later, by a table or by hand, is not what the part said, and stays.
+    A subject that a table or a person set later differs from the part, and does not change.
     """
     place = pc.index_in(faces["face_id"], value_set=new["face_id"].combine_chunks())
     real = pc.is_valid(place)

@@ -1,8 +1,8 @@
-"""`ingest`: from folders of videos and pictures to a manifest, whatever happens on the way.
+"""`ingest`: build a manifest from folders of videos and pictures.
 
-The manifest is the union of committed parts, one part per video or handful of pictures. A run that is stopped, or
-killed at any moment, is continued by the same call; what was committed is never done again, and the manifest of
-a broken and continued run is byte for byte that of an unbroken one.
+The manifest is the union of committed parts. A part holds one video or some pictures. If a run is stopped or killed at
+any moment, the same call continues it and repeats nothing that was committed. The manifest of a broken and continued
+run equals that of an unbroken run byte for byte.
 """
 
 from __future__ import annotations
@@ -46,34 +46,34 @@ from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
-from fertools.sources.discovery import Found, discover
+from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 
 _log = logging.getLogger(__name__)
 
 _GONE_NAMED = 10
-"""Sources that are gone of which each is said on a line of its own; a whole disk may be."""
+"""Maximum number of missing sources that are reported on lines of their own; a whole disk can be missing."""
 
 
 @dataclass(frozen=True)
 class IngestSummary(HtmlFields):
-    """What a workspace holds after an ingest, and what this run added.
+    """The content of a workspace after an ingest, and the work of this run.
 
     Attributes:
         sources: number of sources by status.
-        new_sources: how many of them this run worked on.
-        given: files that this run was given; each of them is one of the sources.
-        frames: frames searched, in all.
-        detected: faces found, as the sources count them: the kept and the rejected ones that were not interpolated.
-        interpolated: faces that the detector missed for a moment, put between where they were and are again.
-        faces_kept: faces that take part in splits and training.
-        faces_rejected: number of the others by reason.
-        subjects: distinct subjects among the kept faces.
-        emotions: kept faces by label; `None` counts those without one.
+        new_sources: number of sources that this run worked on.
+        given: number of files that this run was given; each is one of the sources.
+        frames: total number of searched frames.
+        detected: number of detected faces, kept and rejected, as the sources count them; without interpolated faces.
+        interpolated: number of interpolated faces, which the detector missed for a moment within a track.
+        faces_kept: number of faces that take part in splits and training.
+        faces_rejected: number of the other faces by reason.
+        subjects: number of subjects among the kept faces.
+        emotions: number of kept faces by label; `None` counts those without a label.
         failures: name and reason of each failed source.
-        passed_over: number of files that this run was given and did not take, by what they are; they are no sources.
-        gone: names of sources whose files are no longer there; what was taken from them stays.
+        passed_over: number of given files that are no sources, by what they are.
+        gone: names of sources whose files are missing now; their rows and crops stay.
     """
 
     sources: dict[str, int]
@@ -99,23 +99,23 @@ def ingest(
     *,
     steps: Sequence[Step] | None = None,
 ) -> IngestSummary:
-    """Find, align and write down every face in `inputs`; continue where an earlier run stopped.
+    """Find, align and record every face in `inputs`; continue an earlier run that stopped.
 
     Args:
         inputs: folders, searched to any depth, and files: one path, or several.
-        workspace: where the manifest and the crops go; with `options.shard` into a workspace of its own below it.
-        options: options of the ingest; the defaults if None.
-        report: told of progress and of each source that failed.
-        steps: the pipeline, such as a changed list of `fertools.ingestion.steps.default_steps`; that list if None. The
-            workspace records the names of the steps, and a rerun with other steps is refused.
+        workspace: workspace for the manifest and the crops. With `options.shard`, a workspace below it is used.
+        options: options of the ingest; None for the defaults.
+        report: receives the progress and each failed source.
+        steps: steps of the pipeline, such as a changed list of `fertools.ingestion.steps.default_steps`; None for that
+            list. The workspace records the names of the steps, and a rerun with other steps is refused.
 
     Returns:
-        The totals. Sources that failed are in it, and in the sources table with their reason.
+        The totals, with the failed sources. The sources table has the reason of each failure.
 
     Raises:
-        InputError: nothing to read, an option that cannot be, or another command is at work here.
+        InputError: there is nothing to read, an option is invalid, or another command runs here.
         ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
-        StorageError: the disk is full or cannot be written; what was committed is safe.
+        StorageError: the disk is full or cannot be written; everything committed is safe.
     """
     workspace = Workspace(workspace)
     paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
@@ -132,7 +132,7 @@ def ingest(
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
     discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
-    found: Sequence[Found] = discovery.files
+    found: Sequence[SourceFile] = discovery.files
     _refuse_foreign_points(options, found)
     whole, everything = workspace, found
     if shard is not None:
@@ -160,7 +160,7 @@ def ingest(
         try:
             new = _carry_out(workspace, plan, options, steps, engine, device, report)
         finally:
-            # A stopped run leaves a whole manifest of what it committed.
+            # A stopped run leaves a complete manifest of its committed parts.
             store.rebuild(workspace)
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
@@ -169,16 +169,16 @@ def ingest(
 
 
 def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str] = ()) -> IngestSummary:
-    """Return the totals of what `workspace` holds.
+    """Return the totals of `workspace`.
 
     Args:
-        workspace: what to count.
-        new_sources: how many sources this run worked on.
-        given: names of the files that it was given.
+        workspace: workspace to count.
+        new_sources: number of sources that this run worked on.
+        given: names of the files that this run was given.
 
     Raises:
-        FertoolsError: the totals do not balance: a given file is no source, or a face is in no source's count. That
-            is a bug, or a table was changed by other means.
+        FertoolsError: the totals do not balance: a given file is no source, or no source counts a face. That is a bug,
+            or another program changed a table.
     """
     faces = store.read_faces(workspace, ("status", "reason", "subject_id", "emotion", "parent_id", "interpolated"))
     columns = ("path", "status", "reason", "frames_searched", "faces_kept", "faces_rejected", "faces_interpolated")
@@ -214,7 +214,7 @@ def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str]
 
 
 def _count(column: pa.ChunkedArray) -> dict[Any, int]:
-    """Return how often each value of a column comes."""
+    """Return the number of occurrences of each value of a column."""
     return {pair["values"]: pair["counts"] for pair in pc.value_counts(column).to_pylist()}
 
 
@@ -251,7 +251,7 @@ def _carry_out(
             report.reach(share)
         report.advance(done, **counts)
 
-    # Closed at once if anything goes wrong here, so that no worker is at work while the manifest is rebuilt.
+    # An error here closes the engine at once, so no worker runs while the manifest is rebuilt.
     with closing(engine(workspace, options, steps, device, plan.items, watch)) as finished:
         for outcomes in finished:
             done += len(outcomes)
@@ -271,8 +271,8 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
         report.note(f"gone: {more:,} more; the summary names all of them")
 
 
-def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> None:
-    """Raise InputError for a table of landmarks that fits none of the files: its paths are then most likely wrong."""
+def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) -> None:
+    """Raise InputError if a landmark table has none of the files, because then its paths are most likely wrong."""
     if options.landmarks is not None:
         points = read_points(options.landmarks).points
         if not any(file.path.resolve() in points for file in found):
@@ -283,10 +283,10 @@ def _refuse_foreign_points(options: IngestOptions, found: Sequence[Found]) -> No
 
 
 def open_for_writing(workspace: Workspace) -> None:
-    """Make the folder of the manifest.
+    """Create the folder of the manifest.
 
     Raises:
-        StorageError: it cannot be made or written.
+        StorageError: the folder cannot be created or written.
     """
     folder = workspace.manifest.parent
     try:
@@ -302,7 +302,7 @@ def open_for_writing(workspace: Workspace) -> None:
 
 
 def _forget_everything(workspace: Workspace) -> None:
-    """Remove what earlier ingests made, and nothing else: ratings, training runs and files of the user's stay."""
+    """Remove the output of earlier ingests; ratings, training runs and files of the user stay."""
     workspace.manifest.unlink(missing_ok=True)
     workspace.sources.unlink(missing_ok=True)
     drop_caches(workspace.parts)
@@ -317,7 +317,7 @@ def _forget_everything(workspace: Workspace) -> None:
         for path in shard.iterdir():
             if crop.fullmatch(path.name):
                 path.unlink()
-        with suppress(OSError):  # not empty: something else lies there
+        with suppress(OSError):  # the folder is not empty, because it has other files
             shard.rmdir()
     for folder in folders:
         with suppress(OSError):

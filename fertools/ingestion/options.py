@@ -1,4 +1,4 @@
-"""What an ingest is told: the options that shape its result, and those that only shape how fast it comes."""
+"""Options of an ingest: those that change its result, and those that change only its speed."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _EXECUTION_OPTIONS = (
     "kept_from",
     "mix_detectors",
 )
-"""Options that do not change the result, so that a rerun may choose them anew."""
+"""Options that do not change the result, so a rerun may change them."""
 
 SOURCE_OPTIONS = ("dataset", "modality", "licence", "crops", "centre", "landmarks", "subject_from", "emotion_from")
-"""Options that describe the given sources, and not how the workspace is ingested."""
+"""Options that describe the given sources, not the workspace."""
 
 ENGINES = ("local", "ray")
-"""Where work can be done: modules beside this one."""
+"""Names of the engines, which are modules in `engines`."""
 
 MAX_SMOOTHING_S = 1.0
-"""Within longer stretches a head turns and a mouth opens and closes, and frames would have to be held for as long."""
+"""In a longer window a head turns and a mouth opens and closes. All frames of the window stay in memory."""
 
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 
 
 def processors() -> int:
-    """Return how many processors this process may use, which in a container or a batch job can be few of many."""
+    """Return the number of processors that this process may use; a container or a batch job can limit it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -57,47 +57,48 @@ def processors() -> int:
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How to ingest.
+    """Options of an ingest.
 
     Attributes:
         every: search every n-th frame of a video, from the first.
-        fps: search about so many frames a second, by their presentation times; see `fertools.sources.sampling`.
-        span: search only frames shown at `START-END` seconds, END left out; None is the whole video.
-        min_face: smallest face to look for and to keep: pixels (`20`) or a share of the picture's short side (`10%`).
+        fps: search about N frames per second, by presentation time; see `fertools.sources.sampling`.
+        span: search only frames shown at `START-END` seconds, END excluded; None for the whole video.
+        min_face: smallest face to search for and to keep: pixels (`20`) or a share of the picture's short side (`10%`).
         detector: name of a registered detector (see `fertools.faces.detection.registry`): `mtcnn` or `yunet`.
-        mix_detectors: allow another detector or engine than the one the workspace was ingested with.
-        thresholds: least face probability after each stage of the detector, each between 0 and 1: `P,R,O` for the three
-            networks of mtcnn, one number for yunet; None takes the detector's own.
-        factor: scale factor between the levels of mtcnn's pyramid, 0.1 to 0.95; None is 0.709.
-        max_faces: in each frame the so many largest kept faces stay, and the others are rejected; None is all.
+        mix_detectors: allow another detector or engine than that of the earlier ingest.
+        thresholds: minimum face probability after each stage of the detector, each between 0 and 1: `P,R,O` for the
+            three networks of mtcnn, one number for yunet; None for the detector's default.
+        factor: scale factor between pyramid levels of mtcnn, 0.1 to 0.95; None for 0.709.
+        max_faces: keep at most N faces per frame, largest first, and reject the others; None keeps all.
         weights: `auto` (an installed package that carries them), the name of such a package, or a path.
-        smoothing_s: how far to either side of a moment landmarks are smoothed within a track, in seconds; 0 is not.
-        mode: mode of mtcnn, `fast` or `exact` (see `fertools.faces.detection.mtcnn.cascade`); None is `fast`.
-        exhaustive: search every frame of a video in full, instead of about every sixteenth with faces followed between.
+        smoothing_s: half width of the window in which landmarks of a track are smoothed, in seconds; 0 for none.
+        mode: mode of mtcnn, `fast` or `exact` (see `fertools.faces.detection.mtcnn.cascade`); None for `fast`.
+        exhaustive: search every frame of a video in full. Otherwise about every sixteenth is searched in full, and
+            faces are propagated to the frames between.
         template: named landmark template of the crops.
-        more_templates: others whose crops are written beside them (see `Workspace.other_crop_path`).
+        more_templates: templates of additional crops (see `Workspace.other_crop_path`).
         crop_px: side of the square crops.
         crop_format: `jpeg` (quality 95) or `png`.
-        fill: what crops show beyond the picture: `black`, `grey` or `edge` (see `fertools.faces.alignment.FILLS`).
-        crops: the sources are face crops already: nothing is searched, each picture and frame is one face.
-        landmarks: table of five points for crops (see `fertools.sources.points`), which are then aligned.
-        centre: where the square of a crop without landmarks is centred, as shares `X,Y`; None is the middle.
+        fill: content of crops outside of the picture: `black`, `grey` or `edge` (see `fertools.faces.alignment.FILLS`).
+        crops: the sources are face crops already. Nothing is searched, and each picture or frame is one face.
+        landmarks: table of five points per crop (see `fertools.sources.points`), which aligns the crops.
+        centre: centre of the square of a crop without landmarks, as shares `X,Y`; None for the middle.
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
-        subject_from: see `fertools.sources.naming.NamingRules`.
-        emotion_from: likewise.
-        dataset: name written to every row; None takes the name of each given folder.
-        modality: what the pictures were taken with.
-        licence: terms of the pictures, written to every row.
-        shard: work on one share of the files, `I/N` (see `fertools.ingestion.shards`); None is all of them.
-        engine: where work is done: `local`, in processes of this machine, or `ray`, on a Ray cluster.
-        ray_address: of the cluster, such as `auto` or `10.0.0.5:6379`; None begins one on this machine.
-        workers: processes; None takes one per processor. With one, all work is done in the calling process.
+        subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
+        emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.
+        dataset: dataset name for every row; None for the name of each given folder.
+        modality: modality of the pictures.
+        licence: licence of the pictures, written to every row.
+        shard: work on one share of the files, `I/N` (see `fertools.ingestion.shards`); None for all files.
+        engine: `local` for processes of this machine, or `ray` for a Ray cluster.
+        ray_address: address of the cluster, such as `auto` or `10.0.0.5:6379`; None starts a cluster on this machine.
+        workers: number of processes; None for one per processor. With one, the calling process does all work.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        batch_size: frames per call of the detector on a GPU; on a CPU each is searched alone.
+        batch_size: frames per call of the detector on a GPU; on a CPU each frame is searched alone.
         stall_s: seconds without a decoded frame after which a worker process counts as hung and is replaced.
-        retry_failed: work on sources that failed in an earlier run again.
-        overwrite: forget everything that was ingested here and begin anew.
-        kept_from: smallest face to keep, where `fertools filter` raised it above `min_face`.
+        retry_failed: try sources again that failed in an earlier run.
+        overwrite: remove everything that was ingested here and begin again.
+        kept_from: smallest face to keep, if `fertools filter` raised it above `min_face`.
 
     Raises:
         InputError: a value is out of range.
@@ -181,17 +182,17 @@ class IngestOptions:
             )
 
     def face_filter(self, levels: ScoreLevels) -> FaceFilter:
-        """Return which of the found faces are kept.
+        """Return the filter that decides which faces are kept.
 
         Args:
-            levels: how sure the detector is at which score.
+            levels: score levels of the detector.
         """
-        # Nobody searched for a face crop, so its size does not count.
+        # No search set a minimum size for face crops.
         min_face = None if self.crops and not self.kept_from else MinFace.parse(self.kept_from or self.min_face)
         return FaceFilter(self.quality, min_face, self.max_faces, levels)
 
     def detector_options(self, device: str) -> DetectorOptions:
-        """Return the options of the detector, on a device that was chosen."""
+        """Return the options of the detector for a device."""
         return DetectorOptions(
             min_face=MinFace.parse(self.min_face),
             weights=self.weights,
@@ -212,11 +213,11 @@ class IngestOptions:
         return CROP_SUFFIXES[self.crop_format]
 
     def worker_count(self, items: int) -> int:
-        """Return how many processes `items` items are worth."""
+        """Return the number of processes for `items` items."""
         return max(1, min(self.workers or processors(), items))
 
     def recorded(self) -> dict[str, Any]:
-        """Return the options that shape the result, as the workspace keeps them."""
+        """Return the options that change the result, as the workspace records them."""
         shaping = {
             key: value
             for key, value in asdict(self).items()
@@ -229,7 +230,7 @@ class IngestOptions:
 
 
 def parse_thresholds(text: str) -> tuple[float, ...]:
-    """Return face probabilities written with commas between, such as `P,R,O` of the three networks of mtcnn.
+    """Return face probabilities that are separated by commas, such as `P,R,O` for the three networks of mtcnn.
 
     Raises:
         InputError: a number is not between 0 and 1.
@@ -248,10 +249,10 @@ def parse_thresholds(text: str) -> tuple[float, ...]:
 
 
 def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> None:
-    """Raise InputError unless crops can be made so.
+    """Raise InputError unless crops can be made with these values.
 
     Args:
-        templates: names, each once.
+        templates: names of the templates, each once.
         crop_px: side of the crops.
         crop_format: `jpeg` or `png`.
     """

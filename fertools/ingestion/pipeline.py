@@ -1,11 +1,11 @@
 """The pipeline of an ingest: a list of steps, each a small class that can be replaced, left out or inserted.
 
-There are two kinds of steps. A `FrameStep` takes the frames of one source, one after the other, and yields them with
-more known about their faces. A `TableStep` takes the finished table of faces of the source. All frame steps of a list
-run before its table steps. `fertools.ingestion.steps.default_steps` returns the list of an ordinary ingest.
+There are two kinds of steps. A `FrameStep` takes the frames of one source in order and adds to what is known about
+their faces. A `TableStep` takes the complete table of faces of the source. All frame steps of a list run before its
+table steps. `fertools.ingestion.steps.default_steps` returns the default list.
 
-A step holds no state of a source: what it needs from frame to frame lives in its `run`. Steps travel to worker
-processes, so their classes must be importable there.
+A step keeps no state of a source in its object. State from frame to frame is local to its `run`. Steps are sent to
+worker processes, so those must be able to import the classes.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from fertools.sources.shots import CutDetector
 
 @dataclass
 class SourceContext:
-    """What the steps know about the source at hand, and what they report about it.
+    """What the steps know about the current source, and what they report about it.
 
     Attributes:
         source: the video or picture.
-        workspace: where crops go.
+        workspace: workspace for the crops.
         options: options of the ingest.
-        search: the detector, with the threads that it searches in.
-        threads: decoding threads; 0 lets FFmpeg choose. With more than one, crops are written in the background.
+        search: the detector with its threads.
+        threads: number of decoding threads; 0 lets FFmpeg choose. With several, crops are written in the background.
         points: landmarks that came with the sources, for sources that are face crops already.
-        tick: called with what was done; steps report searched frames by `tick_frame`.
-        pulse: called for every frame decoded, searched or not, to show that the work goes on.
-        shots: cuts between the shots of a video, filled in while it is decoded.
+        tick: called with the work done; steps report searched frames with `tick_frame`.
+        heartbeat: called for every decoded frame, to show that the work continues.
+        shots: cuts between the shots of a video, filled in during decoding.
         measured: columns of the source's row that the steps fill in, and `remark` and `trace`.
-        read_bytes: bytes of a video that were read so far; the first step keeps it up to date.
+        read_bytes: number of bytes of a video read so far, updated by the first step.
     """
 
     source: Source
@@ -54,7 +54,7 @@ class SourceContext:
     threads: int
     points: PointTable
     tick: Callable[[Done], None]
-    pulse: Callable[[], None]
+    heartbeat: Callable[[], None]
     shots: CutDetector = field(default_factory=CutDetector)
     measured: dict[str, Any] = field(default_factory=dict)
     read_bytes: int = 0
@@ -66,12 +66,12 @@ class SourceContext:
         return self.source.kind == "video"
 
     def tick_frame(self, faces: int) -> None:
-        """Report a searched frame, the number of its faces, and what was read of the video since the last report."""
+        """Report a searched frame, its number of faces, and the bytes read since the last report."""
         read, self._told_bytes = self.read_bytes - self._told_bytes, self.read_bytes
         self.tick(Done(1, faces, video_bytes=read))
 
     def tick_read(self) -> None:
-        """Report what was read of the video since the last report."""
+        """Report the bytes of the video read since the last report."""
         read, self._told_bytes = self.read_bytes - self._told_bytes, self.read_bytes
         if read:
             self.tick(Done(video_bytes=read))
@@ -82,24 +82,24 @@ class FrameStep(Protocol):
     """Works on the frames of one source."""
 
     def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
-        """Yield the frames, with more known about their faces; frames and faces may also be left out.
+        """Yield the frames with more known about their faces; a step may also drop frames and faces.
 
         Args:
-            frames: what the step before yields; nothing for the first step.
-            context: the source at hand.
+            frames: frames from the step before; empty for the first step.
+            context: the current source.
         """
 
 
 @runtime_checkable
 class TableStep(Protocol):
-    """Works on all faces of one source."""
+    """Works on the table of all faces of one source."""
 
     def finish(self, faces: pa.Table, context: SourceContext) -> pa.Table:
-        """Return the faces, changed.
+        """Return the changed table of faces.
 
         Args:
             faces: rows of `fertools.manifests.schema.FACES`.
-            context: the source at hand.
+            context: the current source.
         """
 
 
@@ -111,18 +111,18 @@ def run_steps(steps: Sequence[Step], context: SourceContext) -> pa.Table:
 
     Args:
         steps: frame steps in order, and table steps in order.
-        context: the source at hand.
+        context: the current source.
     """
     with ExitStack() as stack:
-        spool = stack.enter_context(closing(TableWriter(context.workspace.parts, FACES)))
+        writer = stack.enter_context(closing(TableWriter(context.workspace.parts, FACES)))
         frames: Iterator[FrameFaces] = iter(())
         for step in steps:
             if isinstance(step, FrameStep):
-                # Closed from the last to the first, also after an error, whose traceback would keep them open.
+                # Closed from the last to the first, also after an error, because its traceback would keep them open.
                 frames = stack.enter_context(closing(step.run(frames, context)))
         for seen in frames:
-            spool.add(seen.rows)
-        faces = spool.table()
+            writer.add(seen.rows)
+        faces = writer.table()
     for step in steps:
         if isinstance(step, TableStep):
             faces = step.finish(faces, context)

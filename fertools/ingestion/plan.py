@@ -1,7 +1,7 @@
-"""What there is to do: the given files, told apart from what is committed already.
+"""The plan of an ingest: the given files that are not committed yet.
 
-A source is named by its content. The digests of unchanged files (same size and time of change) are kept, so that
-a rerun over terabytes does not read them again.
+The content of a source is its identity. Digests of unchanged files (same size and modification time) are cached, so a
+rerun over terabytes does not read them again.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from fertools.core.workspace import Workspace
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from fertools.sources.content import Kind
-from fertools.sources.discovery import Found
+from fertools.sources.discovery import SourceFile
 from fertools.sources.naming import NamingRules
 
 IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
 
 LONG_READING_BYTES = 2**30
-"""New files of so many bytes take seconds to read at least, so that it is told how far that is."""
+"""Total size of new files from which reading them takes seconds, so its progress is shown."""
 
 COPY_OF = "same content as "
-"""How the reason of a duplicate begins; the path of the source that it is a copy of follows."""
+"""Beginning of the reason of a duplicate; the path of the original source follows."""
 
 
 _LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
-"""Columns of a label and of where it comes from."""
+"""Columns of each label and of its origin."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file to be ingested: the columns of its `sources` row that are known before it is opened."""
+    """One file to ingest: the columns of its `sources` row that are known before it is opened."""
 
     source_id: str
     path: Path
@@ -63,8 +63,8 @@ class Item:
     """One unit of work, committed as one part: a video, or some pictures.
 
     Attributes:
-        name: file-safe name of the part.
-        sources: what to read, in order.
+        name: name of the part, safe in a file name.
+        sources: sources to read, in order.
     """
 
     name: str
@@ -76,11 +76,11 @@ class Plan:
     """The work of one run.
 
     Attributes:
-        items: what is left to do.
-        resolved: sources that need no work: copies of others and files that cannot be read.
-        before: how many sources are committed already.
-        gone: names of committed sources whose files are no longer there.
-        remarks: what to tell the user: labels of new copies that the faces committed earlier do not have.
+        items: items of work that remain.
+        resolved: sources that need no work: copies of other sources, and files that cannot be read.
+        before: number of sources that are committed already.
+        gone: names of committed sources whose files are missing.
+        remarks: notes for the user about labels of new copies that the committed faces do not have.
     """
 
     items: tuple[Item, ...]
@@ -92,19 +92,19 @@ class Plan:
 
 def make_plan(
     workspace: Workspace,
-    found: Sequence[Found],
+    found: Sequence[SourceFile],
     rules: NamingRules,
     options: IngestOptions,
     report: Reporter | None = None,
 ) -> Plan:
-    """Return what is left to do for the files in `found`.
+    """Return the work that remains for the files in `found`.
 
-    Of files with the same content one is ingested, with the labels that any of them has. New files are read whole, to
-    be named by their content; `report` is told how far that is where it takes long.
+    Of several files with the same content, one is ingested with the labels of all. New files are read completely to
+    compute their digests; `report` receives the progress if that takes long.
 
     Raises:
-        InputError: the place of a file names two people.
-        ResumeRefused: a file has another content than when it was ingested.
+        InputError: the path of a file names two people.
+        ResumeRefused: the content of a file has changed since it was ingested.
     """
     committed = {row["path"]: row for row in store.committed_sources(workspace).to_pylist()}
     digests = _Digests(workspace)
@@ -135,22 +135,22 @@ def make_plan(
         else:
             todo.append(replace(source, source_id=digest))
     digests.save()
-    # Those that were ingested from another folder are there, though not among the found.
+    # Sources that were ingested from another folder still exist, although they are not in `found`.
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
     gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
     return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
 
 
-def dataset_of(file: Found, options: IngestOptions) -> str | None:
-    """Return the name of the dataset that a file belongs to: the option's, or that of the folder that was given."""
+def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
+    """Return the dataset name of a file: that of the option, or of the given folder."""
     root = file.path
     for _ in file.below.parts:
         root = root.parent
     return options.dataset or root.name or None
 
 
-def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: IngestOptions) -> Source:
+def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, options: IngestOptions) -> Source:
     named = rules.read(file.below, file.given)
     return Source(
         source_id="",
@@ -166,13 +166,13 @@ def _describe(workspace: Workspace, file: Found, rules: NamingRules, options: In
 
 
 def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
-    """Return a source with the labels that any of its copies has.
+    """Return a source with the labels of all its copies.
 
-    Where two contradict one another the label is unknown, and what each says is the source's reason.
+    If copies contradict one another, the label is unknown, and the reason of the source lists their labels.
 
     Args:
-        source: the one that is ingested.
-        copies: all files of this content, itself among them, in any order.
+        source: the source that is ingested.
+        copies: all files with this content in any order, including the source itself.
     """
     conflicts, agreed = [], dict[str, str | None]()
     for label, origin in _LABELS:
@@ -188,15 +188,15 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:
-    """Return what a new copy says that the file whose faces are committed already does not.
+    """Return the labels of a new copy that the committed faces of its content do not have.
 
     Args:
         copy: a file that was not there before.
-        owner: the committed row of `sources` of the same content.
+        owner: the committed row of `sources` with the same content.
     """
     return [
         f"{copy.name} is a copy of {owner['path']}, whose faces have the {label} {owner[label] or 'unknown'} "
-        f"and not {getattr(copy, label)}; import that label, or ingest everything anew"
+        f"and not {getattr(copy, label)}; import that label, or ingest everything again"
         for label, _ in _LABELS
         if getattr(copy, label) not in (None, owner[label])
     ]
@@ -207,18 +207,18 @@ def _refuse_changed(source: Source, old: dict[str, Any], digest: str | None) -> 
     if readable_before and digest is not None and digest != old["source_id"]:
         raise ResumeRefused(
             f"{source.name} has other content than when it was ingested; put the old file back, "
-            f"give the new one another name, or begin anew with {given('overwrite', True)}"
+            f"give the new one another name, or begin again with {given('overwrite', True)}"
         )
 
 
 def id_of_name(name: str) -> str:
-    """Return the `source_id` of a source whose content does not name it: unreadable, or that of another."""
+    """Return the `source_id` of a source that its content does not identify: an unreadable file or a duplicate."""
     return hash_bytes(b"path", name.encode())
 
 
 def _items(sources: list[Source]) -> list[Item]:
     videos = [source for source in sources if source.kind == "video"]
-    # The largest first, so that no long video is left for the end, where it would keep one worker busy alone.
+    # The largest first: a long video at the end would keep one worker busy while the others wait.
     items = [Item(source.source_id, (source,)) for source in sorted(videos, key=lambda video: -size_bytes(video.path))]
     images = [source for source in sources if source.kind == "image"]
     for first in range(0, len(images), IMAGES_PER_ITEM):
@@ -228,7 +228,7 @@ def _items(sources: list[Source]) -> list[Item]:
 
 
 def size_bytes(path: Path) -> int:
-    """Return the size of a file, 0 if it cannot be told."""
+    """Return the size of a file in bytes, 0 if it is unknown."""
     try:
         return path.stat().st_size
     except OSError:
@@ -236,7 +236,7 @@ def size_bytes(path: Path) -> int:
 
 
 class _Reading:
-    """Tells how far the reading of new files is, where it takes long."""
+    """Reports the progress of reading new files, if that takes long."""
 
     def __init__(self, total_bytes: int, files: int, report: Reporter) -> None:
         self._total_bytes, self._report, self._done = total_bytes, report, 0
@@ -253,7 +253,7 @@ class _Reading:
 
 
 class _Digests:
-    """Content digests of files, remembered by size and time of change."""
+    """Content digests of files, cached by size and modification time."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._path = workspace.manifest.parent / "digests.json"
@@ -265,8 +265,8 @@ class _Digests:
         self._changed = False
         self.read_bytes = 0
 
-    def unread_bytes(self, found: Sequence[Found]) -> int:
-        """Return the size of the files that are to be read whole."""
+    def unread_bytes(self, found: Sequence[SourceFile]) -> int:
+        """Return the total size of the files that must be read."""
         sizes = 0
         for file in found:
             with suppress(OSError):
@@ -276,12 +276,12 @@ class _Digests:
         return sizes
 
     def of(self, path: Path) -> tuple[str | None, str | None]:
-        """Return the digest of `path` and None, or None and the reason why there is none."""
+        """Return the digest of `path` and None, or None and the reason for the failure."""
         name = self._workspace.name_of(path)
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
-                # A named pipe, say: reading it could take for ever.
+                # A named pipe, for example: reading it could take forever.
                 return None, "is not an ordinary file"
             key = [status.st_size, status.st_mtime_ns]
             known = self._known.get(name)

@@ -1,6 +1,7 @@
-"""What is decided when all faces of a source are there: which pass by, which are too many, and who they are.
+"""Post-processing: decide about all faces of a source together.
 
-It looks at narrow columns alone, so that the rest of the rows may lie on the disk.
+It finds transient detections and faces above the per-frame cap, and names the subjects. It reads narrow columns only,
+so the other columns may stay on the disk.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ from fertools.ingestion.subjects import find_transient, find_weak, name_subjects
 from fertools.manifests import store
 
 WEAK = "weak_track"
-"""The reason of a face whose track is short and never scores as a face surely does."""
+"""Reason of a face whose track is short and never reaches the score of a certain face."""
 TRANSIENT = "single_frame"
-"""The reason of a face that was there for a single frame beside one that lasts."""
+"""Reason of a face that is in a single frame of its track, next to a face that lasts."""
 
 NONE_KEPT = "no face was kept"
-"""How the reason of a source begins whose faces are all rejected."""
+"""Beginning of the reason of a source whose faces are all rejected."""
 
 Mask = NDArray[np.bool_]
 
 
 def postprocess(source: Source, faces: pa.Table, face_filter: FaceFilter) -> pa.Table:
-    """Return the faces of a source with their status, the reason of those rejected, and who they are.
+    """Return the faces of a source with their status, reason and subject.
 
-    What the rows said of these before does not matter, so it can be decided again.
+    The former values of these columns do not matter, so the decision can be repeated.
 
     Args:
-        source: where they are from.
+        source: source of the faces.
         faces: rows of FACES.
-        face_filter: what is kept.
+        face_filter: conditions for kept faces.
     """
     column = pa.array(face_filter.rejection_reasons(faces), pa.string())
     status = pc.if_else(pc.is_valid(column), "rejected", "kept")
@@ -50,7 +51,7 @@ def postprocess(source: Source, faces: pa.Table, face_filter: FaceFilter) -> pa.
 
 
 def none_kept_reason(faces: pa.Table) -> str | None:
-    """Return why nothing of a source was kept: the most frequent reason; None where some face was, or none is there."""
+    """Return the most frequent reason if all faces of a source are rejected; None if one is kept, or there is none."""
     if not len(faces) or pc.any(pc.equal(faces["status"], "kept")).as_py():
         return None
     (reason, count), *_ = Counter(faces["reason"].to_pylist()).most_common(1)
@@ -58,28 +59,28 @@ def none_kept_reason(faces: pa.Table) -> str | None:
 
 
 def join_reasons(*reasons: str | None) -> str | None:
-    """Return what is said of a source as one text, None where nothing is."""
+    """Return reasons as one text; None if there are none."""
     return "; ".join(filter(None, reasons)) or None
 
 
 def updated_reason(reason: str | None, faces: pa.Table) -> str | None:
-    """Return what is said of a source after its faces were resolved again."""
+    """Return the reason of a source after its faces were decided again."""
     others = [part for part in (reason or "").split("; ") if not part.startswith(NONE_KEPT)]
     return join_reasons(*others, none_kept_reason(faces))
 
 
 def postprocess_image(source: Source, faces: pa.Table, most: int | None) -> pa.Table:
-    """Return the faces of a picture with who they are, and those rejected that are too many.
+    """Return the faces of a picture with their subjects, and reject faces above the cap.
 
-    Two faces in one picture are two people, and its place names at most one of them. A rejected detection beside a kept
-    one is most often a false alarm.
+    Two faces in one picture are two people, and the path of the picture names at most one of them. A rejected detection
+    next to a kept face is most often a false alarm.
 
     Args:
         source: the picture.
         faces: rows of FACES.
-        most: how many a frame may keep; None is any number.
+        most: maximum number of faces per frame; None for any number.
     """
-    faces = _reject(faces, _beyond(faces, most), OVER_CAP)
+    faces = _reject(faces, _over_cap(faces, most), OVER_CAP)
     kept = _kept(faces)
     candidates = np.flatnonzero(kept if kept.any() else np.ones(len(faces), np.bool_))
     named = [source.subject_id if [place] == candidates.tolist() else None for place in range(len(faces))]
@@ -87,13 +88,13 @@ def postprocess_image(source: Source, faces: pa.Table, most: int | None) -> pa.T
 
 
 def postprocess_video(source: Source, faces: pa.Table, most: int | None, standard: Standard) -> pa.Table:
-    """Return the faces of a video with who they are, and those rejected that pass by, show too little or are too many.
+    """Return the faces of a video with their subjects; reject transient and weak faces, and those above the cap.
 
     Args:
         source: the video.
         faces: rows of FACES.
-        most: how many a frame may keep; None is any number.
-        standard: what a track must reach.
+        most: maximum number of faces per frame; None for any number.
+        standard: conditions that a track must meet.
     """
     frames, tracks = _numbers(faces, "frame_index"), _numbers(faces, "track_id")
     interpolated = np.asarray(faces["interpolated"].to_numpy(), np.bool_)
@@ -101,11 +102,11 @@ def postprocess_video(source: Source, faces: pa.Table, most: int | None, standar
         faces = _reject(faces, find_transient(frames, tracks, _kept(faces), interpolated), TRANSIENT)
     scores = np.asarray(faces["det_score"].to_numpy(), np.float32)
     faces = _reject(faces, find_weak(tracks, scores, _kept(faces), interpolated, standard), WEAK)
-    faces = _reject(faces, _beyond(faces, most), OVER_CAP)
+    faces = _reject(faces, _over_cap(faces, most), OVER_CAP)
     return _name(faces, *name_subjects(source, frames, _numbers(faces, "shot_id"), tracks, _kept(faces), interpolated))
 
 
-def _beyond(faces: pa.Table, most: int | None) -> Mask:
+def _over_cap(faces: pa.Table, most: int | None) -> Mask:
     sizes_px = np.asarray(faces["face_px"].to_numpy(), np.float32)
     return find_over_cap(_numbers(faces, "frame_index"), sizes_px, _kept(faces), most)
 

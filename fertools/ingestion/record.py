@@ -1,8 +1,8 @@
-"""What a workspace records of an ingest, and the refusal of a rerun that would mix two kinds of result.
+"""The workspace's record of an ingest, and the refusal of a rerun that would mix two kinds of results.
 
-The record holds the options that shape the result and the detector: its name, engine, weights and settings. Two engines
-place boxes and points a little differently, so one workspace holds the faces of one detector, unless the user asks for
-a mixture.
+The record holds the options that change the result, and the detector's name, engine, weights and settings. Two engines
+place boxes and points slightly differently. So a workspace holds the faces of one detector, unless the user allows a
+mixture.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _MIXED = "mixed_detectors"
 def record_of(
     workspace: Workspace, options: IngestOptions, detector: Detector, steps: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return what the workspace records of this ingest.
+    """Return the workspace's record of this ingest.
 
     Args:
-        workspace: its earlier record says which detectors are mixed in it already.
+        workspace: workspace whose earlier record names the detectors that are mixed already.
         options: options of this run.
         detector: detector of this run.
-        steps: names of the pipeline's steps, if they are not the ordinary ones.
+        steps: names of the pipeline's steps, if they are not the default steps.
     """
     before = workspace.settings().get(SECTION, {})
     identities = set(before.get(_MIXED, ()))
@@ -57,14 +57,14 @@ def refuse_other_options(
         workspace: the workspace to continue.
         options: options of this run; `mix_detectors` allows another detector.
         detector: detector of this run.
-        steps: names of the pipeline's steps, if they are not the ordinary ones.
+        steps: names of the pipeline's steps, if they are not the default steps.
     """
     before = workspace.settings().get(SECTION)
     if before is None:
         return
     now = record_of(workspace, options, detector, steps)
     of_detector = {*_identity_part(detector.identity), *detector.identity.settings, "score_levels", _MIXED}
-    # An option that is younger than the workspace had its default then.
+    # An option that is newer than the workspace had its default then.
     before = {**IngestOptions().recorded(), **before}
     may_mix = options.mix_detectors or str(detector.identity) in before.get(_MIXED, ())
     # The detector's name says most, so it comes first.
@@ -74,7 +74,7 @@ def refuse_other_options(
         if old == new or (is_detectors and may_mix):
             continue
         remedy = (
-            f"give the same again, use another {argument('workspace')}, or begin anew with {given('overwrite', True)}"
+            f"give the same again, use another {argument('workspace')}, or begin again with {given('overwrite', True)}"
         )
         if is_detectors:
             remedy += f"; {argument('mix_detectors')} adds faces of another detector all the same"
@@ -82,7 +82,7 @@ def refuse_other_options(
 
 
 def refuse_other_engine(workspace: Workspace, detector: Detector, machine: str) -> None:
-    """Raise ResumeRefused if a worker's machine runs another engine than the one that the workspace records.
+    """Raise ResumeRefused if the engine of a worker's machine is not the recorded engine.
 
     Args:
         workspace: the workspace that the worker writes to.

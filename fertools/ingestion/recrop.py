@@ -1,7 +1,7 @@
-"""`recrop`: other crops of the faces that are in the manifest, from their landmarks, without detecting again.
+"""`recrop`: make other crops of the faces in the manifest from their landmarks, without detecting them again.
 
-Each video is decoded once, forward, as far as its last face. A crop lies where its face, template and size say, so a
-run that was stopped goes on with those that are not there yet.
+Each video is decoded once, up to its last face. The path of a crop follows from its face, template and size, so a
+stopped run continues with the missing crops.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fertools.core.hashing import hash_file
 from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.faces.alignment import cut, rescaled, similarity
+from fertools.faces.alignment import extract_crop, rescale_matrix, similarity
 from fertools.faces.centring import CENTRED
 from fertools.ingestion.options import CROP_SUFFIXES, check_crops
 from fertools.ingestion.rows import write_crop
@@ -63,20 +63,20 @@ class RecropOptions:
     crop_format: str = "jpeg"
 
     def __post_init__(self) -> None:
-        # A face crop without landmarks has its square, and that in other sizes.
+        # A face crop without landmarks has no template; its square can be made in other sizes.
         check_crops(() if self.template == CENTRED else (self.template,), self.crop_px, self.crop_format)
 
 
 @dataclass(frozen=True)
 class RecropSummary(HtmlFields):
-    """What came of it; the four numbers are all real faces of the manifest.
+    """The result of a recrop. The four numbers add up to the real faces of the manifest.
 
     Attributes:
-        folder: where the crops lie: `<folder>/<first two digits>/<face_id><suffix>`.
-        written: crops that this run made.
-        before: crops that were there already.
-        unplaced: faces without what the template goes by: landmarks, or for `centre` a square.
-        lost: faces whose source is gone, has changed or cannot be decoded so far.
+        folder: folder of the crops: `<folder>/<first two digits>/<face_id><suffix>`.
+        written: number of crops that this run made.
+        before: number of crops that existed before.
+        unplaced: number of faces that the template cannot place: they lack landmarks, or a square for `centre`.
+        lost: number of faces whose source is missing, has changed or cannot be decoded that far.
         failures: name and reason of each such source.
     """
 
@@ -90,7 +90,7 @@ class RecropSummary(HtmlFields):
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One crop to make: in which frame, by which transform, to where."""
+    """One crop to make: its frame, transform and path."""
 
     frame_index: int
     matrix: NDArray[np.float64]
@@ -100,17 +100,17 @@ class _Wanted:
 def recrop(
     workspace: WorkspaceLike, options: RecropOptions | None = None, report: Reporter | None = None
 ) -> RecropSummary:
-    """Make crops of every face in the manifest by another template or in another size, beside those it names.
+    """Make additional crops of every face in the manifest with another template or size.
 
-    The manifest is not changed. The same template, size and landmarks give the same bytes as an ingest.
+    The manifest does not change. The same template, size and landmarks give the same bytes as an ingest.
 
     Args:
-        workspace: whose manifest.
-        options: which crops; the defaults if None.
-        report: told of progress, and of each source that gave no crop.
+        workspace: workspace of the manifest.
+        options: template, size and format of the crops; None for the defaults.
+        report: receives the progress and each source without crops.
 
     Raises:
-        InputError: there is no manifest, or another command is at work here.
+        InputError: there is no manifest, or another command runs here.
         StorageError: the disk is full or cannot be written.
     """
     workspace = Workspace(workspace)
@@ -158,12 +158,12 @@ def recrop(
 
 
 def _transform(row: dict[str, Any], options: RecropOptions) -> NDArray[np.float64] | None:
-    """Return the transform from source to crop pixels, or None for a face that has no landmarks to go by."""
+    """Return the transform from source to crop pixels, or None for a face without landmarks or square."""
     points = row["landmarks_smoothed"] or row["landmarks"]
     if points is not None and options.template != CENTRED:
         return similarity(np.array(points, np.float32), options.template, options.crop_px)
     if row["matrix"] is not None and row["template"] == options.template:
-        return rescaled(np.array(row["matrix"]), row["size_px"], options.crop_px)
+        return rescale_matrix(np.array(row["matrix"]), row["size_px"], options.crop_px)
     return None
 
 
@@ -175,7 +175,7 @@ def _cut(
     fill: str,
     watch: Callable[[], None],
 ) -> str | None:
-    """Write the crops of one source; call `watch` after each; return why if not all were."""
+    """Write the crops of one source, call `watch` after each, and return the reason if some are missing."""
     path = workspace.path_of(source["path"])
     by_frame: dict[int, list[_Wanted]] = {}
     for one in wanted:
@@ -187,7 +187,7 @@ def _cut(
         with closing(_frames(path, source["kind"], by_frame.keys())) as frames:
             for frame in frames:
                 for one in by_frame[frame.index]:
-                    write_crop(one.path, cut(frame.rgb, one.matrix, size_px, fill), flush=True)
+                    write_crop(one.path, extract_crop(frame.rgb, one.matrix, size_px, fill), flush=True)
                     written += 1
                     watch()
     except (MachineError, Interrupted):

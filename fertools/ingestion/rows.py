@@ -1,4 +1,4 @@
-"""From one face in one frame to its row of the manifest and its crop on the disk."""
+"""Make the row and the crop of one face in one frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fertools.core import files
 from fertools.core.workspace import Workspace
-from fertools.faces.alignment import FILLS, beyond, cut, filled, similarity, warp
+from fertools.faces.alignment import FILLS, extract_crop, fill_outside, outside_mask, similarity, warp
 from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
 from fertools.faces.quality import measure
 from fertools.ingestion.options import IngestOptions
@@ -29,19 +29,19 @@ class Cropper:
     """Cuts faces out of frames.
 
     Attributes:
-        workspace: where crops go.
-        options: their template, size and format.
+        workspace: workspace for the crops.
+        options: options of the ingest, with the template, size and format of the crops.
     """
 
     workspace: Workspace
     options: IngestOptions
 
     def found(self, rgb: Pixels, face: Face) -> dict[str, Any]:
-        """Return the columns of a face that was found in a frame, its crop written.
+        """Write the crop of a detected face and return the columns of its row.
 
         Args:
             rgb: (H, W, 3) uint8, the frame.
-            face: where it is.
+            face: the face.
 
         Raises:
             InputError: the landmarks cannot be aligned.
@@ -51,12 +51,12 @@ class Cropper:
         return self._row(rgb, face, matrix, self.options.template, face.best_points)
 
     def given(self, rgb: Pixels, points: NDArray[np.float32] | None, face_id: str) -> dict[str, Any]:
-        """Return the columns of a frame that is a face crop already, its crop written.
+        """Write the crop of a frame that is a face crop already, and return the columns of its row.
 
         Args:
             rgb: (H, W, 3) uint8, the frame.
-            points: (5, 2) landmarks that came with it, aligned by template; None cuts the square around the centre.
-            face_id: its name.
+            points: (5, 2) landmarks that came with the frame, aligned by the template; None cuts a centred square.
+            face_id: identifier of the face.
 
         Raises:
             InputError: the landmarks cannot be aligned.
@@ -80,11 +80,11 @@ class Cropper:
         points: NDArray[np.float32] | None,
     ) -> dict[str, Any]:
         crop = warp(rgb, matrix, self.options.crop_px)
-        # Before it is filled, so that its light and sharpness are those of the picture.
+        # Measured before filling, because fill pixels would change brightness and sharpness.
         quality = measure(crop, face.box, points)
-        outside = beyond(matrix, self.options.crop_px, rgb.shape)
+        outside = outside_mask(matrix, self.options.crop_px, rgb.shape)
         path = self.workspace.crop_path(face.face_id, self.options.crop_suffix)
-        write_crop(self.workspace.root / path, filled(crop, outside, FILLS[self.options.fill]))
+        write_crop(self.workspace.root / path, fill_outside(crop, outside, FILLS[self.options.fill]))
         if points is not None:
             self._write_others(rgb, face.face_id, points)
         return {
@@ -110,10 +110,10 @@ class Cropper:
         }
 
     def _write_others(self, rgb: Pixels, face_id: str, points: NDArray[np.float32]) -> None:
-        """Write the crops by the further templates, beside the one that the manifest names."""
+        """Write the additional crops with the other templates."""
         size_px, suffix = self.options.crop_px, self.options.crop_suffix
         for template in self.options.more_templates:
-            crop = cut(rgb, similarity(points, template, size_px), size_px, self.options.fill)
+            crop = extract_crop(rgb, similarity(points, template, size_px), size_px, self.options.fill)
             write_crop(self.workspace.root / self.workspace.other_crop_path(face_id, template, size_px, suffix), crop)
 
 
@@ -136,12 +136,12 @@ def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
 
 
 def write_crop(path: Path, crop: Pixels, *, flush: bool = False) -> None:
-    """Write a crop whole or not at all.
+    """Write a crop atomically.
 
     Args:
-        path: where to; its suffix says the format.
+        path: path of the crop; the suffix determines the format.
         crop: (side, side, 3) uint8 RGB.
-        flush: whether it is put on the disk at once; an ingest does so for all crops of a part together.
+        flush: whether to flush the file to the disk at once; an ingest flushes all crops of a part together.
 
     Raises:
         StorageError: the disk is full or cannot be written.

@@ -1,12 +1,12 @@
-"""The frames of a video with the faces in them, in order, while other threads already search what follows.
+"""Search the frames of a video in order, with several threads.
 
-Searching a frame costs some fifty times more than decoding it, so one thread decodes, follows and writes crops, and
-the others search one frame each. That beats several threads on one frame: the networks are small, and most of their
-layers are too short to be worth parting. It gives the same numbers whatever the number of threads.
+Searching a frame takes about fifty times as long as decoding it. So one thread decodes, propagates and writes crops,
+and each of the others searches one frame. That is faster than several threads on one frame, because most layers of the
+small networks are too short to split. The numbers do not depend on the number of threads.
 
 With propagation, only the first frame of each block is searched in full. Faces are propagated through the block from
-it and from the first frame of the next (`fertools.faces.propagation`). Blocks are counted from the first frame, so
-they are the same for every number of threads and after every stop.
+its first frame and from the first frame of the next block (`fertools.faces.propagation`). Blocks are counted from the
+first frame, so they are the same for every number of threads and after every stop.
 """
 
 from __future__ import annotations
@@ -31,23 +31,24 @@ from fertools.sources.videos import BrokenVideoError, Frame
 _Found = Future[list[Detections]]
 _Searched = Future[list[FrameSearch]]
 _Unit = tuple[list[Frame], _Found]
-"""Frames, and what will be found in each of them."""
+"""Frames, and the future of their detections."""
 
 LONGEST_BLOCK, SHORTEST_BLOCK = 16, 4
-"""Two thirds of a second, so that nobody who is worth a face comes and goes unseen; and the least that saves much."""
+"""Block lengths in frames. The longest lasts two thirds of a second, so no lasting face is missed; the shortest still
+saves time."""
 _BLOCK_PIXELS = 100_000_000
-"""300 MB of pictures: 12 frames of 4K."""
+"""300 MB of pictures, or 12 frames of 4K."""
 
 
 class Search:
     """Searches frames in threads.
 
     Args:
-        detector: finds the faces.
-        threads: how many frames of a video are searched at a time on a CPU; a GPU gets one call after another.
+        detector: detector of the faces.
+        threads: number of frames of a video searched at a time on a CPU; a GPU gets one call after another.
         batch_size: frames per call on a GPU.
-        exhaustive: search every frame in full. Without it, one frame of each block is searched in full and faces are
-            propagated in between, if the detector has a local search.
+        exhaustive: search every frame in full. Otherwise, if the detector has a local search, one frame of each block
+            is searched in full, and faces are propagated to the other frames.
     """
 
     def __init__(self, detector: Detector, threads: int = 1, batch_size: int = 1, *, exhaustive: bool = False) -> None:
@@ -59,19 +60,19 @@ class Search:
         self._pool = Threads(self._threads)
 
     def close(self) -> None:
-        """Let the threads go; frames that none has begun are dropped."""
+        """End the threads and drop frames whose search has not begun."""
         self._pool.close()
 
     def run(self, frames: Iterable[Frame], cache: DetectionCache) -> Generator[tuple[Frame, Detections], None, None]:
         """Yield each frame with its faces.
 
         Args:
-            frames: of one video, in order.
-            cache: what an earlier, broken run found already; those frames are not searched again, and what is
-                found now is added, and saved if the iterator is closed before its end.
+            frames: frames of one video, in order.
+            cache: detections of an earlier, broken run, whose frames are not searched again. New detections are added,
+                and saved if the iterator is closed before its end.
 
         Raises:
-            BrokenVideoError: as `frames` does, after everything before was yielded.
+            BrokenVideoError: from `frames`, after all earlier frames were yielded.
             StorageError: the cache cannot be written.
         """
         ahead: deque[_Unit] = deque()
@@ -88,11 +89,11 @@ class Search:
                     ahead.append(unit)
                 if not ahead:
                     break
-                # One unit more than there are threads waits, so that no thread ever does.
+                # One more unit than threads waits, so no thread is ever idle.
                 if unit is None or len(ahead) > (self._threads if self._threads > 1 else 0):
                     searched, future = ahead.popleft()
                     for found in future.result():
-                        # Out of the list, so that a frame is gone when its caller is through with it.
+                        # Removed from the list, so that a frame is freed when its caller is done with it.
                         frame = searched.pop(0)
                         cache.add(frame.index, found)
                         yield frame, found
@@ -106,20 +107,20 @@ class Search:
             raise broken
 
     def _batches(self, frames: Iterable[Frame], cache: DetectionCache) -> Iterator[_Unit]:
-        """Yield frames, each searched in full."""
+        """Yield batches of frames, all searched in full."""
         for batch in _lists(frames, self._batch_size):
             known = _known(batch, cache)
             yield batch, known or self._pool.submit(self.detector.detect, [frame.rgb for frame in batch])
 
     def _blocks(self, local: LocalSearch, frames: Iterable[Frame], cache: DetectionCache) -> Iterator[_Unit]:
-        """Yield blocks of frames that are followed through from both sides."""
+        """Yield blocks of frames, with faces propagated from both ends."""
         block: list[Frame] = []
         broken: BrokenVideoError | None = None
         begin: _Searched | None = None
         try:
             for frame in frames:
                 if block and frame.rgb.shape != block[0].rgb.shape:
-                    # Places in a frame say nothing about one of another size, so the block ends before it.
+                    # Positions in a frame mean nothing in a frame of another size, so the block ends before it.
                     yield from self._rest(local, block, begin, cache)
                     block, begin = [], None
                 block.append(frame)
@@ -136,7 +137,7 @@ class Search:
     def _rest(
         self, local: LocalSearch, block: list[Frame], begin: _Searched | None, cache: DetectionCache
     ) -> Iterator[_Unit]:
-        """Yield what is left of a block that no other follows: all frames but the last, and that one."""
+        """Yield the rest of the last block: all frames but the last, then the last."""
         if len(block) > 1:
             unit, begin = self._propagate_block(local, block, begin, cache)
             yield unit
@@ -147,9 +148,9 @@ class Search:
     def _propagate_block(
         self, local: LocalSearch, block: list[Frame], begin: _Searched | None, cache: DetectionCache
     ) -> tuple[_Unit, _Searched | None]:
-        """Return all frames of a block but the last with what will be found in them, and the search of the last.
+        """Return all frames of a block but the last with their future detections, and the search of the last.
 
-        The first and the last are searched in full, unless an earlier run was through with the block.
+        The first and the last frame are searched in full, unless the cache has the whole block.
         """
         if (known := _known(block[:-1], cache)) is not None:
             return (block[:-1], known), None
@@ -173,7 +174,7 @@ def _faces_of(results: list[list[FrameSearch]]) -> list[Detections]:
 
 
 def _known(frames: list[Frame], cache: DetectionCache) -> _Found | None:
-    """Return what an earlier run found in all of `frames`; None if it did not get to one of them."""
+    """Return the cached detections of all `frames`; None if a frame is not in the cache."""
     known = [found for frame in frames if (found := cache.known(frame.index)) is not None]
     if len(known) < len(frames):
         return None
@@ -183,13 +184,13 @@ def _known(frames: list[Frame], cache: DetectionCache) -> _Found | None:
 
 
 def _block_length(frame: Frame) -> int:
-    """Return after how many frames of this size the next is searched in full: fewer where they are large to hold."""
+    """Return the block length for this frame size; large frames take more memory, so their blocks are shorter."""
     height, width = map(int, frame.rgb.shape[:2])
     return min(LONGEST_BLOCK, max(SHORTEST_BLOCK, _BLOCK_PIXELS // (height * width)))
 
 
 def _lists(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Yield lists of up to `size` frames; frames decoded before an error come out before it does."""
+    """Yield lists of up to `size` frames; frames decoded before an error are yielded before it is raised."""
     batch: list[Frame] = []
     try:
         for frame in frames:

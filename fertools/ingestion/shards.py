@@ -1,8 +1,8 @@
-"""One share of the files: what one job of an array works on, in a workspace of its own.
+"""Shards: each job of a job array ingests one share of the files into its own workspace.
 
-The share of a file follows from the file alone (its size and its first bytes), so that every job knows its own files
-without a word from the others, files that are added or renamed move no other, and copies of one file, of which only
-the first is worked on, are in the same share.
+The share of a file depends only on the file: on its size and its first bytes. So every job finds its own files without
+contact to the others, and added or renamed files move no other file. Copies of one file are in the same share, where
+only the first is ingested.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.hashing import fingerprint, hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.sources.discovery import Found
+from fertools.sources.discovery import SourceFile
 
 SECTION = "shard"
-"""Section of `fertools.toml` that says which share a workspace holds."""
+"""Section of `fertools.toml` that records the share of a workspace."""
 
 _HEAD_BYTES = 65_536
-"""Bytes at the head of a file that tell it from others of its size; reading them costs about as much as opening it."""
+"""Number of first bytes that distinguish a file from others of its size; reading them costs about as much as opening
+the file."""
 
 
 @dataclass(frozen=True)
@@ -56,40 +57,40 @@ class Shard:
         return f"{self.index}/{self.count}"
 
     def place(self, workspace: Workspace) -> Workspace:
-        """Return the workspace in which this share of `workspace` is made."""
+        """Return the workspace for this share of `workspace`."""
         return Workspace(workspace.shards / f"{self.index}-of-{self.count}")
 
     def takes(self, path: Path) -> bool:
         """Return whether the file at `path` is in this share."""
         return int(_mark(path), 16) % self.count == self.index - 1
 
-    def of(self, found: Sequence[Found]) -> list[Found]:
+    def of(self, found: Sequence[SourceFile]) -> list[SourceFile]:
         """Return the files of this share, in the order given."""
         return [file for file in found if self.takes(file.path)]
 
-    def record(self, workspace: Workspace, found: Sequence[Found], *, finished: bool) -> dict[str, Any]:
-        """Return what the workspace of this share remembers of it.
+    def record(self, workspace: Workspace, found: Sequence[SourceFile], *, finished: bool) -> dict[str, Any]:
+        """Return the record of this share for its workspace.
 
         Args:
-            workspace: of which this is a share; files are named relative to it.
-            found: the files of all shares.
-            finished: whether each file of this share has ended as a row.
+            workspace: workspace of all shares; files are named relative to it.
+            found: files of all shares.
+            finished: whether each file of this share has a row.
         """
         listing = fingerprint([workspace.name_of(file.path) for file in found])
         return {"share": str(self), "listing": listing, "files": len(found), "finished": finished}
 
 
 def shard_folders(workspace: Workspace, count: int = 0) -> list[Path]:
-    """Return the folders of all shares that are there, and of all `count` that are going to be."""
+    """Return the folders of all existing shares, and of all `count` planned shares."""
     there = {path for path in workspace.shards.glob("*-of-*") if re.fullmatch(r"[0-9]+-of-[0-9]+", path.name)}
     return sorted(there | {Shard(index, count).place(workspace).root for index in range(1, count + 1)})
 
 
 def _mark(path: Path) -> str:
-    """Return a digest of the file that a copy of it has too; of its path if it cannot be read."""
+    """Return a digest that equal files share; the digest of the path if the file cannot be read."""
     try:
         status = path.stat()
-        # A named pipe, say, would be waited for without end.
+        # A named pipe, for example, would block forever.
         if stat.S_ISREG(status.st_mode):
             with path.open("rb") as stream:
                 return hash_bytes(str(status.st_size).encode(), stream.read(_HEAD_BYTES))

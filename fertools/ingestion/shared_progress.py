@@ -1,7 +1,7 @@
-"""What worker processes tell the first one: how far they are, and that they are alive.
+"""Progress that worker processes share with the first process: the work done, and heartbeats.
 
-Plain shared numbers without a lock: each worker writes its own, so one that is killed at any moment leaves nothing
-locked behind that the others would wait for.
+The numbers are shared without a lock, and each worker writes only its own. So a worker that is killed at any moment
+leaves no lock behind.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 from fertools.ingestion.workload import Done
 
-_PROCESS, _PULSE_S, _FRAMES, _FACES, _PICTURES, _VIDEO_BYTES, _CELLS = range(7)
+_PROCESS, _HEARTBEAT_S, _FRAMES, _FACES, _PICTURES, _VIDEO_BYTES, _CELLS = range(7)
 
 
 class SharedProgress:
-    """Numbers that some worker processes share with the first.
+    """Progress of worker processes in shared memory.
 
     Args:
-        context: of the processes.
-        workers: how many there are.
+        context: multiprocessing context of the workers.
+        workers: number of workers.
     """
 
     def __init__(self, context: BaseContext, workers: int) -> None:
@@ -30,7 +30,7 @@ class SharedProgress:
         self._place = 0
 
     def join(self) -> int:
-        """Take a place on the board and return its number, from 0; called once in each worker."""
+        """Register this worker and return its number, from 0; called once in each worker."""
         with self._joined.get_lock():
             number = int(self._joined.value)
             self._joined.value += 1
@@ -38,30 +38,30 @@ class SharedProgress:
         self._cells[self._place + _PROCESS] = os.getpid()
         return number
 
-    def pulse(self) -> None:
-        """Say that this worker is at work and gets on."""
-        # The monotonic clock is one for all processes of a machine, and never zero.
-        self._cells[self._place + _PULSE_S] = time.monotonic()
+    def heartbeat(self) -> None:
+        """Show that this worker makes progress."""
+        # All processes of a machine share the monotonic clock, which is never zero.
+        self._cells[self._place + _HEARTBEAT_S] = time.monotonic()
 
     def rest(self) -> None:
-        """Say that this worker has nothing to do, so that nobody waits for a pulse."""
-        self._cells[self._place + _PULSE_S] = 0
+        """Show that this worker is idle, so no heartbeat is expected."""
+        self._cells[self._place + _HEARTBEAT_S] = 0
 
     def tick(self, done: Done) -> None:
-        """Add to what this worker has done, which is a pulse too."""
+        """Add to the work that this worker has done; this counts as a heartbeat."""
         self._cells[self._place + _FRAMES] += done.frames
         self._cells[self._place + _FACES] += done.faces
         self._cells[self._place + _PICTURES] += done.pictures
         self._cells[self._place + _VIDEO_BYTES] += done.video_bytes
-        self.pulse()
+        self.heartbeat()
 
     def totals(self) -> Done:
-        """Return what all workers have done."""
+        """Return the work that all workers have done."""
         columns = (_FRAMES, _FACES, _PICTURES, _VIDEO_BYTES)
         return Done(*(int(sum(self._cells[column::_CELLS])) for column in columns))
 
     def stalled(self, limit_s: float) -> list[int]:
-        """Return the processes that are at work and gave no pulse for `limit_s` seconds."""
+        """Return the processes that work without a heartbeat for `limit_s` seconds."""
         now_s = time.monotonic()
-        pairs = zip(self._cells[_PROCESS::_CELLS], self._cells[_PULSE_S::_CELLS], strict=True)
-        return [int(process) for process, pulse_s in pairs if pulse_s and now_s - pulse_s > limit_s]
+        pairs = zip(self._cells[_PROCESS::_CELLS], self._cells[_HEARTBEAT_S::_CELLS], strict=True)
+        return [int(process) for process, heartbeat_s in pairs if heartbeat_s and now_s - heartbeat_s > limit_s]

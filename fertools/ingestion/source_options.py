@@ -1,8 +1,7 @@
 """Options that describe the given sources, recorded for each dataset and modality of a workspace.
 
-A workspace may hold several datasets and modalities, such as visible videos and thermal face crops. What describes one
-of them says nothing about the others. So these options are compared only where the same dataset and modality are
-ingested again.
+A workspace may hold several datasets and modalities, such as visible videos and thermal face crops, and each has its
+own options. So options are compared only if the same dataset and modality are ingested again.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from fertools.ingestion.options import SOURCE_OPTIONS, IngestOptions
 SECTION = "sources"
 """Section of `fertools.toml` that holds the record."""
 _NAMES = ("dataset", "modality")
-"""What a record is found by."""
+"""Options that identify a record."""
 
 
 def describe_source_options(
     workspace: Workspace, options: IngestOptions, datasets: Iterable[str | None]
 ) -> dict[str, Any]:
-    """Return what a workspace records of how its datasets are ingested, or refuse to ingest more of them otherwise.
+    """Return the workspace's record of the source options, or refuse sources with other options.
 
     Args:
-        workspace: what is ingested into.
+        workspace: workspace of the ingest.
         options: options of this run.
-        datasets: the datasets of the given sources.
+        datasets: names of the datasets of the given sources.
 
     Raises:
         ResumeRefused: a dataset was ingested in this modality with another option; the message names the first.
@@ -39,7 +38,7 @@ def describe_source_options(
     recorded = workspace.settings().get(SECTION, {})
     now = {name: value for name, value in asdict(options).items() if name in SOURCE_OPTIONS and name not in _NAMES}
     if options.landmarks is not None:
-        # The content of the table counts, not its path.
+        # The content of the table matters, not its path.
         now["landmarks"] = hash_file(options.landmarks)
     now = {name: list(value) if isinstance(value, tuple) else value for name, value in now.items() if value is not None}
     for key in sorted({_key(dataset, options.modality) for dataset in datasets}):
@@ -49,7 +48,7 @@ def describe_source_options(
 
 
 def join_source_options(workspaces: Sequence[Workspace]) -> dict[str, Any]:
-    """Return the records of several workspaces.
+    """Return the joined records of several workspaces.
 
     Raises:
         ResumeRefused: two of them ingested one dataset and modality with different options.
@@ -63,10 +62,10 @@ def join_source_options(workspaces: Sequence[Workspace]) -> dict[str, Any]:
 
 
 def dataset_key(row: Mapping[str, Any]) -> str:
-    """Return what the record of a source's dataset and modality is found by.
+    """Return the key of a source's record: its dataset and modality.
 
     Args:
-        row: of the sources table.
+        row: row of the sources table.
     """
     return _key(row["dataset"], row["modality"])
 
@@ -87,5 +86,5 @@ def _refuse_other(workspace: Workspace, key: str, old: Mapping[str, Any], new: M
                 f"the dataset {key} in {workspace.root} was ingested with {name} {old.get(name, 'unset')}, not "
                 f"{new.get(name, 'unset')}; give the same again, name the sources with {argument('dataset')}, use "
                 "another "
-                f"{argument('workspace')}, or begin anew with {given('overwrite', True)}"
+                f"{argument('workspace')}, or begin again with {given('overwrite', True)}"
             )

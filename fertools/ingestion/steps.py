@@ -1,4 +1,4 @@
-"""The steps of an ordinary ingest: decode, detect, track, smooth, crop, post-process."""
+"""The default steps of an ingest: decode, detect, track, smooth, crop, post-process."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from fertools.sources.images import read_image
 from fertools.sources.videos import BrokenVideoError, Frame
 
 _FRAMES_WAITING = 4
-"""Frames whose crops may wait to be written; each is held in memory meanwhile."""
+"""Maximum number of frames in memory whose crops wait to be written."""
 
 
 def default_steps(options: IngestOptions) -> list[Step]:
-    """Return the steps of an ordinary ingest.
+    """Return the default steps of an ingest.
 
     Args:
-        options: of the ingest; face crops (`crops`) are neither searched nor smoothed.
+        options: options of the ingest; face crops (`crops`) are neither searched nor smoothed.
 
     Example:
         >>> [type(step).__name__ for step in default_steps(IngestOptions())]
@@ -48,7 +48,7 @@ def default_steps(options: IngestOptions) -> list[Step]:
 
 
 class Decode:
-    """Yields the frames of a source, and measures it. A video that breaks off gives the frames before."""
+    """Yields and measures the frames of a source; a broken video gives the frames before the error."""
 
     def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
         """See `FrameStep`."""
@@ -66,7 +66,9 @@ class Decode:
 
     def _video(self, context: SourceContext) -> Generator[FrameFaces, None, None]:
         source, options, measured = context.source, context.options, context.measured
-        reader = read_video(source.path, sampling=options.sampling, threads=context.threads, pulse=context.pulse)
+        reader = read_video(
+            source.path, sampling=options.sampling, threads=context.threads, heartbeat=context.heartbeat
+        )
         length = size_bytes(source.path)
         first_s: float | None = None
         measured["frames_searched"] = 0
@@ -91,7 +93,7 @@ class Decode:
 
 
 class Detect:
-    """Finds the faces of each frame. They are ordered from left to right and named by that order."""
+    """Detects the faces of each frame; their identifiers follow from their order from left to right."""
 
     def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
         """See `FrameStep`."""
@@ -123,7 +125,7 @@ class Track:
         size: tuple[int, int] | None = None
         for seen in frames:
             frame, before, size = seen.frame, size, frame_size(seen.frame)
-            # Places in a frame say nothing about a frame of another size.
+            # Positions in a frame mean nothing in a frame of another size.
             if is_cut := frame.index in shots.cuts or before not in (None, size):
                 tracker.cut()
             faces = _tracked(seen.faces, frame, tracker, changed=frame.index in shots.changes)
@@ -150,11 +152,11 @@ class Smooth:
 
 
 class Crop:
-    """Aligns, cuts, measures and writes the crop of each face, and makes its row of the manifest."""
+    """Aligns, measures and writes the crop of each face, and makes its row of the manifest."""
 
     def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
         """See `FrameStep`."""
-        # Cropping takes about as long as tracking, so another thread does it where there is one to spare.
+        # Cropping takes about as long as tracking, so another thread does it if there is one.
         waiting = _FRAMES_WAITING if context.is_video and context.threads > 1 else 0
         writer: BackgroundWriter[FrameFaces] = BackgroundWriter(waiting)
         with closing(writer):
@@ -163,13 +165,13 @@ class Crop:
             yield from writer.flush()
 
     def cut(self, seen: FrameFaces, context: SourceContext) -> FrameFaces:
-        """Return a frame with the rows of its faces, their crops written."""
+        """Write the crops of a frame and return the frame with the rows of its faces."""
         cropper, shared = Cropper(context.workspace, context.options), row_of_frame(seen, context)
         return replace(seen, rows=tuple({**cropper.found(seen.frame.rgb, face), **shared} for face in seen.faces))
 
 
 class CropWhole:
-    """Takes each frame for one face, because the source is a face crop already. A shot of them is a track."""
+    """Treats each frame as one face, because the source is a face crop already; a shot is a track."""
 
     def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
         """See `FrameStep`."""
@@ -182,7 +184,7 @@ class CropWhole:
 
 
 class PostProcess:
-    """Decides which faces are kept, and who they are."""
+    """Decides which faces are kept, and names their subjects."""
 
     def finish(self, faces: pa.Table, context: SourceContext) -> pa.Table:
         """See `TableStep`."""
@@ -197,14 +199,14 @@ def frame_size(frame: Frame) -> tuple[int, int]:
 
 
 def reason_of(error: Exception, source: Source) -> str:
-    """Return what is wrong with a source, without its name, which stands beside the reason."""
+    """Return the reason of a failed source without its name, which is shown next to it."""
     if isinstance(error, InputError):
         return str(error).replace(str(source.path), "it")
     return f"it cannot be worked on ({type(error).__name__}: {first_line(error)}); please report it"
 
 
 def _faces(source: Source, frame: Frame, found: Detections) -> Iterable[Face]:
-    # Not by score: the scores of sure faces are all but equal, and rounding, which differs between processors, would
+    # Not by score: the scores of clear faces are nearly equal, and rounding, which differs between processors, would
     # order them.
     order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0] + found.boxes[:, 2])).tolist()
     for place, number in enumerate(order):

@@ -1,8 +1,7 @@
-"""Who the faces of a video are, as far as its place and its tracks say.
+"""Name the subjects of the faces of a video, by its path and its tracks.
 
-All arguments are columns of the faces of one video, in any order: `frames` (n,) the number of each face's frame,
-`shots` (n,) of its shot,
-`tracks` (n,) of its track, `kept` (n,) whether it is kept, `interpolated` (n,) whether it was put between two others.
+All arguments are columns of the faces of one video, in any order: `frames` (n,) the frame number of each face, `shots`
+(n,) its shot, `tracks` (n,) its track, `kept` (n,) whether it is kept, `interpolated` (n,) whether it is interpolated.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ Numbers = NDArray[np.int64]
 
 
 def find_transient(frames: Numbers, tracks: Numbers, kept: Mask, interpolated: Mask) -> Mask:
-    """Return which faces are kept in a single frame of their track, beside a face that is kept in several.
+    """Return which faces are kept in a single frame of their track, next to a face that is kept in several.
 
-    That is most often a false alarm.
+    Such a face is most often a false alarm.
     """
     frame, track, seen = _groups(frames), _groups(tracks), kept & ~interpolated
     lasting = seen & (_count(track, seen) > 1)
@@ -28,14 +27,14 @@ def find_transient(frames: Numbers, tracks: Numbers, kept: Mask, interpolated: M
 
 
 def find_weak(tracks: Numbers, scores: NDArray[np.float32], kept: Mask, interpolated: Mask, standard: Standard) -> Mask:
-    """Return which kept faces are in tracks that show too little to be somebody: short, and never surely a face.
+    """Return which kept faces belong to weak tracks: short, and never with the score of a certain face.
 
     Args:
-        tracks: see above.
-        scores: (n,) face probabilities; NaN for a face that no detector saw, which counts as sure.
-        kept: see above.
-        interpolated: see above.
-        standard: says what is enough.
+        tracks: (n,) track of each face.
+        scores: (n,) face probabilities; NaN for a face without a detection, which counts as certain.
+        kept: (n,) whether the face is kept.
+        interpolated: (n,) whether the face is interpolated.
+        standard: minimum score and length of a track.
     """
     track, seen = _groups(tracks), kept & ~interpolated
     sure = seen & ~(scores < standard.track_score)
@@ -45,14 +44,15 @@ def find_weak(tracks: Numbers, scores: NDArray[np.float32], kept: Mask, interpol
 def name_subjects(
     source: Source, frames: Numbers, shots: Numbers, tracks: Numbers, kept: Mask, interpolated: Mask
 ) -> tuple[list[str | None], str | None]:
-    """Return the subject of every face of a video, None where it has none, and where the subjects come from.
+    """Return the subject of every face of a video, None for faces without one, and the origin of the subjects.
 
-    The folder's or pattern's subject holds where only one face is ever in the picture; a video without such a
-    name is then a subject itself, if it shows faces in one shot alone: another shot may show somebody else. Where faces
-    stand side by side, or in several shots, each track is a subject of its own; a split keeps together those that may
-    be one person (`fertools.splits.groups`). A rejected detection
-    beside another face is most often a false alarm: it has no subject and makes no company. Interpolated faces decide
-    nothing; each is who the rest of its track is.
+    If no frame shows two faces, the subject of the folder or pattern applies. Without such a name, the video itself is
+    one subject if all faces are in one shot, because another shot may show another person. If faces appear together or
+    in several shots, each track is a subject of its own. A split keeps subjects together that may be one person
+    (`fertools.splits.groups`).
+
+    A rejected detection next to another face is most often a false alarm, so it has no subject and does not count.
+    Interpolated faces do not count either; each has the subject of its track.
     """
     frame, detected = _groups(frames), ~interpolated
     sure = detected & (kept | (_count(frame, detected) == 1))
@@ -62,7 +62,7 @@ def name_subjects(
         return [source.subject_id if one else None for one in named], source.subject_origin
     alone &= len(np.unique(shots[sure & kept])) <= 1
     name = f"v{source.source_id[:12]}"
-    # One text per track, not per face.
+    # One string per track, not per face.
     names = {track: name if alone else f"{name}-t{track}" for track in np.unique(tracks).tolist()}
     return [names[track] if one else None for one, track in zip(named, tracks.tolist(), strict=True)], "video"
 
@@ -72,5 +72,5 @@ def _groups(numbers: Numbers) -> NDArray[np.intp]:
 
 
 def _count(group: NDArray[np.intp], which: Mask) -> NDArray[np.intp]:
-    """Return for each face how many of its group are among `which`."""
+    """Return for each face the number of faces of its group in `which`."""
     return np.asarray(np.bincount(group[which], minlength=len(group))[group], np.intp)

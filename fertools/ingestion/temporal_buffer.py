@@ -1,9 +1,9 @@
-"""A few frames held back, so that what comes after them can say where their faces are.
+"""The temporal buffer: hold back frames until later frames have completed their faces.
 
-Landmarks are smoothed over the moments before and after (`fertools.faces.smoothing`), and a face that the detector
-missed for a moment is put between where it was and where it is again. Both need the future, and crops need the frame;
-so frames wait here until nothing that is still to come can change their faces. That is a fifth of a second, two fifths
-where a face has just been missed, and never more pictures than fit a bound.
+Landmarks are smoothed over the frames before and after (`fertools.faces.smoothing`). A face that the detector missed
+for a moment is interpolated between its two neighbours in time. Both need later frames, and crops need the frame
+itself. So a frame waits until no later frame can change its faces. That takes a fifth of a second, or two fifths after
+a missed face. A bound limits the number of held pictures.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from fertools.faces.tracking import overlaps, time_of
 from fertools.sources.videos import Frame
 
 LONGEST_GAP_S = 0.2
-"""How long a face may be missed and still be put in between, from where it was seen to where it is seen again. A blink
-of the detector lasts a frame or two; in half a second a head turns to the side and back."""
+"""Longest gap of a track that is interpolated, in seconds. A blink of the detector lasts a frame or two; in half a
+second a head can turn to the side and back."""
 _TAKEN = 0.3
-"""Intersection over union with another face of the frame from which the place counts as taken."""
+"""Intersection over union with another face from which an interpolated face is dropped."""
 _HELD_PIXELS, _FEWEST_HELD, _MOST_HELD = 64_000_000, 4, 64
-"""About 190 MB of pictures: seven of 4K, or all that are waited for at 1080p and 60 frames a second."""
+"""About 190 MB of pictures: seven of 4K, or all needed frames at 1080p and 60 frames per second."""
 _TOLERANCE_S = 1e-6
-"""For times such as 0.1 + 0.2."""
+"""Tolerance for times such as 0.1 + 0.2."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Face:
     """One face of one frame.
 
     Attributes:
-        face_id: its name.
+        face_id: identifier of the face.
         box: (4,) float32 x1, y1, x2, y2 in source pixels.
         track: number of its track; None in a picture.
-        score: the detector's face probability; None for a face that was put between two others.
-        points: (5, 2) float32 landmarks as the detector placed them; None likewise, and where none are known.
-        smoothed: (5, 2) float32, made steady in time; None where there was nothing to smooth.
-        interpolated: whether it was put between two others.
+        score: the detector's face probability; None for an interpolated face.
+        points: (5, 2) float32 landmarks from the detector; None for an interpolated face, and if none are known.
+        smoothed: (5, 2) float32 smoothed landmarks; None if nothing was smoothed.
+        interpolated: whether the face is interpolated.
     """
 
     face_id: str
@@ -57,10 +57,10 @@ class Face:
 
     @property
     def best_points(self) -> NDArray[np.float32]:
-        """The points to align by: the smoothed ones where there are any.
+        """The landmarks for alignment: the smoothed ones if there are any.
 
         Raises:
-            ValueError: it has neither.
+            ValueError: the face has no landmarks.
         """
         best = self.points if self.smoothed is None else self.smoothed
         if best is None:
@@ -70,12 +70,12 @@ class Face:
 
 @dataclass(frozen=True)
 class FrameFaces:
-    """A frame on its way through the pipeline.
+    """A frame in the pipeline.
 
     Attributes:
         frame: the frame.
         shot: number of its shot; None in a picture.
-        faces: faces in it, as far as they are known.
+        faces: faces of the frame, as far as they are known.
         rows: rows of the manifest, one per face, after the crops were written.
     """
 
@@ -86,13 +86,13 @@ class FrameFaces:
 
     @property
     def time_s(self) -> float:
-        """Its time in the video."""
+        """Time of the frame in the video."""
         return time_of(self.frame.index, self.frame.pts_s)
 
 
 @dataclass
 class _TrackHistory:
-    """Where a track's face was seen lately."""
+    """Recent times and faces of a track."""
 
     times_s: list[float]
     faces: list[Face]
@@ -101,18 +101,17 @@ class _TrackHistory:
         return np.array([face.points for face in self.faces], np.float32)
 
     def around(self, time_s: float) -> tuple[int | None, int | None]:
-        """Return the places of the last time up to `time_s` and of the first after it."""
+        """Return the index of the last time up to `time_s`, and of the first time after it."""
         after = int(np.searchsorted(self.times_s, time_s, side="right"))
         return (after - 1 if after else None), (after if after < len(self.times_s) else None)
 
 
 class TemporalBuffer:
-    """Completes the faces of the frames of one video.
+    """Completes the faces in the frames of one video.
 
     Args:
-        half_width_s: how far to either side landmarks are smoothed, in seconds; 0 leaves them as they are.
-        confident: least score that one end of a gap must have, so that a false alarm that comes and goes is not
-            extended.
+        half_width_s: half width of the smoothing window in seconds; 0 leaves landmarks unchanged.
+        confident: minimum score that one end of a gap must have, so that a flickering false alarm is not extended.
     """
 
     def __init__(self, half_width_s: float, confident: float = ScoreLevels().confident) -> None:
@@ -122,10 +121,10 @@ class TemporalBuffer:
         self._newest_s = float("-inf")
 
     def push(self, seen: FrameFaces) -> Iterator[FrameFaces]:
-        """Take the next frame with what was detected in it, and yield those that need not wait longer.
+        """Add the next frame with its detections, and yield the frames that are complete.
 
         Args:
-            seen: a frame of the shot of the frames before; its faces have boxes, scores, points and tracks.
+            seen: a frame of the same shot as the frames before; its faces have boxes, scores, points and tracks.
         """
         self._newest_s = max(self._newest_s, seen.time_s)
         self._held.append(seen)
@@ -141,14 +140,14 @@ class TemporalBuffer:
         self._forget()
 
     def flush(self) -> Iterator[FrameFaces]:
-        """Yield all frames that are held: the shot or the video is over."""
+        """Yield all held frames, at the end of a shot or of the video."""
         while self._held:
             yield self._finalise(self._held.popleft())
         self._histories = {}
         self._newest_s = float("-inf")
 
     def _is_final(self, seen: FrameFaces) -> bool:
-        """Return whether nothing that may come would change the faces of a frame."""
+        """Return whether no later frame can change the faces of a frame."""
         if seen.faces and not self._is_past(seen.time_s + self._half_width_s):
             return False
         for history in self._missing_tracks(seen):
@@ -168,7 +167,7 @@ class TemporalBuffer:
         return self._newest_s >= time_s - _TOLERANCE_S
 
     def _missing_tracks(self, seen: FrameFaces) -> list[_TrackHistory]:
-        """Return the histories of the tracks that are not in a frame."""
+        """Return the histories of the tracks that are missing in a frame."""
         present = {face.track for face in seen.faces}
         return [history for track, history in sorted(self._histories.items()) if track not in present]
 
@@ -190,7 +189,7 @@ class TemporalBuffer:
         return smooth(np.array(history.times_s), history.points(), time_s, self._half_width_s).astype(np.float32)
 
     def _interpolate(self, history: _TrackHistory, last: int, following: int, seen: FrameFaces) -> Face:
-        """Return the face of a frame in which it was missed, evenly between where it was and where it is again."""
+        """Return the interpolated face of a frame, linearly between its two neighbours in the track."""
         ends = history.faces[last], history.faces[following]
         times_s = history.times_s[last], history.times_s[following]
         fraction = (seen.time_s - times_s[0]) / (times_s[1] - times_s[0])
@@ -200,7 +199,7 @@ class TemporalBuffer:
         ]
         names = (ends[0].face_id, ends[1].face_id, str(seen.frame.index))
         return Face(
-            # Three parts, where a detected face has two: no other face can have this name.
+            # Three parts, while a detected face has two, so no other face can have this identifier.
             face_id=hash_bytes(*(name.encode() for name in names)),
             box=_mix(ends[0].box, ends[1].box, fraction),
             track=ends[0].track,
@@ -209,7 +208,7 @@ class TemporalBuffer:
         )
 
     def _forget(self) -> None:
-        """Drop what no frame that is held or to come can need."""
+        """Drop history that no held or later frame can need."""
         oldest_s = self._held[0].time_s if self._held else self._newest_s
         reach_s = oldest_s - LONGEST_GAP_S - self._half_width_s - _TOLERANCE_S
         for track, history in list(self._histories.items()):
@@ -221,7 +220,7 @@ class TemporalBuffer:
 
 
 def _is_bridged(history: _TrackHistory, last: int, following: int, confident: float) -> bool:
-    """Return whether a track is taken to have been there between two times at which it was seen."""
+    """Return whether a gap of a track is interpolated."""
     gap_s = history.times_s[following] - history.times_s[last]
     sure = max(history.faces[end].score or 0 for end in (last, following)) >= confident
     return sure and 0 < gap_s <= LONGEST_GAP_S + _TOLERANCE_S

@@ -1,7 +1,7 @@
-"""How much of an ingest is done, as a share of its work, from its first frames on.
+"""The share of an ingest that is done, from its first frames on.
 
-Work is counted in frames to search. How many a video has is not known before it is read, so the videos that are left
-are taken to have as many frames per byte as what was read of videos so far; a picture is one.
+Work is counted in frames to search. The number of frames of a video is unknown before it is read. So the remaining
+videos count as many frames per byte as the videos read so far. A picture counts as one frame.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from fertools.ingestion.plan import Item, size_bytes
 
 @dataclass(frozen=True)
 class Done:
-    """What was done, in all or in one step.
+    """The work done, in total or in one step.
 
     Attributes:
-        frames: frames searched, pictures among them.
-        faces: faces found in them.
-        pictures: pictures that are over, those that failed among them.
-        video_bytes: bytes of videos that were read; of one that is over, all.
+        frames: number of searched frames, including pictures.
+        faces: number of detected faces.
+        pictures: number of finished pictures, including failed ones.
+        video_bytes: bytes of videos that were read; all bytes of a finished video.
     """
 
     frames: int = 0
@@ -39,11 +39,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Workload:
-    """What there is to do.
+    """The total work of an ingest.
 
     Attributes:
-        pictures: how many pictures.
-        video_bytes: size of all videos.
+        pictures: number of pictures.
+        video_bytes: total size of all videos.
     """
 
     pictures: int
@@ -51,13 +51,13 @@ class Workload:
 
     @classmethod
     def of(cls, items: Iterable[Item]) -> Workload:
-        """Return what the sources of all items add up to."""
+        """Return the total work of all items."""
         sources = [source for item in items for source in item.sources]
         videos = [source for source in sources if source.kind == "video"]
         return cls(len(sources) - len(videos), sum(size_bytes(video.path) for video in videos))
 
     def share(self, done: Done) -> float | None:
-        """Return how much of the work is done, from 0 to 1; None as long as nothing says how much there is.
+        """Return the share of the work that is done, from 0 to 1; None while the total is unknown.
 
         Example:
             >>> Workload(pictures=10, video_bytes=4000).share(Done(frames=30, video_bytes=1000))

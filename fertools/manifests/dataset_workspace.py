@@ -13,7 +13,7 @@ class Workspace(folder.Workspace):
     """One dataset's folder on disk.
 
     Args:
-        folder: its path, or another workspace.
+        folder: path of the folder, or another workspace.
 
     Attributes:
         root: absolute path of the folder; it need not exist yet.

@@ -1,9 +1,9 @@
 """Select rows of tables with nested list columns (landmarks and matrices) safely.
 
-pyarrow 26.0.1 takes, filters and sorts wrong rows of nested fixed-size lists if a chunk is a slice of a longer array,
-because it ignores the offset of the slice; some calls crash. It also creates such slices itself: if a mask and a table
-have different chunks, and if it filters a row group of more than 131,072 rows while reading. Therefore all code selects
-rows of a manifest with the functions here. They copy sliced lists first and never filter.
+pyarrow 26.0.1 takes, filters and sorts wrong rows of nested fixed-size lists if a chunk is a slice of a longer array.
+The reason is that it ignores the offset of the slice; some calls crash. It also creates such slices itself: if a mask
+and a table have different chunks, and if it filters a row group of more than 131,072 rows while reading. Therefore all
+code selects rows of a manifest with the functions here. They copy sliced lists first and never filter.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def select_rows(
     A condition is one value or several allowed values; None is no condition.
 
     Args:
-        workspace: whose manifest, or the path of its folder.
+        workspace: workspace of the manifest, or the path of its folder.
         emotion: labels, such as `anger`.
         modality: `visible`, `thermal`, `nir` or `animated`.
         dataset: names of datasets.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from itertools import groupby
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOUR
 
 PAGE = Path("docs/reference/manifest.md")
 """Path of the page in a checkout."""
+_WIDTH = 118
+"""Longest line of the page, in characters."""
 
 _INTRODUCTION = f"""\
 # The manifest
@@ -29,12 +32,14 @@ by its key, and no key occurs twice. Null always means unknown. The order is alw
 The metadata of each file holds the schema version under `fertools.schema_version`. Files of other versions are refused.
 A generated face is a row like any other, with its provenance columns filled.
 """
-_LABELS = f"""\
+_LABELS = """\
 ## Columns that later commands fill
 
 Ingest leaves these columns of `faces` empty, or takes a first value from the names of folders. Labelling, subjects and
 splits fill them later:
-{", ".join(f"`{name}`" for name in LABEL_COLUMNS)}.
+
+{columns}
+
 Ingesting more data keeps the values of all faces that are still there.
 """
 _INVARIANTS = """\
@@ -53,18 +58,23 @@ def render() -> str:
     tables = "\n".join(_render_table(schema) for schema in (FACES, SOURCES))
     rows = [f"| `{invariant.name}` | {invariant.sentence} |" for invariant in INVARIANTS]
     rows.append(f"| `{CROPS_DECODE.name}` | {CROPS_DECODE.sentence} (with `--deep`) |")
-    return f"{_INTRODUCTION}\n{tables}\n{_LABELS}\n{_INVARIANTS}" + "\n".join(rows) + "\n"
+    labels = _LABELS.format(columns=_wrap(", ".join(f"`{name}`" for name in LABEL_COLUMNS) + "."))
+    return f"{_INTRODUCTION}\n{tables}\n{labels}\n{_INVARIANTS}" + "\n".join(rows) + "\n"
 
 
 def _render_table(schema: TableSchema) -> str:
     parts = [f"## manifests/{schema.name}.parquet\n\nKey: `{schema.key}`. {len(schema.columns)} columns.\n"]
     for group, columns in groupby(schema.columns, key=lambda column: column.group):
-        rows = [f"| `{column.name}` | {_render_type(column.type)} | {_render_doc(column)} |" for column in columns]
-        parts.append(
-            f"### {schema.name}: {group.lower()}\n\n| column | type | meaning |\n|---|---|---|\n" + "\n".join(rows)
-        )
+        entries = [
+            _wrap(f"- `{column.name}` ({_render_type(column.type)}): {_render_doc(column)}", "  ") for column in columns
+        ]
+        parts.append(f"### {schema.name}: {group.lower()}\n\n" + "\n".join(entries))
         parts.append("")
     return "\n".join(parts)
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _render_doc(column: Column) -> str:

@@ -1,1 +1,1 @@
-"""An invented dataset, drawn: people who do not exist, with exact truth."""
+"""Draw a dataset of invented people, with exact ground truth."""

@@ -18,15 +18,15 @@ Points = NDArray[np.float64]
 """(n, 3) x, y, z."""
 
 JAW_TRAVEL = 0.34
-"""How far the chin goes down when the jaw drops as far as it goes."""
+"""Movement of the chin when the jaw drops as far as possible."""
 
 SIDES = (-1, 1)
-"""The side of smaller x, then the other."""
+"""Signs of the two sides: smaller x first."""
 
 
 @dataclass(frozen=True)
 class Eye:
-    """One eye and its brow: lids from the inner to the outer corner, the iris's centre, the brow's outline."""
+    """One eye and its brow: lids from inner to outer corner, centre of the iris, outline of the brow."""
 
     upper: Points
     lower: Points
@@ -42,7 +42,7 @@ class Face:
         head: outline of the head.
         eyes: the two eyes, smaller x first.
         nose: (1, 3) tip of the nose.
-        nostrils: (2, 3).
+        nostrils: (2, 3) the nostrils.
         wings: (2, 3) sides of the nose.
         corners: (2, 3) corners of the mouth, smaller x first.
         upper_lip: outer edge of the upper lip, from smaller to larger x, as in the other three edges.
@@ -73,7 +73,7 @@ class Face:
 
 
 def build_face(person: Person, actions: Actions) -> Face:
-    """Return the lines of `person`'s face doing `actions`."""
+    """Return the lines of a person's face with these actions."""
     nose_y = person.nose_length - 0.05 * actions.nose_wrinkle
     wing = person.nose_width * (1 + 0.15 * actions.nose_wrinkle + 0.10 * actions.corner_pull)
     nostril_y = nose_y + 0.085 - 0.03 * actions.upper_lip
@@ -106,7 +106,7 @@ def build_face(person: Person, actions: Actions) -> Face:
 
 
 def on_skin(person: Person, points: ArrayLike, raised: float = 0.0) -> Points:
-    """Return points (n, 2) of the plane of the face put on the skin, `raised` above it."""
+    """Return points (n, 2) of the face plane, projected onto the skin and `raised` above it."""
     flat = np.asarray(points, dtype=np.float64)
     x, y = flat[:, 0] / person.face_width, (flat[:, 1] - 0.35) / 1.75
     depth = 0.95 * np.sqrt(np.clip(1 - x * x - y * y, 0, 1)) + raised
@@ -114,7 +114,7 @@ def on_skin(person: Person, points: ArrayLike, raised: float = 0.0) -> Points:
 
 
 def flat(points: ArrayLike, z: float) -> Points:
-    """Return points (n, 2) put at one depth."""
+    """Return points (n, 2) at one depth."""
     plane = np.asarray(points, dtype=np.float64)
     return np.column_stack([plane, np.full(len(plane), z)])
 

@@ -1,4 +1,4 @@
-"""From the face's own coordinates to pixels: turn, scale, shift."""
+"""Project the coordinates of a face to pixels: rotate, scale, shift."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _NECK = np.array([0.0, 0.4, 0.0])
-"""The point that the head turns about."""
+"""The centre of rotation of the head."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How the head is held and where it stands in a picture of side 1.
+    """The pose and position of the head in a picture of side 1.
 
     Attributes:
         yaw_deg: turn, positive towards larger x.
@@ -33,10 +33,10 @@ class Pose:
 
 
 class Camera:
-    """Projects points of the face, in parallel rays.
+    """Projects points of the face by orthographic projection.
 
     Args:
-        pose: how the head is held.
+        pose: pose of the head.
         size_px: side of the picture.
     """
 

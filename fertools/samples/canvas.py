@@ -1,4 +1,4 @@
-"""Painting on a float picture with soft, antialiased patches, each costing only its own area."""
+"""Paint soft, antialiased patches on a float picture; the cost depends only on the area of a patch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.float32]
 
 _SHIFT = 4
-"""Bits of subpixel position that OpenCV's drawing takes."""
+"""Bits of subpixel position in OpenCV's drawing functions."""
 
 
 @dataclass(frozen=True)
 class Patch:
-    """Some pixels of a picture, and how much of each is meant.
+    """A part of a picture with a weight for each pixel.
 
     Attributes:
-        rows: the rows it covers.
-        columns: the columns it covers.
+        rows: covered rows.
+        columns: covered columns.
         mask: (rows, columns) from 0 to 1.
     """
 
@@ -36,7 +36,7 @@ class Canvas:
     """A picture that is painted patch by patch.
 
     Args:
-        image: (H, W, 3) float32, painted in place; 0 to 255 is what will be seen.
+        image: (H, W, 3) float32, painted in place; 0 to 255 is visible.
     """
 
     def __init__(self, image: NDArray[np.float32]) -> None:
@@ -45,7 +45,7 @@ class Canvas:
 
     @contextlib.contextmanager
     def within(self, patch: Patch) -> Iterator[None]:
-        """Let everything that is painted in the block stay inside `patch`."""
+        """Restrict all painting in the block to `patch`."""
         clip = np.zeros(self.image.shape[:2], np.float32)
         clip[patch.rows, patch.columns] = patch.mask
         before, self._clip = self._clip, clip
@@ -55,7 +55,7 @@ class Canvas:
             self._clip = before
 
     def polygon(self, points: ArrayLike, soft_px: float = 0.0) -> Patch:
-        """Return the inside of a polygon (n, 2), its edge blurred with a standard deviation of `soft_px`."""
+        """Return the inside of a polygon (n, 2), with its edge blurred by a standard deviation of `soft_px`."""
         corners = np.asarray(points, dtype=np.float64)
         rows, columns = self._around(corners, soft_px)
         return Patch(rows, columns, _filled(corners, rows, columns, soft_px))
@@ -75,19 +75,19 @@ class Canvas:
         return self.polygon(np.stack([x, y], axis=1) + np.asarray(centre, dtype=np.float64), soft_px)
 
     def paint(self, patch: Patch, colour: ArrayLike, opacity: float = 1.0) -> None:
-        """Cover the patch with a colour."""
+        """Paint a colour on the patch."""
         mask = self._mask(patch, opacity)
         region = self.image[patch.rows, patch.columns]
         region += mask * (np.asarray(colour, np.float32) - region)
 
     def multiply(self, patch: Patch, factor: ArrayLike, amount: float = 1.0) -> None:
-        """Multiply the patch, as shadow does."""
+        """Multiply the patch, like shadow."""
         mask = self._mask(patch, amount)
         region = self.image[patch.rows, patch.columns]
         region *= 1 - mask * (1 - np.asarray(factor, np.float32))
 
     def add(self, patch: Patch, colour: ArrayLike, amount: float = 1.0) -> None:
-        """Add to the patch, as light does."""
+        """Add to the patch, like light."""
         region = self.image[patch.rows, patch.columns]
         region += self._mask(patch, amount) * np.asarray(colour, np.float32)
 
@@ -122,7 +122,7 @@ def _filled(points: Floats, rows: slice, columns: slice, soft_px: float) -> Mask
 
 
 def _ribbon(points: Floats, width_px: float) -> Floats:
-    """Return the outline of a line of even width."""
+    """Return the outline of a line of constant width."""
     along = np.gradient(points, axis=0)
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
     side = np.stack([-along[:, 1], along[:, 0]], axis=1) * width_px / 2

@@ -1,4 +1,4 @@
-"""A drawn character: flat colours, dark outlines, large eyes, doing what a person's face does."""
+"""A drawn character with flat colours, dark outlines and large eyes, with the expression of a person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INSIDE = (112, 30, 42)
 
 
 def paint_character(canvas: Canvas, camera: Camera, character: Person, face: Face) -> None:
-    """Paint a character over whatever the canvas shows; see `draw_character` and `build_face` for the arguments."""
+    """Paint a character over the canvas; see `draw_character` and `build_face` for the arguments."""
     painter = _Painter(canvas, camera, character, face)
     paint_hair_behind(canvas, camera, character)
     painter.body()
@@ -30,7 +30,7 @@ def paint_character(canvas: Canvas, camera: Camera, character: Person, face: Fac
 
 
 class _Painter:
-    """The strokes of one character; lengths are in eye distances until they are painted."""
+    """Paints one character; lengths are in eye distances until they are painted."""
 
     def __init__(self, canvas: Canvas, camera: Camera, character: Person, face: Face) -> None:
         self.canvas, self.camera, self.character, self.face = canvas, camera, character, face
@@ -50,7 +50,7 @@ class _Painter:
             self.canvas.paint(self.canvas.ellipse(ear, radii + 0.03 * self.unit_px), _INK)
             self.canvas.paint(self.canvas.ellipse(ear, radii), self.skin * 0.92)
         self.fill(face.head, self.skin)
-        # One hard shadow on one side of the face is all the modelling a drawn face has.
+        # One hard shadow on one side of the face is the only shading.
         shade = self.canvas.polygon(self.camera(face.head))
         with self.canvas.within(shade):
             centre = self.camera.at(0.16, 0.16, 0.0)

@@ -1,7 +1,7 @@
-"""The same drawn moment with another expression: the true picture that a translation of it can be compared with.
+"""Counterparts: the same drawn moment with another expression, as the ground truth of a translation.
 
-Person, scene, pose, light and the camera's noise stay. The face does what the person's own clip of the other expression
-shows at the same frame.
+Person, scene, pose, light and camera noise stay the same. The face shows the other expression as in the person's own
+clip of it at the same frame.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fertools.samples.sample_options import SampleOptions
 from fertools.samples.scene import LOOKS
 
 MARKS = ("sample.json", "truth.csv")
-"""Files at the root of a drawn dataset."""
+"""Files that mark the root of a drawn dataset."""
 _PLACE = r"(?P<look>\w+)/p(?P<person>\d+)/(?P<emotion>\w+)"
 _VIDEO = re.compile(rf"videos/{_PLACE}/clip\.mp4")
 _STILL = re.compile(rf"stills/\w+/{_PLACE}/(?P<frame>\d+)\.png")
@@ -29,23 +29,23 @@ class DrawnDataset:
     """A folder that `fertools sample` has drawn.
 
     Attributes:
-        root: the folder.
-        options: what it was drawn with.
+        root: path of the folder.
+        options: options of the dataset.
     """
 
     root: Path
     options: SampleOptions
 
     def moment(self, path: Path, frame: int, emotion: str | None = None) -> Moment | None:
-        """Return what a frame shows, or what it would show if the person showed another expression.
+        """Return the moment of a frame, or the same moment with another expression.
 
         Args:
-            path: of a video or a still of this dataset.
-            frame: number of the frame; not looked at for a still, whose name has it.
-            emotion: the expression; None for the one that the frame shows.
+            path: path of a video or a still of this dataset.
+            frame: number of the frame; ignored for a still, whose name contains it.
+            emotion: the expression; None for the one in the frame.
 
         Returns:
-            None if no drawn frame is there.
+            The moment, or None if no drawn frame is there.
         """
         name = path.relative_to(self.root).as_posix()
         found = _VIDEO.fullmatch(name) or _STILL.fullmatch(name)
@@ -73,7 +73,7 @@ def open_drawn(root: Path) -> DrawnDataset:
     """Return a drawn dataset.
 
     Args:
-        root: its folder, as `find_drawn` gives it.
+        root: folder from `find_drawn`.
 
     Raises:
         InputError: its options cannot be read.

@@ -1,13 +1,13 @@
 """Draw a dataset of invented people: videos, stills and a table of ground truth.
 
-    DIR/README.md                               what the dataset is: drawings, not photographs of people
+    DIR/README.md                               description of the dataset: drawings, not photographs of people
     DIR/sample.json                             the options, with which a second run continues
     DIR/truth.csv                               one row per frame and still, see `TRUTH_COLUMNS`
     DIR/videos/<look>/<person>/<emotion>/clip.mp4
     DIR/stills/<modality>/<look>/<person>/<emotion>/<frame>.png
 
-Stills of one moment in the three modalities share the column `moment`; they are pairs in time, seen by two
-cameras that stand a little apart, and as a character.
+Stills of one moment in the three modalities have the same value in the column `moment`. They are simultaneous pictures
+of two cameras with a small distance, and of a character.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ Made with: {options}
 
 @dataclass(frozen=True)
 class SampleSummary(HtmlFields):
-    """What a folder holds."""
+    """The content of a drawn dataset."""
 
     people: int
     videos: int
@@ -84,12 +84,12 @@ def draw_dataset(
     """Draw a dataset into `folder`, or continue an earlier call with the same options.
 
     Args:
-        folder: made if missing.
-        options: the defaults if None.
-        advance: called with clips done and clips in all.
+        folder: folder of the dataset; created if missing.
+        options: options of the dataset; None for the defaults.
+        advance: called with the number of finished clips and of all clips.
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder has other content.
         ResumeRefused: another dataset was begun there.
         StorageError: the disk is full.
     """
@@ -112,7 +112,7 @@ def draw_dataset(
 
 @dataclass(frozen=True)
 class _Take:
-    """One clip that is to be drawn."""
+    """One clip to draw."""
 
     person: int
     emotion: str
@@ -147,14 +147,14 @@ def _takes(options: SampleOptions) -> Iterator[_Take]:
 
 
 def _claim(folder: Path, options: SampleOptions) -> None:
-    """Make `folder` one of this dataset, or raise if it is one of something else."""
+    """Prepare `folder` for this dataset; raise if it has other content."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder to draw into")
     record = folder / "sample.json"
     wanted = asdict(options)
     if record.is_file():
         try:
-            # Datasets of earlier versions do not name it.
+            # Earlier versions did not record this option.
             begun = {"least_shown": LEAST_SHOWN} | json.loads(record.read_text(encoding="utf-8"))
         except ValueError:
             begun = {}
@@ -171,14 +171,14 @@ def _claim(folder: Path, options: SampleOptions) -> None:
 
 
 def _draw_all(folder: Path, options: SampleOptions, takes: list[_Take]) -> Iterator[int]:
-    """Draw takes in processes and yield how many are done."""
+    """Draw clips in worker processes, and yield the number of finished clips."""
     workers = min(os.cpu_count() or 1, len(takes))
     if workers <= 1:
         for number, take in enumerate(takes, 1):
             _draw(folder, options, take)
             yield number
         return
-    # Forked copies of a process that has begun OpenCV's threads can hang; fresh ones cannot.
+    # A forked copy of a process with OpenCV threads can hang; a spawned one cannot.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         try:
@@ -192,7 +192,7 @@ def _draw_all(folder: Path, options: SampleOptions, takes: list[_Take]) -> Itera
 
 
 def _draw(folder: Path, options: SampleOptions, take: _Take) -> None:
-    """Write one take's stills, then its video: where the video is, the take is whole."""
+    """Write the stills of a clip, then its video, so that the video marks a complete clip."""
     moments = take.clip(options).moments
     for frame in options.still_frames():
         for modality in MODALITIES:
@@ -207,7 +207,7 @@ def _write_video(path: Path, moments: tuple[Moment, ...], size_px: int) -> None:
         files.replacing(path, flush=False) as temporary,
         av.open(str(temporary), "w", format="mp4") as container,
     ):
-        # One thread: the same bytes on every machine, and the processes fill the processors already.
+        # One thread: the bytes are the same on every machine, and the processes use all processors already.
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "16", "threads": "1"})
         stream.width = stream.height = size_px
         stream.pix_fmt = "yuv420p"

@@ -1,11 +1,11 @@
-"""Expressions as actions of the face, the way the Facial Action Coding System takes them apart.
+"""Expressions as facial actions, after the Facial Action Coding System.
 
-Each action is a number from 0 (at rest) to about 1 (as far as it goes). A prototype is what an expression is known by;
-a person shows it with an accent of their own, a little of something else, and never twice the same, so that the
-expressions can be told apart but not perfectly.
+Each action is a number from 0 (at rest) to about 1 (maximum). A prototype defines an expression. Each person shows it
+with individual differences, a small share of another expression, and some variation each time. So expressions can be
+distinguished, but not perfectly.
 
 Source: Ekman and Friesen, Facial Action Coding System, 1978, and Ekman, Friesen and Hager, FACS Investigator's Guide,
-2002, table 10-1, for which actions belong to which expression; their strengths here are ours.
+2002, table 10-1, for the actions of each expression. Their strengths here are ours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fertools.core.vocabulary import EMOTIONS
 
 @dataclass(frozen=True)
 class Actions:
-    """How far each part of the face is moved, from 0 at rest.
+    """Strength of each facial action, from 0 at rest.
 
     Attributes:
         inner_brow: inner brows raised (action unit 1).
@@ -66,11 +66,11 @@ PROTOTYPES: Mapping[str, Actions] = {
 
 ACTION_NAMES = tuple(field.name for field in fields(Actions))
 _ACCENT = 0.16
-"""Standard deviation of a person's accent in each action, relative to the action."""
+"""Standard deviation of a person's factor on each action, relative to the action."""
 _TREMOR = 0.05
-"""Standard deviation of each action from one occasion to the next."""
+"""Standard deviation of each action between occasions."""
 _BLEND = 0.3
-"""Largest share of another expression that is mixed in."""
+"""Largest share of another expression in a blend."""
 _FELT = 0.04
 """Standard deviation of a person's valence and arousal around the expression's point."""
 
@@ -80,10 +80,10 @@ class Manner:
     """How one person shows one expression on one occasion.
 
     Attributes:
-        emotion: what is shown.
-        peak: intensity at its height, from 0 to 1.
-        apex: the actions at intensity 1, accent and blend included; intensity scales them.
-        offset: what the face does besides, whatever the intensity.
+        emotion: the expression.
+        peak: maximum intensity, from 0 to 1.
+        apex: actions at intensity 1, including accent and blend; intensity scales them.
+        offset: additional actions at every intensity.
         point: valence and arousal at intensity 1.
     """
 
@@ -98,10 +98,10 @@ def choose_manner(emotion: str, peak: float, accent: Actions, rng: np.random.Gen
     """Return how a person with `accent` shows `emotion` this time.
 
     Args:
-        emotion: one of the seven.
-        peak: intensity at its height, from 0 to 1.
+        emotion: one of the seven expressions.
+        peak: maximum intensity, from 0 to 1.
         accent: the person's factor on each action, see `draw_accent`.
-        rng: decides blend, tremor and what is felt.
+        rng: random generator of blend, tremor, valence and arousal.
     """
     other = EMOTIONS[int(rng.integers(len(EMOTIONS)))]
     share = float(rng.uniform(0, _BLEND))
@@ -118,7 +118,7 @@ def draw_accent(rng: np.random.Generator) -> Actions:
 
 
 def actions_at(manner: Manner, intensity: float) -> Actions:
-    """Return the face's actions at an intensity from 0 to 1."""
+    """Return the actions of the face at an intensity from 0 to 1."""
     return _actions(np.clip(intensity * _values(manner.apex) + _values(manner.offset), 0, 1.2))
 
 

@@ -11,14 +11,14 @@ from fertools.samples.canvas import Canvas
 from fertools.samples.identity import Colour, Person
 
 SHORT, TO_THE_CHIN, HIGH_BROW, LONG = range(4)
-"""The styles that `Person.hair_style` counts."""
+"""The styles of `Person.hair_style`."""
 
 _HAIRLINE = {SHORT: -0.70, TO_THE_CHIN: -0.62, HIGH_BROW: -0.88, LONG: -0.74}
 _LENGTH = {TO_THE_CHIN: 1.45, LONG: 2.75}
 
 
 def paint_hair_behind(canvas: Canvas, camera: Camera, person: Person, colour: Colour | None = None) -> None:
-    """Paint what hangs down behind the neck, if the style does; in the person's colour if None is given."""
+    """Paint hair behind the neck, if the style has any; None for the person's own colour."""
     length = _LENGTH.get(person.hair_style)
     if length is None:
         return
@@ -31,7 +31,7 @@ def paint_hair_behind(canvas: Canvas, camera: Camera, person: Person, colour: Co
 
 
 def paint_hair_over(canvas: Canvas, camera: Camera, person: Person, face: Face, colour: Colour | None = None) -> None:
-    """Paint the hair over the top of the head, with a sheen, and strands beside the face."""
+    """Paint the hair on top of the head, with highlights, and the strands beside the face."""
     unit = camera.unit_px
     cap = canvas.polygon(camera(_cap(person, face)), 0.025 * unit)
     canvas.paint(cap, colour or person.hair)
@@ -55,7 +55,7 @@ def paint_hair_over(canvas: Canvas, camera: Camera, person: Person, face: Face, 
 
 
 def _half_width(person: Person, down: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-    """Return how far hair of some length reaches to the side at each height: round above, gathered at its ends."""
+    """Return the half width of hair of some length at each height: round at the top, narrower at the ends."""
     full = person.face_width + person.volume + 0.04
     above = np.sqrt(np.clip(1 - ((np.minimum(down, 0.25) - 0.25) / (1.35 + 1.2 * person.volume)) ** 2, 0, 1))
     ends = 1 - 0.22 * np.clip((down - 0.6 * length) / (0.4 * length), 0, 1) ** 2
@@ -66,7 +66,7 @@ def _cap(person: Person, face: Face) -> NDArray[np.float64]:
     """Return the outline of the hair on top: around the skull, and back along the hairline."""
     grow = 1 + person.volume
     skull = face.head[face.head[:, 1] < 0.12]
-    # By angle around the middle of the head, so that the outline runs from one ear over the top to the other.
+    # Sorted by angle around the middle of the head, so the outline runs from one ear over the top to the other.
     skull = skull[np.argsort(np.arctan2(skull[:, 0], 0.25 - skull[:, 1]))]
     outside = np.column_stack(
         [skull[:, 0] * (1 + 0.6 * person.volume), 0.25 + (skull[:, 1] - 0.25) * grow, skull[:, 2]]

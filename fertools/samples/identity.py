@@ -1,6 +1,6 @@
-"""People who do not exist: proportions, skin, hair, and how they move.
+"""Invented people: proportions, skin, hair, and individual facial movements.
 
-Lengths are in units of the distance between the eyes, so one number says the same on every face.
+Lengths are in units of the eye distance, so a number means the same on every face.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ _DARK_SKIN = np.array([112.0, 72.0, 52.0])
 _HAIR = ((28, 22, 20), (58, 38, 26), (96, 62, 34), (170, 130, 76), (120, 52, 28), (130, 126, 124))
 _IRIS = ((70, 48, 30), (52, 84, 110), (76, 100, 62), (98, 78, 44))
 CHARACTER_SEEDS = 1 << 32
-"""Characters are drawn from seeds that no population of people has."""
+"""Offset of the seeds of characters; no population of people has these seeds."""
 _CLOTHES = ((60, 70, 95), (110, 60, 60), (70, 90, 70), (80, 80, 84), (120, 104, 80))
 
 
 @dataclass(frozen=True)
 class Person:
-    """One invented person; all lengths in eye distances.
+    """An invented person; all lengths are in eye distances.
 
     Attributes:
         number: number of the person, from 1; `p01` is the first.
         skin: colour of the skin, as RGB from 0 to 255; the other colours have the same form.
         face_width: half the width of the head.
-        face_height: from the line of the eyes to the chin.
-        jaw: width of the jaw relative to the head's.
+        face_height: distance from the eye line to the chin.
+        jaw: width of the jaw relative to the head.
         eye_width: half the length of an eye.
         eye_height: opening of the upper lid.
         eye_tilt: how much lower the outer corner of the eye is.
-        brow_height: position of the brow, negative is up.
-        nose_length: from the line of the eyes to the tip.
-        mouth_height: from the line of the eyes to the mouth.
+        brow_height: position of the brow; negative is up.
+        nose_length: distance from the eye line to the tip of the nose.
+        mouth_height: distance from the eye line to the mouth.
         mouth_width: half the width of the mouth.
         hair_style: 0 short, 1 to the chin, 2 a high brow, 3 long.
         volume: thickness of the hair.
-        beard: whether there is one.
-        glasses: whether there are any.
-        accent: the person's factor on each action of the face.
-        warmth: grey levels by which the skin is warmer than the mean person's in a thermal image.
+        beard: whether the person has a beard.
+        glasses: whether the person wears glasses.
+        accent: the person's factor on each facial action.
+        warmth: difference of the skin from the mean person in a thermal image, in grey levels.
     """
 
     number: int
@@ -81,7 +81,7 @@ class Person:
 
 
 def draw_person(number: int, seed: int = 0) -> Person:
-    """Return person `number` (from 1) of the population `seed`; it does not depend on how many there are."""
+    """Return person `number` (from 1) of the population `seed`, whatever the number of people is."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, number)))
 
     def vary(middle: float, spread: float) -> float:
@@ -121,7 +121,7 @@ def draw_person(number: int, seed: int = 0) -> Person:
 
 
 def draw_character(number: int, seed: int = 0) -> Person:
-    """Return character `number` (from 1): a person as a cartoon has them, with large eyes and a small nose."""
+    """Return character `number` (from 1): a person with cartoon proportions, large eyes and a small nose."""
     base = draw_person(number, seed + CHARACTER_SEEDS)
     return replace(
         base,
@@ -137,7 +137,7 @@ def draw_character(number: int, seed: int = 0) -> Person:
         jaw=0.9 * base.jaw,
         beard=False,
         glasses=False,
-        # A cartoon shows what it shows in full, without an accent.
+        # A cartoon shows expressions at full strength, without an accent.
         accent=Actions(**dict.fromkeys(ACTION_NAMES, 1.0)),
     )
 

@@ -1,4 +1,4 @@
-"""A moment of a clip, and its pictures: in visible light, in warmth, and as a drawn character."""
+"""A moment of a clip, and its pictures: in visible light, as thermal image, and as drawn character."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _THERMAL_NOISE, _THERMAL_SOFTNESS_PX = 1.5, 1.1
 
 @dataclass(frozen=True)
 class Moment:
-    """What is there to be photographed.
+    """The state of a scene at one frame, which pictures show.
 
     Attributes:
-        person: who.
-        character: the drawn character that plays the same.
+        person: the person.
+        character: the drawn character with the same expression.
         manner: how the expression is shown.
-        intensity: how much of it, from 0 to 1.
-        scene: where.
+        intensity: intensity of the expression, from 0 to 1.
+        scene: the scene.
         time: position in the clip, from 0 to 1.
         frame: number of the frame.
     """
@@ -54,11 +54,11 @@ class Moment:
 
     @property
     def actions(self) -> Actions:
-        """What the face does; the character does the same with proportions of its own."""
+        """The facial actions; the character has the same actions with its own proportions."""
         return actions_at(self.manner, self.intensity)
 
     def pose(self, modality: str) -> Pose:
-        """Return how the head is held as one of the cameras sees it; the thermal one stands a little to the side."""
+        """Return the pose of the head in a modality; the thermal camera is slightly to the side."""
         pose = self.scene.pose_at(self.time)
         if modality == "thermal":
             return replace(pose, yaw_deg=pose.yaw_deg + 4, x=pose.x + 0.012, scale=0.97 * pose.scale)
@@ -72,7 +72,7 @@ class Moment:
         return Camera(self.pose(modality), size_px)(build_face(shown, self.actions).five_points)
 
     def picture(self, modality: str, size_px: int) -> Image:
-        """Return one of the pictures, (size_px, size_px, 3) RGB."""
+        """Return a picture in a modality, (size_px, size_px, 3) RGB."""
         return _PAINTERS[modality](self, size_px)
 
     def visible(self, size_px: int) -> Image:
@@ -83,7 +83,7 @@ class Moment:
         return self.scene.expose(image, self.frame)
 
     def thermal(self, size_px: int) -> Image:
-        """Return the person in warmth, three equal channels."""
+        """Return the thermal image of the person, three equal channels."""
         image = np.full((size_px, size_px, 3), AIR, np.float32)
         camera, face = Camera(self.pose("thermal"), size_px), build_face(self.person, self.actions)
         paint_thermal(Canvas(image), camera, self.person, face, self.actions)
@@ -93,7 +93,7 @@ class Moment:
         return np.repeat(levels[..., None], 3, axis=2)
 
     def animated(self, size_px: int) -> Image:
-        """Return the character doing what the person does."""
+        """Return the character with the expression of the person."""
         image = np.full((size_px, size_px, 3), (188, 204, 214), np.float32)
         face = build_face(self.character, self.actions)
         paint_character(Canvas(image), Camera(self.pose("animated"), size_px), self.character, face)

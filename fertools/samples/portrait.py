@@ -1,4 +1,4 @@
-"""A person painted in visible light: skin with its shade, then mouth, eyes and hair, each over what it covers."""
+"""Paint a person in visible light: shaded skin, then mouth, eyes and hair, from back to front."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _TONGUE = (168, 78, 80)
 
 @dataclass(frozen=True)
 class Light:
-    """Where light comes from, and how much of it.
+    """Direction and strength of the light.
 
     Attributes:
-        x: from the side of larger x if positive; -1 to 1.
-        y: from above if negative; -1 to 1.
-        ambient: share that comes from everywhere, 0 to 1; the less, the harder the shadows.
+        x: horizontal direction, -1 to 1; positive is from the side of larger x.
+        y: vertical direction, -1 to 1; negative is from above.
+        ambient: share of ambient light, 0 to 1; a small share gives hard shadows.
     """
 
     x: float = 0.25
@@ -42,15 +42,15 @@ class Light:
 
 
 def paint_portrait(canvas: Canvas, camera: Camera, person: Person, face: Face, actions: Actions, light: Light) -> None:
-    """Paint a person over whatever the canvas shows.
+    """Paint a person over the canvas.
 
     Args:
-        canvas: painted in place.
-        camera: puts the face into the picture.
+        canvas: canvas, painted in place.
+        camera: camera that projects the face.
         person: colours and proportions.
-        face: the lines of the face doing `actions`.
-        actions: for wrinkles and what a mouth shows.
-        light: where from.
+        face: lines of the face with `actions`.
+        actions: facial actions, for wrinkles and the inside of the mouth.
+        light: the light.
     """
     painter = _Painter(canvas, camera, person, face, actions, light)
     paint_hair_behind(canvas, camera, person)
@@ -71,7 +71,7 @@ def paint_portrait(canvas: Canvas, camera: Camera, person: Person, face: Face, a
 
 
 class _Painter:
-    """The strokes of one face; lengths are in eye distances until they are painted."""
+    """Paints one face; lengths are in eye distances until they are painted."""
 
     def __init__(
         self, canvas: Canvas, camera: Camera, person: Person, face: Face, actions: Actions, light: Light
@@ -119,7 +119,7 @@ class _Painter:
         self._soft([(0.0, -0.62)], (0.55, 0.25), 0.16, add=14)
         for side in SIDES:
             self._soft([(side * 0.62, 0.62)], (0.24, 0.17), 0.10, add=(16, -1, -3))
-            # The hollow between brow and eye, which detectors look for as much as for the eye itself.
+            # The hollow between brow and eye is as important for detectors as the eye itself.
             self._soft([(side * 0.46, -0.10)], (0.30, 0.13), 0.07, multiply=0.80)
             self._soft([(side * 0.50, 0.16)], (0.24, 0.06), 0.05, multiply=0.88)
             self._soft([(side * 0.86, 0.75)], (0.10, 0.34), 0.12, multiply=0.88)
@@ -190,7 +190,7 @@ class _Painter:
         gap = float(np.max(face.lower_rim[:, 1] - face.upper_rim[:, 1]))
         with canvas.within(inside):
             if gap > 0.06:
-                # A mouth that drops open without drawn lips hardly shows them.
+                # A mouth that drops open without raised lips hardly shows the teeth.
                 shown = min(0.45 * gap, 0.14) * (
                     1 - 0.55 * min(1.0, self.actions.jaw) * (1 - min(1.0, self.actions.corner_pull))
                 )
@@ -236,7 +236,7 @@ class _Painter:
             (0.72 * width, 1.25),
             (0.93 * width, 0.75),
         ]
-        # It hangs from the jaw, so the mouth that opens above it moves it down.
+        # The beard hangs from the jaw, so an open mouth moves it down.
         drop = np.array([0.0, chin_y - self.person.face_height - 0.02])
         shifted = [(x, y + drop[1] * (y > 1.2)) for x, y in above]
         patch = canvas.polygon(camera(on_skin(self.person, below + shifted)), 0.05 * self.unit_px)
@@ -246,7 +246,7 @@ class _Painter:
         canvas, camera, unit = self.canvas, self.camera, self.unit_px
         upper, lower, centre = camera(eye.upper), camera(eye.lower), camera(eye.iris)[0]
         white = canvas.polygon(np.concatenate([upper, lower[::-1]]), 0.008 * unit)
-        # Eyes lie in the shade of the brow, never in full light.
+        # Eyes are in the shade of the brow, never in full light.
         canvas.paint(white, np.array(_SCLERA) * 0.92)
         with canvas.within(white):
             canvas.paint(
@@ -274,7 +274,7 @@ class _Painter:
         canvas.paint(canvas.line(camera(bridge), 0.035 * unit, 0.006 * unit), (40, 36, 36), 0.9)
 
     def _shade(self, rows: slice, columns: slice) -> NDArray[np.float32]:
-        """Return (rows, columns, 1) brightness of an ellipsoid the size of the head, lit from one side."""
+        """Return (rows, columns, 1) brightness of an ellipsoid of the head's size, lit from one side."""
         centre = self.camera.at(0.0, 0.30, 0.0)
         y, x = np.mgrid[rows, columns]
         across = (x - centre[0]) / (1.12 * self.person.face_width * self.unit_px)
@@ -293,7 +293,7 @@ class _Painter:
         multiply: float | None = None,
         add: ArrayLike | None = None,
     ) -> None:
-        """Darken or brighten a soft ellipse on the skin; everything in eye distances."""
+        """Darken or brighten a soft ellipse on the skin; all lengths are in eye distances."""
         middle = self.camera(on_skin(self.person, centre))[0]
         radii_px = (radii[0] * self.unit_px, radii[1] * self.unit_px)
         patch = self.canvas.ellipse(middle, radii_px, soft * self.unit_px, self.camera.roll_deg)

@@ -1,6 +1,6 @@
-"""Where a clip is taken: background, light, pose and camera, in the manner of a laboratory or of the wild.
+"""The scene of a clip: background, light, pose and camera, as in a laboratory or in the wild.
 
-In the laboratory a person faces the camera before a plain wall, in even light. In the wild nothing is arranged.
+In the laboratory a person faces the camera in front of a plain wall in even light. In the wild nothing is controlled.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Look:
-    """How much anything varies; angles and shares are standard deviations unless they are said to be ranges.
+    """The variation of scenes; angles and shares are standard deviations unless they are ranges.
 
     Attributes:
-        angles_deg: yaw, pitch and roll from clip to clip.
-        drift_deg: how far each angle moves within a clip.
+        angles_deg: yaw, pitch and roll between clips.
+        drift_deg: movement of each angle within a clip.
         scales: range of the eye distance as a share of the picture's side.
-        place: of the face in the picture, as a share of the side.
-        light_x: range of where light comes from.
-        ambient: range of the share of light from everywhere.
-        cast: of each colour channel's gain.
-        noise: range of the sensor's noise in grey levels.
-        softness_px: range of the lens's blur, for a picture of 256 pixels.
-        cluttered: whether the background is full of things.
+        place: position of the face in the picture, as a share of the side.
+        light_x: range of the horizontal direction of the light.
+        ambient: range of the share of ambient light.
+        cast: gain of each colour channel.
+        noise: range of the sensor noise in grey levels.
+        softness_px: range of the lens blur, for a picture of 256 pixels.
+        cluttered: whether the background is cluttered.
     """
 
     angles_deg: tuple[float, float, float]
@@ -58,17 +58,17 @@ _FURTHEST = 2.0
 
 @dataclass(frozen=True)
 class Scene:
-    """One clip's surroundings.
+    """The surroundings of one clip.
 
     Attributes:
-        begin: the head's pose at the start.
-        end: at the end; it moves evenly between them.
-        light: where from.
-        gains: of red, green and blue.
-        noise: standard deviation of the sensor's noise in grey levels.
-        softness_px: blur of the lens, for a picture of 256 pixels.
+        begin: pose of the head at the start.
+        end: pose at the end; the head moves linearly in between.
+        light: the light.
+        gains: gains of red, green and blue.
+        noise: standard deviation of the sensor noise in grey levels.
+        softness_px: lens blur, for a picture of 256 pixels.
         look: name of the look.
-        seed: of the background and the noise.
+        seed: random seed of the background and the noise.
     """
 
     begin: Pose
@@ -81,11 +81,11 @@ class Scene:
     seed: int
 
     def pose_at(self, time: float) -> Pose:
-        """Return the pose at a time from 0, the start, to 1, the end."""
+        """Return the pose at a time from 0 (start) to 1 (end)."""
         return _between(self.begin, self.end, time)
 
     def background(self, size_px: int) -> NDArray[np.float32]:
-        """Return what stands behind the person, (size_px, size_px, 3) float32 from 0 to 255."""
+        """Return the background, (size_px, size_px, 3) float32 from 0 to 255."""
         rng = np.random.default_rng(self.seed)
         wall = _tint(rng, (120, 205), 12 if LOOKS[self.look].cluttered else 5)
         slope = np.linspace(12, -12, size_px)[:, None, None] + np.linspace(-8, 8, size_px)[None, :, None]
@@ -95,7 +95,7 @@ class Scene:
         return image
 
     def expose(self, image: NDArray[np.float32], frame: int) -> Image:
-        """Return a painted picture as the camera records it: lens, colour, noise, 8 bits."""
+        """Return a painted picture as the camera records it: with lens blur, colour gains and noise, in 8 bits."""
         soft_px = self.softness_px * len(image) / 256
         seen = cv2.GaussianBlur(image, (0, 0), soft_px) if soft_px > 0.2 else image
         rng = np.random.default_rng((self.seed, frame))
@@ -104,7 +104,7 @@ class Scene:
 
 
 def draw_scene(look: str, rng: np.random.Generator) -> Scene:
-    """Return one scene of a look."""
+    """Return one random scene of a look."""
     kind = LOOKS[look]
 
     def angle(spread_deg: float) -> float:
@@ -144,7 +144,7 @@ def _between(begin: Pose, end: Pose, time: float) -> Pose:
 
 
 def _clutter(canvas: Canvas, size_px: int, rng: np.random.Generator) -> None:
-    """Paint shelves, windows and lights out of focus."""
+    """Paint blurred shelves, windows and lights."""
     for _ in range(int(rng.integers(6, 12))):
         left, top = rng.uniform(-0.2, 1.0, 2) * size_px
         width, height = rng.uniform(0.08, 0.5, 2) * size_px
@@ -158,5 +158,5 @@ def _clutter(canvas: Canvas, size_px: int, rng: np.random.Generator) -> None:
 
 
 def _tint(rng: np.random.Generator, levels: tuple[float, float], chroma: float) -> NDArray[np.float64]:
-    """Return a colour (3,) of some brightness that is never far from grey, as most things are."""
+    """Return a random colour (3,) in a range of brightness, near grey like most objects."""
     return rng.uniform(*levels) + rng.normal(0, chroma, 3)

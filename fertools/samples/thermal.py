@@ -1,10 +1,10 @@
-"""The same person as a thermal camera sees them: grey levels for warmth, brighter is warmer.
+"""Paint a thermal image of a person: brighter grey levels are warmer.
 
-Where a face is warm and where it is not follows what thermography finds: warmest at the inner corners of the eyes and
-on the forehead, coolest at the tip of the nose and the ears; hair and brows hide the skin; glasses are opaque.
+The warm and cool areas of a face follow thermography. The inner corners of the eyes and the forehead are warmest. The
+tip of the nose and the ears are coolest. Hair and brows hide the skin, and glasses are opaque.
 
 Source: Ioannou, Gallese and Merla, "Thermal infrared imaging in psychophysiology: Potentialities and limits",
-Psychophysiology 51 (2014), for the pattern; the grey levels here are ours.
+Psychophysiology 51 (2014), for the pattern. The grey levels are ours.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from fertools.samples.hair import paint_hair_behind, paint_hair_over
 from fertools.samples.identity import Person
 
 AIR, CLOTH, HAIR, GLASS, SKIN, CAVITY = 52.0, 84.0, 92.0, 60.0, 172.0, 214.0
-"""Grey levels; the skin's is the mean person's cheek."""
+"""Grey levels; that of skin is the mean person's cheek."""
 
 
 def paint_thermal(canvas: Canvas, camera: Camera, person: Person, face: Face, actions: Actions) -> None:
-    """Paint a person in warmth; arguments as for `paint_portrait`, the canvas showing the background's warmth."""
+    """Paint a thermal image over a background; see `paint_portrait` for the arguments."""
     painter = _Painter(canvas, camera, person, face, actions)
     paint_hair_behind(canvas, camera, person, (HAIR,) * 3)
     painter.body()
@@ -39,7 +39,7 @@ def paint_thermal(canvas: Canvas, camera: Camera, person: Person, face: Face, ac
 
 
 class _Painter:
-    """The strokes of one face; lengths are in eye distances until they are painted."""
+    """Paints one face; lengths are in eye distances until they are painted."""
 
     def __init__(self, canvas: Canvas, camera: Camera, person: Person, face: Face, actions: Actions) -> None:
         self.canvas, self.camera, self.person, self.face, self.actions = canvas, camera, person, face, actions
@@ -66,7 +66,7 @@ class _Painter:
             for side in SIDES:
                 self.spot((side * 0.20, 0.02), (0.12, 0.10), 0.06, self.level + 38, 0.9)
                 self.spot((side * 0.62, 0.66), (0.30, 0.26), 0.14, self.level - 14, 0.8)
-                # Muscle at work warms the skin above it: raised cheeks, and the brows drawn together.
+                # Active muscles warm the skin above them: raised cheeks, and brows drawn together.
                 self.spot((side * 0.55, 0.42), (0.24, 0.12), 0.08, self.level + 16, 0.6 * self.actions.cheek)
             self.spot((0.0, -0.30), (0.16, 0.14), 0.07, self.level + 34, 0.6 * self.actions.brow_lower)
             self.spot((0.0, float(self.face.nose[0, 1]) - 0.04), (0.20, 0.24), 0.09, self.level - 46, 0.95)
@@ -81,7 +81,7 @@ class _Painter:
         canvas, camera, face, unit = self.canvas, self.camera, self.face, self.unit_px
         outline = np.concatenate([face.upper_lip, face.lower_lip[::-1]])
         canvas.paint(canvas.polygon(camera(outline), 0.03 * unit), (self.level + 12,) * 3, 0.9)
-        # Inside an open mouth it is warm; a closed one is a fine warm line.
+        # An open mouth is warm inside; a closed one is a thin warm line.
         inside = np.concatenate([face.upper_rim, face.lower_rim[::-1]])
         canvas.paint(canvas.polygon(camera(inside), 0.02 * unit), (CAVITY,) * 3, 0.95)
 

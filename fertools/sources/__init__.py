@@ -1,1 +1,1 @@
-"""What can be read: videos, pictures, and what their names say about subject and emotion."""
+"""Sources: find and read videos and pictures, and read subject and emotion from their paths."""

@@ -1,7 +1,7 @@
-"""The frames of animated pictures that FFmpeg does not read: WebP and AVIF. Pillow decodes.
+"""Read animations that FFmpeg cannot read, WebP and AVIF, with Pillow.
 
-GIF and APNG are read as any other video, by `fertools.sources.videos`. What a format of pictures holds beside its
-first picture and does not play, such as the pages of a TIFF, is counted.
+GIF and APNG are read as videos by `fertools.sources.videos`. Other pictures of a file that are not played, such as the
+pages of a TIFF, are counted.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from PIL import Image
 
 from fertools.core.errors import InputError
 from fertools.sources.images import open_image, to_rgb
-from fertools.sources.sampling import Picker, Sampling
+from fertools.sources.sampling import FrameSampler, Sampling
 from fertools.sources.signatures import HEAD_BYTES, signature_of
 from fertools.sources.videos import BrokenVideoError, Frame, FrameReader
 
 _ENDLESS_MS: Final = 100
-"""What browsers, and FFmpeg for GIF, show a frame for whose duration is zero."""
+"""Duration that browsers, and FFmpeg for GIF, use for a frame with duration zero."""
 _REDUCED: Final = 254
-"""TIFF's tag NewSubfileType; its lowest bit marks a page that is a small version of another."""
+"""TIFF tag NewSubfileType; its lowest bit marks a page that is a reduced version of another."""
 
 
 class AnimationReader(FrameReader):
-    """The frames of one animated WebP or AVIF; see `FrameReader`, of which it has the arguments and errors."""
+    """Reads the frames of an animated WebP or AVIF; see `FrameReader` for the arguments and errors."""
 
     def __iter__(self) -> Iterator[Frame]:
         self.decoded, self.share = 0, 0.0
-        picker, ms = Picker(self.sampling), 0
+        sampler, ms = FrameSampler(self.sampling), 0
         try:
             with open_image(self.path) as picture:
                 count = int(getattr(picture, "n_frames", 1))
                 for index in range(count):
                     picture.seek(index)
                     picture.load()
-                    self.pulse()
+                    self.heartbeat()
                     time_s = Fraction(ms, 1000)
                     ms += int(picture.info.get("duration", 0)) or _ENDLESS_MS
                     self.decoded, self.share = index + 1, (index + 1) / count
                     if self.sampling.is_over(index, time_s):
                         return
-                    if picker.wants(index, time_s):
+                    if sampler.wants(index, time_s):
                         yield Frame(index, float(time_s), to_rgb(picture, self.path))
         except InputError:
             raise
-        except Exception as error:  # Pillow raises whatever its parsers trip over
+        except Exception as error:  # Pillow raises almost any error for damaged files
             if self.decoded:
                 reason = f"decoding of {self.path} stopped after frame {self.decoded - 1} ({error})"
                 raise BrokenVideoError(reason) from error
@@ -60,17 +60,17 @@ def read_video(
     *,
     sampling: Sampling | None = None,
     threads: int = 0,
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> FrameReader:
     """Return a reader of the frames of the video or animation at `path`; see `FrameReader` for the arguments."""
     reader = AnimationReader if _is_read_here(path) else FrameReader
-    return reader(path, sampling=sampling, threads=threads, pulse=pulse)
+    return reader(path, sampling=sampling, threads=threads, heartbeat=heartbeat)
 
 
 def count_pages(path: Path) -> int:
-    """Return how many pictures a file of pictures holds that is no animation; 1 if it cannot be read.
+    """Return the number of pictures in a picture file that is no animation; 1 if the file cannot be read.
 
-    Small versions of another page do not count, nor do the previews and depths that phones put behind a JPEG.
+    Reduced versions of another page do not count, nor do the previews and depth maps that phones append to a JPEG.
     """
     try:
         with warnings.catch_warnings():

@@ -1,7 +1,7 @@
-"""What a file is: a video, a picture, or something to pass over and why. Content decides, not the name.
+"""Decide by content, not by name, whether a file is a video, a picture or neither.
 
-The first bytes tell nearly every file (`fertools.sources.signatures`); the decoders are asked about the rest. A file
-whose name says that it is a video or picture is never passed over: if it is none, it is a source that fails.
+The first bytes identify nearly every file (`fertools.sources.signatures`); the decoders decide about the others. A file
+with the name of a video or picture is never ignored: if its content is neither, it becomes a source that fails.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 MADE_BY_US: Final = "made by fertools"
 _ALSO_CODE: Final = frozenset({".ts", ".mts"})
-"""Endings of TypeScript too, so text with one is passed over."""
+"""Suffixes that TypeScript uses, too, so text files with them are no videos."""
 _FRAME_AFTER_FRAME: Final = frozenset({".mjpeg", ".mjpg"})
-"""JPEG after JPEG, whose head is that of a picture."""
+"""A sequence of JPEG pictures, which begins like a single picture."""
 _PROBED_BYTES: Final = 2**20
-"""As much as FFmpeg looks at to tell a format."""
+"""Number of bytes that FFmpeg reads to identify a format."""
 _RARE_PICTURES: Final = ("DDS", "ICNS", "ICO", "PCX", "SGI", "SUN")
 
 
@@ -47,22 +47,22 @@ class PassedOver:
     """A file that is no source.
 
     Attributes:
-        why: what it is, in a word or a few: `text`, tables among it; `sound`; `archive`; `made by fertools`.
+        why: what the file is: `text` (including tables), `sound`, `archive`, `made by fertools` and others.
     """
 
     why: str
 
 
 def kind_of(path: Path) -> Kind | PassedOver:
-    """Return what the file at `path` is.
+    """Return the kind of the file at `path`.
 
-    One that cannot be opened is of the kind that its name says, or else a picture, so that it fails as a source
-    with the reason.
+    A file that cannot be opened has the kind of its name, or else is a picture. So it fails as a source with the
+    reason.
     """
     named = kind_by_name(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            # A named pipe, say: opening it could take for ever.
+            # A named pipe, for example: opening it could take forever.
             return named or PassedOver("other")
         with path.open("rb", buffering=0) as stream:
             head = stream.read(HEAD_BYTES)
@@ -89,7 +89,7 @@ def kind_of(path: Path) -> Kind | PassedOver:
 
 
 def kind_by_name(path: Path) -> Kind | None:
-    """Return what `path` is by its ending, or None if that names neither a video nor a picture format."""
+    """Return the kind that the suffix of `path` names; None for other suffixes."""
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return "video"
@@ -104,7 +104,7 @@ def is_archive(path: Path) -> bool:
 def _is_animated(path: Path, head: bytes) -> bool:
     if (known := is_animated_head(head)) is not None:
         return known
-    # Loaded only here, as most folders hold no file that needs it.
+    # Imported here, because most folders have no file that needs it.
     from PIL import Image
 
     try:
@@ -112,12 +112,12 @@ def _is_animated(path: Path, head: bytes) -> bool:
             warnings.simplefilter("ignore")
             with Image.open(path) as picture:
                 return int(getattr(picture, "n_frames", 1)) > 1
-    except Exception:  # a damaged picture raises whatever its parser trips over; reading it later gives the reason
+    except Exception:  # Pillow raises almost any error for a damaged picture; reading it later gives the reason
         return False
 
 
 def _of_container(path: Path) -> Kind | PassedOver:
-    """Return what a container is whose name does not say that it holds video."""
+    """Return the kind of a container whose name does not say that it contains video."""
     import av
 
     from fertools.sources.videos import is_cover, open_video
@@ -126,12 +126,12 @@ def _of_container(path: Path) -> Kind | PassedOver:
         with open_video(path) as container:
             moving = not all(map(is_cover, container.streams.video))
     except (av.error.FFmpegError, OSError, ValueError):
-        return "video"  # a damaged one, whose reason comes of reading it
+        return "video"  # a damaged file; reading it gives the reason
     return "video" if moving else PassedOver("sound")
 
 
 def _ask_decoders(path: Path) -> Kind | PassedOver:
-    """Return what a file is that neither its head nor its name tells."""
+    """Return the kind of a file that neither its first bytes nor its name identify."""
     import av
     from PIL import Image
 
@@ -143,7 +143,7 @@ def _ask_decoders(path: Path) -> Kind | PassedOver:
     except Exception:  # see `_is_animated`
         pass
     try:
-        # Without its name, by which FFmpeg takes any `.bin` for a video of letters.
+        # The file name is hidden from FFmpeg, which reads any `.bin` as a video of text.
         with path.open("rb") as stream, av.open(io.BytesIO(stream.read(_PROBED_BYTES)), "r") as container:
             if any(next(container.decode(video), None) is not None for video in container.streams.video):
                 return "video"

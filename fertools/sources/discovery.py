@@ -1,4 +1,4 @@
-"""Which files below the given folders are videos or pictures, in an order that never changes; and what else is."""
+"""Find the videos and pictures below given folders, in a fixed order, and count the other files."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _UNPACKERS: Final = {
     **{".7z": "7z x", ".rar": "unrar x", ".zip": "unzip"},
     **{".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd"},
 }
-"""Commands by ending; anything else is taken for a tar, as are `.tar.gz` and its kin."""
+"""Unpacking command by suffix; tar is used for other suffixes, such as `.tar.gz`."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """One file that may be read.
+class SourceFile:
+    """A video or picture.
 
     Attributes:
-        path: where it is.
-        below: the same, relative to the folder that was given; what naming rules look at.
-        kind: video or image, by its content.
-        given: name of the folder that was given, or of the one that holds the file that was given.
+        path: path of the file.
+        below: path relative to the given folder; naming rules read this path.
+        kind: video or image, by content.
+        given: name of the given folder, or of the folder of a given file.
     """
 
     path: Path
@@ -45,24 +45,24 @@ class Found:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What lies in the given folders: each file is either found or passed over.
+    """The content of the given folders: each file is either a source or passed over.
 
     Attributes:
         files: videos and pictures, sorted by path, each once.
         passed_over: number of the other files by what they are, such as `text`.
-        workspaces: folders below the given ones that are workspaces of their own, and passed over.
+        workspaces: other workspaces below the given folders, which are passed over.
     """
 
-    files: tuple[Found, ...]
+    files: tuple[SourceFile, ...]
     passed_over: dict[str, int]
     workspaces: tuple[Path, ...] = ()
 
 
 @dataclass
 class _Gathered:
-    """What has come together so far; files by their absolute path, so that each counts once."""
+    """The files found so far by absolute path, so that each counts once."""
 
-    found: dict[Path, Found] = field(default_factory=dict)
+    found: dict[Path, SourceFile] = field(default_factory=dict)
     passed_over: dict[Path, str] = field(default_factory=dict)
     workspaces: list[Path] = field(default_factory=list)
 
@@ -74,12 +74,12 @@ class _Gathered:
         if isinstance(kind, PassedOver):
             self.passed_over[path] = kind.why
         else:
-            # A hidden file counts if it was also given by its name.
+            # A hidden file counts as a source if it was also given by name.
             self.passed_over.pop(path, None)
-            self.found[path] = Found(path, below, kind, given)
+            self.found[path] = SourceFile(path, below, kind, given)
 
     def pass_over(self, place: Path, why: str) -> None:
-        """Count the file `place`, or every file below the folder `place` that can be entered."""
+        """Count the file `place`, or every readable file below the folder `place`."""
         if not place.is_dir():
             self.passed_over[place.absolute()] = why
         for parent, _, names in os.walk(place):
@@ -89,21 +89,21 @@ class _Gathered:
 def discover(
     inputs: Sequence[Path], *, home: Path | None = None, beside: Sequence[Path] = (), may_be_none: bool = False
 ) -> Discovery:
-    """Return all videos and pictures in `inputs`, and how many other files there are.
+    """Return all videos and pictures in `inputs`, and the number of other files.
 
-    Passed over are files that are neither (`fertools.sources.content`), hidden ones (their names begin with a dot),
-    what fertools made (`fertools.core.products`), and workspaces below a given folder. Links are followed, each folder
-    once.
+    Passed over are files of other kinds (`fertools.sources.content`), hidden files (their names begin with a dot),
+    output of fertools (`fertools.core.products`), and workspaces below a given folder. Links are followed, and each
+    folder is entered once.
 
     Args:
         inputs: folders, searched to any depth, and files.
-        home: the folder of the workspace that this is for; it is entered although it is a workspace.
-        beside: folders that are never entered nor counted, such as a workspace's own crops.
-        may_be_none: that there is no video or picture is no error, as where all that were there are gone.
+        home: folder of the own workspace, which is entered although it is a workspace.
+        beside: folders that are neither entered nor counted, such as the crops of the own workspace.
+        may_be_none: accept inputs without videos and pictures, because all sources may be missing.
 
     Raises:
-        InputError: an input does not exist, cannot be read, is an archive or an address, or lies in `beside`; or no
-            video or picture is in any.
+        InputError: an input does not exist, cannot be read, is an archive or an address, or is in `beside`; or there
+            is no video or picture.
     """
     own = {folder.resolve() for folder in beside}
     gathered = _Gathered()
@@ -147,7 +147,7 @@ def _refuse_own(given: Path, own: set[Path]) -> None:
 
 
 def _refuse_address(given: Path) -> None:
-    # A path has one slash where the address had two.
+    # Path() collapses the two slashes of an address into one.
     if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(given)):
         url = f"{match[1]}//{str(given)[match.end() :]}"
         how = f", such as by `yt-dlp -P videos {shlex.quote(url)}`," if match[1].startswith("http") else ""
@@ -160,7 +160,7 @@ def _unpacking(archive: Path) -> str:
 
 
 def _walk(folder: Path, entered_anyway: set[Path | None], own: set[Path], gathered: _Gathered) -> Iterator[Path]:
-    """Yield the files below `folder` that may be sources; count those that need no look."""
+    """Yield the files below `folder` that can be sources; count the others."""
 
     def refuse(error: OSError) -> None:
         raise InputError(f"cannot look into {error.filename}: {error.strerror}; allow it or leave it out") from error
@@ -181,7 +181,7 @@ def _walk(folder: Path, entered_anyway: set[Path | None], own: set[Path], gather
             if name.startswith("."):
                 gathered.pass_over(place / name, HIDDEN)
         inside = {name: (place / name).resolve() for name in sorted(folders) if not name.startswith(".")}
-        # A link back to a folder above would otherwise be followed round and round.
+        # A link to a folder above would otherwise be followed forever.
         folders[:] = [name for name, real in inside.items() if real not in entered]
         entered.update(inside.values())
         for name in names:
@@ -192,6 +192,6 @@ def _walk(folder: Path, entered_anyway: set[Path | None], own: set[Path], gather
 
 
 def _is_product(folder: Path) -> bool:
-    """Return whether `folder` holds what fertools made: it is marked, or one of a workspace's own folders."""
+    """Return whether `folder` contains output of fertools: it is marked, or belongs to a workspace."""
     own = folder.name in PRODUCT_FOLDERS and (folder.parent / SETTINGS_NAME).is_file()
     return own or (folder / products.MARKER).is_file()

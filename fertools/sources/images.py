@@ -1,6 +1,6 @@
-"""One picture as RGB, whatever it was stored as.
+"""Read a picture of any format as RGB.
 
-Orientation metadata is applied; transparent parts show white; grey becomes three equal channels; 16-bit
+The orientation metadata is applied, transparent pixels become white, and grey becomes three equal channels. 16-bit
 values are scaled to 8 bits by their full range.
 """
 
@@ -23,14 +23,14 @@ from fertools.sources.orientation import Orientation
 
 @dataclass(frozen=True)
 class _Extra:
-    """An optional package that teaches Pillow a format.
+    """An optional package that adds a format to Pillow.
 
     Attributes:
-        name: of the extra of `pyproject.toml`.
-        format: as people call it.
-        begins: what its files begin with.
-        package: what to import.
-        register: function of it to call then; None if the import does it.
+        name: name of the extra in `pyproject.toml`.
+        format: common name of the format.
+        begins: pattern of the first bytes of its files.
+        package: name of the module to import.
+        register: name of the function to call after the import; None if the import is enough.
     """
 
     name: str
@@ -53,16 +53,16 @@ _WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Return the picture at `path` as an (H, W, 3) uint8 RGB array, upright.
 
-    Of a file with several pages, the first is read (see `fertools.sources.animations.count_pages`).
+    If the file has several pages, the first is read (see `fertools.sources.animations.count_pages`).
 
     Raises:
-        InputError: the file cannot be read, is not a picture, needs an optional package, is cut off, holds
+        InputError: the file cannot be read, is not a picture, needs an optional package, is truncated, contains
             floating-point pixels, or is implausibly large.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # Pillow also warns of odd metadata in pictures that it decodes well.
+            # Pillow also warns about odd metadata in pictures that it decodes correctly.
             warnings.simplefilter("ignore", UserWarning)
             with open_image(path) as picture:
                 picture.load()
@@ -76,22 +76,22 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise_of_machine(error, path)
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    # Pillow raises errors of many kinds for damaged content, of memory too: the size that a file states may be wrong.
+    # Pillow raises many kinds of errors for damaged content, including MemoryError if the stated size is wrong.
     except Exception as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise InputError(f"cannot read {path}: its content is damaged ({reason})") from error
 
 
 def _orientation(picture: Image.Image) -> Orientation:
-    """Return which way up a picture is; as it is stored where its metadata cannot be read."""
+    """Return the orientation of a picture; unchanged if its metadata cannot be read."""
     try:
         return Orientation.of_exif(picture.getexif().get(ExifTags.Base.Orientation))
-    except Exception:  # struct.error, SyntaxError, TypeError and others, of which no list can be whole
+    except Exception:  # struct.error, SyntaxError, TypeError and others; a complete list is impossible
         return Orientation()
 
 
 def open_image(path: Path) -> Image.Image:
-    """Return the opened picture at `path`, by an optional package if its format needs one.
+    """Return the opened picture at `path`, with an optional package if its format needs one.
 
     Raises:
         UnidentifiedImageError: it is not a picture.
@@ -119,7 +119,7 @@ def _extra_for(path: Path) -> _Extra | None:
 
 
 def _load(extra: _Extra, path: Path) -> None:
-    """Have Pillow know the formats of an optional package, which most folders do not need."""
+    """Register the formats of an optional package with Pillow; most folders do not need them."""
     try:
         package = importlib.import_module(extra.package)
     except ImportError as error:
@@ -132,10 +132,10 @@ def _load(extra: _Extra, path: Path) -> None:
 
 
 def to_rgb(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
-    """Return a decoded picture as (H, W, 3) uint8 RGB, the way it is stored.
+    """Return a decoded picture as (H, W, 3) uint8 RGB, in its stored orientation.
 
     Raises:
-        InputError: it holds floating-point pixels; `path` is named.
+        InputError: the pixels are floating-point numbers; the message names `path`.
     """
     if picture.mode in _WIDE_MODES:
         # Pillow's own conversion clips 16-bit grey at 255 instead of scaling it.

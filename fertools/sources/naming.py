@@ -1,8 +1,8 @@
-"""What a file's place says about whom it shows and what they express.
+"""Read the subject and the emotion from the path of a file.
 
-A folder named by a word for an emotion (`joyful/`) labels what is in it. A folder named as a person
-(`subject-03/`, `p12/`) is that person; where two folders around a file are (`P03/S1/`), one may be a session, so the
-caller must say which. Where the names follow another rule, a regular expression says it.
+A folder named with a word for an emotion (`joyful/`) labels the files in it. A folder named like a person
+(`subject-03/`, `p12/`) names the subject. If two folders above a file look like people (`P03/S1/`), one may be a
+session, so the user must choose. A regular expression covers other naming schemes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ PERSON_FOLDER: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Named:
-    """What a name says; None where it says nothing."""
+class PathLabels:
+    """The labels in a path; None where the path has none."""
 
     subject: str | None
     subject_origin: str | None
@@ -33,18 +33,18 @@ class Named:
 
 @dataclass(frozen=True)
 class NamingRules:
-    """How to read a name.
+    """The rules for reading a path.
+
+    A regular expression is searched in the path below the given folder, with `/` as separator. The name of the given
+    folder counts last, and only for `auto` subjects and `folder` emotions. So `videos/*` in a shell, which gives the
+    folders one by one, has the same result.
 
     Attributes:
         lexicon: the words for emotions.
-        subject_from: `auto` (the folder named as a person), `folder` (the folder that holds the file),
-            `none`, or a regular expression whose first group is the subject.
-        emotion_from: `folder` (the nearest folder that the lexicon knows), `none`, or a regular expression
-            whose first group is a word of the lexicon.
-
-    A regular expression is searched in the path below the given folder, with `/` between its parts. The name of the
-    given folder itself counts last, and for `auto` subjects and `folder` emotions alone: `videos/*` in a shell gives
-    the folders one by one, and `joyful/` means the same then.
+        subject_from: `auto` (the folder named like a person), `folder` (the folder of the file), `none`, or a regular
+            expression whose first group is the subject.
+        emotion_from: `folder` (the nearest folder in the lexicon), `none`, or a regular expression whose first group
+            is a word of the lexicon.
     """
 
     lexicon: Lexicon
@@ -59,20 +59,20 @@ class NamingRules:
             if rule not in words:
                 _compile(option, rule, words)
 
-    def read(self, below: Path, given: str = "") -> Named:
-        """Return what a file's place says.
+    def read(self, below: Path, given: str = "") -> PathLabels:
+        """Return the labels of a file.
 
         Args:
-            below: its path relative to the folder that was given.
-            given: name of that folder; empty if it is to say nothing.
+            below: path of the file relative to the given folder.
+            given: name of the given folder; empty to ignore it.
 
         Raises:
-            InputError: `subject_from` is `auto`, and several folders are named as different people.
+            InputError: `subject_from` is `auto`, and several folders are named like different people.
         """
         folders = [*reversed(below.parent.parts), given]
         subject, subject_origin = self._subject(below, folders)
         emotion, emotion_origin = self._emotion(below, folders)
-        return Named(subject, subject_origin, emotion, emotion_origin)
+        return PathLabels(subject, subject_origin, emotion, emotion_origin)
 
     def _subject(self, below: Path, folders: list[str]) -> tuple[str | None, str | None]:
         if self.subject_from == "none":
@@ -99,21 +99,21 @@ class NamingRules:
 
 
 def _several(below: Path, outer: str, inner: str) -> str:
-    """Return what to say of a path with two folders that are named as different people."""
+    """Return the message for a path with two folders that are named like different people."""
     folders = below.parent.parts
     if outer in folders:
         choice = f"{argument('subject_from')} '{_level(folders.index(outer))}' takes '{outer}'"
     else:
-        # The name of the folder that was given is not in the path that a pattern sees.
+        # A pattern does not see the name of the given folder.
         choice = f"give the folder above '{outer}' to choose that"
     return (
-        f"'{below.as_posix()}' lies in two folders that are named as people, '{outer}' and '{inner}'; say which is the "
+        f"'{below.as_posix()}' is in two folders that are named as people, '{outer}' and '{inner}'; say which is the "
         f"person: {choice}, {argument('subject_from')} '{_level(folders.index(inner))}' takes '{inner}'"
     )
 
 
 def _level(depth: int) -> str:
-    """Return the pattern of the folder that has so many folders above it."""
+    """Return the pattern for the folder at a depth below the given folder."""
     above = ("", "[^/]+/")[depth] if depth < 2 else f"(?:[^/]+/){{{depth}}}"
     return f"^{above}([^/]+)/"
 

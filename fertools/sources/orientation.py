@@ -1,6 +1,6 @@
-"""Which way up a picture is shown, as its metadata states: FFmpeg's display matrix of a video, the EXIF tag of a photo.
+"""The orientation of a picture by its metadata: FFmpeg's display matrix for videos, the EXIF tag for photos.
 
-A matrix is followed as the `ffmpeg` program follows it, so a video has the size and the turn that every player shows.
+A matrix is interpreted as by the `ffmpeg` program, so a video has the same size and rotation as in every player.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Orientation:
-    """What is done to the stored pixels to show them: the four steps, in this order.
+    """The changes from stored to displayed pixels: four steps, in this order.
 
     Attributes:
-        transposed: rows become columns.
-        mirrored: left and right are exchanged.
-        flipped: top and bottom are exchanged.
-        turn_deg: clockwise turn within the frame, whose corners are cut off and filled with black; 0 for nearly all.
+        transposed: exchange rows and columns.
+        mirrored: exchange left and right.
+        flipped: exchange top and bottom.
+        turn_deg: clockwise rotation inside the frame; corners are cut off and filled with black. It is almost always 0.
     """
 
     transposed: bool = False
@@ -32,10 +32,10 @@ class Orientation:
 
     @classmethod
     def of_matrix(cls, matrix: NDArray[np.int32]) -> Self:
-        """Return the orientation that a display matrix asks for.
+        """Return the orientation of a display matrix.
 
         Args:
-            matrix: (3, 3) int32 as FFmpeg holds it: a stored point (x, y, 1) is shown at (x, y, 1) @ matrix.
+            matrix: (3, 3) int32 in FFmpeg's form: the stored point (x, y, 1) is displayed at (x, y, 1) @ matrix.
 
         Source: `configure_input_video_filter` in FFmpeg's `fftools/ffmpeg_filter.c`.
         """
@@ -47,12 +47,12 @@ class Orientation:
             return cls(transposed=True, mirrored=c < 0, flipped=b < 0)
         if angle_deg in (0, 180):
             return cls(mirrored=a < 0, flipped=d < 0)
-        # ffmpeg passes over a single degree.
+        # ffmpeg ignores a rotation of one degree.
         return cls(turn_deg=angle_deg if angle_deg > 1 else 0)
 
     @classmethod
     def of_exif(cls, tag: object) -> Self:
-        """Return the orientation that the value of the EXIF tag 0x0112 stands for; as stored for any other value.
+        """Return the orientation for a value of the EXIF tag 0x0112; unchanged for an unknown value.
 
         Source: Exif 2.32, section 4.6.4, tag `Orientation`.
         """
@@ -62,11 +62,11 @@ class Orientation:
 
     @property
     def is_quarter_turn(self) -> bool:
-        """Whether it is none, one, two or three turns by 90 degrees, and so mirrors nothing."""
+        """Whether it is a rotation by a multiple of 90 degrees without mirroring."""
         return not self.turn_deg and (self.transposed + self.mirrored + self.flipped) % 2 == 0
 
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return a picture (height, width, channels) as it is shown, its rows in one piece; itself if it is upright."""
+        """Return a contiguous picture (height, width, channels) as displayed; the same object if it is upright."""
         if self.transposed:
             picture = np.asarray(cv2.transpose(picture), np.uint8)
         if self.mirrored or self.flipped:

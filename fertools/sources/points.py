@@ -1,7 +1,7 @@
-"""Landmarks that came with the pictures: a table of five points per picture or frame.
+"""Read landmarks that came with the pictures: a table of five points per picture or frame.
 
-Where a detector trained on visible light sees nothing (warmth, drawings), points placed by hand or by another tool
-align the crops all the same. The columns are those of the drawn dataset's `truth.csv`.
+A detector for visible light finds no faces in thermal images or drawings. Points from a person or another tool align
+such crops. The columns are those of `truth.csv` of a drawn dataset.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ POINT_COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class PointTable:
-    """Five points for each of some files.
+    """Five points per frame for some files.
 
     Attributes:
-        points: resolved path to frame number to (5, 2) float32 x, y in pixels; the frame number None holds for every
-            frame that has no points of its own.
+        points: (5, 2) float32 x, y in pixels, by resolved path and frame number. The frame number None stands for
+            every frame without points of its own.
     """
 
     points: dict[Path, dict[int | None, NDArray[np.float32]]] = field(default_factory=dict)
 
     def of(self, path: Path, frame_index: int) -> NDArray[np.float32] | None:
-        """Return the points of a frame of the file at `path`, or None if the table has none."""
+        """Return the points of a frame of the file at `path`, or None if there are none."""
         frames = self.points.get(path.resolve(), {})
         return frames.get(frame_index, frames.get(None))
 
 
 def read_points(path: Path) -> PointTable:
-    """Return the table of points in a CSV file.
+    """Return the points of a CSV file.
 
     Args:
-        path: a table with the columns `path` (absolute, or relative to the folder that holds the table), the ten of
-            `POINT_COLUMNS`, and, where videos have points for single frames, `frame_index` from 0; others are ignored.
+        path: table with the columns `path` (absolute, or relative to the folder of the table) and `POINT_COLUMNS`. A
+            column `frame_index`, from 0, gives single frames of videos their points. Other columns are ignored.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or a number in it is none; the line is named.
+        InputError: the file cannot be read, lacks a column, or has an invalid number; the message names the line.
     """
     table = read_csv(path)
     for name in ("path", *POINT_COLUMNS):

@@ -1,7 +1,7 @@
-"""Which frames of a video are wanted: every n-th, or so many a second, and between which times.
+"""Choose the frames of a video: every n-th frame, or N frames per second, within a time range.
 
-Times are compared as the fractions that the container states, so that ten frames a second of a video at 25, 29.97
-or a varying rate are the same frames on every machine.
+Times are compared as the exact fractions of the container. So ten frames per second of a video at 25, 29.97 or
+a variable rate are the same frames on every machine.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which frames are wanted.
+    """The frames to choose.
 
     Attributes:
-        every: every n-th frame, counted in decoding order from the video's first.
-        fps: about so many frames a second: time is parted into steps of 1 / fps from the first wanted frame (or from
-            `start_s`), and the first frame within each step is taken, if there is one. None takes all.
-        start_s: frames shown before are left out.
-        end_s: frames shown at this time or later are left out; None is the video's end.
-        indices: if given, exactly the frames with these numbers, whatever else is said.
+        every: every n-th frame, counted in decoding order from the first frame of the video.
+        fps: about N frames per second. Time is split into steps of 1 / fps from the first chosen frame (or from
+            `start_s`), and the first frame of each step is chosen. None chooses all frames.
+        start_s: frames shown earlier are left out.
+        end_s: frames shown at this time or later are left out; None for the end of the video.
+        indices: if given, exactly the frames with these numbers, whatever the other values are.
     """
 
     every: int = 1
@@ -38,7 +38,7 @@ class Sampling:
 
     @classmethod
     def parse(cls, *, every: int = 1, fps: str | None = None, span: str | None = None) -> Sampling:
-        """Return the sampling that the options of a command say.
+        """Return the sampling for options of a command.
 
         Args:
             every: 1 or more.
@@ -46,7 +46,7 @@ class Sampling:
             span: `START-END` in seconds.
 
         Raises:
-            InputError: one of them cannot be, or both `every` and `fps` thin the frames.
+            InputError: a value is invalid, or both `every` and `fps` are given.
 
         Example:
             >>> Sampling.parse(fps="0.5", span="10-25.5").end_s
@@ -63,18 +63,18 @@ class Sampling:
 
     @property
     def needs_times(self) -> bool:
-        """Whether a video that states no presentation times cannot be sampled so."""
+        """Whether the sampling needs a video with presentation times."""
         return self.fps is not None or self.start_s is not None or self.end_s is not None
 
     def is_over(self, index: int, time_s: Fraction | None) -> bool:
-        """Return whether neither this frame nor any after it is wanted."""
+        """Return whether this frame and all later frames are left out."""
         if self.indices is not None:
             return index > max(self.indices, default=-1)
         return time_s is not None and self.end_s is not None and time_s >= self.end_s
 
 
-class Picker:
-    """Says of the frames of one video, in order, which are wanted."""
+class FrameSampler:
+    """Chooses frames of one video, which are passed in order."""
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
@@ -82,11 +82,11 @@ class Picker:
         self._step = -1
 
     def wants(self, index: int, time_s: Fraction | None) -> bool:
-        """Return whether a frame is wanted.
+        """Return whether a frame is chosen.
 
         Args:
-            index: its number in decoding order.
-            time_s: its presentation time in seconds; None, where the container states none, is in no range or step.
+            index: number of the frame in decoding order.
+            time_s: presentation time of the frame in seconds. A frame without a time (None) is in no range or step.
         """
         sampling = self._sampling
         if sampling.indices is not None:

@@ -1,7 +1,7 @@
-"""What the first bytes of a file say that it is, whatever its name says.
+"""Identify a file by its first bytes, whatever its name is.
 
-The table holds what lies in folders of face videos and pictures. Where it says nothing, the decoders are asked
-(`fertools.sources.content`). See `docs/decisions/0014-content-not-names.md`.
+The table contains the formats that are common in folders of face videos and pictures. The decoders decide about other
+files (`fertools.sources.content`). See `docs/decisions/0014-content-not-names.md`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from typing import Final, Literal
 
 Signature = Literal["image", "pictures", "video", "container", "sound", "archive", "text", "other"]
-"""What a head can say: one picture; a format of pictures that may hold an animation; video; a container of video or
-of sound alone; sound; an archive; text, tables among it; something else that is known."""
+"""What the first bytes can identify: one picture; a picture format that can contain an animation; video; a container of
+video or only sound; sound; an archive; text, including tables; another known format."""
 
 HEAD_BYTES: Final = 4096
-"""One block of a disk: reading it costs what reading 64 bytes costs, and most PNGs say in it whether they move."""
+"""One disk block. Reading it costs as much as reading 64 bytes, and it shows for most PNGs whether they move."""
 
 _TABLE: Final[tuple[tuple[Signature, int, tuple[bytes, ...]], ...]] = (
     ("image", 0, (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"8BPS", b"qoif", b"\x76\x2f\x31\x01")),
@@ -25,7 +25,7 @@ _TABLE: Final[tuple[tuple[Signature, int, tuple[bytes, ...]], ...]] = (
     ("video", 0, (b"DKIF", b"YUV4MPEG2 ", b"\x1f\x07\0")),
     ("container", 0, (b"\x1aE\xdf\xa3", b"OggS", b"0&\xb2u\x8ef\xcf\x11", b"FLV\x01", b"\0\0\x01\xba", b".RMF")),
     ("container", 0, (b"\x06\x0e\x2b\x34\x02\x05\x01\x01",)),
-    # QuickTime from before there was a box that names the brand.
+    # QuickTime before the box that names the brand.
     ("container", 4, (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),
     ("sound", 0, (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"\xff\xf9")),
     ("sound", 0, (b"MThd", b"#!AMR", b"caff")),
@@ -45,7 +45,7 @@ _DOCUMENTS: Final = (b"[Content_Types].xml", b"mimetype", b"META-INF/", b"_rels/
 
 
 def signature_of(head: bytes) -> Signature | None:
-    """Return what the first `HEAD_BYTES` of a file say that it is, or None where they say nothing.
+    """Return what the first `HEAD_BYTES` of a file identify, or None.
 
     Example:
         >>> signature_of(b"GIF89a" + bytes(20))
@@ -62,7 +62,7 @@ def signature_of(head: bytes) -> Signature | None:
     for signature, offset, marks in _TABLE:
         if head.startswith(marks, offset):
             return signature
-    # Packets of MPEG-TS begin every 188 bytes; those of cameras and discs have a time of 4 bytes before each.
+    # Packets of MPEG-TS begin every 188 bytes; those of cameras and discs have 4 bytes of time before each.
     if any(
         len(head) > start + 2 * step and set(head[start::step][:3]) == {0x47} for start, step in ((0, 188), (4, 192))
     ):
@@ -73,7 +73,7 @@ def signature_of(head: bytes) -> Signature | None:
 
 
 def is_animated_head(head: bytes) -> bool | None:
-    """Return whether the head of a `pictures` file says that it moves; None where only a look at the rest can tell."""
+    """Return whether the first bytes of a `pictures` file say that it moves; None if the other bytes are needed."""
     if head[8:12] == b"WEBP":
         return head[12:16] == b"VP8X" and bool(head[20] & 2) if len(head) > 20 else False
     if head[4:8] == b"ftyp":
@@ -84,12 +84,12 @@ def is_animated_head(head: bytes) -> bool | None:
 
 
 def _of_brand(head: bytes) -> Signature:
-    """Return what a file of ISO boxes (MP4 and its kin) is, by its brands."""
+    """Return what a file of ISO boxes (MP4 and similar formats) is, by its brands."""
     size = min(int.from_bytes(head[:4], "big"), len(head))
     brands = {head[8:12], *(head[place : place + 4] for place in range(16, size - 3, 4))}
     if head[8:12] in _SOUND_BRANDS:
         return "sound"
-    # Sequences of AVIF and HEIF name the brand of stills too.
+    # Sequences of AVIF and HEIF also name the brand of stills.
     if b"avis" in brands:
         return "pictures"
     if b"msf1" in brands or b"hevc" in brands:
@@ -98,7 +98,7 @@ def _of_brand(head: bytes) -> Signature:
 
 
 def _of_zip(head: bytes) -> Signature:
-    """Return whether a zip is an archive; office documents, NumPy's and torch's files are zips by trade."""
+    """Return whether a zip is an archive; office documents and files of NumPy and torch are zips, too."""
     name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
     is_file = name.startswith(_DOCUMENTS) or name.endswith((b".npy", b"/data.pkl"))
     return "other" if is_file else "archive"

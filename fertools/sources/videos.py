@@ -1,8 +1,8 @@
-"""The frames of a video, forward only, upright, each with its true presentation time.
+"""Read the frames of a video forward and upright, each with its exact presentation time.
 
-PyAV decodes. Times come from the container, never from a frame rate, so variable-rate video is exact.
-The stream, the orientation and the times are those of the `ffmpeg` program; see `docs/decisions/0002-pyav-decodes.md`
-and `docs/decisions/0013-geometry-and-time.md`.
+PyAV decodes. Times come from the container, never from a frame rate, so a variable frame rate is exact. The stream, the
+orientation and the times are those of the `ffmpeg` program. See `docs/decisions/0002-pyav-decodes.md` and
+`docs/decisions/0013-geometry-and-time.md`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from fertools.core.arguments import argument
 from fertools.core.errors import FertoolsError, InputError, first_line
 from fertools.core.explain import raise_of_machine
 from fertools.sources.orientation import Orientation
-from fertools.sources.sampling import Picker, Sampling
+from fertools.sources.sampling import FrameSampler, Sampling
 
 CUT_OFF_S = 1.0
-"""Seconds that may be missing at the end; containers round, and count the length of the last frame differently."""
+"""Seconds that may be missing at the end, because containers round and count the last frame differently."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Frame:
     """One decoded frame.
 
     Attributes:
-        index: its number in decoding order, from 0, every frame counted.
-        pts_s: presentation time in seconds, later than that of the frame before; None where the container states none.
-        rgb: (H, W, 3) uint8, upright. In some videos the size changes from one frame to the next.
+        index: number in decoding order from 0, counting every frame.
+        pts_s: presentation time in seconds, later than that of the frame before; None if the container has no times.
+        rgb: (H, W, 3) uint8, upright. In some videos the size changes between frames.
     """
 
     index: int
@@ -49,28 +49,28 @@ class Frame:
 
 
 class BrokenVideoError(InputError):
-    """Decoding stopped in the middle, or the end is missing; the frames before were good."""
+    """Decoding stopped in the middle, or the end is missing; the earlier frames were good."""
 
 
 class FrameReader:
-    """The frames of one video: iterate over it once, as often as needed anew.
+    """Reads the frames of one video. Each iteration begins again at the first frame.
 
     Args:
-        path: a file with at least one video stream; of several, the one that `ffmpeg` takes is read.
-        sampling: which frames are wanted; all if None. Those between are decoded but not converted, which is much
-            cheaper, and nothing is decoded after the last wanted one.
-        threads: decoding threads; 0 lets FFmpeg choose.
-        pulse: called for every frame decoded, wanted or not.
+        path: file with at least one video stream; of several streams, the one that `ffmpeg` chooses is read.
+        sampling: frames to yield; None for all. Frames between them are decoded but not converted, which is much
+            faster. Nothing is decoded after the last chosen frame.
+        threads: number of decoding threads; 0 lets FFmpeg choose.
+        heartbeat: called for every decoded frame.
 
     Attributes:
-        decoded: frames decoded so far in the latest iteration, those between the yielded ones too.
-        share: how much of what is wanted was read in the latest iteration, from 0 to 1.
-        remark: which stream was read, where there was a choice; else None.
+        decoded: number of frames decoded so far in the latest iteration, yielded or not.
+        share: share of the wanted part that was read in the latest iteration, from 0 to 1.
+        remark: the stream that was read, if there was a choice; else None.
 
     Iterating raises:
-        InputError: the file cannot be opened, is not a video, has no video stream, or states no times where
-            `sampling` goes by them.
-        BrokenVideoError: decoding failed after at least one good frame, or the file was cut off.
+        InputError: the file cannot be opened, is not a video, has no video stream, or has no times although
+            `sampling` needs them.
+        BrokenVideoError: decoding failed after at least one good frame, or the file is truncated.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class FrameReader:
         *,
         sampling: Sampling | None = None,
         threads: int = 0,
-        pulse: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
         self.sampling = sampling or Sampling()
         self.threads = threads
-        self.pulse = pulse
+        self.heartbeat = heartbeat
         self.decoded = 0
         self.share = 0.0
         self.remark: str | None = None
@@ -92,7 +92,7 @@ class FrameReader:
     def _refuse_cut_off(self, stream: av.VideoStream, end_s: Fraction | None) -> None:
         """Raise BrokenVideoError if frames are missing at the end, which some containers hide from the decoder."""
         stated_s = _stated_end_s(stream)
-        # A single frame can be the cover of a piece of music, which lasts as long as that.
+        # A single frame can be the cover of a song, whose duration is that of the song.
         if self.decoded > 1 and end_s is not None and stated_s is not None and stated_s - end_s > CUT_OFF_S:
             raise BrokenVideoError(
                 f"{self.path} ends at {float(end_s):.1f} s and says that it lasts until {float(stated_s):.1f} s; "
@@ -108,9 +108,9 @@ class FrameReader:
                 yield from self._frames(container, stream)
         except FertoolsError:
             raise
-        # PyAV raises more than errors of FFmpeg: of Unicode and of values, for what some files hold.
+        # PyAV raises more than errors of FFmpeg for some files, such as UnicodeError and ValueError.
         except Exception as error:
-            # FFmpeg asks for as much memory as a damaged header says, which tells nothing of the machine's.
+            # FFmpeg requests as much memory as a damaged header says, so this is no limit of the machine.
             if isinstance(error, OSError) or not isinstance(error, av.error.FFmpegError):
                 raise_of_machine(error, self.path)
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {first_line(error)}"
@@ -125,16 +125,16 @@ class FrameReader:
             raise InputError(f"{self.path} holds no frame that can be decoded")
 
     def _frames(self, container: InputContainer, stream: av.VideoStream) -> Iterator[Frame]:
-        picker = Picker(self.sampling)
+        sampler = FrameSampler(self.sampling)
         guessed = container.format.name == "avi" and stream.codec_context.name == "h264"
         clock = _Clock(stream, by_decoding=guessed)
-        # One for all frames: making one takes longer than turning a frame of 1080p into RGB with it.
+        # One for all frames: creating one takes longer than converting a frame of 1080p to RGB.
         reformatter = VideoReformatter()
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = self.threads
         end_s: Fraction | None = None
         for index, frame in enumerate(self._decode(container, stream)):
-            self.pulse()
+            self.heartbeat()
             time_s = clock.time_s(frame)
             if time_s is not None and self.sampling.end_s is not None:
                 self.share = max(self.share, min(1.0, float(time_s / self.sampling.end_s)))
@@ -144,7 +144,7 @@ class FrameReader:
                 self.decoded = index + 1
                 return
             picture = None
-            if picker.wants(index, time_s):
+            if sampler.wants(index, time_s):
                 picture = Frame(index, None if time_s is None else float(time_s), upright(frame, reformatter))
             self.decoded = index + 1
             if picture is not None:
@@ -153,19 +153,19 @@ class FrameReader:
         self._refuse_cut_off(stream, end_s)
 
     def _decode(self, container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-        # How far it is is told by the place in the file: many recordings do not state how long they last.
+        # The position in the file gives the progress, because many recordings have no stated duration.
         size = max(1, container.size)
         for packet in container.demux(stream):
             if packet.pos is not None:
                 self.share = max(self.share, min(1.0, packet.pos / size))
-            # An empty one stands for a repeated frame in some formats; to the decoder it would be the end.
+            # In some formats an empty packet stands for a repeated frame; for the decoder it would be the end.
             if packet.size:
                 yield from stream.decode(packet)
         yield from stream.decode(None)
 
 
 def open_video(path: Path) -> InputContainer:
-    """Return an open file; what it says about itself in no known encoding is read as far as it can be.
+    """Return an opened file; metadata in an unknown encoding is read as far as possible.
 
     Raises:
         av.error.FFmpegError: it cannot be opened, or is no video.
@@ -174,10 +174,10 @@ def open_video(path: Path) -> InputContainer:
 
 
 def choose_stream(container: InputContainer) -> av.VideoStream:
-    """Return the video stream that the `ffmpeg` program takes by itself.
+    """Return the video stream that the `ffmpeg` program chooses.
 
-    That is the one with the most pixels; one that is marked as the default counts for five million more, and a cover
-    picture is only taken where there is nothing else. The first wins a draw.
+    It is the stream with the most pixels. A stream marked as default counts as five million pixels more. A cover
+    picture is chosen only if there is nothing else. The first of equal streams is chosen.
 
     Raises:
         InputError: there is none, or none that can be decoded.
@@ -186,7 +186,7 @@ def choose_stream(container: InputContainer) -> av.VideoStream:
     """
     if not container.streams.video:
         raise InputError(f"{container.name} has no video stream")
-    # PyAV has no context for a codec that nothing here decodes.
+    # PyAV has no context for a codec without a decoder on this machine.
     known = [stream for stream in container.streams.video if stream.codec_context is not None]
     if not known:
         raise InputError(f"{container.name} has no video stream of a known codec; convert it, to H.264 for example")
@@ -201,12 +201,12 @@ def _stream_score(stream: av.VideoStream) -> int:
 
 
 def is_cover(stream: av.VideoStream) -> bool:
-    """Return whether a stream is a picture that stands for the file, not a part of it that moves."""
+    """Return whether a stream is a cover picture of the file, not a video."""
     return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _remark(container: InputContainer, chosen: av.VideoStream) -> str | None:
-    """Return which stream is read, if there is more than one that moves."""
+    """Return which stream is read, if there is more than one video stream."""
     count = sum(not is_cover(stream) for stream in container.streams.video)
     if count < 2:
         return None
@@ -215,12 +215,12 @@ def _remark(container: InputContainer, chosen: av.VideoStream) -> str | None:
 
 
 class _Clock:
-    """Presentation times of the frames of a stream, ascending as long as the container states any.
+    """Presentation times of the frames of a stream, in ascending order.
 
     Args:
-        stream: being decoded.
-        by_decoding: take the times of decoding. AVI has no presentation times. For H.264 in it FFmpeg gives guesses
-            that are not in order. Its times of decoding are, since frames leave the decoder in the order of display.
+        stream: the decoded stream.
+        by_decoding: use decoding times. AVI has no presentation times, and for H.264 in AVI FFmpeg guesses times that
+            are not in order. Decoding times are in order, because frames leave the decoder in display order.
     """
 
     def __init__(self, stream: av.VideoStream, *, by_decoding: bool) -> None:
@@ -232,7 +232,7 @@ class _Clock:
         self._next: int | None = None
 
     def time_s(self, frame: av.VideoFrame) -> Fraction | None:
-        """Return the time of the next frame; where none is stated, or an earlier one, the end of the frame before."""
+        """Return the time of the next frame; the end of the frame before if no time or an earlier one is stated."""
         ticks = frame.dts if self._by_decoding or frame.pts is None else frame.pts
         if ticks is None or (self._last is not None and ticks <= self._last):
             ticks = self._next
@@ -243,7 +243,7 @@ class _Clock:
 
 
 def _stated_end_s(stream: av.VideoStream) -> Fraction | None:
-    """Return when the container says that the last frame is over; Matroska says it in words."""
+    """Return the stated end of the last frame in seconds; Matroska states it as text."""
     start = (stream.start_time or 0) * (stream.time_base or 0)
     if stream.duration is not None and stream.time_base is not None:
         return start + stream.duration * stream.time_base
@@ -252,13 +252,13 @@ def _stated_end_s(stream: av.VideoStream) -> Fraction | None:
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """Return which way up a frame is shown."""
+    """Return the orientation of a frame."""
     matrix = cast(SideDataContainer, frame.side_data).get(SideDataType.DISPLAYMATRIX)
     return Orientation() if matrix is None else Orientation.of_matrix(np.frombuffer(matrix, np.int32).reshape(3, 3))
 
 
 def upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
-    """Return a decoded frame as (H, W, 3) uint8 RGB, the way up that it is shown."""
-    # On one thread: another's stay behind, and workers have as many threads as they were given.
+    """Return a decoded frame as (H, W, 3) uint8 RGB, upright."""
+    # One thread, because threads of the reformatter stay alive, and workers have a fixed number of threads.
     rgb = np.asarray(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
     return orientation_of(frame).apply(rgb)

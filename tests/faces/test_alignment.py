@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform
 
 from fertools.core.errors import InputError
-from fertools.faces.alignment import FILLS, align, beyond, filled, rescaled, similarity, warp
+from fertools.faces.alignment import FILLS, align, fill_outside, outside_mask, rescale_matrix, similarity, warp
 from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.templates import template, template_names
 
@@ -204,7 +204,7 @@ def test_the_names_are_all_there_and_another_is_refused() -> None:
 def test_a_rescaled_transform_is_that_of_the_other_size(to_px: int) -> None:
     points = template("ffhq") * 300 + [40, 7]
     expected = similarity(points, "arcface", to_px)
-    np.testing.assert_allclose(rescaled(similarity(points, "arcface", 64), 64, to_px), expected, atol=1e-9)
+    np.testing.assert_allclose(rescale_matrix(similarity(points, "arcface", 64), 64, to_px), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -219,14 +219,14 @@ def test_a_rescaled_transform_is_that_of_the_other_size(to_px: int) -> None:
 )
 def test_what_lies_beyond_the_picture_is_counted_and_filled(matrix: list[list[float]], share: float) -> None:
     picture, transform = np.full((16, 16, 3), 200, np.uint8), np.array(matrix)
-    outside = beyond(transform, 16, picture.shape)
+    outside = outside_mask(transform, 16, picture.shape)
     assert 1 - (0 if outside is None else outside.mean()) == pytest.approx(share)
-    black = filled(warp(picture, transform, 16), outside, FILLS["black"])
+    black = fill_outside(warp(picture, transform, 16), outside, FILLS["black"])
     assert (black == 0).mean() == pytest.approx(1 - share)
     # The edge is where OpenCV puts it, which is a second way to the same.
     theirs = cv2.warpAffine(picture, transform, (16, 16), flags=cv2.INTER_NEAREST, borderValue=(0, 0, 0))
     np.testing.assert_array_equal(black == 0, theirs == 0)
-    assert (filled(warp(picture, transform, 16), outside, FILLS["edge"]) == 200).all()
+    assert (fill_outside(warp(picture, transform, 16), outside, FILLS["edge"]) == 200).all()
 
 
 def test_coverage_is_the_area_that_two_polygons_share() -> None:
@@ -238,5 +238,5 @@ def test_coverage_is_the_area_that_two_polygons_share() -> None:
         frame = np.array([(-0.5, -0.5), (89.5, -0.5), (89.5, 59.5), (-0.5, 59.5)]) @ matrix[:, :2].T + matrix[:, 2]
         crop = np.array([(-0.5, -0.5), (127.5, -0.5), (127.5, 127.5), (-0.5, 127.5)])
         shared, _ = cv2.intersectConvexConvex(frame.astype(np.float32), crop.astype(np.float32))
-        outside = beyond(matrix, 128, (60, 90, 3))
+        outside = outside_mask(matrix, 128, (60, 90, 3))
         assert 1 - (0 if outside is None else outside.mean()) == pytest.approx(shared / 128**2, abs=0.01)

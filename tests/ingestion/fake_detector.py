@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.detection.detections import Detections, nothing
+from fertools.faces.detection.detections import Detections, no_detections
 from fertools.faces.detection.detector import DetectorIdentity, DetectorOptions, LocalSearch, ScoreLevels
 
 
@@ -26,7 +26,7 @@ class FakeDetector:
         return None
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        return [nothing() for _ in frames]
+        return [no_detections() for _ in frames]
 
 
 class CentreDetector(FakeDetector):

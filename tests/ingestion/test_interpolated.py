@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import similarity, warp
-from fertools.faces.detection.detections import Detections, nothing
+from fertools.faces.detection.detections import Detections, no_detections
 from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.ingestion.ingest import IngestSummary, ingest
 from fertools.ingestion.options import IngestOptions
@@ -56,7 +56,8 @@ def _blink(monkeypatch: pytest.MonkeyPatch) -> None:
     def detect(self: MtcnnDetector, pictures: Sequence[Picture]) -> list[Detections]:
         found = real(self, pictures)
         return [
-            nothing() if (picture[0, 0] == MARK).all() else one for picture, one in zip(pictures, found, strict=True)
+            no_detections() if (picture[0, 0] == MARK).all() else one
+            for picture, one in zip(pictures, found, strict=True)
         ]
 
     monkeypatch.setattr(MtcnnDetector, "detect", detect)

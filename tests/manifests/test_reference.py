@@ -13,19 +13,19 @@ def test_the_page_is_that_of_the_schema() -> None:
     assert page == reference.render(), "run `python -m fertools.manifests.reference`"
 
 
-def test_every_column_has_a_row() -> None:
-    page = reference.render()
+def test_every_column_has_an_entry() -> None:
+    page = " ".join(reference.render().split())
     for schema in TABLES:
         for column in schema.columns:
-            assert f"| `{column.name}` | " in page
+            assert f"- `{column.name}` (" in page
             assert column.doc in page
 
 
 def test_types_are_written_as_people_write_them() -> None:
     page = reference.render()
-    assert "| `landmarks` | float32[5][2] |" in page
-    assert "| `pts_s` | float64 |" in page
-    assert "| `frame_index` | int32 |" in page
+    assert "- `landmarks` (float32[5][2]): " in page
+    assert "- `pts_s` (float64): " in page
+    assert "- `frame_index` (int32): " in page
 
 
 def test_the_command_writes_the_page(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""AFEW-VA: a JSON file per video with frames by number; valence and arousal from -10 to 10.
+"""AFEW-VA: one JSON file per video with frames by number; valence and arousal from -10 to 10.
 
 Source: J. Kossaifi, G. Tzimiropoulos, S. Todorovic and M. Pantic, "AFEW-VA database for valence and arousal estimation
 in-the-wild", Image and Vision Computing 65 (2017), and the files of its release.
@@ -21,10 +21,10 @@ SCALE = 10
 
 
 def read_afew_va(path: Path, options: ReadOptions) -> LabelTable:
-    """Return the rows of one video, by frame, with values divided by 10.
+    """Return the rows of one video by frame, with values divided by 10.
 
     Raises:
-        InputError: the file is not of this format, or a value is no number or outside [-10, 10].
+        InputError: the file has another format, or a value is no number or outside [-10, 10].
     """
     content, text = read_json(path)
     frames = content.get("frames") if isinstance(content, dict) else None

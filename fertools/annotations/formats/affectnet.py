@@ -1,7 +1,7 @@
-"""AffectNet: one CSV for many pictures; expressions are numbers, and -2 is a missing valence or arousal.
+"""AffectNet: one CSV file for many pictures; expressions are numbers, and -2 is a missing valence or arousal.
 
-The numbers' order differs between releases and copies, so it has to be given. Numbers beyond it (none, uncertain, no
-face) are no expression.
+The order of the classes differs between releases and copies, so the user must give it. Numbers after the classes (none,
+uncertain, no face) are no expression.
 
 Source: A. Mollahosseini, B. Hasani and M. H. Mahoor, "AffectNet", IEEE Transactions on Affective Computing 10 (2019),
 and the lists of its release.
@@ -33,16 +33,16 @@ from fertools.core.errors import InputError
 
 MISSING = -2
 NO_EXPRESSION = 3
-"""How many numbers after the classes are no expression: none, uncertain, no face."""
+"""Number of codes after the classes that are no expression: none, uncertain, no face."""
 _PATH = "subdirectory_filepath"
 _BOX = ("face_x", "face_y", "face_width", "face_height")
 
 
 def read_affectnet(path: Path, options: ReadOptions) -> LabelTable:
-    """Return the rows, by picture.
+    """Return the rows by picture.
 
     Raises:
-        InputError: the classes' order was not given, a column is missing, or a cell is not what it should be.
+        InputError: the order of the classes is missing, a column is missing, or a cell is invalid.
     """
     classes = _checked(options.classes)
     table = read_csv(path)
@@ -76,10 +76,10 @@ def _box(path: Path, line: int, cells: list[str]) -> Box:
 
 
 def write_affectnet(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
-    """Return one row per crop, whole crops as boxes.
+    """Return one row per crop, with the whole crop as box.
 
     Raises:
-        InputError: the classes' order was not given, or an expression is not among them.
+        InputError: the order of the classes is missing, or an expression is not among them.
     """
     order = _checked(classes)
     stream = io.StringIO()

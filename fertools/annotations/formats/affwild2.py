@@ -1,4 +1,4 @@
-"""Aff-Wild2: a text file per video with a header and a line per frame; -5 is a missing value, -1 a missing class.
+"""Aff-Wild2: one text file per video with a header and a line per frame; -5 is a missing value, -1 a missing class.
 
 Source: D. Kollias and S. Zafeiriou, "Aff-Wild2: Extending the Aff-Wild database for affect recognition" (2018), and
 the annotation files of its ABAW competitions.
@@ -18,14 +18,14 @@ from fertools.core.errors import InputError
 MISSING = -5
 MISSING_CLASS = -1
 CLASSES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
-"""The order of its expression files, which their first line states."""
+"""The order of classes in its expression files, as in their first line."""
 
 
 def read_affwild2(path: Path, options: ReadOptions) -> LabelTable:
-    """Return the rows of one video, by frame: valence and arousal, or expressions, by what its header says.
+    """Return the rows of one video by frame: valence and arousal, or expressions, depending on the header.
 
     Raises:
-        InputError: the header is neither, or a line is not what it should be.
+        InputError: the header is neither, or a line is invalid.
     """
     lines = read_text(path).splitlines()
     head = [name.strip().lower() for name in (lines or [""])[0].split(",")]
@@ -36,7 +36,7 @@ def read_affwild2(path: Path, options: ReadOptions) -> LabelTable:
         if not text.strip():
             continue
         if line - 2 == frames and not any(map(str.strip, lines[line:])):
-            # Many of its files have one line more than OpenCV counts frames in their video.
+            # Many of its files have one line more than the number of frames that OpenCV counts in the video.
             beyond = 1
             break
         place = {"source": source, "frame_index": line - 2}
@@ -60,7 +60,7 @@ def read_affwild2(path: Path, options: ReadOptions) -> LabelTable:
 
 
 def write_affwild2(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
-    """Return `VA/VIDEO.txt` and `EXPR/VIDEO.txt` for videos that have any; every frame has a line.
+    """Return `VA/VIDEO.txt` and `EXPR/VIDEO.txt` for labelled videos, with a line for every frame.
 
     Raises:
         InputError: two faces of a frame differ, or an expression is not among `classes`.

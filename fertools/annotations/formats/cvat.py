@@ -1,7 +1,7 @@
 """CVAT: XML for images (a tag or box per picture) and for video (tracks with a box per frame), labels as attributes.
 
-A task names its video, and a track or picture of a project names its task. Numbers of frames are those of the video,
-whatever part or step of it the task has. Pictures of a video's task are called `frame_000012`.
+A task names its video, and a track or picture of a project names its task. Frame numbers are those of the video, even
+if the task has only a part of it or a larger step. Pictures of a video's task have names such as `frame_000012`.
 
 Source: CVAT's documentation of its XML annotation format, version 1.1.
 """
@@ -20,16 +20,16 @@ from fertools.annotations.formats.xml_lines import Element, read_xml
 from fertools.core.errors import InputError
 
 UNDEFINED = "__undefined__"
-"""What CVAT writes for a choice that nobody made."""
+"""Value that CVAT writes for an attribute without a choice."""
 _FRAME = re.compile(r"frame_(\d{6,9})(?:\.\w+)?", re.IGNORECASE)
 
 
 def read_cvat(path: Path, options: ReadOptions) -> LabelTable:
-    """Return a row per tag or shape that has an attribute of ours.
+    """Return a row per tag or shape with a label attribute.
 
     Raises:
-        InputError: the file is not of this format, nothing in it has such an attribute, or it does not say which video
-            a track is of.
+        InputError: the file has another format, nothing in it has such an attribute, or the video of a track is
+            unknown.
     """
     root = read_xml(path, "annotations")
     media = _Media(path, root, options)
@@ -59,7 +59,7 @@ def read_cvat(path: Path, options: ReadOptions) -> LabelTable:
 
 
 class _Media:
-    """The videos of a file's tasks."""
+    """The videos of the tasks in a file."""
 
     def __init__(self, path: Path, root: Element, options: ReadOptions) -> None:
         self._path, self._options = path, options
@@ -68,13 +68,13 @@ class _Media:
             for task in (*root.all("task"), *root.all("job"))
             if (media := _text(task, "source"))
         ]
-        # Of a file with one task, the source may also stand beside it.
+        # In a file with one task, the source can also be beside the task.
         beside = [_text(meta, "source") for meta in root.all("meta")]
         self._names = list(dict.fromkeys(media for media in (*(name for _, name in found), *beside) if media))
         self._of_task = dict(found)
 
     def of(self, element: Element) -> str:
-        """Return the source that a track or picture is of."""
+        """Return the source of a track or picture."""
         task = element.attributes.get("task_id")
         names = [self._of_task.get(task, "")] if task is not None and self._of_task else self._names
         several = len(self._names) > 1 and (len(names) > 1 or self._options.source is not None)
@@ -91,7 +91,7 @@ def _text(element: Element, tag: str) -> str:
 
 
 def _place(name: str, image: Element, media: _Media) -> dict[str, str | None]:
-    """Return what a picture is of: a crop, a frame of a task's video, or a file."""
+    """Return the key columns of a picture: a crop, a frame of a task's video, or a file."""
     if face_id := face_of(name):
         return {"face_id": face_id}
     if frame := _FRAME.fullmatch(name):
@@ -117,7 +117,7 @@ def _values(path: Path, shape: Element) -> dict[str, str]:
 
 
 def write_cvat(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
-    """Return one picture per crop with a tag `face`, for a CVAT task of images made from the crops."""
+    """Return one picture per crop with a tag `face`, for a CVAT image task with the crops."""
     images = []
     for number, row in enumerate(records(faces)):
         size = int(row["size_px"])

@@ -1,7 +1,7 @@
 """ELAN: an .eaf file per video with tiers of annotated spans, in milliseconds.
 
-The tiers whose names hold `valence`, `arousal` or `emotion` are read. A tier's ANNOTATOR is a rater. Annotations of a
-dependent tier have the times of those they refer to. A video's TIME_ORIGIN is where in it the file's times begin.
+Tiers with `valence`, `arousal` or `emotion` in their names are read. A tier's ANNOTATOR is a rater. Annotations of a
+dependent tier have the times of their parent annotations. TIME_ORIGIN is the time of a video at which the file begins.
 
 Source: the EAF schema 3.0 of the Max Planck Institute for Psycholinguistics.
 """
@@ -29,8 +29,8 @@ def read_elan(path: Path, options: ReadOptions) -> LabelTable:
     """Return a row per annotation of the known tiers, by span.
 
     Raises:
-        InputError: the file is not of this format, has no known tier, an annotation has no time, or nothing says which
-            of several videos or people it is about.
+        InputError: the file has another format, has no known tier, an annotation has no time, or the file does not say
+            which of several videos or people it is about.
     """
     root = read_xml(path, "ANNOTATION_DOCUMENT")
     for head in root.all("HEADER"):
@@ -64,7 +64,7 @@ def _column(tier: Element) -> str | None:
 
 
 def _check_participants(path: Path, tiers: list[tuple[Element, str]]) -> None:
-    """Refuse labels of several people: a span says when a face is shown, and not whose it is."""
+    """Raise InputError for labels of several people, because a span does not say whose face it is."""
     people: dict[str, int] = {}
     for tier, _ in tiers:
         if name := read_cell(tier.attributes.get("PARTICIPANT")):
@@ -77,7 +77,7 @@ def _check_participants(path: Path, tiers: list[tuple[Element, str]]) -> None:
 
 
 def _medium(path: Path, root: Element, options: ReadOptions) -> tuple[str, int]:
-    """Return the source that an .eaf file is about, and the time in it where the file's times begin, in ms."""
+    """Return the source of an .eaf file, and the time of the source at which the file begins, in ms."""
     origin_of: dict[str, int] = {}
     for media in root.all("MEDIA_DESCRIPTOR"):
         for name in ("RELATIVE_MEDIA_URL", "MEDIA_URL"):
@@ -98,7 +98,7 @@ def _medium(path: Path, root: Element, options: ReadOptions) -> tuple[str, int]:
 
 
 class _Times:
-    """When annotations begin and end: by their own slots, or those of the annotation that they refer to."""
+    """Begin and end of annotations, from their own time slots or those of their parent annotations."""
 
     def __init__(self, path: Path, root: Element) -> None:
         self._path = path
@@ -109,10 +109,10 @@ class _Times:
         self._annotations = {one.attributes.get("ANNOTATION_ID"): one for one in every}
 
     def of(self, annotation: Element) -> tuple[int, int]:
-        """Return when an annotation begins and ends, in milliseconds.
+        """Return the begin and end of an annotation in milliseconds.
 
         Raises:
-            InputError: it has no time, or shares its span with others.
+            InputError: the annotation has no time, or shares its span with others.
         """
         own: Element | None = annotation
         seen = 0
@@ -137,7 +137,7 @@ class _Times:
 
 
 def write_elan(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
-    """Return `VIDEO.eaf` for each video, one span of a frame's length per face.
+    """Return `VIDEO.eaf` for each video, with one span of a frame's duration per face.
 
     Raises:
         InputError: two faces of a frame differ.

@@ -1,4 +1,4 @@
-"""Name the exported file of each video: a plain name, never a path, and no two alike on any file system."""
+"""Name the exported file of each video: a plain name without folders, unique on every file system."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 _BYTES = 180
-"""How much of a stem is kept, so that the name with its digits and suffix fits in the 255 bytes of file systems."""
+"""Maximum length of a stem in bytes, so that the name with digits and suffix fits in the 255 bytes of file systems."""
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 _NUMBERED = re.compile(r"-[0-9a-f]{8}$")
@@ -18,12 +18,12 @@ _NUMBERED = re.compile(r"-[0-9a-f]{8}$")
 def name_files(paths: Mapping[str, str]) -> dict[str, str]:
     """Return the name, without a suffix, of the exported file of each source.
 
-    It is the stem of the source's path. The first eight digits of the source's identifier follow where the stem alone
-    is not a safe name, or where several sources share it. Which of them do is decided without regard to case and
-    Unicode form, since some file systems ignore both.
+    The name is the stem of the source's path. If the stem is not a safe name, or several sources share it, the first
+    eight digits of the source's identifier follow. Stems are compared without case and Unicode form, because some file
+    systems ignore both.
 
     Args:
-        paths: identifier of each source to its path in the sources table.
+        paths: path of each source in the sources table, by identifier.
 
     Example:
         >>> name_files({"aa11bb22cc33": "x/clip.mp4", "dd44ee55ff66": "../y/Clip.avi", "0123456789ab": "z/b.mp4"})
@@ -41,7 +41,7 @@ def name_files(paths: Mapping[str, str]) -> dict[str, str]:
 
 
 def _plain(stem: str) -> str:
-    """Return a stem with `_` for what is no letter, digit, space, dot or dash, and without dots and spaces around."""
+    """Return a stem with only letters, digits, spaces, dots, dashes and `_`, without dots and spaces at its ends."""
     name = re.sub(r"[^\w .\-]", "_", unicodedata.normalize("NFC", stem)).strip(". ")
     name = name.encode()[:_BYTES].decode(errors="ignore")
     return f"{name}_" if _RESERVED.fullmatch(name) else name

@@ -1,7 +1,7 @@
-"""Label Studio: a JSON list of tasks with annotations; numbers and choices by the name of their control.
+"""Label Studio: a JSON list of tasks with annotations; numbers and choices by the names of their controls.
 
 Controls called `valence`, `arousal`, `intensity` (numbers) and `emotion` (choices, or labels on a video's timeline) are
-read. An annotation that says by whom it is (`completed_by`) is that person's rating.
+read. An annotation with an author (`completed_by`) is a rating by that person.
 
 Source: Label Studio's documentation of its task format.
 """
@@ -23,15 +23,15 @@ from fertools.core.errors import InputError
 
 NUMBERS = ("valence", "arousal", "intensity")
 _FRAMES = 1_000_000
-"""More than a span is believed to have."""
+"""Maximum number of frames of a span; larger numbers are errors."""
 
 
 def read_label_studio(path: Path, options: ReadOptions) -> LabelTable:
     """Return a row per annotation of a picture or video, and one per labelled frame or span of a video.
 
     Raises:
-        InputError: the file is not of this format, a task does not name one picture or video, no control has a known
-            name, or one gives several values or of another kind.
+        InputError: the file has another format, a task does not name one picture or video, or a control has an unknown
+            name, several values or another kind of value.
     """
     tasks, text = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
@@ -65,9 +65,9 @@ def read_label_studio(path: Path, options: ReadOptions) -> LabelTable:
 
 
 def _medium(name: str, options: ReadOptions) -> dict[str, str]:
-    """Return the crop or source that a task is about: its address is one of an upload, a folder of the server, or any.
+    """Return the key columns of a task: its address is that of an upload, of a server folder, or any other.
 
-    Uploads have eight digits before their name, which has no spaces and signs any more.
+    Label Studio puts eight digits before the name of an upload, and removes spaces and special characters.
     """
     if face_id := face_of(name):
         return {"face_id": face_id}
@@ -81,7 +81,7 @@ def _medium(name: str, options: ReadOptions) -> dict[str, str]:
 
 
 def _moments(place: str, results: list[Any]) -> Iterator[tuple[Box | None, dict[str, Any], dict[str, Any]]]:
-    """Yield what an annotation is about and says: a region or None; a frame, a span or all of the medium; values."""
+    """Yield region, moment and values of an annotation: region may be None; a moment is a frame, a span or empty."""
     found: dict[tuple[Box | None, tuple[tuple[str, Any], ...]], dict[str, Any]] = {}
     for result in results:
         name = str(result.get("from_name", "")).lower() if isinstance(result, dict) else ""
@@ -101,7 +101,7 @@ def _moments(place: str, results: list[Any]) -> Iterator[tuple[Box | None, dict[
 
 
 def _box(place: str, result: dict[str, Any]) -> Box | None:
-    """Return the region that a result is about, if it has one: it is in percent of the picture's sides."""
+    """Return the region of a result, if it has one; it is stated in percent of the picture's sides."""
     value = result["value"]
     if not {"x", "y", "width", "height"} <= set(value):
         return None
@@ -116,7 +116,7 @@ def _box(place: str, result: dict[str, Any]) -> Box | None:
 
 
 def _said(place: str, name: str, value: Any) -> Any:
-    """Return what a result says: a number, or the one emotion that was chosen."""
+    """Return the value of a result: a number, or the one chosen emotion."""
     if isinstance(value, dict) and "sequence" not in value:
         if name in NUMBERS and isinstance(value.get("number"), int | float):
             return value["number"]
@@ -131,11 +131,11 @@ def _said(place: str, name: str, value: Any) -> Any:
 
 
 def _times(place: str, value: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the moments that a result is about; nothing is all of the medium."""
+    """Yield the moments of a result; an empty moment is the whole medium."""
     ranges = value.get("ranges")
     try:
         if ranges is not None:
-            # Frames of its timeline are counted from 1, and the last one is in the span.
+            # Frames of its timeline are counted from 1, and the last one belongs to the span.
             spans = [(int(span["start"]) - 1, int(span["end"])) for span in ranges]
             if any(not 0 <= begin < end <= _FRAMES for begin, end in spans):
                 raise ValueError
@@ -150,7 +150,7 @@ def _times(place: str, value: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _lines(text: str) -> list[int]:
-    """Return the line that each item of a JSON list begins in."""
+    """Return the line in which each item of a JSON list begins."""
     decoder = json.JSONDecoder()
     lines: list[int] = []
     place = text.index("[") + 1
@@ -164,7 +164,7 @@ def _lines(text: str) -> list[int]:
 
 
 def write_label_studio(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
-    """Return a task per crop with its labels as an annotation, for a project with the controls named as above."""
+    """Return a task per crop with its labels as an annotation, for a project with the controls of this module."""
     tasks = []
     for row in records(faces):
         results: list[dict[str, Any]] = [

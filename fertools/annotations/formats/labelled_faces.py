@@ -64,10 +64,10 @@ def records(faces: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def by_source(faces: pd.DataFrame, labels: tuple[str, ...], format_name: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the name of each source's file without a suffix, and its faces with one row a frame.
+    """Yield the file name without suffix and the faces of each source, with one row per frame.
 
     Raises:
-        InputError: two faces of one frame have different labels, which a format by frame cannot tell apart.
+        InputError: two faces of one frame have different labels, which a format with one row per frame cannot hold.
     """
     for source, own in faces.groupby("source", sort=True):
         frames = own.drop_duplicates(["frame_index", *labels])

@@ -1,7 +1,7 @@
 """MuSe: continuous values over time in CSV, a file per recording and axis.
 
-Raw files have `timestamp` in seconds and a column per annotator; processed ones `Time` or `timestamp` in milliseconds,
-`value`, and in the challenge `segment_id`.
+Raw files have `timestamp` in seconds and a column per annotator. Processed files have `Time` or `timestamp` in
+milliseconds, `value`, and in the challenge `segment_id`.
 
 Source: L. Stappen et al., "MuSe-Toolbox: the multimodal sentiment analysis continuous annotation fusion and discrete
 class transformation toolbox" (2021), and its files.
@@ -23,10 +23,10 @@ _TIMES = ("timestamp", "time")
 
 
 def read_muse(path: Path, options: ReadOptions) -> LabelTable:
-    """Return the rows of one recording, by time: a value per annotator, or the fused value.
+    """Return the rows of one recording by time: a value per annotator, or the fused value.
 
     Raises:
-        InputError: nothing says which axis it is, or a line is not what it should be.
+        InputError: the axis is unknown, or a line is invalid.
     """
     table = read_csv(path)
     time = next((name for name in _TIMES if name in table.columns), None)
@@ -41,7 +41,7 @@ def read_muse(path: Path, options: ReadOptions) -> LabelTable:
 
 
 def _check_segments(path: Path, segments: list[str], times: list[str], lines: list[int]) -> None:
-    """Refuse times that begin again in another segment: they would not be those of the recording."""
+    """Raise InputError if times begin again in another segment, because they are not times of the recording."""
     segment_of: dict[str, str] = {}
     for segment, time, line in zip(segments, times, lines, strict=bool(segments)):
         if segment_of.setdefault(time, segment) != segment:
@@ -52,7 +52,7 @@ def _check_segments(path: Path, segments: list[str], times: list[str], lines: li
 
 
 def write_muse(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
-    """Return `valence/VIDEO.csv` and `arousal/VIDEO.csv`, with the manifest's value, in milliseconds.
+    """Return `valence/VIDEO.csv` and `arousal/VIDEO.csv` with the values of the manifest, in milliseconds.
 
     Raises:
         InputError: two faces of a frame differ.

@@ -1,4 +1,4 @@
-"""Plain tables: CSV and Parquet with the names of columns that fertools itself has."""
+"""Plain tables: CSV and Parquet with the column names of fertools."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALIASES = {
     "frame": "frame_index",
     "subject": "subject_id",
 }
-"""Names of columns that other tables use for the same."""
+"""Column names of other tables with the same meaning."""
 _WRITTEN = ("face_id", "source", "frame_index", "pts_s", *LABELS)
 
 
@@ -40,7 +40,7 @@ def read_plain_csv(path: Path, options: ReadOptions) -> LabelTable:
 
 
 def read_plain(path: Path) -> LabelTable:
-    """Return the rows of a table, Parquet if its name says so, else CSV.
+    """Return the rows of a table: Parquet if its suffix says so, else CSV.
 
     Raises:
         InputError: see `fertools.core.parquet_table.read_table`.
@@ -81,10 +81,10 @@ def _labels(table: CsvTable) -> LabelTable:
 
 
 def _known_names(table: CsvTable) -> dict[str, str]:
-    """Return the name that fertools has for each column.
+    """Return the column name of fertools for each column.
 
     Raises:
-        InputError: several columns say which source or frame a row is about, and none of them has our name for it.
+        InputError: several columns identify the source or the frame, and none of them has the name of fertools.
     """
     names = {name: ALIASES.get(name, name) for name in table.columns}
     count = Counter(names.values())

@@ -1,7 +1,7 @@
 """RECOLA and SEWA: continuous values over time in CSV with semicolons.
 
-RECOLA has a file per recording and axis: a header `time;FM1;FM2;...` and a column per rater, in seconds. SEWA, as in
-the AVEC challenges, has a file per recording without a header: name, time, arousal, valence and more.
+RECOLA has a file per recording and axis, with a header `time;FM1;FM2;...` and a column per rater, in seconds. SEWA, as
+in the AVEC challenges, has a file per recording without a header: name, time, arousal, valence and more.
 
 Source: F. Ringeval, A. Sonderegger, J. Sauer and D. Lalanne, "Introducing the RECOLA multimodal corpus", EmoSPACE 2013;
 J. Kossaifi et al., "SEWA DB", IEEE TPAMI 43 (2021); F. Ringeval et al., "AVEC 2017", and the files of these.
@@ -19,14 +19,14 @@ from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 
 GOLD = ("gold_standard", "gold", "value")
-"""Names of a column that is everybody's and no single rater's."""
+"""Names of a column with the gold standard of all raters."""
 
 
 def read_recola(path: Path, options: ReadOptions) -> LabelTable:
-    """Return the rows of one recording, by time: a value per rater, or the gold standard.
+    """Return the rows of one recording by time: a value per rater, or the gold standard.
 
     Raises:
-        InputError: nothing says which axis it is, or a line is not what it should be.
+        InputError: the axis is unknown, or a line is invalid.
     """
     first = read_text(path).lstrip().split("\n", 1)[0]
     if first.count(";") >= 3 and not first.lower().startswith("time"):
@@ -45,17 +45,17 @@ def rater_columns(
     time: str,
     second: float,
 ) -> LabelTable:
-    """Return a row per time and rater of a table with a column each; the gold standard has no rater.
+    """Return a row per time and rater, for a table with a column per rater; the gold standard has no rater.
 
-    A column that is called like an axis holds that axis, whatever the file's name says.
+    A column with the name of an axis contains that axis, whatever the name of the file says.
 
     Args:
-        path: the file.
-        options: what it is about, and what its values are.
-        columns: its cells.
-        lines: the line of each row.
-        time: the name of its column of times.
-        second: how much of the time column's unit is a second.
+        path: path of the file.
+        options: the source and the axis, if given.
+        columns: cells of the table by column name.
+        lines: line number of each row.
+        time: name of the time column.
+        second: length of a second in units of the time column.
     """
     rows = Rows(path)
     source = options.medium(path)
@@ -100,7 +100,7 @@ def _read_sewa(path: Path, options: ReadOptions) -> LabelTable:
 
 
 def write_recola(faces: pd.DataFrame, classes: tuple[str, ...] | None) -> Files:
-    """Return `valence/VIDEO.csv` and `arousal/VIDEO.csv`, with the manifest's value as gold standard.
+    """Return `valence/VIDEO.csv` and `arousal/VIDEO.csv`, with the values of the manifest as gold standard.
 
     Raises:
         InputError: two faces of a frame differ.

@@ -1,4 +1,4 @@
-"""XML with the line that each element begins in."""
+"""Parse XML with the line number of each element."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fertools.core.errors import InputError
 
 @dataclass
 class Element:
-    """One element.
+    """An XML element.
 
     Attributes:
-        tag: its name.
-        attributes: name to value.
-        line: where it begins, from 1.
-        text: what stands in it directly.
-        children: the elements in it.
+        tag: name of the element.
+        attributes: value of each attribute by name.
+        line: line in which the element begins, from 1.
+        text: text directly in the element.
+        children: elements directly in the element.
     """
 
     tag: str
@@ -30,7 +30,7 @@ class Element:
     children: list[Element] = field(default_factory=list)
 
     def all(self, tag: str) -> Iterator[Element]:
-        """Yield the elements of a name below this one, in order, however deep."""
+        """Yield all elements with a tag below this one, in order, at any depth."""
         for child in self.children:
             if child.tag == tag:
                 yield child
@@ -41,7 +41,7 @@ def read_xml(path: Path, root: str) -> Element:
     """Return the root element of the XML file at `path`.
 
     Raises:
-        InputError: the file is not XML, has another root than `root`, or defines entities of its own.
+        InputError: the file is not XML, has another root than `root`, or defines its own entities.
     """
     text = read_text(path)
     parser = expat.ParserCreate()
@@ -61,7 +61,7 @@ def read_xml(path: Path, root: str) -> Element:
         open_elements[-1].text += data
 
     def refuse(name: str, *rest: object) -> None:
-        # Entities of its own can make a small file grow without end.
+        # Expanding defined entities can make a small file grow without limit.
         raise InputError(f"{path.name}:{parser.CurrentLineNumber}: it defines the entity '{name}'; write it out")
 
     parser.StartElementHandler, parser.EndElementHandler = start, end

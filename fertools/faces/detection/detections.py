@@ -1,4 +1,4 @@
-"""What a detector says of one picture."""
+"""The results of a detector for one picture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Detections:
-    """The faces of one picture, the surest first.
+    """The faces of one picture, highest score first.
 
     Attributes:
-        boxes: (n, 4) float32 x1, y1, x2, y2 in source pixels; may reach past the picture.
+        boxes: (n, 4) float32 x1, y1, x2, y2 in source pixels; may extend beyond the picture.
         scores: (n,) float32 face probability, above the last threshold, at most 1.
         landmarks: (n, 5, 2) float32 x, y in source pixels of left eye, right eye, nose, left and right mouth corner;
             left is the smaller x in an upright picture.
@@ -28,31 +28,31 @@ class Detections:
         return len(self.scores)
 
     def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Detections:
-        """Return some of the faces."""
+        """Return a selection of the faces."""
         return Detections(self.boxes[places], self.scores[places], self.landmarks[places])
 
 
 @dataclass(frozen=True)
 class FrameSearch:
-    """What a search of one whole picture gives.
+    """The result of a full search of one picture.
 
     Attributes:
-        faces: what is found.
-        low_confidence: (n, 4) float32 boxes that the last network doubts: what is no face by the threshold here may be
-            one in the next frame of a video.
+        faces: detected faces.
+        low_confidence: (n, 4) float32 boxes of candidates below the threshold of the last network. In a video, such a
+            candidate can be a face in the next frame.
     """
 
     faces: Detections
     low_confidence: NDArray[np.float32]
 
 
-def nothing() -> Detections:
+def no_detections() -> Detections:
     """Return the detections of a picture without faces."""
     return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
 
 def join(parts: Sequence[Detections]) -> Detections:
-    """Return all faces of one picture that were found in several ways, the surest first."""
+    """Return all faces of one picture from several searches, highest score first."""
     scores = np.concatenate([part.scores for part in parts])
     order = np.argsort(-scores, kind="stable")
     return Detections(

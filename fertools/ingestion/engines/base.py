@@ -1,8 +1,8 @@
-"""What an engine is: it does items of work, wherever, and yields what came of each as it is committed.
+"""The interface of an engine, which runs items of work and yields the outcomes of each committed item.
 
-All engines do the same to an item, which is here, and so commit the same parts with the same bytes. They differ in
-where their workers are, and in how they notice that one has died. An item whose worker died is tried once more,
-source by source, and a source that kills again is recorded as failed while the rest goes on.
+All engines run the code in this module on an item, so they commit the same parts with the same bytes. They differ in
+where their workers are and in how they notice that a worker died. If a worker dies, its item is tried once more, source
+by source. A source that kills a second worker is recorded as failed, and the others continue.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from fertools.manifests.schema import FACES, SOURCES
 from fertools.sources.points import PointTable, read_points
 
 Watch = Callable[[Done], None]
-"""Told now and then what was done so far."""
+"""Called now and then with the total work done so far."""
 
 WATCH_INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of one source; `trace` is the traceback of what stopped it, for whoever asks by `--debug`."""
+    """The outcome of one source; `trace` is the traceback of an error, which `--debug` shows."""
 
     name: str
     status: str
@@ -53,7 +53,7 @@ Outcomes = Generator[list[Outcome], None, None]
 
 
 class Engine(Protocol):
-    """Does all items and yields the outcomes of each as it is committed; closed early, it leaves nothing at work."""
+    """Runs all items and yields the outcomes of each committed item. If it is closed early, it stops all workers."""
 
     def __call__(
         self,
@@ -64,15 +64,15 @@ class Engine(Protocol):
         items: Sequence[Item],
         watch: Watch,
     ) -> Outcomes:
-        """Do all items.
+        """Run all items.
 
         Args:
-            workspace: where parts and crops go.
+            workspace: workspace for parts and crops.
             options: options of the ingest.
-            steps: the pipeline.
-            device: what networks run on.
-            items: what to do, in order.
-            watch: told of progress within items.
+            steps: steps of the pipeline.
+            device: device of the networks.
+            items: items of work, in order.
+            watch: called with the progress within items.
 
         Raises:
             StorageError: the disk is full or cannot be written.
@@ -80,7 +80,7 @@ class Engine(Protocol):
 
 
 def choose_engine(name: str) -> Engine:
-    """Return the engine called `name`, the module of that name beside this one.
+    """Return the engine called `name`, which is the module of that name in this package.
 
     Raises:
         InputError: it needs a package that is not installed.
@@ -97,24 +97,24 @@ def make_extractor(
     device: str,
     threads: int,
     tick: Callable[[Done], None],
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> Extractor:
-    """Return what takes faces out of sources, its networks loaded; for the arguments see `Extractor`."""
+    """Return an extractor with its networks loaded; see `Extractor` for the arguments."""
     detector = load_detector(options.detector, options.detector_options(device))
-    # Threads are spent on frames side by side (see `search`), not within one. The detector has imported torch if it
-    # works with it.
+    # Threads search several frames at a time, not one frame together (see `search`). By now the detector has imported
+    # torch if it needs it.
     set_torch_threads(1)
     cv2.setNumThreads(1)
     search = Search(detector, threads, options.batch_size, exhaustive=options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
-    return Extractor(workspace, options, search, steps, threads, points, tick, pulse)
+    return Extractor(workspace, options, search, steps, threads, points, tick, heartbeat)
 
 
 def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
-    """Do one item in this process and commit its part."""
+    """Run one item in this process and commit its part."""
     extracted = []
     for source in item.sources:
-        extractor.pulse()
+        extractor.heartbeat()
         extracted.append(extractor.extract(source))
         if source.kind == "image":
             extractor.tick(Done(pictures=1))
@@ -124,24 +124,24 @@ def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:
     return outcomes
 
 
-def singly(item: Item) -> list[Item]:
-    """Return an item of many pictures as items of one, so that one that kills a worker takes no other with it."""
+def split_item(item: Item) -> list[Item]:
+    """Split an item of many pictures into items of one, so that a picture that kills a worker takes no other along."""
     return [Item(source.source_id, (source,)) for source in item.sources]
 
 
-def reason_of_death(options: IngestOptions, *, hung: bool) -> str:
-    """Return why a source failed whose worker was lost both times that it was tried."""
+def worker_loss_reason(options: IngestOptions, *, hung: bool) -> str:
+    """Return the reason of a source that lost its worker in both attempts."""
     return f"no progress for {options.stall_s:g} s, tried twice" if hung else "the worker process died twice on it"
 
 
 def record_failed(workspace: Workspace, options: IngestOptions, item: Item, reason: str) -> list[Outcome]:
-    """Commit a part that says that every source of `item` failed."""
+    """Commit a part in which every source of `item` failed."""
     rows = [source_row(replace(source, status="failed", reason=reason), options) for source in item.sources]
     return commit(workspace, item.name, [Extracted(row) for row in rows])
 
 
 def commit(workspace: Workspace, name: str, extracted: list[Extracted]) -> list[Outcome]:
-    """Add what was extracted to the workspace as the part `name`."""
+    """Commit the extracted sources to the workspace as the part `name`."""
     flush_crops()
     faces = pa.concat_tables([FACES.arrow.empty_table(), *(one.faces for one in extracted)])
     sources = SOURCES.table([one.source for one in extracted])

@@ -1,8 +1,8 @@
-"""The local engine: items of work over processes of this machine.
+"""The local engine: worker processes on this machine.
 
-A worker takes one item, commits its part and says what came out. A worker that dies (out of memory, a crash in
-a decoder) takes nothing with it: what was under way is tried once more, source by source, and a source that kills
-again is recorded as failed while the rest goes on. A worker that hangs is killed, and the same holds.
+A worker takes one item, commits its part and returns the outcomes. A worker may die, because memory ran out or a
+decoder crashed. Then the items under way are tried once more, source by source. A source that kills a second worker is
+recorded as failed, and the others continue. A worker that hangs is killed and handled in the same way.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from fertools.ingestion.engines.base import (
     Watch,
     extract_and_commit,
     make_extractor,
-    reason_of_death,
     record_failed,
-    singly,
+    split_item,
+    worker_loss_reason,
 )
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions, processors
@@ -49,15 +49,15 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Do all items, in processes where that is worth it; yield the outcomes of each as it is committed.
+    """Run all items, in worker processes if that is faster, and yield the outcomes of each committed item.
 
     Args:
-        workspace: where parts and crops go.
+        workspace: workspace for parts and crops.
         options: options of the ingest.
-        steps: the pipeline.
-        device: a torch device; on GPUs one process each does all the work.
-        items: what to do, in order.
-        watch: told of progress within items.
+        steps: steps of the pipeline.
+        device: a torch device. On GPUs, each GPU has one process that does all work.
+        items: items of work, in order.
+        watch: called with the progress within items.
 
     Raises:
         StorageError: the disk is full or cannot be written.
@@ -65,7 +65,7 @@ def work(
     devices = spread(device)
     workers = options.worker_count(len(items)) if device == "cpu" else max(1, min(len(devices), len(items)))
     threads = -(-processors() // workers)
-    # A single process of its own still outlives a source that kills it, so one that was not asked for is not ours.
+    # One worker process survives a source that kills it, so this process works itself only if one worker is wanted.
     if options.workers == 1 or len(items) <= 1:
         yield from _in_this_process(workspace, options, steps, device, items, threads, watch)
     else:
@@ -88,7 +88,7 @@ def _in_this_process(
         total += done
         watch(total)
 
-    # The caller may go on to train in this process, with all the threads it had.
+    # The caller may train in this process afterwards, with its former number of threads.
     before = set_torch_threads(1), cv2.getNumThreads()
     try:
         _begin(workspace, options, steps, device, threads, tick)
@@ -101,7 +101,7 @@ def _in_this_process(
 
 
 class _WorkerPool:
-    """Worker processes, replaced when one of them dies."""
+    """A pool of worker processes; one that dies is replaced."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class _WorkerPool:
         threads: int,
         watch: Watch,
     ) -> None:
-        # Forked copies of a process that has begun torch's threads can hang; fresh ones cannot.
+        # A forked copy of a process with torch threads can hang; a spawned one cannot.
         self._context = multiprocessing.get_context("spawn")
         self._workspace, self._options, self._steps, self._watch = workspace, options, steps, watch
         self._devices, self._threads = devices, threads
@@ -121,19 +121,19 @@ class _WorkerPool:
         self._stopped: set[int] = set()
 
     def do(self, items: Sequence[Item], workers: int) -> Outcomes:
-        """Do all items; what dies with a worker is done again at the end, each source in a process of its own."""
+        """Run all items. Items that lost their worker run again at the end, each source in its own process."""
         todo = deque(items)
         suspects: list[Item] = []
         while todo:
             with self._pool(workers) as pool:
                 yield from self._drain(pool, todo, suspects, 2 * workers)
-        alone = deque(single for item in suspects for single in singly(item))
+        alone = deque(single for item in suspects for single in split_item(item))
         while alone:
             with self._pool(1) as pool:
-                yield from self._drain_singly(pool, alone)
+                yield from self._drain_alone(pool, alone)
 
     def _pool(self, workers: int) -> _Executor:
-        """Return fresh workers, with a progress of their own that adds to what the ones before did."""
+        """Return new workers. Their progress is added to the progress of the earlier ones."""
         self._before = self._totals()
         self._progress = SharedProgress(self._context, workers)
         self._stopped = set()
@@ -147,7 +147,7 @@ class _WorkerPool:
         return self._before + self._progress.totals()
 
     def _drain(self, pool: ProcessPoolExecutor, todo: deque[Item], suspects: list[Item], depth: int) -> Outcomes:
-        """Feed `todo` to the pool; when a worker dies, whatever was under way becomes a suspect."""
+        """Submit `todo` to the pool; if a worker dies, all items under way become suspects."""
         running: dict[Future[list[Outcome]], Item] = {}
         while todo or running:
             try:
@@ -162,8 +162,8 @@ class _WorkerPool:
                 suspects += running.values()
                 return
 
-    def _drain_singly(self, pool: ProcessPoolExecutor, todo: deque[Item]) -> Outcomes:
-        """Do `todo` one after the other; one that kills its worker is recorded as failed."""
+    def _drain_alone(self, pool: ProcessPoolExecutor, todo: deque[Item]) -> Outcomes:
+        """Run `todo` one item at a time; a source that kills its worker is recorded as failed."""
         while todo:
             item = todo.popleft()
             try:
@@ -172,7 +172,7 @@ class _WorkerPool:
                     pass
                 yield future.result()
             except BrokenProcessPool:
-                reason = reason_of_death(self._options, hung=bool(self._stopped))
+                reason = worker_loss_reason(self._options, hung=bool(self._stopped))
                 yield record_failed(self._workspace, self._options, item, reason)
                 return
 
@@ -180,7 +180,7 @@ class _WorkerPool:
         done, _ = wait(running, timeout=WATCH_INTERVAL_S, return_when=FIRST_COMPLETED)
         self._watch(self._totals())
         for process in self._progress.stalled(self._options.stall_s):
-            # Its pool breaks, and is dealt with as if it had died by itself.
+            # This breaks the pool, which is then handled as if the worker had died by itself.
             if process not in self._stopped:
                 self._stopped.add(process)
                 with suppress(ProcessLookupError):
@@ -189,7 +189,7 @@ class _WorkerPool:
 
 
 class _Executor(ProcessPoolExecutor):
-    """Worker processes that end at once, not after their item, when the block is left by an error."""
+    """Worker processes that end at once if an error leaves the block, instead of after their item."""
 
     def __init__(self, workers: int, context: Any, arguments: tuple[Any, ...]) -> None:
         super().__init__(workers, context, initializer=_begin_worker, initargs=arguments)
@@ -206,7 +206,7 @@ _extractor: Extractor | None = None
 
 
 _progress: SharedProgress | None = None
-"""Where this worker says how far it is; None in the first process, which nobody watches."""
+"""The progress of this worker; None in the first process, which nobody watches."""
 
 
 def _begin_worker(
@@ -218,16 +218,16 @@ def _begin_worker(
     progress: SharedProgress,
 ) -> None:
     global _progress
-    # Ctrl-C reaches every process of the terminal; the first process decides what ends.
+    # Ctrl-C reaches every process of the terminal; only the first process handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     device = devices[progress.join() % len(devices)]
     _progress = progress
-    _begin(workspace, options, steps, device, threads, progress.tick, progress.pulse)
+    _begin(workspace, options, steps, device, threads, progress.tick, progress.heartbeat)
 
 
 def _end_with_parent() -> None:
-    """End this worker when the first process is killed; it would wait for ever for work that nobody sends."""
+    """End this worker when the first process is killed; otherwise it would wait forever for work."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
@@ -240,10 +240,10 @@ def _begin(
     device: str,
     threads: int,
     tick: Callable[[Done], None],
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> None:
     global _extractor
-    _extractor = make_extractor(workspace, options, steps, device, threads, tick, pulse)
+    _extractor = make_extractor(workspace, options, steps, device, threads, tick, heartbeat)
 
 
 def _end() -> None:
@@ -254,7 +254,7 @@ def _end() -> None:
 
 
 def _do(item: Item) -> list[Outcome]:
-    """Do one item in this process and commit its part."""
+    """Run one item in this process and commit its part."""
     if _extractor is None:
         raise RuntimeError("the worker was not begun")
     try:

@@ -1,8 +1,8 @@
-"""The Ray engine: items of work over the workers of a Ray cluster, which see the workspace and the sources by one path.
+"""The Ray engine: workers of a Ray cluster, whose machines see the workspace and the sources by the same paths.
 
-Each worker is an actor that takes one item at a time, so that one that dies names the item that was under way; a new
-one is asked for in its place, on whatever machine has room. One that shows no progress is killed, and the same holds.
-What is committed is a file in the workspace, so no result travels over the network.
+Each worker is an actor that takes one item at a time. If it dies, that item is known, and the cluster starts a new
+worker on any machine with room. A worker without progress is killed and handled in the same way. Results are files in
+the workspace, so no result travels over the network.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from fertools.ingestion.engines.base import (
     Watch,
     extract_and_commit,
     make_extractor,
-    reason_of_death,
     record_failed,
-    singly,
+    split_item,
+    worker_loss_reason,
 )
 from fertools.ingestion.extract import Extractor
 from fertools.ingestion.options import IngestOptions
@@ -43,10 +43,10 @@ from fertools.ingestion.workload import Done
 _DEATHS = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
 
 State = tuple[Done, int]
-"""What a worker has done, and how often it has shown that it goes on."""
+"""The work that a worker has done, and the number of its heartbeats."""
 
 _MAX_FAILED_STARTS = 3
-"""Workers that may die one after the other as they begin, before that is taken for the cluster's fault."""
+"""Number of workers that may die one after another at their start before the cluster is blamed."""
 
 
 def work(
@@ -57,15 +57,15 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Do all items on a Ray cluster; see `fertools.ingestion.engines.base.Engine`.
+    """Run all items on a Ray cluster; see `fertools.ingestion.engines.base.Engine`.
 
     Args:
-        workspace: on a file system that all machines of the cluster see by the same path.
-        options: options of the ingest; `workers` of None takes one per processor of the cluster, or one per GPU.
-        steps: the pipeline.
-        device: `cpu`, `cuda`, or `auto` for GPUs where the cluster has any.
-        items: what to do, in order.
-        watch: told of progress within items.
+        workspace: workspace on a file system that all machines of the cluster see by the same path.
+        options: options of the ingest. If `workers` is None, there is one per processor of the cluster, or per GPU.
+        steps: steps of the pipeline.
+        device: `cpu`, `cuda`, or `auto` for GPUs if the cluster has any.
+        items: items of work, in order.
+        watch: called with the progress within items.
 
     Raises:
         InputError: there is no cluster at the address, or its machines do not see the workspace.
@@ -82,7 +82,7 @@ def work(
         try:
             yield from pool.do(items, max(1, min(options.workers or there, len(items))))
         except SystemError as error:
-            # What a handler of a signal raises while Ray waits comes out as the cause of this.
+            # Ray wraps an error of a signal handler in this one.
             if error.__cause__ is None:
                 raise
             raise error.__cause__ from None
@@ -105,11 +105,11 @@ def _choose_device(wanted: str, resources: dict[str, float]) -> str:
 
 
 class Worker:
-    """What runs on the cluster. Its methods are called from afar, `state` beside a `do` that is under way."""
+    """A worker on the cluster. Its methods are called remotely, `state` while `do` runs."""
 
     def __init__(self) -> None:
         self._extractor: Extractor | None = None
-        self._done, self._pulses = Done(), 0
+        self._done, self._heartbeats = Done(), 0
 
     def begin(self, workspace: Workspace, options: IngestOptions, steps: Sequence[Step], device: str) -> None:
         """Load the networks.
@@ -122,38 +122,38 @@ class Worker:
                 f"{workspace.root} is not on the machine {os.uname().nodename} of the Ray cluster; choose a "
                 f"{argument('workspace')} on a file system that all its machines see by the same path"
             )
-        self._extractor = make_extractor(workspace, options, steps, device, 1, self._tick, self._pulse)
+        self._extractor = make_extractor(workspace, options, steps, device, 1, self._tick, self._heartbeat)
         refuse_other_engine(workspace, self._extractor.search.detector, os.uname().nodename)
 
     def do(self, item: Item) -> tuple[list[Outcome], State]:
-        """Do one item and commit its part; return its outcomes and how far this worker is now."""
+        """Run one item and commit its part; return its outcomes and the state of this worker."""
         if self._extractor is None:
             raise RuntimeError("the worker was not begun")
         return extract_and_commit(self._extractor, item), self.state()
 
     def state(self) -> State:
-        """Return what this worker has done, and how often it has shown that it goes on."""
-        return self._done, self._pulses
+        """Return the work that this worker has done, and the number of its heartbeats."""
+        return self._done, self._heartbeats
 
     def _tick(self, done: Done) -> None:
         self._done += done
-        self._pulse()
+        self._heartbeat()
 
-    def _pulse(self) -> None:
-        self._pulses += 1
+    def _heartbeat(self) -> None:
+        self._heartbeats += 1
 
 
 @dataclass(eq=False)
 class _WorkerHandle:
-    """A worker as the first process knows it.
+    """A worker as the first process sees it.
 
     Attributes:
-        actor: its handle.
-        item: what it was given; None before it has begun, and while it has nothing to do.
-        asked: the question how far it is that was not answered yet.
-        state: the last answer.
-        moved_s: when that was another than before.
-        hung: whether it was killed because that is long ago.
+        actor: handle of the Ray actor.
+        item: the item under way; None before the worker has begun, and while it is idle.
+        asked: future of the state that was requested and not received yet.
+        state: latest state.
+        moved_s: time of the latest change of state.
+        hung: whether the worker was killed, because its state did not change for too long.
     """
 
     actor: Any
@@ -165,7 +165,7 @@ class _WorkerHandle:
 
 
 class _WorkerPool:
-    """The workers, and who has which item."""
+    """The workers and their items."""
 
     def __init__(
         self, workspace: Workspace, options: IngestOptions, steps: Sequence[Step], device: str, watch: Watch
@@ -178,7 +178,7 @@ class _WorkerPool:
         self._failed_starts = 0
 
     def do(self, items: Sequence[Item], workers: int) -> Outcomes:
-        """Do all items; what was lost with a worker is done again at the end, each source by itself."""
+        """Run all items; items that lost their worker run again at the end, each source by itself."""
         todo, tried = deque(items), set[str]()
         for _ in range(workers):
             self._start_worker()
@@ -197,14 +197,14 @@ class _WorkerPool:
                     if item is None:
                         continue
                     if item.name in tried:
-                        reason = reason_of_death(self._options, hung=worker.hung)
+                        reason = worker_loss_reason(self._options, hung=worker.hung)
                         yield record_failed(self._workspace, self._options, item, reason)
                         continue
-                    todo.extend(again := singly(item))
+                    todo.extend(again := split_item(item))
                     tried.update(one.name for one in again)
                     continue
                 except RayTaskError as error:
-                    # Told as it was there, without the lines that Ray puts around it.
+                    # The original error, without the lines that Ray adds to it.
                     raise error.cause from error
                 self._failed_starts = 0
                 self._idle.append(worker)
@@ -219,13 +219,13 @@ class _WorkerPool:
 
     def _start_worker(self) -> None:
         gpus = 1 if self._device == "cuda" else 0
-        # Two methods at once: one that works and one that says how far it is.
+        # Two methods can run at once: one works, the other reports the state.
         actor = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, max_concurrency=2, max_restarts=0).remote()
         begun = actor.begin.remote(self._workspace, self._options, self._steps, self._device)
         self._waiting[begun] = _WorkerHandle(actor)
 
     def _replace(self, worker: _WorkerHandle, *, begun: bool) -> None:
-        """Ask for a worker in place of one that died; it may have to wait until the cluster has room."""
+        """Start a worker in place of a dead one; it may have to wait until the cluster has room."""
         self._before += worker.state[0]
         self._failed_starts += not begun
         if self._failed_starts > _MAX_FAILED_STARTS:
@@ -240,7 +240,7 @@ class _WorkerPool:
         self._waiting[worker.actor.do.remote(item)] = worker
 
     def _poll(self) -> None:
-        """Learn how far the workers are, and kill those that are at work and do not get on."""
+        """Read the states of the workers, and kill those that work without progress."""
         now_s = time.monotonic()
         workers = [*self._waiting.values(), *self._idle]
         for worker in self._waiting.values():
@@ -249,7 +249,7 @@ class _WorkerPool:
             if worker.asked is None:
                 worker.asked = worker.actor.state.remote()
             elif ray.wait([worker.asked], timeout=0)[0]:
-                # Of its death the item tells.
+                # The future of the item reports the death of a worker.
                 with suppress(RayError):
                     if (state := ray.get(worker.asked)) != worker.state:
                         worker.state, worker.moved_s = state, now_s

@@ -23,7 +23,7 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
-from fertools.faces.alignment import cut
+from fertools.faces.alignment import extract_crop
 from fertools.manifests import store
 from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
 from fertools.training.data.faces import Faces, Pixels
@@ -205,7 +205,7 @@ def _draw(
     if moment is None:
         return None
     frame = moment.picture(modality, dataset.options.size_px)
-    return resize(cut(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), size_px)
+    return resize(extract_crop(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), size_px)
 
 
 def _distance(one: Pixels, other: Pixels) -> float:

@@ -1,8 +1,8 @@
-"""What the cascade does with boxes between its networks: suppression, regression, squaring, clipping.
+"""Box operations of the cascade between its networks: suppression, regression, squaring, clipping.
 
-Boxes are (n, 4) float32 x1, y1, x2, y2. The published networks were trained with inclusive corners, where a box
-from 3 to 5 is three pixels wide; the `+ 1` in `regress` and in the `min` overlap come from there, and their
-absence elsewhere from the reference implementation, which the tests hold this module to.
+Boxes are (n, 4) float32 x1, y1, x2, y2. The published networks were trained with inclusive corners, so a box from 3 to
+5 is three pixels wide. The `+ 1` in `regress` and in the `min` overlap follows from that. Its absence elsewhere follows
+the reference implementation, and the tests compare this module with it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from fertools.faces.detection.mtcnn.native.library import library
 Floats = NDArray[np.float32]
 
 _PAIRS = 1 << 17
-"""Pairs of boxes compared at once: their tables, of 4 or 8 bytes per pair, stay in the cache, and memory flat."""
+"""Pairs of boxes compared at once. Their tables, 4 or 8 bytes per pair, stay in the cache, and memory stays flat."""
 
 
 def suppress(
     boxes: Floats, scores: Floats, threshold: float, group: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """Return the places of the boxes that no better box overlaps (non-maximum suppression).
+    """Return the indices of the boxes that no better box overlaps (non-maximum suppression).
 
-    Overlap is intersection over union. Of equal scores the earlier box is the better one.
+    Overlap is intersection over union. Of equal scores, the earlier box is the better one.
 
     Args:
         boxes: (n, 4).
         scores: (n,).
-        threshold: boxes whose overlap with a kept one is larger than this are dropped; 0 or more.
-        group: (n,) number of each box's picture, since boxes of two pictures do not meet; None is one picture.
+        threshold: boxes that overlap a kept box by more than this are dropped; 0 or more.
+        group: (n,) picture of each box, because boxes of two pictures do not overlap; None for one picture.
 
     Returns:
-        The places by ascending group, within each the best first.
+        The indices in ascending order of group, best first within each group.
     """
     return _greedy(boxes, np.argsort(-scores, kind="stable"), threshold, group, "union", 0.0)
 
@@ -42,10 +42,10 @@ def suppress(
 def suppress_nested(
     boxes: Floats, scores: Floats, threshold: float, group: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """Return the places of the boxes that no better box mostly covers or is covered by.
+    """Return the indices of the boxes that no better box mostly covers or is covered by.
 
-    Overlap is intersection over the smaller of the two areas, with inclusive corners. Of equal scores the later
-    box is the better one, as in the reference. Arguments and answer are those of `suppress`.
+    Overlap is intersection over the smaller of the two areas, with inclusive corners. Of equal scores, the later
+    box is the better one, as in the reference. Arguments and result are those of `suppress`.
     """
     return _greedy(boxes, np.argsort(scores, kind="stable")[::-1], threshold, group, "min", 1.0)
 
@@ -58,12 +58,11 @@ def _greedy(
     over: Literal["union", "min"],
     inclusive: float,
 ) -> NDArray[np.int64]:
-    """Suppress boxes of all groups at once; `order` names them, best first.
+    """Suppress boxes of all groups at once; `order` has their indices, best first.
 
-    The rule is that of one box after another: the best is kept and drops what it covers, then the best of those left
-    is, and so on. Compiled it is done like that. In NumPy all pairs that cover one another are found first. Then in
-    each round every box that is covered by no better one is kept, and what it covers falls out together with its pairs.
-    That makes a handful of rounds.
+    Greedy suppression keeps the best box and drops the boxes it covers, then continues with the best of the rest. The
+    compiled code does exactly that. NumPy first finds all pairs that cover one another. In each round it keeps every
+    box without a better cover, and removes the boxes that these cover with all their pairs. A few rounds are enough.
     """
     if group is not None:
         order = order[np.argsort(group[order], kind="stable")]
@@ -90,11 +89,11 @@ def _covering(
     over: Literal["union", "min"],
     extra: np.float32,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs (smaller place, larger place) of boxes of one group that overlap by more than the threshold."""
+    """Return the pairs (smaller index, larger index) of boxes of one group whose overlap exceeds the threshold."""
     if not len(boxes):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    # Groups stand side by side on one line, further apart than any box is wide, so that one sweep along it meets no
-    # pair of two groups. Only the order on the line comes from there: overlaps are taken from the boxes as they are.
+    # Groups are placed side by side on one line, further apart than any box is wide, so one sweep finds no pair of two
+    # groups. Only the order on the line uses the shift; overlaps use the original boxes.
     begin, end = boxes[:, 0].astype(np.float64), boxes[:, 2] + np.float64(extra)
     if group is not None:
         shift = group * (end.max() - begin.min() + 1)
@@ -103,7 +102,7 @@ def _covering(
     x1, y1, x2, y2 = np.ascontiguousarray(boxes[sweep].T)
     area = (x2 - x1 + extra) * (y2 - y1 + extra)
     following = np.arange(1, len(boxes) + 1)
-    # Those that begin before this one ends come right after it; with them those that touch it, since the shift rounds.
+    # Boxes that begin before this one ends follow directly. Touching boxes are included, because the shift rounds.
     counts = np.maximum(np.searchsorted(begin[sweep], end[sweep], side="right") - following, 0)
     totals = np.cumsum(counts)
     found = []
@@ -121,7 +120,7 @@ def _covering(
         width = np.minimum(x2[first], x2[second]) - np.maximum(x1[first], x1[second]) + extra
         shared = np.maximum(width, 0) * height[touching]
         other = area[first] + area[second] - shared if over == "union" else np.minimum(area[first], area[second])
-        # Multiplied out, because a box without area would divide by zero.
+        # Written as a product, because a box without area would divide by zero.
         covers = shared > threshold * other
         found.append((sweep[first[covers]], sweep[second[covers]]))
         start = stop
@@ -130,13 +129,13 @@ def _covering(
 
 
 def regress(boxes: Floats, offsets: Floats) -> Floats:
-    """Return boxes moved by a network's offsets (n, 4), which are in units of the box's inclusive sides."""
+    """Return boxes moved by a network's offsets (n, 4), in units of the box's inclusive sides."""
     sides = np.tile(boxes[:, 2:] - boxes[:, :2] + np.float32(1), 2)
     return boxes + offsets * sides
 
 
 def square(boxes: Floats) -> Floats:
-    """Return the squares of the same centres whose side is the longer side of each box."""
+    """Return the squares with the same centres and the longer side of each box."""
     sides = boxes[:, 2:] - boxes[:, :2]
     side = sides.max(axis=1, keepdims=True)
     corner = boxes[:, :2] + sides * np.float32(0.5) - side * np.float32(0.5)
@@ -144,9 +143,9 @@ def square(boxes: Floats) -> Floats:
 
 
 def clip(boxes: Floats, height: int, width: int) -> NDArray[np.int64]:
-    """Return the whole pixels of boxes inside a picture, as half-open x1, y1, x2, y2; may be empty boxes.
+    """Return boxes in whole pixels inside a picture, as half-open x1, y1, x2, y2; a box may be empty.
 
-    Corners are truncated, counted from 1 and inclusive, as in the reference: pixel x of it is x - 1 here.
+    Corners are truncated, counted from 1 and inclusive, as in the reference; its pixel x is x - 1 here.
     """
     whole = np.trunc(boxes).astype(np.int64)
     corner = np.maximum(whole[:, :2], 1) - 1

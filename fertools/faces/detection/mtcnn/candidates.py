@@ -1,4 +1,4 @@
-"""Boxes under way through the cascade."""
+"""Candidate boxes in the cascade."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fertools.faces.detection.mtcnn import boxes as boxwork
 
 @dataclass(frozen=True)
 class Candidates:
-    """Boxes under way through the cascade, of all pictures of a stack.
+    """Candidate boxes in the cascade, for all pictures of a stack.
 
     Attributes:
-        picture: (n,) which picture of the stack each is in.
+        picture: (n,) index of each candidate's picture in the stack.
         boxes: (n, 4) x1, y1, x2, y2 in source pixels.
-        scores: (n,) face probability, by the network that looked last.
+        scores: (n,) face probability by the latest network.
     """
 
     picture: NDArray[np.int64]
@@ -26,12 +26,12 @@ class Candidates:
     scores: NDArray[np.float32]
 
     def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Candidates:
-        """Return some of them."""
+        """Return a selection of the candidates."""
         return Candidates(self.picture[places], self.boxes[places], self.scores[places])
 
     @classmethod
     def joined(cls, parts: Sequence[Candidates]) -> Candidates:
-        """Return all of `parts`, in order."""
+        """Return all candidates of `parts`, in order."""
         return cls(
             np.concatenate([part.picture for part in parts]),
             np.concatenate([part.boxes for part in parts]),
@@ -42,7 +42,7 @@ class Candidates:
 def final_boxes(
     candidates: Candidates, offsets: NDArray[np.float32], points: NDArray[np.float32]
 ) -> tuple[Candidates, NDArray[np.float32]]:
-    """Return candidates moved a last time by O-Net's offsets, and its points in pixels."""
+    """Return candidates moved by O-Net's offsets, and its points in pixels."""
     corner, end = candidates.boxes[:, None, :2], candidates.boxes[:, None, 2:]
     landmarks = (end - corner + np.float32(1)) * points.transpose(0, 2, 1) + corner - np.float32(1)
     moved = boxwork.regress(candidates.boxes, offsets)
@@ -50,6 +50,6 @@ def final_boxes(
 
 
 def suppress(candidates: Candidates, threshold: float, *, nested: bool = False) -> NDArray[np.int64]:
-    """Return the places that non-maximum suppression within each picture keeps: by picture, best first."""
+    """Return the indices that non-maximum suppression within each picture keeps: by picture, best first."""
     rule = boxwork.suppress_nested if nested else boxwork.suppress
     return rule(candidates.boxes, candidates.scores, threshold, candidates.picture)

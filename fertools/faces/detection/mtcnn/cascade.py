@@ -1,17 +1,21 @@
 """The MTCNN detector: a cascade of three networks.
 
-P-Net slides over a pyramid of shrunken pictures, R-Net judges its proposals at 24 x 24 pixels, and O-Net judges the
-rest at 48 x 48 and places the five points. In the mode `exact` the results are those of facenet-pytorch's MTCNN at the
-same settings: the same faces, with boxes and points equal to a small fraction of a pixel. In the mode `fast` on a CPU
-the networks are compiled, P-Net skips places that the coarser level rules out (see `pyramid_pruning`), and O-Net skips
-windows that show the same as another one, a fifth of all. The faces are the same. Where another window of a face wins,
-its box and points lie near those of the reference (`docs/benchmarks.md` says how near).
+P-Net slides over an image pyramid. R-Net classifies its proposals at 24 x 24 pixels. O-Net classifies the remaining
+ones at 48 x 48 pixels and locates the five points.
 
-Kept from the reference, because results depend on it: windows rounded down to whole pixels, crops truncated to whole
-pixels, inclusive corners in two of four places (see `boxes`), overlap by union twice and by the smaller box last. Not
-kept: batches of one picture size only, a float copy of every picture at full resolution, a loop over crops,
-suppression across pictures by shifted coordinates (which costs float32 precision from the second picture on), box
-numbers held in 16 bits, and a crash when a box lies outside the picture.
+In the mode `exact` the results are those of facenet-pytorch's MTCNN at the same settings: the same faces, with boxes
+and points equal to a small fraction of a pixel. In the mode `fast` on a CPU the networks are compiled. P-Net skips
+positions that the coarser level rules out (see `pyramid_pruning`). O-Net skips windows that show the same as another,
+a fifth of all. The faces are the same. If another window of a face wins, its box and points are close to those of the
+reference (`docs/benchmarks.md` says how close).
+
+These details of the reference are kept, because results depend on them. Windows are rounded down and crops truncated to
+whole pixels. Corners are inclusive in two of four places (see `boxes`). Overlap is by union twice and by the smaller
+box last.
+
+These are not kept: batches of only one picture size, a float copy of every picture at full resolution, a loop over
+crops, and box numbers in 16 bits. Suppression across pictures does not shift coordinates, which loses float32 precision
+from the second picture on. A box outside the picture does not crash.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from numpy.typing import NDArray
 from fertools.core.arguments import argument
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
-from fertools.faces.detection.detections import Detections, FrameSearch, nothing
+from fertools.faces.detection.detections import Detections, FrameSearch, no_detections
 from fertools.faces.detection.detector import DetectorIdentity, DetectorOptions, LocalSearch, ScoreLevels, check_frames
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.mtcnn import boxes as boxwork
@@ -40,10 +44,10 @@ from fertools.faces.detection.mtcnn.native_engine import CompiledEngine
 from fertools.faces.detection.mtcnn.proposals import Proposals, pyramid
 from fertools.faces.detection.mtcnn.weights import CascadeWeights, load_weights
 
-# Pictures of one size are worked on together up to this many pixels, which also keeps memory flat: torch's tables take
-# 12 bytes per pixel. A GPU needs many to be busy. On a CPU every picture is alone: more gain nothing from about
-# 640 x 360 up, and the last bits of torch's matrix products depend on how many rows they have, so alone is the only way
-# that the same picture gives the same numbers whatever it is given together with.
+# Pictures of one size are processed together up to this number of pixels, which keeps memory flat: torch's tables take
+# 12 bytes per pixel. A GPU needs many pixels to be busy. A CPU gains nothing from stacks of pictures from about 640 x
+# 360 on. The last bits of torch's matrix products depend on the number of rows, so only a picture alone always gives
+# the same numbers.
 _STACK_PIXELS = {"cpu": 1, "cuda": 1 << 26, "mps": 1 << 24}
 
 MODES = ("fast", "exact")
@@ -58,22 +62,22 @@ _SAME_WINDOW = 0.9
 """Intersection over union from which two windows of R-Net show O-Net the same, in the mode `fast`."""
 
 _LOW_CONFIDENCE = 0.1
-"""Least face probability of what `FrameSearch.low_confidence` holds."""
+"""Minimum face probability of `FrameSearch.low_confidence`."""
 
 
 class MtcnnDetector:
     """Finds faces and their five points; a `fertools.faces.detection.detector.Detector` with a local search.
 
     Args:
-        min_face: smallest face to look for: pixels, a text such as `20` or `10%`, or a `MinFace`.
-        thresholds: least face probability after each of the three networks.
-        factor: from each scale of the pyramid to the next.
-        weights: see `load_weights`; or weights that are already loaded.
-        device: the name of a torch device.
-        mode: `fast` or `exact`, see above.
+        min_face: smallest face to search for: pixels, a text such as `20` or `10%`, or a `MinFace`.
+        thresholds: minimum face probability after each of the three networks.
+        factor: scale factor between pyramid levels.
+        weights: argument of `load_weights`, or loaded weights.
+        device: name of a torch device.
+        mode: `fast` or `exact`; see the module.
 
     Raises:
-        InputError: a value is out of range, or the weights are not there.
+        InputError: a value is out of range, or the weights are missing.
 
     Example:
         >>> from skimage.data import astronaut
@@ -129,19 +133,19 @@ class MtcnnDetector:
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return the faces of each frame.
 
-        On a CPU the answer for a picture is the same to the bit whatever other pictures are in the call, and whether
-        or not other threads call at the same time.
+        On a CPU the result for a picture is the same to the bit, whatever other pictures are in the call. Other
+        threads may call at the same time.
 
         Args:
             frames: pictures (height, width, 3) uint8 RGB, of any sizes.
 
         Raises:
-            InputError: a frame is of another kind.
+            InputError: a frame has another shape or type.
         """
         return [search.faces for search in self.search(frames)]
 
     def search(self, frames: Sequence[NDArray[np.uint8]]) -> list[FrameSearch]:
-        """Return the faces of each frame as `detect` does, and where there may be one that is not sure enough."""
+        """Return the faces of each frame as `detect` does, and the low-confidence candidates."""
         check_frames(frames)
         found: dict[int, FrameSearch] = {}
         for numbers in self._stacks([frame.shape[:2] for frame in frames]):
@@ -152,21 +156,21 @@ class MtcnnDetector:
     def detect_near(
         self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
     ) -> list[Detections]:
-        """Return the faces that `detect` finds near known places, without looking anywhere else.
+        """Return the faces that `detect` finds near known positions, without a search elsewhere.
 
-        All three networks see there what they see when the whole frame is searched, so the answers are the same, but
-        for faces that are led to from further off, or out-voted by something further off: some 2 in 100.
+        All three networks get the same input there as in a full search, so the results are the same. About 2 in 100
+        faces differ, because a full search reached or suppressed them from further away.
 
         Args:
-            frames: (height, width, 3) uint8 RGB; it pays that successive ones are of one size.
-            boxes: for each of them (n, 4) float32, where faces are expected, to about a third of their side.
+            frames: (height, width, 3) uint8 RGB; successive frames of one size are faster.
+            boxes: for each frame (n, 4) float32 expected boxes, correct to about a third of their side.
 
         Raises:
-            InputError: a frame is of another kind.
+            InputError: a frame has another shape or type.
         """
         check_frames(frames)
         out: list[Detections] = []
-        for first, last in _runs(frames, boxes, self._engine.near_px):
+        for first, last in _batches(frames, boxes, self._engine.near_px):
             out += self._detect_near(frames[first:last], boxes[first:last])
         return out
 
@@ -179,14 +183,14 @@ class MtcnnDetector:
         inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
         owner, squares = owner[inside], squares[inside]
         if not len(owner):
-            return [nothing() for _ in frames]
+            return [no_detections() for _ in frames]
         view = self._engine.view_near(frames, owner, squares)
         levels = self._engine.propose_near(view, owner, squares, self._scales(view), self.thresholds[0])
         candidates = self._refine(view, _proposed(levels))
         return _by_picture(*self._finish(view, candidates, self.thresholds[2]), len(frames))
 
     def _stacks(self, sizes: list[tuple[int, ...]]) -> Iterator[list[int]]:
-        """Yield the numbers of frames to work on together: of one size, and not too many pixels."""
+        """Yield the indices of frames to process together: of one size, with a limited number of pixels."""
         budget = _STACK_PIXELS.get(device_type(self.device), _STACK_PIXELS["cpu"])
         for size in dict.fromkeys(sizes):
             numbers = [number for number, other in enumerate(sizes) if other == size]
@@ -196,7 +200,7 @@ class MtcnnDetector:
 
     def _search_stack(self, frames: list[NDArray[np.uint8]]) -> list[FrameSearch]:
         if 0 in frames[0].shape:
-            return [FrameSearch(nothing(), nothing().boxes) for _ in frames]
+            return [FrameSearch(no_detections(), no_detections().boxes) for _ in frames]
         view = self._engine.view(frames)
         proposed = _proposed(self._engine.propose(view, self._scales(view), self.thresholds[0]))
         candidates, landmarks = self._finish(view, self._refine(view, proposed), _LOW_CONFIDENCE)
@@ -211,7 +215,7 @@ class MtcnnDetector:
         return list(pyramid(view.height, view.width, min_face_px, self.factor))
 
     def _refine(self, view: View, candidates: Candidates) -> Candidates:
-        """Second stage: R-Net judges each proposal and moves its box."""
+        """Second stage: R-Net classifies each proposal and moves its box."""
         candidates, windows = _visible(view, candidates)
         scores, offsets = self._engine.refine(view, windows)
         passed = scores > self.thresholds[1]
@@ -223,7 +227,7 @@ class MtcnnDetector:
         return candidates if self.mode == "exact" else candidates.take(suppress(candidates, _SAME_WINDOW))
 
     def _finish(self, view: View, candidates: Candidates, threshold: float) -> tuple[Candidates, NDArray[np.float32]]:
-        """Third stage: O-Net judges again, moves the box a last time and places the points."""
+        """Third stage: O-Net classifies the candidates, moves their boxes and locates the points."""
         candidates, windows = _visible(view, candidates)
         scores, offsets, points = self._engine.place(view, windows)
         passed = scores > threshold
@@ -243,7 +247,7 @@ class MtcnnDetector:
     def _engine(self) -> Engine[Any, Any]:
         if self._compiled is not None:
             return CompiledEngine(self._compiled, self.weights)
-        # Imported here, because the compiled networks save the seconds and the memory that torch takes.
+        # Imported here, because the compiled networks need neither torch's seconds of import nor its memory.
         import torch
 
         from fertools.faces.detection.mtcnn.torch_engine import TorchEngine
@@ -263,10 +267,10 @@ def make_mtcnn(options: DetectorOptions) -> MtcnnDetector:
     )
 
 
-def _runs(
+def _batches(
     frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]], budget_px: float
 ) -> Iterator[tuple[int, int]]:
-    """Yield runs of frames to work on together: of one size, as many as their parts stay within a budget."""
+    """Yield ranges of frames to process together: of one size, with a limited number of pixels."""
     first, held = 0, 0.0
     for number, some in enumerate(boxes):
         pixels = float((((1 + 2 * REACH) * (some[:, 2:] - some[:, :2]).max(axis=1)) ** 2).sum()) if len(some) else 0.0
@@ -280,7 +284,7 @@ def _runs(
 
 
 def _proposed(levels: Sequence[Proposals]) -> Candidates:
-    """Return what is left of P-Net's windows, suppressed within each level, then over all, and moved."""
+    """Return P-Net's windows, suppressed within each level and then over all levels, and moved by their offsets."""
     parts: list[tuple[Candidates, NDArray[np.float32]]] = []
     for level in levels:
         windows = Candidates(level.picture, level.boxes, level.scores)
@@ -297,7 +301,7 @@ def _proposed(levels: Sequence[Proposals]) -> Candidates:
 
 
 def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: int) -> list[Detections]:
-    """Return the faces of each of `count` pictures, the surest first."""
+    """Return the faces of each of `count` pictures, highest score first."""
     out = []
     for number in range(count):
         here = np.flatnonzero(candidates.picture == number)
@@ -307,7 +311,7 @@ def _by_picture(candidates: Candidates, landmarks: NDArray[np.float32], count: i
 
 
 def _visible(view: View, candidates: Candidates) -> tuple[Candidates, NDArray[np.int64]]:
-    """Return the candidates that touch their picture, and where a network finds what it sees of each."""
+    """Return the candidates that overlap their picture, and their windows for the next network."""
     pixels = boxwork.clip(candidates.boxes, view.height, view.width)
     inside = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
     candidates = candidates.take(inside)

@@ -1,7 +1,7 @@
-"""What works out the three networks, in one of two ways that say the same.
+"""The interface of an engine, which computes the three networks.
 
-The compiled networks are the faster by far and run on CPUs; torch runs on any device, and everywhere where nothing was
-compiled. The mode `exact` keeps to torch, with which its answers are the reference's own arithmetic.
+Two engines give the same faces. The compiled networks are much faster and run on CPUs. torch runs on any device, and
+where nothing was compiled. The mode `exact` always uses torch, with the arithmetic of the reference.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 class View(Protocol):
-    """Pictures of one size as an engine looks at them: all of each, or parts."""
+    """The input of an engine: pictures of one size, whole or in parts."""
 
     @property
     def height(self) -> int:
@@ -30,10 +30,10 @@ class View(Protocol):
         """Width of the pictures in pixels."""
 
     def windows(self, picture: Ints, boxes: Ints) -> Ints:
-        """Return windows of the pictures, one to a row, for the engine to look at.
+        """Return windows of the pictures in the form that the engine needs, one per row.
 
         Args:
-            picture: (n,) which picture each is of.
+            picture: (n,) index of each window's picture.
             boxes: (n, 4) x1, y1, x2, y2, all pixels from (x1, y1) to (x2 - 1, y2 - 1), inside the picture.
         """
 
@@ -43,44 +43,44 @@ Near = TypeVar("Near", bound=View)
 
 
 class Engine(Protocol[Whole, Near]):
-    """Applies the three networks to pictures.
+    """Computes the three networks on pictures.
 
     Attributes:
-        near_px: so many pixels around places may be in one view.
+        near_px: maximum number of pixels around expected boxes in one view.
     """
 
     near_px: float
 
     def view(self, frames: Sequence[NDArray[np.uint8]]) -> Whole:
-        """Return all of pictures (height, width, 3), one at least, of one size."""
+        """Return a view of whole pictures (height, width, 3), one at least, all of one size."""
 
     def view_near(self, frames: Sequence[NDArray[np.uint8]], frame: Ints, boxes: Floats) -> Near:
-        """Return what of pictures is around places.
+        """Return a view of the parts of pictures around expected boxes.
 
         Args:
-            frames: (height, width, 3), one at least, of one size.
-            frame: (n,) which of them each place is in; n is 1 or more.
-            boxes: (n, 4) squares, where faces are expected, each with a pixel inside its frame.
+            frames: (height, width, 3), one at least, all of one size.
+            frame: (n,) index of each box's frame; n is 1 or more.
+            boxes: (n, 4) square boxes of expected faces, each with a pixel inside its frame.
         """
 
     def propose(self, view: Whole, scales: Sequence[float], threshold: float) -> list[Proposals]:
-        """Return the windows of each level of the pyramid whose face probability reaches `threshold`."""
+        """Return the windows of each pyramid level whose face probability reaches `threshold`."""
 
     def propose_near(
         self, view: Near, frame: Ints, boxes: Floats, scales: Sequence[float], threshold: float
     ) -> list[Proposals]:
-        """Return likewise the windows near places, by level.
+        """Return the windows near expected boxes whose face probability reaches `threshold`, by level.
 
         Args:
-            view: of `frame` and `boxes`.
-            frame: as for `view_near`.
-            boxes: likewise.
-            scales: of the pyramid's levels, largest first.
-            threshold: least probability, between 0 and 1.
+            view: view of `frame` and `boxes`.
+            frame: (n,) index of each box's frame.
+            boxes: (n, 4) square boxes of expected faces.
+            scales: scales of the pyramid levels, largest first.
+            threshold: minimum probability, between 0 and 1.
         """
 
     def refine(self, view: Whole | Near, windows: Ints) -> tuple[Floats, Floats]:
-        """Return R-Net's face probability (n,) and offsets (n, 4) of windows, as `View.windows` gives them."""
+        """Return R-Net's face probability (n,) and offsets (n, 4) for windows from `View.windows`."""
 
     def place(self, view: Whole | Near, windows: Ints) -> tuple[Floats, Floats, Floats]:
-        """Return O-Net's face probability (n,), offsets (n, 4) and points (n, 2, 5) of windows."""
+        """Return O-Net's face probability (n,), offsets (n, 4) and points (n, 2, 5) for windows."""

@@ -1,4 +1,4 @@
-"""The networks as machine code, on a CPU."""
+"""The engine of compiled networks, on a CPU."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.faces.detection.mtcnn.engine import Floats, Ints
-from fertools.faces.detection.mtcnn.local_search import gathered, squares_around
+from fertools.faces.detection.mtcnn.local_search import collect_proposals, squares_around
 from fertools.faces.detection.mtcnn.native.library import REGION, Library, Pictures
 from fertools.faces.detection.mtcnn.native.packing import pack_onet, pack_pnet, pack_rnet
 from fertools.faces.detection.mtcnn.proposals import Level, Proposals, logit_threshold, sigmoid
@@ -17,11 +17,11 @@ from fertools.faces.detection.mtcnn.weights import CascadeWeights
 
 
 class CompiledEngine:
-    """An `Engine` of compiled networks, which passes over places of the pyramid that the level above is sure about.
+    """An `Engine` of compiled networks, with pyramid pruning.
 
     Args:
-        library: the networks.
-        weights: of the three.
+        library: the compiled networks.
+        weights: weights of the three networks.
     """
 
     near_px = float("inf")
@@ -35,11 +35,11 @@ class CompiledEngine:
         return Pictures(frames)
 
     def view_near(self, frames: Sequence[NDArray[np.uint8]], frame: Ints, boxes: Floats) -> Pictures:
-        """See `Engine`: all of the pictures, for only what is looked at costs anything."""
+        """See `Engine`. The view has whole pictures, because only the searched parts cost anything."""
         return Pictures(frames)
 
     def propose(self, view: Pictures, scales: Sequence[float], threshold: float) -> list[Proposals]:
-        """See `Engine`; of one picture."""
+        """See `Engine`; for one picture."""
 
         def evaluate(level: Level, steps: Ints, least: float) -> tuple[Ints, Floats, Floats]:
             regions = np.zeros(len(steps), REGION)
@@ -64,17 +64,19 @@ class CompiledEngine:
         scores = sigmoid(found["logit"])
         found, scores = found[scores >= threshold], scores[scores >= threshold]
         which = found["region"].astype(np.int64)
-        return gathered(squares, which, frame[squares.place[which]], _steps_of(found), scores, found["offsets"])
+        return collect_proposals(
+            squares, which, frame[squares.place[which]], _steps_of(found), scores, found["offsets"]
+        )
 
     def refine(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats]:
         """See `Engine`."""
-        said = self._library.rnet(view, windows, self._rnet)
-        return sigmoid(said[:, 1] - said[:, 0]), said[:, 2:6]
+        outputs = self._library.rnet(view, windows, self._rnet)
+        return sigmoid(outputs[:, 1] - outputs[:, 0]), outputs[:, 2:6]
 
     def place(self, view: Pictures, windows: Ints) -> tuple[Floats, Floats, Floats]:
         """See `Engine`."""
-        said = self._library.onet(view, windows, self._onet)
-        return sigmoid(said[:, 1] - said[:, 0]), said[:, 2:6], said[:, 6:].reshape(-1, 2, 5)
+        outputs = self._library.onet(view, windows, self._onet)
+        return sigmoid(outputs[:, 1] - outputs[:, 0]), outputs[:, 2:6], outputs[:, 6:].reshape(-1, 2, 5)
 
 
 def _steps_of(found: NDArray[np.void]) -> Ints:

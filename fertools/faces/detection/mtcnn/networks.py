@@ -1,12 +1,12 @@
 """The three convolutional networks of MTCNN.
 
-All of them see pixels mapped to (value - 127.5) / 128 and answer two questions: is this a face, and by how much
-is the window off. The last one also says where the five points are. None of them pads, so what a network says
-about one place depends on a fixed window around it alone.
+All of them take pixels scaled to (value - 127.5) / 128. Their outputs are whether the window is a face and the offsets
+of its box. The last network also outputs the five points. None of them uses padding, so an output depends only on a
+fixed window.
 
 Source: Zhang, Zhang, Li and Qiao, "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional
-Networks", IEEE Signal Processing Letters 23(10), 2016, fig. 2; channel counts and names of layers are those of
-the published weights (28 and not 32 channels in the first layer of R-Net, PReLU throughout).
+Networks", IEEE Signal Processing Letters 23(10), 2016, fig. 2. Channel counts and layer names are those of the
+published weights (28 instead of 32 channels in the first layer of R-Net, PReLU everywhere).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 class PNet(nn.Module):
     """The proposal network: a 12 x 12 window slid over a picture in steps of 2 pixels; 6,632 parameters.
 
-    Maps (batch, 3, height, width), both sides at least 12, to features of shape
-    (batch, ceil(height / 2) - 5, ceil(width / 2) - 5, 32), from which `logits` and `heads` read the answers.
-    Feature (row, column) sees the pixels from (2 row, 2 column) to (2 row + 11, 2 column + 11).
+    The input is (batch, 3, height, width), both sides at least 12. The output is features of shape
+    (batch, ceil(height / 2) - 5, ceil(width / 2) - 5, 32), from which `logits` and `heads` compute the results.
+    Feature (row, column) depends on the pixels from (2 row, 2 column) to (2 row + 11, 2 column + 11).
     """
 
     def __init__(self) -> None:
@@ -43,10 +43,10 @@ class PNet(nn.Module):
         return features.permute(0, 2, 3, 1)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Return the logits of a face, shape (...,), of features (..., 32).
+        """Return the face logits, shape (...,), of features (..., 32).
 
-        The softmax of two numbers is the logistic function of their difference, so one product replaces the
-        two-channel convolution and the softmax over the whole picture.
+        The softmax of two numbers is the logistic function of their difference. So one product replaces the two-channel
+        convolution and the softmax over the whole picture.
         """
         weight = self.conv4_1.weight.flatten(1)
         level = F.linear(features.new_zeros(1, weight.shape[1]), weight, self.conv4_1.bias)[0]
@@ -61,7 +61,7 @@ class PNet(nn.Module):
 
 
 class RNet(nn.Module):
-    """The refinement network: judges 24 x 24 crops; 100,178 parameters.
+    """The refinement network: classifies 24 x 24 crops; 100,178 parameters.
 
     Maps (n, 3, 24, 24) to the face probability (n,) and the box offsets (n, 4), in units of the box's sides.
     """
@@ -91,7 +91,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """The output network: judges 48 x 48 crops and places the five points; 389,040 parameters.
+    """The output network: classifies 48 x 48 crops and locates the five points; 389,040 parameters.
 
     Maps (n, 3, 48, 48) to the face probability (n,), the box offsets (n, 4) and the points (n, 2, 5): the x of all
     five, then the y, in units of the box's sides from its upper left corner.
@@ -131,10 +131,10 @@ def _columns_first(x: Tensor) -> Tensor:
 
 
 def _prelu(x: Tensor, slopes: Tensor) -> Tensor:
-    """Return `F.prelu(x, slopes)`, worked out over whole rows of pixels.
+    """Return `F.prelu(x, slopes)`, computed over whole rows of pixels.
 
-    In channels-last order on a CPU torch's inner loop over slopes is as long as there are channels: ten, in P-Net's
-    first layer. With the slopes of a whole row it is thousands long. From 16 channels on there is nothing to gain.
+    In channels-last order on a CPU, torch's inner loop has one pass per channel: ten in P-Net's first layer. With the
+    slopes of a whole row it has thousands. From 16 channels on there is no gain.
     """
     rows = x.permute(0, 2, 3, 1)
     activated = F.prelu(rows.flatten(2).flatten(0, 1), slopes.repeat(rows.shape[2]))
@@ -142,9 +142,9 @@ def _prelu(x: Tensor, slopes: Tensor) -> Tensor:
 
 
 def _halve(x: Tensor) -> Tensor:
-    """Max-pool 2 x 2 in steps of 2, an odd last row or column standing alone.
+    """Max-pool 2 x 2 in steps of 2; an odd last row or column is pooled alone.
 
-    Equal to `max_pool2d(x, 2, 2, ceil_mode=True)` and several times as fast on a CPU in channels-last order.
+    The result equals `max_pool2d(x, 2, 2, ceil_mode=True)`, several times faster on a CPU in channels-last order.
     """
     for dim in (2, 3):
         size = x.shape[dim]

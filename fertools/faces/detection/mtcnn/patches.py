@@ -1,7 +1,7 @@
-"""Parts of frames around places of interest, which stand for the frames as long as nobody looks elsewhere.
+"""Parts of frames around expected boxes, which replace whole frames in a local search.
 
-A table of sums of a whole frame takes longer than all that is done with a face in it. Tables of the surroundings of
-some places cost next to nothing, and what is read from them is the same to the last bit.
+The summed-area table of a whole frame takes longer than all other work on one face in it. Tables of small parts cost
+almost nothing, and averages from them are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """The tables of sums of parts of frames, of which all are of one size.
+    """Summed-area tables of parts of frames of one size.
 
-    All places are given in pixels of the frames.
+    All positions are in pixels of the frames.
 
     Attributes:
-        height: of the frames.
-        width: likewise.
-        sums: (m, 3) int32, the tables row by row, one after the other.
-        first: (n,) where in `sums` each table begins.
-        frame: (n,) which frame each part is of.
+        height: height of the frames.
+        width: width of the frames.
+        sums: (m, 3) int32, the tables row by row, one after another.
+        first: (n,) start of each table in `sums`.
+        frame: (n,) index of each part's frame.
         edges: (n, 4) x1, y1, x2, y2 of the parts, half-open.
     """
 
@@ -46,13 +46,13 @@ class Patches:
         squares: NDArray[np.float32],
         reach: float,
     ) -> Patches:
-        """Take parts around squares.
+        """Build the tables of parts around squares.
 
         Args:
             frames: (height, width, 3) uint8, all of one size, one at least.
-            frame: (n,) which of them each square is in; n is 1 or more.
-            squares: (n, 4), each with a pixel inside its frame.
-            reach: how far a part goes beyond its square, in sides of it.
+            frame: (n,) index of each square's frame; n is 1 or more.
+            squares: (n, 4) squares, each with a pixel inside its frame.
+            reach: margin of a part around its square, in sides of the square.
         """
         height, width = frames[0].shape[:2]
         margin = (reach * (squares[:, 2:] - squares[:, :2])).repeat(2, axis=1) * (-1, -1, 1, 1) + (-2, -2, 2, 2)
@@ -67,16 +67,16 @@ class Patches:
         return cls(height, width, sums, last - entries, frame, edges)
 
     def windows(self, picture: Ints, boxes: Ints) -> Ints:
-        """Return where boxes of the frames are, as `AreaTable.windows` does, each cut off at the edge of a part.
+        """Return the positions of boxes as `AreaTable.windows` does, each clipped to one part.
 
-        It is the part that holds most of the box. `picture` is the number of the frame, which must have a part.
+        The part is the one that contains most of the box. `picture` is the index of the frame, which must have a part.
         """
         corner = np.maximum(boxes[:, None, :2], self.edges[:, :2])
         end = np.minimum(boxes[:, None, 2:], self.edges[:, 2:])
         held = (end - corner).clip(0).prod(axis=2)
         part = np.where(picture[:, None] == self.frame, held, -1).argmax(axis=1)
         edges = self.edges[part]
-        # A box outside of every part shows nothing; a pixel stands for it and is judged no face.
+        # A box outside of every part is replaced by one pixel, which is classified as no face.
         corner = boxes[:, :2].clip(edges[:, :2], edges[:, 2:] - 1)
         end = boxes[:, 2:].clip(corner + 1, edges[:, 2:])
         x, y = (corner - edges[:, :2]).T
@@ -85,5 +85,5 @@ class Patches:
 
     @property
     def across(self) -> Ints:
-        """Entries to a row of each table, (n,)."""
+        """Entries per row of each table, (n,)."""
         return self.edges[:, 2] - self.edges[:, 0] + 1

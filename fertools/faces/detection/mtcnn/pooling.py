@@ -1,7 +1,7 @@
-"""Shrinking by area averages in torch, on any device: what `TorchEngine` shows its networks.
+"""Area averaging in torch, on any device: the input of the networks of `TorchEngine`.
 
-See `area` for the tables, and for which pixels an average is of. Functions take the tables of `AreaTable` or `Patches`
-as tensors on the device.
+See `summed_area` for the tables and the definition of an average. The functions take the tables of `AreaTable` or
+`Patches` as tensors on the device.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ Edges = tuple[Tensor, Tensor]
 def shrink(
     sums: Tensor, height: int, width: int, rows: slice | None = None, *, centre: float = 0.0, span: float = 1.0
 ) -> Tensor:
-    """Return whole pictures resized to `height` x `width`, or some rows of that.
+    """Return whole pictures resized to `height` x `width`, or some rows of the result.
 
     Args:
-        sums: those of an `AreaTable`.
+        sums: sums of an `AreaTable`.
         height: rows of the whole result.
         width: columns of the result.
-        rows: which rows to compute; all by default.
-        centre: subtracted from each average.
-        span: what the difference is divided by.
+        rows: rows to compute; None for all.
+        centre: number to subtract from each average.
+        span: divisor of the difference.
 
     Returns:
         float32 of shape (pictures, rows, width, 3).
     """
     top, bottom = (edge[rows or slice(None)] for edge in _all_edges(sums.shape[1] - 1, height, sums.device))
     left, right = _all_edges(sums.shape[2] - 1, width, sums.device)
-    # Rows first: whole rows are copied at the speed of memory, and what is left for the costly pick of columns
-    # is as small as the result. The three colours are columns of their own, which keeps the innermost loops long.
+    # Rows first: copying whole rows is fast, and the slow selection of columns then works on a small array. The three
+    # colours are columns of their own, which keeps the innermost loops long.
     columns = _reciprocal(right - left) / span
     bands = _pick(sums, 1, bottom).sub_(_pick(sums, 1, top)).flatten(2)
     bins = _pick(bands, 2, _colours(right)).sub_(_pick(bands, 2, _colours(left)))
@@ -53,10 +53,10 @@ def crop(sums: Tensor, windows: NDArray[np.int64], size_px: int, *, centre: floa
 
     Args:
         sums: the tables.
-        windows: (n, 4) as the tables' `windows` gives them.
+        windows: (n, 4) windows from the `windows` method of the tables.
         size_px: side of the results; may be larger than a window.
-        centre: subtracted from each average.
-        span: what the difference is divided by.
+        centre: number to subtract from each average.
+        span: divisor of the difference.
 
     Returns:
         float32 of shape (n, size_px, size_px, 3).
@@ -78,17 +78,17 @@ def shrink_squares(
     centre: float = 0.0,
     span: float = 1.0,
 ) -> Tensor:
-    """Return squares of frames as `shrink` would resize them, out of the middle of its results.
+    """Return squares of frames, cut from the results of `shrink`.
 
     Args:
-        sums: those of `patches`.
+        sums: sums of `patches`.
         patches: parts of the frames.
-        part: (n,) which part each square is read from; beyond its edges, its edge goes on.
-        levels: (n, 2) width and height that the frame is resized to.
+        part: (n,) part from which each square is read; beyond a part, its edge is repeated.
+        levels: (n, 2) width and height of the resized frame.
         corners: (n, 2) x and y of the square in the resized frame.
         size_px: side of the squares.
-        centre: subtracted from each average.
-        span: what the difference is divided by.
+        centre: number to subtract from each average.
+        span: divisor of the difference.
 
     Returns:
         float32 of shape (n, size_px, size_px, 3).
@@ -108,21 +108,21 @@ def shrink_squares(
 
 
 def edges_of(length: Tensor, count: int, index: Tensor) -> Edges:
-    """Return first and one-past-last pixel of bins `index` when `length` pixels are averaged into `count`."""
+    """Return first and one-past-last pixel of the bins `index` if `length` pixels are averaged into `count`."""
     first = (index * length).div(count, rounding_mode="floor")
     return first, -((-(index + 1) * length).div(count, rounding_mode="floor"))
 
 
 def bin_means(sums: Tensor, start: Tensor, across: Tensor, rows: Edges, columns: Edges, span: float = 1.0) -> Tensor:
-    """Return averages over grids of bins, each grid in a table of its own.
+    """Return averages over grids of bins, each grid in its own table.
 
     Args:
-        sums: (m, 3) int32, tables of sums row by row, one after the other.
-        start: (n,) int64, where in `sums` pixel (0, 0) of each grid is.
-        across: (n,) int64, entries to a row of its table.
+        sums: (m, 3) int32, summed-area tables row by row, one after another.
+        start: (n,) int64, index in `sums` of pixel (0, 0) of each grid.
+        across: (n,) int64, entries per row of the table.
         rows: first and one-past-last row of the bins, (n, k) int64 each, counted from `start`.
-        columns: likewise.
-        span: what the averages are divided by.
+        columns: first and one-past-last column of the bins, (n, k) int64 each.
+        span: divisor of the averages.
 
     Returns:
         float32 of shape (n, k, k, 3).
@@ -139,14 +139,14 @@ def bin_means(sums: Tensor, start: Tensor, across: Tensor, rows: Edges, columns:
 
 
 def _colours(columns: Tensor) -> Tensor:
-    """Return columns of pixels as columns of numbers, three to a pixel."""
+    """Return columns of pixels as columns of numbers, three per pixel."""
     return (columns[:, None] * 3 + torch.arange(3, device=columns.device)).flatten()
 
 
 def _pick(source: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the slices of `source` along `dim` at `index`, whose shape takes that dimension's place."""
     if source.device.type == "cpu":
-        # numpy copies runs of three numbers about twice as fast as torch does.
+        # NumPy copies runs of three numbers about twice as fast as torch.
         return torch.from_numpy(np.take(source.numpy(), index.numpy(), axis=dim))
     picked = source.index_select(dim, index.flatten())
     return picked.view(*source.shape[:dim], *index.shape, *source.shape[dim + 1 :])

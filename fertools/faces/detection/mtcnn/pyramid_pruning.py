@@ -1,11 +1,11 @@
 """Pyramid pruning: run P-Net from the coarsest level down, and skip places that the level above rules out.
 
-A face responds on two or three neighbouring levels, most strongly on its own. Where one level says that a face is all
-but impossible, the next finer level, which costs twice as much, is skipped. P-Net runs on tiles of eight by eight
-steps. Its output there equals its output for the whole level.
+A face responds on two or three neighbouring levels, most strongly on its own. If one level makes a face almost
+impossible, the next finer level is skipped there, which would cost twice as much. P-Net runs on tiles of 8 x 8
+steps, where its output equals its output for the whole level.
 
-Where faces are few, P-Net runs on a third of the pyramid; where they are many, on nearly all of it. All 2,270 faces of
-the measured photographs and clips kept their boxes and points (`docs/decisions/0009-pyramid-pruning.md`).
+With few faces, P-Net runs on a third of the pyramid; with many, on nearly all of it. All 2,270 faces of the measured
+photographs and clips kept their boxes and points (`docs/decisions/0009-pyramid-pruning.md`).
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from fertools.faces.detection.mtcnn.proposals import (
     WINDOW_PX,
     Level,
     Proposals,
-    in_reading_order,
     logit_threshold,
+    order_proposals,
     sigmoid,
 )
 
 MIN_PARENT_PROBABILITY = 0.2
-"""Least face probability of P-Net at which the next finer level is searched there, and near it. It is lower where the
+"""Minimum face probability of P-Net at which the next finer level is searched there and nearby. It is lower if the
 threshold of the search is low."""
 
 LEAST_FACTOR = 0.7
-"""Least ratio of two levels' scales: levels further apart predict too little about one another."""
+"""Minimum ratio of two levels' scales: levels further apart predict too little about one another."""
 
 _NEAR_STEPS = 2
-"""Margin around each place, in steps of the finer level, because the steps of two levels do not coincide."""
+"""Margin around each position, in steps of the finer level, because the steps of two levels do not coincide."""
 
 TILE = 8
-"""Side of a tile in steps. Smaller tiles prune more closely but read more pixels twice."""
+"""Side of a tile in steps. Smaller tiles prune more, but read more pixels twice."""
 
 _SHARED = 4
-"""Extra steps that a region costs per side: P-Net's window is twelve pixels, and a step is two."""
+"""Extra steps per side of a region: P-Net's window is twelve pixels, and a step is two."""
 
 _WHOLE_STEPS = 2000
 """Levels of up to this many steps are searched whole, because pruning would save nothing."""
@@ -48,7 +48,7 @@ _MAX_SHARE = 0.8
 """A level is searched whole where its regions would cover more than this share of it."""
 
 _PRUNED_LEVELS = 3
-"""Number of finest levels that may be pruned; they hold seven eighths of all steps. If all levels were pruned, a face
+"""Number of finest levels that can be pruned; they have seven eighths of all steps. If all levels were pruned, a face
 would have to respond on every level coarser than its own, which blurred faces do not."""
 
 Ints = NDArray[np.int64]
@@ -57,8 +57,8 @@ Floats = NDArray[np.float32]
 EvaluateRegions = Callable[[Level, Ints, float], tuple[Ints, Floats, Floats]]
 """Runs P-Net on regions (n, 4) of a level: first column and row, and one past the last column and row, in steps.
 
-Takes the level, the regions and the least logit. Returns the steps (m, 2), column and row, whose logit reaches the
-least, their logits (m,) and their box offsets (m, 4)."""
+The arguments are the level, the regions and the minimum logit. The results are the steps (m, 2), column and row, whose
+logit reaches the minimum, their logits (m,) and their box offsets (m, 4)."""
 
 
 def propose_pruned(levels: Sequence[Level], threshold: float, evaluate: EvaluateRegions) -> list[Proposals]:
@@ -66,7 +66,7 @@ def propose_pruned(levels: Sequence[Level], threshold: float, evaluate: Evaluate
 
     Args:
         levels: pyramid levels of one picture, largest first.
-        threshold: least face probability, between 0 and 1.
+        threshold: minimum face probability, between 0 and 1.
         evaluate: runs P-Net on regions of a level.
 
     Returns:
@@ -87,13 +87,13 @@ def propose_pruned(levels: Sequence[Level], threshold: float, evaluate: Evaluate
         scores = sigmoid(logits)
         hit = scores >= threshold
         found.append(
-            in_reading_order(np.zeros(int(hit.sum()), np.int64), steps[hit], scores[hit], offsets[hit], level.scale)
+            order_proposals(np.zeros(int(hit.sum()), np.int64), steps[hit], scores[hit], offsets[hit], level.scale)
         )
     return found[::-1]
 
 
 def _tiles(above: Level, parents: Ints, level: Level) -> NDArray[np.bool_]:
-    """Return which tiles (rows, columns) of a level lie under places of the level above."""
+    """Return which tiles (rows, columns) of a level are below positions of the level above."""
     half = WINDOW_PX / 2
     here = ((parents * STRIDE_PX + half) * (level.scale / above.scale) - half) / STRIDE_PX
     last = np.array([level.columns, level.rows]) - 1
@@ -107,11 +107,11 @@ def _tiles(above: Level, parents: Ints, level: Level) -> NDArray[np.bool_]:
 
 
 def _regions(wanted: NDArray[np.bool_], level: Level) -> Ints:
-    """Return tiles as regions (n, 4) of steps: runs of tiles in a row, and equal runs of rows below one another."""
+    """Return tiles as regions (n, 4) in steps; tiles in a row, and equal rows below one another, are merged."""
     edges = np.diff(np.pad(wanted, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     row, first = np.nonzero(edges == 1)
     last = np.nonzero(edges == -1)[1]
-    # Of equal runs in successive rows, the first stands for all.
+    # Of equal runs in successive rows, the first represents all.
     order = np.lexsort((row, last, first))
     row, first, last = row[order], first[order], last[order]
     goes_on = (np.diff(first) == 0) & (np.diff(last) == 0) & (np.diff(row) == 1)

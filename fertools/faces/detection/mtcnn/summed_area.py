@@ -1,11 +1,10 @@
-"""Summed-area tables of pictures: any average over a rectangle of pixels is four look-ups.
+"""Summed-area tables of pictures: the average over any rectangle of pixels needs four look-ups.
 
 MTCNN's reference shrinks with adaptive average pooling: output pixel i of n averages the input pixels from
-floor(i N / n) to ceil((i + 1) N / n) - 1. Done directly, that reads the whole picture once per pyramid level and
-every crop pixel by pixel. A table is built once per picture, and what is read from it costs as much as the result is
-large, not as the picture is.
+floor(i N / n) to ceil((i + 1) N / n) - 1. Computed directly, that reads the whole picture once per pyramid level and
+once per crop. A table is built once per picture. Reading from it costs as much as the size of the result.
 
-The sums are whole numbers, so nothing is lost against the direct way: the results differ by float32 rounding only.
+The sums are integers, so nothing is lost: the results differ from direct computation only by float32 rounding.
 
 Source: Crow, "Summed-Area Tables for Texture Mapping", SIGGRAPH 1984.
 """
@@ -25,9 +24,9 @@ class AreaTable:
     """The summed-area tables of a stack of pictures of one size.
 
     Attributes:
-        sums: (pictures, height + 1, width + 1, 3) int32. Sums over many millions of bright pixels wrap around, and
-            so do their differences: modulo 2^32 the sum over a bin is right as long as it is below 2^31 itself,
-            that is for bins of up to 8.4 million pixels.
+        sums: (pictures, height + 1, width + 1, 3) int32. Sums over many millions of bright pixels wrap around, and so
+            do their differences. Modulo 2^32 the sum over a bin is correct while it is below 2^31, so for bins of up to
+            8.4 million pixels.
     """
 
     sums: NDArray[np.int32]
@@ -49,15 +48,15 @@ class AreaTable:
         return int(self.sums.shape[2]) - 1
 
     def windows(self, picture: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where boxes of the pictures are in the tables.
+        """Return the positions of boxes in the tables.
 
         Args:
-            picture: (n,) which picture each box is of.
+            picture: (n,) index of each box's picture.
             boxes: (n, 4) x1, y1, x2, y2, all pixels from (x1, y1) to (x2 - 1, y2 - 1), inside the picture.
 
         Returns:
-            (n, 4): the entry of `sums`, seen as one list, that holds the upper left corner; entries to a row; width
-            and height of the box.
+            (n, 4): index of the upper left corner in the flattened `sums`; entries per row; width and height of the
+            box.
         """
         across = self.width + 1
         start = (picture * (self.height + 1) + boxes[:, 1]) * across + boxes[:, 0]

@@ -1,8 +1,8 @@
-"""The networks worked out by torch, on any device.
+"""The engine of torch networks, on any device.
 
-On a CPU a level of the pyramid is worked through in strips of a few dozen rows. P-Net does not pad, so strips that
-overlap by its window give the same features; but their intermediate results stay in the processor's cache and the
-memory they live in is used again and again, which makes the large levels more than twice as fast.
+On a CPU a pyramid level is processed in strips of a few dozen rows. P-Net uses no padding, so strips that overlap by
+its window give the same features. Their intermediate results stay in the processor's cache, and their memory is reused.
+That makes large levels more than twice as fast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fertools.faces.detection.mtcnn.engine import Floats, Ints
-from fertools.faces.detection.mtcnn.local_search import REACH, gathered, squares_around
+from fertools.faces.detection.mtcnn.local_search import REACH, collect_proposals, squares_around
 from fertools.faces.detection.mtcnn.networks import ONet, PNet, RNet
 from fertools.faces.detection.mtcnn.patches import Patches
 from fertools.faces.detection.mtcnn.pooling import crop, shrink, shrink_squares
@@ -28,8 +28,8 @@ from fertools.faces.detection.mtcnn.proposals import (
     WINDOW_PX,
     Level,
     Proposals,
-    in_reading_order,
     logit_threshold,
+    order_proposals,
 )
 from fertools.faces.detection.mtcnn.summed_area import AreaTable
 from fertools.faces.detection.mtcnn.weights import CascadeWeights
@@ -37,12 +37,12 @@ from fertools.faces.detection.mtcnn.weights import CascadeWeights
 Module = TypeVar("Module", bound=nn.Module)
 
 Table = AreaTable | Patches
-"""What the networks see pictures by."""
+"""The forms of pictures that the networks read from."""
 
 STRIP_PX = 80_000
-"""Pixels of a level that go through P-Net at once on a CPU."""
+"""Pixels of a level per call of P-Net on a CPU."""
 
-# Crops per call of R-Net and O-Net. On a CPU few gain most: their layers then stay in the cache.
+# Crops per call of R-Net and O-Net. On a CPU a small number is fastest, because the layers stay in the cache.
 _CROPS = {"cpu": (64, 16), "cuda": (4096, 1024), "mps": (1024, 256)}
 
 
@@ -50,12 +50,12 @@ class TorchEngine:
     """An `Engine` of torch modules.
 
     Args:
-        weights: of the three networks.
-        device: where they run.
+        weights: weights of the three networks.
+        device: device of the networks.
     """
 
-    # Tables of this many pixels are held at a time: memory that the allocator keeps and uses again. Larger ones it
-    # takes from the system anew, which costs more than all that is done with them.
+    # Maximum number of pixels in tables at a time. The allocator reuses memory of this size. For larger tables it
+    # requests new memory from the system, which costs more than the work on them.
     near_px: float = 6_000_000
 
     def __init__(self, weights: CascadeWeights, device: torch.device) -> None:
@@ -65,7 +65,7 @@ class TorchEngine:
         self._onet = loaded(ONet(), weights.onet, device)
         self._strip_px = STRIP_PX if device.type == "cpu" else None
         self._crops = _CROPS.get(device.type, _CROPS["cpu"])
-        # All three networks read from a table, which should go to a GPU once.
+        # All three networks read from a table, so it is copied to a GPU only once.
         self._moved: WeakKeyDictionary[Table, Tensor] = WeakKeyDictionary()
 
     def view(self, frames: Sequence[NDArray[np.uint8]]) -> AreaTable:
@@ -100,32 +100,32 @@ class TorchEngine:
                     pixels = shrink_squares(sums, view, part, level_px, corner, side_px, centre=CENTRE, span=SPAN)
                     at, scores, offsets = _passed(self._pnet, pixels, threshold)
                     steps = at[:, :0:-1] + corner[at[:, 0]] // 2
-                    # Where the square goes on beyond the level there are no windows.
+                    # Beyond the level a square has no windows.
                     inside = (steps < squares.steps[some][at[:, 0]]).all(axis=1)
                     parts.append((some[at[inside, 0]], steps[inside], scores[inside], offsets[inside]))
         if not parts:
             return []
         which, steps, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return gathered(squares, which, frame[squares.place[which]], steps, scores, offsets)
+        return collect_proposals(squares, which, frame[squares.place[which]], steps, scores, offsets)
 
     def refine(self, view: Table, windows: Ints) -> tuple[Floats, Floats]:
         """See `Engine`."""
-        scores, offsets = self._look(self._rnet, self._crops[0], RNet.INPUT_PX, view, windows)
+        scores, offsets = self._run_network(self._rnet, self._crops[0], RNet.INPUT_PX, view, windows)
         return scores, offsets
 
     def place(self, view: Table, windows: Ints) -> tuple[Floats, Floats, Floats]:
         """See `Engine`."""
-        scores, offsets, points = self._look(self._onet, self._crops[1], ONet.INPUT_PX, view, windows)
+        scores, offsets, points = self._run_network(self._onet, self._crops[1], ONet.INPUT_PX, view, windows)
         return scores, offsets, points
 
-    def _look(self, network: nn.Module, count: int, size_px: int, table: Table, windows: Ints) -> list[Floats]:
-        answers: list[tuple[Tensor, ...]] = []
+    def _run_network(self, network: nn.Module, count: int, size_px: int, table: Table, windows: Ints) -> list[Floats]:
+        outputs: list[tuple[Tensor, ...]] = []
         with torch.inference_mode():
-            # Once even when there is nothing to look at, for answers of the right shapes.
+            # One call even without windows, for outputs of the right shapes.
             for first in range(0, max(1, len(windows)), count):
                 crops = crop(self._sums(table), windows[first : first + count], size_px, centre=CENTRE, span=SPAN)
-                answers.append(network(crops.permute(0, 3, 1, 2)))
-        return [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
+                outputs.append(network(crops.permute(0, 3, 1, 2)))
+        return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
 
     def _sums(self, table: Table) -> Tensor:
         """Return the sums of a table on the device."""
@@ -141,10 +141,10 @@ def propose(network: PNet, sums: Tensor, scale: float, threshold: float, strip_p
 
     Args:
         network: P-Net, on the device of `sums`.
-        sums: those of an `AreaTable`.
-        scale: of the level.
-        threshold: least probability, between 0 and 1.
-        strip_px: pixels of the level to work on at a time, about; None takes the level whole.
+        sums: sums of an `AreaTable`.
+        scale: scale of the level.
+        threshold: minimum probability, between 0 and 1.
+        strip_px: approximate number of pixels of the level per strip; None processes the whole level at once.
     """
     level = Level.of(sums.shape[1] - 1, sums.shape[2] - 1, scale)
     step = level.rows if strip_px is None else max(8, strip_px // (2 * level.width))
@@ -157,14 +157,14 @@ def propose(network: PNet, sums: Tensor, scale: float, threshold: float, strip_p
         at[:, 1] += first
         parts.append((at, scores, offsets))
     at, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return in_reading_order(at[:, 0], at[:, :0:-1], scores, offsets, scale)
+    return order_proposals(at[:, 0], at[:, :0:-1], scores, offsets, scale)
 
 
 def _passed(network: PNet, pixels: Tensor, threshold: float) -> tuple[Ints, Floats, Floats]:
     """Return the windows of pictures (n, height, width, 3) whose probability reaches a threshold.
 
     Returns:
-        Picture, row and column of each, (n, 3); its probability (n,); its offsets (n, 4).
+        Index of the picture, row and column of each, (n, 3); its probability (n,); its offsets (n, 4).
     """
     features = network(pixels.permute(0, 3, 1, 2))
     place = (network.logits(features) >= logit_threshold(threshold)).nonzero()
@@ -174,6 +174,6 @@ def _passed(network: PNet, pixels: Tensor, threshold: float) -> tuple[Ints, Floa
 
 
 def loaded(network: Module, state: Mapping[str, Floats], device: torch.device) -> Module:
-    """Return a network with its weights, on a device, to be applied only."""
+    """Return a network with its weights on a device, in eval mode and without gradients."""
     network.load_state_dict({name: torch.tensor(values) for name, values in state.items()})
     return network.eval().requires_grad_(False).to(device)

@@ -1,12 +1,12 @@
-"""The published MTCNN weights, read from the packages that carry them without importing those packages, or from files.
+"""Read the published MTCNN weights from the packages that contain them, without importing these, or from files.
 
-`mtcnn` and `facenet-pytorch` carry the same 495,850 numbers in two file formats. Importing either would pull in
-TensorFlow or torchvision, so the files are found through the import system's specs and read directly. Those of `mtcnn`
-are asked for first: they are read without torch, whose import takes longer than that of all else together.
+`mtcnn` and `facenet-pytorch` contain the same 495,850 numbers in two file formats. Importing either would import
+TensorFlow or torchvision. So the files are located by the import system's specs and read directly. `mtcnn` comes first,
+because its files are read without torch, whose import takes longer than everything else together.
 
-A file of one's own holds all three networks: `.safetensors`, or `.npz` of NumPy, with an array for each parameter,
-named by its network and its name there: `pnet.conv1.weight`, `rnet.dense5_1.bias`. Neither format can hold code.
-`save_weights` writes one.
+A user's own file has all three networks in the format `.safetensors` or NumPy's `.npz`. It has one array per parameter,
+named by network and parameter: `pnet.conv1.weight`, `rnet.dense5_1.bias`. Neither format can contain code.
+`save_weights` writes such a file.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from fertools.core.sealed import check_whole, is_sealed, write_sealed
 
 NETWORKS = ("pnet", "rnet", "onet")
 
-# mtcnn 1.0 stores a plain list of arrays in the order of its layers; these are the names of the same numbers in
-# facenet-pytorch's files: kernel, bias and slope of each trunk layer, then kernel and bias of each head.
+# mtcnn 1.0 has a list of arrays in the order of its layers. These are the names of the same numbers in the files of
+# facenet-pytorch: kernel, bias and slope of each trunk layer, then kernel and bias of each head.
 _TRUNKS = {
     "pnet": ("conv1 prelu1", "conv2 prelu2", "conv3 prelu3"),
     "rnet": ("conv1 prelu1", "conv2 prelu2", "conv3 prelu3", "dense4 prelu4"),
@@ -69,7 +69,7 @@ _SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
         **{"dense6_1": (2, 256), "dense6_2": (4, 256), "dense6_3": (10, 256)},
     },
 }
-"""Shape of each layer's weight; all but the slopes of PReLU also have a bias, as long as the first side."""
+"""Shape of each layer's weight. Every layer except PReLU also has a bias with the length of the first axis."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ class CascadeWeights:
     """The parameters of the three networks.
 
     Attributes:
-        name: where they come from, for reports: the name of a package, folder or file.
-        digest: hash of the numbers alone; the same whichever of those they were read from.
-        pnet: float32 arrays of the proposal network, by the names and in the axis order of torch's state dicts.
-        rnet: likewise of the refinement network.
-        onet: likewise of the output network.
+        name: origin of the weights, for reports: name of a package, folder or file.
+        digest: hash of the numbers only, so it is the same for every origin.
+        pnet: float32 arrays of the proposal network, with the names and axis order of torch's state dicts.
+        rnet: float32 arrays of the refinement network.
+        onet: float32 arrays of the output network.
 
     Raises:
-        InputError: a network's parameters are not those of its layers.
+        InputError: the parameters of a network do not fit its layers.
     """
 
     name: str
@@ -113,9 +113,9 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
     """Read the weights of the cascade.
 
     Args:
-        source: `mtcnn`, `facenet-pytorch`, `auto` (the first of the two that is installed), a folder that holds
-            `pnet.pt`, `rnet.pt` and `onet.pt` as facenet-pytorch lays them out, or a `.safetensors` or `.npz` file as
-            `save_weights` writes it.
+        source: `mtcnn`, `facenet-pytorch`, `auto` (the first of the two that is installed), or a path. The path is that
+            of a `.safetensors` or `.npz` file from `save_weights`, or of a folder with `pnet.pt`, `rnet.pt` and
+            `onet.pt` in the form of facenet-pytorch.
 
     Raises:
         InputError: no such package is installed, or the files are missing or not the expected ones.
@@ -138,14 +138,14 @@ def load_weights(source: str | Path = "auto") -> CascadeWeights:
 
 
 def save_weights(path: Path, weights: CascadeWeights) -> None:
-    """Write weights to one file, whole or not at all.
+    """Write weights to one file, atomically.
 
     Args:
-        path: ends in `.safetensors` or `.npz`.
+        path: path that ends in `.safetensors` or `.npz`.
         weights: float32 parameters, written as `<network>.<name>`.
 
     Raises:
-        InputError: the path has another ending.
+        InputError: the path has another suffix.
         StorageError: the disk is full or cannot be written.
 
     Example:
@@ -202,13 +202,13 @@ def _file(path: Path) -> CascadeWeights:
 def _read_npz(path: Path) -> dict[str, Floats]:
     if not zipfile.is_zipfile(path):
         raise zipfile.BadZipFile
-    # No pickles, because they run code and this file may be anyone's.
+    # No pickles, because they run code and this file can come from anyone.
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
         return {name: held[name].astype(np.float32) for name in held.files}
 
 
 _FILES: dict[str, Callable[[Path], dict[str, Floats]]] = {".safetensors": safetensors.load_file, ".npz": _read_npz}
-"""What reads a file of weights, by its ending."""
+"""Reader of a weight file by its suffix."""
 
 
 def _package_folder(module: str) -> Path | None:
@@ -224,11 +224,11 @@ def _read_state(path: Path) -> dict[str, Floats]:
             f"{path} is not there; weights are {', '.join(f'{name}.pt' for name in NETWORKS)} in a folder, "
             f"or a {' or '.join(_FILES)} file"
         )
-    # Not at the top: who takes the weights from elsewhere does without the seconds that torch takes to import.
+    # Not at the top, because other sources of weights do not need torch, which takes seconds to import.
     import torch
 
     with reading(path, "holds no weights that torch can read", "give the files of facenet-pytorch"):
-        # weights_only, because a pickle may otherwise run code and this folder may be anyone's.
+        # weights_only, because a pickle can otherwise run code, and this folder can come from anyone.
         state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path} holds something other than named tensors; give the files of facenet-pytorch")
@@ -236,8 +236,8 @@ def _read_state(path: Path) -> dict[str, Floats]:
 
 
 def _read_layers(path: Path, network: str) -> dict[str, Floats]:
-    """Return one network of mtcnn 1.0 under the names and in the axis order of torch."""
-    # joblib unpickles, which runs code; the file is one of an installed package, whose code runs anyway.
+    """Return one network of mtcnn 1.0 with the names and axis order of torch."""
+    # joblib unpickles, which runs code; the file belongs to an installed package, whose code runs anyway.
     arrays = iter(joblib.load(path))
     state: dict[str, Floats] = {}
     for layer in _TRUNKS[network]:
@@ -250,7 +250,7 @@ def _read_layers(path: Path, network: str) -> dict[str, Floats]:
 
 
 def _layer(name: str, kernel: np.ndarray, bias: np.ndarray) -> dict[str, Floats]:
-    # TensorFlow keeps kernels as (height, width, in, out) and dense matrices as (in, out).
+    # TensorFlow stores kernels as (height, width, in, out) and dense matrices as (in, out).
     axes = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
     weight = np.ascontiguousarray(kernel.transpose(axes), np.float32)
     return {f"{name}.weight": weight, f"{name}.bias": bias.astype(np.float32)}

@@ -1,8 +1,8 @@
-"""The three networks of the cascade as machine code: C++ that is compiled when fertools is installed.
+"""The three networks of the cascade in C++, compiled when fertools is installed.
 
-`areas.hpp` reads pixels, `propose.cpp` is P-Net, `refine.cpp` R-Net and O-Net, `suppress.cpp` what comes between them,
-`warp.cpp` cuts crops, and `smooth.cpp` steadies landmarks; `build` compiles them, `library` loads what was compiled.
+`propose.cpp` has P-Net, `refine.cpp` R-Net and O-Net, `suppress.cpp` non-maximum suppression, and `resample.cpp` crops.
+`areas.hpp` reads pixels. `build` compiles the code, and `library` loads it.
 
-Their outputs equal those of `fertools.faces.detection.mtcnn.networks` to float32 rounding, two to five times as fast on
-a CPU: a library for all networks is tuned for hundreds of channels, and these layers have ten to sixty-four.
+The outputs equal those of `fertools.faces.detection.mtcnn.networks` to float32 rounding, and are two to five times as
+fast on a CPU. General libraries are tuned for hundreds of channels, and these layers have ten to sixty-four.
 """

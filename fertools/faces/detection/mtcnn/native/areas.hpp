@@ -1,7 +1,7 @@
-// Averages of areas of pictures: which pixels an average is of is told in area.py.
+// Area averages of pictures; summed_area.py defines which pixels belong to an average.
 //
-// Here they are added up anew for each average. A byte is a quarter of a number, and sixteen are added at once; so as
-// long as a pixel is looked at a few dozen times, that takes less than a table of sums takes to be made.
+// Here each average is computed from the pixels. A byte is a quarter of a float, and sixteen are added at once. While
+// each pixel is read a few dozen times at most, that is faster than building a summed-area table.
 #pragma once
 
 #include <algorithm>
@@ -14,16 +14,16 @@
 
 #include "simd.hpp"
 
-// Pixels go into the networks as (value - CENTRE) / SPAN: see proposals.py.
+// Pixels enter the networks as (value - CENTRE) / SPAN; see proposals.py.
 constexpr float CENTRE = 127.5f, SPAN = 128.0f;
 
-// A picture of three colours, a byte each, row by row.
+// An RGB picture, one byte per channel, row by row.
 struct Picture {
     const std::uint8_t *pixels;
     std::int64_t row_bytes, width, height;
 };
 
-// The pictures of a call: nothing is read before it is known to be inside one of them.
+// The pictures of a call. Every window is checked against its picture before anything is read.
 struct Pictures {
     const Picture *first;
     std::int64_t count;
@@ -32,7 +32,7 @@ struct Pictures {
     bool has(std::int64_t number) const { return number >= 0 && number < count; }
 };
 
-// A window of a picture, in its pixels.
+// A window of a picture, in pixels.
 struct Window {
     std::int64_t picture, left, top, width, height;
 
@@ -47,11 +47,11 @@ private:
     }
 };
 
-// Sums of three colours, and one that counts nothing.
+// Sums of three channels and one unused value.
 typedef std::int32_t Colours __attribute__((vector_size(16)));
 typedef float Mean __attribute__((vector_size(16)));
 
-// Memory for the sums of a row of a picture, of so many pixels.
+// Memory for the sums of a row with a number of pixels.
 static inline std::int32_t *sums_of(std::int64_t pixels) {
     return reinterpret_cast<std::int32_t *>(scratch<5>(3 * pixels + 1));
 }
@@ -62,7 +62,7 @@ typedef std::int32_t Half __attribute__((vector_size(AT_ONCE * 2)));
 
 static INLINE Shorts bytes_at(const std::uint8_t *from) {
 #if defined(__AVX2__)
-    // GCC 12 makes of the lines below several instructions.
+    // GCC 12 compiles the lines below to several instructions.
     return reinterpret_cast<Shorts>(_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from))));
 #else
     typedef std::uint8_t Bytes __attribute__((vector_size(AT_ONCE)));
@@ -82,10 +82,10 @@ static INLINE void widen(Shorts numbers, Half (&halves)[2]) {
 #endif
 }
 
-// Write the sums of rows of COUNT times AT_ONCE bytes that lie one below the other.
+// Write the column sums of COUNT times AT_ONCE bytes over several rows.
 template <int COUNT>
 static INLINE void add(const std::uint8_t *from, std::int64_t row_bytes, std::int64_t rows, std::int32_t *to) {
-    // As many as add up to no more than sixteen bits hold.
+    // The maximum number of bytes whose sum fits in 16 bits.
     constexpr std::int64_t MOST = 257;
     Half sums[COUNT][2], some[2];
     for (auto &both : sums) both[0] = both[1] = Half{};
@@ -106,7 +106,7 @@ static INLINE void add(const std::uint8_t *from, std::int64_t row_bytes, std::in
         }
 }
 
-// Write the sums of rows of so many bytes that lie one below the other.
+// Write the column sums of a number of bytes over several rows.
 static inline void add_rows(const std::uint8_t *from, std::int64_t row_bytes, std::int64_t rows, std::int64_t bytes,
                             std::int32_t *to) {
     constexpr int MANY = 4;
@@ -121,7 +121,7 @@ static inline void add_rows(const std::uint8_t *from, std::int64_t row_bytes, st
     }
 }
 
-// What goes into a network for the columns from FIRST until LAST of added rows. WIDE and TALL are the shares of one
+// The input of a network for the columns from FIRST until LAST of row sums. WIDE and TALL are the weights of one
 // column, divided by SPAN, and of one row.
 static INLINE Mean mean(const std::int32_t *sums, std::int64_t first, std::int64_t last, float wide, float tall) {
     Colours added = {};
@@ -133,7 +133,7 @@ static INLINE Mean mean(const std::int32_t *sums, std::int64_t first, std::int64
     return __builtin_convertvector(added, Mean) * wide * tall - CENTRE / SPAN;
 }
 
-// Write a window resized to SIDE x SIDE, in the order column, row, colour, with STEP numbers from one to the next.
+// Write a window resized to SIDE x SIDE, in the order column, row, channel, with STEP floats between two values.
 template <int SIDE, int STEP> static void crop(const Pictures &pictures, const Window &window, float *out) {
     const Picture &picture = pictures[window.picture];
     const std::uint8_t *corner = picture.pixels + window.top * picture.row_bytes + window.left * 3;

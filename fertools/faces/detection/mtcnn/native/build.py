@@ -1,9 +1,9 @@
-"""Compiles the networks, once for each kind of processor that the machine's programs may run on.
+"""Compile the networks, once per instruction set that this machine's programs can use.
 
-Done when a wheel is built or fertools is installed from its sources, and by hand with
-`python -m fertools.faces.detection.mtcnn.native.build`. It needs a C++ compiler; without one fertools uses torch.
+The build runs when a wheel is built or fertools is installed from source, and by hand with
+`python -m fertools.faces.detection.mtcnn.native.build`. It needs a C++ compiler. Without one, fertools uses torch.
 
-Nothing is imported from fertools here: the build runs before it is installed.
+This module imports nothing from fertools, because the build runs before the installation.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-# Levels of the x86-64 instruction set; on other processors what the compiler takes for the least there is.
+# Levels of the x86-64 instruction set. Other processors use the compiler's minimum.
 _LEVELS = {"x86_64": ("x86-64-v4", "x86-64-v3"), "AMD64": ("x86-64-v4", "x86-64-v3")}
 
-# No number here is infinite or undefined, and nobody asks for the sign of a zero: so a maximum is one instruction.
+# No number here is infinite or NaN, and the sign of a zero does not matter, so a maximum is one instruction.
 _FLAGS = (
     *("-std=c++17", "-O3", "-fPIC", "-shared"),
     *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-ffinite-math-only", "-ffp-contract=fast"),
@@ -30,7 +30,7 @@ _FLAGS = (
 
 
 class BuildError(Exception):
-    """The networks were not compiled; says why."""
+    """The networks were not compiled; the message has the reason."""
 
 
 def levels() -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def levels() -> tuple[str, ...]:
 
 
 def library_path(level: str, folder: Path = HERE) -> Path:
-    """Return where the networks compiled for a level are. Those of other sources have another name."""
+    """Return the path of the networks for a level; its name depends on the content of the sources."""
     digest = hashlib.sha256()
     for path in _sources():
         digest.update(path.read_bytes())
@@ -48,10 +48,10 @@ def library_path(level: str, folder: Path = HERE) -> Path:
 
 
 def build(folder: Path = HERE) -> list[Path]:
-    """Compile what is not compiled yet, remove what was compiled of other sources, and return the files.
+    """Compile the missing libraries, remove those of other sources, and return the paths.
 
     Raises:
-        BuildError: there is no compiler, or it refuses.
+        BuildError: there is no compiler, or it fails.
     """
     wanted = {library_path(level, folder): level for level in levels()}
     for path in set(folder.glob("networks.*.so")) - set(wanted):
@@ -67,12 +67,12 @@ def _sources() -> list[Path]:
 
 
 def sanitized(folder: Path, level: str) -> Path:
-    """Compile the networks so that they stop at any use of memory that is not theirs and at undefined arithmetic.
+    """Compile the networks with sanitizers, which stop at invalid memory accesses and undefined behaviour.
 
-    They are several times as slow, and a process that loads them has to begin with the runtime of `sanitizer_runtimes`.
+    They are several times slower. A process that loads them must start with the libraries of `sanitizer_runtimes`.
 
     Raises:
-        BuildError: there is no compiler, or it refuses.
+        BuildError: there is no compiler, or it fails.
     """
     path = folder / f"sanitized.{level}.so"
     _compile(path, level, ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"))
@@ -80,10 +80,10 @@ def sanitized(folder: Path, level: str) -> Path:
 
 
 def sanitizer_runtimes() -> list[Path]:
-    """Return the libraries that a process has to load first (`LD_PRELOAD`) to load what `sanitized` made.
+    """Return the libraries that a process must load first (`LD_PRELOAD`) to load the result of `sanitized`.
 
     Raises:
-        BuildError: there is no compiler, or it has none.
+        BuildError: there is no compiler, or it has no sanitizers.
     """
     found = []
     for name in ("libasan.so", "libubsan.so"):

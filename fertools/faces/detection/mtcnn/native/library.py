@@ -1,7 +1,7 @@
-"""What is compiled, called on arrays of NumPy.
+"""Call the compiled code with NumPy arrays.
 
-They run without Python's lock, but for short work, so threads that call them do not wait for one another, and give the
-same numbers to the last bit whatever they are called with beside.
+The calls release the GIL, except short ones, so threads do not wait for one another. The results are the same to the
+last bit in every thread and batch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fertools.faces.detection.mtcnn.native.build import levels, library_path
 
 PICTURE = np.dtype([(name, np.int64) for name in ("pixels", "row_bytes", "width", "height")])
-"""Where a picture is in memory; see `Picture` in `areas.hpp`."""
+"""Location of a picture in memory; see `Picture` in `areas.hpp`."""
 
 REGION = np.dtype(
     [
@@ -33,51 +33,51 @@ REGION = np.dtype(
 FOUND = np.dtype(
     [("region", np.int32), ("row", np.int32), ("column", np.int32), ("logit", np.float32), ("offsets", np.float32, 4)]
 )
-"""A step of P-Net that may show a face: its place, the logits and the offsets of the box."""
+"""A step of P-Net that may be a face: its position, logit and box offsets."""
 
-R_ANSWERS, O_ANSWERS = 8, 16
-"""Numbers that a network gives for a window: two log-likelihoods, four offsets, and ten of points or two of nothing."""
+R_OUTPUTS, O_OUTPUTS = 8, 16
+"""Outputs of a network per window: two logits, four offsets, and ten point coordinates or two of padding."""
 
 MISSING = (
-    "not compiled for this processor, so it finds faces at a half to a fifth of its pace; with a C++ compiler: "
+    "not compiled for this processor, so it runs at a half to a fifth of its speed; with a C++ compiler: "
     "python -m fertools.faces.detection.mtcnn.native.build"
 )
-"""What a person is told where there is no library."""
+"""Remark for the user if there is no library."""
 
 _ROOM = 4096
 _FEW = 200
 
 
 class Pictures:
-    """Pictures of one size that the networks look at.
+    """Input pictures of the networks, all of one size.
 
     Args:
         frames: (height, width, 3) uint8, one at least.
 
     Raises:
-        ValueError: they are of different sizes, or of another kind.
+        ValueError: the pictures have different sizes or another type.
 
     Attributes:
-        height: in pixels.
-        width: likewise.
-        places: `PICTURE` of each.
+        height: height in pixels.
+        width: width in pixels.
+        places: `PICTURE` of each picture.
     """
 
     def __init__(self, frames: Sequence[NDArray[np.uint8]]) -> None:
         self.height, self.width = map(int, frames[0].shape[:2])
         if any(frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8 for frame in frames):
             shapes = ", ".join(f"{frame.dtype} {frame.shape}" for frame in frames)
-            raise ValueError(f"pictures that are looked at together are uint8 RGB of one size, not {shapes}")
-        # Held, so that they are where `places` says.
+            raise ValueError(f"pictures of one call must be uint8 RGB of one size, not {shapes}")
+        # Kept alive, because `places` has their addresses.
         self._frames = [_in_rows(frame) for frame in frames]
         places = [(frame.ctypes.data, frame.strides[0], self.width, self.height) for frame in self._frames]
         self.places = np.array(places, PICTURE)
 
     def windows(self, picture: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return boxes as the networks take them, (n, 5): number of the picture, corner, width and height.
+        """Return boxes in the form that the networks need, (n, 5): index of the picture, corner, width and height.
 
         Args:
-            picture: (n,) which picture each box is of.
+            picture: (n,) index of each box's picture.
             boxes: (n, 4) x1, y1, x2, y2, all pixels from (x1, y1) to (x2 - 1, y2 - 1), inside the picture.
         """
         return np.column_stack([picture, boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
@@ -85,15 +85,15 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Library:
-    """The functions of one compiled file.
+    """The functions of one compiled library.
 
-    Every array that they get has the type and the shape that is said, and every place that they read is inside its
-    picture: what has not raises ValueError, before anything is read.
+    Every array must have the stated type and shape, and every position must be inside its picture. Otherwise ValueError
+    is raised before anything is read.
 
     Attributes:
-        level: the instruction set that they are compiled for.
-        _loaded: called without Python's lock.
-        _locked: the same, called with it.
+        level: instruction set of the library.
+        _loaded: the library; calls release the GIL.
+        _locked: the same library; calls hold the GIL.
     """
 
     level: str
@@ -103,16 +103,16 @@ class Library:
     def pnet(
         self, pictures: Pictures, regions: NDArray[np.void], weights: NDArray[np.float32], least: float
     ) -> NDArray[np.void]:
-        """Return what P-Net finds.
+        """Run P-Net on regions.
 
         Args:
-            pictures: what to look at.
-            regions: where, `REGION`.
-            weights: as `packing.pack_pnet` gives them.
-            least: logits from which a step is of interest.
+            pictures: input pictures.
+            regions: regions of pyramid levels, `REGION`.
+            weights: weights from `packing.pack_pnet`.
+            least: minimum logit of a returned step.
 
         Returns:
-            The steps of interest as `FOUND`, region by region in reading order.
+            Steps whose logit reaches the minimum, `FOUND`, region by region in reading order.
         """
         room = _ROOM
         while True:
@@ -131,19 +131,19 @@ class Library:
             room = count
 
     def rnet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what R-Net says, (n, R_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
-        return self._look("fertools_rnet", R_ANSWERS, pictures, windows, weights)
+        """Return R-Net's outputs (n, R_OUTPUTS) for windows (n, 5) from `Pictures.windows`."""
+        return self._run_network("fertools_rnet", R_OUTPUTS, pictures, windows, weights)
 
     def onet(self, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what O-Net says, (n, O_ANSWERS), of windows (n, 5) as `Pictures.windows` gives them."""
-        return self._look("fertools_onet", O_ANSWERS, pictures, windows, weights)
+        """Return O-Net's outputs (n, O_OUTPUTS) for windows (n, 5) from `Pictures.windows`."""
+        return self._run_network("fertools_onet", O_OUTPUTS, pictures, windows, weights)
 
     def suppress(
         self, boxes: NDArray[np.float32], groups: NDArray[np.int64], threshold: float, *, smaller: bool, extra: float
     ) -> NDArray[np.bool_]:
-        """Return which boxes (n, 4) are kept, given group by group and the best first; see `boxes`."""
+        """Return which boxes (n, 4) are kept; they are sorted by group, best first (see `boxes`)."""
         kept = np.empty(len(boxes), np.bool_)
-        # With few it takes longer to get Python's lock back than to do it.
+        # For a few boxes, reacquiring the GIL takes longer than the work.
         loaded = self._locked if len(boxes) < _FEW else self._loaded
         loaded.fertools_suppress(
             *(_address(boxes, np.float32, len(boxes), 4), *_sized(groups, np.int64, len(boxes))),
@@ -158,8 +158,8 @@ class Library:
         """Return a crop (size_px, size_px, 3) of a picture; see `fertools.faces.resampling`.
 
         Args:
-            picture: (height, width, 3) uint8, whose rows may lie apart.
-            positions: (6,) as `resampling` computes them.
+            picture: (height, width, 3) uint8; there may be gaps between its rows.
+            positions: (6,) positions from `resampling`.
             weights: (128, 4) weights by step and tap.
             size_px: side of the crop.
         """
@@ -175,23 +175,23 @@ class Library:
         )
         return crop
 
-    def _look(
-        self, name: str, answers: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
+    def _run_network(
+        self, name: str, output_count: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        said = np.empty((len(windows), answers), np.float32)
+        outputs = np.empty((len(windows), output_count), np.float32)
         done = self._loaded[name](
             *_sized(pictures.places, PICTURE),
             *(_address(windows, np.int64, len(windows), 5), ctypes.c_int64(len(windows))),
-            *(*_sized(weights, np.float32), _address(said, np.float32)),
+            *(*_sized(weights, np.float32), _address(outputs, np.float32)),
         )
         if not done:
             raise ValueError("a window is not inside its picture, or the weights are not those of the network")
-        return said
+        return outputs
 
 
 @cache
 def library() -> Library | None:
-    """Return the networks compiled for the best instruction set that this processor has; None if there are none."""
+    """Return the networks compiled for the best instruction set of this processor; None if there are none."""
     for level in levels():
         path = library_path(level)
         if path.exists() and (loaded := ctypes.CDLL(str(path))).fertools_runs_here():
@@ -201,25 +201,25 @@ def library() -> Library | None:
 
 
 def _in_rows(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a picture of which each row lies in one piece."""
+    """Return a picture whose rows are contiguous."""
     return picture if picture.strides[1:] == (3, 1) else np.ascontiguousarray(picture)
 
 
 def _sized(
     array: NDArray[np.generic], dtype: np.dtype[np.void] | type, *shape: int
 ) -> tuple[ctypes.c_void_p, ctypes.c_int64]:
-    """Return where an array of one axis is, and how many it holds."""
+    """Return the address and the size of a one-dimensional array."""
     return _address(array, dtype, *(shape or (array.size,))), ctypes.c_int64(array.size)
 
 
 def _address(array: NDArray[np.generic], dtype: np.dtype[np.void] | type, *shape: int) -> ctypes.c_void_p:
-    """Return where an array is, of any shape if none is given.
+    """Return the address of an array; without `shape`, any shape is accepted.
 
     Raises:
-        ValueError: it is of another type or shape, or does not lie in one piece.
+        ValueError: the array has another type or shape, or is not contiguous.
     """
     if array.dtype != dtype or (shape and array.shape != shape):
         raise ValueError(f"compiled code was given {array.dtype} {array.shape}, where it reads {dtype} {shape or ''}")
     if not array.flags.c_contiguous:
-        raise ValueError("compiled code reads arrays that lie in one piece")
+        raise ValueError("compiled code needs contiguous arrays")
     return ctypes.c_void_p(array.ctypes.data)

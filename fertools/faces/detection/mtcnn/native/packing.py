@@ -1,8 +1,8 @@
-"""The weights of the networks in the order in which the compiled ones read them.
+"""Arrange the weights of the networks in the order of the compiled code.
 
-A layer is its kernel, its biases and the slopes of its PReLU, all in one array. P-Net's kernels keep the order of
-torch. Those of R-Net and O-Net are cut into blocks of output channels, and lie in the order of the inner loops; the
-convolutions of three by three behind the first are changed for Winograd's points, as `refine.cpp` works them out.
+A layer is its kernel, its biases and its PReLU slopes, all in one array. P-Net's kernels keep the order of torch.
+Kernels of R-Net and O-Net are split into blocks of output channels, in the order of the inner loops. Convolutions of
+3 x 3, except the first, are transformed for Winograd's algorithm (see `refine.cpp`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Floats = NDArray[np.float32]
 State = Mapping[str, Floats]
 
 _CHANNELS, _DENSE_CHANNELS = 4, 8
-"""Channels of a block, of a convolution and of a dense layer; `CHANNELS` and `DENSE_CHANNELS` in `refine.cpp`."""
+"""Channels per block of a convolution and of a dense layer: `CHANNELS` and `DENSE_CHANNELS` in `refine.cpp`."""
 
 
 def pack_pnet(state: State) -> Floats:
-    """Return the weights of P-Net. Of its two answers, face and no face, only the difference is asked for."""
+    """Return the weights of P-Net; only the difference of its two logits, face and no face, is needed."""
     trunk = [state[f"{layer}{number}.{kind}"] for number in (1, 2, 3) for layer, kind in _KINDS]
     face, bias = state["conv4_1.weight"].reshape(2, -1), state["conv4_1.bias"]
     head = [face[1] - face[0], bias[1:] - bias[:1], state["conv4_2.weight"], state["conv4_2.bias"]]
@@ -64,7 +64,7 @@ def _at_points(kernel: Floats) -> Floats:
 
 
 def _dense(state: State, names: list[str], slopes: str | None = None) -> list[Floats]:
-    """Return a dense layer, or several that see the same as one, filled up to whole blocks with what answers zero."""
+    """Return a dense layer, or several with the same input joined, padded with zeros to whole blocks."""
     weight = np.concatenate([state[f"{name}.weight"] for name in names])
     bias = np.concatenate([state[f"{name}.bias"] for name in names])
     more = -len(bias) % _DENSE_CHANNELS

@@ -1,8 +1,8 @@
-// P-Net, slid over regions of levels of the pyramid.
+// P-Net on regions of pyramid levels.
 //
-// Steps that lie side by side are looked at together, one to a lane, and a region row by row: of each layer only as
-// many rows are held as the next one needs, so that all of it stays in the cache. The first layer's results are taken
-// two by two at once, which is why columns with even and odd numbers lie apart.
+// Adjacent steps are computed together, one per element of a vector register. A region is computed row by row. Each
+// layer keeps only the rows that the next one needs, so everything stays in the cache. The first layer's results are
+// pooled two by two, so columns with even and odd numbers are stored apart.
 
 #include <algorithm>
 #include <vector>
@@ -14,8 +14,8 @@ namespace {
 
 constexpr int FIRST = 10, SECOND = 16, THIRD = 32, OFFSETS = 4;
 
-// Where P-Net looks: steps of a level of the pyramid, whose pixels are averages of those of a picture. Beyond the level
-// its edge goes on.
+// A region of a pyramid level, in steps of P-Net. Pixels of the level are averages of pixels of a picture. Beyond the
+// level its edge is repeated.
 struct Region {
     std::int64_t picture, level_width, level_height;
     std::int64_t first_row, last_row, first_column, last_column; // steps, half-open
@@ -23,14 +23,14 @@ struct Region {
     bool is_empty() const { return last_row <= first_row || last_column <= first_column; }
 
     bool is_inside(const Pictures &pictures) const {
-        // Beyond that, products of two lengths are no longer numbers of 64 bits.
+        // Larger products of two lengths would overflow 64 bits.
         constexpr std::int64_t LONGEST = 1 << 30;
         return pictures.has(picture) && first_row >= 0 && first_column >= 0 && level_width <= LONGEST &&
                level_height <= LONGEST && last_row <= steps(level_height) && last_column <= steps(level_width);
     }
 
 private:
-    // Steps of a window of twelve pixels by two along a level, whose edge is repeated for the last one.
+    // Steps of a window of twelve pixels by two along a level; for the last window the edge is repeated.
     static std::int64_t steps(std::int64_t length) { return (length + 1) / 2 - 5; }
 };
 
@@ -49,7 +49,7 @@ struct Weights {
           logit(third + THIRD * (SECOND * 9 + 2)), offsets(logit + THIRD + 1) {}
 };
 
-// Rows or columns of a picture of which a row or column of the level is the average.
+// The rows or columns of a picture that a row or column of the level averages.
 struct Bin {
     std::int64_t first, last;
     Bin(std::int64_t index, std::int64_t count, std::int64_t length) {
@@ -58,14 +58,14 @@ struct Bin {
     }
 };
 
-// A layer's results, of which the last HELD rows are kept: (row, channel, column).
+// A layer's results in the order row, channel, column; only the last HELD rows are kept.
 template <int CHANNELS, int HELD> struct Rows {
     float *memory;
     std::int64_t stride;
     float *at(std::int64_t row, int channel) const { return memory + (row % HELD * CHANNELS + channel) * stride; }
 };
 
-// Of the pixels, columns with even numbers and those with odd ones are channels of their own.
+// Columns of pixels with even and odd numbers are separate channels.
 using Pixels = Rows<6, 4>;
 
 void read_pixels(const Picture &picture, const Region &region, const std::vector<Bin> &bins, const float *wide,
@@ -84,13 +84,13 @@ void read_pixels(const Picture &picture, const Region &region, const std::vector
     }
 }
 
-// One row of the first layer after its maximum, from four rows of pixels.
+// One row of the first layer after max-pooling, from four rows of pixels.
 void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, std::int64_t columns,
                  std::int64_t columns_in_pairs, bool rows_in_pairs, const Rows<FIRST, 3> &out) {
     constexpr int CHANNELS = REGISTERS < 32 ? 2 : 5;
     const float *bias = weights + FIRST * 27, *slopes = bias + FIRST;
     Flags number;
-    for (int lane = 0; lane < VECTOR_SIZE; lane++) number[lane] = lane;
+    for (int element = 0; element < VECTOR_SIZE; element++) number[element] = element;
     for (int first = 0; first < FIRST; first += CHANNELS)
         for (std::int64_t x = 0; x < columns; x += VECTOR_SIZE) {
             Vector sum[2][2][CHANNELS];
@@ -114,7 +114,7 @@ void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, s
                             }
                         }
                 }
-            // A last column or row with an even number stands alone.
+            // A last column or row with an even number is pooled alone.
             const Flags alone = number + static_cast<std::int32_t>(x) >= static_cast<std::int32_t>(columns_in_pairs);
             for (int channel = 0; channel < CHANNELS; channel++) {
                 const Vector slope = all(slopes[first + channel]);
@@ -128,7 +128,7 @@ void first_layer(const Pixels &pixels, std::int64_t row, const float *weights, s
         }
 }
 
-// COUNT registers of places and CHANNELS channels of one row of a layer with a kernel of 3 x 3.
+// COUNT registers of positions and CHANNELS channels of one row of a layer with a 3 x 3 kernel.
 template <int IN, int COUNT, int CHANNELS, typename From>
 static INLINE void places(const From &from, std::int64_t row, const float *weights, const float *bias,
                           const float *slopes, std::int64_t x, float *to, std::int64_t stride) {
@@ -169,12 +169,12 @@ void layer(const From &from, std::int64_t row, const float *weights, std::int64_
             places<IN, 1, MANY>(from, row, weights + first * IN * 9, bias + first, slopes + first, x, to.at(row, first), to.stride);
 }
 
-// Look at one region; write what is at least `least` from `found` on as far as there is room, and return how many.
-std::int64_t look(const Picture &picture, const Region &region, std::int32_t number, const Weights &weights,
-                  float least, Found *found, std::int64_t room) {
+// Run P-Net on one region. Write steps with a logit of at least `least` to `found`, up to `room`; return their number.
+std::int64_t run(const Picture &picture, const Region &region, std::int32_t number, const Weights &weights,
+                 float least, Found *found, std::int64_t room) {
     const std::int64_t rows = region.last_row - region.first_row, columns = region.last_column - region.first_column;
     const std::int64_t halves = columns + 4, pairs = halves + 1;
-    // Whole registers are read and written, up to three beyond what is wanted.
+    // Whole registers are read and written, up to three beyond the end.
     const std::int64_t stride = (pairs / VECTOR_SIZE + 4) * VECTOR_SIZE;
     float *memory = scratch<3>((6 * 4 + FIRST * 3 + SECOND * 3 + THIRD + 1 + 2) * stride);
     const Pixels pixels{memory, stride};
@@ -188,7 +188,7 @@ std::int64_t look(const Picture &picture, const Region &region, std::int32_t num
         bins.emplace_back(2 * region.first_column + column, region.level_width, picture.width);
         wide[column] = 1.0f / static_cast<float>(bins.back().last - bins.back().first) / SPAN;
     }
-    // Places of the first layer with even numbers that have a neighbour with an odd one.
+    // Positions of the first layer with even numbers that have a neighbour with an odd one.
     const std::int64_t columns_in_pairs = (region.level_width - 2) / 2 - region.first_column;
     const std::int64_t rows_in_pairs = (region.level_height - 2) / 2 - region.first_row;
     std::int64_t read = 0, count = 0;
@@ -226,9 +226,9 @@ std::int64_t look(const Picture &picture, const Region &region, std::int32_t num
 
 } // namespace
 
-// Look at regions; write at most `room` of the steps whose logit of a face are at least `least`, region by region
-// in reading order, and return how many there are; -1, and nothing is looked at, if a region is not inside its picture
-// or the weights are not P-Net's.
+// Run P-Net on regions. Write at most `room` of the steps with a face logit of at least `least`, region by region in
+// reading order, and return their total number. Return -1 before any work if a region is not inside its picture or the
+// weights are not P-Net's.
 extern "C" std::int64_t fertools_pnet(const Picture *of, std::int64_t of_count, const Region *regions,
                                       std::int64_t count, const float *weights, std::int64_t weight_count, float least,
                                       Found *found, std::int64_t room) {
@@ -241,8 +241,8 @@ extern "C" std::int64_t fertools_pnet(const Picture *of, std::int64_t of_count, 
     for (std::int64_t number = 0; number < count; number++) {
         const Region &region = regions[number];
         if (region.is_empty()) continue;
-        total += look(pictures[region.picture], region, static_cast<std::int32_t>(number), all, least,
-                      found + std::min(total, room), std::max<std::int64_t>(room - total, 0));
+        total += run(pictures[region.picture], region, static_cast<std::int32_t>(number), all, least,
+                     found + std::min(total, room), std::max<std::int64_t>(room - total, 0));
     }
     return total;
 }

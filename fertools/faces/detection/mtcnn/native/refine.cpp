@@ -1,21 +1,21 @@
-// R-Net and O-Net: as many windows at a time as there are lanes, a window to a lane.
+// R-Net and O-Net on batches of windows, one window per element of a vector register.
 //
-// All that is between two layers lies in the order column, row, channel, lane. So every layer, whatever its size, is
-// the same few instructions on whole registers, and what a network says of a window is the same to the last bit
-// whatever other windows it is looked at with.
+// Values between two layers are in the order column, row, channel, register element. So every layer, whatever its size,
+// is the same few instructions on whole registers. A network's output for a window is the same to the last bit,
+// whatever other windows are in the batch.
 
 #include "areas.hpp"
 #include "simd.hpp"
 
 namespace {
 
-// Sums of so many channels, of a few places each, are kept in registers. The weights of a layer lie in this order:
-// block of channels, place of the kernel (column, row), input channel, channel of the block (see packing.py).
+// Sums of a block of channels at a few positions are kept in registers. The weights of a layer are in this order:
+// block of channels, kernel position (column, row), input channel, channel of the block (see packing.py).
 constexpr int CHANNELS = 4;
 constexpr int DENSE_CHANNELS = 8;
 
-// A convolution without padding, its PReLU, and its maximum over REACH x REACH places in steps of two, unless REACH is
-// one. Windows of the maximum that go beyond the last place are cut off there.
+// A convolution without padding, its PReLU, and max-pooling over REACH x REACH positions in steps of two, unless REACH
+// is one. Pooling windows are clipped at the last position.
 template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
     static constexpr int PLACES = SIDE - KERNEL + 1;
     static constexpr int STEP = REACH == 1 ? 1 : 2;
@@ -26,7 +26,7 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
     static constexpr int GROUPS = (PLACES * (CHANNELS + 1) - 1) / (REGISTERS - 1) + 1;
     static constexpr int ROWS = (PLACES - 1) / GROUPS + 1;
 
-    // The results of ROWS places, one below the other, in a block of channels.
+    // The results of ROWS positions below one another, for a block of channels.
     static INLINE void rows(const Vector *from, const float *weights, const float *bias, const float *slopes, Vector *to) {
         Vector sum[ROWS][CHANNELS];
         for (int row = 0; row < ROWS; row++)
@@ -49,7 +49,7 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
             for (int x = 0; x < PLACES; x++) {
                 const Vector *from = in + x * SIDE * IN;
                 for (int group = 0; group < GROUPS; group++) {
-                    // The last group may go over places of the one before again.
+                    // The last group may repeat positions of the group before.
                     const int y = group * ROWS < PLACES - ROWS ? group * ROWS : PLACES - ROWS;
                     rows(from + y * IN, weights, bias + first, slopes + first, column + y * CHANNELS);
                 }
@@ -57,8 +57,8 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
             }
     }
 
-    // Let column x of the places into those columns of the result that it is part of: it begins one or goes on with
-    // it, and with a reach of three also ends the one before.
+    // Pool column x of the positions into its columns of the result: it begins or continues one, and with a reach of
+    // three it can also end the column before.
     static INLINE void pool(const Vector *column, int x, Vector *out) {
         const int at = x / STEP;
         for (int row = 0; row < RESULT; row++)
@@ -78,9 +78,9 @@ template <int SIDE, int IN, int OUT, int KERNEL, int REACH> struct Convolution {
     }
 };
 
-// What Convolution does with a kernel of three, by fewer than half as many products: Winograd's F(2 x 2, 3 x 3). Two by
-// two places are worked out from four by four together. Both are changed for sixteen points, at each of which a place
-// is one product per pair of channels; so are the weights (see packing.py).
+// The same as Convolution for a 3 x 3 kernel, with fewer than half as many products: Winograd's F(2 x 2, 3 x 3). Two by
+// two positions are computed together from four by four. Inputs and weights are transformed to sixteen points (see
+// packing.py). At each point, a position is one product per pair of channels.
 //
 // Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1.
 template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SIDE, IN, OUT, 3, REACH> {
@@ -92,7 +92,7 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
     static constexpr int GROUPS = (TILES * (CHANNELS + 1) - 1) / (REGISTERS - 1) + 1;
     static constexpr int ROWS = (TILES - 1) / GROUPS + 1;
 
-    // The first place of a tile. Of an odd number of places the last tile has one that the tile before it has too.
+    // The first position of a tile. With an odd number of positions the last tile repeats one of the tile before.
     static INLINE int place(int tile) { return tile * 2 < PLACES - 2 ? tile * 2 : PLACES - 2; }
 
     static INLINE void points(const Vector *from, int step, Vector (&to)[4]) {
@@ -114,7 +114,7 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
             }
     }
 
-    // ROWS tiles at one point, in a block of channels.
+    // ROWS tiles at one point, for a block of channels.
     static INLINE void multiply(const Vector *from, const float *weights, Vector (&sum)[ROWS][CHANNELS]) {
         for (int row = 0; row < ROWS; row++)
             for (int channel = 0; channel < CHANNELS; channel++) sum[row][channel] = Vector{};
@@ -124,7 +124,7 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
                 for (int row = 0; row < ROWS; row++) sum[row][channel] += all(weights[channel]) * from[row * IN + tap];
     }
 
-    // The places of a tile from its sixteen points: column, row.
+    // The positions of a tile from its sixteen points: column, row.
     static INLINE void places(const Vector (&points)[POINTS][ROWS][CHANNELS], int row, int channel, Vector (&to)[2][2]) {
         Vector half[2][4];
         for (int y = 0; y < 4; y++) {
@@ -159,7 +159,7 @@ template <int SIDE, int IN, int OUT, int REACH> struct Winograd : Convolution<SI
                                         prelu(four[x][y] + bias[first + channel], all(slopes[first + channel]));
                         }
                 }
-                // The tile before had the first column of the last one.
+                // The tile before contained the first column of the last tile.
                 if (place(right) == right * 2) Plain::pool(columns[0], place(right), out + first);
                 Plain::pool(columns[1], place(right) + 1, out + first);
             }
@@ -186,13 +186,13 @@ template <int IN, int OUT, bool HAS_PRELU> struct Dense {
     }
 };
 
-// Layers one after the other, whose weights lie one after the other too.
+// Layers in sequence, with their weights in the same order.
 template <int INPUT, typename... Layers> struct Network {
     static constexpr int SIDE = INPUT;
     static constexpr int NUMBERS = (Layers::SIZE + ...);
     static constexpr std::int64_t WEIGHTS = (Layers::WEIGHTS + ...);
 
-    // What the last layer says of crops.
+    // The last layer's outputs for crops.
     static const Vector *apply(const Vector *in, const float *weights) {
         Vector *out = reinterpret_cast<Vector *>(scratch<1>(NUMBERS * VECTOR_SIZE));
         ((Layers::apply(in, weights, out), in = out, out += Layers::SIZE, weights += Layers::WEIGHTS), ...);
@@ -205,24 +205,25 @@ using RNet = Network<24, Convolution<24, 3, 28, 3, 3>, Winograd<11, 28, 48, 3>, 
 using ONet = Network<48, Convolution<48, 3, 32, 3, 3>, Winograd<23, 32, 64, 3>, Winograd<10, 64, 64, 2>,
                      Convolution<4, 64, 128, 2, 1>, Dense<1152, 256, true>, Dense<256, 16, false>>;
 
-// Write what a network says of windows, (count, ANSWERS); false, and nothing is written, if one of them is not inside
-// its picture or the weights are another network's.
-template <typename Network, int ANSWERS>
-bool look(const Pictures &pictures, const Window *windows, std::int64_t count, const float *weights,
-          std::int64_t weight_count, float *answers) {
+// Write a network's outputs for windows, (count, OUTPUTS). Return false before any work if a window is not inside its
+// picture or the weights belong to another network.
+template <typename Network, int OUTPUTS>
+bool run(const Pictures &pictures, const Window *windows, std::int64_t count, const float *weights,
+         std::int64_t weight_count, float *outputs) {
     if (weight_count != Network::WEIGHTS) return false;
     for (std::int64_t number = 0; number < count; number++)
         if (!windows[number].is_inside(pictures)) return false;
     float *crops = scratch<0>(Network::SIDE * Network::SIDE * 3 * VECTOR_SIZE);
     for (std::int64_t first = 0; first < count; first += VECTOR_SIZE) {
         const int some = count - first < VECTOR_SIZE ? static_cast<int>(count - first) : VECTOR_SIZE;
-        // Vector elements that are left over hold what the last window shows.
-        for (int lane = 0; lane < VECTOR_SIZE; lane++)
-            crop<Network::SIDE, VECTOR_SIZE>(pictures, windows[first + (lane < some ? lane : some - 1)], crops + lane);
-        const Vector *said = Network::apply(reinterpret_cast<const Vector *>(crops), weights);
-        for (int lane = 0; lane < some; lane++)
-            for (int answer = 0; answer < ANSWERS; answer++)
-                answers[(first + lane) * ANSWERS + answer] = said[answer][lane];
+        // Register elements without a window repeat the last one.
+        for (int element = 0; element < VECTOR_SIZE; element++)
+            crop<Network::SIDE, VECTOR_SIZE>(pictures, windows[first + (element < some ? element : some - 1)],
+                                             crops + element);
+        const Vector *results = Network::apply(reinterpret_cast<const Vector *>(crops), weights);
+        for (int element = 0; element < some; element++)
+            for (int output = 0; output < OUTPUTS; output++)
+                outputs[(first + element) * OUTPUTS + output] = results[output][element];
     }
     return true;
 }
@@ -232,12 +233,12 @@ bool look(const Pictures &pictures, const Window *windows, std::int64_t count, c
 extern "C" {
 
 std::int32_t fertools_rnet(const Picture *pictures, std::int64_t picture_count, const Window *windows,
-                           std::int64_t count, const float *weights, std::int64_t weight_count, float *answers) {
-    return look<RNet, 8>({pictures, picture_count}, windows, count, weights, weight_count, answers);
+                           std::int64_t count, const float *weights, std::int64_t weight_count, float *outputs) {
+    return run<RNet, 8>({pictures, picture_count}, windows, count, weights, weight_count, outputs);
 }
 
 std::int32_t fertools_onet(const Picture *pictures, std::int64_t picture_count, const Window *windows,
-                           std::int64_t count, const float *weights, std::int64_t weight_count, float *answers) {
-    return look<ONet, 16>({pictures, picture_count}, windows, count, weights, weight_count, answers);
+                           std::int64_t count, const float *weights, std::int64_t weight_count, float *outputs) {
+    return run<ONet, 16>({pictures, picture_count}, windows, count, weights, weight_count, outputs);
 }
 }

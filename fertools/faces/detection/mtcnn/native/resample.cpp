@@ -1,4 +1,4 @@
-// Crops of pictures in whole numbers: see faces/resampling.py, whose NumPy gives the same to the bit.
+// Crops of pictures in integer arithmetic; the NumPy code in faces/resampling.py gives the same result to the bit.
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,7 +14,7 @@
 
 namespace {
 
-// Positions are counted in 2^-32 of a pixel, and read to the nearest 128th.
+// Positions have units of 2^-32 of a pixel and are rounded to the nearest 128th.
 constexpr int FRACTION_BITS = 32, STEP_BITS = 7, STEPS = 1 << STEP_BITS;
 constexpr int TAPS = 4, WEIGHT_BITS = 14, SUM_BITS = 6;
 constexpr int PIXEL_BYTES = 3;
@@ -25,12 +25,12 @@ struct Picture {
 };
 
 #if defined(__AVX2__)
-// A row of four pixels to a register: sums down are in 64ths of a grey level, in sixteen bits.
+// Four pixels of a row per register; column sums are in 64ths of a grey level, in 16 bits.
 class Sampler {
     static constexpr int PAIR = 2, HALF = 8;
 
     alignas(32) std::int16_t across[STEPS][2 * HALF];
-    // Of each step and tap the weight twice, for two numbers of sixteen bits.
+    // For each step and tap, the weight twice, for two 16-bit numbers.
     std::int32_t down[STEPS][TAPS];
 
 public:
@@ -47,14 +47,14 @@ public:
     static constexpr int bytes() { return sizeof(__m128i); }
 
     INLINE std::uint32_t at(const std::uint8_t *from, std::int64_t next, int step_x, int step_y) const {
-        // Each colour of the first two pixels side by side, then of the other two, in the upper half of sixteen bits.
+        // Each channel of the first two pixels side by side, then of the other two, in the upper half of 16 bits.
         const __m256i order = _mm256_setr_epi8(-1, 0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1,
                                                -1, 6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1);
         __m256i sums = _mm256_setzero_si256();
         for (int tap = 0; tap < TAPS; tap++, from += next) {
             const __m128i pixels = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from));
             const __m256i spread = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(pixels), order);
-            // A brightness times 2^7 and a weight times 2^14, and 15 bits less.
+            // A brightness times 2^7 and a weight times 2^14, shifted right by 15 bits.
             const __m256i weight = _mm256_set1_epi32(down[step_y][tap]);
             sums = _mm256_add_epi16(sums, _mm256_mulhrs_epi16(_mm256_srli_epi16(spread, 1), weight));
         }
@@ -94,7 +94,7 @@ public:
 };
 #endif
 
-// Copy what a picture shows around a place near its edge or beyond, where its outermost pixels go on.
+// Copy the pixels around a position near or beyond the edge of a picture, where the outermost pixels are repeated.
 __attribute__((noinline)) void copy(const Picture &picture, std::int64_t left, std::int64_t top, int bytes,
                                     std::uint8_t *copies) {
     for (int down = 0; down < TAPS; down++, copies += bytes) {
@@ -125,14 +125,14 @@ extern "C" void fertools_resample(const std::uint8_t *pixels_of_it, std::int64_t
         const std::int64_t left = x >> FRACTION_BITS, top = y >> FRACTION_BITS;
         return left >= 0 && left * PIXEL_BYTES + bytes <= width * PIXEL_BYTES && top >= 0 && top + TAPS <= height;
     };
-    // Where the next row of the crop goes on below what this one reads; from where the picture lies it takes long.
+    // Prefetch the rows that the next row of the crop reads, because reading them from main memory is slow.
     constexpr std::int64_t AHEAD_EVERY = 16;
     const std::int64_t rows_ahead = std::max(std::abs(right_x), std::abs(right_y)) >> FRACTION_BITS;
     const std::int64_t ahead = (TAPS + 1 + rows_ahead) * row_bytes;
     std::vector<std::uint8_t> copies(TAPS * bytes);
     for (std::int64_t row = 0; row < side; row++) {
         std::int64_t x = positions[0] + row * down_x, y = positions[1] + row * down_y;
-        // What lies between two places that are inside is.
+        // Positions between two inside positions are inside.
         const bool all_inside = is_inside(x, y) && is_inside(x + (side - 1) * right_x, y + (side - 1) * right_y);
         for (std::int64_t column = 0; column < side; column++, x += right_x, y += right_y, out += PIXEL_BYTES) {
             const std::int64_t left = x >> FRACTION_BITS, top = y >> FRACTION_BITS;
@@ -145,7 +145,7 @@ extern "C" void fertools_resample(const std::uint8_t *pixels_of_it, std::int64_t
                 __builtin_prefetch(from + ahead);
             }
             const std::uint32_t colours = sampler.at(from, next, step_of(x), step_of(y));
-            // One byte more than there are is written over by the next pixel, where there is one.
+            // The next pixel overwrites the fourth byte, except at the end of the crop.
             if (row + 1 < side || column + 1 < side)
                 std::memcpy(out, &colours, sizeof colours);
             else

@@ -1,8 +1,8 @@
-// Whether this processor has the instructions that all the rest of this library is compiled to.
+// Whether this processor has the instructions that the rest of this library was compiled for.
 
 #include <cstdint>
 
-// The answer itself must need none of them.
+// This function itself must need none of them.
 #if defined(__x86_64__)
 #define ANYWHERE __attribute__((target("arch=x86-64")))
 #else

@@ -1,4 +1,4 @@
-// As many float32 as one instruction of the processor holds, and what the networks do with them.
+// A vector of as many float32 as one instruction of the processor processes, and its operations.
 #pragma once
 
 #include <cstdint>
@@ -25,19 +25,19 @@ typedef std::int32_t Flags __attribute__((vector_size(VECTOR_SIZE * 4)));
 static INLINE Vector all(float value) { return value - Vector{}; }
 
 static INLINE Vector load(const float *from) {
-    Vector lanes;
-    std::memcpy(&lanes, from, sizeof lanes);
-    return lanes;
+    Vector values;
+    std::memcpy(&values, from, sizeof values);
+    return values;
 }
 
-static INLINE void store(float *to, Vector lanes) { std::memcpy(to, &lanes, sizeof lanes); }
+static INLINE void store(float *to, Vector values) { std::memcpy(to, &values, sizeof values); }
 
 static INLINE Vector maximum(Vector one, Vector other) { return one > other ? one : other; }
 
-// PReLU: below zero a line of a slope of its own.
+// PReLU: negative values are multiplied by a slope.
 static INLINE Vector prelu(Vector x, Vector slope) { return x > 0.0f ? x : x * slope; }
 
-// Memory that a thread keeps from call to call: to get it anew takes longer than some of what is done in it.
+// Memory that a thread keeps between calls, because allocating it again takes longer than some of the work.
 template <int NUMBER> static float *scratch(std::size_t floats) {
     struct Free {
         void operator()(float *memory) const { ::operator delete[](memory, std::align_val_t(64)); }

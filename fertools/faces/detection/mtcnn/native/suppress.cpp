@@ -1,10 +1,10 @@
-// Non-maximum suppression: see boxes.py, whose arithmetic it repeats to the bit.
+// Non-maximum suppression with the same arithmetic as boxes.py, to the bit.
 
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
-// A product that is not rounded before it is subtracted would decide ties otherwise than NumPy does.
+// A product that is not rounded before the subtraction would decide ties differently from NumPy.
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #else
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t AT_ONCE = 16;
 
-// Boxes kept so far, each number of them in a row.
+// The boxes kept so far, as one array per coordinate.
 struct Kept {
     std::vector<float> x1, y1, x2, y2, area;
 
@@ -35,7 +35,7 @@ struct Kept {
 
     bool covers(const float *box, float own, float threshold, bool smaller, float extra) const {
         std::size_t one = 0;
-        // Without a branch within, a few are compared at once.
+        // Several boxes are compared at once, without a branch.
         for (; one + AT_ONCE <= area.size(); one += AT_ONCE) {
             int any = 0;
             for (std::size_t more = 0; more < AT_ONCE; more++)
@@ -50,8 +50,8 @@ struct Kept {
 
 } // namespace
 
-// Write to `kept` whether each box (x1, y1, x2, y2) is kept. They come group by group, the best first; `smaller` takes
-// the overlap in shares of the smaller box and not of both together.
+// Write to `kept` whether each box (x1, y1, x2, y2) is kept. Boxes are sorted by group, best first. With `smaller`,
+// overlap is relative to the smaller box, else to the union.
 extern "C" void fertools_suppress(const float *boxes, const std::int64_t *groups, std::int64_t count, float threshold,
                                   std::int32_t smaller, float extra, std::uint8_t *kept) {
     Kept held;
