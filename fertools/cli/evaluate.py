@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -73,11 +73,19 @@ def command(
 
     workspace = open_workspace(folder)
     if judges or features or identity or gan_train or drawn:
-        networks: dict[str, Any] = {"judges": judges, "features": features, "identity": identity}
-        networks |= {"gan_train": gan_train, "drawn": drawn}
         with Progress("evaluate", "steps") as report:
-            assess_runs(workspace, runs, **networks, device=device, report=report)
-    found = evaluate_runs(workspace, runs, seed=seed)
+            assess_runs(
+                workspace,
+                runs,
+                judges=judges,
+                features=features,
+                identity=identity,
+                gan_train=gan_train,
+                drawn=drawn,
+                device=device,
+                report=report,
+            )
+    found = evaluate_runs(workspace, runs, seed=seed).figures
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
         return 0

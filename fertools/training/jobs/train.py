@@ -38,7 +38,7 @@ class TrainResult:
         system: name of the system.
         run: name of the run.
         preset: name of the preset.
-        folder: everything that the run has made.
+        path: the run's folder, which `fertools.load_model` opens.
         report: the page about it.
         iterations: done in all.
         new_iterations: done by this call; 0 if the run was finished before.
@@ -51,18 +51,13 @@ class TrainResult:
     system: str
     run: str
     preset: str
-    folder: Path
+    path: Path
     report: Path
     iterations: int
     new_iterations: int
     device: str
     first_process: bool
     results: dict[str, Any]
-
-    @property
-    def path(self) -> Path:
-        """The run's folder, which `fertools.load_model` opens."""
-        return self.folder
 
     @cached_property
     def evaluation(self) -> RunEvaluation:
@@ -71,14 +66,14 @@ class TrainResult:
         Raises:
             InputError: the run's predictions cannot be read.
         """
-        return read_evaluation(RunFolder(self.folder), self.results)
+        return read_evaluation(RunFolder(self.path), self.results)
 
     def _repr_html_(self) -> str:
         fields = {
             "preset": self.preset,
             "device": self.device,
             "iterations": self.iterations,
-            "folder": self.folder,
+            "folder": self.path,
             "report": self.report,
         }
         return html_fields(f"{self.system}/{self.run}", fields) + self.evaluation._repr_html_()
@@ -216,7 +211,7 @@ def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: in
         system=record["system"],
         run=record["run"],
         preset=record["preset"],
-        folder=folder.root,
+        path=folder.root,
         report=folder.report_path,
         iterations=record["iterations"],
         new_iterations=new_iterations,
