@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fertools.core.errors import ResumeRefused as ResumeRefused
     from fertools.core.errors import SchemaError as SchemaError
     from fertools.core.errors import StorageError as StorageError
+    from fertools.faces.detection.min_face import MinFace as MinFace
     from fertools.inference.align import align as align
     from fertools.inference.detect import Face as Face
     from fertools.inference.detect import Faces as Faces
@@ -133,6 +134,7 @@ _NAMES = {
         "SchemaError",
         "StorageError",
     ),
+    "fertools.faces.detection.min_face": ("MinFace",),
     "fertools.inference.align": ("align",),
     "fertools.inference.detect": (
         "Face",

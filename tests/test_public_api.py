@@ -20,7 +20,7 @@ _TEXT = """
     Agreement CheckFailed ConfidenceInterval ConfusionMatrix ContactSheetOptions CopySummary DeviceError
     Evaluation ExperimentResult ExportSummary Face FaceDataset FaceLabels FaceSelection Faces FeatureDistance
     FertoolsError FilterOptions FilterSummary FoldMean GenerateResult ImportSummary IngestOptions IngestSummary
-    InputError Interrupted ItemsFailed MachineError Metric Model PicturePrediction PicturePredictions
+    InputError Interrupted ItemsFailed MachineError Metric MinFace Model PicturePrediction PicturePredictions
     PredictionMetrics PriorSummary PublishSummary RatingsSummary RecipeError RecropOptions RecropSummary
     ResumeRefused RunComparison RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError
     TrainResult TranslationMetrics ValidationReport Workspace __version__ align assess_runs detect

@@ -40,7 +40,7 @@ from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import Step, step_names
 from fertools.ingestion.plan import Plan, dataset_of, make_plan
 from fertools.ingestion.record import record_of, refuse_other_options
-from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.shards import SECTION, shard_folders
 from fertools.ingestion.source_options import SECTION as SOURCES
 from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
@@ -128,7 +128,7 @@ def ingest(
     # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device
     detector = load_detector(options.detector, options.detector_options("cpu" if device == "auto" else device))
-    shard = Shard.parse(options.shard) if options.shard else None
+    shard = options.own_shard
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
     discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())

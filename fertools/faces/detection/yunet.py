@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_file
@@ -157,7 +158,9 @@ def _refuse_foreign_options(options: DetectorOptions) -> None:
     if options.factor is not None or options.mode is not None:
         raise InputError("--factor and --mode are options of --detector mtcnn; leave them out with yunet")
     if options.thresholds is not None and len(options.thresholds) != 1:
-        raise InputError(f"--thresholds are {len(options.thresholds)} numbers; yunet takes one, such as {THRESHOLD}")
+        raise InputError(
+            f"{argument('thresholds')} has {len(options.thresholds)} numbers; yunet takes one, such as {THRESHOLD}"
+        )
 
 
 def _find_weights(weights: str) -> tuple[Path, str]:
