@@ -126,6 +126,7 @@ def select_faces(
     classes: Sequence[str] = EMOTIONS,
     val_share: float = 0.0,
     seed: int = 0,
+    allow_leaks: bool = False,
 ) -> Faces:
     """Return the faces that a system can be trained and tested on.
 
@@ -134,12 +135,13 @@ def select_faces(
         modality: which pictures.
         test_folds: the folds to hold out, where the manifest has folds.
         dataset: the only dataset to take faces of; empty for all.
-        generated: runs whose generated faces are added to the training side; see `read_generated`.
+        generated: runs or selections whose generated faces are added to the training side; see `read_generated`.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: expressions to tell apart, two or more.
         val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
         seed: breaks ties in choosing these people.
+        allow_leaks: take generated faces of a generator that has seen a held-out fold, too.
 
     Raises:
         InputError: no manifest, no faces, no split, no labels, a single class, an empty side, too few people for a
@@ -166,11 +168,20 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
-    for run in generated:
-        found = read_generated(workspace, run, modality=modality, classes=classes, real=table, test_folds=test_folds)
-        table = pa.concat_tables([table, found])
     if generated:
-        table = nested.in_order(table, "face_id")
+        added = [
+            read_generated(
+                workspace,
+                name,
+                modality=modality,
+                classes=classes,
+                real=table,
+                test_folds=test_folds,
+                allow_leaks=allow_leaks,
+            )
+            for name in generated
+        ]
+        table = _each_once(pa.concat_tables([table, *added]))
     held_out = _held_out(table, test_folds)
     refuse_leaks(table, held_out)
     faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
@@ -180,6 +191,12 @@ def select_faces(
         faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
     _refuse_one_sided(faces, needs_emotion=needs_emotion)
     return faces
+
+
+def _each_once(table: pa.Table) -> pa.Table:
+    """Return rows in the order of `face_id`, each face once: two names may stand for the same generated face."""
+    _, first = np.unique(np.asarray(table["face_id"].to_pylist(), object), return_index=True)
+    return nested.take(table, first)
 
 
 def arrange_faces(

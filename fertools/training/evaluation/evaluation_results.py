@@ -195,13 +195,15 @@ class Evaluation:
         predictions: metrics of the runs that predict, by name.
         translations: metrics of the runs that generate faces, by name.
         comparisons: of every two runs that classify.
-        figures: all figures as JSON has them, also confusion matrices, curves and subsets: `runs`, `comparisons` and
-            `translators`; see docs/how-to/evaluate.md.
+        leaks: by run, how its test people had a part in training; only runs that were allowed to leak.
+        figures: all figures as JSON has them, also confusion matrices, curves and subsets: `runs`, `comparisons`,
+            `translators` and, where there are any, `leaks`; see docs/how-to/evaluate.md.
     """
 
     predictions: Mapping[str, PredictionMetrics]
     translations: Mapping[str, TranslationMetrics]
     comparisons: tuple[RunComparison, ...]
+    leaks: Mapping[str, tuple[str, ...]]
     figures: Mapping[str, Any]
 
     @classmethod
@@ -216,6 +218,7 @@ class Evaluation:
                 if "translation" in found
             },
             tuple(RunComparison.of(entry) for entry in figures["comparisons"]),
+            {name: tuple(sentences) for name, sentences in figures.get("leaks", {}).items()},
             figures,
         )
 

@@ -8,7 +8,7 @@ from fertools.core.errors import InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.evaluation_results import Evaluation
-from fertools.training.evaluation.find import find_run, name_run
+from fertools.training.evaluation.find import find_run, name_run, read_leaks
 from fertools.training.evaluation.model_comparison import compare_all
 from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import read_predictions
@@ -50,7 +50,9 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
     comparisons = compare_all(classifying) if len(classifying) > 1 else []
     making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}
     beside = compare_translators(making) if len(making) > 1 else None
-    return Evaluation.of({"runs": runs, "comparisons": comparisons, "translators": beside})
+    figures = {"runs": runs, "comparisons": comparisons, "translators": beside}
+    leaks = {name: found for name, folder in folders.items() if (found := read_leaks(folder))}
+    return Evaluation.of(figures | ({"leaks": leaks} if leaks else {}))
 
 
 def assess_runs(
@@ -62,6 +64,7 @@ def assess_runs(
     identity: str = "",
     gan_train: bool = False,
     drawn: bool = False,
+    allow_leaks: bool = False,
     device: str = "auto",
     report: Reporter | None = None,
 ) -> None:
@@ -75,6 +78,7 @@ def assess_runs(
         identity: Facenet weights for the similarity of identities: a path or a name; empty for none.
         gan_train: train a classifier on generated faces alone, with the recipe of each judge.
         drawn: compare translations of drawn faces with the true pictures, and train a judge on other drawn people.
+        allow_leaks: take judges that were trained on people whose faces were translated; the tables say so.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         report: shows the progress.
 
@@ -99,6 +103,7 @@ def assess_runs(
             identity=identity,
             gan_train=gan_train,
             drawn=drawn,
+            allow_leaks=allow_leaks,
             device=device,
             report=report,
         )

@@ -52,6 +52,8 @@ def train_on_made(
     judge: LoadedRun[EngineRecipe],
     device: str,
     report: Reporter,
+    *,
+    allow_leaks: bool = False,
 ) -> None:
     """Train a classifier on made faces, going on where an earlier call stopped.
 
@@ -62,6 +64,7 @@ def train_on_made(
             expressions are told.
         device: torch's name of it.
         report: told of progress.
+        allow_leaks: learn from faces of a translator that has learned from people who are held out.
 
     Raises:
         InputError: no faces of training people have been made, or the judge tells no expressions.
@@ -83,7 +86,8 @@ def train_on_made(
         job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
         identify_pixels(job, old, "remove that folder to train anew")
         generator = trace_run(workspace, translator.name, "generated faces")
-        identify_lineage(job, old, learned_from=[] if generator is None else [generator])
+        learned_from = [] if generator is None else [generator]
+        identify_lineage(job, old, allow_leaks=allow_leaks, learned_from=learned_from)
         if not record["finished"]:
             report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
             train_networks(job, recipe)

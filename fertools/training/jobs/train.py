@@ -103,8 +103,8 @@ def train(
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
         tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
-        allow_leaks: train on from weights, or with a judge, that have learned from the people who are held out; the
-            run's record and report say so.
+        allow_leaks: train on from weights, with a judge or on generated faces whose runs have learned from the people
+            who are held out; the run's record and report say so.
         report: told of the device, the expected time and progress.
 
     Raises:
@@ -130,7 +130,7 @@ def train(
 
         check_tensorboard()
     recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
-    selection = select_domains(workspace, recipe)
+    selection = select_domains(workspace, recipe, allow_leaks=allow_leaks)
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.

@@ -102,7 +102,8 @@ def _load(workspace: Workspace, name: str, record: Record, kind: type[R]) -> Loa
     if not record["finished"]:
         raise InputError(f"the run {name} is not finished; train it to the end first, by the command that began it")
     recipe = read_recipe(record, kind, name)
-    selection = select_domains(workspace, recipe)
+    leaky = bool((record.get("lineage") or {}).get("leaks"))
+    selection = select_domains(workspace, recipe, allow_leaks=leaky)
     if selection.fingerprint() != record["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "
