@@ -29,6 +29,7 @@ from fertools.training.networks.published_weights import find_weights, list_weig
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_predictor
 from fertools.training.systems.base import System
+from fertools.training.systems.capabilities import predicting
 from fertools.training.systems.factory import build_system
 
 _BATCH = 128
@@ -167,7 +168,7 @@ def _reads(system: System, network: nn.Module, size_px: int, device: str) -> Cal
         found: list[Tensor] = []
         for start in range(0, len(sized), _BATCH):
             coded = torch.from_numpy(sized[start : start + _BATCH]).to(device)
-            logits, points = system.predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            logits, points = predicting(system).predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
             found.append(torch.cat([logits.float().softmax(dim=1), points.float()], dim=1).cpu())
         return torch.cat(found).numpy()
 

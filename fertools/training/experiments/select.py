@@ -36,6 +36,7 @@ from fertools.training.runs.ancestry import trace_run
 from fertools.training.runs.generated import generated_path
 from fertools.training.runs.lineage import Lineage, Role, describe_people
 from fertools.training.runs.load import load_predictor
+from fertools.training.systems.capabilities import predicting
 
 _PIXELS_PX, _BATCH = 32, 128
 """Side of the faces whose pixels are compared, and faces that a network reads at a time."""
@@ -187,7 +188,7 @@ def _reader(
         for start in range(0, len(paths), _BATCH):
             pictures = np.stack([read_crop(path, run.recipe.image_size) for path in paths[start : start + _BATCH]])
             images = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-            system.predict(network, images)
+            predicting(system).predict(network, images)
         return np.asarray(torch.cat(given).numpy(), np.float32)
 
     return read
