@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core import calls
 from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
@@ -90,7 +91,7 @@ def kept_from(workspace: Workspace) -> MinFace | None:
     if record is None:
         return None
     if not record["finished"]:
-        raise ResumeRefused(f"a filter of {workspace.root} was stopped before its end; run `fertools filter` again")
+        raise ResumeRefused(f"a filter of {workspace.root} was stopped before its end; run {calls.FILTER} again")
     return MinFace.parse(record["min_face"]) if record.get("min_face") else None
 
 
@@ -121,7 +122,7 @@ def filter_faces(
     options, report = options or FilterOptions(), report or Silent()
     ingested = workspace.settings().get("ingest")
     if ingested is None:
-        raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
+        raise InputError(f"nothing was ingested in {workspace.root}; run {calls.INGEST} there first")
     with workspace.locked("a filter"):
         are_crops = crop_datasets(workspace)
         rule = _resolved(

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core import files, products
+from fertools.core import calls, files, products
 from fertools.core.arguments import argument
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
@@ -195,7 +195,7 @@ def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str]
         raise FertoolsError(
             f"the totals of {workspace.root} do not balance: {lost} given files are in no row of the sources table, "
             f"and the sources count {counted} faces, {interpolated} of them interpolated, where the manifest has "
-            f"{real} and {between}; see `fertools validate`"
+            f"{real} and {between}; see {calls.VALIDATE}"
         )
     failed = sources.filter(pc.equal(sources["status"], "failed"))
     return IngestSummary(

@@ -136,7 +136,7 @@ def test_one_that_was_stopped_goes_on_and_nothing_is_mixed_before(
     with pytest.raises(KeyboardInterrupt):
         filter_faces(workspace, FilterOptions(quality="strict"))
     monkeypatch.undo()
-    with pytest.raises(ResumeRefused, match="run `fertools filter` again"):
+    with pytest.raises(ResumeRefused, match=r"run `fertools\.filter_faces\(workspace\)` again"):
         ingest([given], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     filter_faces(workspace)
     assert _contents(workspace) == _contents(whole)

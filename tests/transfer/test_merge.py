@@ -250,7 +250,11 @@ def _lose_a_crop(place: Path) -> None:
     ("spoil", "error", "words"),
     [
         (_lose_a_share, InputError, "the share 2/3 is missing"),
-        (_stop_a_share, InputError, "2-of-3 was interrupted; run `fertools ingest` with `shard` 2/3 again"),
+        (
+            _stop_a_share,
+            InputError,
+            r"2-of-3 was interrupted; run `fertools\.ingest\(inputs, workspace\)` with `shard` 2/3 again",
+        ),
         (_add_a_file, ResumeRefused, r"different lists of files \(13 and 14 files\)"),
         (_other_options, ResumeRefused, "crop_px 48, and .*1-of-3 with 64"),
         (_another_division, InputError, "shares of 2 and of 3"),

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fertools.core import calls
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.vocabulary import EMOTIONS
@@ -237,9 +238,7 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
     parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
     table = nested.keep(table, folds if pc.any(folds).as_py() else parts)
     if not len(table):
-        raise InputError(
-            f"no face of {workspace.manifest} is in a fold or split; run `fertools split --folds 10` first"
-        )
+        raise InputError(f"no face of {workspace.manifest} is in a fold or split; run {calls.SPLIT} first")
     return table
 
 
@@ -298,7 +297,7 @@ def refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
     if leaks := find_leaks(sides):
         raise CheckFailed(
             f"{len(leaks)} leaks between training and held-out faces, the first: {leaks[0]}; split again with "
-            "`fertools split --overwrite`"
+            f"{calls.SPLIT_ANEW}"
         )
 
 

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.arguments import call, given
+from fertools.core import calls
+from fertools.core.arguments import given
 from fertools.core.errors import CheckFailed, InputError, SchemaError
 from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
@@ -167,8 +168,7 @@ def _read(workspace: Workspace, name: str, run: str, chosen: pa.Array | None) ->
 
 
 def _remedy(run: str) -> str:
-    command = call(f'generate(workspace, "{run}", which="train")', f"generate {run} --of train")
-    return f"run {command} first"
+    return f"run {calls.generate_training_faces(run)} first"
 
 
 def _tested(table: pa.Table, real: pa.Table, test_folds: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

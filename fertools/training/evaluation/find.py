@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from fertools.core import calls
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
@@ -33,7 +34,7 @@ def find_run(workspace: Workspace, name: str) -> Path:
             return folder.resolve()
     known = known_runs(workspace)
     listed = nearest(name, known) or (f"; there are {', '.join(known[:10])}" if known else "")
-    train_first = "" if known else "; train something first, such as `fertools train classifier`"
+    train_first = "" if known else f"; train something first, such as {calls.TRAIN_CLASSIFIER}"
     raise InputError(
         f"there are no predictions or translations of a run '{name}' in {workspace.root}{listed}{train_first}"
     )

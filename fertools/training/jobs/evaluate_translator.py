@@ -160,5 +160,5 @@ def _hash_picture(path: Path) -> str:
         return hash_file(path)
     except OSError as error:
         raise InputError(
-            f"the made face {path} cannot be read ({error.strerror}); make it again by `fertools generate`"
+            f"the made face {path} cannot be read ({error.strerror}); generate the faces of the run again"
         ) from error

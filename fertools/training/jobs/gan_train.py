@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core import calls
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
@@ -137,7 +138,7 @@ def made_and_held_out(
     if not len(made):
         raise InputError(
             f"{translator.name} has made no faces of the people that it was trained on, so there is nothing to train a "
-            f"classifier on; run `fertools generate {translator.name} --of train` first"
+            f"classifier on; run {calls.generate_training_faces(translator.name)} first"
         )
     made = store.replace_columns(made, {"emotion": made["target_emotion"].combine_chunks()})
     tested = nested.take(real.table, real.rows("test"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core import files
+from fertools.core.arguments import argument, either, given
 from fertools.core.notebook import html_fields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -28,6 +29,8 @@ from fertools.training.runs.generated import generated_path
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record, describe_run
 from fertools.training.runs.pixel_identity import identify_pixels
+
+_MORE = either("", "; --explain says more")
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,10 @@ def train(
         done = 0
         if record["finished"]:
             identify_pixels(job, old, SAME_OR_ANEW)
-            report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
+            report.note(
+                f"the run '{run}' is finished; give another {argument('run')}, or begin anew with "
+                f"{given('resume', False)}"
+            )
             if tensorboard and team.is_first:
                 from fertools.training.engine.tensorboard import Board
 
@@ -203,7 +209,7 @@ def describe_origins(record: Record) -> str:
     parts = [f"{len(names)} {words[tag]} ({tag})" for tag, names in by_tag.items() if names]
     told = f"of {len(record['recipe'])} values {', '.join(parts)}"
     chosen = by_tag["C"] + by_tag["X"]
-    return f"{told}; not fixed by the paper: {', '.join(chosen)}; --explain says more" if chosen else told
+    return f"{told}; not fixed by the paper: {', '.join(chosen)}{_MORE}" if chosen else told
 
 
 def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: int) -> TrainResult:

@@ -92,7 +92,9 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = workspace.root / "training" / TRANSLATOR
-    with pytest.raises(InputError, match="run `fertools generate stargan/smoke --of train` first"):
+    with pytest.raises(
+        InputError, match=r'run `fertools\.generate\(workspace, "stargan/smoke", which="train"\)` first'
+    ):
         assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     assert not (root / "readings").exists(), "refused before anything was read"
     generate(workspace, TRANSLATOR, which="train", device="cpu")
