@@ -49,18 +49,9 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Do all items, in processes where that is worth it; yield the outcomes of each as it is committed.
+    """Do all items, in processes where that is worth it; for the arguments see `fertools.ingestion.engines.base.Engine`.
 
-    Args:
-        workspace: where parts and crops go.
-        options: options of the ingest.
-        steps: the pipeline.
-        device: a torch device; on GPUs one process each does all the work.
-        items: what to do, in order.
-        watch: told of progress within items.
-
-    Raises:
-        StorageError: the disk is full or cannot be written.
+    `device` is a torch device. On GPUs one process each does all the work.
     """
     devices = spread(device)
     workers = options.worker_count(len(items)) if device == "cpu" else max(1, min(len(devices), len(items)))

@@ -57,15 +57,10 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Do all items on a Ray cluster; see `fertools.ingestion.engines.base.Engine`.
+    """Do all items on a Ray cluster; for the arguments see `fertools.ingestion.engines.base.Engine`.
 
-    Args:
-        workspace: on a file system that all machines of the cluster see by the same path.
-        options: options of the ingest; `workers` of None takes one per processor of the cluster, or one per GPU.
-        steps: the pipeline.
-        device: `cpu`, `cuda`, or `auto` for GPUs where the cluster has any.
-        items: what to do, in order.
-        watch: told of progress within items.
+    All machines of the cluster see the workspace by the same path. `workers` of None takes one per processor of the
+    cluster, or one per GPU. `device` may be `auto` for GPUs where the cluster has any.
 
     Raises:
         InputError: there is no cluster at the address, or its machines do not see the workspace.
