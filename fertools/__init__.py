@@ -17,11 +17,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fertools.annotations.agreement import Agreement as Agreement
     from fertools.annotations.agreement import measure_agreement as measure_agreement
+    from fertools.annotations.exchange import ExportSummary as ExportSummary
     from fertools.annotations.exchange import export_annotations as export_annotations
     from fertools.annotations.exchange import import_annotations as import_annotations
+    from fertools.annotations.imported_ratings import RatingsSummary as RatingsSummary
+    from fertools.annotations.label_import import ImportSummary as ImportSummary
     from fertools.annotations.label_import import import_labels as import_labels
+    from fertools.annotations.prior import PriorSummary as PriorSummary
     from fertools.annotations.prior import fill_prior as fill_prior
+    from fertools.annotations.publish import PublishSummary as PublishSummary
     from fertools.annotations.publish import publish as publish
     from fertools.core.errors import CheckFailed as CheckFailed
     from fertools.core.errors import DeviceError as DeviceError
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from fertools.core.errors import ResumeRefused as ResumeRefused
     from fertools.core.errors import SchemaError as SchemaError
     from fertools.core.errors import StorageError as StorageError
+    from fertools.faces.detection.min_face import MinFace as MinFace
     from fertools.inference.align import align as align
     from fertools.inference.detect import Face as Face
     from fertools.inference.detect import Faces as Faces
@@ -57,16 +64,26 @@ if TYPE_CHECKING:
     from fertools.manifests.query import FaceSelection as FaceSelection
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
+    from fertools.manifests.validation import ValidationReport as ValidationReport
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleSummary as SampleSummary
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
+    from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
+    from fertools.statistics.intervals import FoldMean as FoldMean
     from fertools.training.data.face_dataset import FaceDataset as FaceDataset
     from fertools.training.data.face_dataset import FaceLabels as FaceLabels
+    from fertools.training.evaluation.evaluation_results import Evaluation as Evaluation
+    from fertools.training.evaluation.evaluation_results import FeatureDistance as FeatureDistance
+    from fertools.training.evaluation.evaluation_results import Metric as Metric
+    from fertools.training.evaluation.evaluation_results import PredictionMetrics as PredictionMetrics
+    from fertools.training.evaluation.evaluation_results import RunComparison as RunComparison
+    from fertools.training.evaluation.evaluation_results import TranslationMetrics as TranslationMetrics
     from fertools.training.evaluation.run_evaluation import ConfusionMatrix as ConfusionMatrix
     from fertools.training.evaluation.run_evaluation import RunEvaluation as RunEvaluation
+    from fertools.training.experiments.execution import ExperimentResult as ExperimentResult
     from fertools.training.experiments.execution import run_experiment as run_experiment
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
@@ -82,11 +99,28 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
-    "fertools.annotations.agreement": ("measure_agreement",),
-    "fertools.annotations.exchange": ("export_annotations", "import_annotations"),
-    "fertools.annotations.label_import": ("import_labels",),
-    "fertools.annotations.prior": ("fill_prior",),
-    "fertools.annotations.publish": ("publish",),
+    "fertools.annotations.agreement": (
+        "Agreement",
+        "measure_agreement",
+    ),
+    "fertools.annotations.exchange": (
+        "ExportSummary",
+        "export_annotations",
+        "import_annotations",
+    ),
+    "fertools.annotations.imported_ratings": ("RatingsSummary",),
+    "fertools.annotations.label_import": (
+        "ImportSummary",
+        "import_labels",
+    ),
+    "fertools.annotations.prior": (
+        "PriorSummary",
+        "fill_prior",
+    ),
+    "fertools.annotations.publish": (
+        "PublishSummary",
+        "publish",
+    ),
     "fertools.core.errors": (
         "CheckFailed",
         "DeviceError",
@@ -100,28 +134,95 @@ _NAMES = {
         "SchemaError",
         "StorageError",
     ),
+    "fertools.faces.detection.min_face": ("MinFace",),
     "fertools.inference.align": ("align",),
-    "fertools.inference.detect": ("Face", "Faces", "detect"),
-    "fertools.inference.model": ("Model", "load_model"),
-    "fertools.inference.results": ("PicturePrediction", "PicturePredictions"),
-    "fertools.ingestion.filter": ("FilterOptions", "FilterSummary", "filter_faces"),
-    "fertools.ingestion.ingest": ("IngestSummary", "ingest"),
+    "fertools.inference.detect": (
+        "Face",
+        "Faces",
+        "detect",
+    ),
+    "fertools.inference.model": (
+        "Model",
+        "load_model",
+    ),
+    "fertools.inference.results": (
+        "PicturePrediction",
+        "PicturePredictions",
+    ),
+    "fertools.ingestion.filter": (
+        "FilterOptions",
+        "FilterSummary",
+        "filter_faces",
+    ),
+    "fertools.ingestion.ingest": (
+        "IngestSummary",
+        "ingest",
+    ),
     "fertools.ingestion.options": ("IngestOptions",),
-    "fertools.ingestion.recrop": ("RecropOptions", "RecropSummary", "recrop"),
-    "fertools.manifests.contact_sheet": ("ContactSheetOptions", "draw_contact_sheet"),
-    "fertools.manifests.query": ("FaceSelection",),
-    "fertools.manifests.store": ("read_faces", "read_sources"),
-    "fertools.manifests.validation": ("validate",),
+    "fertools.ingestion.recrop": (
+        "RecropOptions",
+        "RecropSummary",
+        "recrop",
+    ),
+    "fertools.manifests.contact_sheet": (
+        "ContactSheetOptions",
+        "draw_contact_sheet",
+    ),
     "fertools.manifests.dataset_workspace": ("Workspace",),
-    "fertools.samples.dataset": ("SampleSummary", "draw_dataset"),
+    "fertools.manifests.query": ("FaceSelection",),
+    "fertools.manifests.store": (
+        "read_faces",
+        "read_sources",
+    ),
+    "fertools.manifests.validation": (
+        "ValidationReport",
+        "validate",
+    ),
+    "fertools.samples.dataset": (
+        "SampleSummary",
+        "draw_dataset",
+    ),
     "fertools.samples.sample_options": ("SampleOptions",),
-    "fertools.splits.split": ("SplitSummary", "split"),
-    "fertools.training.data.face_dataset": ("FaceDataset", "FaceLabels"),
-    "fertools.training.evaluation.run_evaluation": ("ConfusionMatrix", "RunEvaluation"),
-    "fertools.training.experiments.execution": ("run_experiment",),
-    "fertools.training.jobs.evaluate": ("assess_runs", "evaluate_runs"),
-    "fertools.training.jobs.generate": ("GenerateResult", "generate"),
-    "fertools.training.jobs.train": ("TrainResult", "train"),
+    "fertools.splits.split": (
+        "SplitSummary",
+        "split",
+    ),
+    "fertools.statistics.intervals": (
+        "ConfidenceInterval",
+        "FoldMean",
+    ),
+    "fertools.training.data.face_dataset": (
+        "FaceDataset",
+        "FaceLabels",
+    ),
+    "fertools.training.evaluation.evaluation_results": (
+        "Evaluation",
+        "FeatureDistance",
+        "Metric",
+        "PredictionMetrics",
+        "RunComparison",
+        "TranslationMetrics",
+    ),
+    "fertools.training.evaluation.run_evaluation": (
+        "ConfusionMatrix",
+        "RunEvaluation",
+    ),
+    "fertools.training.experiments.execution": (
+        "ExperimentResult",
+        "run_experiment",
+    ),
+    "fertools.training.jobs.evaluate": (
+        "assess_runs",
+        "evaluate_runs",
+    ),
+    "fertools.training.jobs.generate": (
+        "GenerateResult",
+        "generate",
+    ),
+    "fertools.training.jobs.train": (
+        "TrainResult",
+        "train",
+    ),
     "fertools.transfer.inventory": ("CopySummary",),
     "fertools.transfer.merge": ("merge",),
     "fertools.transfer.pull": ("pull",),

@@ -94,7 +94,7 @@ def measure_agreement(
     workspace: WorkspaceLike,
     *,
     raters: Sequence[str] = (),
-    disagreements: int = 20,
+    disagreements: int = 10,
 ) -> Agreement:
     """Return the agreement of the raters of a workspace.
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fertools.annotations.disagreement import spread_of
+from fertools.core import calls
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.statistics.concordance import correlation
@@ -99,7 +100,7 @@ def rater_weights(values: Floats, raters: Sequence[str], what: str) -> dict[str,
         weights[rater] = max(0.0, float(np.mean(known)))
     if not any(weights.values()):
         raise InputError(
-            f"no rater's {what} agrees with the others', so all weights are 0; see `fertools annotate agreement`, or "
+            f"no rater's {what} agrees with the others', so all weights are 0; see {calls.AGREEMENT}, or "
             f"use {argument('method')} mean or median"
         )
     return weights

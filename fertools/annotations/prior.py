@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.annotations.circumplex import Point, load_points
+from fertools.core import calls
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
@@ -62,7 +63,7 @@ def fill_prior(workspace: WorkspaceLike, *, overwrite: bool = False) -> PriorSum
         if len(faces) and faces["emotion"].null_count == len(faces):
             raise InputError(
                 f"no face in {workspace.manifest} has an emotion, so there is no prior; put files into "
-                "folders named by emotion and ingest again, or give labels first with `fertools annotate LABELS.csv`"
+                f"folders named by emotion and ingest again, or give labels first with {calls.IMPORT_LABELS}"
             )
         before = without_priors(faces) if overwrite else faces
         after, summary = _filled(before, points)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fertools.cli.options import json_option, open_workspace, print_result, workspace_option
+from fertools.core.arguments import shown
 
 
 @click.command("doctor")
@@ -25,7 +26,7 @@ def command(folder: Path, as_json: bool) -> int:
         weights = load_weights("auto")
         findings.append(Finding("MTCNN weights", f"from {weights.name}, digest {weights.digest[:12]}"))
     except InputError as error:
-        findings.append(Finding("MTCNN weights", "not found", str(error)))
+        findings.append(Finding("MTCNN weights", "not found", shown(error.message)))
     compiled = library()
     findings.append(Finding("MTCNN networks", f"compiled for {compiled.level}" if compiled else MISSING))
     print_result({finding.name: finding.detail for finding in findings}, as_json)

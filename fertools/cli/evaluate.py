@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FORMS = ("text", "markdown", "latex")
 GROUPS = {
     "Most used options": ("--workspace", "--format", "--device"),
-    "Runs that generate faces": ("--judge", "--features", "--identity", "--gan-train", "--drawn"),
+    "Runs that generate faces": ("--judge", "--features", "--identity", "--gan-train", "--drawn", "--allow-leaks"),
     "Run": ("--seed", "--wait"),
 }
 """Headings of `fertools evaluate --help`, and the options below each."""
@@ -40,6 +40,9 @@ GROUPS = {
     "--gan-train", is_flag=True, help="Train a classifier on generated faces alone, with the recipe of each judge."
 )
 @click.option("--drawn", is_flag=True, help="Compare translations of drawn people with the true pictures.")
+@click.option(
+    "--allow-leaks", is_flag=True, help="Take judges that were trained on people whose faces were translated."
+)
 @click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
 @json_option
 def command(
@@ -52,6 +55,7 @@ def command(
     identity: str,
     gan_train: bool,
     drawn: bool,
+    allow_leaks: bool,
     device: str,
     as_json: bool,
 ) -> int:
@@ -73,11 +77,24 @@ def command(
 
     workspace = open_workspace(folder)
     if judges or features or identity or gan_train or drawn:
-        networks: dict[str, Any] = {"judges": judges, "features": features, "identity": identity}
-        networks |= {"gan_train": gan_train, "drawn": drawn}
         with Progress("evaluate", "steps") as report:
-            assess_runs(workspace, runs, **networks, device=device, report=report)
-    found = evaluate_runs(workspace, runs, seed=seed)
+            assess_runs(
+                workspace,
+                runs,
+                judges=judges,
+                features=features,
+                identity=identity,
+                gan_train=gan_train,
+                drawn=drawn,
+                allow_leaks=allow_leaks,
+                device=device,
+                report=report,
+            )
+    evaluation = evaluate_runs(workspace, runs, seed=seed)
+    for name, leaks in evaluation.leaks.items():
+        more = f" ({len(leaks) - 1} more like it)" * (len(leaks) > 1)
+        click.echo(f"fertools: warning: test people of {name} had a part in its training: {leaks[0]}{more}", err=True)
+    found = evaluation.figures
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
         return 0

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
+from fertools.cli.values import parse_min_face, read_by
 
 
 @click.command("filter")
@@ -19,6 +20,7 @@ from fertools.cli.options import fields_of, json_option, open_workspace, print_r
 @click.option(
     "--min-face",
     default=None,
+    callback=read_by(parse_min_face),
     help="Smallest face to keep: pixels, or a share of the short side such as 10%.  [default: as before]",
 )
 @click.option(

@@ -16,6 +16,15 @@ from fertools.cli.options import (
     wait_option,
     workspace_option,
 )
+from fertools.cli.values import (
+    parse_centre,
+    parse_fps,
+    parse_min_face,
+    parse_shard,
+    parse_span,
+    parse_thresholds,
+    read_by,
+)
 
 GROUPS = {
     "Most used options": (
@@ -46,12 +55,21 @@ GROUPS = {
 @workspace_option
 @wait_option
 @click.option("--every", type=int, default=1, show_default=True, help="Search every Nth frame of a video.")
-@click.option("--fps", default=None, help="Search about N frames per second, by presentation time.")
-@click.option("--range", "span", default=None, help="Search only START-END of each video, in seconds, such as 10-25.5.")
+@click.option(
+    "--fps", default=None, callback=read_by(parse_fps), help="Search about N frames per second, by presentation time."
+)
+@click.option(
+    "--range",
+    "span",
+    default=None,
+    callback=read_by(parse_span),
+    help="Search only START-END of each video, in seconds, such as 10-25.5.",
+)
 @click.option(
     "--min-face",
     default="20",
     show_default=True,
+    callback=read_by(parse_min_face),
     help="Smallest face to detect and keep: pixels, or a share of the short side such as 10%.",
 )
 @click.option(
@@ -66,6 +84,7 @@ GROUPS = {
 @click.option(
     "--thresholds",
     default=None,
+    callback=read_by(parse_thresholds),
     help="Minimum face probability after each stage of the detector.  [default: 0.6,0.7,0.7 for mtcnn, 0.6 for yunet]",
 )
 @click.option(
@@ -118,7 +137,12 @@ GROUPS = {
     default=None,
     help="With --crops: CSV table of five points per path, to align the crops.",
 )
-@click.option("--centre", default=None, help="With --crops: centre of the square, as shares X,Y.  [default: 0.5,0.5]")
+@click.option(
+    "--centre",
+    default=None,
+    callback=read_by(parse_centre),
+    help="With --crops: centre of the square, as shares X,Y.  [default: 0.5,0.5]",
+)
 @click.option(
     "--quality", default="standard", show_default=True, help="Which faces to keep: keep-all, standard or strict."
 )
@@ -139,7 +163,10 @@ GROUPS = {
 @click.option("--modality", default="visible", show_default=True, help="Modality: visible, thermal, nir or animated.")
 @click.option("--licence", default=None, help="Licence of the pictures.")
 @click.option(
-    "--shard", default=None, help="Ingest shard I/N of the files, for job arrays; join the shards with `merge`."
+    "--shard",
+    default=None,
+    callback=read_by(parse_shard),
+    help="Ingest shard I/N of the files, for job arrays; join the shards with `merge`.",
 )
 @click.option("--engine", default="local", show_default=True, help="Where to run: local, or ray for a cluster.")
 @click.option(
@@ -172,11 +199,10 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     from fertools.core.progress import Progress
     from fertools.ingestion.ingest import ingest
     from fertools.ingestion.options import IngestOptions
-    from fertools.ingestion.shards import Shard
 
     workspace = open_workspace(folder)
     options = IngestOptions(template=templates[0], more_templates=templates[1:], **values)
-    shard = Shard.parse(options.shard) if options.shard else None
+    shard = options.own_shard
     with Progress("ingest", "files") as report:
         summary = ingest(sources, workspace, options, report)
     result = describe_summary(shard.place(workspace) if shard else workspace, summary, as_json)

@@ -21,7 +21,7 @@ import click
 from fertools import __version__
 from fertools.cli import streams
 from fertools.cli.flags import find_flag
-from fertools.core.arguments import on_command_line
+from fertools.core.arguments import on_command_line, showing, shown
 from fertools.core.errors import Interrupted
 from fertools.core.explain import explain
 from fertools.core.progress import on_one_line
@@ -111,6 +111,13 @@ def main() -> NoReturn:
         # Of errors that end no work, such as that of one video among many.
         logging.basicConfig(format="%(message)s")
         logging.getLogger("fertools").setLevel(logging.DEBUG)
+    # Flags are looked up for a message that names one: a machine without open files imports no command.
+    with showing(lambda message: on_command_line(message, lambda name: find_flag(cli, arguments, name))):
+        _run(arguments, debug=debug)
+
+
+def _run(arguments: list[str], *, debug: bool) -> NoReturn:
+    """Run a command and leave with its exit code."""
     try:
         streams.prepare()
         code = cli.main(arguments, prog_name="fertools", standalone_mode=False)
@@ -132,8 +139,7 @@ def main() -> NoReturn:
             _leave(1, f"this is a bug in fertools ({type(error).__name__}: {error}); {again}")
         if isinstance(told, streams.OutputError):
             streams.discard()
-        # Flags are looked up for a message that names one: a machine without open files imports no command.
-        _leave(told.exit_code, on_command_line(told.message, lambda name: find_flag(cli, arguments, name)) or None)
+        _leave(told.exit_code, shown(told.message) or None)
 
 
 def _leave(code: int, message: str | None = None) -> NoReturn:

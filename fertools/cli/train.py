@@ -49,7 +49,7 @@ GROUPS = {
 @click.option(
     "--allow-leaks",
     is_flag=True,
-    help="Train even if start weights or the judge have learned from held-out people.",
+    help="Train even if start weights, the judge or a generator have learned from held-out people.",
 )
 @click.option("--list", "listing", is_flag=True, help="List systems and presets, and stop.")
 @click.option("--explain", is_flag=True, help="Show every key of the recipe with its value and origin, and stop.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from fertools.core import files
+from fertools.core.arguments import either
 from fertools.core.errors import InputError, StorageError
 
 _WAITS: ContextVar[bool] = ContextVar("waits", default=False)
@@ -46,8 +47,8 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
         except BlockingIOError as error:
             if not _WAITS.get():
                 raise InputError(
-                    f"{place} is in use: {purpose} has to wait until the other command there ends; run it again then, "
-                    f"or with --wait"
+                    f"{place} is in use: {purpose} has to wait until the other command there ends; run it again "
+                    f"then{either('', ', or with --wait')}"
                 ) from error
             print(f"fertools: {place} is in use; {purpose} waits until the other command there ends", file=sys.stderr)
             fcntl.flock(stream, fcntl.LOCK_EX)

@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from fertools.core.arguments import in_python
+from fertools.core.arguments import shown
 
 INTERVAL_S = 10.0
 """Seconds between two plain lines if the output is not a terminal."""
@@ -121,8 +121,8 @@ class Progress:
 
     def note(self, message: str) -> None:
         """Print one sentence that stays on the screen."""
-        # A note may quote an error, whose marks must not reach the terminal.
-        line = on_one_line(in_python(message))
+        # A note names arguments as an error does.
+        line = on_one_line(shown(message))
         if self._bar is not None:
             self._bar.say(line)
         else:

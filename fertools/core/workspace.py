@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import tomli_w
 
-from fertools.core import files, locking
+from fertools.core import calls, files, locking
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.toml import parse_toml, table_in
@@ -227,8 +227,8 @@ def _folder(folder: Path | str) -> Path:
     if match := re.match(r"([a-z][a-z0-9+.-]+:)/+", str(folder)):
         url = f"{match[1]}//{str(folder)[match.end() :]}"
         raise InputError(
-            f"the workspace {url} is an address; work in a folder, copy it there with `fertools push {url}` and "
-            f"back with `fertools pull {url}`"
+            f"the workspace {url} is an address; work in a folder, copy it there with {calls.push(url)} and "
+            f"back with {calls.pull(url)}"
         )
     root = Path(folder).expanduser().resolve()
     if root.exists() and not root.is_dir():

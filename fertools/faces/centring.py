@@ -21,29 +21,19 @@ class Centre:
     Attributes:
         x: share of the picture's width, from 0 at the left edge to 1 at the right edge.
         y: share of the picture's height, from 0 at the top.
+
+    Raises:
+        InputError: a share is not from 0 to 1.
     """
 
     x: float = 0.5
     y: float = 0.5
 
-    @classmethod
-    def parse(cls, text: str) -> Centre:
-        """Return the centre in `text`.
-
-        Raises:
-            InputError: the text is not two shares.
-
-        Example:
-            >>> Centre.parse("0.5,0.4")
-            Centre(x=0.5, y=0.4)
-        """
-        try:
-            x, y = (float(share) for share in text.split(","))
-        except ValueError:
-            x = y = -1.0
-        if not (0 <= x <= 1 and 0 <= y <= 1):
-            raise InputError(f"{argument('centre')} is '{text}'; give two shares of width and height, such as 0.5,0.4")
-        return cls(x, y)
+    def __post_init__(self) -> None:
+        if not (0 <= self.x <= 1 and 0 <= self.y <= 1):
+            raise InputError(
+                f"{argument('centre')} is at {self.x:g}, {self.y:g}; give two shares of width and height from 0 to 1"
+            )
 
 
 def centre_square(width: int, height: int, centre: Centre) -> NDArray[np.float32]:

@@ -84,7 +84,7 @@ def detect(  # type: ignore[overload-overlap]
     pictures: PictureLike,
     *,
     detector: str = ...,
-    min_face: float | str = ...,
+    min_face: float | MinFace = ...,
     weights: str | Path = ...,
     device: str = ...,
 ) -> Faces: ...
@@ -93,7 +93,7 @@ def detect(
     pictures: Iterable[PictureLike],
     *,
     detector: str = ...,
-    min_face: float | str = ...,
+    min_face: float | MinFace = ...,
     weights: str | Path = ...,
     device: str = ...,
 ) -> list[Faces]: ...
@@ -101,7 +101,7 @@ def detect(
     pictures: PictureLike | Iterable[PictureLike],
     *,
     detector: str = "mtcnn",
-    min_face: float | str = 20,
+    min_face: float | MinFace = 20,
     weights: str | Path = "auto",
     device: str = "auto",
 ) -> Faces | list[Faces]:
@@ -110,7 +110,8 @@ def detect(
     Args:
         pictures: the path of a file, a PIL image or an HxWx3 uint8 RGB array; or several of these.
         detector: name of a detector: `mtcnn`, `yunet`, or one that an installed package registers.
-        min_face: smallest face to search for: pixels, or a share of the picture's short side such as `"10%"`.
+        min_face: smallest face to search for: pixels, or a share of the picture's short side such as
+            `MinFace(share=0.1)`.
         weights: weights of the detector: `auto`, the name of a package that carries them, or a path.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 
@@ -134,9 +135,9 @@ def detect(
 
 
 @lru_cache(maxsize=4)
-def find_detector(name: str, *, min_face: float | str, weights: str, device: str) -> Detector:
+def find_detector(name: str, *, min_face: float | MinFace, weights: str, device: str) -> Detector:
     """Return a detector; equal arguments give the same one, because loading its networks is slow."""
-    return load_detector(name, DetectorOptions(min_face=MinFace.parse(min_face), weights=weights, device=device))
+    return load_detector(name, DetectorOptions(min_face=MinFace.of(min_face), weights=weights, device=device))
 
 
 def largest(faces: Faces) -> Face | None:

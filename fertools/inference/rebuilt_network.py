@@ -19,6 +19,7 @@ from fertools.inference.pictures import Rgb
 from fertools.training.recipes.recipe import EngineRecipe, Recipe, Resolved
 from fertools.training.runs.artefact import ModelInfo
 from fertools.training.systems.base import System, Translation
+from fertools.training.systems.capabilities import predicting, translating
 from fertools.training.systems.factory import build_fitted, build_system
 from fertools.training.systems.fitted import FittedSystem
 from fertools.training.systems.registry import find_system
@@ -74,12 +75,12 @@ class _Torch:
 
     @torch.no_grad()
     def predict(self, crops: Rgb) -> tuple[Floats, Floats]:
-        logits, points = self.system.predict(self.network, self._scaled(crops))
+        logits, points = predicting(self.system).predict(self.network, self._scaled(crops))
         return _array(logits.float().softmax(dim=1)), _array(points.float())
 
     @torch.no_grad()
     def translate(self, crops: Rgb, target: str) -> Rgb:
-        images = self.system.translate(self.network, self._scaled(crops), self.ways[target])
+        images = translating(self.system).translate(self.network, self._scaled(crops), self.ways[target])
         coded = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
         return np.asarray(coded.permute(0, 2, 3, 1).cpu().numpy())
 
@@ -109,7 +110,8 @@ class _Fitted:
         return shares, np.empty((len(shares), 0), np.float32)
 
     def translate(self, crops: Rgb, target: str) -> Rgb:
-        raise NotImplementedError
+        # There are no targets, so this is none of them.
+        raise KeyError(target)
 
 
 def build_network(info: ModelInfo, state: dict[str, Tensor], device: str, where: str) -> Network:

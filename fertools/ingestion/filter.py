@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core import calls
 from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
@@ -41,7 +42,7 @@ class FilterOptions:
 
     Attributes:
         quality: `keep-all`, `standard` or `strict`.
-        min_face: smallest face: pixels (`64`) or a share of the picture's short side (`10%`).
+        min_face: smallest face, in pixels or as a `MinFace`.
         max_faces: maximum number of faces per frame, largest first; 0 for any number.
 
     Raises:
@@ -49,14 +50,14 @@ class FilterOptions:
     """
 
     quality: str | None = None
-    min_face: str | None = None
+    min_face: float | MinFace | None = None
     max_faces: int | None = None
 
     def __post_init__(self) -> None:
         if self.quality is not None and self.quality not in STANDARDS:
             raise InputError(f"{argument('quality')} '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
         if self.min_face is not None:
-            MinFace.parse(self.min_face)
+            MinFace.of(self.min_face)
         if self.max_faces is not None and self.max_faces < 0:
             raise InputError(f"{argument('max_faces')} is {self.max_faces}; give 1 or more, or 0 for any number")
 
@@ -80,7 +81,7 @@ class FilterSummary(HtmlFields):
     left_the_split: int
 
 
-def kept_from(workspace: Workspace) -> str | None:
+def kept_from(workspace: Workspace) -> MinFace | None:
     """Return the smallest kept face if a filter set one; None if `--min-face` of the ingest applies.
 
     Raises:
@@ -90,8 +91,8 @@ def kept_from(workspace: Workspace) -> str | None:
     if record is None:
         return None
     if not record["finished"]:
-        raise ResumeRefused(f"a filter of {workspace.root} was stopped before its end; run `fertools filter` again")
-    return str(record["min_face"]) if "min_face" in record else None
+        raise ResumeRefused(f"a filter of {workspace.root} was stopped before its end; run {calls.FILTER} again")
+    return MinFace.parse(record["min_face"]) if record.get("min_face") else None
 
 
 def filter_faces(
@@ -122,7 +123,7 @@ def filter_faces(
     options, report = options or FilterOptions(), report or Silent()
     ingested = workspace.settings().get("ingest")
     if ingested is None:
-        raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
+        raise InputError(f"nothing was ingested in {workspace.root}; run {calls.INGEST} there first")
     with workspace.locked("a filter"):
         are_crops = crop_datasets(workspace)
         rule = _resolved(
@@ -182,18 +183,17 @@ def _resolved(
     searched_from = ingested["min_face"] if searched else None
     rule = {
         "quality": options.quality or before.get("quality") or ingested["quality"],
-        "min_face": options.min_face or before.get("min_face"),
+        "min_face": str(MinFace.of(options.min_face)) if options.min_face is not None else before.get("min_face"),
         "max_faces": options.max_faces,
     }
     if options.max_faces is None:
         rule["max_faces"] = before.get("max_faces", ingested.get("max_faces"))
-    if options.min_face and searched_from:
-        least, wanted = MinFace.parse(searched_from), MinFace.parse(options.min_face)
+    if options.min_face is not None and searched_from:
+        least, wanted = MinFace.parse(searched_from), MinFace.of(options.min_face)
         if (wanted.px or 0) < (least.px or 0) or (wanted.share or 1) < (least.share or 0):
             raise InputError(
-                f"faces were looked for from {searched_from}, and {argument('min_face')} {options.min_face} is "
-                "smaller; ingest "
-                f"again with {given('overwrite', True)} {argument('min_face')} {options.min_face}"
+                f"faces were looked for from {searched_from}, and {argument('min_face')} {wanted} is smaller; "
+                f"ingest again with {given('overwrite', True)} and {argument('min_face')} {wanted}"
             )
     return rule
 

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core import files, products
+from fertools.core import calls, files, products
 from fertools.core.arguments import argument
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
@@ -40,7 +40,7 @@ from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import Step, step_names
 from fertools.ingestion.plan import Plan, dataset_of, make_plan
 from fertools.ingestion.record import record_of, refuse_other_options
-from fertools.ingestion.shards import SECTION, Shard, shard_folders
+from fertools.ingestion.shards import SECTION, shard_folders
 from fertools.ingestion.source_options import SECTION as SOURCES
 from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
@@ -128,7 +128,7 @@ def ingest(
     # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device
     detector = load_detector(options.detector, options.detector_options("cpu" if device == "auto" else device))
-    shard = Shard.parse(options.shard) if options.shard else None
+    shard = options.own_shard
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
     discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
@@ -195,7 +195,7 @@ def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str]
         raise FertoolsError(
             f"the totals of {workspace.root} do not balance: {lost} given files are in no row of the sources table, "
             f"and the sources count {counted} faces, {interpolated} of them interpolated, where the manifest has "
-            f"{real} and {between}; see `fertools validate`"
+            f"{real} and {between}; see {calls.VALIDATE}"
         )
     failed = sources.filter(pc.equal(sources["status"], "failed"))
     return IngestSummary(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from fertools.faces.templates import template_names
 from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.shards import Shard
 from fertools.manifests.schema import MODALITIES
-from fertools.sources.sampling import Sampling
+from fertools.sources.sampling import Sampling, exact
 
 _EXECUTION_OPTIONS = (
     "shard",
@@ -62,12 +63,12 @@ class IngestOptions:
     Attributes:
         every: search every n-th frame of a video, from the first.
         fps: search about N frames per second, by presentation time; see `fertools.sources.sampling`.
-        span: search only frames shown at `START-END` seconds, END excluded; None for the whole video.
-        min_face: smallest face to search for and to keep: pixels (`20`) or a share of the picture's short side (`10%`).
+        span: search only frames from one second to another, the last excluded; None for the whole video.
+        min_face: smallest face to search for and to keep, in pixels or as a `MinFace`.
         detector: name of a registered detector (see `fertools.faces.detection.registry`): `mtcnn` or `yunet`.
         mix_detectors: allow another detector or engine than that of the earlier ingest.
-        thresholds: minimum face probability after each stage of the detector, each between 0 and 1: `P,R,O` for the
-            three networks of mtcnn, one number for yunet; None for the detector's default.
+        thresholds: minimum face probability after each stage of the detector, each between 0 and 1: three for the
+            networks of mtcnn, one for yunet; None for the detector's default.
         factor: scale factor between pyramid levels of mtcnn, 0.1 to 0.95; None for 0.709.
         max_faces: keep at most N faces per frame, largest first, and reject the others; None keeps all.
         weights: `auto` (an installed package that carries them), the name of such a package, or a path.
@@ -82,14 +83,15 @@ class IngestOptions:
         fill: content of crops outside of the picture: `black`, `grey` or `edge` (see `fertools.faces.alignment.FILLS`).
         crops: the sources are face crops already. Nothing is searched, and each picture or frame is one face.
         landmarks: table of five points per crop (see `fertools.sources.points`), which aligns the crops.
-        centre: centre of the square of a crop without landmarks, as shares `X,Y`; None for the middle.
+        centre: centre of the square of a crop without landmarks, as shares of width and height; None for the middle.
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
         emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.
         dataset: dataset name for every row; None for the name of each given folder.
         modality: modality of the pictures.
         licence: licence of the pictures, written to every row.
-        shard: work on one share of the files, `I/N` (see `fertools.ingestion.shards`); None for all files.
+        shard: work on one share of the files: its number from 1, and the number of shares (see
+            `fertools.ingestion.shards`); None for all files.
         engine: `local` for processes of this machine, or `ray` for a Ray cluster.
         ray_address: address of the cluster, such as `auto` or `10.0.0.5:6379`; None starts a cluster on this machine.
         workers: number of processes; None for one per processor. With one, the calling process does all work.
@@ -105,12 +107,12 @@ class IngestOptions:
     """
 
     every: int = 1
-    fps: str | None = None
-    span: str | None = None
-    min_face: str = "20"
+    fps: float | Fraction | None = None
+    span: tuple[float | Fraction, float | Fraction] | None = None
+    min_face: float | MinFace = 20
     detector: str = "mtcnn"
     mix_detectors: bool = False
-    thresholds: str | None = None
+    thresholds: tuple[float, ...] | None = None
     factor: float | None = None
     max_faces: int | None = None
     weights: str = "auto"
@@ -124,14 +126,14 @@ class IngestOptions:
     fill: str = "black"
     crops: bool = False
     landmarks: Path | None = None
-    centre: str | None = None
+    centre: tuple[float, float] | None = None
     quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
     dataset: str | None = None
     modality: str = "visible"
     licence: str | None = None
-    shard: str | None = None
+    shard: tuple[int, int] | None = None
     engine: str = "local"
     ray_address: str | None = None
     workers: int | None = None
@@ -140,7 +142,7 @@ class IngestOptions:
     stall_s: float = 600.0
     retry_failed: bool = False
     overwrite: bool = False
-    kept_from: str | None = None
+    kept_from: MinFace | None = None
 
     def __post_init__(self) -> None:
         if not self.stall_s > 0:
@@ -157,15 +159,12 @@ class IngestOptions:
                 f"{given('crops', True)}"
             )
         if self.thresholds is not None:
-            parse_thresholds(self.thresholds)
+            check_thresholds(self.thresholds)
         if self.max_faces is not None and self.max_faces < 1:
             raise InputError(f"{argument('max_faces')} is {self.max_faces}; give 1 or more")
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
-        Sampling.parse(every=self.every, fps=self.fps, span=self.span)
-        if self.centre:
-            Centre.parse(self.centre)
-        if self.shard is not None:
-            Shard.parse(self.shard)
+        # These refuse what is out of range.
+        _ = MinFace.of(self.min_face), self.sampling, self.crop_centre, self.own_shard
         if self.engine not in ENGINES:
             raise InputError(f"{argument('engine')} '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
         if self.ray_address is not None and self.engine != "ray":
@@ -188,16 +187,16 @@ class IngestOptions:
             levels: score levels of the detector.
         """
         # No search set a minimum size for face crops.
-        min_face = None if self.crops and not self.kept_from else MinFace.parse(self.kept_from or self.min_face)
+        min_face = None if self.crops and not self.kept_from else self.kept_from or MinFace.of(self.min_face)
         return FaceFilter(self.quality, min_face, self.max_faces, levels)
 
     def detector_options(self, device: str) -> DetectorOptions:
         """Return the options of the detector for a device."""
         return DetectorOptions(
-            min_face=MinFace.parse(self.min_face),
+            min_face=MinFace.of(self.min_face),
             weights=self.weights,
             device=device,
-            thresholds=None if self.thresholds is None else parse_thresholds(self.thresholds),
+            thresholds=self.thresholds,
             factor=self.factor,
             mode=self.mode,
         )
@@ -205,7 +204,22 @@ class IngestOptions:
     @property
     def sampling(self) -> Sampling:
         """Which frames of a video are searched."""
-        return Sampling.parse(every=self.every, fps=self.fps, span=self.span)
+        return Sampling.of(every=self.every, fps=self.fps, span=self.span)
+
+    @property
+    def range_words(self) -> str:
+        """The searched range of times in seconds, such as `10-25.5`."""
+        return "-".join(map(_written, self.span)) if self.span is not None else "of all times"
+
+    @property
+    def crop_centre(self) -> Centre:
+        """Where the square of a face crop without landmarks is centred."""
+        return Centre(*self.centre) if self.centre else Centre()
+
+    @property
+    def own_shard(self) -> Shard | None:
+        """The share of the files to work on; None for all."""
+        return Shard(*self.shard) if self.shard else None
 
     @property
     def crop_suffix(self) -> str:
@@ -226,26 +240,24 @@ class IngestOptions:
         # The detector's identity is recorded beside these (`fertools.ingestion.record`).
         for name in ("detector", "weights", "thresholds", "factor", "mode"):
             shaping.pop(name, None)
+        shaping |= {"min_face": str(MinFace.of(self.min_face))}
+        shaping |= {"fps": _written(self.fps)} if self.fps is not None else {}
+        shaping |= {"span": self.range_words} if self.span is not None else {}
         return shaping | {key: list(value) for key, value in shaping.items() if isinstance(value, tuple)}
 
 
-def parse_thresholds(text: str) -> tuple[float, ...]:
-    """Return face probabilities that are separated by commas, such as `P,R,O` for the three networks of mtcnn.
-
-    Raises:
-        InputError: a number is not between 0 and 1.
-
-    Example:
-        >>> parse_thresholds("0.6, 0.7, 0.7")
-        (0.6, 0.7, 0.7)
-    """
-    try:
-        thresholds = tuple(float(word) for word in text.split(","))
-    except ValueError:
-        thresholds = ()
+def check_thresholds(thresholds: tuple[float, ...]) -> None:
+    """Raise InputError unless face probabilities are between 0 and 1."""
     if not thresholds or not all(0 < threshold < 1 for threshold in thresholds):
-        raise InputError(f"{argument('thresholds')} is '{text}'; give numbers between 0 and 1, such as 0.6,0.7,0.7")
-    return thresholds
+        words = ", ".join(map(str, thresholds))
+        raise InputError(f"{argument('thresholds')} is {words}; give numbers between 0 and 1, such as 0.6, 0.7, 0.7")
+
+
+def _written(number: float | Fraction) -> str:
+    """Return a number as a record has it: with decimals where they are exact, such as `12.5`, else as `30000/1001`."""
+    fraction = exact(number)
+    decimals = f"{float(fraction):.15g}"
+    return decimals if Fraction(decimals) == fraction else str(fraction)
 
 
 def check_crops(templates: Sequence[str], crop_px: int, crop_format: str) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fertools.core import files
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import FILLS, extract_crop, fill_outside, outside_mask, similarity, warp
-from fertools.faces.centring import CENTRED, Centre, centre_square, covered_square, square_matrix
+from fertools.faces.centring import CENTRED, centre_square, covered_square, square_matrix
 from fertools.faces.quality import measure
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import SourceContext
@@ -67,8 +67,7 @@ class Cropper:
             matrix = similarity(points, self.options.template, size_px)
             box = covered_square(matrix, size_px)
             return self._row(rgb, Face(face_id, box, points=points), matrix, self.options.template, points)
-        centre = Centre.parse(self.options.centre) if self.options.centre else Centre()
-        box = centre_square(rgb.shape[1], rgb.shape[0], centre)
+        box = centre_square(rgb.shape[1], rgb.shape[0], self.options.crop_centre)
         return self._row(rgb, Face(face_id, box), square_matrix(box, size_px), CENTRED, None)
 
     def _row(

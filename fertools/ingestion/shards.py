@@ -31,14 +31,24 @@ the file."""
 
 @dataclass(frozen=True)
 class Shard:
-    """The `index`-th of `count` shares, counted from 1."""
+    """The `index`-th of `count` shares, counted from 1.
+
+    Raises:
+        InputError: the index is not from 1 to the count.
+    """
 
     index: int
     count: int
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.count:
+            raise InputError(
+                f"{argument('shard')} is {self.index} of {self.count}; give a number from 1 to the number of shares"
+            )
+
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Return the share written as `I/N`.
+        """Return the share written as `I/N`, as a workspace records it and the command line takes it.
 
         Raises:
             InputError: it is not of that form, or I is not in 1 to N.
@@ -48,10 +58,9 @@ class Shard:
             Shard(index=2, count=8)
         """
         match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
-        index, count = map(int, match.groups()) if match else (0, 0)
-        if not 1 <= index <= count:
+        if match is None:
             raise InputError(f"{argument('shard')} is '{text}'; give I/N with I from 1 to N, such as 1/8")
-        return cls(index, count)
+        return cls(*map(int, match.groups()))
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"

@@ -89,7 +89,7 @@ class Decode:
             measured.update(frames_decoded=reader.decoded, remark=reader.remark)
             context.read_bytes = length
         if not measured["frames_searched"] and "reason" not in measured:
-            measured["reason"] = f"it shows no frame within the range {options.span}"
+            measured["reason"] = f"it shows no frame within the range {options.range_words}"
 
 
 class Detect:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from fertools.core import files
+from fertools.core import calls, files
 from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_bytes
 from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
@@ -46,7 +46,7 @@ def read_faces(
     """
     workspace = Workspace(workspace)
     if not workspace.manifest.is_file():
-        raise InputError(f"there is no manifest in {workspace.root}; run `fertools ingest SOURCE` there first")
+        raise InputError(f"there is no manifest in {workspace.root}; run {calls.INGEST} there first")
     return read_table(workspace.manifest, FACES, columns, filters)
 
 
@@ -66,7 +66,7 @@ def read_sources(
     """
     workspace = Workspace(workspace)
     if not workspace.sources.is_file():
-        raise InputError(f"there is no sources table in {workspace.root}; run `fertools ingest SOURCE` there first")
+        raise InputError(f"there is no sources table in {workspace.root}; run {calls.INGEST} there first")
     return read_table(workspace.sources, SOURCES, columns, filters)
 
 

@@ -34,7 +34,7 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class Report:
+class ValidationReport:
     """The result of a validation.
 
     Attributes:
@@ -53,7 +53,7 @@ class Report:
         return not self.violations
 
 
-def validate(workspace: WorkspaceLike, *, deep: bool = False) -> Report:
+def validate(workspace: WorkspaceLike, *, deep: bool = False) -> ValidationReport:
     """Check every invariant of the manifest, the sources table and the crops.
 
     Args:
@@ -75,7 +75,7 @@ def validate(workspace: WorkspaceLike, *, deep: bool = False) -> Report:
     return check(context, deep=deep)
 
 
-def check(context: ValidationContext, *, deep: bool = False) -> Report:
+def check(context: ValidationContext, *, deep: bool = False) -> ValidationReport:
     """Check every invariant of tables that are in memory; see `validate`."""
     violations = [
         _violation(f"column:{column}", f"rows break the rule that {column} {rule}", names)
@@ -87,7 +87,7 @@ def check(context: ValidationContext, *, deep: bool = False) -> Report:
         for invariant in (*INVARIANTS, *([CROPS_DECODE] if deep else []))
         if (names := invariant.find(context))
     ]
-    return Report(len(context.faces), len(context.sources), tuple(violations))
+    return ValidationReport(len(context.faces), len(context.sources), tuple(violations))
 
 
 def _violation(name: str, sentence: str, names: Sequence[str]) -> Violation:

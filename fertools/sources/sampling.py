@@ -7,14 +7,11 @@ a variable rate are the same frames on every machine.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
-
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -37,19 +34,25 @@ class Sampling:
     indices: frozenset[int] | None = None
 
     @classmethod
-    def parse(cls, *, every: int = 1, fps: str | None = None, span: str | None = None) -> Sampling:
-        """Return the sampling for options of a command.
+    def of(
+        cls,
+        *,
+        every: int = 1,
+        fps: float | Fraction | None = None,
+        span: tuple[float | Fraction, float | Fraction] | None = None,
+    ) -> Sampling:
+        """Return the sampling for options of an ingest.
 
         Args:
             every: 1 or more.
-            fps: a number above 0: `10`, `0.5` or `30000/1001`.
-            span: `START-END` in seconds.
+            fps: frames per second, above 0; a float is taken by its decimals, so 0.1 is a tenth.
+            span: first and last second, the last left out.
 
         Raises:
             InputError: a value is invalid, or both `every` and `fps` are given.
 
         Example:
-            >>> Sampling.parse(fps="0.5", span="10-25.5").end_s
+            >>> Sampling.of(fps=0.5, span=(10, 25.5)).end_s
             Fraction(51, 2)
         """
         if every < 1:
@@ -58,8 +61,16 @@ class Sampling:
             raise InputError(
                 f"{argument('fps')} and {argument('every')} both say which frames to search; give one of them"
             )
-        start_s, end_s = _parse_span(span) if span is not None else (None, None)
-        return cls(every, _parse_fps(fps) if fps is not None else None, start_s, end_s)
+        if fps is not None and not 0 < fps < math.inf:
+            raise InputError(
+                f"{argument('fps')} is {fps}; give a number of frames per second above 0, such as 10 or 0.5"
+            )
+        if span is not None and not 0 <= span[0] < span[1] < math.inf:
+            raise InputError(
+                f"{argument('span')} is from {span[0]} to {span[1]}; give two times in seconds, the earlier first"
+            )
+        start_s, end_s = map(exact, span) if span is not None else (None, None)
+        return cls(every, exact(fps) if fps is not None else None, start_s, end_s)
 
     @property
     def needs_times(self) -> bool:
@@ -106,23 +117,11 @@ class FrameSampler:
         return wanted
 
 
-def _parse_fps(text: str) -> Fraction:
-    try:
-        fps = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        fps = Fraction(0)
-    if fps <= 0:
-        raise InputError(
-            f"{argument('fps')} is '{text}'; give a number of frames per second above 0, such as 10 or 0.5"
-        )
-    return fps
+def exact(number: float | Fraction) -> Fraction:
+    """Return a number as a fraction; a float by its decimals.
 
-
-def _parse_span(text: str) -> tuple[Fraction, Fraction]:
-    match = _SPAN.fullmatch(text.strip())
-    start_s, end_s = (Fraction(number) for number in match.groups()) if match else (Fraction(0), Fraction(0))
-    if start_s >= end_s:
-        raise InputError(
-            f"{argument('span')} is '{text}'; give START-END in seconds, START before END, such as 10-25.5"
-        )
-    return start_s, end_s
+    Example:
+        >>> exact(0.1)
+        Fraction(1, 10)
+    """
+    return Fraction(str(number))

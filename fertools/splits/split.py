@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core import calls
 from fertools.core.arguments import argument, given
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.notebook import html_table
@@ -155,7 +156,7 @@ def split(
 def _refuse_too_little(workspace: Workspace, kept: pa.Table) -> None:
     if not len(kept):
         raise InputError(
-            f"{workspace.manifest} has no kept faces to split; ingest more, or keep more faces with `fertools filter`"
+            f"{workspace.manifest} has no kept faces to split; ingest more, or keep more faces with {calls.FILTER}"
         )
     labels = pc.unique(kept["emotion"].drop_null()).to_pylist()
     if len(labels) == 1:
@@ -172,8 +173,7 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
     if old is None:
         if assigned and not overwrite:
             raise ResumeRefused(
-                "the manifest has folds that `fertools split` did not create; replace them with "
-                f"{given('overwrite', True)}"
+                f"the manifest has folds that fertools did not create; replace them with {given('overwrite', True)}"
             )
         return False
     intact = old.get("assignment") == store.fingerprint(kept, ("face_id", "fold", "split"))

@@ -149,7 +149,7 @@ def read_content(
         try:
             return store.read_table(path, schema, columns)
         except SchemaError as error:
-            raise SchemaError(str(error).replace(str(path), f"{remote.url}/{name}")) from error
+            raise SchemaError(error.message.replace(str(path), f"{remote.url}/{name}")) from error
 
 
 def in_batches(sizes: dict[str, int], *, limit: int = 256, limit_bytes: int = 64 * 2**20) -> Iterator[list[str]]:

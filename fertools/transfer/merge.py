@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core import files
+from fertools.core import calls, files
 from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
@@ -74,7 +74,7 @@ def merge(
         raise InputError(f"{workspace.root} cannot be added to itself; name the result with {argument('workspace')}")
     for other in joined:
         if "ingest" not in other.settings():
-            raise InputError(f"nothing was ingested in {other.root}; give workspaces that `fertools ingest` made")
+            raise InputError(f"nothing was ingested in {other.root}; give workspaces that {calls.INGEST} made")
     _refuse_unlike([other for other in (workspace, *joined) if "ingest" in other.settings()])
     described = join_source_options([workspace, *joined])
     _refuse_incomplete(joined)
@@ -123,7 +123,7 @@ def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:
     records = {one: one.settings()[SECTION] for one in workspaces if SECTION in one.settings()}
     shards = {one: Shard.parse(record["share"]) for one, record in records.items()}
     for one, record in records.items():
-        again = f"run `fertools ingest` with {argument('shard')} {shards[one]} again"
+        again = f"run {calls.INGEST} with {argument('shard')} {shards[one]} again"
         if not record["finished"]:
             raise InputError(f"the ingest of {one.root} was interrupted; {again}")
     if len(counts := sorted({shard.count for shard in shards.values()})) > 1:
@@ -134,14 +134,12 @@ def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:
     missing = {Shard(index, count) for count in counts for index in range(1, count + 1)}.difference(shards.values())
     if missing:
         lost = min(missing, key=lambda shard: shard.index)
-        raise InputError(
-            f"the share {lost} is missing; run `fertools ingest` with {argument('shard')} {lost}, then merge"
-        )
+        raise InputError(f"the share {lost} is missing; run {calls.INGEST} with {argument('shard')} {lost}, then merge")
     if len({record["listing"] for record in records.values()}) > 1:
         counts = sorted({record["files"] for record in records.values()})
         raise ResumeRefused(
             f"the shares come from different lists of files ({' and '.join(map(str, counts))} files); run "
-            f"`fertools ingest` with each {argument('shard')} again on the same folders, then merge"
+            f"{calls.INGEST} with each {argument('shard')} again on the same folders, then merge"
         )
 
 

@@ -72,7 +72,7 @@ def pull(
     places = [(workspace, remote)] if SETTINGS in names else []
     places += [(Workspace(workspace.shards / share), remote.below(f"shards/{share}")) for share in shares]
     if not places:
-        raise InputError(f"there is no dataset at {url}; give an address of `fertools push`")
+        raise InputError(f"there is no dataset at {url}; give an address that a dataset was pushed to")
     total = CopySummary()
     for one, there in places:
         try:

@@ -13,6 +13,7 @@ from typing import Any
 
 import tomli_w
 
+from fertools.core import calls
 from fertools.core.arguments import given
 from fertools.core.errors import FertoolsError, InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
@@ -59,7 +60,7 @@ def push(workspace: WorkspaceLike, url: str, report: Reporter | None = None) -> 
     places += [(Workspace(path), remote.below(f"shards/{path.name}")) for path in shard_folders(workspace)]
     places = [(one, there) for one, there in places if "ingest" in one.settings() and one.manifest.is_file()]
     if not places:
-        raise InputError(f"nothing was ingested in {workspace.root}; run `fertools ingest SOURCE` there first")
+        raise InputError(f"nothing was ingested in {workspace.root}; run {calls.INGEST} there first")
     total = CopySummary()
     for one, there in places:
         with one.locked("a push"):
@@ -80,7 +81,7 @@ class _Push:
         url, here, there = self._remote.url, self._local, self._remote_state.state
         merged = three_way_merge(self._workspace, here, there, read_merge_bases(self._workspace, url), url)
         if lacking := merged.describe():
-            raise ResumeRefused(f"{url} has {lacking} that are not here; run `fertools pull {url}` and push again")
+            raise ResumeRefused(f"{url} has {lacking} that are not here; run {calls.pull(url)} and push again")
         crops = self._crops()
         objects = sum(map(len, crops.values())) + 2 * len(crops) + 3
         self._report.start(objects)
@@ -166,7 +167,7 @@ class _Push:
         if not self._remote.replace(MANIFEST, manifest, self._remote_state.manifest_tag):
             url = self._remote.url
             raise ResumeRefused(
-                f"the labels in {url} were changed during this push; run `fertools pull {url}` and push again"
+                f"the labels in {url} were changed during this push; run {calls.pull(url)} and push again"
             )
         self._count(1, sent=True, size=len(manifest))
 

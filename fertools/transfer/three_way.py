@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core import calls
 from fertools.core.arguments import given
 from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
@@ -163,7 +164,7 @@ def merge_labels(
             first = int(np.flatnonzero(clash)[0])
             raise ResumeRefused(
                 f"{int(clash.sum()):,} faces got another {kind} in {url} than here, the first is {faces[first]}; "
-                f"choose a side with `fertools pull {url} --prefer store` or `--prefer here`"
+                f"choose a side with {calls.pull(url, 'store')} or {calls.pull(url, 'here')}"
             )
         wins = differs & ~theirs_old if prefer != "here" else differs & ours_old & ~theirs_old
         position = pc.index_in(faces, value_set=_ids(remote.labels))
@@ -182,7 +183,7 @@ def _newer(ours: Any, theirs: Any, bases: Sequence[Any], what: str, url: str, pr
     if ours is None or ours in bases:
         return True
     if prefer is None:
-        raise ResumeRefused(f"{what}; choose a side with `fertools pull {url} --prefer store` or `--prefer here`")
+        raise ResumeRefused(f"{what}; choose a side with {calls.pull(url, 'store')} or {calls.pull(url, 'here')}")
     return prefer == "store"
 
 

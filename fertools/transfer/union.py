@@ -129,7 +129,7 @@ def _resolved(entry: Entry, owners: dict[str, Entry]) -> Entry:
     owner = owners.get(entry.content) if entry.content is not None else None
     if entry.copy and owner is None:
         # The original failed at first, and was ingested with other content later.
-        reason = "it was a copy of a file that has changed; ingest it again with --retry-failed"
+        reason = "it was a copy of a file that has changed; ingest again and retry failed sources"
         return replace(entry, row={**entry.row, "status": "failed", "reason": reason})
     if owner is None or owner is entry:
         return entry

@@ -98,13 +98,13 @@ def main() -> None:
     assess(workspace, name, drawn=True, device=device)
     print(f"{name}: {result.new_iterations} iterations, {took_s:.0f} s by the clock, ", end="")
     print(f"{spent_s / torch.get_num_threads():.0f} s of each of {torch.get_num_threads()} threads")
-    judge = next((result.folder / "drawn-judge").glob("*/run.json"))
+    judge = next((result.path / "drawn-judge").glob("*/run.json"))
     trained = json.loads(judge.read_text(encoding="utf-8"))["results"]
     print(
         f"the classifier on {trained['faces']} faces of drawn people whom it does not know: {trained['accuracy']:.3f}"
     )
     print("            L1 to truth  L1 of input  recognised  input  truth")
-    for words, *numbers in rows(score_translations(result.folder)):
+    for words, *numbers in rows(score_translations(result.path)):
         print("{:<10} {:>12.4f} {:>12.4f} {:>11.3f} {:>6.3f} {:>6.3f}".format(words, *numbers))
 
 

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 import fertools
-from fertools.core.arguments import argument, call, given, in_python, on_command_line
+from fertools.core.arguments import argument, call, either, given, in_python, on_command_line
 from fertools.core.errors import InputError, Interrupted
 
 
@@ -26,6 +26,7 @@ def flag(name: str) -> str:
             "`fertools.split(w, folds=10)`",
             "`fertools split --folds 10`",
         ),
+        (f"later{either('', ', or with --wait')}", "later", "later, or with --wait"),
         ("a {brace} and -- and --flag", "a {brace} and -- and --flag", "a {brace} and -- and --flag"),
     ],
 )
@@ -43,6 +44,7 @@ def test_an_error_carries_the_argument_that_it_is_about() -> None:
     assert (str(again), again.argument, again.message) == (str(error), "min_face", error.message)
     assert InputError(f"damaged; train again with {given('resume', False)}").argument is None
     assert InputError("no such file").argument is None
+    assert InputError(f"wait{either(' here', ' there')}").argument is None
     assert Interrupted("stopped", exit_code=143).exit_code == 143
 
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from fertools.core.arguments import given
+from fertools.core.arguments import given, on_command_line, showing
 from fertools.core.progress import (
     Progress,
     Reporter,
@@ -168,3 +168,10 @@ def test_a_note_that_names_an_argument_has_no_control_characters() -> None:
         report.note(f"begin anew with {given('overwrite', True)}")
     assert "begin anew with `overwrite=True`" in stream.getvalue()
     assert stream.getvalue().replace("\n", "").isprintable()
+
+
+def test_the_command_line_shows_the_same_note_with_flags() -> None:
+    stream = io.StringIO()
+    with showing(lambda message: on_command_line(message, "--{}".format)), Progress("a", "b", stream=stream) as report:
+        report.note(f"begin anew with {given('resume', False)}")
+    assert "begin anew with --no-resume\n" in stream.getvalue()

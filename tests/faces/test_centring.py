@@ -46,7 +46,7 @@ def test_an_aligned_crop_covers_the_square_that_it_shows() -> None:
     np.testing.assert_allclose(covered_square(similarity(upright, "tight", 64), 64), [30, 40, 110, 120], atol=1e-3)
 
 
-@pytest.mark.parametrize("text", ["", "0.5", "0.5,0.5,0.5", "a,b", "0.5,-0.1", "nan,0.5"])
-def test_what_is_no_centre_is_refused(text: str) -> None:
+@pytest.mark.parametrize("place", [(0.5, -0.1), (float("nan"), 0.5), (1.5, 0.5)])
+def test_what_is_no_centre_is_refused(place: tuple[float, float]) -> None:
     with pytest.raises(InputError, match="two shares"):
-        Centre.parse(text)
+        Centre(*place)

@@ -148,7 +148,7 @@ def test_detected_points_of_a_moving_drawn_face_are_steadier_and_nearer_to_the_t
     moments = draw_clip(person, emotion, look, 30).moments
     truth = np.array([moment.landmarks("visible", 192) for moment in moments])
     clip = write_clip(tmp_path / "a.mp4", [moment.picture("visible", 192) for moment in moments])
-    detector, frames = MtcnnDetector(min_face="40", mode="exact"), list(FrameReader(clip))
+    detector, frames = MtcnnDetector(min_face=40, mode="exact"), list(FrameReader(clip))
     found = [detector.detect([frame.rgb])[0] for frame in frames]
     assert all(len(faces) for faces in found)
     points = np.array([faces.landmarks[0] for faces in found], np.float64)

@@ -68,7 +68,7 @@ def test_what_is_no_picture_is_refused(picture: Any, message: str) -> None:
 
 def test_arguments_reach_the_detector(portrait: NDArray[np.uint8]) -> None:
     assert len(fertools.detect(portrait, min_face=300)) == 0
-    assert len(fertools.detect(portrait, min_face="10%")) == 1
+    assert len(fertools.detect(portrait, min_face=fertools.MinFace(share=0.1))) == 1
     with pytest.raises(InputError, match="smallest face '5'"):
         fertools.detect(portrait, min_face=5)
     with pytest.raises(DeviceError):

@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     workspace = write_blobs(root / "data")
     for name, (system, options) in RUNS.items():
         run = fertools.train(workspace, system, preset="smoke", run=name, device="cpu", **options)
-        shutil.copytree(run.folder, root / name)
+        shutil.copytree(run.path, root / name)
     yield root
     torch.set_num_threads(threads)
 
@@ -181,7 +181,7 @@ def test_wrong_uses_are_refused(home: Path, tmp_path: Path, portrait: NDArray[np
 def test_crops_without_landmarks_are_asked_for(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     workspace = write_blobs(tmp_path, blob_rows(template="centre", landmarks=None))
     run = fertools.train(workspace, "classifier", preset="smoke", device="cpu")
-    model = fertools.load_model(run.folder, device="cpu")
+    model = fertools.load_model(run.path, device="cpu")
     with pytest.raises(InputError, match=r"without landmarks.*aligned=True"):
         model.predict(portrait)
     assert len(model.predict(portrait, aligned=True)) == 1

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fertools.ingestion.options import IngestOptions
 
-OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24")
+OPTIONS = IngestOptions(workers=1, crop_px=64, min_face=24)
 
 
 def small(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:

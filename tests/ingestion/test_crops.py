@@ -60,7 +60,7 @@ def test_the_square_is_centred_where_it_is_said(tmp_path: Path) -> None:
     picture = rng.integers(0, 256, (40, 64, 3), dtype=np.uint8)
     (tmp_path / "given").mkdir()
     cv2.imwrite(str(tmp_path / "given" / "a.png"), picture)
-    for centre, left in ((None, 12), ("1,0.5", 24)):
+    for centre, left in ((None, 12), ((1.0, 0.5), 24)):
         workspace = Workspace(tmp_path / f"at-{left}")
         options = IngestOptions(workers=1, crop_px=40, crop_format="png", crops=True, centre=centre)
         ingest([tmp_path / "given"], workspace, options)

@@ -17,12 +17,12 @@ from fertools.faces.detection import registry
 from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.faces.detection.mtcnn.weights import load_weights, save_weights
 from fertools.ingestion.ingest import ingest
-from fertools.ingestion.options import IngestOptions, parse_thresholds
+from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from tests.faces.scenes import scene
 
 ENGINE = MtcnnDetector().identity.engine
-OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24", quality="keep-all")
+OPTIONS = IngestOptions(workers=1, crop_px=64, min_face=24, quality="keep-all")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_each_reaches_the_detector(
     given: Path, picture: NDArray[np.uint8], other_weights: Path, tmp_path: Path, name: str
 ) -> None:
     options, detector = {
-        "thresholds": (replace(OPTIONS, thresholds="0.1,0.3,0.3"), MtcnnDetector(24, thresholds=(0.1, 0.3, 0.3))),
+        "thresholds": (replace(OPTIONS, thresholds=(0.1, 0.3, 0.3)), MtcnnDetector(24, thresholds=(0.1, 0.3, 0.3))),
         "factor": (replace(OPTIONS, factor=0.5), MtcnnDetector(24, factor=0.5)),
         "weights": (replace(OPTIONS, weights=str(other_weights)), MtcnnDetector(24, weights=other_weights)),
     }[name]
@@ -78,7 +78,7 @@ def test_changes_are_refused_by_name_and_other_spellings_are_none(
     workspace = Workspace(tmp_path / "workspace")
     ingest([given], workspace, OPTIONS)
     for words, changed in {
-        r"thresholds \[0\.6, 0\.7, 0\.7\], not \[0\.6, 0\.7, 0\.8\]": replace(OPTIONS, thresholds="0.6,0.7,0.8"),
+        r"thresholds \[0\.6, 0\.7, 0\.7\], not \[0\.6, 0\.7, 0\.8\]": replace(OPTIONS, thresholds=(0.6, 0.7, 0.8)),
         r"factor 0\.709, not 0\.8": replace(OPTIONS, factor=0.8),
         f"weights {load_weights().digest}, not {load_weights(other_weights).digest}": replace(
             OPTIONS, weights=str(other_weights)
@@ -89,16 +89,14 @@ def test_changes_are_refused_by_name_and_other_spellings_are_none(
     # The same numbers, whichever package or file they come from, are the same weights.
     save_weights(tmp_path / "same.safetensors", load_weights("mtcnn"))
     for weights in ("facenet-pytorch", "mtcnn", str(tmp_path / "same.safetensors")):
-        again = replace(OPTIONS, weights=weights, thresholds=" 0.60, .7,0.7")
+        again = replace(OPTIONS, weights=weights, thresholds=(0.6, 0.7, 0.7))
         assert ingest([given], workspace, again).new_sources == 0
 
 
-@pytest.mark.parametrize("text", ["", "0,0.7,0.7", "0.6,1,0.7", "a,b,c", "nan,0.7,0.7"])
-def test_thresholds_that_cannot_be(text: str) -> None:
+@pytest.mark.parametrize("thresholds", [(), (0, 0.7, 0.7), (0.6, 1, 0.7), (float("nan"), 0.7, 0.7)])
+def test_thresholds_that_cannot_be(thresholds: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="`thresholds` is"):
-        parse_thresholds(text)
-    with pytest.raises(InputError, match="`thresholds` is"):
-        IngestOptions(thresholds=text)
+        IngestOptions(thresholds=thresholds)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +105,9 @@ def test_thresholds_that_cannot_be(text: str) -> None:
         ({"factor": 1.0}, "`factor` is 1"),
         ({"factor": float("nan")}, "`factor` is nan"),
         ({"mode": "quick"}, "`mode` 'quick' is unknown"),
-        ({"thresholds": "0.6"}, "`thresholds` is"),
-        ({"thresholds": "0.6,0.7"}, "`thresholds` is"),
-        ({"thresholds": "0.6,0.7,0.7,0.7"}, "`thresholds` is"),
+        ({"thresholds": (0.6,)}, "`thresholds` is"),
+        ({"thresholds": (0.6, 0.7)}, "`thresholds` is"),
+        ({"thresholds": (0.6, 0.7, 0.7, 0.7)}, "`thresholds` is"),
         ({"detector": "hog"}, "`detector` 'hog' is unknown; choose one of mtcnn, yunet"),
     ],
 )

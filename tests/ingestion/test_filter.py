@@ -45,7 +45,7 @@ def given(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 
 def _ingested(root: Path, given: Path, **options: object) -> Workspace:
     workspace = Workspace(root)
-    ingest([given], workspace, IngestOptions(workers=1, crop_px=64, min_face="24", **options))  # type: ignore[arg-type]
+    ingest([given], workspace, IngestOptions(workers=1, crop_px=64, min_face=24, **options))  # type: ignore[arg-type]
     return workspace
 
 
@@ -67,18 +67,18 @@ def test_it_gives_what_an_ingest_with_these_options_gives(
     assert filtered.settings()["ingest"] == fresh.settings()["ingest"]
     assert validate(filtered).ok
     # A rerun with the new options has nothing to do, and one with the old ones is refused.
-    assert ingest([given], filtered, IngestOptions(workers=1, crop_px=64, min_face="24", **changes)).new_sources == 0  # type: ignore[arg-type]
+    assert ingest([given], filtered, IngestOptions(workers=1, crop_px=64, min_face=24, **changes)).new_sources == 0  # type: ignore[arg-type]
     with pytest.raises(ResumeRefused, match="|".join(changes)):
-        ingest([given], filtered, IngestOptions(workers=1, crop_px=64, min_face="24"))
+        ingest([given], filtered, IngestOptions(workers=1, crop_px=64, min_face=24))
 
 
 def test_there_and_back_is_where_it_was(tmp_path: Path, given: Path) -> None:
     workspace = _ingested(tmp_path, given)
     before = _contents(workspace)
-    small = filter_faces(workspace, FilterOptions(quality="strict", min_face="100", max_faces=1))
+    small = filter_faces(workspace, FilterOptions(quality="strict", min_face=100, max_faces=1))
     assert small.newly_rejected > 0
     assert small.rejected["too_small"] >= 1
-    back = filter_faces(workspace, FilterOptions(quality="standard", min_face="24", max_faces=0))
+    back = filter_faces(workspace, FilterOptions(quality="standard", min_face=24, max_faces=0))
     assert (back.newly_kept, back.newly_rejected) == (small.newly_rejected, 0)
     assert _contents(workspace) == before
 
@@ -89,8 +89,8 @@ def test_the_smallest_face_holds_for_what_comes_later(tmp_path: Path, given: Pat
         folder.mkdir()
         (folder / name).write_bytes((given / name).read_bytes())
     workspace = _ingested(tmp_path / "dataset", first)
-    filter_faces(workspace, FilterOptions(min_face="64"))
-    summary = ingest([later], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    filter_faces(workspace, FilterOptions(min_face=64))
+    summary = ingest([later], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     assert summary.faces_rejected == {"too_small": 1}
     alike = _ingested(tmp_path / "other", first)
     with pytest.raises(ResumeRefused, match="kept_from"):
@@ -110,7 +110,7 @@ def test_labels_and_given_subjects_stay_and_the_rejected_leave_the_split(tmp_pat
         "fold": [0] * count,
     }
     store.write_table(workspace.manifest, FACES, store.replace_columns(faces, columns))
-    summary = filter_faces(workspace, FilterOptions(min_face="100"))
+    summary = filter_faces(workspace, FilterOptions(min_face=100))
     after = store.read_faces(workspace)
     assert after["emotion"].to_pylist() == ["fear"] * count
     assert summary.left_the_split == summary.newly_rejected > 0
@@ -136,8 +136,8 @@ def test_one_that_was_stopped_goes_on_and_nothing_is_mixed_before(
     with pytest.raises(KeyboardInterrupt):
         filter_faces(workspace, FilterOptions(quality="strict"))
     monkeypatch.undo()
-    with pytest.raises(ResumeRefused, match="run `fertools filter` again"):
-        ingest([given], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    with pytest.raises(ResumeRefused, match=r"run `fertools\.filter_faces\(workspace\)` again"):
+        ingest([given], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     filter_faces(workspace)
     assert _contents(workspace) == _contents(whole)
     assert workspace.settings()[SECTION]["finished"]
@@ -147,14 +147,15 @@ def test_one_that_was_stopped_goes_on_and_nothing_is_mixed_before(
     ("options", "message"),
     [
         ({"quality": "good"}, "`quality` 'good' is unknown"),
-        ({"min_face": "x"}, "the smallest face 'x'"),
+        ({"min_face": 5}, "the smallest face '5'"),
+        ({"min_face": "64"}, "the smallest face '64'"),
         ({"max_faces": -1}, "`max_faces` is -1"),
-        ({"min_face": "20"}, "faces were looked for from 24, and `min_face` 20 is smaller"),
+        ({"min_face": 20}, "faces were looked for from 24, and `min_face` 20 is smaller"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, given: Path, options: dict[str, object], message: str) -> None:
     workspace = Workspace(tmp_path)
-    workspace.save_settings("ingest", IngestOptions(min_face="24").recorded())
+    workspace.save_settings("ingest", IngestOptions(min_face=24).recorded())
     with pytest.raises(InputError, match=message):
         filter_faces(workspace, FilterOptions(**options))  # type: ignore[arg-type]
 

@@ -53,7 +53,7 @@ def test_without_a_bound_none_is_too_many(faces: Faces) -> None:
     assert not any(_surplus(faces, None))
 
 
-OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="32")
+OPTIONS = IngestOptions(workers=1, crop_px=64, min_face=32)
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_times_and_tracks_follow_the_video(done: tuple[Workspace, IngestSummary]
 def test_processes_give_the_same_bytes(done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path) -> None:
     workspace, _ = done
     other = Workspace(tmp_path)
-    ingest([videos], other, IngestOptions(workers=2, crop_px=64, min_face="24"))
+    ingest([videos], other, IngestOptions(workers=2, crop_px=64, min_face=24))
     assert other.manifest.read_bytes() == workspace.manifest.read_bytes()
 
 
@@ -131,13 +131,13 @@ def test_searching_every_frame_finds_the_same_faces_with_any_number_of_processes
 ) -> None:
     followed, _ = done
     one, two = Workspace(tmp_path / "one"), Workspace(tmp_path / "two")
-    ingest([videos], one, IngestOptions(workers=1, crop_px=64, min_face="24", exhaustive=True))
-    ingest([videos], two, IngestOptions(workers=2, crop_px=64, min_face="24", exhaustive=True))
+    ingest([videos], one, IngestOptions(workers=1, crop_px=64, min_face=24, exhaustive=True))
+    ingest([videos], two, IngestOptions(workers=2, crop_px=64, min_face=24, exhaustive=True))
     assert one.manifest.read_bytes() == two.manifest.read_bytes()
     columns = ("face_id", "status", "track_id", "subject_id")
     assert store.read_faces(one, columns) == store.read_faces(followed, columns)
     with pytest.raises(ResumeRefused, match="with exhaustive True, not"):
-        ingest([videos], one, IngestOptions(workers=1, crop_px=64, min_face="24"))
+        ingest([videos], one, IngestOptions(workers=1, crop_px=64, min_face=24))
 
 
 @pytest.mark.parametrize("inside", ["faces", "faces/ab", "manifests"])
@@ -189,7 +189,7 @@ def test_a_false_alarm_beside_a_face_in_a_picture_takes_no_name_away(
 
 def test_every_frame_decoded_is_counted(videos: Path, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    ingest([videos / "joyful"], workspace, IngestOptions(workers=1, crop_px=64, min_face="24", every=4))
+    ingest([videos / "joyful"], workspace, IngestOptions(workers=1, crop_px=64, min_face=24, every=4))
     (row,) = store.read_sources(workspace).to_pylist()
     assert (row["frames_decoded"], row["frames_searched"]) == (6, 2)
     assert store.read_faces(workspace)["frame_index"].unique().sort().to_pylist() == [0, 4]
@@ -197,14 +197,14 @@ def test_every_frame_decoded_is_counted(videos: Path, tmp_path: Path) -> None:
 
 def test_frames_per_second_and_a_range_are_kept_to_and_recorded(videos: Path, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    options = IngestOptions(workers=1, crop_px=64, min_face="24", fps="12.5", span="0.04-0.16")
+    options = IngestOptions(workers=1, crop_px=64, min_face=24, fps=12.5, span=(0.04, 0.16))
     ingest([videos / "joyful"], workspace, options)
     # 25 frames a second: every second one from 0.04 s on, and none at 0.16 s or after.
     assert store.read_faces(workspace)["frame_index"].unique().sort().to_pylist() == [1, 3]
     with pytest.raises(ResumeRefused, match=r"fps 12\.5, not 10"):
-        ingest([videos / "joyful"], workspace, replace(options, fps="10"))
+        ingest([videos / "joyful"], workspace, replace(options, fps=10))
     late = Workspace(tmp_path / "late")
-    ingest([videos / "joyful"], late, replace(options, span="60-70"))
+    ingest([videos / "joyful"], late, replace(options, span=(60, 70)))
     (row,) = store.read_sources(late).to_pylist()
     assert (row["status"], row["frames_searched"]) == ("empty", 0)
     assert "no frame within the range 60-70" in row["reason"]
@@ -215,7 +215,7 @@ def test_the_batch_size_changes_no_byte(
     done: tuple[Workspace, IngestSummary], videos: Path, tmp_path: Path, batch_size: int
 ) -> None:
     other = Workspace(tmp_path)
-    ingest([videos], other, IngestOptions(workers=1, crop_px=64, min_face="24", batch_size=batch_size))
+    ingest([videos], other, IngestOptions(workers=1, crop_px=64, min_face=24, batch_size=batch_size))
     assert other.manifest.read_bytes() == done[0].manifest.read_bytes()
 
 
@@ -252,7 +252,7 @@ class _Listener(Silent):
 def test_progress_is_told_within_a_file_too(videos: Path, tmp_path: Path, workers: int) -> None:
     listener = _Listener()
     sources = [videos / "joyful", videos / "p07"]
-    ingest(sources, Workspace(tmp_path), IngestOptions(workers=workers, crop_px=64, min_face="24"), listener)
+    ingest(sources, Workspace(tmp_path), IngestOptions(workers=workers, crop_px=64, min_face=24), listener)
     assert listener.told == sorted(listener.told)
     assert listener.told[-1] == (4, 13)
     if workers == 1:
@@ -297,9 +297,9 @@ def test_a_folder_without_faces_gives_an_empty_manifest(videos: Path, tmp_path: 
     ("values", "word"),
     [
         ({"every": 0}, "`every`"),
-        ({"every": 2, "fps": "5"}, "`fps` and `every`"),
-        ({"fps": "0"}, "`fps`"),
-        ({"span": "5-2"}, "`span`"),
+        ({"every": 2, "fps": 5}, "`fps` and `every`"),
+        ({"fps": 0}, "`fps`"),
+        ({"span": (5, 2)}, "`span`"),
         ({"crop_px": 4}, "`crop_px`"),
         ({"workers": 0}, "`workers`"),
         ({"batch_size": 0}, "`batch_size`"),
@@ -312,10 +312,9 @@ def test_a_folder_without_faces_gives_an_empty_manifest(videos: Path, tmp_path: 
         ({"crop_format": "gif"}, "`crop_format`"),
         ({"modality": "sonar"}, "`modality`"),
         ({"quality": "best"}, "`quality`"),
-        ({"centre": "0.5,0.5"}, "`crops=True`"),
+        ({"centre": (0.5, 0.5)}, "`crops=True`"),
         ({"landmarks": Path("a.csv")}, "`crops=True`"),
-        ({"crops": True, "centre": "0.5"}, "`centre`"),
-        ({"crops": True, "centre": "0.5,1.5"}, "`centre`"),
+        ({"crops": True, "centre": (0.5, 1.5)}, "`centre`"),
     ],
 )
 def test_options_out_of_range_are_refused(values: dict[str, object], word: str) -> None:

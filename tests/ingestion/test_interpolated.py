@@ -26,7 +26,7 @@ from tests.conftest import write_clip
 from tests.ingestion.clips import moving_face
 
 OPTIONS = IngestOptions(
-    workers=1, crop_px=64, min_face="24", exhaustive=True, crop_format="png", more_templates=("arcface",)
+    workers=1, crop_px=64, min_face=24, exhaustive=True, crop_format="png", more_templates=("arcface",)
 )
 MARK = (255, 0, 255)
 MISSED = (3, 4, 7)

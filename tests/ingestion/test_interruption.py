@@ -45,7 +45,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8])
 @pytest.fixture(scope="module")
 def unbroken(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = Workspace(tmp_path_factory.mktemp("unbroken"))
-    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     return workspace
 
 
@@ -107,7 +107,7 @@ def test_killed_and_continued_equals_unbroken(
     assert ended.returncode == -signal.SIGKILL
     assert parts <= len(list(workspace.parts.glob("*.sources.parquet"))) < 6
     assert any(workspace.crops.rglob("*.jpg"))
-    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     assert _contents(workspace) == _contents(unbroken)
     assert not list(workspace.root.rglob(f"{TEMPORARY_PREFIX}*"))
 
@@ -124,7 +124,7 @@ def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
 
     assert _stop_when(workspace, clips, workers, ready, how) == code
     assert workspace.manifest.is_file()
-    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     assert _contents(workspace) == _contents(unbroken)
 
 
@@ -142,13 +142,13 @@ def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, 
         killed += code == -signal.SIGKILL
         if workspace.manifest.is_file():
             # It was through, or all but: the next run begins anew, so that kills hit what is under way.
-            ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+            ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
             assert _contents(workspace) == _contents(unbroken)
             runs += 1
             workspace = Workspace(tmp_path / str(runs))
         else:
             midway += any(workspace.crops.rglob("*.*"))
-    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     assert _contents(workspace) == _contents(unbroken)
     assert midway >= kills // 3, "the kills fell before or after the work"
 
@@ -176,7 +176,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uin
 
 
 def test_a_long_video_goes_on_in_its_middle(long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = IngestOptions(workers=1, crop_px=64, min_face="24", exhaustive=True)
+    options = IngestOptions(workers=1, crop_px=64, min_face=24, exhaustive=True)
     whole, broken = Workspace(tmp_path / "whole"), Workspace(tmp_path / "broken")
     ingest([long_clip], whole, options)
 
@@ -258,7 +258,7 @@ def test_a_worker_that_dies_takes_only_its_own_source(
         cv2.imwrite(str(folder / name), np.full((40, 40, 3), shade, dtype=np.uint8))
     # Worker processes are fresh: they import this module, and in them `local._do` is the real one.
     monkeypatch.setattr(local, "_do", deadly)
-    summary = ingest([folder], Workspace(tmp_path), IngestOptions(workers=2, crop_px=64, min_face="24"))
+    summary = ingest([folder], Workspace(tmp_path), IngestOptions(workers=2, crop_px=64, min_face=24))
     assert summary.sources == {"done": 2, "empty": 2, "failed": 2}
     assert sorted(Path(name).name for name, _ in summary.failures) == ["deadly.mp4", "deadly.png"]
     assert all("died" in reason for _, reason in summary.failures)
@@ -294,7 +294,7 @@ def test_a_worker_that_hangs_is_replaced_and_its_source_given_up_after_two_tries
         return stalled(progress, stall_s) if well else []
 
     monkeypatch.setattr(SharedProgress, "stalled", stalled_at_the_end)
-    options = IngestOptions(workers=2, crop_px=64, min_face="24", stall_s=1.5)
+    options = IngestOptions(workers=2, crop_px=64, min_face=24, stall_s=1.5)
     summary = ingest([folder], workspace, options)
     assert summary.sources == {"done": 2, "failed": 1}
     ((name, reason),) = summary.failures
@@ -306,7 +306,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_committed_stays(
     clips: Path, unbroken: Workspace, tmp_path: Path
 ) -> None:
     workspace = Workspace(tmp_path)
-    ingest([clips / "0.mp4"], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips / "0.mp4"], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     before = workspace.manifest.read_bytes()
     # No file may grow beyond 1 kB, which the system refuses as it does a file on a full disk.
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
@@ -316,5 +316,5 @@ def test_a_full_disk_is_one_sentence_and_what_was_committed_stays(
     assert ended.stderr.strip().splitlines()[-1].startswith("fertools: cannot write ")
     assert "Traceback" not in ended.stderr
     assert workspace.manifest.read_bytes() == before
-    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([clips], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     assert _contents(workspace) == _contents(unbroken)

@@ -24,7 +24,7 @@ from fertools.manifests import store
 from tests.conftest import write_clip
 from tests.ingestion.clips import moving_face, small
 
-OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24")
+OPTIONS = IngestOptions(workers=1, crop_px=64, min_face=24)
 
 
 class DropLeftHalf:

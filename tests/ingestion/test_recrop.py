@@ -22,7 +22,7 @@ from fertools.sources.videos import FrameReader
 from tests.conftest import write_clip
 from tests.ingestion.clips import moving_face
 
-BOTH = IngestOptions(workers=1, crop_px=64, min_face="24", more_templates=("arcface", "ffhq"))
+BOTH = IngestOptions(workers=1, crop_px=64, min_face=24, more_templates=("arcface", "ffhq"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def mine(tmp_path: Path, given: Path) -> tuple[Workspace, Path]:
     """A workspace with the first template alone, and sources that a test may damage."""
     folder = Path(shutil.copytree(given, tmp_path / "videos"))
     workspace = Workspace(tmp_path / "workspace")
-    ingest([folder], workspace, IngestOptions(workers=1, crop_px=64, min_face="24"))
+    ingest([folder], workspace, IngestOptions(workers=1, crop_px=64, min_face=24))
     return workspace, folder
 
 

@@ -51,9 +51,9 @@ def test_added_videos_are_added_and_labels_stay(videos: Path, tmp_path: Path, po
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (IngestOptions(workers=1, crop_px=96, min_face="24"), "crop_px 64, not 96"),
-        (IngestOptions(workers=1, crop_px=64, min_face="30"), "min_face 24, not 30"),
-        (IngestOptions(workers=1, crop_px=64, min_face="24", template="arcface"), "template loose, not arcface"),
+        (IngestOptions(workers=1, crop_px=96, min_face=24), "crop_px 64, not 96"),
+        (IngestOptions(workers=1, crop_px=64, min_face=30), "min_face 24, not 30"),
+        (IngestOptions(workers=1, crop_px=64, min_face=24, template="arcface"), "template loose, not arcface"),
     ],
 )
 def test_other_options_are_refused_by_name(
@@ -88,7 +88,7 @@ def test_a_changed_file_is_refused_and_overwrite_begins_anew(
         ingest([folder], workspace, OPTIONS)
     assert refused.value.exit_code == 5
     assert workspace.manifest.read_bytes() == before
-    summary = ingest([folder], workspace, IngestOptions(workers=1, crop_px=64, min_face="24", overwrite=True))
+    summary = ingest([folder], workspace, IngestOptions(workers=1, crop_px=64, min_face=24, overwrite=True))
     assert summary.faces_kept == 4
 
 
@@ -100,7 +100,7 @@ def test_overwriting_removes_what_ingest_made_and_nothing_else(videos: Path, tmp
         path.write_bytes(b"of the user")
     ingest([videos / "joyful"], workspace, OPTIONS)
     made = {row["path"] for row in store.read_faces(workspace).to_pylist()}
-    again = IngestOptions(workers=1, crop_px=48, min_face="24", overwrite=True)
+    again = IngestOptions(workers=1, crop_px=48, min_face=24, overwrite=True)
     ingest([videos / "p07" / "sad" / "alone.mp4"], workspace, again)
     assert made
     assert not any((workspace.root / path).exists() for path in made)
@@ -117,7 +117,7 @@ def test_retry_failed_works_on_failures_alone(videos: Path, tmp_path: Path) -> N
     assert ingest([folder], workspace, OPTIONS).sources == {"failed": 1, "empty": 1}
     shutil.copy(videos / "joyful" / "one.mp4", folder / "a.mp4")
     assert ingest([folder], workspace, OPTIONS).new_sources == 0
-    retried = IngestOptions(workers=1, crop_px=64, min_face="24", retry_failed=True)
+    retried = IngestOptions(workers=1, crop_px=64, min_face=24, retry_failed=True)
     summary = ingest([folder], workspace, retried)
     assert (summary.new_sources, summary.sources) == (1, {"done": 1, "empty": 1})
 

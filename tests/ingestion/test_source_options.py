@@ -18,7 +18,7 @@ from fertools.manifests import store
 from fertools.transfer.merge import merge
 from tests.ingestion.clips import small
 
-VISIBLE = IngestOptions(workers=1, crop_px=48, min_face="24")
+VISIBLE = IngestOptions(workers=1, crop_px=48, min_face=24)
 THERMAL = replace(VISIBLE, modality="thermal", crops=True)
 
 

@@ -90,7 +90,7 @@ def test_columns_and_rows_can_be_chosen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("read", [store.read_faces, store.read_sources])
 def test_without_a_manifest_the_message_says_what_to_run(tmp_path: Path, read: Any) -> None:
-    with pytest.raises(InputError, match="run `fertools ingest SOURCE`"):
+    with pytest.raises(InputError, match=r"run `fertools\.ingest\(inputs, workspace\)`"):
         read(Workspace(tmp_path))
 
 

@@ -291,7 +291,7 @@ def test_folds_changed_by_hand_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ResumeRefused, match="differ from the recorded split"):
         split(workspace, folds=3)
     workspace.settings_path.unlink()
-    with pytest.raises(ResumeRefused, match="folds that `fertools split` did not create"):
+    with pytest.raises(ResumeRefused, match="folds that fertools did not create"):
         split(workspace, folds=3)
 
 

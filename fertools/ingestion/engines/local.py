@@ -49,18 +49,9 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Run all items, in worker processes if that is faster, and yield the outcomes of each committed item.
+    """Run all items, in worker processes if that is faster; see `fertools.ingestion.engines.base.Engine`.
 
-    Args:
-        workspace: workspace for parts and crops.
-        options: options of the ingest.
-        steps: steps of the pipeline.
-        device: a torch device. On GPUs, each GPU has one process that does all work.
-        items: items of work, in order.
-        watch: called with the progress within items.
-
-    Raises:
-        StorageError: the disk is full or cannot be written.
+    `device` is a torch device. On GPUs, each GPU has one process that does all work.
     """
     devices = spread(device)
     workers = options.worker_count(len(items)) if device == "cpu" else max(1, min(len(devices), len(items)))

@@ -59,13 +59,8 @@ def work(
 ) -> Outcomes:
     """Run all items on a Ray cluster; see `fertools.ingestion.engines.base.Engine`.
 
-    Args:
-        workspace: workspace on a file system that all machines of the cluster see by the same path.
-        options: options of the ingest. If `workers` is None, there is one per processor of the cluster, or per GPU.
-        steps: steps of the pipeline.
-        device: `cpu`, `cuda`, or `auto` for GPUs if the cluster has any.
-        items: items of work, in order.
-        watch: called with the progress within items.
+    All machines of the cluster see the workspace by the same path. If `workers` is None, there is one per processor of
+    the cluster, or per GPU. `device` may be `auto` for GPUs if the cluster has any.
 
     Raises:
         InputError: there is no cluster at the address, or its machines do not see the workspace.

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fertools.core import calls
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.vocabulary import EMOTIONS
@@ -126,6 +127,7 @@ def select_faces(
     classes: Sequence[str] = EMOTIONS,
     val_share: float = 0.0,
     seed: int = 0,
+    allow_leaks: bool = False,
 ) -> Faces:
     """Return the faces that a system can be trained and tested on.
 
@@ -134,12 +136,13 @@ def select_faces(
         modality: which pictures.
         test_folds: the folds to hold out, where the manifest has folds.
         dataset: the only dataset to take faces of; empty for all.
-        generated: runs whose generated faces are added to the training side; see `read_generated`.
+        generated: runs or selections whose generated faces are added to the training side; see `read_generated`.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: expressions to tell apart, two or more.
         val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
         seed: breaks ties in choosing these people.
+        allow_leaks: take generated faces of a generator that has seen a held-out fold, too.
 
     Raises:
         InputError: no manifest, no faces, no split, no labels, a single class, an empty side, too few people for a
@@ -166,11 +169,20 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
-    for run in generated:
-        found = read_generated(workspace, run, modality=modality, classes=classes, real=table, test_folds=test_folds)
-        table = pa.concat_tables([table, found])
     if generated:
-        table = nested.in_order(table, "face_id")
+        added = [
+            read_generated(
+                workspace,
+                name,
+                modality=modality,
+                classes=classes,
+                real=table,
+                test_folds=test_folds,
+                allow_leaks=allow_leaks,
+            )
+            for name in generated
+        ]
+        table = _each_once(pa.concat_tables([table, *added]))
     held_out = _held_out(table, test_folds)
     refuse_leaks(table, held_out)
     faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
@@ -180,6 +192,12 @@ def select_faces(
         faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
     _refuse_one_sided(faces, needs_emotion=needs_emotion)
     return faces
+
+
+def _each_once(table: pa.Table) -> pa.Table:
+    """Return rows in the order of `face_id`, each face once: two names may stand for the same generated face."""
+    _, first = np.unique(np.asarray(table["face_id"].to_pylist(), object), return_index=True)
+    return nested.take(table, first)
 
 
 def arrange_faces(
@@ -220,9 +238,7 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
     parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
     table = nested.keep(table, folds if pc.any(folds).as_py() else parts)
     if not len(table):
-        raise InputError(
-            f"no face of {workspace.manifest} is in a fold or split; run `fertools split --folds 10` first"
-        )
+        raise InputError(f"no face of {workspace.manifest} is in a fold or split; run {calls.SPLIT} first")
     return table
 
 
@@ -281,7 +297,7 @@ def refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
     if leaks := find_leaks(sides):
         raise CheckFailed(
             f"{len(leaks)} leaks between training and held-out faces, the first: {leaks[0]}; split again with "
-            "`fertools split --overwrite`"
+            f"{calls.SPLIT_ANEW}"
         )
 
 

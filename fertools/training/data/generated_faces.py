@@ -2,69 +2,173 @@
 
 A generator passes on what it has seen. So its faces may be trained on only where it has never seen the folds that are
 held out, and only those whose parent is not held out itself.
+
+A recipe names a run, for all faces that it has generated, or the folder of a selection, for some faces of one or more
+runs. The table in that folder says which. A face that is selected more than once is trained on once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.core.errors import CheckFailed, InputError
+from fertools.core import calls
+from fertools.core.arguments import given
+from fertools.core.errors import CheckFailed, InputError, SchemaError
+from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 
+SELECTION_NAME = "selection.parquet"
+"""The table of a selection, in its folder."""
+SELECTION = pa.schema(
+    [
+        pa.field("real_id", pa.string(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+        pa.field("face_id", pa.string(), nullable=False),
+        pa.field("generator_run", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("emotion", pa.string()),
+        pa.field("distance", pa.float64(), nullable=False),
+    ]
+)
+"""Columns of a selection: a row for each real face and each generated face that was selected for it."""
+
+
+def find_selection(workspace: Workspace, name: str) -> Path | None:
+    """Return the table of a selection; None where `name` is no folder of one.
+
+    Args:
+        workspace: whose selection.
+        name: its folder: below `training/`, relative to the workspace, or an absolute path.
+    """
+    folders = (workspace.root / "training" / name, workspace.root / Path(name).expanduser())
+    return next((folder / SELECTION_NAME for folder in folders if (folder / SELECTION_NAME).is_file()), None)
+
+
+def read_selection(path: Path) -> pa.Table:
+    """Return the rows of a selection.
+
+    Raises:
+        SchemaError: the file is damaged, or no selection of this version.
+    """
+    remedy = "select again to write it anew"
+    table = read_parquet(path, remedy=remedy)
+    if not table.schema.equals(SELECTION):
+        raise SchemaError(f"{path} is no selection of this version of fertools; {remedy}")
+    return table
+
+
+def find_generators(workspace: Workspace, name: str) -> Mapping[str, pa.Array | None]:
+    """Return the runs that generated the faces of a run or of a selection, and which of their faces; None for all.
+
+    Args:
+        workspace: whose runs and selections.
+        name: `SYSTEM/RUN`, or the folder of a selection.
+
+    Raises:
+        SchemaError: the selection cannot be read.
+    """
+    if (path := find_selection(workspace, name)) is None:
+        return {name: None}
+    table = read_selection(path)
+    runs = sorted(set(table["generator_run"].to_pylist()))
+    return {run: pc.unique(table.filter(pc.equal(table["generator_run"], run))["face_id"]) for run in runs}
+
+
+def generated_table(workspace: Workspace, run: str) -> Path:
+    """Return where the manifest of the faces is that a run has generated."""
+    return workspace.generated / f"{run.replace('/', '-')}.parquet"
+
 
 def read_generated(
-    workspace: Workspace, run: str, *, modality: str, classes: Sequence[str], real: pa.Table, test_folds: Sequence[int]
+    workspace: Workspace,
+    name: str,
+    *,
+    modality: str,
+    classes: Sequence[str],
+    real: pa.Table,
+    test_folds: Sequence[int],
+    allow_leaks: bool = False,
 ) -> pa.Table:
-    """Return the generated faces of a run that may be trained on, their target expression in the column `emotion`.
+    """Return generated faces that may be trained on, their target expression in the column `emotion`.
 
     Args:
         workspace: whose manifests.
-        run: `SYSTEM/RUN` of the generator.
+        name: `SYSTEM/RUN` of the generator, or the folder of a selection.
         modality: of the faces that are wanted.
         classes: the expressions that are wanted.
         real: the real faces of the workspace that are trained or tested on, with `fold`, `subject_id` and `face_id`.
         test_folds: the folds that are held out.
+        allow_leaks: take faces of a generator that has seen a held-out fold, too; none is of a held-out person.
 
     Raises:
-        InputError: the run has generated no such faces.
-        CheckFailed: its generator was trained with faces of a fold that is held out, or nobody can say.
+        InputError: nothing has generated such faces, or selected ones are not there any more.
+        CheckFailed: the generator was trained with faces of a fold that is held out, or nobody can say.
     """
-    path = workspace.generated / f"{run.replace('/', '-')}.parquet"
-    if not path.is_file():
-        raise InputError(f"{run} has generated no faces; run `fertools generate {run} --of train` first")
-    table = store.read_table(path, FACES)
-    table = nested.keep(table, pc.equal(table["generator_run"], run))
+    table = pa.concat_tables(_read(workspace, name, *entry) for entry in find_generators(workspace, name).items())
     wanted = pc.and_(
         pc.equal(table["modality"], modality), pc.is_in(table["target_emotion"], value_set=pa.array(classes))
     )
     table = nested.keep(table, wanted)
-    _refuse_acquainted(table, run, real, test_folds)
-    tested = _tested(table, real, test_folds)
-    table = nested.keep(table, ~tested)
+    if not allow_leaks and (leaks := find_seen_folds(table, real, test_folds)):
+        raise CheckFailed(f"{leaks[0]}, or allow it with {given('allow_leaks', True)}, which every report will say")
+    table = nested.keep(table, ~_tested(table, real, test_folds))
     if not len(table):
         raise InputError(
-            f"{run} has generated no {modality} faces of training people with an expression; run "
-            f"`fertools generate {run} --of train` first"
+            f"{name} has generated no {modality} faces of training people with an expression; {_remedy(name)}"
         )
     return store.replace_columns(table, {"emotion": table["target_emotion"].combine_chunks()})
 
 
-def _refuse_acquainted(table: pa.Table, run: str, real: pa.Table, test_folds: Sequence[int]) -> None:
+def find_seen_folds(table: pa.Table, real: pa.Table, test_folds: Sequence[int]) -> list[str]:
+    """Return a sentence for each generator that was trained with faces of a held-out fold, by what its faces say.
+
+    Args:
+        table: rows of generated faces.
+        real: rows of real faces, with `fold`.
+        test_folds: the folds that are held out.
+    """
     if real["fold"].null_count == len(real):
         # A hold-out is the same for every run.
-        return
-    for unseen in set(map(tuple, (folds or [] for folds in table["generator_folds"].to_pylist()))):
-        if missing := sorted(set(test_folds) - set(unseen)):
-            raise CheckFailed(
-                f"the generator of {run} was trained with faces of fold {missing[0]}, which is held out here, so its "
-                f"faces would carry them into training; train it with test_folds={sorted({*unseen, *test_folds})}"
-            )
+        return []
+    found = {
+        (run, tuple(folds or ()))
+        for run, folds in zip(table["generator_run"].to_pylist(), table["generator_folds"].to_pylist(), strict=True)
+    }
+    return [
+        f"the generator of {run} was trained with faces of fold {missing[0]}, which is held out here, so its faces "
+        f"would carry them into training; train it with test_folds={sorted({*unseen, *test_folds})}"
+        for run, unseen in sorted(found)
+        if (missing := sorted(set(test_folds) - set(unseen)))
+    ]
+
+
+def _read(workspace: Workspace, name: str, run: str, chosen: pa.Array | None) -> pa.Table:
+    """Return the faces that a run has generated, or those of them that were chosen."""
+    path = generated_table(workspace, run)
+    if not path.is_file():
+        raise InputError(f"{run} has generated no faces; {_remedy(run)}")
+    table = store.read_table(path, FACES)
+    table = nested.keep(table, pc.equal(table["generator_run"], run))
+    if chosen is None:
+        return table
+    table = nested.keep(table, pc.is_in(table["face_id"], value_set=chosen))
+    if len(table) < len(chosen):
+        raise InputError(
+            f"{len(chosen) - len(table):,} of {len(chosen):,} faces that {name} selects are no longer among those "
+            f"that {run} has generated; select again"
+        )
+    return table
+
+
+def _remedy(run: str) -> str:
+    return f"run {calls.generate_training_faces(run)} first"
 
 
 def _tested(table: pa.Table, real: pa.Table, test_folds: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -46,16 +46,22 @@ class Selection:
         return {name: len(faces.rows("train")) for name, faces in self.domains.items()}
 
 
-def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
+def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = False) -> Selection:
     """Return the faces that a recipe takes of a workspace.
+
+    Args:
+        workspace: whose faces.
+        recipe: every value.
+        allow_leaks: take generated faces of a generator that has seen a held-out fold, too.
 
     Raises:
         InputError: see `select_faces` and `read_shares`; or a side has no label of a kind that is learned.
-        CheckFailed: a person is on both sides, in one domain or across two.
+        CheckFailed: a person is on both sides, in one domain or across two; or a generator has seen a held-out fold.
     """
     found: dict[str, Faces] = {}
     for domain in recipe.domains:
-        faces = _select(workspace, recipe, domain, share=0.0 if found else recipe.inner_validation)
+        share = 0.0 if found else recipe.inner_validation
+        faces = _select(workspace, recipe, domain, share, allow_leaks=allow_leaks)
         found[domain.name] = faces if not found else _validating_alike(next(iter(found.values())), faces)
     if len(found) > 1:
         _refuse_leaks_across(found)
@@ -67,7 +73,7 @@ def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
     return Selection(found)
 
 
-def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float) -> Faces:
+def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float, *, allow_leaks: bool) -> Faces:
     return select_faces(
         workspace,
         modality=domain.modality,
@@ -79,6 +85,7 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float) 
         classes=recipe.class_names,
         val_share=share,
         seed=recipe.seed,
+        allow_leaks=allow_leaks,
     )
 
 

@@ -26,6 +26,7 @@ from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import LoadedRun, load_predictor
 from fertools.training.systems.base import Translation
+from fertools.training.systems.capabilities import predicting
 
 
 def open_chooser(
@@ -76,7 +77,7 @@ def open_chooser(
                 for way in translator.of(domain):
                     generated = translator.translate(images, way)
                     sized = F.interpolate(generated, (side, side), mode="bilinear", antialias=True, align_corners=False)
-                    logits, estimates = system.predict(network, sized)
+                    logits, estimates = predicting(system).predict(network, sized)
                     if way.name in hits:
                         wanted = torch.from_numpy(_targets(way, faces, part, classes)).to(logits.device)
                         found = logits.argmax(dim=1).eq(wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fertools.core.arguments import given
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
@@ -28,6 +29,7 @@ from fertools.training.networks.published_weights import find_weights, list_weig
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_predictor
 from fertools.training.systems.base import System
+from fertools.training.systems.capabilities import predicting
 from fertools.training.systems.factory import build_system
 
 _BATCH = 128
@@ -36,7 +38,13 @@ _NAMED = 3
 
 
 def open_judge(
-    workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe], table: pa.Table, device: str
+    workspace: Workspace,
+    name: str,
+    translator: LoadedRun[TranslatingRecipe],
+    table: pa.Table,
+    device: str,
+    *,
+    allow_leaks: bool = False,
 ) -> Reader:
     """Return a trained classifier that reads made faces: its numbers are the classes' probabilities, then the point.
 
@@ -46,6 +54,7 @@ def open_judge(
         translator: whose faces it reads.
         table: its translations.
         device: where it runs.
+        allow_leaks: take one that was trained on people whose faces were translated; the tables say so.
 
     Raises:
         InputError: it is no finished run of a classifying network, or it does not tell what the translator was asked
@@ -55,18 +64,24 @@ def open_judge(
     """
     judge = load_predictor(workspace, name)
     _refuse_deaf(judge, translator.name, table)
-    _refuse_acquainted(judge, translator)
+    met = _find_met(judge, translator)
+    if met and not allow_leaks:
+        raise CheckFailed(
+            f"{_describe_met(judge, translator, met)}, and would remember them; train it with "
+            f"test_folds={list(translator.recipe.test_folds)}, or allow it with {given('allow_leaks', True)}"
+        )
     chose = translator.record.get("judge", {}).get("run") == judge.name
-    return read_by(judge, device, chose=chose)
+    return read_by(judge, device, chose=chose, leak=_describe_met(judge, translator, met) if met else "")
 
 
-def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False) -> Reader:
+def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False, leak: str = "") -> Reader:
     """Return a trained classifier as a reader of pictures.
 
     Args:
         judge: the classifier.
         device: where it runs.
         chose: whether the best state of what it reads was chosen by it.
+        leak: which of the people that it reads it was trained on, in words; empty for none.
     """
     recipe = judge.recipe
     system, network, faces, path = open_predictor(judge, device)
@@ -78,7 +93,7 @@ def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False)
         "size_px": recipe.image_size,
         "chose": chose,
         "trained": asdict(describe_trained(trained)),
-    }
+    } | ({"leak": leak} if leak else {})
     width = len(classes) + 2 * recipe.predicts_va
     return Reader(
         "judge", judge.name, hash_file(path), about, width, _reads(system, network, recipe.image_size, device)
@@ -153,7 +168,7 @@ def _reads(system: System, network: nn.Module, size_px: int, device: str) -> Cal
         found: list[Tensor] = []
         for start in range(0, len(sized), _BATCH):
             coded = torch.from_numpy(sized[start : start + _BATCH]).to(device)
-            logits, points = system.predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            logits, points = predicting(system).predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
             found.append(torch.cat([logits.float().softmax(dim=1), points.float()], dim=1).cpu())
         return torch.cat(found).numpy()
 
@@ -171,16 +186,16 @@ def _refuse_deaf(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> 
         )
 
 
-def _refuse_acquainted(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe]) -> None:
-    """Raise if a judge was trained on people or faces that the translator holds out: it would remember them."""
+def _find_met(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe]) -> list[str]:
+    """Return the people or faces that a judge was trained on and the translator holds out: it would remember them."""
     seen = {name for faces in judge.selection.domains.values() for name in who(faces, ~faces.held_out)}
     tested = {name for faces in translator.selection.domains.values() for name in who(faces, faces.held_out)}
-    if both := sorted(seen & tested):
-        named = ", ".join(both[:_NAMED]) + (" and others" if len(both) > _NAMED else "")
-        raise CheckFailed(
-            f"{judge.name} was trained on {len(both)} of the people whose faces {translator.name} holds out ({named}), "
-            f"and would remember them; train it with test_folds={list(translator.recipe.test_folds)}"
-        )
+    return sorted(seen & tested)
+
+
+def _describe_met(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe], met: Sequence[str]) -> str:
+    named = ", ".join(met[:_NAMED]) + (" and others" if len(met) > _NAMED else "")
+    return f"{judge.name} was trained on {len(met)} of the people whose faces {translator.name} holds out ({named})"
 
 
 def who(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from fertools.core import calls
 from fertools.core.errors import InputError
+from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
 from fertools.training.recipes.recipe import nearest
-from fertools.training.runs.folder import PREDICTIONS_NAME
+from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
 
+EVALUATION_NAME = "evaluation.json"
+"""The metrics of an experiment, in its folder; the joined predictions of its steps are in folders beside it."""
 _NAMES = (PREDICTIONS_NAME, TRANSLATIONS_NAME)
 
 
@@ -29,7 +34,7 @@ def find_run(workspace: Workspace, name: str) -> Path:
             return folder.resolve()
     known = known_runs(workspace)
     listed = nearest(name, known) or (f"; there are {', '.join(known[:10])}" if known else "")
-    train_first = "" if known else "; train something first, such as `fertools train classifier`"
+    train_first = "" if known else f"; train something first, such as {calls.TRAIN_CLASSIFIER}"
     raise InputError(
         f"there are no predictions or translations of a run '{name}' in {workspace.root}{listed}{train_first}"
     )
@@ -45,3 +50,22 @@ def name_run(workspace: Workspace, folder: Path) -> str:
     """Return what a run's folder is called in tables: its place below `training/`, else its own name."""
     root = workspace.root / "training"
     return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.name
+
+
+def read_leaks(folder: Path) -> list[str]:
+    """Return how test people had a part in the training of a run or of an experiment's step; empty if they had none.
+
+    Args:
+        folder: as `find_run` gives it.
+
+    Raises:
+        InputError: the run's record is damaged.
+    """
+    if record := RunFolder(folder).read():
+        return [str(leak) for leak in (record.get("lineage") or {}).get("leaks", ())]
+    evaluation = folder.parent / EVALUATION_NAME
+    if not evaluation.is_file():
+        return []
+    with reading(evaluation, "is no evaluation of an experiment", "run the experiment again to write it anew"):
+        protocol = json.loads(evaluation.read_text(encoding="utf-8"))["protocol"]
+    return [f"the protocol leaks, as it declares: {protocol['leaky']}"] if protocol["leaky"] else []

@@ -116,6 +116,7 @@ def _judged(root: Path, table: pa.Table, judge: Readings) -> Scores:
     if judge.knows(truths := truth_names(table)):
         told["truth"] = _predictions(wanted, judge, truths)
     known = {"digest": judge.digest, "chose": judge.about["chose"]}
+    known |= {"leak": judge.about["leak"]} if "leak" in judge.about else {}
     return {**known, **{name: score(found) for name, found in told.items() if _told(found)}}
 
 

@@ -24,6 +24,7 @@ from fertools.training.data.faces import Faces, Pixels
 from fertools.training.evaluation.image_similarity import reconstruction
 from fertools.training.runs.generated import write_pictures
 from fertools.training.systems.base import System, Translation
+from fertools.training.systems.capabilities import translating, translating_back
 
 _BATCH = 32
 Autocast = Callable[[], AbstractContextManager[object]]
@@ -52,7 +53,7 @@ class Translator:
     def translate(self, images: Tensor, translation: Translation) -> Tensor:
         """Return images translated, float32 in [-1, 1]."""
         with self.autocast():
-            return self.system.translate(self.networks[translation.network], images, translation).float()
+            return translating(self.system).translate(self.networks[translation.network], images, translation).float()
 
     @torch.no_grad()
     def translate_back(self, images: Tensor, translation: Translation, batch: Batch) -> Tensor | None:
@@ -60,7 +61,8 @@ class Translator:
         if translation.back is None:
             return None
         with self.autocast():
-            return self.system.translate_back(self.networks[translation.back], images, translation, batch).float()
+            network = self.networks[translation.back]
+            return translating_back(self.system).translate_back(network, images, translation, batch).float()
 
     def there_and_back(self, batch: Batch, translation: Translation) -> tuple[Tensor, NDArray[np.float64]]:
         """Return faces translated, and Nx3 metrics of what comes of translating them back; NaN without a way back."""

@@ -104,7 +104,7 @@ def run_experiment(
         kind = CheckFailed if isinstance(failed[first.run], CheckFailed) else ItemsFailed
         raise kind(
             f"{len(failed)} of {len(chosen)} runs of the experiment '{name}' failed, the first: {first.words}: "
-            f"{failed[first.run]}"
+            f"{failed[first.run].message}"
         )
     folder = experiment_folder(workspace, name)
     tested = [task for task in tasks if task.step.tested]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from fertools.core import calls
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -69,7 +70,7 @@ def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
     found = sorted(pc.unique(table["fold"].drop_null()).to_pylist())
     if experiment.protocol == "hold-out":
         if not found and not pc.any(pc.equal(table["split"], "test")).as_py():
-            raise InputError(f"{workspace.manifest} is not split; run `fertools split --holdout 0.1` first")
+            raise InputError(f"{workspace.manifest} is not split; run {calls.SPLIT_HOLDOUT} first")
         return (0,)
     if experiment.protocol == "leave-one-subject-out":
         people = [
@@ -78,7 +79,7 @@ def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
         if not found or max(people) > 1:
             raise InputError(
                 f"the experiment '{experiment.name}' leaves one person out at a time, and {workspace.manifest} is not "
-                "split like that; run `fertools split --loso --overwrite` first"
+                f"split like that; run {calls.SPLIT_LOSO} first"
             )
         return tuple(found)
     wanted = experiment.folds
@@ -86,7 +87,7 @@ def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
         has = f"has {len(found)}" if found else "has none"
         raise InputError(
             f"the experiment '{experiment.name}' goes over {wanted or 'several'} folds, and {workspace.manifest} "
-            f"{has}; run `fertools split --folds {wanted or 10} --overwrite` first"
+            f"{has}; run {calls.split_folds(wanted or 10)} first"
         )
     return tuple(found)
 

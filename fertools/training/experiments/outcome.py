@@ -16,6 +16,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.journal import read_journal
+from fertools.training.evaluation.find import EVALUATION_NAME
 from fertools.training.evaluation.model_comparison import compare_all
 from fertools.training.evaluation.prediction_metrics import Scores, score
 from fertools.training.evaluation.predictions import Predictions, join_predictions, read_predictions, write_predictions
@@ -121,7 +122,7 @@ def evaluate_experiment(
             for row in experiment.reported
         ],
     }
-    files.write_json(folder / "evaluation.json", evaluation)
+    files.write_json(folder / EVALUATION_NAME, evaluation)
     write_experiment_report(folder, evaluation)
     return evaluation
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
-from fertools.training.evaluation.find import find_run, name_run
+from fertools.training.evaluation.find import EVALUATION_NAME, find_run, name_run
 from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.experiments.outcome import experiment_folder
@@ -27,10 +27,10 @@ def report_on(workspace: Workspace, name: str) -> Path:
         InputError: there is no such run or experiment, or it has nothing to show yet.
     """
     experiment = experiment_folder(workspace, name.removeprefix("experiments/"))
-    if (experiment / "evaluation.json").is_file():
+    if (experiment / EVALUATION_NAME).is_file():
         # The file may be of another version, and a report reads it in many places.
-        with reading(experiment / "evaluation.json", "does not hold what a report shows", "run the experiment again"):
-            figures = json.loads((experiment / "evaluation.json").read_bytes())
+        with reading(experiment / EVALUATION_NAME, "does not hold what a report shows", "run the experiment again"):
+            figures = json.loads((experiment / EVALUATION_NAME).read_bytes())
             return write_experiment_report(experiment, figures)
     run = RunFolder(workspace.root / "training" / name)
     if (record := run.read()) is not None:

@@ -1,7 +1,7 @@
 """The step `select`: for each real training face, the generated faces that are most like it.
 
 The result is `selection.parquet`, a row per real face and selected face. Faces of held-out people, real or generated,
-take no part.
+take no part. A training step learns from the selected faces by `generated = "{step}"`.
 """
 
 from __future__ import annotations
@@ -24,28 +24,22 @@ from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
+from fertools.training.data.generated_faces import SELECTION, SELECTION_NAME
 from fertools.training.data.pixel_cache import read_crop
 from fertools.training.evaluation.evaluation_networks import open_predictor
 from fertools.training.experiments.experiment_steps import SelectStep, resolve
 from fertools.training.experiments.graph import Task
 from fertools.training.experiments.selectors import SELECTORS
+from fertools.training.experiments.work import run_of
 from fertools.training.networks.backbones import head_name
+from fertools.training.runs.ancestry import trace_run
 from fertools.training.runs.generated import generated_path
+from fertools.training.runs.lineage import Lineage, Role, describe_people
 from fertools.training.runs.load import load_predictor
+from fertools.training.systems.capabilities import predicting
 
-SELECTION_NAME = "selection.parquet"
 _PIXELS_PX, _BATCH = 32, 128
 """Side of the faces whose pixels are compared, and faces that a network reads at a time."""
-_SCHEMA = pa.schema(
-    [
-        pa.field("real_id", pa.string(), nullable=False),
-        pa.field("rank", pa.int32(), nullable=False),
-        pa.field("face_id", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("emotion", pa.string()),
-        pa.field("distance", pa.float64(), nullable=False),
-    ]
-)
 
 
 def select_generated(workspace: Workspace, step: SelectStep, task: Task, device: str, report: Reporter) -> None:
@@ -71,8 +65,28 @@ def select_generated(workspace: Workspace, step: SelectStep, task: Task, device:
         for theirs, ours in _groups(candidates, real, same_label=step.same_label)
     ]
     table = pa.concat_tables(parts).sort_by([("real_id", "ascending"), ("rank", "ascending")]).combine_chunks()
+    table = table.replace_schema_metadata(_lineage(workspace, step, task, real, candidates).to_metadata())
     with files.replacing(workspace.root / task.folders[0] / SELECTION_NAME) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def _lineage(workspace: Workspace, step: SelectStep, task: Task, real: pa.Table, candidates: pa.Table) -> Lineage:
+    """Return whom a selection has learned from: the real faces, and the people behind generators and features."""
+    runs: list[tuple[str, Role]] = [
+        (run, "generated faces") for run in sorted(set(candidates["generator_run"].to_pylist()))
+    ]
+    if step.features != "pixels":
+        runs += [(run_of(folder), "judge") for folder in resolve(step.features, task.references)]
+    traced = [trace_run(workspace, run, role) for run, role in runs]
+    ancestors = [ancestor for ancestor in traced if ancestor is not None]
+    people = describe_people(real).union(*(ancestor.people for ancestor in ancestors))
+    record = {
+        "run": task.folders[0].removeprefix("training/"),
+        "test_folds": list(task.test_folds),
+        "people": len(people),
+        "ancestors": [ancestor.record() for ancestor in ancestors],
+    }
+    return Lineage(record, people)
 
 
 def _candidates(workspace: Workspace, folders: Sequence[str], task: Task) -> pa.Table:
@@ -146,11 +160,12 @@ def _selected(
             real_ids,
             np.tile(np.arange(count, dtype=np.int32), len(ours)),
             chosen["face_id"],
+            chosen["generator_run"],
             chosen["path"],
             chosen["target_emotion"],
             distances.ravel(),
         ],
-        schema=_SCHEMA,
+        schema=SELECTION,
     )
 
 
@@ -173,7 +188,7 @@ def _reader(
         for start in range(0, len(paths), _BATCH):
             pictures = np.stack([read_crop(path, run.recipe.image_size) for path in paths[start : start + _BATCH]])
             images = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-            system.predict(network, images)
+            predicting(system).predict(network, images)
         return np.asarray(torch.cat(given).numpy(), np.float32)
 
     return read

@@ -31,7 +31,7 @@ def table_of(content: Mapping[str, Any], name: str, where: str) -> Mapping[str, 
     try:
         return table_in(content, name, where)
     except InputError as error:
-        raise RecipeError(str(error)) from error
+        raise RecipeError(error.message) from error
 
 
 def text_of(content: Mapping[str, Any], name: str, where: str, default: str | None = None) -> str:

@@ -50,7 +50,7 @@ def carry_out(
         experiment: name of the experiment.
         trainer: carries out a training run; None for `fertools.train`.
         device: as `fertools.train` takes it.
-        allow_leaks: let a run build upon what has learned from its test people.
+        allow_leaks: let a run or an evaluation build upon what has learned from its test people.
         report: shows the progress.
 
     Raises:
@@ -76,7 +76,7 @@ def carry_out(
 
         select_generated(workspace, step, task, device, report)
     elif isinstance(step, EvaluateStep):
-        _evaluate(workspace, step, task, device, report)
+        _evaluate(workspace, step, task, device, report, allow_leaks=allow_leaks)
     files.write_json(done_path(workspace, experiment, task), {"step": step.name, "folders": list(task.folders)})
 
 
@@ -123,7 +123,9 @@ def _generate(workspace: Workspace, step: GenerateStep, task: Task, device: str,
         )
 
 
-def _evaluate(workspace: Workspace, step: EvaluateStep, task: Task, device: str, report: Reporter) -> None:
+def _evaluate(
+    workspace: Workspace, step: EvaluateStep, task: Task, device: str, report: Reporter, *, allow_leaks: bool
+) -> None:
     from fertools.training.jobs.evaluate_translator import assess
 
     judges = [judge for text in step.judges for judge in resolve(text, task.references)]
@@ -136,6 +138,7 @@ def _evaluate(workspace: Workspace, step: EvaluateStep, task: Task, device: str,
             identity=step.identity,
             gan_train=step.gan_train,
             drawn=step.drawn,
+            allow_leaks=allow_leaks,
             device=device,
             report=report,
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fertools.core.errors import InputError
+from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.training.evaluation.find import find_run, name_run
+from fertools.training.evaluation.evaluation_results import Evaluation
+from fertools.training.evaluation.find import find_run, name_run, read_leaks
 from fertools.training.evaluation.model_comparison import compare_all
 from fertools.training.evaluation.prediction_metrics import score
 from fertools.training.evaluation.predictions import read_predictions
@@ -17,7 +18,7 @@ from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME
 
 
-def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int = 0) -> Evaluation:
     """Return the figures of runs, and of several that classify, how every two of them differ.
 
     Args:
@@ -25,20 +26,14 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
         names: as `fertools.training.evaluation.find.find_run` takes them.
         seed: of the subsets of the kernel distance.
 
-    Returns:
-        `runs`, by name what `fertools.training.evaluation.prediction_metrics.score` gives, or for one that makes faces
-        `translation` with what `fertools.training.evaluation.translation_metrics.score_translations` gives;
-        `comparisons`, what `fertools.training.evaluation.model_comparison.compare_all` gives; and `translators`, what
-        `fertools.training.reports.translator_comparison.compare_translators` gives, None with fewer than two.
-
     Raises:
         InputError: no such run, a run named twice, no truth to compare with, or runs that share no face.
         SchemaError: a file that is no table of predictions or of translated faces.
 
     Example:
         >>> found = evaluate_runs(Workspace("my-dataset"), ["classifier/cpu"])
-        >>> sorted(found["runs"]["classifier/cpu"]["classification"]["measures"]["accuracy"])[-1]
-        'pooled'
+        >>> 0 <= found.predictions["classifier/cpu"].classification["accuracy"].value <= 1
+        True
     """
     workspace = Workspace(workspace)
     folders = {name_run(workspace, folder): folder for folder in (find_run(workspace, name) for name in names)}
@@ -55,16 +50,37 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
     comparisons = compare_all(classifying) if len(classifying) > 1 else []
     making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}
     beside = compare_translators(making) if len(making) > 1 else None
-    return {"runs": runs, "comparisons": comparisons, "translators": beside}
+    figures = {"runs": runs, "comparisons": comparisons, "translators": beside}
+    leaks = {name: found for name, folder in folders.items() if (found := read_leaks(folder))}
+    return Evaluation.of(figures | ({"leaks": leaks} if leaks else {}))
 
 
-def assess_runs(workspace: WorkspaceLike, names: Sequence[str], **options: Any) -> None:
+def assess_runs(
+    workspace: WorkspaceLike,
+    names: Sequence[str],
+    *,
+    judges: Sequence[str] = (),
+    features: str = "",
+    identity: str = "",
+    gan_train: bool = False,
+    drawn: bool = False,
+    allow_leaks: bool = False,
+    device: str = "auto",
+    report: Reporter | None = None,
+) -> None:
     """Let networks read what runs have made, those among some that make faces.
 
     Args:
         workspace: whose runs.
         names: as `fertools.training.evaluation.find.find_run` takes them.
-        options: as `fertools.training.jobs.evaluate_translator.assess` takes them.
+        judges: runs of classifiers trained on real faces of other people.
+        features: Inception weights for FID and KID: a path, or a name that `fertools weights` lists; empty for none.
+        identity: Facenet weights for the similarity of identities: a path or a name; empty for none.
+        gan_train: train a classifier on generated faces alone, with the recipe of each judge.
+        drawn: compare translations of drawn faces with the true pictures, and train a judge on other drawn people.
+        allow_leaks: take judges that were trained on people whose faces were translated; the tables say so.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        report: shows the progress.
 
     Raises:
         InputError: none of these runs makes faces; and see `assess`.
@@ -79,4 +95,15 @@ def assess_runs(workspace: WorkspaceLike, names: Sequence[str], **options: Any) 
             f"{', '.join(names)} makes no faces that another network could read; name a run of a system such as stargan"
         )
     for name in making:
-        assess(workspace, name, **options)
+        assess(
+            workspace,
+            name,
+            judges=judges,
+            features=features,
+            identity=identity,
+            gan_train=gan_train,
+            drawn=drawn,
+            allow_leaks=allow_leaks,
+            device=device,
+            report=report,
+        )

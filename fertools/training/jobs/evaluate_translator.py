@@ -40,6 +40,7 @@ def assess(
     identity: str = "",
     gan_train: bool = False,
     drawn: bool = False,
+    allow_leaks: bool = False,
     device: str = "auto",
     report: Reporter | None = None,
 ) -> None:
@@ -58,6 +59,7 @@ def assess(
         gan_train: train a classifier by each judge's recipe on made faces, too.
         drawn: compare translations of drawn faces with the true pictures, and let a classifier of other drawn people,
             which is trained first, read both.
+        allow_leaks: take judges that were trained on people whose faces were translated; the tables say so.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         report: told of progress.
 
@@ -79,7 +81,7 @@ def assess(
     translator = load_translator(workspace, name)
     table = read_translations(translator.folder.root)
     # Whatever can be refused is refused before the first picture is read.
-    readers = [open_judge(workspace, judge, translator, table, chosen) for judge in judges]
+    readers = [open_judge(workspace, judge, translator, table, chosen, allow_leaks=allow_leaks) for judge in judges]
     readers += [open_features(workspace, features, chosen)] if features else []
     readers += [open_identity(workspace, identity, chosen)] if identity else []
     recipes = [load_predictor(workspace, judge) for judge in judges] if gan_train else []
@@ -100,7 +102,7 @@ def assess(
                 albums.append(_truths(root, translator, table))
             complete_readings(root, reader, albums, report)
     for judge in recipes:
-        train_on_made(workspace, translator, judge, chosen, report)
+        train_on_made(workspace, translator, judge, chosen, report, allow_leaks=allow_leaks)
     write_report(translator.folder, translator.record, workspace)
 
 
@@ -158,5 +160,5 @@ def _hash_picture(path: Path) -> str:
         return hash_file(path)
     except OSError as error:
         raise InputError(
-            f"the made face {path} cannot be read ({error.strerror}); make it again by `fertools generate`"
+            f"the made face {path} cannot be read ({error.strerror}); generate the faces of the run again"
         ) from error

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core import calls
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
@@ -52,6 +53,8 @@ def train_on_made(
     judge: LoadedRun[EngineRecipe],
     device: str,
     report: Reporter,
+    *,
+    allow_leaks: bool = False,
 ) -> None:
     """Train a classifier on made faces, going on where an earlier call stopped.
 
@@ -62,6 +65,7 @@ def train_on_made(
             expressions are told.
         device: torch's name of it.
         report: told of progress.
+        allow_leaks: learn from faces of a translator that has learned from people who are held out.
 
     Raises:
         InputError: no faces of training people have been made, or the judge tells no expressions.
@@ -83,7 +87,8 @@ def train_on_made(
         job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
         identify_pixels(job, old, "remove that folder to train anew")
         generator = trace_run(workspace, translator.name, "generated faces")
-        identify_lineage(job, old, learned_from=[] if generator is None else [generator])
+        learned_from = [] if generator is None else [generator]
+        identify_lineage(job, old, allow_leaks=allow_leaks, learned_from=learned_from)
         if not record["finished"]:
             report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
             train_networks(job, recipe)
@@ -133,7 +138,7 @@ def made_and_held_out(
     if not len(made):
         raise InputError(
             f"{translator.name} has made no faces of the people that it was trained on, so there is nothing to train a "
-            f"classifier on; run `fertools generate {translator.name} --of train` first"
+            f"classifier on; run {calls.generate_training_faces(translator.name)} first"
         )
     made = store.replace_columns(made, {"emotion": made["target_emotion"].combine_chunks()})
     tested = nested.take(real.table, real.rows("test"))

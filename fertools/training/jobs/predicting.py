@@ -21,6 +21,7 @@ from fertools.training.engine.loop import Loop, Metrics
 from fertools.training.evaluation.predictions import Floats, make_predictions, write_predictions
 from fertools.training.runs.job import Job
 from fertools.training.systems.base import Prediction, System
+from fertools.training.systems.capabilities import predicting
 
 _BATCH = 128
 
@@ -59,7 +60,7 @@ class Predictor:
         for start in range(0, len(rows), _BATCH):
             images = self.loader.batch(rows[start : start + _BATCH], self.prediction.domain).images
             with self.autocast():
-                logits, estimates = self.system.predict(self.network, images)
+                logits, estimates = predicting(self.system).predict(self.network, images)
             shares.append(logits.float().softmax(dim=1).cpu().numpy())
             points.append(estimates.float().cpu().numpy())
         self.network.train(training)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core import files
+from fertools.core.arguments import argument, either, given
 from fertools.core.notebook import html_fields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -29,6 +30,8 @@ from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record, describe_run
 from fertools.training.runs.pixel_identity import identify_pixels
 
+_MORE = either("", "; --explain says more")
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -38,7 +41,7 @@ class TrainResult:
         system: name of the system.
         run: name of the run.
         preset: name of the preset.
-        folder: everything that the run has made.
+        path: the run's folder, which `fertools.load_model` opens.
         report: the page about it.
         iterations: done in all.
         new_iterations: done by this call; 0 if the run was finished before.
@@ -51,18 +54,13 @@ class TrainResult:
     system: str
     run: str
     preset: str
-    folder: Path
+    path: Path
     report: Path
     iterations: int
     new_iterations: int
     device: str
     first_process: bool
     results: dict[str, Any]
-
-    @property
-    def path(self) -> Path:
-        """The run's folder, which `fertools.load_model` opens."""
-        return self.folder
 
     @cached_property
     def evaluation(self) -> RunEvaluation:
@@ -71,14 +69,14 @@ class TrainResult:
         Raises:
             InputError: the run's predictions cannot be read.
         """
-        return read_evaluation(RunFolder(self.folder), self.results)
+        return read_evaluation(RunFolder(self.path), self.results)
 
     def _repr_html_(self) -> str:
         fields = {
             "preset": self.preset,
             "device": self.device,
             "iterations": self.iterations,
-            "folder": self.folder,
+            "folder": self.path,
             "report": self.report,
         }
         return html_fields(f"{self.system}/{self.run}", fields) + self.evaluation._repr_html_()
@@ -108,8 +106,8 @@ def train(
         run: name of the run; None for the preset's.
         resume: go on with the run of this name; False to remove it and begin anew.
         tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
-        allow_leaks: train on from weights, or with a judge, that have learned from the people who are held out; the
-            run's record and report say so.
+        allow_leaks: train on from weights, with a judge or on generated faces whose runs have learned from the people
+            who are held out; the run's record and report say so.
         report: told of the device, the expected time and progress.
 
     Raises:
@@ -135,7 +133,7 @@ def train(
 
         check_tensorboard()
     recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
-    selection = select_domains(workspace, recipe)
+    selection = select_domains(workspace, recipe, allow_leaks=allow_leaks)
     folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
     report = (report or Silent()) if team.is_first else Silent()
     # One process writes; the others follow what it finds.
@@ -153,7 +151,10 @@ def train(
         done = 0
         if record["finished"]:
             identify_pixels(job, old, SAME_OR_ANEW)
-            report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
+            report.note(
+                f"the run '{run}' is finished; give another {argument('run')}, or begin anew with "
+                f"{given('resume', False)}"
+            )
             if tensorboard and team.is_first:
                 from fertools.training.engine.tensorboard import Board
 
@@ -208,7 +209,7 @@ def describe_origins(record: Record) -> str:
     parts = [f"{len(names)} {words[tag]} ({tag})" for tag, names in by_tag.items() if names]
     told = f"of {len(record['recipe'])} values {', '.join(parts)}"
     chosen = by_tag["C"] + by_tag["X"]
-    return f"{told}; not fixed by the paper: {', '.join(chosen)}; --explain says more" if chosen else told
+    return f"{told}; not fixed by the paper: {', '.join(chosen)}{_MORE}" if chosen else told
 
 
 def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: int) -> TrainResult:
@@ -216,7 +217,7 @@ def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: in
         system=record["system"],
         run=record["run"],
         preset=record["preset"],
-        folder=folder.root,
+        path=folder.root,
         report=folder.report_path,
         iterations=record["iterations"],
         new_iterations=new_iterations,

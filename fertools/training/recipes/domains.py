@@ -24,7 +24,8 @@ class Domain:
         dataset: the manifest's `dataset` that its faces come from; empty for all.
         needs_emotion: whether a face without one of the recipe's classes is left out.
         needs_va: whether a face without valence and arousal is left out.
-        generated: runs, as `SYSTEM/RUN`, whose generated faces are trained on beside the real ones.
+        generated: runs, as `SYSTEM/RUN`, or folders of selections, whose generated faces are trained on beside the
+            real ones.
     """
 
     name: str

@@ -94,7 +94,7 @@ def _table(content: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     try:
         return table_in(content, name, path)
     except InputError as error:
-        raise RecipeError(str(error)) from error
+        raise RecipeError(error.message) from error
 
 
 def _take_preset(

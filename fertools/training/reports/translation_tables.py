@@ -114,7 +114,7 @@ def _judged(judge: str, scores: Scores) -> Iterator[ResultTable]:
         note = (
             f"How often {judge}, {apart}, predicts the target (expression consistency; GAN-test, as it was trained on "
             "real faces only). The second row is a generator that changes nothing. The third row is the judge itself, "
-            f"on real faces. {interval_note(told)}"
+            f"on real faces. {interval_note(told)}{_leak(scores)}"
         )
         head = ("", "faces", *(MEASURES[name] for name in _DECISIONS))
         yield ResultTable(f"Expressions predicted by {judge}", head, tuple(rows), note)
@@ -129,8 +129,13 @@ def _judged(judge: str, scores: Scores) -> Iterator[ResultTable]:
                 for key, entry in points.items()
             ]
             note = f"Generated faces against the target {axis}, real faces against their own. {interval_note(points)}"
+            note += _leak(scores)
             head = ("", "faces", *AGREEMENTS.values())
             yield ResultTable(f"{axis.capitalize()} predicted by {judge}", head, tuple(rows), note)
+
+
+def _leak(scores: Scores) -> str:
+    return f" These numbers leak: {scores['leak']}." if "leak" in scores else ""
 
 
 def _has(scores: Scores, axis: str) -> bool:

@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core.arguments import given
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_bytes, hash_file
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
+from fertools.training.data.generated_faces import find_generators, find_seen_folds, find_selection, read_selection
 from fertools.training.networks.published_weights import find_weights
 from fertools.training.recipes.recipe import EngineRecipe, Recipe, TranslatingRecipe
 from fertools.training.runs.folder import RunFolder
@@ -24,6 +26,7 @@ from fertools.training.runs.lineage import (
     compose_lineage,
     digest_person,
     read_lineage,
+    read_metadata,
     trace_weights,
     write_people,
 )
@@ -50,14 +53,36 @@ def trace_recipe(workspace: Workspace, recipe: Recipe) -> list[Ancestor]:
     for name in dict.fromkeys(recipe.starting_weights.values() if isinstance(recipe, EngineRecipe) else ()):
         with contextlib.suppress(InputError):
             found.append(trace_weights(workspace, find_weights(name, workspace), name))
-    runs: list[tuple[Role, str]] = [
-        ("generated faces", name)
-        for name in dict.fromkeys(run for domain in recipe.domains for run in domain.generated)
-    ]
+    names = dict.fromkeys(name for domain in recipe.domains for name in domain.generated)
+    traced = [trace_generated(workspace, name) for name in names]
     if isinstance(recipe, TranslatingRecipe) and recipe.judge:
-        runs.append(("judge", recipe.judge.removeprefix("training/")))
-    traced = (trace_run(workspace, name, role) for role, name in runs)
+        traced.append(trace_run(workspace, recipe.judge.removeprefix("training/"), "judge"))
     return [*found, *(ancestor for ancestor in traced if ancestor is not None)]
+
+
+def trace_generated(workspace: Workspace, name: str) -> Ancestor | None:
+    """Return generated faces as an ancestor: those of a run, or those of a selection with all that it builds upon.
+
+    Args:
+        workspace: whose runs.
+        name: `SYSTEM/RUN`, or the folder of a selection; None is returned where there is neither.
+
+    Raises:
+        InputError: a record is damaged.
+        SchemaError: the selection is damaged.
+        OSError: a file cannot be read.
+    """
+    if (path := find_selection(workspace, name)) is None:
+        return trace_run(workspace, name, "generated faces")
+    metadata = read_selection(path).schema.metadata or {}
+    own = read_metadata(
+        {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()}
+    )
+    generators = [trace_run(workspace, run, "generated faces") for run in find_generators(workspace, name)]
+    known = [ancestor for ancestor in generators if ancestor is not None]
+    lineages = [*([own] if own else []), *(lineage for ancestor in known for lineage in ancestor.lineages)]
+    digest = hash_bytes(hash_file(path).encode(), *(ancestor.digest.encode() for ancestor in known))
+    return Ancestor("generated faces", name, digest, tuple(lineages))
 
 
 def trace_run(workspace: Workspace, name: str, role: Role) -> Ancestor | None:
@@ -125,14 +150,26 @@ def identify_lineage(
         )
         ancestors = [*trace_recipe(job.workspace, job.choice.resolved.recipe), *learned_from]
         lineage = compose_lineage(run, job.record, trained_on, ancestors, _identify_real_faces(job))
-        job.record["lineage"] = {**lineage.record, "leaks": find_met(tested, ancestors)}
+        leaks = find_met(tested, ancestors) or _seen_by_generators(job)
+        job.record["lineage"] = {**lineage.record, "leaks": leaks}
         if allow_leaks or not job.record["lineage"]["leaks"]:
             write_people(job.folder, lineage.people)
     if (leaks := job.record["lineage"]["leaks"]) and not allow_leaks:
         raise CheckFailed(
             f"{run} would be tested on people that it knows: {leaks[0]}; take one that holds out the same folds, "
-            "or allow it with --allow-leaks (allow_leaks=True), which every report of the run will say"
+            f"or allow it with {given('allow_leaks', True)}, which every report of the run will say"
         )
+
+
+def _seen_by_generators(job: Job) -> list[str]:
+    """Return what generated faces say of their generators, which counts where nothing is recorded of these."""
+    test_folds = job.choice.resolved.recipe.test_folds
+    sentences = []
+    for faces in job.selection.domains.values():
+        generated = pc.is_valid(faces.table["parent_id"])
+        real = nested.keep(faces.table, pc.invert(generated))
+        sentences += find_seen_folds(nested.keep(faces.table, generated), real, test_folds)
+    return list(dict.fromkeys(sentences))
 
 
 def _identify_real_faces(job: Job) -> str:

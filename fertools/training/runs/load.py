@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
+from fertools.core import calls
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.training.data.faces import Faces
@@ -84,7 +85,7 @@ def load_predictor(workspace: Workspace, name: str) -> LoadedRun[EngineRecipe]:
     record = _read(workspace, name)
     kind = find_system(record["system"]).recipe_class()
     if not (kind.predicts and issubclass(kind, EngineRecipe)):
-        raise InputError(f"{name} is no classifying network; give a run of `fertools train classifier`")
+        raise InputError(f"{name} is no classifying network; give a run of {calls.TRAIN_CLASSIFIER}")
     return _load(workspace, name, record, kind)
 
 
@@ -102,7 +103,8 @@ def _load(workspace: Workspace, name: str, record: Record, kind: type[R]) -> Loa
     if not record["finished"]:
         raise InputError(f"the run {name} is not finished; train it to the end first, by the command that began it")
     recipe = read_recipe(record, kind, name)
-    selection = select_domains(workspace, recipe)
+    leaky = bool((record.get("lineage") or {}).get("leaks"))
+    selection = select_domains(workspace, recipe, allow_leaks=leaky)
     if selection.fingerprint() != record["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "

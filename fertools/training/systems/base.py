@@ -138,48 +138,21 @@ class System(ABC):
     def translations(self, prototypes: Tensor) -> list[Translation]:
         """Return the ways in which the system turns faces into others; none where it does not.
 
+        A system with translations has `translate`, and where these have a way back `translate_back`; see
+        `fertools.training.systems.capabilities`.
+
         Args:
             prototypes: Cx2, the mean valence and arousal of each class in the training faces.
         """
         del prototypes
         return []
 
-    def translate(self, network: nn.Module, images: Tensor, translation: Translation) -> Tensor:
-        """Return Nx3xSxS images translated.
-
-        Args:
-            network: the translation's network, or its moving average.
-            images: Nx3xSxS in [-1, 1].
-            translation: one of `translations`.
-        """
-        raise NotImplementedError
-
-    def translate_back(self, network: nn.Module, images: Tensor, translation: Translation, labels: Labels) -> Tensor:
-        """Return translated images turned into the faces that they were made of, as well as the system can.
-
-        Args:
-            network: the translation's network `back`, or its moving average.
-            images: what `translate` gave.
-            translation: how they were made.
-            labels: of the N faces that they were made of.
-        """
-        raise NotImplementedError
-
     @property
     def prediction(self) -> Prediction | None:
-        """What the system says of faces; None where it says nothing."""
+        """What the system says of faces; None where it says nothing. A system with a prediction has `predict`."""
         return None
 
-    def predict(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return NxC logits and Nx2 (valence, arousal), or Nx0 each, of Nx3xSxS faces in [-1, 1].
-
-        Args:
-            network: the prediction's network, or its moving average.
-            images: faces.
-        """
-        raise NotImplementedError
-
     def own_head(self, images: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return what a discriminator's own head reads in images, as `predict` does; None where there is none."""
+        """Return what a discriminator's own head predicts, in the form of `predict`; None where there is none."""
         del images
         return None

@@ -122,16 +122,16 @@ def test_weights_that_cannot_be(onnx: Path, tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(InputError, match="is not the published file"):
         YuNetDetector(DetectorOptions())
     monkeypatch.setattr(yunet, "_PACKAGES", {"no_such_package": onnx.name})
-    with pytest.raises(InputError, match=r"YuNet's weights are not installed; give .* by --weights"):
+    with pytest.raises(InputError, match=r"YuNet's weights are not installed; give .* by `weights`"):
         YuNetDetector(DetectorOptions())
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (DetectorOptions(thresholds=(0.6, 0.7, 0.7)), "--thresholds are 3 numbers; yunet takes one"),
-        (DetectorOptions(factor=0.5), "--factor and --mode are options of --detector mtcnn"),
-        (DetectorOptions(mode="exact"), "--factor and --mode are options of --detector mtcnn"),
+        (DetectorOptions(thresholds=(0.6, 0.7, 0.7)), "`thresholds` has 3 numbers; yunet takes one"),
+        (DetectorOptions(factor=0.5), "`factor` and `mode` are options of mtcnn"),
+        (DetectorOptions(mode="exact"), "`factor` and `mode` are options of mtcnn"),
     ],
 )
 def test_options_of_mtcnn_are_refused(options: DetectorOptions, words: str) -> None:

@@ -43,6 +43,6 @@ def test_as_many_processes_as_gpus(videos: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("fertools.ingestion.ingest.choose_device", lambda name: "cuda")
     monkeypatch.setattr(local, "spread", lambda device: ["cpu", "cpu"])
     monkeypatch.setattr(local._WorkerPool, "_pool", counted)
-    summary = ingest([videos], Workspace(tmp_path), IngestOptions(crop_px=64, min_face="24"))
+    summary = ingest([videos], Workspace(tmp_path), IngestOptions(crop_px=64, min_face=24))
     assert crews[0] == 2
     assert summary.sources["done"] >= 3

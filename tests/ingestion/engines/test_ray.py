@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-OPTIONS = IngestOptions(workers=1, crop_px=64, min_face="24")
+OPTIONS = IngestOptions(workers=1, crop_px=64, min_face=24)
 
 
 @pytest.fixture(autouse=True)

@@ -116,7 +116,7 @@ def only_while_training(rows: list[Row]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (with_fold(None), "run `fertools split --folds 10` first"),
+        (with_fold(None), r"run `fertools\.split\(workspace, folds=10\)` first"),
         (with_fold(7), "folds go from 7 to 7"),
         (with_fold(0), "no labelled face is left on the training side"),
         (only("fear"), "every labelled face is fear"),

@@ -94,8 +94,8 @@ def test_a_board_shows_what_the_folder_has(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_tiny(workspace, "iterations=9", "checkpoint_every=3", tensorboard=True, report=Stopping())
     result = train_tiny(workspace, "iterations=9", "checkpoint_every=3", tensorboard=True)
-    entries = read_journal(result.folder / "metrics.jsonl")
-    numbers, grids = shown(result.folder / "tensorboard")
+    entries = read_journal(result.path / "metrics.jsonl")
+    numbers, grids = shown(result.path / "tensorboard")
     assert grids == [3, 6, 9]
     for name, values in numbers.items():
         told = [(entry["iteration"], entry[name]) for entry in entries if name in entry]
@@ -111,7 +111,7 @@ def test_a_finished_run_can_be_shown_afterwards(tmp_path: Path) -> None:
     train_tiny(workspace)
     result = train_tiny(workspace, tensorboard=True)
     assert result.new_iterations == 0
-    numbers, grids = shown(result.folder / "tensorboard")
+    numbers, grids = shown(result.path / "tensorboard")
     assert grids == [3, 6]
     assert [step for step, _ in numbers["D/loss_real"]] == [2, 4, 6]
 

@@ -43,7 +43,7 @@ def wait_for_lines(workspace: Workspace, count: int, process: subprocess.Popen[s
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return lasting(train_tiny(write_blobs(tmp_path_factory.mktemp("unbroken")), *LONG).folder)
+    return lasting(train_tiny(write_blobs(tmp_path_factory.mktemp("unbroken")), *LONG).path)
 
 
 def test_killed_twice_and_resumed_it_is_the_unbroken_run(tmp_path: Path, unbroken: dict[str, bytes]) -> None:
@@ -56,8 +56,8 @@ def test_killed_twice_and_resumed_it_is_the_unbroken_run(tmp_path: Path, unbroke
         assert process.returncode == -signal.SIGKILL
     result = train_tiny(workspace, *LONG)
     assert 0 < result.new_iterations <= 60
-    assert lasting(result.folder) == unbroken
-    sessions = read_record(result.folder)["sessions"]
+    assert lasting(result.path) == unbroken
+    sessions = read_record(result.path)["sessions"]
     assert [session["from_iteration"] + session["iterations"] for session in sessions[:-1]] == [
         session["from_iteration"] for session in sessions[1:]
     ], "each session is credited with what it kept"
@@ -79,7 +79,7 @@ def test_an_interrupt_saves_the_state_and_loses_nothing(
     logged = len((workspace.root / "training/stargan/smoke/metrics.jsonl").read_text().splitlines())
     result = train_tiny(workspace, *LONG)
     assert result.new_iterations == 60 - logged, "not one iteration is done twice"
-    assert lasting(result.folder) == unbroken
+    assert lasting(result.path) == unbroken
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_after(
     assert name in err.splitlines()[-1]
     assert "larger than this disk allows" in err.splitlines()[-1]
     assert "Traceback" not in err
-    assert lasting(train_tiny(workspace, *LONG).folder) == unbroken
+    assert lasting(train_tiny(workspace, *LONG).path) == unbroken
 
 
 def test_a_full_disk_while_a_line_is_written(tmp_path: Path) -> None:

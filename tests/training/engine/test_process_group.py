@@ -90,14 +90,14 @@ def test_two_processes_train_the_stargan_of_one(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     alone = train_here(workspace, "stargan", STARGAN, "alone")
     said = train_by_two(workspace, "stargan", STARGAN, "two", TORCHRUN)
-    folder = alone.folder.parent / "two"
+    folder = alone.path.parent / "two"
     assert said.count("held-out faces") == 1, "one of the processes speaks"
     record = read_record(folder)
     assert record["finished"]
     assert record["sessions"][0]["processes"] == 2
-    assert_close(alone.folder, folder)
+    assert_close(alone.path, folder)
     for name, value in tensors(folder, "averages").items():
-        torch.testing.assert_close(value, tensors(alone.folder, "averages")[name], rtol=0, atol=1e-5)
+        torch.testing.assert_close(value, tensors(alone.path, "averages")[name], rtol=0, atol=1e-5)
     assert (folder / "samples/000008.png").is_file()
 
 
@@ -117,7 +117,7 @@ def test_a_batch_in_parts_is_the_batch(tmp_path: Path, settings: tuple[str, ...]
     workspace = write_blobs(tmp_path)
     whole = train_here(workspace, "stargan", (*STARGAN, *settings), "whole")
     parts = train_here(workspace, "stargan", (*STARGAN, *settings, "accumulate=2"), "parts")
-    assert_close(whole.folder, parts.folder)
+    assert_close(whole.path, parts.path)
 
 
 class Of(Team):

@@ -137,7 +137,7 @@ def test_stopped_and_gone_on_with_it_has_the_same_best(judged: Workspace, tmp_pa
 
     with pytest.raises(Interrupted):
         train_tiny(workspace, *JUDGED, report=Stop())
-    assert lasting(train_tiny(workspace, *JUDGED).folder) == lasting(judged.runs("stargan") / "smoke")
+    assert lasting(train_tiny(workspace, *JUDGED).path) == lasting(judged.runs("stargan") / "smoke")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class Setting:
 
     def __init__(self, root: Path, *overrides: str) -> None:
         workspace: Workspace = write_people(root)
-        self.root = train_tiny(workspace, "translate_faces=6", *overrides).folder
+        self.root = train_tiny(workspace, "translate_faces=6", *overrides).path
         write_originals(self.root, load_translator(workspace, TRANSLATOR).selection)
         self.made = read_translations(self.root)
         self.real = read_originals(self.root, held_out=True)

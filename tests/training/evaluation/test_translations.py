@@ -23,7 +23,7 @@ from tests.training.tiny import train_tiny
 def test_training_lists_what_it_made_and_generate_adds_held_out_faces_alone(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     result = train_tiny(workspace)
-    first = read_translations(result.folder)
+    first = read_translations(result.path)
     manifest = store.read_table(workspace.generated / "stargan-smoke.parquet", FACES)
     assert first["face_id"].to_pylist() == manifest["face_id"].to_pylist(), "made faces have one name everywhere"
     assert first["l1"].to_numpy().mean() == pytest.approx(result.results["reconstruction_l1"])
@@ -38,7 +38,7 @@ def test_training_lists_what_it_made_and_generate_adds_held_out_faces_alone(tmp_
         assert (row["size_px"], row["psnr"] > 0) == (16, True)
 
     assert generate(workspace, "stargan/smoke", which="all", emotions=["fear", "anger"], device="cpu").new_faces == 52
-    more = read_translations(result.folder).to_pylist()
+    more = read_translations(result.path).to_pylist()
     assert {parents[row["parent_id"]]["fold"] for row in more} == {0}
     assert len(more) == 2 * 7 + 2 * 5
     assert [row for row in more if row["face_id"] in set(first["face_id"].to_pylist())] == first.to_pylist()
@@ -48,22 +48,22 @@ def test_pictures_without_a_row_are_measured_again_by_generate(tmp_path: Path) -
     """As after an end between the pictures and the table."""
     workspace = write_blobs(tmp_path)
     result = train_tiny(workspace)
-    whole = read_translations(result.folder)
-    (result.folder / TRANSLATIONS_NAME).unlink()
-    add_translations(result.folder, whole.slice(0, 3))
+    whole = read_translations(result.path)
+    (result.path / TRANSLATIONS_NAME).unlink()
+    add_translations(result.path, whole.slice(0, 3))
     assert generate(workspace, "stargan/smoke", limit=2, device="cpu").new_faces == 0
-    again = read_translations(result.folder)
+    again = read_translations(result.path)
     assert again["face_id"].equals(whole["face_id"])
     np.testing.assert_allclose(again["psnr"].to_numpy(), whole["psnr"].to_numpy(), rtol=1e-4)
 
 
 def test_rows_say_which_point_was_asked_for(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
-    plane = read_translations(train_tiny(workspace, "condition=va2", run="plane").folder).to_pylist()
+    plane = read_translations(train_tiny(workspace, "condition=va2", run="plane").path).to_pylist()
     for row in plane:
         assert row["target"] == f"v {row['target_valence']:+.1f} a {row['target_arousal']:+.1f}"
         assert row["target_emotion"] is None
-    both = read_translations(train_tiny(workspace, "condition=class7+va2", run="both").folder).to_pylist()
+    both = read_translations(train_tiny(workspace, "condition=class7+va2", run="both").path).to_pylist()
     faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=True)
     for row in both:
         wanted = faces.prototypes()[EMOTIONS.index(row["target_emotion"])]

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
-from fertools.core.errors import InputError, ItemsFailed
+from fertools.cli.evaluate import command as evaluate
+from fertools.core.errors import CheckFailed, InputError, ItemsFailed
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
 from fertools.training.experiments.execution import ExperimentResult, run_experiment
+from fertools.training.jobs.evaluate import evaluate_runs
+from fertools.training.jobs.train import train
 from fertools.training.reports.experiment_tables import experiment_tables
+from fertools.training.runs.ancestry import find_met, trace_generated
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import read_lineage
+from fertools.training.runs.load import load_predictor
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.experiments.protocols import write_experiment
 
@@ -60,7 +71,19 @@ system = "classifier"
 preset = "smoke"
 test = true
 set = {{ generated = "{{faces}}", {CLASSIFIER} }}
+
+[steps.chosen]
+title = "With selected faces"
+system = "classifier"
+preset = "smoke"
+test = true
+set = {{ generated = "{{neighbours}}", {CLASSIFIER} }}
 """
+LEAKY = ALL_KINDS.replace("folds = 2", 'folds = 2\nleaky = "one generator learns from everybody"').replace(
+    'preset = "smoke"\ntest = true\nset = { iterations',
+    'preset = "smoke"\nover = "once"\nset = { test_folds = [1], iterations',
+)
+"""The same with one generator, which has seen fold 0, for both folds."""
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +98,8 @@ def result(workspace: Workspace) -> ExperimentResult:
 
 
 def test_it_ends_with_predictions_and_generated_faces(result: ExperimentResult) -> None:
-    assert (result.finished, result.runs, result.done) == (True, 4, 4)
-    assert list(result.evaluation["runs"]) == ["With generated faces"]
+    assert (result.finished, result.runs, result.done) == (True, 6, 6)
+    assert list(result.evaluation["runs"]) == ["With generated faces", "With selected faces"]
     found = result.evaluation["translations"]["StarGAN"]
     assert list(found["runs"]) == ["gan, fold 0", "gan, fold 1"]
     for fold, scores in enumerate(found["runs"].values()):
@@ -118,6 +141,85 @@ def test_who_learns_from_generated_faces_builds_upon_their_generator(workspace: 
     (ancestor,) = lineage.record["ancestors"]
     assert (ancestor["role"], ancestor["name"]) == ("generated faces", "stargan/all-kinds.gan.fold-1")
     assert ancestor["runs"][0]["test_folds"] == [1]
+
+
+def generated_in(workspace: Workspace, run: str) -> int:
+    record = RunFolder(workspace.runs("classifier") / run).read()
+    assert record is not None
+    real = len(store.read_faces(workspace, filters=[("fold", "=", 1)]))
+    return int(record["data"]["train"]["faces"]) - real
+
+
+def test_a_step_trains_on_selected_faces_alone(workspace: Workspace, result: ExperimentResult) -> None:
+    table = pq.read_table(result.folder / "neighbours.fold-0" / "selection.parquet")
+    chosen = set(table["face_id"].to_pylist())
+    assert generated_in(workspace, "all-kinds.chosen.fold-0") == len(chosen) == 4
+    assert generated_in(workspace, "all-kinds.helped.fold-0") > len(chosen)
+
+
+def test_the_lineage_goes_through_a_selection_to_generator_and_features(
+    workspace: Workspace, result: ExperimentResult, tmp_path: Path
+) -> None:
+    lineage = read_lineage(RunFolder(workspace.runs("classifier") / "all-kinds.chosen.fold-1"))
+    assert lineage is not None
+    (ancestor,) = lineage.record["ancestors"]
+    assert (ancestor["role"], ancestor["name"]) == ("generated faces", "experiments/all-kinds/neighbours.fold-1")
+    selection, generator = ancestor["runs"]
+    assert (selection["test_folds"], generator["run"]) == ([1], "stargan/all-kinds.gan.fold-1")
+    assert [(entry["role"], entry["name"]) for entry in selection["ancestors"]] == [
+        ("generated faces", "stargan/all-kinds.gan.fold-1"),
+        ("judge", "classifier/all-kinds.judge.fold-1"),
+    ]
+    # Whatever it is called: a selection for one fold was made with the people of the other.
+    shutil.copytree(result.folder / "neighbours.fold-1", tmp_path / "innocent")
+    words = r"was trained with faces of fold 0|would be tested on people that it knows"
+    settings = ["epochs=0.1", "val_share=0", "image_size=32", "test_folds=0", f"generated={tmp_path}/innocent"]
+    with pytest.raises(CheckFailed, match=words):
+        train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run="innocent")
+
+
+def test_a_selection_for_another_fold_is_refused_even_if_its_generator_has_seen_nobody(
+    workspace: Workspace, result: ExperimentResult, tmp_path: Path
+) -> None:
+    folder = tmp_path / "alone"
+    shutil.copytree(result.folder / "neighbours.fold-1", folder)
+    ancestor = trace_generated(workspace, str(folder))
+    assert ancestor is not None
+    tested = store.read_faces(workspace, filters=[("fold", "=", 0)])
+    selection_alone = dataclasses.replace(ancestor, lineages=ancestor.lineages[:1])
+    (sentence,) = find_met(tested, [selection_alone])
+    assert "of the run experiments/all-kinds/neighbours.fold-1) learned from 1 person held out here" in sentence
+
+
+def test_a_protocol_that_leaks_through_its_generator_is_refused_unless_it_says_so(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path, blob_rows(subjects=2))
+    write_experiment(workspace.root, LEAKY.replace('\nleaky = "one generator learns from everybody"', ""), "quiet")
+    with pytest.raises(CheckFailed, match="the experiment 'quiet' leaks"):
+        run_experiment(workspace, "quiet", device="cpu")
+    write_experiment(workspace.root, LEAKY, "leaky")
+    result = run_experiment(workspace, "leaky", device="cpu")
+    assert result.finished
+    assert "one generator learns from everybody" in (result.folder / "report.html").read_text(encoding="utf-8")
+    run = "classifier/leaky.helped.fold-0"
+    folder = RunFolder(workspace.root / "training" / run)
+    record = folder.read()
+    assert record is not None
+    assert "stargan/leaky.gan" in record["lineage"]["leaks"][0]
+    assert "Test people have a part in training." in folder.report_path.read_text(encoding="utf-8")
+    for name in (run, "experiments/leaky/helped"):
+        assert list(evaluate_runs(workspace, [name]).leaks) == [name]
+    assert not evaluate_runs(workspace, ["classifier/leaky.helped.fold-1"]).leaks, "the generator has not seen fold 1"
+    judges = evaluate_runs(workspace, ["stargan/leaky.gan"]).figures["runs"]["stargan/leaky.gan"]["translation"][
+        "judges"
+    ]
+    assert "was trained on 1 of the people" in judges["classifier/leaky.judge.fold-0"]["leak"]
+    assert "leak" not in judges["classifier/leaky.judge.fold-1"]
+    page = (workspace.root / "training/stargan/leaky.gan/report.html").read_text(encoding="utf-8")
+    assert "These numbers leak: classifier/leaky.judge.fold-0 was trained on" in page
+    assert load_predictor(workspace, run).record["finished"]
+    done = CliRunner().invoke(evaluate, ["-w", str(workspace.root), run])
+    assert f"warning: test people of {run} had a part in its training" in done.stderr
+    assert "warning" not in done.stdout
 
 
 def test_the_same_again_does_nothing_anew(result: ExperimentResult, workspace: Workspace) -> None:

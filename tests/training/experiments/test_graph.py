@@ -80,11 +80,11 @@ def test_a_person_in_two_folds_is_a_leak(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("protocol", "columns", "words"),
     [
-        ("folds = 5", {}, "goes over 5 folds, and .* has 4; run `fertools split --folds 5"),
+        ("folds = 5", {}, r"goes over 5 folds, and .* has 4; run `fertools\.split\(workspace, folds=5"),
         ("folds = 4", {"fold": None}, "has none"),
         ('kind = "leave-one-subject-out"', {"subject_id": None}, None),
-        ('kind = "leave-one-subject-out"', {"fold": 0}, "split --loso"),
-        ('kind = "hold-out"', {"fold": None}, "split --holdout"),
+        ('kind = "leave-one-subject-out"', {"fold": 0}, "loso=True"),
+        ('kind = "hold-out"', {"fold": None}, "holdout=0.1"),
     ],
 )
 def test_a_manifest_that_is_split_otherwise(

@@ -16,6 +16,7 @@ from fertools.manifests import store
 from fertools.training.evaluation.cached_outputs import list_readings
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.jobs.evaluate import evaluate_runs
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.gan_train import gan_train_folder, made_and_held_out
 from fertools.training.jobs.generate import generate
@@ -54,6 +55,15 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     assert found["features"]["inception.pth"]["all"]["fid"] > 0
     assert found["features"]["inception.pth"]["floor"]["made"] == 28
     assert -1 <= found["identity"]["facenet.pt"]["cosine"]["pooled"] < 1
+    typed = evaluate_runs(workspace, [TRANSLATOR]).translations[TRANSLATOR]
+    assert typed.reconstruction["l1"].value == found["reconstruction"]["measures"]["l1"]["pooled"]
+    accuracy = found["judges"][JUDGE]["made"]["classification"]["measures"]["accuracy"]["pooled"]
+    assert typed.judges[JUDGE].classification["accuracy"].value == accuracy
+    distance = typed.features["inception.pth"]
+    assert distance is not None
+    assert distance.fid == found["features"]["inception.pth"]["all"]["fid"]
+    assert typed.identity["facenet.pt"].value == found["identity"]["facenet.pt"]["cosine"]["pooled"]
+    assert (typed.faces, typed.generated, typed.waiting, typed.truth) == (4, 28, (), {})
     (features,) = list_readings(root, "features")
     assert len(features.names) == 4 * 7 + 14 + 28
     page = (root / "report.html").read_text(encoding="utf-8")
@@ -82,7 +92,9 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = workspace.root / "training" / TRANSLATOR
-    with pytest.raises(InputError, match="run `fertools generate stargan/smoke --of train` first"):
+    with pytest.raises(
+        InputError, match=r'run `fertools\.generate\(workspace, "stargan/smoke", which="train"\)` first'
+    ):
         assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     assert not (root / "readings").exists(), "refused before anything was read"
     generate(workspace, TRANSLATOR, which="train", device="cpu")

@@ -80,16 +80,16 @@ def test_runs_that_cannot_make_faces_are_refused(tmp_path: Path) -> None:
     result = train_tiny(workspace, "condition=va2", run="plane")
     with pytest.raises(InputError, match="points of valence and arousal"):
         generate(workspace, "stargan/plane")
-    record = json.loads((result.folder / "run.json").read_text())
+    record = json.loads((result.path / "run.json").read_text())
     for change, words in (({"finished": False}, "is not finished"), ({"system": "classifier"}, "makes no faces")):
-        (result.folder / "run.json").write_text(json.dumps(record | change))
+        (result.path / "run.json").write_text(json.dumps(record | change))
         with pytest.raises(InputError, match=words):
             generate(workspace, "stargan/plane")
 
 
 def test_a_run_of_a_version_with_other_keys_is_refused(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
-    path = train_tiny(workspace).folder / "run.json"
+    path = train_tiny(workspace).path / "run.json"
     record = json.loads(path.read_text())
     del record["recipe"]["flip"]
     path.write_text(json.dumps(record))

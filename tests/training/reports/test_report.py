@@ -54,7 +54,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     workspace = write_blobs(tmp_path_factory.mktemp("blobs"))
-    return RunFolder(train_tiny(workspace, "sample_every=2").folder)
+    return RunFolder(train_tiny(workspace, "sample_every=2").path)
 
 
 @pytest.fixture

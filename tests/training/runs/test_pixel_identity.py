@@ -94,14 +94,14 @@ def test_nobody_generates_or_judges_with_other_pixels(tmp_path: Path) -> None:
 def test_a_run_without_a_record_of_its_pixels_says_so(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path)
     result = train_tiny(workspace)
-    (result.folder / "pixels.npy").unlink()
+    (result.path / "pixels.npy").unlink()
     assert train_tiny(workspace).new_iterations == 0
     overwrite(workspace)
     with pytest.raises(ResumeRefused, match="crops have changed since stargan/smoke was begun;"):
         train_tiny(workspace)
-    text = (result.folder / "run.json").read_text(encoding="utf-8")
-    digest = read_record(result.folder)["data"]["pixels"]
-    (result.folder / "run.json").write_text(text.replace(f'"pixels": "{digest}"', '"other": 0'), encoding="utf-8")
+    text = (result.path / "run.json").read_text(encoding="utf-8")
+    digest = read_record(result.path)["data"]["pixels"]
+    (result.path / "run.json").write_text(text.replace(f'"pixels": "{digest}"', '"other": 0'), encoding="utf-8")
     with pytest.raises(ResumeRefused, match="nothing says which pixels stargan/smoke has seen"):
         train_tiny(workspace)
 

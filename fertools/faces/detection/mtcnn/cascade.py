@@ -69,7 +69,7 @@ class MtcnnDetector:
     """Finds faces and their five points; a `fertools.faces.detection.detector.Detector` with a local search.
 
     Args:
-        min_face: smallest face to search for: pixels, a text such as `20` or `10%`, or a `MinFace`.
+        min_face: smallest face to search for: pixels, or a `MinFace`.
         thresholds: minimum face probability after each of the three networks.
         factor: scale factor between pyramid levels.
         weights: argument of `load_weights`, or loaded weights.
@@ -88,7 +88,7 @@ class MtcnnDetector:
 
     def __init__(
         self,
-        min_face: str | float | MinFace = 20,
+        min_face: float | MinFace = 20,
         *,
         thresholds: tuple[float, ...] = THRESHOLDS,
         factor: float = FACTOR,
@@ -100,11 +100,12 @@ class MtcnnDetector:
             raise InputError(f"{argument('mode')} '{mode}' is unknown; choose one of {', '.join(MODES)}")
         if not all(0 < threshold < 1 for threshold in thresholds) or len(thresholds) != 3:
             raise InputError(
-                f"{argument('thresholds')} is {thresholds}; give three numbers between 0 and 1, such as 0.6,0.7,0.7"
+                f"{argument('thresholds')} is {', '.join(map(str, thresholds))}; give three numbers between 0 and 1, "
+                "such as 0.6, 0.7, 0.7"
             )
         if not 0.1 <= factor <= 0.95:
             raise InputError(f"{argument('factor')} is {factor:g}; give a number from 0.1 to 0.95, such as 0.709")
-        self.min_face = min_face if isinstance(min_face, MinFace) else MinFace.parse(min_face)
+        self.min_face = MinFace.of(min_face)
         self.thresholds = thresholds
         self.factor = factor
         self.mode = mode

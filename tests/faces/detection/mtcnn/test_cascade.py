@@ -91,7 +91,7 @@ def test_a_larger_smallest_face_finds_fewer(portrait: Picture) -> None:
 
 def test_a_share_is_so_many_pixels(portrait: Picture) -> None:
     picture = scene(portrait, 300, 700, [(110, 0, 20), (260, 120, 20)])
-    share, pixels = (MtcnnDetector(size).detect([picture])[0] for size in ("10%", 30))
+    share, pixels = (MtcnnDetector(size).detect([picture])[0] for size in (MinFace(share=0.1), 30))
     np.testing.assert_array_equal(share.boxes, pixels.boxes)
 
 

@@ -184,7 +184,7 @@ def finished(workspace: Workspace) -> TrainResult:
 
 
 def test_a_run_leaves_all_that_is_promised(workspace: Workspace, finished: TrainResult) -> None:
-    record = read_record(finished.folder)
+    record = read_record(finished.path)
     assert record["finished"]
     assert record["system"] == "classifier"
     assert record["start"] == {}, "nothing was begun with"
@@ -200,20 +200,20 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace, finished: Train
     page = finished.report.read_text(encoding="utf-8")
     assert "<td>validation</td>" in page
     assert "macro F1" in page
-    assert not list(finished.folder.glob("generated*"))
+    assert not list(finished.path.glob("generated*"))
 
 
 def test_predictions_are_what_the_weights_say_of_faces_nobody_was_trained_on(
     workspace: Workspace, finished: TrainResult
 ) -> None:
-    predictions = read_predictions(finished.folder / "predictions.parquet")
+    predictions = read_predictions(finished.path / "predictions.parquet")
     faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=False, needs_va=False)
     tested = faces.table.take(faces.rows("test"))
     assert predictions.table["face_id"].to_pylist() == tested["face_id"].to_pylist()
     assert predictions.classes == EMOTIONS
     assert predictions.trained[0].faces == 21
     network = build_backbone("resnet18", 9, width=0.0625).eval()
-    network.load_state_dict(load_file(finished.folder / "models/network.safetensors"))
+    network.load_state_dict(load_file(finished.path / "models/network.safetensors"))
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     for row, path in enumerate(tested["path"].to_pylist()):
         image = torch.from_numpy(read_crop(workspace.root / path, 32)).permute(2, 0, 1) / 255
@@ -224,25 +224,25 @@ def test_predictions_are_what_the_weights_say_of_faces_nobody_was_trained_on(
         np.testing.assert_allclose(points, outputs[7:].tanh(), atol=1e-5)
     right = predictions.probabilities().argmax(axis=1) == predictions.labels()
     assert finished.results["accuracy"] == pytest.approx(right.mean())
-    validated = read_predictions(finished.folder / "predictions-val.parquet")
+    validated = read_predictions(finished.path / "predictions-val.parquet")
     assert set(validated.groups()).isdisjoint(predictions.groups())
 
 
 def test_the_best_epoch_on_validation_people_is_the_one_that_is_used(finished: TrainResult) -> None:
-    entries = [entry for entry in read_journal(finished.folder / "metrics.jsonl") if "val/uar" in entry]
+    entries = [entry for entry in read_journal(finished.path / "metrics.jsonl") if "val/uar" in entry]
     assert len(entries) == 3
     assert all(list(entry)[1] == "val/uar_and_ccc" for entry in entries)
     best = max(entries, key=lambda entry: (entry["val/uar_and_ccc"], -entry["iteration"]))
-    assert read_record(finished.folder)["used_iteration"] == best["iteration"]
-    saved = load_checkpoint(best_path(finished.folder / "checkpoints"))
+    assert read_record(finished.path)["used_iteration"] == best["iteration"]
+    saved = load_checkpoint(best_path(finished.path / "checkpoints"))
     assert saved.iteration == best["iteration"]
-    used = load_file(finished.folder / "models/network.safetensors")
+    used = load_file(finished.path / "models/network.safetensors")
     assert all(torch.equal(used[name], saved.tensors[f"averages/network/{name}"]) for name in used)
 
 
 def test_patience_ends_a_run(workspace: Workspace) -> None:
     result = train_small(workspace, "lr=0", "epochs=30", "patience=2", run="patient")
-    entries = [entry for entry in read_journal(result.folder / "metrics.jsonl") if "val/uar" in entry]
+    entries = [entry for entry in read_journal(result.path / "metrics.jsonl") if "val/uar" in entry]
     # Without a learning rate the running statistics alone move, so that a later epoch may still be better.
     values = [entry["val/uar"] for entry in entries]
     assert len(values) < 30
@@ -252,10 +252,10 @@ def test_patience_ends_a_run(workspace: Workspace) -> None:
 
 def test_without_validation_the_last_state_is_used(workspace: Workspace) -> None:
     result = train_small(workspace, "val_share=0", "epochs=1", run="last")
-    record = read_record(result.folder)
+    record = read_record(result.path)
     assert record["used_iteration"] == record["iterations"]
-    assert not best_path(result.folder / "checkpoints").exists()
-    assert not (result.folder / "predictions-val.parquet").exists()
+    assert not best_path(result.path / "checkpoints").exists()
+    assert not (result.path / "predictions-val.parquet").exists()
 
 
 def test_it_learns_what_can_be_learned(tmp_path: Path) -> None:
@@ -268,12 +268,12 @@ def test_it_learns_what_can_be_learned(tmp_path: Path) -> None:
 
 
 def test_pretrained_weights_are_begun_with_and_written_down(workspace: Workspace, finished: TrainResult) -> None:
-    path = finished.folder / "models/network.safetensors"
+    path = finished.path / "models/network.safetensors"
     result = train_small(workspace, f"pretrained={path}", "epochs=0.01", "lr=0", "val_share=0", run="tuned")
-    used, before = load_file(result.folder / "models/network.safetensors"), load_file(path)
+    used, before = load_file(result.path / "models/network.safetensors"), load_file(path)
     assert torch.equal(used["layer3.1.conv2.weight"], before["layer3.1.conv2.weight"])
     assert used["fc.weight"].shape == (7, 32), "the head had nine outputs and is new"
-    assert read_record(result.folder)["start"][NETWORK]["head"] is False
+    assert read_record(result.path)["start"][NETWORK]["head"] is False
     with pytest.raises(InputError, match="there is no file"):
         train_small(workspace, "pretrained=nowhere.pth", run="none")
 
@@ -286,7 +286,7 @@ def test_votes_take_the_place_of_labels(workspace: Workspace) -> None:
     (workspace.root / "votes.csv").write_text("\n".join(["face_id," + ",".join(EMOTIONS), *lines]))
     learning = ("distributions=votes.csv", "optimiser=adamw", "lr=0.01", "epochs=8")
     result = train_small(workspace, *learning, run="votes")
-    assert read_journal(result.folder / "metrics.jsonl")[-2]["loss_emotion"] < 0.5, "all are said to be afraid"
+    assert read_journal(result.path / "metrics.jsonl")[-2]["loss_emotion"] < 0.5, "all are said to be afraid"
     (workspace.root / "votes.csv").write_text("\n".join(["face_id," + ",".join(EMOTIONS), *lines[1:]]))
     with pytest.raises(ResumeRefused, match="faces, labels or folds have changed"):
         train_small(workspace, *learning, run="votes")
@@ -314,7 +314,7 @@ def test_killed_at_random_and_resumed_it_is_the_unbroken_run(tmp_path: Path) -> 
     rows = blob_rows(5)
     settings = (*SMALL, *LONG, "dropout=0.5", "checkpoint_every=2")
     options: dict[str, Any] = {"preset": "smoke", "overrides": settings, "device": "cpu"}
-    unbroken = lasting(train(write_blobs(tmp_path / "a", rows), "classifier", **options).folder)
+    unbroken = lasting(train(write_blobs(tmp_path / "a", rows), "classifier", **options).path)
     workspace = write_blobs(tmp_path / "b", rows)
     journal = workspace.root / "training/classifier/smoke/metrics.jsonl"
     arguments = [part for key in settings for part in ("--set", key)]
@@ -329,7 +329,7 @@ def test_killed_at_random_and_resumed_it_is_the_unbroken_run(tmp_path: Path) -> 
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    assert lasting(train(workspace, "classifier", **options).folder) == unbroken
+    assert lasting(train(workspace, "classifier", **options).path) == unbroken
 
 
 def test_a_system_begins_with_weights_of_its_seed() -> None:

@@ -102,12 +102,12 @@ def test_a_classifier_of_the_target_chooses_the_best_state_and_learns_from_gener
     settings = ("modality=thermal", "image_size=32", "val_share=0.2")
     train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
     result = train_smoke(workspace, "judge=classifier/thermal", "val_share=0.2")
-    entries = read_journal(result.folder / "metrics.jsonl")
+    entries = read_journal(result.path / "metrics.jsonl")
     assert [entry["iteration"] for entry in entries if "val/read_as_asked" in entry][:2] == [3, 6]
-    assert (result.folder / "checkpoints" / "best.safetensors").is_file()
+    assert (result.path / "checkpoints" / "best.safetensors").is_file()
     generate(workspace, RUN, which="train", device="cpu")
     assess(workspace, RUN, judges=["classifier/thermal"], gan_train=True, device="cpu")
-    assert list(score_translations(result.folder)["judges"]) == ["classifier/thermal"]
+    assert list(score_translations(result.path)["judges"]) == ["classifier/thermal"]
 
 
 def test_the_report_shows_both_directions_and_explains_every_loss(trained: Workspace) -> None:
@@ -155,7 +155,7 @@ LASTING = ("ema=0.9", "pairing=label", "accumulate=2", "log_every=1")
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return lasting(train_smoke(write_drawn_pairs(tmp_path_factory.mktemp("unbroken")), *LASTING).folder)
+    return lasting(train_smoke(write_drawn_pairs(tmp_path_factory.mktemp("unbroken")), *LASTING).path)
 
 
 @pytest.mark.parametrize("stop_after", [1, 5, 7, 10])
@@ -180,4 +180,4 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     monkeypatch.undo()
     result = train_smoke(workspace, *LASTING)
     assert result.new_iterations == 12 - stop_after
-    assert lasting(result.folder) == unbroken
+    assert lasting(result.path) == unbroken

@@ -105,13 +105,13 @@ def test_a_run_writes_predictions_that_its_machine_makes_again(tmp_path: Path, f
     settings = (f"features={features}", "classes=happiness,sadness,surprise", "image_size=48")
     result = train(workspace, "svm", preset="smoke", overrides=settings, device="cpu")
     assert result.results["uar"] > 0.6, "guessing gives a third"
-    predictions = read_predictions(result.folder / "predictions.parquet")
-    machine = SupportVectorMachine(**load_file(result.folder / "models/machine.safetensors"))
+    predictions = read_predictions(result.path / "predictions.parquet")
+    machine = SupportVectorMachine(**load_file(result.path / "models/machine.safetensors"))
     paths = {row["face_id"]: row["path"] for row in rows}
     crops = np.stack([read_crop(tmp_path / paths[name], 48) for name in predictions.table["face_id"].to_pylist()])
     expected = machine.probabilities(describe_faces(crops, recipe(*settings)))
     np.testing.assert_allclose(predictions.probabilities(), expected, atol=1e-6)
-    record = read_record(result.folder)
+    record = read_record(result.path)
     assert record["finished"]
     assert record["system"] == "svm"
     assert train(workspace, "svm", preset="smoke", overrides=settings, device="cpu").results == result.results
