@@ -49,8 +49,9 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Do all items, in processes where that is worth it; for the arguments see `fertools.ingestion.engines.base.Engine`.
+    """Do all items, in processes where that is worth it.
 
+    The arguments are those of `fertools.ingestion.engines.base.Engine`.
     `device` is a torch device. On GPUs one process each does all the work.
     """
     devices = spread(device)

@@ -57,8 +57,9 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Do all items on a Ray cluster; for the arguments see `fertools.ingestion.engines.base.Engine`.
+    """Do all items on a Ray cluster.
 
+    The arguments are those of `fertools.ingestion.engines.base.Engine`.
     All machines of the cluster see the workspace by the same path. `workers` of None takes one per processor of the
     cluster, or one per GPU. `device` may be `auto` for GPUs where the cluster has any.
 
