@@ -39,6 +39,8 @@ from fertools.core.errors import FertoolsError, InputError, StorageError
 STATIC = Path(__file__).parent / "static"
 PAGE = 24
 """Faces per page of the queue."""
+DISAGREEMENTS = 20
+"""Faces with the largest disagreement that the page lists."""
 LOG_HEADER = "x-fertools-log"
 """Header with the identity of the log; a request for another log is refused with status 409."""
 CODE_HEADER = "x-fertools-code"
@@ -222,7 +224,7 @@ class _Site:
             raise Refusal("the owner of this page does not show the agreement to raters")
         # One at a time, because it needs a whole core while others are rating.
         async with self._comparing:
-            found = await run_in_threadpool(measure_agreement, self.service.workspace)
+            found = await run_in_threadpool(measure_agreement, self.service.workspace, disagreements=DISAGREEMENTS)
         # Only numbers: the ratings of others stay hidden.
         disagreements = [
             {"face": one["face_id"], "spread": one["spread"]}

@@ -49,8 +49,9 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Run all items, in worker processes if that is faster; see `fertools.ingestion.engines.base.Engine`.
+    """Run all items, in worker processes if that is faster.
 
+    The arguments are those of `fertools.ingestion.engines.base.Engine`.
     `device` is a torch device. On GPUs, each GPU has one process that does all work.
     """
     devices = spread(device)

@@ -57,8 +57,9 @@ def work(
     items: Sequence[Item],
     watch: Watch,
 ) -> Outcomes:
-    """Run all items on a Ray cluster; see `fertools.ingestion.engines.base.Engine`.
+    """Run all items on a Ray cluster.
 
+    The arguments are those of `fertools.ingestion.engines.base.Engine`.
     All machines of the cluster see the workspace by the same path. If `workers` is None, there is one per processor of
     the cluster, or per GPU. `device` may be `auto` for GPUs if the cluster has any.
 

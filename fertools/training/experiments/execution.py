@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interru
 from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
+from fertools.training.evaluation.evaluation_results import PredictionMetrics, RunComparison, TranslationMetrics
 from fertools.training.experiments.audit import audit
 from fertools.training.experiments.definition import Experiment, read_experiment
 from fertools.training.experiments.graph import Task, find_folds, list_tasks, needed_by
@@ -41,6 +42,24 @@ class ExperimentResult:
     runs: int
     done: int
     evaluation: dict[str, Any]
+
+    @property
+    def predictions(self) -> Mapping[str, PredictionMetrics]:
+        """Metrics of the tested steps that predict, all folds joined, by the title of the step."""
+        return {title: PredictionMetrics.of(scores) for title, scores in self.evaluation.get("runs", {}).items()}
+
+    @property
+    def translations(self) -> Mapping[str, Mapping[str, TranslationMetrics]]:
+        """Metrics of the tested steps that generate faces, by the title of the step and by run."""
+        return {
+            title: {run: TranslationMetrics.of(scores) for run, scores in entry["runs"].items()}
+            for title, entry in self.evaluation.get("translations", {}).items()
+        }
+
+    @property
+    def comparisons(self) -> tuple[RunComparison, ...]:
+        """How every two of the steps that classify differ."""
+        return tuple(RunComparison.of(entry) for entry in self.evaluation.get("comparisons", []))
 
 
 def run_experiment(

@@ -106,6 +106,11 @@ def test_it_ends_with_predictions_and_generated_faces(result: ExperimentResult) 
         assert scores["folds"] == [fold]
         assert list(scores["judges"]) == [f"classifier/all-kinds.judge.fold-{fold}"]
     assert set(found["side_by_side"]["folds"]) >= {"consistency", "l1"}
+    assert list(result.predictions) == ["With generated faces", "With selected faces"]
+    accuracy = result.evaluation["runs"]["With selected faces"]["classification"]["measures"]["accuracy"]["pooled"]
+    assert result.predictions["With selected faces"].classification["accuracy"].value == accuracy
+    assert result.translations["StarGAN"]["gan, fold 1"].folds == (1,)
+    assert [entry.first for entry in result.comparisons] == ["With generated faces"]
     titles = [table.title for table in experiment_tables(result.evaluation)]
     assert "StarGAN: generated faces by run" in titles
 
