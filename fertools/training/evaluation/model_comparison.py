@@ -19,7 +19,7 @@ from fertools.statistics.paired_tests import corrected_paired_test, holm, mcnema
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.predictions import Predictions
 
-_MEASURES = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
+_METRICS = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
 
 
 def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     ]
     for entry, p in zip(found, holm([entry["mcnemar"]["p"] for entry in found]), strict=True):
         entry["mcnemar"]["p_holm"] = p
-    for name in _MEASURES:
+    for name in _METRICS:
         tested = [entry for entry in found if entry["measures"][name]["folds"]]
         corrected = holm([entry["measures"][name]["folds"]["p"] for entry in tested])
         for entry, p in zip(tested, corrected, strict=True):
@@ -70,7 +70,7 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
 
     def differences(sums: Floats) -> Floats:
         one, two = (sums[:, side].reshape(-1, width, width) for side in (slice(width**2), slice(width**2, None)))
-        return np.stack([measure(one) - measure(two) for measure in _MEASURES.values()], axis=1)
+        return np.stack([measure(one) - measure(two) for measure in _METRICS.values()], axis=1)
 
     pooled = differences(np.concatenate(tables, axis=1).sum(axis=0, keepdims=True))[0]
     ends = jackknife_intervals(group_sums(groups, np.concatenate(tables, axis=1)), differences, ["free"])
@@ -78,13 +78,13 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
         [
             float(measure(confusion_matrix(labels[part], decided[0][part], width)))
             - float(measure(confusion_matrix(labels[part], decided[1][part], width)))
-            for measure in _MEASURES.values()
+            for measure in _METRICS.values()
         ]
         for part in (folds == fold for fold in np.unique(folds).tolist())
     ]
     share = _tested_per_trained(ours)
     measures = {}
-    for index, name in enumerate(_MEASURES):
+    for index, name in enumerate(_METRICS):
         test = corrected_paired_test([values[index] for values in each], share)
         measures[name] = {
             "difference": float(pooled[index]),

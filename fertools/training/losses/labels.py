@@ -9,20 +9,20 @@ from torch.nn import functional as F
 from fertools.training.losses.float32 import widened
 
 
-def target_shares(emotions: Tensor, shares: Tensor, smoothing: float) -> Tensor:
+def target_probabilities(emotions: Tensor, soft_labels: Tensor, smoothing: float) -> Tensor:
     """Return NxC target probabilities; rows of zeros where nothing is known.
 
     Args:
         emotions: N positions of the classes; -1 where unknown.
-        shares: NxC, what raters said; rows of NaN where nobody was asked, and then the label alone counts.
+        soft_labels: NxC, what raters said; rows of NaN where nobody was asked, and then the label alone counts.
         smoothing: share of every row that is spread over all classes.
 
     Source: of smoothing, Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7.
     """
-    classes = shares.shape[1]
-    hard = F.one_hot(emotions.clamp(min=0), classes).to(shares.dtype)
-    targets = torch.where(shares.isnan().any(dim=1, keepdim=True), hard, shares)
-    known = (emotions >= 0) | ~shares.isnan().any(dim=1)
+    classes = soft_labels.shape[1]
+    hard = F.one_hot(emotions.clamp(min=0), classes).to(soft_labels.dtype)
+    targets = torch.where(soft_labels.isnan().any(dim=1, keepdim=True), hard, soft_labels)
+    known = (emotions >= 0) | ~soft_labels.isnan().any(dim=1)
     return ((1 - smoothing) * targets + smoothing / classes) * known[:, None]
 
 
@@ -77,10 +77,13 @@ def ccc_loss(estimates: Tensor, truths: Tensor, weights: Tensor) -> Tensor:
     known = ~truths.isnan().any(dim=1)
     x, y = widened(estimates).where(known[:, None], 0.0), truths.where(known[:, None], 0.0)
     counted = weights * known
-    shares = (counted / counted.sum().clamp(min=1e-12))[:, None]
-    x_mean, y_mean = (shares * x).sum(dim=0), (shares * y).sum(dim=0)
-    x_spread, y_spread = (shares * (x - x_mean).square()).sum(dim=0), (shares * (y - y_mean).square()).sum(dim=0)
-    covariance = (shares * (x - x_mean) * (y - y_mean)).sum(dim=0)
+    weight_shares = (counted / counted.sum().clamp(min=1e-12))[:, None]
+    x_mean, y_mean = (weight_shares * x).sum(dim=0), (weight_shares * y).sum(dim=0)
+    x_variance, y_variance = (
+        (weight_shares * (x - x_mean).square()).sum(dim=0),
+        (weight_shares * (y - y_mean).square()).sum(dim=0),
+    )
+    covariance = (weight_shares * (x - x_mean) * (y - y_mean)).sum(dim=0)
     # Where both sides are constant the denominator would be 0.
-    ccc = 2 * covariance / (x_spread + y_spread + (x_mean - y_mean).square() + 1e-8)
+    ccc = 2 * covariance / (x_variance + y_variance + (x_mean - y_mean).square() + 1e-8)
     return (1 - ccc).mean().where(known.sum() >= 2, 0.0)

@@ -22,7 +22,7 @@ from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Step, System, Translation, full_precision
 from fertools.training.systems.optimiser_plan import OptimiserPlan
-from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, begin_evenly
+from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, init_he
 from fertools.training.systems.stargan.recipe import StarganRecipe
 
 G, D = "generator", "discriminator"
@@ -62,9 +62,9 @@ class Stargan(System):
             recipe.image_size, dim + recipe.made_class, width, recipe.discriminator_layers
         )
         if recipe.initial_weights == "he":
-            begin_evenly(self._discriminator)
-        self._changes = replace(changes_of(recipe), flip=False) if recipe.augmented == "seen" else None
-        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else changes_of(recipe)
+            init_he(self._discriminator)
+        self._changes = replace(augmentation_of(recipe), flip=False) if recipe.augmented == "seen" else None
+        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else augmentation_of(recipe)
         self.networks = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
@@ -264,7 +264,7 @@ class Stargan(System):
         return loss
 
 
-def changes_of(recipe: StarganRecipe) -> Augmentation:
+def augmentation_of(recipe: StarganRecipe) -> Augmentation:
     """Return all changes that a recipe makes to faces, wherever it makes them."""
     return Augmentation(
         flip=recipe.flip,
