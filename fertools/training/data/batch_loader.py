@@ -1,4 +1,4 @@
-"""The batch loader: a batch of faces per domain, on the device, augmented, from pixels held as uint8."""
+"""The batch loader: augmented batches of faces on the device, one per domain, from pixels stored as uint8."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from fertools.training.data.sampler import Position, Sampler
 from fertools.training.recipes.domains import Pairing
 
 LoaderState = tuple[dict[str, Tensor], dict[str, int]]
-"""Tensors and numbers that say which batch comes next."""
+"""Tensors and numbers that determine the next batch."""
 _DEVICE_SHARE = 4
-"""The pixels may take one part in this many of a GPU's free memory; otherwise they stay on the disk."""
+"""Pixels are copied to a GPU if they fit into this fraction (one quarter) of its free memory."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class FaceSource:
 
     Attributes:
         faces: rows and labels.
-        pixels: NxSxSx3 uint8 of the same rows, which training faces are made of.
-        evaluation_pixels: NxTxTx3 uint8 of the same rows as they are shown to a finished network; None for `pixels`.
-        weights: for every face how much it counts in a loss; None for 1 each.
-        sampling_weights: for every training face how often it comes; see `Sampler`.
+        pixels: NxSxSx3 uint8 pixels of the same rows, for training.
+        evaluation_pixels: NxTxTx3 uint8 pixels of the same rows, for evaluation; None to use `pixels`.
+        weights: N float32 weights in a loss; None for 1 each.
+        sampling_weights: for each training face how often it comes; see `Sampler`.
     """
 
     faces: Faces
@@ -47,18 +47,18 @@ class FaceSource:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Which faces come next and how each is augmented, by domain; a row per face.
+    """The faces of the next batch and the random numbers of their augmentation, by domain.
 
     Attributes:
-        rows: N positions among all faces of the domain.
-        augmentation_draws: what `Augmentation.draw` gave.
+        rows: N row numbers among all faces of the domain.
+        augmentation_draws: N rows of `Augmentation.draw`.
     """
 
     rows: Mapping[str, Tensor]
     augmentation_draws: Mapping[str, Tensor]
 
     def select(self, rows: slice) -> BatchPlan:
-        """Return some of it."""
+        """Return a slice of the batch."""
         return BatchPlan(
             {name: values[rows] for name, values in self.rows.items()},
             {name: values[rows] for name, values in self.augmentation_draws.items()},
@@ -66,21 +66,21 @@ class BatchPlan:
 
 
 class BatchLoader:
-    """Endless batches of the training faces, one per domain at a time.
+    """An endless series of batches of training faces, one batch per domain at a time.
 
-    The faces of the first domain come in shuffled order, each once an epoch (or by its chance). Those of the other
-    domains are chosen for them as `pairing` says. Faces of a pair get the same augmentation.
+    The faces of the first domain come in random order: each once per epoch, or by its sampling weight. `pairing` says
+    how those of the other domains are chosen for them. The faces of a pair get the same augmentation.
 
     Args:
         sources: the faces by domain, the first domain first.
         batch_size: faces per batch and domain.
-        augmentation: how training faces are changed.
-        seed: of the order and the changes.
-        device: where batches go.
+        augmentation: augmentation of training faces.
+        seed: seed of the order and of the augmentation.
+        device: device of the batches.
         pairing: how the faces of later domains are chosen.
 
     Raises:
-        InputError: faces that a pairing asks for are not there.
+        InputError: the pairing finds no pairs.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class BatchLoader:
         self._rows = torch.from_numpy(rows)
         self._same_augmentation = pairing == "capture"
         self._labels = {name: _labels(source) for name, source in sources.items()}
-        # All labels are on the device, so that a batch sends nothing but the positions of its faces.
+        # All labels are on the device, so that a batch sends only the row numbers of its faces.
         self._device_labels = {
             name: Labels(**{field.name: getattr(known, field.name).to(device) for field in fields(Labels)})
             for name, known in self._labels.items()
@@ -124,14 +124,14 @@ class BatchLoader:
 
     @property
     def size_px(self) -> int:
-        """Side of the faces that a finished network is shown."""
+        """Side of the faces for evaluation, in pixels."""
         source = self._sources[self.main]
         return int((source.pixels if source.evaluation_pixels is None else source.evaluation_pixels).shape[1])
 
     def prefetch(self, share: slice) -> None:
-        """From now on ask the system for the next batch while one is worked on, unless all pixels are on the device.
+        """Ask the operating system for the pixels of the next batch while the current one is processed.
 
-        So what has to come from the disk, because memory cannot hold all pixels, is there when it is wanted.
+        This matters where memory cannot hold all pixels. It does nothing if they are all on the device.
 
         Args:
             share: the faces of a batch that this process works on.
@@ -139,11 +139,11 @@ class BatchLoader:
         self._rows_of_process = share if any(pixels is None for pixels in self._resident.values()) else slice(0)
 
     def next(self) -> BatchPlan:
-        """Return which faces the next batches have."""
+        """Return the faces of the next batch of each domain."""
         plan = self._prefetched[0] if self._prefetched is not None else self._draw()
         self._prefetched = None
         if self._rows_of_process.stop:
-            # What is drawn ahead is not yet part of the loader's state: a run that is resumed draws it again.
+            # The prefetched batch is not part of the state of the loader: a resumed run draws it again.
             state = self.state()
             self._prefetched = self._draw(), state
             for name, rows in self._prefetched[0].rows.items():
@@ -152,25 +152,25 @@ class BatchLoader:
         return plan
 
     def labels(self, plan: BatchPlan) -> dict[str, Labels]:
-        """Return what is known of the faces of an order, by domain, on the CPU."""
+        """Return the labels of the faces of a batch, by domain, on the CPU."""
         return {name: _take_labels(self._labels[name], rows) for name, rows in plan.rows.items()}
 
     def load(self, plan: BatchPlan) -> dict[str, Batch]:
-        """Return the faces of an order on the device, by domain, augmented as it says."""
+        """Return the augmented faces of a batch on the device, by domain."""
         batches = {}
         for name, rows in plan.rows.items():
             augmentation_draws = send(plan.augmentation_draws[name], self._device)
-            # Cut and mirrored while a value is a byte, which is a quarter of what there is to move after.
+            # Cropping and mirroring bytes moves a quarter of the memory that floats would take.
             coded = self._augmentation.cut(self._coded(name, rows), augmentation_draws)
             images = _to_unit_range(self._augmentation.mirror(coded, augmentation_draws))
             batches[name] = self._labelled(name, rows, self._augmentation.change(images, augmentation_draws))
         return batches
 
     def batch(self, rows: Tensor | NDArray[np.int64], domain: str = "") -> Batch:
-        """Return the faces at some positions as they are.
+        """Return faces without augmentation.
 
         Args:
-            rows: positions among all faces of the domain.
+            rows: row numbers among all faces of the domain.
             domain: name of the domain; empty for the first.
         """
         name, rows = domain or self.main, torch.as_tensor(rows)
@@ -202,7 +202,7 @@ class BatchLoader:
         return BatchPlan(rows, augmentation_draws)
 
     def state(self) -> LoaderState:
-        """Return tensors and numbers from which `restore` goes on with the same batches."""
+        """Return the state of the loader, from which `restore` continues with the same batches."""
         if self._prefetched is not None:
             return self._prefetched[1]
         position = self._sampler.position
@@ -213,7 +213,7 @@ class BatchLoader:
         )
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, int]) -> None:
-        """Go on from where a loader of the same faces stood."""
+        """Continue from the state of a loader of the same faces."""
         self._prefetched = None
         self._sampler.restore(Position(numbers["offset"], tensors["order"]))
         self._draws.set_state(tensors["changes"])
@@ -222,7 +222,7 @@ class BatchLoader:
 
 
 def _seed(seed: int, number: int) -> int:
-    """Return the seed of a later domain's choices, which is that of no other."""
+    """Return a seed for the choices in a later domain, different for each domain."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)
 
 
@@ -250,7 +250,7 @@ def _to_unit_range(coded: Tensor) -> Tensor:
 
 
 def _resident(pixels: Pixels, device: str) -> Tensor | None:
-    """Return all pixels on a CUDA device that has the room, else None."""
+    """Return all pixels on a CUDA device with enough free memory, else None."""
     if not device.startswith("cuda"):
         return None
     free_bytes, _ = torch.cuda.mem_get_info(device)
@@ -258,15 +258,15 @@ def _resident(pixels: Pixels, device: str) -> Tensor | None:
 
 
 def _prefetch_rows(pixels: Pixels, rows: Tensor) -> None:
-    """Ask the system to bring some pixels into memory while it does other things.
+    """Ask the operating system to read pixels into memory in the background.
 
-    It brings all of them at once, where reading would wait for one after another; and it needs no thread, which would
-    cost more than reading does where the pixels are in memory already.
+    It reads all of them at once, where our own reading would wait for one after another. It needs no thread, which
+    would cost more than the reading where the pixels are in memory already.
     """
     if not isinstance(pixels, np.memmap) or not hasattr(os, "posix_fadvise"):
         return
     length = pixels.strides[0]
-    # The file may be gone already, while its pixels are still to be had.
+    # The file may be deleted already, while its pixels are still mapped.
     with contextlib.suppress(OSError), Path(str(pixels.filename)).open("rb") as stream:
         for row in rows.tolist():
             os.posix_fadvise(stream.fileno(), pixels.offset + row * length, length, os.POSIX_FADV_WILLNEED)

@@ -1,7 +1,7 @@
-"""Generated faces as training faces: labelled with what they were generated to show, and checked for leaks.
+"""Generated faces as training faces: labelled with their target expression, and checked for leaks.
 
-A generator passes on what it has seen. So its faces may be trained on only where it has never seen the folds that are
-held out, and only those whose parent is not held out itself.
+A generator passes on what it has learned. So its faces may be trained on only if it was not trained on the folds that
+are held out, and if their parent face is not held out.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def read_generated(
     """Return the generated faces of a run that may be trained on, their target expression in the column `emotion`.
 
     Args:
-        workspace: whose manifests.
-        run: `SYSTEM/RUN` of the generator.
-        modality: of the faces that are wanted.
-        classes: the expressions that are wanted.
-        real: the real faces of the workspace that are trained or tested on, with `fold`, `subject_id` and `face_id`.
+        workspace: workspace whose manifests are read.
+        run: run of the generator, as `SYSTEM/RUN`.
+        modality: modality of the faces to return.
+        classes: target expressions of the faces to return.
+        real: the real faces that are trained or tested on, with `fold`, `subject_id` and `face_id`.
         test_folds: the folds that are held out.
 
     Raises:
         InputError: the run has generated no such faces.
-        CheckFailed: its generator was trained with faces of a fold that is held out, or nobody can say.
+        CheckFailed: the generator was trained on a fold that is held out, or its folds are not known.
     """
     path = workspace.generated / f"{run.replace('/', '-')}.parquet"
     if not path.is_file():
@@ -62,8 +62,8 @@ def _refuse_leaks(table: pa.Table, run: str, real: pa.Table, test_folds: Sequenc
     for unseen in set(map(tuple, (folds or [] for folds in table["generator_folds"].to_pylist()))):
         if missing := sorted(set(test_folds) - set(unseen)):
             raise CheckFailed(
-                f"the generator of {run} was trained with faces of fold {missing[0]}, which is held out here, so its "
-                f"faces would carry them into training; train it with test_folds={sorted({*unseen, *test_folds})}"
+                f"the generator of {run} was trained on fold {missing[0]}, which is held out here, so its faces would "
+                f"leak into training; train it with test_folds={sorted({*unseen, *test_folds})}"
             )
 
 

@@ -1,7 +1,7 @@
-"""The loop: iterations of a system on a device, with a journal, samples, validation, checkpoints and an orderly stop.
+"""The training loop: iterations of a system on a device, with journal, samples, validation and checkpoints.
 
-An interrupted and resumed run is the unbroken run: on the CPU bit for bit, since everything that an iteration depends
-on is in the checkpoint, and what torch draws by itself (dropout) comes from a state that the iteration's number gives.
+A run that was interrupted and resumed equals an uninterrupted run, on the CPU to the bit. A checkpoint has everything
+that an iteration depends on. What torch itself draws (dropout) is seeded by the number of the iteration.
 """
 
 from __future__ import annotations
@@ -44,15 +44,14 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What else happens in a run.
+    """Functions that the loop calls during a run, in the first process.
 
     Attributes:
-        sample: called with the iterations done every `sample_every` iterations and at the end, in the first process.
-        sample_every: see above.
-        validate: returns measures of the validation part; the first is what the best state is chosen by, and more is
-            better. Called in the first process.
-        saved: called with the iterations done after each checkpoint, in the first process.
-        logged: called with the iterations done and what the journal was given, in the first process.
+        sample: called with the iterations done, every `sample_every` iterations and at the end.
+        sample_every: iterations between two calls of `sample`.
+        validate: returns metrics of the validation faces. The first metric selects the checkpoint; higher is better.
+        saved: called with the iterations done, after each checkpoint.
+        logged: called with the iterations done and the values that were logged.
     """
 
     sample: Callable[[int], None] | None = None
@@ -63,27 +62,27 @@ class Callbacks:
 
 
 class Loop:
-    """One run of a system, from its newest checkpoint if there is one.
+    """One run of a system, resumed from its newest checkpoint if there is one.
 
     Args:
-        system: what is trained; its networks are moved to the device.
-        recipe: how.
-        course: how long.
-        loader: the training faces.
+        system: system to train; its networks are moved to the device.
+        recipe: recipe of the run.
+        course: stages and validations of the run.
+        loader: batches of training faces.
         process_group: the processes that train together.
-        paths: where state goes.
+        paths: paths of the checkpoints and the journal.
 
     Attributes:
         recipe: as given.
         course: as given.
-        device: torch's name of what this process works on.
+        device: device of this process, by its name for torch.
         iteration: iterations done.
         best: the best validation so far.
-        data_wait_s: how long this call has waited for data.
+        data_wait_s: seconds that this call has waited for data.
 
     Raises:
-        InputError: the newest checkpoint, or the best state, is damaged.
-        RecipeError: a batch cannot be dealt out evenly to processes and parts.
+        InputError: the newest or the best checkpoint is damaged.
+        RecipeError: a batch cannot be split evenly into processes and micro-batches.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class Loop:
         averaged = system.averaged if recipe.ema else ()
         self._average = MovingAverage({name: system.networks[name] for name in averaged}, recipe.ema)
         if recipe.compile:
-            # In place, so that weights keep their names; after the averages, which are copies.
+            # In place, so that weights keep their names; and after the averages were copied.
             for network in system.networks.values():
                 network.compile()
         self._noise = torch.Generator().manual_seed(recipe.seed + 2)
@@ -136,45 +135,49 @@ class Loop:
         self.iteration, self.best, self.data_wait_s = 0, Best(), 0.0
         if (newest := load_newest(paths.checkpoints)) is not None:
             path = checkpoint_path(paths.checkpoints, newest.iteration)
-            with reading(path, "is no checkpoint of this run", RESTORE_OR_RESTART):
+            with reading(path, "is not a checkpoint of this run", RESTORE_OR_RESTART):
                 self.iteration, self.best = self._state.restore(newest)
             if self.best.iteration:
-                # Now, and not after hours when it is wanted.
+                # Check it now, and not at the end of the run, which may be hours later.
                 check_whole(best_path(paths.checkpoints), RESTORE_OR_RESTART)
         self._saved_iteration = self.iteration
         self._losses: dict[str, Tensor] = {}
         self._steps: dict[str, tuple[float, Tensor]] = {}
 
     def network(self, name: str) -> nn.Module:
-        """Return the network that is used in the end: its moving average if the recipe keeps one."""
+        """Return a network for evaluation: its moving average if the recipe keeps one.
+
+        Args:
+            name: name of the network in the system.
+        """
         return self._average.networks.get(name, self._system.networks[name])
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """Return a context in which networks run in the recipe's precision, as far as the device has it."""
+        """Return the autocast context of the recipe's default precision."""
         return self._precision.cast("")
 
     def restore_best(self) -> int:
-        """Put the weights that were best in validation, if there was one, into the networks; return their iteration."""
+        """Load the best checkpoint into the networks, if there was a validation; return its iteration."""
         if self.best.iteration:
             return self._state.restore_best()
         return self.iteration
 
     @property
     def finished(self) -> bool:
-        """Whether the run is at its end: all iterations done, or no better validation for long enough."""
+        """Whether the run is finished: all iterations are done, or it stops early after `patience` validations."""
         patience = self.course.patience
         return self.iteration >= self.course.iterations or (0 < patience <= self.best.stale)
 
     def run(self, report: Reporter, callbacks: Callbacks | None = None) -> None:
-        """Go on until the run is over.
+        """Train until the run is finished.
 
         Args:
-            report: told of progress and of the expected time.
-            callbacks: what else happens.
+            report: reporter of progress and of the remaining time.
+            callbacks: functions to call during the run.
 
         Raises:
-            Interrupted: SIGINT or SIGTERM came; the state is saved.
-            CheckFailed: a loss is no longer a number; the last checkpoint is from before.
+            Interrupted: SIGINT or SIGTERM was received; the state is saved.
+            CheckFailed: a loss is NaN or infinite; the last checkpoint is from before.
             StorageError: the disk is full; the last checkpoint is intact.
             RecipeError: there is too little memory; the last checkpoint is intact.
             DeviceError: the GPU has failed; the last checkpoint is intact.
@@ -203,19 +206,19 @@ class Loop:
                     losses = {name: float(loss) for name, loss in self._losses.items()}
                     speed.add(self.iteration, display.show(self.iteration, losses))
                 saved.append(self._saved_iteration)
-                estimate.note(self.iteration)
+                estimate.update(self.iteration)
                 report.advance(self.iteration - begun)
                 stopped = self._process_group.any(stop.signal is not None)
             if stopped:
                 if self._saved_iteration != self.iteration:
                     self._save(terms, journal, callbacks)
                 raise Interrupted(
-                    f"stopped after iteration {self.iteration} of {total}, state saved; run the same command to go on",
+                    f"stopped after iteration {self.iteration} of {total}, state saved; run the same command to resume",
                     exit_code=stop.exit_code,
                 )
 
     def _run_due_tasks(self, terms: Mapping[str, Tensor], journal: Journal | None, callbacks: Callbacks) -> None:
-        """Do what is due after an iteration: a line in the journal, samples, validation, a checkpoint."""
+        """Log, sample, validate and save a checkpoint, where that is due after this iteration."""
         if self._due(self.recipe.log_every):
             values = self._finite_values(terms)
             self._log(journal, callbacks, values | self._describe_steps())
@@ -223,7 +226,7 @@ class Loop:
             callbacks.sample(self.iteration)
         validates = callbacks.validate is not None and self.course.validate_every > 0
         if validates and self._due(self.course.validate_every):
-            # No state that has diverged may become the best.
+            # A diverged state must not become the best one.
             self._finite_values(terms)
             self._validate(journal, callbacks)
             self._save(terms, journal, callbacks)
@@ -231,14 +234,14 @@ class Loop:
             self._save(terms, journal, callbacks)
 
     def _describe_steps(self) -> Metrics:
-        """Return the learning rate and the norm of the gradient of each optimiser that took a step just now."""
-        told: Metrics = {}
+        """Return the learning rate and the gradient norm of each optimiser that took a step in this iteration."""
+        values: Metrics = {}
         for name, (rate, norm) in self._steps.items():
-            told[f"lr/{name}"] = rate
-            # Where a step was too large for half precision, it was left out.
+            values[f"lr/{name}"] = rate
+            # A step that overflowed in half precision was skipped.
             if math.isfinite(size := float(norm)):
-                told[f"gradient/{name}"] = size
-        return told
+                values[f"gradient/{name}"] = size
+        return values
 
     def _due(self, every: int) -> bool:
         return self.iteration % every == 0 or self.iteration == self.course.iterations
@@ -262,7 +265,7 @@ class Loop:
         with self._seeded_iteration():
             while steps := self._backward(batches):
                 terms |= self._apply_step(steps)
-        # Each process has seen other faces; those who save and those who go on must agree.
+        # Each process has seen other faces, but all must continue with the same running statistics.
         self._process_group.average(
             buffer
             for network in self._system.networks.values()
@@ -272,7 +275,7 @@ class Loop:
         return terms
 
     def _backward(self, batches: Sequence[Iterator[Step]]) -> list[Step]:
-        """Return the next step of each piece of a batch, their gradients summed; none when the iteration is over."""
+        """Differentiate the next step of each micro-batch and sum the gradients; return no steps after the last one."""
         steps: list[Step] = []
         for micro_batch in batches:
             if (step := next(micro_batch, None)) is None:
@@ -280,12 +283,12 @@ class Loop:
             if not steps:
                 self._optimisers[step.optimiser].zero_grad()
             torch.autograd.backward(self._precision.scaler.scale(step.loss / len(batches)))
-            # The loss itself would keep what the graph holds in memory.
+            # The loss would keep its graph in memory.
             steps.append(replace(step, loss=step.loss.detach()))
         return steps
 
     def _apply_step(self, steps: Sequence[Step]) -> dict[str, Tensor]:
-        """Take an optimiser's step by the gradients that are there, and return the means of the terms."""
+        """Take the step of an optimiser with the current gradients, and return the means of the terms."""
         name = steps[0].optimiser
         optimiser, plan, scaler = self._optimisers[name], self._system.optimisers[name], self._precision.scaler
         weights = [weight for group in optimiser.param_groups for weight in group["params"]]
@@ -321,7 +324,7 @@ class Loop:
 
     @contextlib.contextmanager
     def _seeded_iteration(self) -> Iterator[None]:
-        """Let what torch draws by itself depend on the run's seed, the iteration and the process alone."""
+        """Seed the global random state of torch with the run's seed, the iteration and the rank."""
         devices = [self.device] if self.device.startswith("cuda") else []
         with torch.random.fork_rng(devices=devices):
             mixed = np.random.SeedSequence([self.recipe.seed, self.iteration, self._process_group.rank])
@@ -329,25 +332,25 @@ class Loop:
             yield
 
     def _finite_values(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the terms as numbers, their means over all processes, if they are numbers."""
+        """Return the terms as floats, averaged over all processes; raise if one is NaN or infinite."""
         together = torch.stack([value.float() for value in terms.values()])
         self._process_group.average([together])
         values = dict(zip(terms, together.tolist(), strict=True))
         for name, value in values.items():
             if not math.isfinite(value):
                 raise CheckFailed(
-                    f"{name} is {value} after iteration {self.iteration}, so training has diverged; begin anew with "
+                    f"{name} is {value} after iteration {self.iteration}, so training has diverged; start again with "
                     f"{given('resume', False)} and a smaller lr"
                 )
         return values
 
     def _validate(self, journal: Journal | None, callbacks: Callbacks) -> None:
-        """Measure the validation part, and keep this state apart if it is the best so far."""
-        measures = callbacks.validate() if callbacks.validate is not None and journal is not None else {}
-        value = self._process_group.broadcast(next(iter(measures.values()), 0.0))
+        """Compute the validation metrics, and save the weights if they are the best so far."""
+        metrics = callbacks.validate() if callbacks.validate is not None and journal is not None else {}
+        value = self._process_group.broadcast(next(iter(metrics.values()), 0.0))
         better = not self.best.iteration or value > self.best.value
         self.best = Best(self.iteration, value, 0) if better else replace(self.best, stale=self.best.stale + 1)
-        self._log(journal, callbacks, {f"val/{name}": number for name, number in measures.items()})
+        self._log(journal, callbacks, {f"val/{name}": number for name, number in metrics.items()})
         if better and journal is not None:
             self._state.save_best(self.iteration, self.best)
 
@@ -358,7 +361,7 @@ class Loop:
                 callbacks.logged(self.iteration, values)
 
     def _save(self, terms: Mapping[str, Tensor], journal: Journal | None, callbacks: Callbacks) -> None:
-        # No checkpoint may hold a state that has diverged, whether this iteration is logged or not.
+        # A diverged state must not be saved, whether this iteration is logged or not.
         self._finite_values(terms)
         if journal is not None:
             journal.sync()

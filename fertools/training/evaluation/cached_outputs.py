@@ -1,7 +1,7 @@
-"""What a network says of pictures: a row of numbers per picture, kept in the run's folder.
+"""Cached outputs of evaluation networks: a row of numbers per image, in the folder of a run.
 
-Every figure that needs the network is computed from these rows, so that it can be computed again without the network,
-and no picture is read twice: an interrupted reading goes on, and faces made later are added.
+All metrics that need the network are computed from these rows. So they can be computed again without the network. No
+image is processed twice: an interrupted call is resumed, and images that were generated later are added.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ from fertools.training.data.faces import Pixels
 from fertools.training.runs.generated import slug
 
 OUTPUTS_FOLDER = "readings"
-"""Where the tables lie in the folder of a run."""
+"""Folder of the tables in the folder of a run."""
+_REMEDY = "remove it, and run the evaluation again"
 _META_KEY = b"fertools.readings"
 _BLOCK, _CHUNK = 1024, 128
-"""Pictures between two writings of a table, and held in memory at a time."""
+"""Images between two writings of a table, and images in memory at a time."""
 
 
 @dataclass(frozen=True)
 class EvaluationNetwork:
-    """A network that is asked about pictures.
+    """A network that evaluates images.
 
     Attributes:
-        kind: what its numbers are for: `judge`, `features` or `identity`.
-        name: of the run or the weights.
-        digest: of the weights; what others said is not mixed with what these say.
-        about: what else has to be known to use the numbers, as JSON can hold it.
-        width: numbers per picture.
-        read: gives N x width numbers of N x S x S x 3 RGB pictures.
+        kind: use of its outputs: `judge`, `features` or `identity`.
+        name: name of its run or of its weights.
+        digest: digest of its weights; outputs of other weights are discarded.
+        about: everything else that is needed to interpret the outputs, in a form that JSON can hold.
+        width: numbers per image.
+        read: returns N x width outputs for N x S x S x 3 uint8 RGB images.
     """
 
     kind: str
@@ -56,12 +57,12 @@ class EvaluationNetwork:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Pictures that can be read.
+    """A set of images.
 
     Attributes:
-        names: `face_id` of each.
-        digests: of what is in each.
-        load: gives pictures, N x S x S x 3 RGB, at some positions.
+        names: `face_id` of each image.
+        digests: digest of the content of each image.
+        load: returns the images with the given indices, N x S x S x 3 uint8 RGB.
     """
 
     names: Sequence[str]
@@ -71,16 +72,16 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class CachedOutputs:
-    """What a network has said.
+    """The outputs of a network for N images.
 
     Attributes:
         kind: see `EvaluationNetwork`.
         name: see `EvaluationNetwork`.
         digest: see `EvaluationNetwork`.
         about: see `EvaluationNetwork`.
-        names: `face_id` of N pictures.
-        digests: of what was in each.
-        values: N x width.
+        names: `face_id` of the N images.
+        digests: digest of the content of each image.
+        values: outputs, N x width float32.
     """
 
     kind: str
@@ -92,39 +93,42 @@ class CachedOutputs:
     values: NDArray[np.float32]
 
     def of(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return the rows of some pictures.
+        """Return the outputs for some images.
+
+        Args:
+            names: `face_id` of the images.
 
         Raises:
-            InputError: one of them has not been read.
+            InputError: an image has no outputs.
         """
-        place = {name: row for row, name in enumerate(self.names)}
-        if missing := sum(name not in place for name in names):
+        rows = {name: row for row, name in enumerate(self.names)}
+        if missing := sum(name not in rows for name in names):
             raise InputError(
-                f"{self.name} has not read {missing:,} of {len(names):,} pictures; name it again, so that it does"
+                f"{self.name} has no outputs for {missing:,} of {len(names):,} images; name it again to compute them"
             )
-        return self.values[[place[name] for name in names]].astype(np.float64)
+        return self.values[[rows[name] for name in names]].astype(np.float64)
 
     def covers(self, names: Sequence[str]) -> bool:
-        """Return whether all of some pictures have been read."""
+        """Return whether all images have outputs."""
         return set(names) <= set(self.names)
 
 
 def outputs_path(root: Path, kind: str, name: str) -> Path:
-    """Return where readings lie in the folder of a run."""
+    """Return the path of the outputs of a network in the folder of a run."""
     return root / OUTPUTS_FOLDER / f"{kind}-{slug(name)}.parquet"
 
 
 def update_outputs(root: Path, network: EvaluationNetwork, image_sets: Sequence[ImageSet], report: Reporter) -> None:
-    """Let a network read the pictures that it has not read yet; those that were overwritten since are read again.
+    """Compute the missing outputs of a network, and those of images that have changed.
 
     Args:
         root: folder of the run.
         network: the network.
-        image_sets: the pictures, each under one name.
-        report: told of progress.
+        image_sets: the images; no name is in two of them.
+        report: reporter of progress.
 
     Raises:
-        InputError: a picture cannot be read.
+        InputError: an image cannot be read, or an output is not finite.
         StorageError: the disk is full or cannot be written.
     """
     path = outputs_path(root, network.kind, network.name)
@@ -153,16 +157,16 @@ def update_outputs(root: Path, network: EvaluationNetwork, image_sets: Sequence[
 
 
 def read_outputs(path: Path) -> CachedOutputs:
-    """Return what `update_outputs` wrote.
+    """Return the outputs that `update_outputs` wrote.
 
     Raises:
-        SchemaError: the file is no such table.
+        SchemaError: the file is damaged, or not such a table.
     """
-    table = read_parquet(path, remedy="remove it, and let the pictures be read again")
+    table = read_parquet(path, remedy=_REMEDY)
     coded = (table.schema.metadata or {}).get(_META_KEY)
     if coded is None or table.column_names != ["face_id", "picture", "values"]:
-        raise SchemaError(f"{path} is no table of readings; remove it, and let the pictures be read again")
-    with reading(path, "is damaged", "remove it, and let the pictures be read again"):
+        raise SchemaError(f"{path} is not a table of cached outputs; {_REMEDY}")
+    with reading(path, "is damaged", _REMEDY):
         meta = json.loads(coded)
         flat = pc.list_flatten(table["values"]).to_numpy().astype(np.float32)
         values = flat.reshape(len(table), meta.pop("width"))
@@ -171,12 +175,12 @@ def read_outputs(path: Path) -> CachedOutputs:
 
 
 def list_outputs(root: Path, kind: str) -> list[CachedOutputs]:
-    """Return all readings of a kind in the folder of a run, by name."""
+    """Return all cached outputs of a kind in the folder of a run, by name."""
     return [read_outputs(path) for path in sorted((root / OUTPUTS_FOLDER).glob(f"{kind}-*.parquet"))]
 
 
 def _unchanged(old: CachedOutputs, now: Mapping[str, str]) -> tuple[list[str], list[str], list[NDArray[np.float32]]]:
-    """Return names, digests and values of pictures that have not been overwritten, or are not asked about now."""
+    """Return names, digests and outputs of images that have not changed, or are not in the present image sets."""
     pairs = list(zip(old.names, old.digests, strict=True))
     kept = [row for row, (name, digest) in enumerate(pairs) if now.get(name, digest) == digest]
     return [old.names[row] for row in kept], [old.digests[row] for row in kept], [old.values[kept]]
@@ -198,7 +202,9 @@ def _write(
     }
     values = np.concatenate(blocks)
     if values.shape != (len(names), network.width) or not np.isfinite(values).all():
-        raise InputError(f"{network.name} gives numbers that are not finite, so nothing can be computed from them")
+        raise InputError(
+            f"{network.name} has outputs that are not finite, so no metrics can be computed; check its weights"
+        )
     lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), network.width)
     columns = {"face_id": pa.array(names, pa.string()), "picture": pa.array(digests, pa.string()), "values": lists}
     table = pa.table(columns)

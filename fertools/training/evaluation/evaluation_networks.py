@@ -1,4 +1,4 @@
-"""The networks that read made faces: classifiers trained here, and published weights."""
+"""The networks that evaluate generated faces: classifiers trained here, and published weights."""
 
 from __future__ import annotations
 
@@ -32,26 +32,25 @@ from fertools.training.systems.factory import build_system
 
 _BATCH = 128
 _NAMED = 3
-"""People named in a refusal."""
+"""Largest number of people named in a message."""
 
 
 def open_judge(
     workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe], table: pa.Table, device: str
 ) -> EvaluationNetwork:
-    """Return a trained classifier that reads made faces: its numbers are the classes' probabilities, then the point.
+    """Return a trained classifier as a judge: its outputs are class probabilities, then valence and arousal.
 
     Args:
-        workspace: whose runs.
-        name: `SYSTEM/RUN` of the classifier.
-        translator: whose faces it reads.
-        table: its translations.
-        device: where it runs.
+        workspace: workspace with the runs.
+        name: run of the classifier, as `SYSTEM/RUN`.
+        translator: run whose generated faces it evaluates.
+        table: rows of these faces.
+        device: device of the network, by its name for torch.
 
     Raises:
-        InputError: it is no finished run of a classifying network, or it does not tell what the translator was asked
-            for.
+        InputError: it is not a finished run of a classifier network, or it predicts no target of the translations.
         ResumeRefused: the faces have changed since it was trained.
-        CheckFailed: it was trained on people whose faces were translated, and so would know them.
+        CheckFailed: it was trained on people whose faces were translated.
     """
     judge = load_predictor(workspace, name)
     _refuse_without_targets(judge, translator.name, table)
@@ -61,12 +60,12 @@ def open_judge(
 
 
 def wrap_judge(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False) -> EvaluationNetwork:
-    """Return a trained classifier as a reader of pictures.
+    """Return a trained classifier as an evaluation network.
 
     Args:
-        judge: the classifier.
-        device: where it runs.
-        chose: whether the best state of what it reads was chosen by it.
+        judge: run of the classifier.
+        device: device of the network, by its name for torch.
+        chose: whether it selected the checkpoint of the run that it evaluates.
     """
     recipe = judge.recipe
     system, network, faces, path = open_predictor(judge, device)
@@ -86,11 +85,11 @@ def wrap_judge(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = Fal
 
 
 def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, nn.Module, Faces, Path]:
-    """Return a run's system, its trained network that predicts, in eval mode, the faces of its domain, and its file.
+    """Return a run's system, its predicting network in eval mode, the faces of its domain, and the file of its weights.
 
     Args:
-        run: of a system that predicts.
-        device: where the network goes.
+        run: run of a system that predicts.
+        device: device of the network, by its name for torch.
 
     Raises:
         InputError: its weights are missing or damaged.
@@ -105,15 +104,15 @@ def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, n
 
 
 def open_features(workspace: Workspace, wanted: str, device: str) -> EvaluationNetwork:
-    """Return the Inception network whose features distances are of.
+    """Return the Inception network whose features FID and KID use.
 
     Args:
-        workspace: whose weights.
+        workspace: workspace with the weights.
         wanted: a path, or a name that `fertools weights` lists.
-        device: where it runs.
+        device: device of the network, by its name for torch.
 
     Raises:
-        InputError: the weights are missing or of something else.
+        InputError: the weights are missing or belong to another network.
     """
     name, path = _named(workspace, wanted)
     network = build_inception(read_weights(path), str(path)).to(device)
@@ -121,22 +120,22 @@ def open_features(workspace: Workspace, wanted: str, device: str) -> EvaluationN
 
 
 def open_identity(workspace: Workspace, wanted: str, device: str) -> EvaluationNetwork:
-    """Return the network that knows people.
+    """Return the face recognition network that measures identity preservation.
 
     Args:
-        workspace: whose weights.
+        workspace: workspace with the weights.
         wanted: a path, or a name that `fertools weights` lists.
-        device: where it runs.
+        device: device of the network, by its name for torch.
 
     Raises:
-        InputError: the weights are missing or of something else.
+        InputError: the weights are missing or belong to another network.
     """
     name, path = _named(workspace, wanted)
     return _published("identity", name, path, build_facenet(read_weights(path), str(path)).to(device), {})
 
 
 def _named(workspace: Workspace, wanted: str) -> tuple[str, Path]:
-    """Return what weights are called in tables, and their file."""
+    """Return the name of weights in tables, and their file."""
     path = find_weights(wanted, workspace)
     return wanted if wanted in {entry.name for entry in list_weights(workspace)} else path.name, path
 
@@ -165,30 +164,37 @@ def _predicts(system: System, network: nn.Module, size_px: int, device: str) -> 
 
 
 def _refuse_without_targets(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> None:
-    """Raise unless a judge predicts something that translations have a target for."""
+    """Raise unless a judge predicts a target of the translations."""
     emotion, va = (table[column].null_count < len(table) for column in ("target_emotion", "target_valence"))
     if not ((emotion and judge.recipe.predicts_emotion) or (va and judge.recipe.predicts_va)):
-        asked, told = ("expressions", "valence and arousal") if emotion else ("valence and arousal", "expressions")
+        target, predicted = (
+            ("expressions", "valence and arousal") if emotion else ("valence and arousal", "expressions")
+        )
         raise InputError(
-            f"{name} is asked for {asked}, and {judge.name} tells {told} alone; train a classifier with "
-            "task=emotion+va, or one that tells the other"
+            f"the targets of {name} are {target}, but {judge.name} predicts {predicted} alone; train a classifier with "
+            "task=emotion+va, or one that predicts the targets"
         )
 
 
 def _refuse_leaks(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe]) -> None:
-    """Raise if a judge was trained on people or faces that the translator holds out: it would remember them."""
+    """Raise if a judge was trained on people or faces that the translator holds out."""
     seen = {name for faces in judge.selection.domains.values() for name in shown_people(faces, ~faces.held_out)}
     tested = {name for faces in translator.selection.domains.values() for name in shown_people(faces, faces.held_out)}
     if both := sorted(seen & tested):
         named = ", ".join(both[:_NAMED]) + (" and others" if len(both) > _NAMED else "")
         raise CheckFailed(
-            f"{judge.name} was trained on {len(both)} of the people whose faces {translator.name} holds out ({named}), "
-            f"and would remember them; train it with test_folds={list(translator.recipe.test_folds)}"
+            f"{judge.name} was trained on {len(both)} of the people whose faces {translator.name} holds out ({named}); "
+            f"train it with test_folds={list(translator.recipe.test_folds)}"
         )
 
 
 def shown_people(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
-    """Return the people whom some faces show, and the faces of nobody known by themselves."""
+    """Return the people whom faces show; each face of an unknown person counts as one person.
+
+    Args:
+        faces: all faces of the domain.
+        chosen: N booleans: which faces to include.
+    """
     rows = nested.keep(faces.table, chosen)
     pairs: Iterable[tuple[str | None, str]] = zip(
         rows["subject_id"].to_pylist(), rows["face_id"].to_pylist(), strict=True

@@ -1,4 +1,4 @@
-"""Two runs on the same faces: which is better, and whether that is more than chance."""
+"""Comparison of runs on the same faces: differences of metrics, with intervals and tests."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _METRICS = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro
 
 
 def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
-    """Return `compare` of every two of several runs, p-values corrected for there being so many (`p_holm`).
+    """Return `compare` for every pair of runs, with p-values corrected for the number of pairs (`p_holm`).
 
     Args:
-        runs: by name, at least two.
+        runs: predictions of two or more runs, by name.
 
     Raises:
-        InputError: two of them have no face in common that both classify.
+        InputError: two runs have no labelled face in common.
     """
     found = [
         {"first": first, "second": second} | compare(runs[first], runs[second])
@@ -46,19 +46,19 @@ def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
 
 
 def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
-    """Return how two runs differ on the faces that both have classified.
+    """Return the differences of two runs on the faces that both classify.
 
     Args:
-        first: of one run.
-        second: of the other; a face must have the same label and fold in both.
+        first: predictions of one run.
+        second: predictions of the other run; a face must have the same label and fold in both.
 
     Returns:
-        `faces`, those in common; `left_out`, those that only one of them has; `mcnemar` on these faces; and for each of
-        accuracy, balanced accuracy and macro F1 `measures` with `difference` (first minus second, pooled), `people`
-        (ends of its interval over people), and `folds` (the corrected paired test, None with one fold).
+        `faces`, the number of common faces; `left_out`, the number of faces of only one run; `mcnemar`, the test on the
+        common faces; and `measures`, for accuracy, balanced accuracy and macro F1: `difference` (first minus second,
+        pooled), `people` (ends of the interval over people) and `folds` (corrected paired test, None with one fold).
 
     Raises:
-        InputError: they classify no face in common, or a common one differs in label or fold.
+        InputError: they have no labelled face in common, or a common face differs in label or fold.
     """
     ours, theirs = _common(first, second)
     classes = tuple(dict.fromkeys((*first.classes, *second.classes)))
@@ -100,7 +100,7 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
 
 
 def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
-    """Return both cut down to the labelled faces of both, in one order."""
+    """Return the predictions for the common labelled faces, in the same order."""
     classes = [set(side.classes) for side in (first, second)]
     both = pc.is_in(first.table["face_id"], value_set=second.table["face_id"].combine_chunks())
     known = pc.is_in(first.table["emotion"], value_set=pa.array(sorted(classes[0] & classes[1]), pa.string()))
@@ -123,8 +123,8 @@ def _codes(names: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, 
 
 
 def _decisions(side: Predictions, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    places = np.array([classes.index(name) for name in side.classes], np.int64)
-    decided: np.ndarray[Any, np.dtype[np.int64]] = places[side.probabilities().argmax(axis=1)]
+    indices = np.array([classes.index(name) for name in side.classes], np.int64)
+    decided: np.ndarray[Any, np.dtype[np.int64]] = indices[side.probabilities().argmax(axis=1)]
     return decided
 
 

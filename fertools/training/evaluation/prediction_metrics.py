@@ -1,8 +1,9 @@
-"""Every figure of an evaluation, from a table of predictions and nothing else.
+"""All metrics of a run, computed from its table of predictions alone.
 
-Each measure is given twice: as the mean over folds with the interval of Student's t, as papers of the field report it,
-and over all faces pooled with an interval over people, which is what holds for people not yet seen. Beside
-them always stand two guesses that look at no face.
+Each metric is given twice. The mean over folds has the interval of Student's t, as papers report it. The metric over
+all
+pooled faces has an interval over people, which holds for new people. Two baselines that use no image are always beside
+them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from fertools.training.evaluation.breakdowns import break_down, by_subject
 from fertools.training.evaluation.predictions import Predictions, TrainingSummary
 
 Metrics = dict[str, Any]
-"""What `compute_metrics` returns, as JSON can hold it."""
+"""The result of `compute_metrics`, in a form that JSON can hold."""
 METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy (UAR)",
@@ -45,10 +46,10 @@ METRICS = {
     "nll": "negative log-likelihood",
     "brier": "Brier score",
 }
-"""Names of the measures of a classifier, and what they are called in a table."""
+"""Metrics of a classifier, with their names in tables."""
 SMALLER_IS_BETTER = ("ece", "nll", "brier", "rmse")
 AGREEMENTS = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
-"""Names of the measures of valence and arousal."""
+"""Metrics of valence and arousal, with their names in tables."""
 _DECISIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "accuracy": decisions.accuracy,
     "balanced_accuracy": decisions.balanced_accuracy,
@@ -60,17 +61,17 @@ Integers = NDArray[np.int64]
 
 
 def compute_metrics(predictions: Predictions) -> Metrics:
-    """Return every figure about a run.
+    """Return all metrics of a run.
 
     Args:
-        predictions: of one run, all its folds together.
+        predictions: predictions of one run, over all its folds.
 
     Returns:
-        `faces`, `subjects`, `nameless` (faces of nobody known, who count as a person each), `folds`, and, where the run
-        has them, `classification` and `valence_arousal`; see docs/how-to/evaluate.md for what is in those.
+        `faces`, `subjects`, `nameless` (faces of unknown people, each counted as a person), `folds`, `classes`, and
+        where the run has them, `classification` and `valence_arousal`; see docs/how-to/evaluate.md.
 
     Raises:
-        InputError: no face has both a prediction and a truth.
+        InputError: no face has both a prediction and a label.
     """
     subjects = predictions.table["subject_id"]
     scores: Metrics = {
@@ -132,7 +133,7 @@ def _classification(predictions: Predictions) -> Metrics:
 
 
 def _metrics(labels: Integers, probabilities: Floats) -> dict[str, float | None]:
-    """Return all MEASURES of some faces; None for one that they do not determine."""
+    """Return all METRICS of N faces; None for a metric that is not defined for them."""
     confusion = decisions.confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
     curves = one_against_rest(labels, probabilities)
     found: dict[str, float | None] = {name: float(measure(confusion)) for name, measure in _DECISIONS.items()}
@@ -145,7 +146,7 @@ def _metrics(labels: Integers, probabilities: Floats) -> dict[str, float | None]
 
 
 def _over_people(labels: Integers, probabilities: Floats, groups: NDArray[Any]) -> dict[str, Any]:
-    """Return intervals of the measures that are functions of sums over people."""
+    """Return the intervals over people of all metrics that are functions of sums over people."""
     classes = probabilities.shape[1]
     codes = np.unique(groups, return_inverse=True)[1]
     cells = np.eye(classes * classes)[labels * classes + probabilities.argmax(axis=1)]
@@ -172,10 +173,10 @@ def _interval(values: Iterable[float | None]) -> Metrics | None:
 
 
 def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trained: Any) -> dict[str, Metrics]:
-    """Return what two guesses come to that know the training faces' classes and look at no face.
+    """Return the metrics of two baselines that know the class frequencies of the training faces and use no image.
 
-    `majority` always says the most frequent class, `prior` draws one as frequent as in training; its measures are of
-    the expected decisions.
+    `majority` always predicts the most frequent class. `prior` draws a class by its frequency; its metrics are those of
+    the expected predictions.
     """
     width = len(classes)
     tables: dict[str, dict[int, Floats]] = {"majority": {}, "prior": {}}
@@ -248,7 +249,7 @@ def _drawn_curve(across: Floats, up: Floats) -> Metrics:
 
 
 def _valence_arousal(predictions: Predictions) -> dict[str, Metrics]:
-    """Return CCC, PCC, RMSE and SAGR of valence and of arousal, with what the training part's mean would come to."""
+    """Return CCC, PCC, RMSE and SAGR of valence and arousal, beside those of the constant training mean."""
     found: dict[str, Metrics] = {}
     groups, folds = np.array(predictions.groups()), predictions.folds()
     for name in ("valence", "arousal"):

@@ -1,4 +1,4 @@
-"""Every figure about a translator, from the tables in its run's folder and nothing else."""
+"""All metrics of a translator, computed from the tables in the folder of its run alone."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from fertools.training.runs.folder import GAN_TRAIN_FOLDER, PREDICTIONS_NAME, Ru
 
 
 def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
-    """Return every figure about what a translator made of held-out faces.
+    """Return all metrics of the faces that a translator generated from held-out faces.
 
     Args:
         root: folder of its run.
-        seed: of the subsets of the kernel distance.
+        seed: seed of the subsets of the kernel distance.
 
     Returns:
-        `faces`, `made`, `subjects`, `folds`, `targets`; `drawn`, how many faces of the run are drawn; `truth`, what
-        `truth_metrics` gives, None where no true pictures have been drawn; `reconstruction`; and, by the name of the
-        network, as far as networks have read the pictures, `judges`, `features`, `identity` and `gan_train`; `waiting`
-        names those that have not read all of them. See docs/how-to/evaluate.md.
+        `faces`, `made` (number of generated faces), `subjects`, `folds`, `targets`; `drawn`, the number of drawn faces
+        of the run; `truth`, the result of `truth_metrics`; `reconstruction`; and by name of the network, `judges`,
+        `features`, `identity` and `gan_train`. `waiting` has the networks without outputs for some of the images. See
+        docs/how-to/evaluate.md.
 
     Raises:
-        InputError: nothing has been translated.
-        SchemaError: a table is none of this version.
+        InputError: there are no generated faces.
+        SchemaError: a table has another version.
     """
     table = read_translations(root)
     parents = table["parent_id"].to_pylist()
@@ -67,7 +67,7 @@ def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
 
 
 def _ready(root: Path, table: pa.Table) -> tuple[list[CachedOutputs], list[str]]:
-    """Return what networks said that have read all made and held-out faces, and the names of those that have not."""
+    """Return the outputs of networks that cover all generated and held-out faces, and the names of the others."""
     found = [entry for kind in ("judge", "features", "identity") for entry in list_outputs(root, kind)]
     if not found:
         return [], []
@@ -87,16 +87,16 @@ def _reconstruction(table: pa.Table) -> Metrics:
 
 
 def by_target(table: pa.Table) -> list[tuple[str, pa.Table]]:
-    """Return the made faces of each target."""
+    """Return the rows of the generated faces by target."""
     names = sorted(set(table["target"].to_pylist()))
     return [(name, table.filter(pc.equal(table["target"], name))) for name in names]
 
 
 def _judged(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics:
-    """Return what a judge says of made faces, of the same faces unchanged, of real ones, and of drawn true pictures.
+    """Return the metrics of a judge on generated faces, on their unchanged parents, on real faces and on true images.
 
-    What was asked for is the truth of a made face, and of the unchanged one that stands in its place: a translator that
-    changes nothing comes to that.
+    The label of a generated face is its target. So is the label of its unchanged parent: that is the metric of a
+    translator that changes nothing.
     """
     wanted = pa.table(
         {
@@ -120,7 +120,7 @@ def _judged(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics:
 
 
 def _has_truth(found: Predictions) -> bool:
-    """Return whether any truth is known of what was predicted."""
+    """Return whether any prediction has a label."""
     points = any(
         (~np.isnan(found.numbers(name)) & ~np.isnan(found.numbers(f"{name}_predicted"))).any()
         for name in ("valence", "arousal")
@@ -129,7 +129,7 @@ def _has_truth(found: Predictions) -> bool:
 
 
 def _predictions(rows: pa.Table, judge: CachedOutputs, read: Sequence[str]) -> Predictions:
-    """Return what a judge said as predictions of rows; `read` are the pictures that stand for them."""
+    """Return the outputs of a judge as predictions for rows; `read` has the `face_id` of the image for each row."""
     classes, values = tuple(judge.about["classes"]), judge.of(read)
     points: NDArray[np.float64] | None = values[:, len(classes) :] if judge.about["reads_va"] else None
     found = make_predictions(

@@ -1,8 +1,7 @@
-"""What a translator made of held-out faces: a row per made face, in `translations.parquet` of the run's folder.
+"""The table `translations.parquet` of a run: a row per face that was generated from a held-out face.
 
-Beside whom a face was made of (`fold` is 0 where a hold-out was tested) and what was asked for, a row has what came of
-translating it back. The pictures themselves lie where `path` says. Every figure about a translator begins with this
-table.
+A row has the parent and its labels (`fold` is 0 for a hold-out), the target, the path of the image, and the
+reconstruction metrics of translating it back. All metrics of a translator begin with this table.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.systems.base import Translation
 
 TRANSLATIONS_NAME = "translations.parquet"
-"""What the file is called in the folder of a run."""
+"""File name of the table in the folder of a run."""
 _VERSION, _VERSION_KEY = b"1", b"fertools.translations_version"
 _TEXT, _F32 = pa.string(), pa.float32()
 _SCHEMA = pa.schema(
@@ -52,7 +51,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _INHERITED = ("subject_id", "emotion", "valence", "arousal")
-"""What is true of the face that another was made of."""
+"""Columns that are copied from the parent."""
 
 
 def list_translations(
@@ -66,17 +65,17 @@ def list_translations(
     run: str,
     size_px: int,
 ) -> pa.Table:
-    """Return the rows of faces that were made of held-out ones.
+    """Return the rows of faces that were generated from held-out faces.
 
     Args:
-        workspace: that paths are relative to.
-        faces: all.
-        rows: the N that were translated.
-        translations: how, all of them from the same domain.
-        qualities: for each translation, N x 3 measures of `reconstruction`.
-        folder: where the pictures are.
-        run: `SYSTEM/RUN`.
-        size_px: side of the pictures.
+        workspace: workspace that paths are relative to.
+        faces: all faces of the source domain.
+        rows: row numbers of the N translated faces.
+        translations: translations from the same source domain.
+        qualities: for each translation, N x 3 metrics of `reconstruction_metrics`.
+        folder: folder of the images.
+        run: name of the run, as `SYSTEM/RUN`.
+        size_px: side of the images.
     """
     parents = nested.take(faces.table, rows)
     names, count, parts = parents["face_id"].to_pylist(), len(rows), []
@@ -107,14 +106,14 @@ def list_translations(
 
 
 def add_translations(root: Path, rows: pa.Table) -> None:
-    """Add rows to a run's table, in place of rows for the same, once their pictures are on the disk.
+    """Add rows to the table of a run; rows with the same `face_id` are replaced. The images must be written before.
 
     Args:
         root: folder of the run.
-        rows: what `list_translations` gave.
+        rows: result of `list_translations`.
 
     Raises:
-        SchemaError: the table that is there is none of this version.
+        SchemaError: the existing table has another version.
         StorageError: the disk is full or cannot be written.
     """
     path = root / TRANSLATIONS_NAME
@@ -129,19 +128,19 @@ def add_translations(root: Path, rows: pa.Table) -> None:
 
 
 def read_translations(root: Path) -> pa.Table:
-    """Return what a run made of held-out faces, sorted by `face_id`.
+    """Return the faces that a run generated from held-out faces, sorted by `face_id`.
 
     Args:
         root: folder of the run.
 
     Raises:
         InputError: there is no such table.
-        SchemaError: it is none of this version.
+        SchemaError: it has another version.
     """
     path = root / TRANSLATIONS_NAME
     if not path.is_file():
-        raise InputError(f"there are no translated faces at {path}; finish the run that writes them")
-    table = read_parquet(path, remedy="train again to write it anew")
+        raise InputError(f"there are no generated faces at {path}; finish the run that writes them")
+    table = read_parquet(path, remedy="train again to write it again")
     if (table.schema.metadata or {}).get(_VERSION_KEY) != _VERSION or not table.schema.equals(_SCHEMA):
-        raise SchemaError(f"{path} is no table of translated faces of version {_VERSION.decode()}; train again")
+        raise SchemaError(f"{path} is not a table of generated faces of version {_VERSION.decode()}; train again")
     return table.replace_schema_metadata(None)

@@ -1,4 +1,4 @@
-"""Fit a baseline in one go: features, a machine, and its predictions for held-out faces."""
+"""Fit a baseline: compute features, fit a machine, and write its predictions for held-out faces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _CHUNK = 1024
 
 
 def fit_baseline(job: Job) -> int:
-    """Fit a system to the training faces, and write its predictions for held-out ones.
+    """Fit a system to the training faces, and write its predictions for held-out faces.
+
+    Args:
+        job: the run.
 
     Returns:
         0: there are no iterations.

@@ -1,8 +1,8 @@
-"""A classifier of other drawn people, which reads translations of drawn faces and knows none of them.
+"""A judge for translations of drawn faces: a classifier trained on other drawn people.
 
-It is trained on people of a seed that no drawn dataset of the workspace has, cut by their true landmarks, by the recipe
-`cpu` of the classifier. The faces that it is trained on, its weights and what it says of drawn people whom it has not
-seen either lie in the folder of the translator's run.
+Its people have a seed that no drawn dataset of the workspace has. Their faces are cropped by their true landmarks, and
+the classifier is trained with the recipe `cpu`. The folder of the translator's run has its training faces, its weights
+and its predictions for held-out drawn people.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ from fertools.training.runs.metadata import describe_run
 from fertools.training.systems.registry import find_system
 
 _SYSTEM = "classifier"
-"""What is trained."""
+"""System of the judge."""
 DRAWN_JUDGE = "a classifier of other drawn people"
-"""What it is called in tables."""
+"""Name of the judge in tables."""
 _FOLDER = "drawn-judge"
 _PEOPLE, _HELD_OUT = 40, 4
-"""Drawn people, and those among them whom the classifier is tried on."""
+"""Number of drawn people, and number of those who are held out."""
 _FRAMES, _SHOWN = 6, (2, 5)
-"""Frames of a clip, and those that are taken: one on the way to the peak of the expression, and one at it."""
+"""Frames of a clip, and the indices of those that are used: one before the peak of the expression, and one at it."""
 _DRAWN_PX = 256
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """How other people's faces are drawn and cut."""
+    """How the faces of the other people are drawn and cropped."""
 
     workspace: Workspace
     folder: Path
@@ -73,17 +73,17 @@ class _Cut:
 def train_drawn_judge(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, device: str, report: Reporter
 ) -> LoadedRun[EngineRecipe]:
-    """Train the classifier, going on where an earlier call stopped.
+    """Train the classifier, or resume where an earlier call stopped.
 
     Args:
-        workspace: whose drawn datasets it must not know.
-        translator: whose faces it will read.
-        table: its translations.
-        device: torch's name of it.
-        report: told of progress.
+        workspace: workspace whose drawn people it must not be trained on.
+        translator: run whose generated faces it will evaluate.
+        table: rows of these faces.
+        device: name of the device for torch.
+        report: reporter of progress.
 
     Raises:
-        ResumeRefused: it was trained by another version of fertools.
+        ResumeRefused: another version of fertools trained it.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full.
     """
@@ -116,7 +116,7 @@ def train_drawn_judge(
         record = describe_run(resolved, selection, len(faces.table), folder.root.name)
         if (old := folder.read()) is not None:
             if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
-                raise ResumeRefused(f"{folder.root} was begun in another way; remove that folder to train anew")
+                raise ResumeRefused(f"{folder.root} was begun with other settings; remove that folder to train again")
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
         if not record["finished"]:
             report.note(f"training {DRAWN_JUDGE} on {len(faces.rows('train')):,} faces")
@@ -130,7 +130,7 @@ def train_drawn_judge(
 
 
 def _other_people(cut: _Cut, report: Reporter) -> Faces:
-    """Return the faces of other drawn people, drawn where they are not there yet; the last few people are held out."""
+    """Return the faces of the other drawn people; draw the missing ones. The last few people are held out."""
     people = range(1, _PEOPLE + 1)
     report.note(f"drawing {_PEOPLE} other people")
     report.start(_PEOPLE)
@@ -148,7 +148,7 @@ def _other_people(cut: _Cut, report: Reporter) -> Faces:
 
 
 def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
-    """Write the crops of one person, those that are not there yet, and return their rows."""
+    """Write the missing crops of one person, and return all rows of the person."""
     rows = []
     for look in LOOKS:
         for emotion in EMOTIONS:

@@ -1,4 +1,4 @@
-"""One call that works on a run: what it is about, and the engine set up for it."""
+"""Set up the engine for a run: the loader, the initial weights, the loop and its callbacks."""
 
 from __future__ import annotations
 
@@ -30,10 +30,15 @@ if TYPE_CHECKING:
 
 
 def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
-    """Return the loader of a run's faces, from pixels that the first process reads where nobody has yet.
+    """Return the batch loader of a run. The first process reads the crops that are not cached yet.
 
-    Faces of a system that predicts are weighted in its loss; else the manifest's weights say how often a face comes,
-    if the recipe uses them.
+    The faces of a system that predicts have weights in its loss. For other systems, the weights of the manifest set how
+    often a face comes, if the recipe uses them.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
+        system: system with the augmentation.
     """
     if job.process_group.is_first:
         for faces in job.selection.domains.values():
@@ -65,11 +70,16 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
 
 
 def load_initial_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
-    """Put weights from elsewhere into the networks that the recipe names, and record what they are.
+    """Load the initial weights that the recipe names, and record their digests.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
+        system: system with the networks.
 
     Raises:
-        InputError: the weights are missing, or of another network.
-        ResumeRefused: the run was begun with others.
+        InputError: the weights are missing, or belong to another network.
+        ResumeRefused: the run was begun with other weights.
     """
     begun = job.record.setdefault("start", {})
     for name, wanted in recipe.starting_weights.items():
@@ -81,12 +91,19 @@ def load_initial_weights(job: Job, recipe: EngineRecipe, system: System) -> None
                 f"now {digest[:8]}); {SAME_OR_RESTART}"
             )
         with_head = load_weights(system.networks[name], read_weights(path), str(path))
-        job.report.note(f"begins with the weights of {path}{'' if with_head else ', but for the last layer'}")
+        job.report.note(f"begins with the weights of {path}{'' if with_head else ', except for the last layer'}")
         begun[name] = {"name": wanted, "file": path.name, "digest": digest, "head": with_head}
 
 
 def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoader) -> Loop:
-    """Return the loop of a run, where its newest checkpoint left it, and note the sizes of its networks."""
+    """Return the loop of a run, resumed from its newest checkpoint; record the sizes of its networks.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
+        system: system to train.
+        loader: batches of training faces.
+    """
     job.record["parameters"] = {name: _count(network) for name, network in system.networks.items()}
     if system.frozen:
         job.record["frozen"] = {name: digest_network(network) for name, network in system.frozen.items()}
@@ -95,12 +112,18 @@ def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoade
         system, recipe, course, loader, job.process_group, StatePaths(job.folder.checkpoints, job.folder.journal_path)
     )
     if begun := loop.iteration:
-        job.report.note(f"going on from iteration {begun} of {course.iterations}")
+        job.report.note(f"resuming from iteration {begun} of {course.iterations}")
     return loop
 
 
 def run_loop(job: Job, loop: Loop, callbacks: Callbacks) -> None:
-    """Run a loop to its end, writing down how far this session has come."""
+    """Run a loop to its end, and record the progress of the session.
+
+    Args:
+        job: the run.
+        loop: loop of the run.
+        callbacks: functions that the loop calls.
+    """
     begun, started_s = loop.iteration, time.monotonic()
     session = describe_session(
         loop.device, supported_precision(loop.recipe.precision, loop.device), job.process_group.size, begun
@@ -129,7 +152,7 @@ def run_loop(job: Job, loop: Loop, callbacks: Callbacks) -> None:
 
 
 def _shown(callbacks: Callbacks, board: TensorBoardLog, folder: RunFolder) -> Callbacks:
-    """Return hooks that let a board show what is logged and sampled."""
+    """Return callbacks that also write to the log for TensorBoard."""
     sample = callbacks.sample
 
     def shown(iteration: int) -> None:

@@ -1,4 +1,4 @@
-"""`evaluate`: every figure of one or several runs, from what they have predicted or made."""
+"""`evaluate`: all metrics of one or several runs, from their predictions or generated faces."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
 
 
 def assess_runs(workspace: WorkspaceLike, names: Sequence[str], **options: Any) -> None:
-    """Let networks read what runs have made, those among some that make faces.
+    """Apply evaluation networks to the generated faces of runs.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         names: as `fertools.training.evaluation.find.find_run` takes them.
         options: as `fertools.training.jobs.evaluate_translator.assess` takes them.
 
     Raises:
-        InputError: none of these runs makes faces; and see `assess`.
+        InputError: none of these runs generates faces; and see `assess`.
     """
     workspace = Workspace(workspace)
     from fertools.training.jobs.evaluate_translator import assess
@@ -74,8 +74,6 @@ def assess_runs(workspace: WorkspaceLike, names: Sequence[str], **options: Any) 
     folders = [find_run(workspace, name) for name in names]
     making = [name_run(workspace, folder) for folder in folders if (folder / TRANSLATIONS_NAME).is_file()]
     if not making:
-        raise InputError(
-            f"{', '.join(names)} makes no faces that another network could read; name a run of a system such as stargan"
-        )
+        raise InputError(f"{', '.join(names)} generates no faces to evaluate; name a run of a system such as stargan")
     for name in making:
         assess(workspace, name, **options)

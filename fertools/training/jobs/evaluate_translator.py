@@ -1,4 +1,4 @@
-"""`evaluate` with networks: made faces read by a classifier, by Inception and by a network that knows people."""
+"""`evaluate` with networks: a classifier, Inception and a face recognition network, applied to generated faces."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ def assess(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> None:
-    """Let networks read what a translator made of held-out faces, and write the run's page anew.
+    """Apply evaluation networks to the generated faces of a translator, and write the run's report again.
 
-    What they say is kept in the run's folder, and
-    `fertools.training.evaluation.translation_metrics.compute_translation_metrics` computes the
-    figures from it. Pictures that a network has read before are not read again.
+    The outputs are stored in the run's folder. `compute_translation_metrics` computes the metrics from them. Images
+    with stored outputs are not processed again.
 
     Args:
-        workspace: whose runs and faces.
-        name: `SYSTEM/RUN` of the translator.
+        workspace: workspace with the runs and their faces.
+        name: run of the translator, as `SYSTEM/RUN`.
         judges: runs of classifiers trained on real faces of other people.
-        features: weights of Inception, a path or a name that `fertools weights` lists; empty for none.
-        identity: weights of the network that knows people, likewise.
-        gan_train: train a classifier by each judge's recipe on made faces, too.
-        drawn: compare translations of drawn faces with the true pictures, and let a classifier of other drawn people,
-            which is trained first, read both.
+        features: weights of Inception, as a path or a name that `fertools weights` lists; empty for none.
+        identity: weights of the face recognition network, as a path or a name; empty for none.
+        gan_train: whether to train a classifier on generated faces with the recipe of each judge.
+        drawn: whether to compare translations of drawn faces with the true images. A classifier of other drawn people
+            is
+            trained first, and evaluates both.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        report: told of progress.
+        report: reporter of progress.
 
     Raises:
-        InputError: a run or weights are missing or of the wrong kind, there are no made faces of training people to
-            train on, or faces that are not drawn have no true picture.
+        InputError: a run or weights are missing or of the wrong kind, there are no generated faces of training people
+            to train on, or faces that are not drawn have no true image.
         ResumeRefused: the faces, labels or folds have changed since one of these was trained.
         CheckFailed: a judge was trained on people whose faces were translated.
         Interrupted: stopped by a signal while training; the state is saved.
@@ -78,7 +78,7 @@ def assess(
         raise InputError(f"GAN-train takes the recipe of a judge; name one with {argument('judge')}")
     translator = load_translator(workspace, name)
     table = read_translations(translator.folder.root)
-    # Whatever can be refused is refused before the first picture is read.
+    # All checks come before the first image is processed.
     networks = [open_judge(workspace, judge, translator, table, chosen) for judge in judges]
     networks += [open_features(workspace, features, chosen)] if features else []
     networks += [open_identity(workspace, identity, chosen)] if identity else []
@@ -89,11 +89,11 @@ def assess(
     with translator.folder.locked("an evaluation"):
         write_originals(root, translator.selection)
         if drawn:
-            report.note(f"drawing the true pictures of {len(table):,} translations")
+            report.note(f"drawing the true images of {len(table):,} translations")
             draw_truths(workspace, translator, table, report)
             networks.append(wrap_judge(train_drawn_judge(workspace, translator, table, chosen, report), chosen))
         for network in networks:
-            report.note(f"reading made and real faces with {network.name}")
+            report.note(f"evaluating generated and real faces with {network.name}")
             with_training = len(table) if network.kind == "features" else 0
             image_sets = _image_sets(workspace, translator, table, with_training)
             if drawn and network.kind == "judge":
@@ -107,9 +107,9 @@ def assess(
 def _image_sets(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, training: int
 ) -> list[ImageSet]:
-    """Return the made faces and the real held-out ones, and so many real training faces at even distances.
+    """Return the generated faces, the real held-out faces, and `training` evenly spaced real training faces.
 
-    Real faces are taken at the size of the made ones, so that no difference is one of sharpness alone.
+    Real faces have the size of the generated ones, so that no difference comes from sharpness alone.
     """
     size_px = translator.recipe.image_size
     paths = [workspace.path_of(name) for name in table["path"].to_pylist()]
@@ -124,7 +124,7 @@ def _image_sets(
 
 
 def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> ImageSet:
-    """Return the held-out faces of a domain, and so many training faces at even distances."""
+    """Return the held-out faces of a domain, and `training` evenly spaced training faces."""
     pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
     seen = load_digests(workspace, faces, size_px, workspace.pixels)
     rows = np.flatnonzero(faces.held_out)
@@ -139,7 +139,7 @@ def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> Im
 
 
 def _truths(root: Path, translator: LoadedRun[TranslatingRecipe], table: pa.Table) -> ImageSet:
-    """Return the true pictures of translations of drawn faces."""
+    """Return the true images of translations of drawn faces."""
     paths, size_px = truth_paths(root, table), translator.recipe.image_size
 
     def load(part: NDArray[np.int64]) -> Pixels:
@@ -149,14 +149,14 @@ def _truths(root: Path, translator: LoadedRun[TranslatingRecipe], table: pa.Tabl
 
 
 def _hash_picture(path: Path) -> str:
-    """Return the digest of a made face's picture.
+    """Return the digest of the image of a generated face.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the image cannot be read.
     """
     try:
         return hash_file(path)
     except OSError as error:
         raise InputError(
-            f"the made face {path} cannot be read ({error.strerror}); make it again by `fertools generate`"
+            f"the generated face {path} cannot be read ({error.strerror}); run `fertools generate` again"
         ) from error

@@ -1,8 +1,8 @@
-"""GAN-train: a classifier trained on made faces alone, and what it says of real ones.
+"""GAN-train: a classifier trained on generated faces alone, and tested on real faces.
 
-It is trained by the recipe of a classifier that learned from real faces, on what the translator made of its own
-training people, and tried on the real faces of the people whom both hold out. What it says of them lies in its folder
-as predictions like those of any run.
+It has the recipe of a classifier that learned from real faces. It is trained on faces that the translator generated
+from its own training people, and tested on real faces of the people whom both hold out. Its folder has its predictions,
+like that of any run.
 
 Source: Shmelkov et al., "How Good Is My GAN?" (2018), section 3.
 """
@@ -37,11 +37,11 @@ from fertools.training.runs.pixel_identity import record_pixels
 
 
 def gan_train_folder(root: Path, judge: str) -> RunFolder:
-    """Return where the classifier lies that has the recipe of a judge.
+    """Return the folder of the classifier with the recipe of a judge.
 
     Args:
         root: folder of the translator's run.
-        judge: `SYSTEM/RUN` of the judge.
+        judge: run of the judge, as `SYSTEM/RUN`.
     """
     return RunFolder(root / GAN_TRAIN_FOLDER / slug(judge))
 
@@ -53,19 +53,19 @@ def train_on_generated(
     device: str,
     report: Reporter,
 ) -> None:
-    """Train a classifier on made faces, going on where an earlier call stopped.
+    """Train a classifier on generated faces, or resume where an earlier call stopped.
 
     Args:
-        workspace: whose runs and faces.
-        translator: who made the faces.
-        judge: whose recipe is taken; faces are no larger than the made ones, if its network allows that, and only
-            expressions are told.
-        device: torch's name of it.
-        report: told of progress.
+        workspace: workspace with the runs and their faces.
+        translator: run that generated the faces.
+        judge: run whose recipe is used. Its faces are no larger than the generated ones, if its network allows that,
+            and it predicts expressions only.
+        device: name of the device for torch.
+        report: reporter of progress.
 
     Raises:
-        InputError: no faces of training people have been made, or the judge tells no expressions.
-        ResumeRefused: this was begun with other made faces, other pictures or another recipe.
+        InputError: there are no generated faces of training people, or the judge predicts no expressions.
+        ResumeRefused: the training was begun with other faces, other images or another recipe.
     """
     faces = generated_and_held_out(workspace, translator, judge)
     recipe = judge.recipe.for_generated(translator.recipe.image_size, translator.recipe.test_folds)
@@ -77,17 +77,18 @@ def train_on_generated(
         if (old := folder.read()) is not None:
             if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
                 raise ResumeRefused(
-                    f"{folder.root} was begun with other made faces or another recipe; remove that folder to train anew"
+                    f"{folder.root} was begun with other generated faces or another recipe; remove that folder to "
+                    "train again"
                 )
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
         job = Job(
             workspace, RunConfiguration(resolved, device), selection, record, folder, ProcessGroup(device), report
         )
-        record_pixels(job, old, "remove that folder to train anew")
+        record_pixels(job, old, "remove that folder to train again")
         generator = trace_run(workspace, translator.name, "generated faces")
         record_lineage(job, old, learned_from=[] if generator is None else [generator])
         if not record["finished"]:
-            report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
+            report.note(f"training on {len(faces.rows('train')):,} generated faces with the recipe of {judge.name}")
             train_networks(job, recipe)
             record["finished"] = True
             folder.write(record)
@@ -96,25 +97,25 @@ def train_on_generated(
 def generated_and_held_out(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], judge: LoadedRun[EngineRecipe]
 ) -> Faces:
-    """Return made faces of training people to train on, labelled as what was asked for, and real held-out faces.
+    """Return generated faces of training people, labelled with their targets, and real held-out faces.
 
     Args:
-        workspace: whose manifests.
-        translator: who made the faces.
-        judge: which says what the classes are and how many people are kept for validation.
+        workspace: workspace with the manifests.
+        translator: run that generated the faces.
+        judge: run with the classes and the share of people for validation.
 
     Raises:
-        InputError: no faces of training people have been made, or the judge tells no expressions.
+        InputError: there are no generated faces of training people, or the judge predicts no expressions.
     """
     if not judge.recipe.predicts_emotion:
-        raise InputError(f"{judge.name} tells no expressions, and made faces are labelled with nothing else")
+        raise InputError(f"{judge.name} predicts no expressions, which are the only labels of generated faces")
     path = generated_path(workspace, translator.record["system"], translator.record["run"])
     domain, classes = judge.recipe.domains[0], judge.faces.classes
-    # Faces as the judge reads them: those of the domain with its modality, the last where there are two.
-    alike = [item.name for item in translator.recipe.domains if item.modality == domain.modality]
-    if not alike:
-        raise InputError(f"{translator.name} generates no {domain.modality} faces, which {judge.name} reads")
-    real = translator.selection.domains[alike[-1]]
+    # The domain must have the modality of the judge; of two such domains, the last one is used.
+    matching = [item.name for item in translator.recipe.domains if item.modality == domain.modality]
+    if not matching:
+        raise InputError(f"{translator.name} generates no {domain.modality} faces, which {judge.name} needs")
+    real = translator.selection.domains[matching[-1]]
     training = pa.chunked_array(
         [
             faces.table["face_id"].take(pa.array(np.flatnonzero(~faces.held_out))).combine_chunks()
@@ -134,7 +135,7 @@ def generated_and_held_out(
     )
     if not len(generated):
         raise InputError(
-            f"{translator.name} has made no faces of the people that it was trained on, so there is nothing to train a "
+            f"{translator.name} has generated no faces of its training people, so there is nothing to train a "
             f"classifier on; run `fertools generate {translator.name} --of train` first"
         )
     generated = store.replace_columns(generated, {"emotion": generated["target_emotion"].combine_chunks()})

@@ -1,4 +1,4 @@
-"""`generate`: faces made by a trained system, as a manifest."""
+"""`generate`: translate faces with a trained system, and list them in a manifest."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ Which = Literal["test", "train", "all"]
 
 @dataclass(frozen=True)
 class GenerateResult(HtmlFields):
-    """What a call of `generate` has come to.
+    """The result of `generate`.
 
     Attributes:
-        manifest: of all faces that the run has made.
-        folder: where the pictures are, a folder per expression.
-        parents: faces that were translated.
-        faces: made faces that were asked for.
-        new_faces: of these, made by this call.
+        manifest: manifest of all generated faces of the run.
+        folder: folder of the images, with a folder per translation.
+        parents: number of translated faces.
+        faces: number of requested faces.
+        new_faces: number of faces that this call generated.
     """
 
     manifest: Path
@@ -70,26 +70,24 @@ def generate(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> GenerateResult:
-    """Translate faces by a trained system, and add what it makes to the run's manifest.
+    """Translate faces with a trained system, and add the generated faces to the run's manifest.
 
-    What is there already is not made again, so an interrupted call goes on. Held-out faces are also translated back,
-    and what comes of that goes into the run's `translations.parquet`, for `fertools evaluate`.
+    Existing faces are not generated again, so an interrupted call can be resumed. Held-out faces are also translated
+    back. Their reconstruction metrics go into the run's `translations.parquet`, for `fertools evaluate`.
 
     Args:
-        workspace: whose run and faces.
-        name: `SYSTEM/RUN`.
-        which: faces of people that the generator has never seen (`test`), those that it was trained on (`train`),
-            or both.
-        emotions: what to ask for; empty for every expression that the system knows.
-        limit: translate so many faces at even distances; 0 for all.
+        workspace: workspace with the run and its faces.
+        name: name of the run, as `SYSTEM/RUN`.
+        which: held-out faces (`test`), training faces (`train`), or both (`all`).
+        emotions: target expressions; empty for every expression of the system.
+        limit: number of evenly spaced faces to translate; 0 for all.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        report: told of progress.
+        report: reporter of progress.
 
     Raises:
-        InputError: there is no such run, it is not finished or does not translate, or an expression that it does not
-            know.
-        ResumeRefused: the faces, labels or folds are not those that it was trained on, so nobody can say whom its
-            generator has seen.
+        InputError: there is no such run, it is not finished, it does not translate, or it does not know an expression.
+        ResumeRefused: the faces, labels or folds have changed since it was trained, so its training people are not
+            known.
 
     Example:
         >>> result = generate(Workspace("my-dataset"), "stargan/cpu", emotions=["fear"])
@@ -137,7 +135,7 @@ def _rows(faces: Faces, which: Which, limit: int) -> NDArray[np.int64]:
 
 
 def _trained(run: LoadedRun[TranslatingRecipe]) -> System:
-    """Return the system with its trained generators in place: the best if there was a judge, averaged if they were."""
+    """Return the system with its trained generators: the best checkpoint with a judge, and moving averages if kept."""
     system = build_system(run.resolved)
     if not (saved := list_checkpoints(run.folder.checkpoints)):
         raise InputError(
@@ -154,16 +152,16 @@ def _trained(run: LoadedRun[TranslatingRecipe]) -> System:
 
 
 def _wanted(translations: Sequence[Translation], emotions: Sequence[str], name: str) -> list[Translation]:
-    """Return the translations that were asked for; those that keep the expression are taken whatever it is."""
+    """Return the translations to the requested expressions; without a request, all translations with an expression."""
     known = {translation.emotion: translation for translation in translations if translation.emotion is not None}
     kept = [translation for translation in translations if translation.keeps_emotion]
     if not known and not kept:
         raise InputError(
-            f"{name} translates to points of valence and arousal, which a manifest of made faces has no column for; "
-            "take a run with condition class7 or class7+va2"
+            f"{name} translates to valence and arousal, and the manifest of generated faces has no column for these; "
+            "use a run with condition class7 or class7+va2"
         )
     if emotions and kept:
-        raise InputError(f"{name} keeps the expression of a face, so none can be asked for; leave the expressions out")
+        raise InputError(f"{name} keeps the expression of a face, so it takes no target; leave the expressions out")
     for emotion in emotions:
         if emotion not in known:
             raise InputError(f"{name} knows no '{emotion}'{nearest(emotion, known)}; it knows {', '.join(known)}")
@@ -199,7 +197,7 @@ def _generate(
     before: int,
     report: Reporter,
 ) -> int:
-    """Write the pictures that are not there yet, and measure those of held-out faces; return how many were written."""
+    """Write the missing images, and the metrics of those of held-out faces; return the number of new images."""
     folder, names = run.folder, faces.table["face_id"].to_pylist()
     measured = set()
     if (folder.root / TRANSLATIONS_NAME).is_file():

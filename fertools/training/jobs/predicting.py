@@ -1,4 +1,4 @@
-"""What a trained system says of validation and held-out faces."""
+"""Predictions of a trained system for validation and held-out faces."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class Predictor:
-    """A system that says what faces show.
+    """A system that predicts expressions, or valence and arousal.
 
     Attributes:
-        system: which says what the network's outputs mean.
-        prediction: of which network, and of which faces.
+        system: system that interprets the outputs of the network.
+        prediction: names of the network and of its domain.
         network: the network, or its moving average.
-        loader: where faces come from.
-        autocast: the precision that the network runs in.
+        loader: loader of the faces.
+        autocast: returns the autocast context of the network.
     """
 
     system: System
@@ -45,14 +45,14 @@ class Predictor:
 
     @classmethod
     def of(cls, system: System, loop: Loop, loader: BatchLoader) -> Predictor | None:
-        """Return the predictor of a system in training; None if it says nothing of faces."""
+        """Return the predictor of a system in training; None if it predicts nothing."""
         if (prediction := system.prediction) is None:
             return None
         return cls(system, prediction, loop.network(prediction.network), loader, loop.autocast)
 
     @torch.no_grad()
     def predict(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return NxC probabilities and Nx2 (valence, arousal) of the faces at some positions; Nx0 of what it lacks."""
+        """Return NxC probabilities and Nx2 (valence, arousal) for N row numbers; Nx0 for what it does not predict."""
         training = self.network.training
         self.network.eval()
         probabilities, valence_arousal = [], []
@@ -67,16 +67,19 @@ class Predictor:
 
 
 def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] | None:
-    """Return a measurement of the validation faces; the first metric decides. None where there are no such faces."""
+    """Return a function that computes the validation metrics; None if there are no validation faces.
+
+    The first metric selects the checkpoint.
+    """
     faces = job.selection.domains[predictor.prediction.domain]
     rows = faces.rows("val")
     return (lambda: _compute(faces, rows, *predictor.predict(rows))) if len(rows) else None
 
 
 def predict_held_out(job: Job, predictor: Predictor) -> None:
-    """Write what a network says of validation and held-out faces."""
+    """Write the predictions of a network for validation and held-out faces."""
     faces = job.selection.domains[predictor.prediction.domain]
-    job.report.note(f"reading {len(faces.rows('test'))} held-out faces")
+    job.report.note(f"predicting {len(faces.rows('test'))} held-out faces")
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):
@@ -89,18 +92,18 @@ def predict_held_out(job: Job, predictor: Predictor) -> None:
 def write_part_predictions(
     job: Job, faces: Faces, side: Side, path: Path, probabilities: Floats, valence_arousal: Floats
 ) -> None:
-    """Write what a model said of one side's faces.
+    """Write the predictions of a model for one split part.
 
     Args:
-        job: whose recipe.
+        job: run with the recipe.
         faces: all faces of the domain.
-        side: which of them.
-        path: the file.
+        side: the split part.
+        path: path of the file.
         probabilities: NxC probabilities, or Nx0.
         valence_arousal: Nx2 valence and arousal, or Nx0.
     """
     folds = job.configuration.resolved.recipe.test_folds
-    # Validation faces are of folds that are trained on; they belong to the model of the first test fold.
+    # Validation faces are in training folds. They get the number of the first test fold.
     several = side == "test" and len(folds) > 1
     predictions = make_predictions(
         nested.take(faces.table, faces.rows(side)),
@@ -114,16 +117,23 @@ def write_part_predictions(
 
 
 def held_out_metrics(faces: Faces, side: Side, probabilities: Floats, valence_arousal: Floats) -> Metrics:
-    """Return a few metrics of what a model said of one side's faces; `faces` is how many those are."""
+    """Return the main metrics of a model on one split part; `faces` is the number of its faces.
+
+    Args:
+        faces: all faces of the domain.
+        side: the split part.
+        probabilities: NxC probabilities, or Nx0.
+        valence_arousal: Nx2 valence and arousal, or Nx0.
+    """
     rows = faces.rows(side)
     return {"faces": len(rows), **_compute(faces, rows, probabilities, valence_arousal)}
 
 
 def _compute(faces: Faces, rows: NDArray[np.int64], probabilities: Floats, valence_arousal: Floats) -> Metrics:
-    """Return measures of some faces, the one that decides first.
+    """Return metrics; the first one selects the checkpoint.
 
-    `uar` decides for expressions, `ccc`, the mean of both, for valence and arousal, and their mean where both are
-    told; then come `accuracy`, `macro_f1`, `ccc_valence` and `ccc_arousal`, as far as the model tells what they need.
+    It is `uar` for expressions, and `ccc` for valence and arousal, the mean of both. It is the mean of the two for a
+    model that predicts both. Then come `accuracy`, `macro_f1`, `ccc_valence` and `ccc_arousal`, where defined.
     """
     metrics: Metrics = {}
     if probabilities.shape[1]:

@@ -1,4 +1,4 @@
-"""`train`: a system trained on a workspace's manifest, from whatever state an earlier call left."""
+"""`train`: train a system on the manifest of a workspace, or resume an earlier call."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from fertools.training.runs.pixel_identity import record_pixels
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run has come to.
+    """The result of `train`.
 
     Attributes:
         system: name of the system.
         run: name of the run.
         preset: name of the preset.
-        folder: everything that the run has made.
-        report: the page about it.
-        iterations: done in all.
-        new_iterations: done by this call; 0 if the run was finished before.
-        device: what this call ran on.
-        first_process: whether this process is the one that writes and speaks for all that trained together.
+        folder: folder of the run.
+        report: path of the report page.
+        iterations: number of iterations of the run.
+        new_iterations: number of iterations of this call; 0 if the run was finished before.
+        device: device of this call, by its name for torch.
+        first_process: whether this process writes files and reports progress for the process group.
         results: metrics of held-out faces; see `fertools.training.evaluation.translator.translate_held_out` and
             `fertools.training.jobs.predicting.measure`.
     """
@@ -97,28 +97,29 @@ def train(
     allow_leaks: bool = False,
     report: Reporter | None = None,
 ) -> TrainResult:
-    """Train a system to the end, going on where an earlier call of the same run stopped.
+    """Train a system to the end, or resume an earlier call of the same run.
 
     Args:
-        workspace: whose manifest to train on; the run goes into its `training/<system>/<run>/`.
-        system: what to train, such as `stargan`.
-        preset: of the system's recipe; None for `recommended`, or `cpu` where there is no GPU.
-        overrides: keys of the recipe with other values, such as `{"lr": 1e-4}`; or texts such as `lr=1e-4`.
+        workspace: workspace with the manifest; the run goes into its `training/<system>/<run>/`.
+        system: system to train, such as `stargan`.
+        preset: preset of the recipe; None for `recommended`, or `cpu` without a GPU.
+        overrides: changed values of the recipe, such as `{"lr": 1e-4}`, or texts such as `lr=1e-4`.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        run: name of the run; None for the preset's.
-        resume: go on with the run of this name; False to remove it and begin anew.
-        tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
-        allow_leaks: train on from weights, or with a judge, that have learned from the people who are held out; the
-            run's record and report say so.
-        report: told of the device, the expected time and progress.
+        run: name of the run; None for the name of the preset.
+        resume: whether to resume the run of this name; False to remove it and start again.
+        tensorboard: whether to write losses and sample grids for TensorBoard into the run's folder.
+        allow_leaks: whether initial weights, generated faces or a judge may have learned from people who are held out;
+            the record and the report of the run say so.
+        report: reporter of the device, the remaining time and progress.
 
     Raises:
-        RecipeError: an unknown system, preset or key, or a value out of range.
-        DeviceError: the device is unknown or not there.
-        InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
-            set and the package is not installed.
-        CheckFailed: a person is on both sides of the split, weights or a judge have learned from people who are held
-            out, or training has diverged.
+        RecipeError: the system, the preset or a key is unknown, or a value is out of range.
+        DeviceError: the device is unknown or not available.
+        InputError: the manifest is missing, not split, or lacks labels; or `tensorboard` is set and the package is not
+            installed.
+        CheckFailed: a person is in two split parts, initial weights, generated faces or a judge have learned from
+            people
+            who are held out, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
@@ -138,7 +139,7 @@ def train(
     selection = select_domains(workspace, recipe)
     folder, process_group = RunFolder(workspace.runs(system) / run), ProcessGroup(configuration.device)
     report = (report or Silent()) if process_group.is_first else Silent()
-    # One process writes; the others follow what it finds.
+    # The first process writes, and the others read what it has written.
     lock = folder.locked("training") if process_group.is_first else contextlib.nullcontext()
     with lock, files.storage_errors(folder.root):
         if process_group.is_first and not resume:
@@ -153,7 +154,7 @@ def train(
         done = 0
         if record["finished"]:
             record_pixels(job, old, SAME_OR_RESTART)
-            report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
+            report.note(f"the run '{run}' is finished; give another --run NAME, or start again with --no-resume")
             if tensorboard and process_group.is_first:
                 from fertools.training.engine.tensorboard import TensorBoardLog
 
@@ -174,7 +175,7 @@ def train(
 
 
 def _run_to_end(job: Job) -> int:
-    """Train to the end and write all that a finished run has; return the iterations done by this call."""
+    """Train to the end and write the report and the record; return the number of iterations of this call."""
     recipe = job.configuration.resolved.recipe
     done = train_networks(job, recipe) if isinstance(recipe, EngineRecipe) else fit_baseline(job)
     if job.process_group.is_first:
@@ -195,13 +196,13 @@ def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> st
         return f"preset {record['preset']} on faces of {side}; fitted to {' and held out '.join(sides)}"
     return (
         f"preset {record['preset']} on {where}: {record['iterations']} iterations of {recipe.batch_size} faces at "
-        f"{side}; trained on {' and held out '.join(sides)}; a longer run says after its first iterations how long it "
-        "will take"
+        f"{side}; trained on {' and held out '.join(sides)}; a longer run reports its remaining time after the first "
+        "iterations"
     )
 
 
 def describe_origins(record: Record) -> str:
-    """Return how many of a recipe's values come from where, and which of them the paper does not fix."""
+    """Return the number of a recipe's values by origin, and the keys that the paper does not fix."""
     by_tag: dict[str, list[str]] = {tag: [] for tag in ORIGINS}
     for name, entry in record["recipe"].items():
         by_tag[entry["origin"]].append(name)

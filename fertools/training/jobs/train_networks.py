@@ -1,4 +1,4 @@
-"""Train a system's networks: samples and validation on the way, generated faces and predictions at the end."""
+"""Train the networks of a system, with samples and validation; then write generated faces and predictions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ from fertools.training.systems.factory import build_system
 
 
 def train_networks(job: Job, recipe: EngineRecipe) -> int:
-    """Train a system to the end, and let it do with held-out faces all that it can.
+    """Train a system to the end, and apply it to the held-out faces.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
 
     Returns:
-        Iterations done by this call.
+        The number of iterations of this call.
     """
     if isinstance(recipe, TranslatingRecipe):
         warn_of_missing_expressions(job)
@@ -55,12 +59,12 @@ def train_networks(job: Job, recipe: EngineRecipe) -> int:
 
 
 def save_networks(job: Job, predictor: Predictor | None, translator: Translator | None) -> None:
-    """Write each network that the run stands for as a file of its own: what predicts, and what translates.
+    """Write a model file for each network that predicts or translates.
 
     Args:
         job: the run.
-        predictor: the system's predictions; None if it makes none.
-        translator: the system's translations; None if it makes none.
+        predictor: predictor of the system; None if it does not predict.
+        translator: translator of the system; None if it does not translate.
     """
     if predictor is not None:
         prediction = predictor.prediction

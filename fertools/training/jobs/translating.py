@@ -1,4 +1,4 @@
-"""What a system makes of faces: sample grids on the way, translated held-out faces at the end."""
+"""Generated faces of a run: sample grids during training, and translated held-out faces at its end."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from fertools.training.runs.job import Job
 from fertools.training.systems.base import System, Translation
 
 _VALIDATED = 128
-"""Faces of validation people that are translated in every way, each time that the best state is looked for."""
+"""Number of validation faces that are translated for each selection of the checkpoint."""
 
 
 def make_translator(job: Job, system: System, loop: Loop, loader: BatchLoader) -> Translator | None:
-    """Return the means to translate with a system in training; None if it translates nothing."""
+    """Return the translator of a system in training; None if it does not translate."""
     translations = system.translations(torch.from_numpy(job.faces.prototypes()))
     if not translations:
         return None
@@ -37,12 +37,12 @@ def make_translator(job: Job, system: System, loop: Loop, loader: BatchLoader) -
 
 
 def sample_grids(job: Job, translator: Translator, count: int) -> Callable[[int], None]:
-    """Return what writes a sample grid after so many iterations: held-out faces of each domain and their translations.
+    """Return a function that writes a sample grid of held-out faces and their translations.
 
     Args:
-        job: whose faces and folder.
-        translator: what translates.
-        count: faces of each domain.
+        job: the run.
+        translator: translator of the run.
+        count: number of faces of each domain.
     """
     domains = {name: job.selection.domains[name] for name in translator.domains}
     examples = {name: pick_examples(faces, count) for name, faces in domains.items()}
@@ -59,13 +59,13 @@ def sample_grids(job: Job, translator: Translator, count: int) -> Callable[[int]
 
 
 def selection_metric(job: Job, translator: Translator, judge: str) -> Callable[[], Metrics]:
-    """Return the measurement by which a judge chooses the best state; see `open_selection_metric`."""
+    """Return the function whose first metric selects the checkpoint; see `open_selection_metric`."""
     rows = {name: evenly_spaced(job.selection.domains[name].rows("val"), _VALIDATED) for name in translator.domains}
     return open_selection_metric(job, translator, rows, judge)
 
 
 def translate_held_out_faces(job: Job, translator: Translator, recipe: TranslatingRecipe) -> None:
-    """Translate held-out faces in every way, measure what comes of it, and list what was generated."""
+    """Translate held-out faces by all translations, and write their metrics and manifests."""
     record, folder, domains = job.record, job.folder, job.selection.domains
     rows = {name: evenly_spaced(domains[name].rows("test"), recipe.translate_faces) for name in translator.domains}
     for name in translator.domains:
@@ -99,16 +99,16 @@ def add_to_manifest(
     *,
     folder: Path,
 ) -> Path | None:
-    """Add the generated faces of some translations, alike in their domains, to the manifest of a run; return its path.
+    """Add generated faces to the manifest of a run, and return its path.
 
     Args:
-        workspace: whose manifest.
+        workspace: workspace with the manifest.
         domains: all faces by domain.
-        rows: positions of the source domain's faces that were translated.
-        group: the translations.
-        record: of the run.
-        recipe: of the run.
-        folder: where the pictures are.
+        rows: row numbers of the translated faces in the source domain.
+        group: translations with the same source and target domain.
+        record: record of the run.
+        recipe: recipe of the run.
+        folder: folder of the images.
     """
     source, target = (
         next(item for item in recipe.domains if item.name == name) for name in (group[0].source, group[0].target)
@@ -129,7 +129,7 @@ def add_to_manifest(
 
 
 def group_translations(translations: Sequence[Translation]) -> list[list[Translation]]:
-    """Return translations by source and target domain."""
+    """Return translations grouped by source and target domain."""
     groups: dict[tuple[str, str], list[Translation]] = {}
     for translation in translations:
         groups.setdefault((translation.source, translation.target), []).append(translation)
@@ -137,14 +137,14 @@ def group_translations(translations: Sequence[Translation]) -> list[list[Transla
 
 
 def warn_of_missing_expressions(job: Job) -> None:
-    """Say which expressions no training face shows."""
+    """Report the expressions that no training face shows."""
     missing = [emotion for emotion, count in job.faces.counts("train").items() if not count]
     if missing and len(missing) < len(job.faces.classes):
         job.report.note(f"no training face shows {', '.join(missing)}, so the model cannot learn what that looks like")
 
 
 def _label(faces: Faces, row: int) -> str:
-    """Return whom a face shows and how, as two lines beside a row of a sample grid."""
+    """Return the label of a row of a sample grid: the subject and the expression, on two lines."""
     subject = str(faces.table["subject_id"][row].as_py() or "unknown")
     valence, arousal = faces.valence_arousal[row].tolist()
     index = int(faces.emotions[row])
@@ -152,7 +152,7 @@ def _label(faces: Faces, row: int) -> str:
 
 
 def evenly_spaced(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return `count` of `rows` at even distances, or all of them if `count` is 0 or more than there are.
+    """Return `count` evenly spaced elements of `rows`; all of them if `count` is 0 or larger than their number.
 
     Example:
         >>> evenly_spaced(np.arange(7), 3).tolist()

@@ -1,7 +1,6 @@
-"""What a run will be, settled before anything starts: system, preset, every value, and the device.
+"""The configuration of a run: its recipe and its device, checked before anything starts.
 
-Nothing here imports torch until all that can be wrong with the recipe has been looked at, so that a slip of the pen is
-answered at once.
+torch is imported only after the recipe was checked, so that a typing error is reported at once.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from fertools.training.recipes.resolve import Overrides, check_overrides, descri
 from fertools.training.systems.registry import find_system
 
 GPU_PRESET, CPU_PRESET = "recommended", "cpu"
-"""What is taken where no preset is named, by the device; the first, where a system has no second."""
+"""Default presets by device; a system without the second uses the first."""
 
 
 @dataclass(frozen=True)
 class RunConfiguration:
-    """A recipe and where it will run.
+    """A recipe and its device.
 
     Attributes:
-        resolved: the recipe, every key with its value.
-        device: torch's name of the device.
+        resolved: the recipe with a value for every key.
+        device: name of the device for torch.
     """
 
     resolved: Resolved[Recipe]
@@ -39,18 +38,18 @@ def configure_run(
     device: str = "auto",
     workspace: Path | None = None,
 ) -> RunConfiguration:
-    """Return what a run of `system` will be.
+    """Return the configuration of a run of `system`.
 
     Args:
-        system: what to train, such as `stargan`.
-        preset: of the system's recipe; None for one that suits the device.
-        overrides: values by key, or `key=value` each; later ones win.
+        system: system to train, such as `stargan`.
+        preset: preset of the recipe; None for the default of the device.
+        overrides: values by key, or texts `key=value`; later ones win.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        workspace: root folder whose own recipe is laid over the shipped one.
+        workspace: root folder whose own recipe is merged over the shipped one.
 
     Raises:
-        RecipeError: an unknown system, preset or key, or a value out of range.
-        DeviceError: the device is unknown or not there.
+        RecipeError: the system, the preset or a key is unknown, or a value is out of range.
+        DeviceError: the device is unknown or not available.
 
     Example:
         >>> configure_run("stargan", preset="paper", device="cpu").resolved.recipe.batch_size

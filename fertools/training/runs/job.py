@@ -16,17 +16,17 @@ from fertools.training.runs.metadata import Record
 
 @dataclass(frozen=True)
 class Job:
-    """What a call works on.
+    """One call of `train`, with everything that it works on.
 
     Attributes:
-        workspace: whose manifest.
+        workspace: workspace of the run.
         configuration: the recipe and the device.
-        selection: the faces that take part, by domain.
-        record: the content of `run.json`, brought up to date as the work goes on.
-        folder: of the run.
-        process_group: the processes that work together.
-        report: told of progress.
-        tensorboard: write what TensorBoard shows, too.
+        selection: the faces of the run, by domain.
+        record: content of `run.json`, updated during the run.
+        folder: folder of the run.
+        process_group: the processes that train together.
+        report: reporter of progress.
+        tensorboard: whether to write a log for TensorBoard.
     """
 
     workspace: Workspace
@@ -40,7 +40,7 @@ class Job:
 
     @property
     def faces(self) -> Faces:
-        """The faces of the domain that the system is tested on."""
+        """The faces of the first domain, on which the system is tested."""
         return self.selection.main
 
     def write(self) -> None:

@@ -1,7 +1,7 @@
-"""Which pixels a run has seen: a digest of each face's, recorded when it begins and compared ever after.
+"""The pixels of a run: a digest of each face, recorded when the run begins and compared whenever it is used.
 
-The manifest says which crops a run reads, and not what is in them. Who overwrites crops between two starts would have
-one run learn from two sets of faces, or be tested on faces that its other figures do not speak of.
+The manifest lists the crops of a run, but not their content. Crops that are overwritten between two calls would give
+one run two sets of training faces, or test it on faces that its other metrics do not describe.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from fertools.training.runs.metadata import Record
 
 
 def record_pixels(job: Job, old: Record | None, remedy: str) -> None:
-    """Write down which pixels a run sees that begins now, or refuse to go on with others.
+    """Record the pixels of a new run, or refuse to resume a run with other pixels.
 
     Args:
-        job: whose folder and record are told; the first process reads crops where nobody has yet.
-        old: the record that an earlier call left, None for a run that begins now.
-        remedy: what to do otherwise, for the message.
+        job: the run, whose folder and record are updated. The first process reads crops that are not cached yet.
+        old: record of an earlier call; None for a new run.
+        remedy: what to do if the pixels differ, for the message.
 
     Raises:
         ResumeRefused: see `refuse_changed_pixels`.
@@ -56,18 +56,18 @@ def refuse_changed_pixels(
     remedy: str,
     report: Reporter | None = None,
 ) -> None:
-    """Raise unless the crops of a run's faces hold what they held when it began.
+    """Raise if the crops of a run have changed since it began.
 
     Args:
-        workspace: whose crops.
+        workspace: workspace with the crops.
         selection: faces of the run.
-        folder: of the run.
-        record: the content of its `run.json`.
-        remedy: what to do otherwise, for the message.
-        report: told if crops have to be read.
+        folder: folder of the run.
+        record: content of its `run.json`.
+        remedy: what to do if they have changed, for the message.
+        report: reporter of progress, used if crops have to be read.
 
     Raises:
-        ResumeRefused: they do not; the message says how many, and names the first.
+        ResumeRefused: crops have changed; the message has their number and the first one.
         InputError: a crop is missing or cannot be read.
     """
     digests = _digests(workspace, selection, record, report)
@@ -75,7 +75,7 @@ def refuse_changed_pixels(
         return
     run = f"{record['system']}/{record['run']}"
     if known is None:
-        raise ResumeRefused(f"nothing says which pixels {run} has seen, as an earlier fertools began it; {remedy}")
+        raise ResumeRefused(f"{run} has no record of its pixels, as an earlier fertools began it; {remedy}")
     changed = _changed(folder, digests)
     if changed is None:
         raise ResumeRefused(f"crops have changed since {run} was begun; {remedy}")
@@ -94,7 +94,7 @@ def _digests(workspace: Workspace, selection: Selection, record: Record, report:
 
 
 def _changed(folder: RunFolder, digests: Digests) -> np.ndarray | None:
-    """Return the positions of faces whose pixels are others than a run recorded; None where it does not say."""
+    """Return the row numbers of faces with changed pixels; None if the run's digests cannot be compared."""
     try:
         recorded = np.load(folder.pixels_path, allow_pickle=False)
     except (OSError, ValueError, EOFError):

@@ -261,12 +261,12 @@ def test_the_expected_time_is_said_once_from_the_pace(
     now_s = [0.0]
     monkeypatch.setattr("fertools.training.engine.throughput.time.monotonic", lambda: now_s[0])
     notes = Notes()
-    pace = TimeEstimate(notes, total=100, device="cpu")
+    estimate = TimeEstimate(notes, total=100, device="cpu")
     for iteration in range(1, 60):
         # The first iteration is slower, and does not count.
         now_s[0] += step_s if iteration > 1 else 50.0
         # A hair more, so that sums of binary fractions are not a hair less.
         now_s[0] += 1e-9
-        pace.note(iteration)
+        estimate.update(iteration)
         assert bool(notes.said) == (iteration >= at), iteration
     assert notes.said == [words]

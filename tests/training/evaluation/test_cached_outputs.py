@@ -64,7 +64,7 @@ def test_pictures_are_read_once_and_later_ones_are_added(camera: Camera, tmp_pat
 
 
 def test_an_interrupted_reading_goes_on(camera: Camera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fertools.training.evaluation.cached_outputs._PIECE", 2)
+    monkeypatch.setattr("fertools.training.evaluation.cached_outputs._CHUNK", 2)
     monkeypatch.setattr("fertools.training.evaluation.cached_outputs._BLOCK", 2)
     camera.fails_at = 5
     album = camera.album(*range(8))
