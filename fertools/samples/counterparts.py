@@ -1,4 +1,4 @@
-"""The same drawn moment with another expression: the true picture that a translation of it can be compared with.
+"""The same drawn moment with another expression: the true image that a translation of it can be compared with.
 
 Person, scene, pose, light and the camera's noise stay. The face does what the person's own clip of the other expression
 shows at the same frame.

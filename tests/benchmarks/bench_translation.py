@@ -4,11 +4,11 @@
         [--set key=value ...] [--threads 2]
 
 FOLDER becomes a workspace as `fertools demo` makes one; what is there already is not made again, so that several runs
-can be compared on the same people. A drawn person can be drawn with any expression, so the true picture of what was
+can be compared on the same people. A drawn person can be drawn with any expression, so the true image of what was
 asked for exists. Printed are, for all and for each expression asked for: the L1 distance of the translation to the true
 picture, that of the unchanged input (both on the scale from -1 to 1, without faces that show it already), and how often
 a classifier that was trained on other drawn people sees what was asked for, in the translations, in the inputs and in
-the true pictures. The time of the training is the clock's, and the processor's divided by the threads, which other work
+the true images. The time of the training is the clock's, and the processor's divided by the threads, which other work
 on the machine changes less.
 """
 

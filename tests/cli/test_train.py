@@ -161,7 +161,7 @@ def test_a_classifier_and_made_faces_from_the_command_line(fertools: Run, tmp_pa
     ended = fertools("train", "classifier", "--preset", "smoke", *small, "--json")
     assert ended.code == 0, ended.err
     assert {"uar", "accuracy", "macro f1"} <= set(json.loads(ended.out))
-    assert fertools("generate", "classifier/smoke").err.startswith("fertools: classifier/smoke makes no faces")
+    assert fertools("generate", "classifier/smoke").err.startswith("fertools: classifier/smoke generates no faces")
     assert fertools("train", "stargan", *TINY).code == 0
     made = json.loads(fertools("generate", "stargan/smoke", "--to", "fear", "--device", "cpu", "--json").out)
     assert made["generated faces"] == made["translated"] == 14

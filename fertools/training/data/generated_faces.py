@@ -1,7 +1,7 @@
 """Generated faces as training faces: labelled with their target expression, and checked for leaks.
 
-A generator passes on what it has learned. So its faces may be trained on only if it was not trained on the folds that
-are held out, and if their parent face is not held out.
+A generator passes on what it has learned. So its faces are used only if it was not trained on the folds that are held
+out. A face whose parent is held out is never used.
 """
 
 from __future__ import annotations

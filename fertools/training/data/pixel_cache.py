@@ -162,7 +162,7 @@ def read_crop(path: Path, size_px: int) -> Pixels:
         raise _unreadable(path, error) from error
     bgr = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
     if bgr is None:
-        raise InputError(f"the crop {path} is not a picture; ingest with {given('overwrite', True)}")
+        raise InputError(f"the crop {path} is not an image; ingest with {given('overwrite', True)}")
     return np.ascontiguousarray(resize(np.asarray(bgr, np.uint8), size_px)[..., ::-1])
 
 

@@ -1,7 +1,7 @@
 """The order of the training faces: a series of epochs, with a position that can be saved.
 
 An epoch has every face once, in random order. With sampling weights, an epoch has as many random draws as there are
-faces, so that a face may come several times or not at all.
+faces. So a face may come several times or not at all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Predictions per face: the table that all metrics of an evaluation are computed from.
 
 `predictions.parquet` has a row per test face with its subject, its labels and its predictions. The metadata of the file
-has the names of the classes, in the order of the probabilities, and a summary of the training faces of each fold. So
-the baselines need nothing else.
+has the names of the classes in the order of the probabilities. It also has a summary of the training faces of each
+fold, so that the baselines need nothing else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The table `translations.parquet` of a run: a row per face that was generated from a held-out face.
 
-A row has the parent and its labels (`fold` is 0 for a hold-out), the target, the path of the image, and the
-reconstruction metrics of translating it back. All metrics of a translator begin with this table.
+A row has the parent with its labels (`fold` is 0 for a hold-out), the target and the path of the image. It also has the
+reconstruction metrics. All metrics of a translator begin with this table.
 """
 
 from __future__ import annotations

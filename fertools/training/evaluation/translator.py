@@ -120,9 +120,9 @@ def translate_held_out(
 
     Returns:
         Two results. The first has `faces`, the number of faces; `reconstruction_l1`, the mean |x - F(G(x))| over faces
-        and translations on the scale from -1 to 1; and where the discriminator has its own head, `own_head`, its
-        accuracies on real faces and on generated faces by translation, and `own_head_va`, its CCC, PCC, RMSE and SAGR
-        on real faces. The second has the Nx3 metrics of `reconstruction_metrics` by translation.
+        and translations on the scale from -1 to 1; and for a discriminator with its own head, `own_head` (accuracies on
+        real faces, and on generated faces by translation) and `own_head_va` (CCC, PCC, RMSE and SAGR on real faces).
+        The second has the Nx3 metrics of `reconstruction_metrics` by translation.
     """
     qualities: dict[str, NDArray[np.float64]] = {}
     results: dict[str, Any] = {"faces": sum(len(rows[name]) for name in translator.domains)}

@@ -18,12 +18,12 @@ from fertools.training.runs.folder import PREDICTIONS_NAME
 
 
 def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
-    """Return the figures of runs, and of several that classify, how every two of them differ.
+    """Return the metrics of runs, and the differences of each pair of classifiers.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         names: as `fertools.training.evaluation.find.find_run` takes them.
-        seed: of the subsets of the kernel distance.
+        seed: seed of the subsets of the kernel distance.
 
     Returns:
         A dictionary with three keys. `runs` has the metrics by the name of the run: those of `compute_metrics`, or for

@@ -62,8 +62,8 @@ def assess(
         report: reporter of progress.
 
     Raises:
-        InputError: a run or weights are missing or of the wrong kind, there are no generated faces of training people
-            to train on, or faces that are not drawn have no true image.
+        InputError: a run or weights are missing or of the wrong kind; there are no generated faces of training people;
+            or faces that are not drawn have no true image.
         ResumeRefused: the faces, labels or folds have changed since one of these was trained.
         CheckFailed: a judge was trained on people whose faces were translated.
         Interrupted: stopped by a signal while training; the state is saved.

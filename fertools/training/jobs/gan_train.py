@@ -1,8 +1,8 @@
 """GAN-train: a classifier trained on generated faces alone, and tested on real faces.
 
 It has the recipe of a classifier that learned from real faces. It is trained on faces that the translator generated
-from its own training people, and tested on real faces of the people whom both hold out. Its folder has its predictions,
-like that of any run.
+from its own training people. It is tested on real faces of the people whom both hold out. Its folder has its
+predictions, like that of any run.
 
 Source: Shmelkov et al., "How Good Is My GAN?" (2018), section 3.
 """

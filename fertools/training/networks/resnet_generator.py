@@ -41,7 +41,7 @@ class ResnetGenerator(nn.Module):
     """Translates images of one domain into another.
 
     Instance norm has no affine parameters and no running statistics. So the result for an image does not depend on the
-    rest of its batch, and it is the same in training and in eval mode.
+    rest of its batch. Training and eval mode give the same result.
 
     Args:
         blocks: residual blocks; the paper has 9 for images of 256 pixels and 6 for 128.

@@ -39,8 +39,7 @@ def resolve_recipe(
         workspace: root folder whose own `training/<system>.toml` is merged over the shipped one.
 
     Raises:
-        RecipeError: a preset or key is unknown (the message names the nearest), a value has the wrong type or is out of
-            range, or a key has no value.
+        RecipeError: a preset or key is unknown, a value has the wrong type or is out of range, or a key has no value.
     """
     layers = _layers(system, workspace)
     values: dict[str, Any] = {}

@@ -21,11 +21,11 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
     """Return an SVG element with one line and both axes.
 
     Args:
-        title: what a screen reader says; the caller writes a heading.
-        x_label: words under the horizontal axis.
-        xs: ascending numbers, one or more.
-        ys: as many finite numbers.
-        mark: where a vertical line stands; None for nowhere.
+        title: text for screen readers; the caller writes a heading.
+        x_label: label of the horizontal axis.
+        xs: one or more ascending numbers.
+        ys: finite numbers, one for each of `xs`.
+        mark: position of a vertical line; None for no line.
     """
     x, y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
     centres, means, lows, highs = _binned(x, y)
@@ -50,12 +50,12 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
 
 
 def overlaid_chart(title: str, x_label: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Return an SVG element with a thin line per curve on common axes, and their mean where all have the same places.
+    """Return an SVG element with a thin line per curve, and a thick line for their mean if all have the same x.
 
     Args:
-        title: what a screen reader says; the caller writes a heading.
-        x_label: words under the horizontal axis.
-        curves: by name pairs of x and y, x ascending; a pointer on a line shows its name.
+        title: text for screen readers; the caller writes a heading.
+        x_label: label of the horizontal axis.
+        curves: pairs of x and y by name, x ascending. A pointer on a line shows its name.
     """
     arrays = {name: np.asarray(points, np.float64) for name, points in curves.items()}
     every = np.concatenate(list(arrays.values()))
@@ -78,7 +78,7 @@ def overlaid_chart(title: str, x_label: str, curves: Mapping[str, Sequence[tuple
 
 
 def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Return about `wanted` round numbers that cover the span from `low` to `high`.
+    """Return about `wanted` round numbers that cover the range from `low` to `high`.
 
     Example:
         >>> ticks(0, 100)
@@ -95,7 +95,7 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
 
 
 def _binned(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return mean x, and mean, least and largest y, of at most _BINS runs of neighbouring points."""
+    """Return the mean x, and the mean, smallest and largest y, of at most _BINS groups of neighbouring points."""
     edges = np.unique(np.linspace(0, len(x), min(len(x), _BINS) + 1).astype(int))[:-1]
     sizes = np.diff(np.r_[edges, len(x)])
     return (

@@ -1,6 +1,6 @@
-"""Figures of results as inline SVG and HTML, with names for screen readers.
+"""Figures of results as inline SVG and HTML, with texts for screen readers.
 
-No figure depends on colour alone: curves have a panel each, marks differ in shape, and numbers are shown.
+No figure depends on colour alone: each curve has a panel, marks differ in shape, and numbers are shown.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _diagonal() -> str:
 
 
 def _square(words: str, body: str, below: str, beside: str, span: tuple[float, float] = (0.0, 1.0)) -> str:
-    """Return a square chart whose axes go over `span`."""
+    """Return a square chart with both axes over the range `span`."""
     low, high = span
     rules = ""
     for index in range(5):

@@ -47,9 +47,9 @@ def write_report(folder: RunFolder, record: Record, workspace: Workspace | None 
     """Write the page about a run.
 
     Args:
-        folder: of the run; its journal, sample grids, predictions and translations are read.
-        record: the content of `run.json`, with results.
-        workspace: its crops show the errors of a classifier; None for no error gallery.
+        folder: folder of the run, with its journal, sample grids, predictions and translations.
+        record: content of `run.json`, with results.
+        workspace: workspace with the crops of the error gallery; None for no error gallery.
     """
     page = render_run(
         record,
@@ -67,8 +67,8 @@ def write_experiment_report(folder: Path, evaluation: Mapping[str, Any]) -> Path
     """Write the page about an experiment into its folder and return its path.
 
     Args:
-        folder: of the experiment.
-        evaluation: the content of its `evaluation.json`.
+        folder: folder of the experiment.
+        evaluation: content of its `evaluation.json`.
     """
     path = folder / "report.html"
     files.write_text(path, render_experiment(evaluation))
@@ -76,7 +76,7 @@ def write_experiment_report(folder: Path, evaluation: Mapping[str, Any]) -> Path
 
 
 def write_predictions_report(folder: Path, name: str, scores: Metrics) -> Path:
-    """Write the report of predictions whose run is not known beside them, and return its path."""
+    """Write the report of predictions without a record of their run, and return its path."""
     path = folder / "report.html"
     files.write_text(path, render_predictions(name, scores))
     return path

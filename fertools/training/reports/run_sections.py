@@ -1,6 +1,6 @@
 """The sections of a report about a training run: its faces, its training, and every value of its recipe.
 
-They show what is in the run's folder: the record, the logged values and the sample grids.
+They show the record, the logged values and the sample grids in the folder of the run.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LARGEST = 3.4e38
 """The largest number of float32."""
 
 _NO_LOSSES = ("lr/", "gradient/", "val/")
-"""How the names of logged values begin that other charts show."""
+"""Prefixes of the logged values that other charts show."""
 
 
 def summary_section(record: Record) -> Iterable[str]:
-    """Yield whom a run was trained on, warnings about the data, and the run in a few numbers."""
+    """Yield the people of a run, warnings about the data, and the main numbers of the run."""
     data, last = record["data"], record["sessions"][-1]
     seconds = sum(session["seconds"] for session in record["sessions"])
     train, test, known = data["train"], data["test"], record.get("lineage", {}).get("leaks")
@@ -70,7 +70,7 @@ def summary_section(record: Record) -> Iterable[str]:
 
 
 def lineage_section(record: Record) -> Iterable[str]:
-    """Yield what a run takes from other runs, with a warning if that knew its test people."""
+    """Yield the ancestors of a run, with a warning if they have learned from its test people."""
     lineage = record.get("lineage") or {}
     if leaks := lineage.get("leaks"):
         items = "".join(f"<li>{escape(leak)}</li>" for leak in leaks)
@@ -205,7 +205,7 @@ def validation_section(record: Record, journal: Sequence[Entry]) -> Iterable[str
 
 
 def optimisation_section(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
-    """Yield learning rates, gradient norms, throughput and memory over time, as far as they were logged."""
+    """Yield learning rates, gradient norms, throughput and memory over time, where they were logged."""
     words = {
         "lr/": "Learning rate of the optimiser.",
         "gradient/": "Norm of the gradient, before clipping.",

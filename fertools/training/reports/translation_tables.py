@@ -16,7 +16,7 @@ _WHOSE = {
     "made": "generated faces",
     "unchanged": "the same faces, unchanged",
     "real": "real faces, by their own label",
-    "truth": "true pictures of the target (drawn people)",
+    "truth": "true images of the target (drawn people)",
 }
 _RECONSTRUCTION = {"l1": "L1", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 _FEW = 2048
@@ -37,7 +37,7 @@ def translator_tables(name: str, found: Metrics) -> list[ResultTable]:
 
 
 def measured_tables(found: Metrics) -> list[ResultTable]:
-    """Return the tables about generated faces, as far as these have been measured."""
+    """Return the tables of all metrics of generated faces that were measured."""
     tables = [_reconstruction(found)]
     if found["truth"]:
         tables.append(_truth(found["truth"]))
@@ -60,7 +60,7 @@ def missing_measures(name: str, found: Metrics) -> Iterator[tuple[str, str]]:
     if not found["identity"]:
         yield "identity preservation", f"{command} --identity facenet-vggface2"
     if found["drawn"] and not found["truth"]:
-        yield "distance to the true pictures (drawn people)", f"{command} --drawn"
+        yield "distance to the true images (drawn people)", f"{command} --drawn"
     if not found["gan_train"]:
         yield "GAN-train", f"{command} --judge classifier/RUN --gan-train"
 
@@ -88,11 +88,11 @@ def _truth(found: Metrics) -> ResultTable:
 
     rows = [("all", *cells(found)), *((part["target"], *cells(part)) for part in found["by_target"])]
     note = (
-        "These people are drawn, so the true picture exists: the same moment with the target expression. L1 is on the "
+        "These people are drawn, so the true image exists: the same moment with the target expression. L1 is on the "
         f"scale from -1 to 1. Faces that already show the target are left out. {interval_note(parts)}"
     )
-    head = ("", "generated faces", "L1 to the true picture", "L1 of the unchanged input")
-    return ResultTable("Distance to the true picture (drawn people)", head, tuple(rows), note)
+    head = ("", "generated faces", "L1 to the true image", "L1 of the unchanged input")
+    return ResultTable("Distance to the true image (drawn people)", head, tuple(rows), note)
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from fertools.training.reports.table_formatting import ResultTable
 
 
 def _judged(kind: str, measure: str) -> Callable[[Metrics], float | None]:
-    """Return a function that reads a metric of the first judge; `kind` is `classification`, `valence` or `arousal`."""
+    """Return the function for a metric of the first judge; `kind` is `classification`, `valence` or `arousal`."""
 
     def read(found: Metrics) -> float | None:
         made: Metrics = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
@@ -62,19 +62,19 @@ HEADLINES: dict[str, tuple[str, Callable[[Metrics], float | None]]] = {
     "kid": ("KID", _distance("kid")),
     "cosine": ("identity", _cosine),
     "gan_train": ("GAN-train (UAR)", _learned),
-    "truth": ("L1 to the true picture (drawn)", _true),
+    "truth": ("L1 to the true image (drawn)", _true),
     "l1": ("L1", _reconstructed("l1")),
     "psnr": ("PSNR (dB)", _reconstructed("psnr")),
     "ssim": ("SSIM", _reconstructed("ssim")),
 }
-"""The metrics that are compared: the name of each, and how it is read."""
+"""The compared metrics: the name in tables and the function that returns the value."""
 
 
 def compare_translators(runs: Mapping[str, Metrics]) -> dict[str, Any]:
     """Return the main metrics of several runs that generate faces.
 
     Args:
-        runs: what `compute_translation_metrics` gives, by name.
+        runs: results of `compute_translation_metrics` by name.
 
     Returns:
         `runs`, by name the metrics of HEADLINES, None where unknown; and `folds`, by metric the interval of Student's t

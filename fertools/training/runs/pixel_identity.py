@@ -1,7 +1,7 @@
 """The pixels of a run: a digest of each face, recorded when the run begins and compared whenever it is used.
 
-The manifest lists the crops of a run, but not their content. Crops that are overwritten between two calls would give
-one run two sets of training faces, or test it on faces that its other metrics do not describe.
+The manifest lists the crops of a run, but not their content. If crops were overwritten between two calls, a run would
+learn from two sets of faces, or its metrics would describe different test faces.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def test_pictures_are_read_once_and_later_ones_are_added(camera: Camera, tmp_pat
     assert found.of(["face 4", "face 1"]).tolist() == [[4, -4], [1, -1]]
     assert found.covers(["face 3"])
     assert not found.covers(["face 3", "face 9"])
-    with pytest.raises(InputError, match="has not read 1 of 2 pictures"):
+    with pytest.raises(InputError, match="has no outputs for 1 of 2 images"):
         found.of(["face 3", "face 9"])
 
 
@@ -105,7 +105,7 @@ def test_files_of_something_else_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "readings/judge-x.parquet"
     path.parent.mkdir()
     pq.write_table(pa.table({"face_id": ["a"]}), path)
-    with pytest.raises(SchemaError, match="no table of readings"):
+    with pytest.raises(SchemaError, match="not a table of cached outputs"):
         list_outputs(tmp_path, "judge")
     path.write_bytes(b"x")
     with pytest.raises(SchemaError, match="as Parquet"):

@@ -162,7 +162,7 @@ def test_a_judge_that_knows_those_people_is_refused(
 def test_a_judge_that_tells_nothing_of_what_is_asked_for_is_refused(judged: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(shutil.copytree(judged.root, tmp_path / "copy"))
     train_judge(workspace, "task=va", run="plane")
-    with pytest.raises(InputError, match="tells nothing of what this system is asked for"):
+    with pytest.raises(InputError, match="predicts none of the targets of this system"):
         train_tiny(workspace, *JUDGED, "judge=classifier/plane", run="refused")
 
 
@@ -176,11 +176,11 @@ def test_a_judge_that_was_trained_anew_is_refused(judged: Workspace, tmp_path: P
     with pytest.raises(Interrupted):
         train_tiny(workspace, *JUDGED, run="waits", report=Stop())
     train_judge(workspace, "task=emotion+va", "epochs=1", resume=False)
-    with pytest.raises(ResumeRefused, match="classifier/judge has been trained anew"):
+    with pytest.raises(ResumeRefused, match="the judge classifier/judge was trained again"):
         train_tiny(workspace, *JUDGED, run="waits")
 
 
 @pytest.mark.parametrize("override", ["judge=classifier/judge", SHARE])
 def test_one_without_the_other_is_refused(tmp_path: Path, override: str) -> None:
-    with pytest.raises(RecipeError, match="neither is of use alone"):
+    with pytest.raises(RecipeError, match="but each needs the other"):
         configure_run("stargan", preset="smoke", overrides=(override,), device="cpu")

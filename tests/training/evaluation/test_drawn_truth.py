@@ -1,4 +1,4 @@
-"""Translations of drawn people beside the true pictures, by networks that have hardly learned."""
+"""Translations of drawn people beside the true images, by networks that have hardly learned."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_distances_are_those_to_the_drawn_truth(workspace: Workspace) -> None:
     for entry in table.to_pylist():
         unchanged = told[entry["face_id"]]["unchanged_l1"]
         if entry["emotion"] == entry["target_emotion"]:
-            assert unchanged == 0, "the true picture of what a face shows already is the face"
+            assert unchanged == 0, "the true image of what a face shows already is the face"
         else:
             assert unchanged > 0
     found = compute_translation_metrics(root)["truth"]
@@ -119,10 +119,10 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
         assert judged[whose]["classification"]["faces"] == faces
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (
-        "Distance to the true picture (drawn people)",
+        "Distance to the true image (drawn people)",
         "L1 of the unchanged input",
         f"Expressions predicted by {drawn_judge.DRAWN_JUDGE}",
-        "true pictures of the target (drawn people)",
+        "true images of the target (drawn people)",
     ):
         assert words in page, words
     assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"

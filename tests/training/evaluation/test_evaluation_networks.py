@@ -1,4 +1,4 @@
-"""Who may judge made faces: a classifier that reads them as it reads real ones, and has not met the people."""
+"""Which classifiers may judge generated faces, and that a judge treats them like real ones."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def test_classes_and_the_point_stand_side_by_side(workspace: Workspace) -> None:
     ("judge", "translator", "error", "words"),
     [
         ("classifier/smok", TRANSLATOR, InputError, "did you mean 'classifier/smoke'"),
-        (TRANSLATOR, TRANSLATOR, InputError, "no classifying network"),
-        ("classifier/feeling", TRANSLATOR, InputError, "asked for expressions.*tells valence and arousal alone"),
-        (JUDGE, "stargan/plane", InputError, "asked for valence and arousal.*tells expressions alone"),
+        (TRANSLATOR, TRANSLATOR, InputError, "not a classifier network"),
+        ("classifier/feeling", TRANSLATOR, InputError, "are expressions, but .* predicts valence and arousal alone"),
+        (JUDGE, "stargan/plane", InputError, "are valence and arousal, but .* predicts expressions alone"),
         ("classifier/acquainted", TRANSLATOR, CheckFailed, r"2 of the people .*\(p00, p03\).*test_folds=\[0\]"),
     ],
 )
@@ -110,7 +110,7 @@ def test_weights_that_are_missing_or_wrong_are_named(
     with pytest.raises(InputError, match=r"there is no file .* called 'nothing'"):
         open_features(workspace, "nothing", "cpu")
     classifier = f"training/{JUDGE}/models/network.safetensors"
-    with pytest.raises(InputError, match="holds no weights of Inception v3"):
+    with pytest.raises(InputError, match="does not have the weights of Inception v3"):
         open_features(workspace, classifier, "cpu")
-    with pytest.raises(InputError, match="holds no weights of facenet"):
+    with pytest.raises(InputError, match="does not have the weights of facenet"):
         open_identity(workspace, classifier, "cpu")

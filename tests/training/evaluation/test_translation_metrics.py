@@ -1,4 +1,4 @@
-"""Figures about made faces against plain computations from the same tables."""
+"""Metrics of generated faces against plain computations from the same tables."""
 
 from __future__ import annotations
 

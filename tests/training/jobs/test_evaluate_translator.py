@@ -122,7 +122,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert folder.model_path("network").stat().st_mtime_ns == stamp, "it is finished"
     (workspace.generated / "stargan-smoke.parquet").unlink()
     generate(workspace, TRANSLATOR, which="train", emotions=["fear", "anger"], device="cpu")
-    with pytest.raises(ResumeRefused, match="begun with other made faces"):
+    with pytest.raises(ResumeRefused, match="begun with other generated faces"):
         assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
 
 

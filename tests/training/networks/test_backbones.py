@@ -152,7 +152,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
 
 def test_something_else_than_tensors_is_refused(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "a.pth")
-    with pytest.raises(InputError, match="holds no state_dict"):
+    with pytest.raises(InputError, match="has no state_dict"):
         read_weights(tmp_path / "a.pth")
 
 

@@ -64,7 +64,7 @@ def test_faces_are_brought_to_its_size_and_scale(original: Any) -> None:
 
 
 def test_other_weights_are_refused() -> None:
-    with pytest.raises(InputError, match=r"y\.pt holds no weights of facenet.* no conv2d_1a\.conv\.weight"):
+    with pytest.raises(InputError, match=r"y\.pt does not have the weights of facenet.* no conv2d_1a\.conv\.weight"):
         build_facenet({"fc.weight": torch.zeros(2, 2)}, "y.pt")
 
 

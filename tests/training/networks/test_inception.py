@@ -93,7 +93,7 @@ def test_weights_go_in_by_name_and_others_are_refused(network: Inception) -> Non
     assert np.array_equal(extract_features(again, pictures), extract_features(network, pictures))
     assert again.first_release
     del weights["Mixed_6b.branch1x1.conv.weight"]
-    with pytest.raises(InputError, match=r"x\.pth holds no .* there is no Mixed_6b\.branch1x1\.conv\.weight"):
+    with pytest.raises(InputError, match=r"x\.pth does not have .* there is no Mixed_6b\.branch1x1\.conv\.weight"):
         build_inception(weights, "x.pth")
 
 

@@ -130,11 +130,11 @@ def test_what_is_missing_is_named_with_its_command(part: str, words: str) -> Non
 def test_the_distance_to_a_drawn_truth_is_openly_drawn() -> None:
     found = figures() | {"drawn": 7}
     ways = dict(missing_measures("stargan/x", found))
-    assert ways["distance to the true pictures (drawn people)"].endswith("stargan/x --drawn")
+    assert ways["distance to the true images (drawn people)"].endswith("stargan/x --drawn")
     part = {"faces": 6, "measures": {"l1": measured(0.125), "unchanged_l1": measured(0.25)}}
     found["truth"] = part | {"by_target": [{"target": "fear", **part}]}
     assert not any("--drawn" in way for _, way in missing_measures("stargan/x", found))
-    (result_table,) = (result_table for result_table in measured_tables(found) if "true picture" in result_table.title)
+    (result_table,) = (result_table for result_table in measured_tables(found) if "true image" in result_table.title)
     assert "drawn people" in result_table.title
     assert "These people are drawn" in result_table.note
     assert [row[:2] for row in result_table.rows] == [("all", "6"), ("fear", "6")]

@@ -90,7 +90,9 @@ def test_test_people_behind_weights_are_found_wherever_the_file_lies(
 def test_training_on_from_them_is_refused_and_can_be_allowed(workspace: Workspace, tmp_path: Path) -> None:
     shutil.copy(workspace.runs("classifier") / "source" / FIRST_STATE, tmp_path / "innocent.safetensors")
     begin = f"pretrained={tmp_path}/innocent.safetensors"
-    with pytest.raises(CheckFailed, match=r"classifier/next would be tested on people that it knows: .*\(p00\)"):
+    with pytest.raises(
+        CheckFailed, match=r"classifier/next would be tested on people whom it has learned from: .*\(p00\)"
+    ):
         train_small(workspace, "next", "test_folds=0", begin)
     folder = train_small(workspace, "next", "test_folds=0", begin, allow_leaks=True)
     lineage = read_lineage(folder)
@@ -148,7 +150,7 @@ def test_metadata_hold_it_and_what_they_hold_is_not_trusted() -> None:
 def test_a_damaged_list_of_people_is_said(workspace: Workspace) -> None:
     folder = RunFolder(workspace.runs("classifier") / "source")
     np.save(folder.people_path, np.zeros(5))
-    with pytest.raises(InputError, match=r"people.npy is no list of people"):
+    with pytest.raises(InputError, match=r"people.npy is not a list of people"):
         read_lineage(folder)
 
 

@@ -102,7 +102,7 @@ def test_a_run_without_a_record_of_its_pixels_says_so(tmp_path: Path) -> None:
     text = (result.folder / "run.json").read_text(encoding="utf-8")
     digest = read_record(result.folder)["data"]["pixels"]
     (result.folder / "run.json").write_text(text.replace(f'"pixels": "{digest}"', '"other": 0'), encoding="utf-8")
-    with pytest.raises(ResumeRefused, match="nothing says which pixels stargan/smoke has seen"):
+    with pytest.raises(ResumeRefused, match="stargan/smoke has no record of its pixels"):
         train_tiny(workspace)
 
 
