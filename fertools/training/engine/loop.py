@@ -249,11 +249,11 @@ class Loop:
     def _iterate(self) -> dict[str, Tensor]:
         began_s = time.monotonic()
         self._steps.clear()
-        plan, at = self._loader.next(), self.course.at(self.iteration)
+        plan, position = self._loader.next(), self.course.at(self.iteration)
         noise = self._system.draw(self._loader.labels(plan), self._noise)
         batches = [
             self._system.iterate(
-                at,
+                position,
                 self._loader.load(plan.select(micro_batch)),
                 {name: send(values[micro_batch], self.device) for name, values in noise.items()},
                 self._precision.cast,
@@ -300,12 +300,12 @@ class Loop:
         elif (self.iteration + 1) % self.recipe.log_every == 0:
             sizes = [torch.linalg.vector_norm(weight.grad) for weight in weights if weight.grad is not None]
             norm = torch.linalg.vector_norm(torch.stack(sizes))
-        at = self.course.at(self.iteration)
+        position = self.course.at(self.iteration)
         rate = plan.lr * rate_factor(
             plan.schedule,
             plan.warmup,
-            at.in_stage,
-            at.stage_iterations,
+            position.in_stage,
+            position.stage_iterations,
             epoch=self.course.epoch or 1,
             decay_epochs=plan.decay_epochs,
         )

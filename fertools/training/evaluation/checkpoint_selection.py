@@ -76,7 +76,7 @@ def open_selection_metric(
     @torch.no_grad()
     def measure() -> Metrics:
         hits: dict[str, list[Tensor]] = {translation.name: [] for translation in with_emotion}
-        asked, read = [], []
+        targets, estimated = [], []
         for domain, chosen in rows.items():
             faces = job.selection.domains[domain]
             for part in split_batches(chosen):
@@ -90,17 +90,19 @@ def open_selection_metric(
                         found = logits.argmax(dim=1).eq(wanted)
                         hits[translation.name].append(found[wanted >= 0])
                     if translation.point is not None and with_va:
-                        asked.append(np.tile(translation.point, (len(part), 1)))
-                        read.append(estimates.float().cpu().numpy())
-        told: Metrics = {}
+                        targets.append(np.tile(translation.point, (len(part), 1)))
+                        estimated.append(estimates.float().cpu().numpy())
+        metrics: Metrics = {}
         if hits:
-            told["read_as_asked"] = float(np.mean([float(torch.cat(found).float().mean()) for found in hits.values()]))
-        if asked:
-            pairs = np.concatenate(read), np.concatenate(asked)
-            told["ccc"] = float(
+            metrics["read_as_asked"] = float(
+                np.mean([float(torch.cat(found).float().mean()) for found in hits.values()])
+            )
+        if targets:
+            pairs = np.concatenate(estimated), np.concatenate(targets)
+            metrics["ccc"] = float(
                 np.mean([concordance(pairs[0][:, axis], pairs[1][:, axis], undefined=0.0) for axis in (0, 1)])
             )
-        return told
+        return metrics
 
     return measure
 

@@ -135,8 +135,8 @@ def draw_truths(
                 )
             coded = cv2.imencode(".png", picture[..., ::-1])[1]
             files.write_bytes(path, coded.tobytes(), flush=False)
-        truth, made = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
-        rows.append((entry["face_id"], _distance(made, truth), _distance(domain.pixels[row], truth)))
+        truth, generated = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
+        rows.append((entry["face_id"], _distance(generated, truth), _distance(domain.pixels[row], truth)))
         report.advance(done)
     columns = dict(zip(("face_id", *_METRICS), map(list, zip(*rows, strict=True)), strict=True))
     with files.replacing(root / TRUTHS_NAME) as temporary:

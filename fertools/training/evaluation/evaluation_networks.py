@@ -156,8 +156,8 @@ def _predicts(system: System, network: nn.Module, size_px: int, device: str) -> 
         found: list[Tensor] = []
         for start in range(0, len(sized), _BATCH):
             coded = torch.from_numpy(sized[start : start + _BATCH]).to(device)
-            logits, points = system.predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
-            found.append(torch.cat([logits.float().softmax(dim=1), points.float()], dim=1).cpu())
+            logits, valence_arousal = system.predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            found.append(torch.cat([logits.float().softmax(dim=1), valence_arousal.float()], dim=1).cpu())
         return torch.cat(found).numpy()
 
     return read

@@ -60,13 +60,13 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
     Raises:
         InputError: they have no labelled face in common, or a common face differs in label or fold.
     """
-    ours, theirs = _common(first, second)
+    first_common, second_common = _common(first, second)
     classes = tuple(dict.fromkeys((*first.classes, *second.classes)))
-    labels = _codes(ours.table["emotion"], classes)
-    width, folds = len(classes), ours.folds()
-    decided = [_decisions(side, classes) for side in (ours, theirs)]
+    labels = _codes(first_common.table["emotion"], classes)
+    width, folds = len(classes), first_common.folds()
+    decided = [_decisions(side, classes) for side in (first_common, second_common)]
     tables = [np.eye(width * width)[labels * width + choice] for choice in decided]
-    groups = np.unique(np.array(ours.groups()), return_inverse=True)[1]
+    groups = np.unique(np.array(first_common.groups()), return_inverse=True)[1]
 
     def differences(sums: Floats) -> Floats:
         one, two = (sums[:, side].reshape(-1, width, width) for side in (slice(width**2), slice(width**2, None)))
@@ -82,7 +82,7 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
         ]
         for part in (folds == fold for fold in np.unique(folds).tolist())
     ]
-    share = _tested_per_trained(ours)
+    share = _tested_per_trained(first_common)
     measures = {}
     for index, name in enumerate(_METRICS):
         test = corrected_paired_test([values[index] for values in each], share)
@@ -104,18 +104,22 @@ def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
     classes = [set(side.classes) for side in (first, second)]
     both = pc.is_in(first.table["face_id"], value_set=second.table["face_id"].combine_chunks())
     known = pc.is_in(first.table["emotion"], value_set=pa.array(sorted(classes[0] & classes[1]), pa.string()))
-    ours = first.table.filter(pc.and_(both, known))
-    theirs = second.table.filter(pc.is_in(second.table["face_id"], value_set=ours["face_id"].combine_chunks()))
-    if not len(ours):
+    first_common = first.table.filter(pc.and_(both, known))
+    second_common = second.table.filter(
+        pc.is_in(second.table["face_id"], value_set=first_common["face_id"].combine_chunks())
+    )
+    if not len(first_common):
         raise InputError("the two runs have no labelled face in common; compare runs on the same faces")
     for column in ("emotion", "fold"):
-        differs = pc.not_equal(ours[column], theirs[column])
+        differs = pc.not_equal(first_common[column], second_common[column])
         if pc.any(pc.fill_null(differs, True)).as_py():
-            name = ours["face_id"].filter(pc.fill_null(differs, True))[0].as_py()
+            name = first_common["face_id"].filter(pc.fill_null(differs, True))[0].as_py()
             raise InputError(
                 f"the face {name} has another {column} in the two runs; compare runs on the same labels and folds"
             )
-    return Predictions(ours, first.classes, first.trained), Predictions(theirs, second.classes, second.trained)
+    return Predictions(first_common, first.classes, first.trained), Predictions(
+        second_common, second.classes, second.trained
+    )
 
 
 def _codes(names: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -83,8 +83,8 @@ def compute_metrics(predictions: Predictions) -> Metrics:
     }
     if predictions.classes and (predictions.labels() >= 0).any():
         scores["classification"] = _classification(predictions)
-    if points := _valence_arousal(predictions):
-        scores["valence_arousal"] = points
+    if valence_arousal := _valence_arousal(predictions):
+        scores["valence_arousal"] = valence_arousal
     if not scores.keys() & {"classification", "valence_arousal"}:
         raise InputError("none of these faces has both a label and a prediction of it; label the tested faces first")
     return scores

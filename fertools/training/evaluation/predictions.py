@@ -140,13 +140,19 @@ def make_predictions(
     folds = [fold] * count if fold is not None else tested["fold"].to_pylist()
     columns["fold"] = pa.array(folds, pa.int32())
     if valence_arousal is not None:
-        points = _checked(valence_arousal, (count, 2), "valence and arousal")
-        columns["valence_predicted"], columns["arousal_predicted"] = (pa.array(points[:, axis]) for axis in (0, 1))
+        valence_arousal = _checked(valence_arousal, (count, 2), "valence and arousal")
+        columns["valence_predicted"], columns["arousal_predicted"] = (
+            pa.array(valence_arousal[:, axis]) for axis in (0, 1)
+        )
     if probabilities is not None:
-        shares = _checked(probabilities, (count, len(classes)), "probabilities")
-        if not classes or shares.min(initial=0) < 0 or np.abs(shares.sum(axis=1) - 1).max(initial=0) > _TOLERANCE:
+        probabilities = _checked(probabilities, (count, len(classes)), "probabilities")
+        if (
+            not classes
+            or probabilities.min(initial=0) < 0
+            or np.abs(probabilities.sum(axis=1) - 1).max(initial=0) > _TOLERANCE
+        ):
             raise ValueError("each face needs a probability from 0 to 1 for every class, with the sum 1")
-        columns |= {f"p_{name}": pa.array(shares[:, index]) for index, name in enumerate(classes)}
+        columns |= {f"p_{name}": pa.array(probabilities[:, index]) for index, name in enumerate(classes)}
     elif classes:
         raise ValueError("classes are named, but there are no probabilities")
     table = pa.table([columns[field.name] for field in _schema(classes)], schema=_schema(classes))

@@ -53,7 +53,7 @@ def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
         "drawn": (RunFolder(root).read() or {}).get("data", {}).get("drawn", 0),
         "truth": truth_metrics(root, table),
         "reconstruction": _reconstruction(table),
-        "judges": {found.name: _judged(root, table, found) for found in ready if found.kind == "judge"},
+        "judges": {found.name: _judge_metrics(root, table, found) for found in ready if found.kind == "judge"},
         "features": {
             found.name: feature_metrics(root, table, found, seed=seed) for found in ready if found.kind == "features"
         },
@@ -92,7 +92,7 @@ def by_target(table: pa.Table) -> list[tuple[str, pa.Table]]:
     return [(name, table.filter(pc.equal(table["target"], name))) for name in names]
 
 
-def _judged(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics:
+def _judge_metrics(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics:
     """Return the metrics of a judge on generated faces, on their unchanged parents, on real faces and on true images.
 
     The label of a generated face is its target. So is the label of its unchanged parent: that is the metric of a
@@ -121,23 +121,23 @@ def _judged(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics:
 
 def _has_truth(found: Predictions) -> bool:
     """Return whether any prediction has a label."""
-    points = any(
+    valence_arousal = any(
         (~np.isnan(found.numbers(name)) & ~np.isnan(found.numbers(f"{name}_predicted"))).any()
         for name in ("valence", "arousal")
     )
-    return points or bool(found.classes and (found.labels() >= 0).any())
+    return valence_arousal or bool(found.classes and (found.labels() >= 0).any())
 
 
 def _predictions(rows: pa.Table, judge: CachedOutputs, read: Sequence[str]) -> Predictions:
     """Return the outputs of a judge as predictions for rows; `read` has the `face_id` of the image for each row."""
     classes, values = tuple(judge.about["classes"]), judge.of(read)
-    points: NDArray[np.float64] | None = values[:, len(classes) :] if judge.about["reads_va"] else None
+    valence_arousal: NDArray[np.float64] | None = values[:, len(classes) :] if judge.about["reads_va"] else None
     found = make_predictions(
         rows,
         rows.slice(0, 0),
         classes=classes,
         probabilities=values[:, : len(classes)] if classes else None,
-        valence_arousal=points,
+        valence_arousal=valence_arousal,
     )
     trained: dict[str, Any] = judge.about["trained"]
     return replace(found, trained={0: TrainingSummary(**trained)})

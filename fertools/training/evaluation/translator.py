@@ -168,15 +168,15 @@ def _own_head(
     """Return the metrics of the discriminator's own head; empty if it has none."""
     if not real:
         return {}
-    logits, points = (torch.cat(parts) for parts in zip(*real, strict=True))
+    logits, valence_arousal = (torch.cat(parts) for parts in zip(*real, strict=True))
     results: dict[str, Any] = {}
     if logits.shape[1]:
         hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
         shares = {name: count / len(rows) for name, count in right.items()}
         results["own_head"] = {"real": float(np.mean(hits)), "translated": shares}
-    if points.shape[1]:
+    if valence_arousal.shape[1]:
         results["own_head_va"] = {
-            name: measure_va(points[:, axis].numpy(), faces.valence_arousal[rows, axis])
+            name: measure_va(valence_arousal[:, axis].numpy(), faces.valence_arousal[rows, axis])
             for axis, name in enumerate(("valence", "arousal"))
         }
     return results

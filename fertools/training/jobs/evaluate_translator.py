@@ -126,7 +126,7 @@ def _image_sets(
 def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> ImageSet:
     """Return the held-out faces of a domain, and `training` evenly spaced training faces."""
     pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
-    seen = load_digests(workspace, faces, size_px, workspace.pixels)
+    digests = load_digests(workspace, faces, size_px, workspace.pixels)
     rows = np.flatnonzero(faces.held_out)
     if training:
         rows = np.concatenate([rows, evenly_spaced(np.flatnonzero(~faces.held_out), training)])
@@ -135,7 +135,7 @@ def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> Im
         return np.asarray(pixels[rows[part]])
 
     names = faces.table["face_id"].take(pa.array(rows)).to_pylist()
-    return ImageSet(names, [seen[row].tobytes().hex() for row in rows], load)
+    return ImageSet(names, [digests[row].tobytes().hex() for row in rows], load)
 
 
 def _truths(root: Path, translator: LoadedRun[TranslatingRecipe], table: pa.Table) -> ImageSet:

@@ -202,13 +202,13 @@ def _generate(
     measured = set()
     if (folder.root / TRANSLATIONS_NAME).is_file():
         measured = set(read_translations(folder.root)["face_id"].to_pylist())
-    there = np.array([picture_path(folder.generated, translation.name, names[row]).is_file() for row in rows], bool)
+    written = np.array([picture_path(folder.generated, translation.name, names[row]).is_file() for row in rows], bool)
     known = np.array([generated_id(names[row], run.name, translation.name) in measured for row in rows], bool)
     tested = faces.held_out[rows]
-    left, bare = rows[tested & ~(there & known)], rows[~tested & ~there]
-    report.advance(done := before + len(rows) - len(left) - len(bare))
+    new_test, new_training = rows[tested & ~(written & known)], rows[~tested & ~written]
+    report.advance(done := before + len(rows) - len(new_test) - len(new_training))
     qualities = []
-    for part in split_batches(left):
+    for part in split_batches(new_test):
         images, quality = translator.translate_cycle(translator.loader.batch(part, translation.source), translation)
         write_pictures(folder.generated, translation, faces, part, to_pixels(images))
         qualities.append(quality)
@@ -217,7 +217,7 @@ def _generate(
         found = list_translations(
             workspace,
             faces,
-            left,
+            new_test,
             [translation],
             [np.concatenate(qualities)],
             folder=folder.generated,
@@ -225,8 +225,8 @@ def _generate(
             size_px=translator.loader.size_px,
         )
         add_translations(folder.root, found)
-    for part in split_batches(bare):
+    for part in split_batches(new_training):
         images = translator.translate(translator.loader.batch(part, translation.source).images, translation)
         write_pictures(folder.generated, translation, faces, part, to_pixels(images))
         report.advance(done := done + len(part))
-    return int((~there).sum())
+    return int((~written).sum())

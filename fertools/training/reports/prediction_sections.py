@@ -32,8 +32,8 @@ def prediction_sections(name: str, scores: Metrics) -> Iterator[str]:
     yield from (render_result_table(result_table) for result_table in metric_tables({name: scores}))
     if found := scores.get("classification"):
         yield from _classification(found, scores)
-    if points := scores.get("valence_arousal"):
-        yield from _valence_arousal(points)
+    if valence_arousal := scores.get("valence_arousal"):
+        yield from _valence_arousal(valence_arousal)
 
 
 def _nameless(scores: Metrics) -> Iterable[str]:
@@ -70,7 +70,7 @@ def _classification(found: Metrics, scores: Metrics) -> Iterator[str]:
         values = [part["measures"]["balanced_accuracy"] for part in found["by_fold"]]
         entry = found["measures"]["balanced_accuracy"]["folds"]
         row = {"name": "this run", "values": values, "paper": False, **entry}
-        yield interval_chart([row], METRICS["balanced_accuracy"], chance=_chance(found))
+        yield interval_chart([row], METRICS["balanced_accuracy"], chance=_majority_accuracy(found))
         yield "<p>Large dot and line: mean and 95 % interval. Small dots: folds. Dashed line: always the majority.</p>"
         yield render_result_table(fold_table)
     yield "<h2>By person, dataset and image quality</h2>"
@@ -98,22 +98,23 @@ def _people(found: Metrics) -> Iterator[str]:
         yield f"<p class='note quiet'>Lowest accuracy among people with several faces (accuracy, faces): {listed}.</p>"
 
 
-def _chance(found: Metrics) -> float:
+def _majority_accuracy(found: Metrics) -> float:
     pooled: float = found["baselines"]["majority"]["balanced_accuracy"]["folds"]["mean"]
     return pooled
 
 
-def _valence_arousal(points: Mapping[str, Metrics]) -> Iterator[str]:
+def _valence_arousal(valence_arousal: Mapping[str, Metrics]) -> Iterator[str]:
     yield "<h2>Valence and arousal</h2>"
-    if len(points) == 2 and points["valence"]["faces"] == points["arousal"]["faces"]:
+    if len(valence_arousal) == 2 and valence_arousal["valence"]["faces"] == valence_arousal["arousal"]["faces"]:
         truths, estimates = (
-            list(zip(points["valence"][key], points["arousal"][key], strict=True)) for key in ("truths", "estimates")
+            list(zip(valence_arousal["valence"][key], valence_arousal["arousal"][key], strict=True))
+            for key in ("truths", "estimates")
         )
         yield (
             f'<div class="charts"><div>{valence_arousal_plot(truths, estimates)}</div><div><p>'
             "Rings: the rating of a face. Dots: the prediction. A line connects the two.</p></div></div>"
         )
-    for name, entry in points.items():
+    for name, entry in valence_arousal.items():
         ccc = entry["measures"]["ccc"]
         yield f"<p>CCC of {escape(name)}: {with_interval(ccc['pooled'], ccc['people'])}.</p>"
 

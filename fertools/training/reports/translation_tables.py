@@ -122,13 +122,15 @@ def _judged(judge: str, scores: Metrics) -> Iterator[ResultTable]:
             yield _by_expression(judge, predicted)
             yield _confusion(judge, scores["made"])
     for axis in ("valence", "arousal"):
-        points = {key: entry["valence_arousal"][axis] for key, entry in whose.items() if _has(entry, axis)}
-        if "made" in points:
+        agreements = {key: entry["valence_arousal"][axis] for key, entry in whose.items() if _has(entry, axis)}
+        if "made" in agreements:
             rows = [
                 (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in AGREEMENTS))
-                for key, entry in points.items()
+                for key, entry in agreements.items()
             ]
-            note = f"Generated faces against the target {axis}, real faces against their own. {interval_note(points)}"
+            note = (
+                f"Generated faces against the target {axis}, real faces against their own. {interval_note(agreements)}"
+            )
             head = ("", "faces", *AGREEMENTS.values())
             yield ResultTable(f"{axis.capitalize()} predicted by {judge}", head, tuple(rows), note)
 
@@ -142,15 +144,15 @@ def _measure(entry: Mapping[str, Any]) -> str:
 
 
 def _by_expression(judge: str, predicted: Mapping[str, Metrics]) -> ResultTable:
-    shares = {key: {row["class"]: row for row in entry["per_class"]} for key, entry in predicted.items()}
+    recalls = {key: {row["class"]: row for row in entry["per_class"]} for key, entry in predicted.items()}
     rows = tuple(
         (
             name,
             f"{row['faces']:,}",
             with_interval(row["recall"], row["recall_people"]),
-            *(number(shares[key][name]["recall"]) if key in shares else MISSING for key in ("unchanged", "real")),
+            *(number(recalls[key][name]["recall"]) if key in recalls else MISSING for key in ("unchanged", "real")),
         )
-        for name, row in shares["made"].items()
+        for name, row in recalls["made"].items()
         if row["faces"]
     )
     head = (
@@ -165,10 +167,10 @@ def _by_expression(judge: str, predicted: Mapping[str, Metrics]) -> ResultTable:
     )
 
 
-def _confusion(judge: str, made: Metrics) -> ResultTable:
-    counts = made["classification"]["confusion"]["counts"]
-    rows = tuple((name, *map(str, line)) for name, line in zip(made["classes"], counts, strict=True) if sum(line))
-    return ResultTable(f"Target (rows) and prediction of {judge} (columns)", ("", *made["classes"]), rows)
+def _confusion(judge: str, generated: Metrics) -> ResultTable:
+    counts = generated["classification"]["confusion"]["counts"]
+    rows = tuple((name, *map(str, line)) for name, line in zip(generated["classes"], counts, strict=True) if sum(line))
+    return ResultTable(f"Target (rows) and prediction of {judge} (columns)", ("", *generated["classes"]), rows)
 
 
 def _features(network: str, scores: Metrics) -> ResultTable:

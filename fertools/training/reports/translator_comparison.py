@@ -16,8 +16,8 @@ def _judged(kind: str, measure: str) -> Callable[[Metrics], float | None]:
     """Return the function for a metric of the first judge; `kind` is `classification`, `valence` or `arousal`."""
 
     def read(found: Metrics) -> float | None:
-        made: Metrics = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
-        entry = made.get(kind) or made.get("valence_arousal", {}).get(kind)
+        generated: Metrics = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
+        entry = generated.get(kind) or generated.get("valence_arousal", {}).get(kind)
         value: float | None = entry["measures"][measure]["pooled"] if entry else None
         return value
 
@@ -91,15 +91,15 @@ def compare_translators(runs: Mapping[str, Metrics]) -> dict[str, Any]:
     return {"runs": values, "folds": folds}
 
 
-def translator_comparison_tables(beside: Mapping[str, Any] | None) -> list[ResultTable]:
+def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list[ResultTable]:
     """Return the table of `compare_translators`'s results, if there are any."""
-    if beside is None:
+    if side_by_side is None:
         return []
-    shown = [key for key in HEADLINES if any(line[key] is not None for line in beside["runs"].values())]
-    rows = [(name, *(number(line[key]) for key in shown)) for name, line in beside["runs"].items()]
+    shown = [key for key in HEADLINES if any(line[key] is not None for line in side_by_side["runs"].values())]
+    rows = [(name, *(number(line[key]) for key in shown)) for name, line in side_by_side["runs"].items()]
     note = "Of several judges or weights, the first by name is shown."
-    if beside["folds"] is not None:
-        rows.append(("mean over folds", *(_reach(beside["folds"].get(key)) for key in shown)))
+    if side_by_side["folds"] is not None:
+        rows.append(("mean over folds", *(_reach(side_by_side["folds"].get(key)) for key in shown)))
         note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."
     return [
         ResultTable(

@@ -90,9 +90,8 @@ def test_test_people_behind_weights_are_found_wherever_the_file_lies(
 def test_training_on_from_them_is_refused_and_can_be_allowed(workspace: Workspace, tmp_path: Path) -> None:
     shutil.copy(workspace.runs("classifier") / "source" / FIRST_STATE, tmp_path / "innocent.safetensors")
     begin = f"pretrained={tmp_path}/innocent.safetensors"
-    with pytest.raises(
-        CheckFailed, match=r"classifier/next would be tested on people whom it has learned from: .*\(p00\)"
-    ):
+    words = r"classifier/next would be tested on people whom it has learned from: .*\(p00\)"
+    with pytest.raises(CheckFailed, match=words):
         train_small(workspace, "next", "test_folds=0", begin)
     folder = train_small(workspace, "next", "test_folds=0", begin, allow_leaks=True)
     lineage = read_lineage(folder)

@@ -154,11 +154,11 @@ class Stargan(System):
         real_critic, fake_critic = widened(critic).chunk(2)
         terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
         loss = terms["D/loss_real"] + terms["D/loss_fake"]
-        of_real, of_made = heads.chunk(2)
+        of_real, of_generated = heads.chunk(2)
         loss = loss + self._label_loss("D", of_real, batch, terms)
         if recipe.made_class:
-            made = torch.full_like(batch.emotions, self.classes)
-            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_made)), made)
+            generated = torch.full_like(batch.emotions, self.classes)
+            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_generated)), generated)
             loss = loss + recipe.lambda_cls * terms["D/loss_made"]
         if recipe.gp != "none":
             points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
