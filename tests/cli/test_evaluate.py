@@ -10,7 +10,7 @@ import pytest
 
 from fertools.training.evaluation.predictions import write_predictions
 from tests.cli.conftest import Run
-from tests.training.evaluation.made import train_both
+from tests.training.evaluation.trained_runs import train_both
 from tests.training.guesses import invent
 
 

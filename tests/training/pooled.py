@@ -1,4 +1,4 @@
-"""A StarGAN that remembers pictures, and as a script a run of it that stops and goes on; see `test_image_pool.py`."""
+"""A StarGAN with an image pool; as a script, a run of it that stops and is resumed; see `test_image_pool.py`."""
 
 from __future__ import annotations
 

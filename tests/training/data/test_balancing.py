@@ -1,4 +1,4 @@
-"""How much faces count and how often they come."""
+"""Loss weights, sampling weights and soft labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.training.blobs import blob_rows, write_blobs
 
 
 def uneven(root: Path) -> Faces:
-    """Return faces of which anger is rare (2 in training) and fear is not (6), half of the latter of one person."""
+    """Return faces with little anger (2 in training) and more fear (6, half of them of one person)."""
     rows = [row for row in blob_rows(4, takes=3) if row["emotion"] in ("anger", "fear")]
     rows = [row for row in rows if row["emotion"] == "fear" or row["frame_index"] == 0]
     rows = [row for row in rows if row["emotion"] == "anger" or row["fold"] in (0, 1) or row["frame_index"] == 0]

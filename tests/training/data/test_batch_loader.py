@@ -1,4 +1,4 @@
-"""The order in which faces are seen, and the batches made of them."""
+"""The order of the training faces, and the batches of the loader."""
 
 from __future__ import annotations
 

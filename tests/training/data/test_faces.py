@@ -1,4 +1,4 @@
-"""Which faces take part, on which side, and their pixels."""
+"""The faces of a run, their split parts and their pixels."""
 
 from __future__ import annotations
 

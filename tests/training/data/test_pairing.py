@@ -1,4 +1,4 @@
-"""Which faces of a second domain go with those of the first, and that they go on with the same choices."""
+"""Pairing: the partners in another domain, and the same partners after a resume."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_moments(faces: Faces, moments: list[str | None]) -> Faces:
 
 
 def two_domains(root: Path, *, unpaired: int = 0) -> dict[str, Faces]:
-    """Return four people's visible and thermal faces, every moment in both but for the first `unpaired` thermal ones.
+    """Return visible and thermal faces of four people: each moment in both, except for the first `unpaired` thermal ones.
 
     Args:
         root: of the workspace.

@@ -1,4 +1,4 @@
-"""Which faces of several domains take part: on one side in all of them, and with the same people for validation."""
+"""Faces of several domains: each person is in one split part in all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels, weights and places that nothing can be trained with are refused before the first iteration, by name."""
+"""Invalid labels, weights and landmarks are refused by name before the first iteration."""
 
 from __future__ import annotations
 

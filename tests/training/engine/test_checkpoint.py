@@ -1,4 +1,4 @@
-"""Checkpoints: what goes in comes out, old ones go, damaged ones are named."""
+"""Checkpoints: what is written is read back, old ones are removed, damaged ones are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: losses, pace and memory beside the progress, and TensorBoard."""
+"""Output during a run: losses, throughput and memory beside the progress, and TensorBoard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong below Python, and precision, as far as they can be tried without a GPU."""
+"""Faults of memory, GPU and compiler, and precision, where they can be tested without a GPU."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_the_scaler_goes_on_with_its_numbers() -> None:
 
 
 def test_a_long_gradient_is_shortened(faces: Faces, tmp_path: Path) -> None:
-    """Without momentum, plain descent moves the weights by lr times the gradient, so at most by lr times the limit."""
+    """Without momentum, SGD moves the weights by lr times the gradient, so at most by lr times the limit."""
     loop, system = make_loop(faces, tmp_path, "iterations=1", "clip_norm=0.001", "lr=1")
     loop._optimisers = {name: torch.optim.SGD(network.parameters(), lr=1) for name, network in system.networks.items()}
     before = weights(system)

@@ -1,4 +1,4 @@
-"""A run that dies goes on as if it had not: kill -9, Ctrl-C and a full disk, in processes of their own."""
+"""A killed run is resumed with the same result: kill -9, Ctrl-C and a full disk, in separate processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal: a line per logged iteration, none twice, none undone, none half."""
+"""The journal: one whole line per logged iteration, also after a resume."""
 
 from __future__ import annotations
 

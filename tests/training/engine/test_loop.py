@@ -1,4 +1,4 @@
-"""The loop: learning rates, averages, what is due when, stopping, and going on bit for bit."""
+"""The training loop: learning rates, averages, callbacks, stopping, and resuming to the bit."""
 
 from __future__ import annotations
 

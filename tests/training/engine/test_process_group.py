@@ -1,4 +1,4 @@
-"""Several processes, and parts of a batch, come to what one process comes to."""
+"""Several processes and micro-batches give the result of one process."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def tensors(folder: Path, kind: str) -> dict[str, Tensor]:
 
 
 def assert_close(one: Path, other: Path) -> None:
-    """Assert that two runs agree in losses and weights, of which eight steps have moved each by up to 8e-4."""
+    """Assert that two runs agree in losses and weights; eight steps have moved each weight by up to 8e-4."""
     lines = [read_journal(folder / "metrics.jsonl") for folder in (one, other)]
     assert len(lines[0]) == len(lines[1]) > 1
     for entries in zip(*lines, strict=True):
@@ -121,7 +121,7 @@ def test_a_batch_in_parts_is_the_batch(tmp_path: Path, settings: tuple[str, ...]
 
 
 class Of(ProcessGroup):
-    """A team of which this process is one, without connections."""
+    """A process group with this process in it, without connections."""
 
     def __init__(self, rank: int, size: int) -> None:
         super().__init__("cpu")

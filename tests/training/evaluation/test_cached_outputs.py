@@ -1,4 +1,4 @@
-"""What networks say of pictures is kept: nothing is read twice, nothing of two networks is mixed."""
+"""Cached outputs: no image is processed twice, and outputs of two networks are not mixed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Camera:
         self.fails_at = -1
         self.reader = EvaluationNetwork("judge", "classifier/x", "d1", {"classes": ["a"]}, 2, self.read)
 
-    def album(self, *shades: int) -> ImageSet:
+    def images(self, *shades: int) -> ImageSet:
         def load(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
             return np.stack([np.full((2, 2, 3), shades[row], np.uint8) for row in rows])
 
@@ -51,8 +51,8 @@ def camera() -> Camera:
 
 
 def test_pictures_are_read_once_and_later_ones_are_added(camera: Camera, tmp_path: Path) -> None:
-    update_outputs(tmp_path, camera.reader, [camera.album(1, 2), camera.album(3)], Silent())
-    update_outputs(tmp_path, camera.reader, [camera.album(2, 4)], Silent())
+    update_outputs(tmp_path, camera.reader, [camera.images(1, 2), camera.images(3)], Silent())
+    update_outputs(tmp_path, camera.reader, [camera.images(2, 4)], Silent())
     assert camera.asked == [1, 2, 3, 4]
     (found,) = list_outputs(tmp_path, "judge")
     assert (found.name, found.digest, found.about) == ("classifier/x", "d1", {"classes": ["a"]})
@@ -67,37 +67,37 @@ def test_an_interrupted_reading_goes_on(camera: Camera, tmp_path: Path, monkeypa
     monkeypatch.setattr("fertools.training.evaluation.cached_outputs._CHUNK", 2)
     monkeypatch.setattr("fertools.training.evaluation.cached_outputs._BLOCK", 2)
     camera.fails_at = 5
-    album = camera.album(*range(8))
+    images = camera.images(*range(8))
     with pytest.raises(KeyboardInterrupt):
-        update_outputs(tmp_path, camera.reader, [album], Silent())
+        update_outputs(tmp_path, camera.reader, [images], Silent())
     camera.fails_at = -1
-    update_outputs(tmp_path, camera.reader, [album], Silent())
+    update_outputs(tmp_path, camera.reader, [images], Silent())
     assert camera.asked == list(range(8))
     found = read_outputs(outputs_path(tmp_path, "judge", "classifier/x"))
-    assert found.of(album.names)[:, 0].tolist() == list(range(8))
+    assert found.of(images.names)[:, 0].tolist() == list(range(8))
 
 
 def test_other_weights_begin_anew(camera: Camera, tmp_path: Path) -> None:
-    update_outputs(tmp_path, camera.reader, [camera.album(1, 2)], Silent())
-    update_outputs(tmp_path, replace(camera.reader, digest="d2"), [camera.album(2)], Silent())
+    update_outputs(tmp_path, camera.reader, [camera.images(1, 2)], Silent())
+    update_outputs(tmp_path, replace(camera.reader, digest="d2"), [camera.images(2)], Silent())
     found = read_outputs(outputs_path(tmp_path, "judge", "classifier/x"))
     assert (found.digest, found.names) == ("d2", ("face 2",))
 
 
 def test_a_picture_that_was_overwritten_is_read_again(camera: Camera, tmp_path: Path) -> None:
-    album = camera.album(1, 2, 3)
-    update_outputs(tmp_path, camera.reader, [album], Silent())
-    other = replace(camera.album(1, 7, 3), names=album.names, digests=["digest 1", "another", "digest 3"])
+    images = camera.images(1, 2, 3)
+    update_outputs(tmp_path, camera.reader, [images], Silent())
+    other = replace(camera.images(1, 7, 3), names=images.names, digests=["digest 1", "another", "digest 3"])
     update_outputs(tmp_path, camera.reader, [other], Silent())
     assert camera.asked == [1, 2, 3, 7]
     (found,) = list_outputs(tmp_path, "judge")
-    assert found.of(album.names)[:, 0].tolist() == [1, 7, 3]
+    assert found.of(images.names)[:, 0].tolist() == [1, 7, 3]
 
 
 def test_numbers_that_are_none_are_refused(camera: Camera, tmp_path: Path) -> None:
     broken = replace(camera.reader, read=lambda pictures: np.full((len(pictures), 2), np.nan, np.float32))
     with pytest.raises(InputError, match="not finite"):
-        update_outputs(tmp_path, broken, [camera.album(1)], Silent())
+        update_outputs(tmp_path, broken, [camera.images(1)], Silent())
     assert list_outputs(tmp_path, "judge") == []
 
 

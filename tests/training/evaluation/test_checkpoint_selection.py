@@ -1,4 +1,4 @@
-"""The best state of a translator, chosen by a judge on people whom neither was trained on."""
+"""The checkpoint of a translator, selected by a judge on people whom neither was trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translations of drawn people beside the true images, by networks that have hardly learned."""
+"""Translations of drawn people beside the true images, by networks that are hardly trained."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs import drawn_judge
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.runs.load import load_translator
-from tests.training.evaluation.made import TRANSLATOR, write_people
+from tests.training.evaluation.trained_runs import TRANSLATOR, write_people
 from tests.training.tiny import read_record, train_tiny
 
 SEED = 1

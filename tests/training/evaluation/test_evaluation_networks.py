@@ -18,7 +18,7 @@ from fertools.training.evaluation.translations import read_translations
 from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_translator
 from tests.training.blobs import blob_rows, write_blobs
-from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both, train_judge, write_people
+from tests.training.evaluation.trained_runs import JUDGE, TRANSLATOR, train_both, train_judge, write_people
 from tests.training.tiny import train_tiny
 
 

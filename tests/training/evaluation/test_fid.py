@@ -1,4 +1,4 @@
-"""Distances of features against scipy and scikit-learn, and cosines on a case done by hand."""
+"""FID and KID against scipy and scikit-learn, and cosines in a case computed by hand."""
 
 from __future__ import annotations
 

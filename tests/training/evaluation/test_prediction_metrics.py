@@ -1,4 +1,4 @@
-"""Figures of a run against scikit-learn, scipy and cases done by hand."""
+"""Metrics of a run against scikit-learn, scipy and cases computed by hand."""
 
 from __future__ import annotations
 

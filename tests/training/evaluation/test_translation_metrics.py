@@ -22,7 +22,7 @@ from fertools.training.evaluation.subject_means import mean_over_subjects, numbe
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import add_translations, read_translations
 from fertools.training.runs.load import load_translator
-from tests.training.evaluation.made import TRANSLATOR, write_people
+from tests.training.evaluation.trained_runs import TRANSLATOR, write_people
 from tests.training.tiny import train_tiny
 
 TRAINED = {"faces": 9, "emotions": {"fear": 9}, "valence": 0.25, "arousal": None}
@@ -51,9 +51,9 @@ class Setting:
             values[:, :classes] = shares / shares.sum(axis=1, keepdims=True)
         self.told = dict(zip(names, values.astype(np.float64), strict=True))
         # A picture holds its own place in the list.
-        album = ImageSet(names, names, lambda rows: rows[:, None, None, None])  # type: ignore[arg-type, return-value]
+        images = ImageSet(names, names, lambda rows: rows[:, None, None, None])  # type: ignore[arg-type, return-value]
         reader = EvaluationNetwork(kind, "some/one", "d", about, width, lambda pictures: values[pictures.ravel()])
-        update_outputs(self.root, reader, [album], Silent())
+        update_outputs(self.root, reader, [images], Silent())
 
     def of(self, names: Any) -> np.ndarray:
         return np.stack([self.told[name] for name in names.to_pylist()])
@@ -98,7 +98,7 @@ def test_a_judge_is_asked_of_made_unchanged_and_real_faces(setting: Setting) -> 
         assert measures["accuracy"]["pooled"] == pytest.approx(np.mean(np.array(truth) == np.array(decisions))), key
         assert measures["balanced_accuracy"]["pooled"] == pytest.approx(balanced_accuracy_score(truth, decisions))
     counts = np.array(found["made"]["classification"]["confusion"]["counts"])
-    assert counts.sum(axis=1).tolist() == [6] * 7, "what was asked for is down"
+    assert counts.sum(axis=1).tolist() == [6] * 7, "rows are the targets"
     assert "valence_arousal" not in found["made"]
     assert found["unchanged"]["classification"]["measures"]["accuracy"]["pooled"] == pytest.approx(1 / 7), (
         "each face stands for every expression once"

@@ -1,4 +1,4 @@
-"""The table of translated held-out faces: by training, by `generate`, and of points of valence and arousal."""
+"""The table of faces generated from held-out faces: by training, and by `generate`."""
 
 from __future__ import annotations
 

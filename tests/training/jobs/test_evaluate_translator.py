@@ -23,7 +23,7 @@ from fertools.training.networks.facenet import Facenet
 from fertools.training.networks.inception import Inception
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import load_predictor, load_translator
-from tests.training.evaluation.made import JUDGE, TRANSLATOR, save_lively, train_both, train_judge
+from tests.training.evaluation.trained_runs import JUDGE, TRANSLATOR, save_lively, train_both, train_judge
 from tests.training.tiny import read_record
 
 

@@ -1,4 +1,4 @@
-"""`generate`: faces by a trained StarGAN, of whom is asked for, each naming its parent."""
+"""`generate`: faces by a trained StarGAN, each with its parent, for the requested people."""
 
 from __future__ import annotations
 

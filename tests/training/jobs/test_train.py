@@ -1,4 +1,4 @@
-"""`train`: what a run leaves behind, and what it refuses."""
+"""`train`: the files of a run, and the errors."""
 
 from __future__ import annotations
 
@@ -120,11 +120,11 @@ def test_other_faces_are_refused_and_no_resume_begins_anew(workspace: Workspace)
         train_tiny(workspace)
     stray = result.folder / "samples/000001.png"
     stray.write_bytes(b"of the old run")
-    anew = train_tiny(workspace, resume=False)
-    assert anew.new_iterations == 6
+    restarted = train_tiny(workspace, resume=False)
+    assert restarted.new_iterations == 6
     assert not stray.exists()
-    assert len(read_record(anew.folder)["sessions"]) == 1
-    assert read_record(anew.folder)["data"]["train"]["subjects"] == 2
+    assert len(read_record(restarted.folder)["sessions"]) == 1
+    assert read_record(restarted.folder)["data"]["train"]["subjects"] == 2
 
 
 def test_beginning_anew_takes_the_old_generated_faces_out_of_the_manifests_at_once(workspace: Workspace) -> None:

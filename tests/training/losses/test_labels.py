@@ -1,4 +1,4 @@
-"""Losses of labels that may be soft, weighted or unknown, against torch's own and plain formulas."""
+"""Losses of soft, weighted and missing labels, against torch and plain formulas."""
 
 from __future__ import annotations
 

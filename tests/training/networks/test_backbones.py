@@ -1,4 +1,4 @@
-"""Networks in torchvision's layout, and weights that come from elsewhere."""
+"""Networks with the layer names of torchvision, and weights from other programs."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Vision(nn.Module):
 
 
 def fake_timm(*, fixed: bool) -> types.ModuleType:
-    """Return a stand-in for timm with one model, which is built for 224 pixels where no other size is asked for."""
+    """Return a stand-in for timm with one model, which is built for 224 pixels unless another size is given."""
     fake = types.ModuleType("timm")
 
     def create_model(name: str, *, pretrained: bool, num_classes: int, img_size: int = 224) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The network that knows people, against the package whose weights it takes."""
+"""FaceNet, against the package of its weights."""
 
 from __future__ import annotations
 

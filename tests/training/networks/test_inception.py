@@ -1,4 +1,4 @@
-"""FID's network: its size and names, and that weights of something else are refused."""
+"""Inception: its size and layer names, and that other weights are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def network() -> Inception:
 
 
 def test_it_has_as_many_weights_as_inception_has(network: Inception) -> None:
-    # Inception v3 without its auxiliary head has 23,834,568, of which the last layer of 1,000 classes has 2,049,000.
+    # Inception v3 without its auxiliary head has 23,834,568; its last layer of 1,000 classes has 2,049,000.
     assert sum(value.numel() for value in network.parameters()) == 23_834_568 - 2_049_000
     names = set(network.state_dict())
     assert {
@@ -119,7 +119,7 @@ def test_torchvision_s_weights_are_told_by_their_classes_and_keep_their_poolings
 def test_features_are_those_that_the_projects_themselves_gave_with_these_weights(
     outputs: int, mean: float, sd: float, some: tuple[float, ...]
 ) -> None:
-    """Both packages need a torchvision that works, so what they gave for these pictures is written down here."""
+    """Both packages need a torchvision that works, so their outputs for these images are recorded here."""
     pictures = (np.arange(2 * 20 * 20 * 3).reshape(2, 20, 20, 3) * 37 % 256).astype(np.uint8)
     found = extract_features(build_inception(drawn_weights(outputs), "drawn"), pictures)
     assert (found.mean(), found.std()) == pytest.approx((mean, sd), rel=1e-4)

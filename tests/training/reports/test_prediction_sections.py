@@ -1,4 +1,4 @@
-"""What a report shows of predictions, and the paragraph on methods."""
+"""The sections of a report about predictions, and the methods text."""
 
 from __future__ import annotations
 

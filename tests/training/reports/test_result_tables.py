@@ -1,4 +1,4 @@
-"""What is said beside a table of intervals."""
+"""The notes of tables with intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables about generated faces show, and what they warn of."""
+"""The tables of generated faces, and their warnings."""
 
 from __future__ import annotations
 

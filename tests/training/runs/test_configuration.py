@@ -1,4 +1,4 @@
-"""What a run will be: the preset suits the device, and mistakes come first."""
+"""The configuration of a run: the preset suits the device, and errors come first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lineage: whom a run has learned from is recorded, and found again whatever a file of weights is called."""
+"""Lineage: the people whom a run has learned from, found by the content of a file of weights."""
 
 from __future__ import annotations
 

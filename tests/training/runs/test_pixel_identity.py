@@ -1,4 +1,4 @@
-"""Pixels are part of a run's identity: who overwrites crops is told so, wherever a run is taken up again."""
+"""Pixels are part of the identity of a run: changed crops are refused wherever the run is used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fertools.training.jobs.train import train
 from fertools.training.runs.load import load_predictor
 from tests.training.blobs import write_blobs
 from tests.training.data.test_faces import select
-from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both
+from tests.training.evaluation.trained_runs import JUDGE, TRANSLATOR, train_both
 from tests.training.experiments.protocols import write_experiment
 from tests.training.tiny import read_record, train_tiny
 
