@@ -59,7 +59,7 @@ def test_the_manifest_stays_valid_and_unchanged(fertools: Run, tmp_path: Path) -
 def test_list_names_systems_and_presets(fertools: Run, tmp_path: Path) -> None:
     ended = fertools("train", "--list")
     assert ended.code == 0
-    for words in ("stargan", "Banerjee", "--preset paper ", "--preset cpu ", "the paper, literally where it can be"):
+    for words in ("stargan", "Banerjee", "--preset paper ", "--preset cpu ", "the paper, as literally as possible"):
         assert words in ended.out
     (tmp_path / "training").mkdir()
     (tmp_path / "training/stargan.toml").write_text("[presets.mine]\nabout = 'ours alone'\nlr = 1e-3\n")

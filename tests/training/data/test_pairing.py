@@ -29,7 +29,7 @@ def with_moments(faces: Faces, moments: list[str | None]) -> Faces:
 
 
 def two_domains(root: Path, *, unpaired: int = 0) -> dict[str, Faces]:
-    """Return visible and thermal faces of four people: each moment in both, except for the first `unpaired` thermal ones.
+    """Return visible and thermal faces of four people: each moment in both, except for `unpaired` thermal ones.
 
     Args:
         root: of the workspace.
