@@ -39,7 +39,7 @@ GROUPS = {
 @click.option(
     "--gan-train", is_flag=True, help="Train a classifier on generated faces alone, with the recipe of each judge."
 )
-@click.option("--drawn", is_flag=True, help="Compare translations of drawn people with the true pictures.")
+@click.option("--drawn", is_flag=True, help="Compare translations of drawn people with the true images.")
 @click.option(
     "--allow-leaks", is_flag=True, help="Take judges that were trained on people whose faces were translated."
 )
@@ -66,7 +66,7 @@ def command(
 
     Runs that generate faces, such as stargan/cpu, are evaluated on translations of held-out faces. --judge, --features
     and --identity name other networks; their outputs are stored, so name them once. --drawn compares translations of
-    people drawn by `fertools sample` with the true pictures, and trains a classifier on other drawn people.
+    people drawn by `fertools sample` with the true images, and trains a classifier on other drawn people.
     """
     from fertools.core.progress import Progress
     from fertools.training.jobs.evaluate import assess_runs, evaluate_runs

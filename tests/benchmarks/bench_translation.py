@@ -4,11 +4,11 @@
         [--set key=value ...] [--threads 2]
 
 FOLDER becomes a workspace as `fertools demo` makes one; what is there already is not made again, so that several runs
-can be compared on the same people. A drawn person can be drawn with any expression, so the true picture of what was
+can be compared on the same people. A drawn person can be drawn with any expression, so the true image of what was
 asked for exists. Printed are, for all and for each expression asked for: the L1 distance of the translation to the true
 picture, that of the unchanged input (both on the scale from -1 to 1, without faces that show it already), and how often
 a classifier that was trained on other drawn people sees what was asked for, in the translations, in the inputs and in
-the true pictures. The time of the training is the clock's, and the processor's divided by the threads, which other work
+the true images. The time of the training is the clock's, and the processor's divided by the threads, which other work
 on the machine changes less.
 """
 
@@ -25,7 +25,7 @@ from fertools.cli.main import cli
 from fertools.core.device import choose_device
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.drawn_judge import DRAWN_JUDGE
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.train import train
@@ -48,7 +48,7 @@ def rows(found: dict[str, Any]) -> list[tuple[str, float, float, float, float, f
     """Return name, L1, L1 of the input, and the shares that the classifier recognises, for all and each expression.
 
     Args:
-        found: what `score_translations` gives.
+        found: what `compute_translation_metrics` gives.
     """
     judged = found["judges"][DRAWN_JUDGE]
     told = [judged[whose]["classification"] for whose in ("made", "unchanged", "truth")]
@@ -104,7 +104,7 @@ def main() -> None:
         f"the classifier on {trained['faces']} faces of drawn people whom it does not know: {trained['accuracy']:.3f}"
     )
     print("            L1 to truth  L1 of input  recognised  input  truth")
-    for words, *numbers in rows(score_translations(result.path)):
+    for words, *numbers in rows(compute_translation_metrics(result.path)):
         print("{:<10} {:>12.4f} {:>12.4f} {:>11.3f} {:>6.3f} {:>6.3f}".format(words, *numbers))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from fertools.training.evaluation.predictions import write_predictions
 from tests.cli.conftest import Run
-from tests.training.evaluation.made import train_both
+from tests.training.evaluation.trained_runs import train_both
 from tests.training.guesses import invent
 
 
@@ -112,9 +112,9 @@ def test_a_run_that_makes_faces_is_judged_and_stays_so(fertools: Run) -> None:
     ("arguments", "words"),
     [
         (["stargan/smok"], "did you mean 'stargan/smoke'"),
-        (["classifier/smoke", "--judge", "classifier/smoke"], "makes no faces that another network could read"),
+        (["classifier/smoke", "--judge", "classifier/smoke"], "generates no faces to evaluate"),
         (["stargan/smoke", "--judge", "classifier/none"], "there is no run 'classifier/none'"),
-        (["stargan/smoke", "--judge", "stargan/smoke"], "is no classifying network"),
+        (["stargan/smoke", "--judge", "stargan/smoke"], "is not a classifier network"),
         (["stargan/smoke", "--features", "nothing.pth"], "`fertools weights` lists the names"),
         (["stargan/smoke", "--identity", "facenet-vggface2"], "are not on this machine; download"),
         (["stargan/smoke", "--gan-train"], "name one with --judge"),

@@ -59,7 +59,7 @@ def test_the_manifest_stays_valid_and_unchanged(fertools: Run, tmp_path: Path) -
 def test_list_names_systems_and_presets(fertools: Run, tmp_path: Path) -> None:
     ended = fertools("train", "--list")
     assert ended.code == 0
-    for words in ("stargan", "Banerjee", "--preset paper ", "--preset cpu ", "the paper, literally where it can be"):
+    for words in ("stargan", "Banerjee", "--preset paper ", "--preset cpu ", "the paper, as literally as possible"):
         assert words in ended.out
     (tmp_path / "training").mkdir()
     (tmp_path / "training/stargan.toml").write_text("[presets.mine]\nabout = 'ours alone'\nlr = 1e-3\n")
@@ -161,7 +161,7 @@ def test_a_classifier_and_made_faces_from_the_command_line(fertools: Run, tmp_pa
     ended = fertools("train", "classifier", "--preset", "smoke", *small, "--json")
     assert ended.code == 0, ended.err
     assert {"uar", "accuracy", "macro f1"} <= set(json.loads(ended.out))
-    assert fertools("generate", "classifier/smoke").err.startswith("fertools: classifier/smoke makes no faces")
+    assert fertools("generate", "classifier/smoke").err.startswith("fertools: classifier/smoke generates no faces")
     assert fertools("train", "stargan", *TINY).code == 0
     made = json.loads(fertools("generate", "stargan/smoke", "--to", "fear", "--device", "cpu", "--json").out)
     assert made["generated faces"] == made["translated"] == 14

@@ -1,4 +1,4 @@
-"""Predictions of an invented model, right as often as a test asks for."""
+"""Predictions of an invented model with a given accuracy."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Changes of training faces that do not change what they show, made on the device that trains.
+"""Augmentation of training faces, on the device that trains.
 
-What is to be done to each face is drawn on the CPU, a row per face, so that it is the same on every device and however
-a batch is dealt out; doing it is one pass over the batch.
+The random numbers are drawn on the CPU, one row per face. So they are the same on every device, and for any number of
+processes. One pass over the batch applies them.
 
-A face is turned, moved, scaled and then mirrored in one resampling (bilinear, the border repeated), then made brighter
-or darker and of more or less contrast, and last a square of it may be greyed out.
+Rotation, translation, scaling and mirroring take one bilinear resampling; the border is repeated. Brightness and
+contrast follow. Random erasing comes last.
 
-Source: of the grey square, DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout"
-(2017), section 3.
+Source: of erasing, DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout" (2017),
+section 3.
 """
 
 from __future__ import annotations
@@ -22,17 +22,23 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How far faces are changed.
+    """The strength of each augmentation; 0 and False switch it off.
 
     Attributes:
-        flip: mirror with probability 1/2.
-        rotate_deg: turn by up to so many degrees either way.
-        shift: move by up to this share of the side, along both axes.
-        scale: enlarge or reduce by up to this share.
-        brightness: add up to this share of the range from black to white, or take it away.
-        contrast: enlarge or reduce the distances from the face's mean by up to this share.
-        erase: side of the grey square as a share of the face's; 0 for none. Half of the faces get one.
-        cut_px: side of the square that is cut out at random, before all else; 0 for none.
+        flip: mirror horizontally with probability 1/2.
+        rotate_deg: largest rotation in degrees, to either side.
+        shift: largest translation along each axis, as a share of the side.
+        scale: largest change of size, as a share.
+        brightness: largest change of brightness, as a share of the range from black to white.
+        contrast: largest change of contrast, as a share; the mean of the face is kept.
+        erase: side of the grey square, as a share of the side of the face. Half of the faces get one.
+        cut_px: side of a random crop in pixels, which is taken first; 0 for none.
+
+    Example:
+        >>> augmentation = Augmentation(flip=True, rotate_deg=10)
+        >>> draws = augmentation.draw(2, torch.Generator().manual_seed(0))
+        >>> tuple(augmentation.apply(torch.zeros(2, 3, 16, 16), draws).shape)
+        (2, 3, 16, 16)
     """
 
     flip: bool = False
@@ -45,43 +51,43 @@ class Augmentation:
     cut_px: int = 0
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return count x 9 numbers from 0 to 1, or count x 11 where a square is cut out.
+        """Return count x 9 numbers from 0 to 1; count x 11 with a random crop.
 
-        They are drawn whether used or not, so that one option changes nothing about the others.
+        Every number is drawn, whether it is used or not. So one option does not change the numbers of the others.
         """
         return torch.rand(count, 11 if self.cut_px else 9, generator=generator)
 
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Return NxCxHxW images in [-1, 1], changed.
+        """Return augmented images, NxCxHxW in [-1, 1].
 
         Args:
-            images: as they are; they are not written to.
-            draws: N rows that `draw` gave, on the images' device.
+            images: NxCxHxW in [-1, 1]. They are not modified.
+            draws: N rows of `draw`, on the device of the images.
         """
         mirrored = self.mirror(self.cut(images, draws), draws)
         return self.change(mirrored.clone() if mirrored is images else mirrored, draws)
 
     def cut(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Cut a random square out of NxCxHxW images of any type; return them unchanged if `cut_px` is 0."""
+        """Return a random square crop of NxCxHxW images of any type; the images themselves if `cut_px` is 0."""
         if not self.cut_px:
             return images
         count, channels, height, width = images.shape
         spans = [side - self.cut_px + 1 for side in (height, width)]
         starts = [(draws[:, 9 + axis] * span).long().clamp(max=span - 1).view(-1, 1) for axis, span in enumerate(spans)]
-        places = torch.arange(self.cut_px, device=images.device)
-        down, across = (start + places for start in starts)
+        offsets = torch.arange(self.cut_px, device=images.device)
+        down, across = (start + offsets for start in starts)
         faces = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
         planes = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
         return images[faces, planes, down[:, None, :, None], across[:, None, None, :]]
 
     def mirror(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Return NxCxHxW images of any type, mirrored where that is all that moves them; the first half of `apply`."""
+        """Mirror NxCxHxW images of any type. If `change` resamples them anyway, it mirrors them too, and not this."""
         if not self.flip or self._moves:
             return images
         return torch.where(_mirrored(draws).view(-1, 1, 1, 1), images.flip(3), images)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Return images in [-1, 1] that `mirror` gave with all other changes made; they may be written to."""
+        """Apply all other augmentations to images of `mirror` in [-1, 1], which may be modified in place."""
         if self._moves:
             images = self._moved(images, draws)
         if self.brightness or self.contrast:
@@ -95,18 +101,18 @@ class Augmentation:
         return bool(self.rotate_deg or self.shift or self.scale)
 
     def _moved(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Return images turned, moved, scaled and mirrored, which all go into where a pixel is looked up."""
-        spread = draws[:, 1:5] * 2 - 1
-        angle = spread[:, 0] * math.radians(self.rotate_deg)
-        size = 1 + spread[:, 1] * self.scale
+        """Return images rotated, translated, scaled and mirrored in one resampling."""
+        signed = draws[:, 1:5] * 2 - 1
+        angle = signed[:, 0] * math.radians(self.rotate_deg)
+        size = 1 + signed[:, 1] * self.scale
         cos, sin = (values.view(-1, 1, 1) for values in (torch.cos(angle) / size, torch.sin(angle) / size))
-        # Lookups go from -1 to 1, so a shift by the whole side is 2.
-        across, down = (-2 * self.shift * spread[:, axis].view(-1, 1, 1) for axis in (2, 3))
+        # The sampling grid goes from -1 to 1, so a shift by the whole side is 2.
+        across, down = (-2 * self.shift * signed[:, axis].view(-1, 1, 1) for axis in (2, 3))
         height, width = images.shape[2:]
         x, y = _centres(width, images).view(1, 1, -1), _centres(height, images).view(1, -1, 1)
         if self.flip:
             x = torch.where(_mirrored(draws).view(-1, 1, 1), -x, x)
-        # Sums of a row and a column; a matrix product for each pixel takes several times as long.
+        # The sum of a row and a column is several times as fast as a matrix product for each pixel.
         grid = images.new_empty(len(images), height, width, 2)
         torch.add(cos * x, sin * y + across, out=grid[..., 0])
         torch.sub(cos * y + down, sin * x, out=grid[..., 1])
@@ -116,15 +122,15 @@ class Augmentation:
         light = ((draws[:, 5] * 2 - 1) * 2 * self.brightness).view(-1, 1, 1, 1)
         factor = (1 + (draws[:, 6] * 2 - 1) * self.contrast).view(-1, 1, 1, 1)
         means = images.mean(dim=(1, 2, 3), keepdim=True)
-        # (images - means) * factor + means + light, where they lie: new memory costs more than the arithmetic.
+        # (images - means) * factor + means + light, in place: new memory costs more than the arithmetic.
         return images.mul_(factor).add_(means * (1 - factor) + light).clamp_(-1, 1)
 
     def _erased(self, images: Tensor, draws: Tensor) -> Tensor:
         side = images.shape[-1]
-        places = (torch.arange(side, device=images.device) + 0.5) / side
-        # One number decides whether there is a square and, stretched to 0..1 again, how high it is.
+        centres = (torch.arange(side, device=images.device) + 0.5) / side
+        # One number decides both whether there is a square and, stretched to 0..1 again, its vertical position.
         chosen, down = draws[:, 7] < 0.5, (draws[:, 7] * 2).clamp(max=1)
-        inside = [(places - centre[:, None]).abs() < self.erase / 2 for centre in (down, draws[:, 8])]
+        inside = [(centres - centre[:, None]).abs() < self.erase / 2 for centre in (down, draws[:, 8])]
         square = inside[0][:, :, None] & inside[1][:, None, :] & chosen[:, None, None]
         return images.masked_fill(square[:, None], 0.0)
 
@@ -135,5 +141,5 @@ def _mirrored(draws: Tensor) -> Tensor:
 
 
 def _centres(side: int, like: Tensor) -> Tensor:
-    """Return where the middles of a side's pixels are, if its edges are at -1 and 1."""
+    """Return the centres of the pixels of a side whose edges are at -1 and 1."""
     return (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * (2 / side) - 1

@@ -1,4 +1,4 @@
-"""Batches of faces: images, and what is known of each."""
+"""Batches of faces: images and labels."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of some faces.
+    """The labels of N faces.
 
     Attributes:
-        emotions: N, int64 position among the recipe's classes; -1 where unknown.
+        emotions: N int64 class indices; -1 where unknown.
         valence_arousal: Nx2 float32 in [-1, 1]; NaN where unknown.
-        weights: N float32, how much each face counts in a loss; the mean over the training faces is 1.
-        shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
+        weights: N float32 weights of the faces in a loss; the mean over the training faces is 1.
+        soft_labels: NxC float32 shares of the raters who chose each class; rows of NaN where there are no ratings.
     """
 
     emotions: Tensor
     valence_arousal: Tensor
     weights: Tensor
-    shares: Tensor
+    soft_labels: Tensor
 
 
 @dataclass(frozen=True)
 class Batch(Labels):
-    """Some faces with their labels, on one device.
+    """N faces with their labels, on one device.
 
     Attributes:
         images: Nx3xHxW float32 in [-1, 1], RGB.
@@ -36,11 +36,11 @@ class Batch(Labels):
 
 
 def send(tensor: Tensor, device: str) -> Tensor:
-    """Return a tensor on a device. A copy to a GPU is begun and not waited for: what is computed with it comes after.
+    """Return a tensor on a device. A copy to a GPU is asynchronous, and what is computed with it waits for it.
 
     Args:
         tensor: on any device.
-        device: torch's name of the device.
+        device: name of the device for torch, such as `cuda:0`.
     """
     if device.startswith("cuda") and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""The batch loader: a batch of faces per domain, on the device, augmented, from pixels held as uint8."""
+"""The batch loader: augmented batches of faces on the device, one per domain, from pixels stored as uint8."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from fertools.training.data.sampler import Position, Sampler
 from fertools.training.recipes.domains import Pairing
 
 LoaderState = tuple[dict[str, Tensor], dict[str, int]]
-"""Tensors and numbers that say which batch comes next."""
+"""Tensors and numbers that determine the next batch."""
 _DEVICE_SHARE = 4
-"""The pixels may take one part in this many of a GPU's free memory; otherwise they stay on the disk."""
+"""Pixels are copied to a GPU if they fit into this fraction (one quarter) of its free memory."""
 
 
 @dataclass(frozen=True)
@@ -32,55 +32,55 @@ class FaceSource:
 
     Attributes:
         faces: rows and labels.
-        pixels: NxSxSx3 uint8 of the same rows, which training faces are made of.
-        whole: NxTxTx3 uint8 of the same rows as they are shown to a finished network; None for `pixels`.
-        weights: for every face how much it counts in a loss; None for 1 each.
-        chances: for every training face how often it comes; see `Sampler`.
+        pixels: NxSxSx3 uint8 pixels of the same rows, for training.
+        evaluation_pixels: NxTxTx3 uint8 pixels of the same rows, for evaluation; None to use `pixels`.
+        weights: N float32 weights in a loss; None for 1 each.
+        sampling_weights: for each training face how often it comes; see `Sampler`.
     """
 
     faces: Faces
     pixels: Pixels
-    whole: Pixels | None = None
+    evaluation_pixels: Pixels | None = None
     weights: NDArray[np.float32] | None = None
-    chances: NDArray[np.float64] | None = None
+    sampling_weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
-class Order:
-    """Which faces come next and how each is augmented, by domain; a row per face.
+class BatchPlan:
+    """The faces of the next batch and the random numbers of their augmentation, by domain.
 
     Attributes:
-        rows: N positions among all faces of the domain.
-        changes: what `Augmentation.draw` gave.
+        rows: N row numbers among all faces of the domain.
+        augmentation_draws: N rows of `Augmentation.draw`.
     """
 
     rows: Mapping[str, Tensor]
-    changes: Mapping[str, Tensor]
+    augmentation_draws: Mapping[str, Tensor]
 
-    def part(self, rows: slice) -> Order:
-        """Return some of it."""
-        return Order(
+    def select(self, rows: slice) -> BatchPlan:
+        """Return a slice of the batch."""
+        return BatchPlan(
             {name: values[rows] for name, values in self.rows.items()},
-            {name: values[rows] for name, values in self.changes.items()},
+            {name: values[rows] for name, values in self.augmentation_draws.items()},
         )
 
 
 class BatchLoader:
-    """Endless batches of the training faces, one per domain at a time.
+    """An endless series of batches of training faces, one batch per domain at a time.
 
-    The faces of the first domain come in shuffled order, each once an epoch (or by its chance). Those of the other
-    domains are chosen for them as `pairing` says. Faces of a pair get the same augmentation.
+    The faces of the first domain come in random order: each once per epoch, or by its sampling weight. `pairing` says
+    how those of the other domains are chosen for them. The faces of a pair get the same augmentation.
 
     Args:
         sources: the faces by domain, the first domain first.
         batch_size: faces per batch and domain.
-        augmentation: how training faces are changed.
-        seed: of the order and the changes.
-        device: where batches go.
+        augmentation: augmentation of training faces.
+        seed: seed of the order and of the augmentation.
+        device: device of the batches.
         pairing: how the faces of later domains are chosen.
 
     Raises:
-        InputError: faces that a pairing asks for are not there.
+        InputError: the pairing finds no pairs.
     """
 
     def __init__(
@@ -101,103 +101,110 @@ class BatchLoader:
             for number, (name, source) in enumerate(sources.items())
             if name != self.main
         }
-        rows, chances = first.rows("train"), sources[self.main].chances
+        rows, sampling_weights = first.rows("train"), sources[self.main].sampling_weights
         for partners in self._partners.values():
             kept = partners.has(rows)
-            rows, chances = rows[kept], chances if chances is None else chances[kept]
+            rows, sampling_weights = (
+                rows[kept],
+                sampling_weights if sampling_weights is None else sampling_weights[kept],
+            )
         self._rows = torch.from_numpy(rows)
-        self._alike = pairing == "capture"
+        self._same_augmentation = pairing == "capture"
         self._labels = {name: _labels(source) for name, source in sources.items()}
-        # All labels are on the device, so that a batch sends nothing but the positions of its faces.
-        self._sent = {
+        # All labels are on the device, so that a batch sends only the row numbers of its faces.
+        self._device_labels = {
             name: Labels(**{field.name: getattr(known, field.name).to(device) for field in fields(Labels)})
             for name, known in self._labels.items()
         }
-        self._sampler = Sampler(len(rows), batch_size, seed, chances)
+        self._sampler = Sampler(len(rows), batch_size, seed, sampling_weights)
         self._draws = torch.Generator().manual_seed(seed + 1)
         self._resident = {name: _resident(source.pixels, device) for name, source in sources.items()}
-        self._share = slice(0)
-        self._ahead: tuple[Order, LoaderState] | None = None
+        self._rows_of_process = slice(0)
+        self._prefetched: tuple[BatchPlan, LoaderState] | None = None
 
     @property
     def size_px(self) -> int:
-        """Side of the faces that a finished network is shown."""
+        """Side of the faces for evaluation, in pixels."""
         source = self._sources[self.main]
-        return int((source.pixels if source.whole is None else source.whole).shape[1])
+        return int((source.pixels if source.evaluation_pixels is None else source.evaluation_pixels).shape[1])
 
-    def ask_ahead(self, share: slice) -> None:
-        """From now on ask the system for the next batch while one is worked on, unless all pixels are on the device.
+    def prefetch(self, share: slice) -> None:
+        """Ask the operating system for the pixels of the next batch while the current one is processed.
 
-        So what has to come from the disk, because memory cannot hold all pixels, is there when it is wanted.
+        This matters where memory cannot hold all pixels. It does nothing if they are all on the device.
 
         Args:
             share: the faces of a batch that this process works on.
         """
-        self._share = share if any(pixels is None for pixels in self._resident.values()) else slice(0)
+        self._rows_of_process = share if any(pixels is None for pixels in self._resident.values()) else slice(0)
 
-    def next(self) -> Order:
-        """Return which faces the next batches have."""
-        order = self._ahead[0] if self._ahead is not None else self._draw()
-        self._ahead = None
-        if self._share.stop:
-            # What is drawn ahead is not yet part of the loader's state: a run that is resumed draws it again.
+    def next(self) -> BatchPlan:
+        """Return the faces of the next batch of each domain."""
+        plan = self._prefetched[0] if self._prefetched is not None else self._draw()
+        self._prefetched = None
+        if self._rows_of_process.stop:
+            # The prefetched batch is not part of the state of the loader: a resumed run draws it again.
             state = self.state()
-            self._ahead = self._draw(), state
-            for name, rows in self._ahead[0].rows.items():
+            self._prefetched = self._draw(), state
+            for name, rows in self._prefetched[0].rows.items():
                 if self._resident[name] is None:
-                    _ask_for(self._sources[name].pixels, rows[self._share])
-        return order
+                    _prefetch_rows(self._sources[name].pixels, rows[self._rows_of_process])
+        return plan
 
-    def labels(self, order: Order) -> dict[str, Labels]:
-        """Return what is known of the faces of an order, by domain, on the CPU."""
-        return {name: _at(self._labels[name], rows) for name, rows in order.rows.items()}
+    def labels(self, plan: BatchPlan) -> dict[str, Labels]:
+        """Return the labels of the faces of a batch, by domain, on the CPU."""
+        return {name: _take_labels(self._labels[name], rows) for name, rows in plan.rows.items()}
 
-    def load(self, order: Order) -> dict[str, Batch]:
-        """Return the faces of an order on the device, by domain, augmented as it says."""
+    def load(self, plan: BatchPlan) -> dict[str, Batch]:
+        """Return the augmented faces of a batch on the device, by domain."""
         batches = {}
-        for name, rows in order.rows.items():
-            changes = send(order.changes[name], self._device)
-            # Cut and mirrored while a value is a byte, which is a quarter of what there is to move after.
-            coded = self._augmentation.cut(self._coded(name, rows), changes)
-            images = _scaled(self._augmentation.mirror(coded, changes))
-            batches[name] = self._labelled(name, rows, self._augmentation.change(images, changes))
+        for name, rows in plan.rows.items():
+            augmentation_draws = send(plan.augmentation_draws[name], self._device)
+            # Cropping and mirroring bytes moves a quarter of the memory that floats would take.
+            coded = self._augmentation.cut(self._coded(name, rows), augmentation_draws)
+            images = _to_unit_range(self._augmentation.mirror(coded, augmentation_draws))
+            batches[name] = self._labelled(name, rows, self._augmentation.change(images, augmentation_draws))
         return batches
 
     def batch(self, rows: Tensor | NDArray[np.int64], domain: str = "") -> Batch:
-        """Return the faces at some positions as they are.
+        """Return faces without augmentation.
 
         Args:
-            rows: positions among all faces of the domain.
+            rows: row numbers among all faces of the domain.
             domain: name of the domain; empty for the first.
         """
         name, rows = domain or self.main, torch.as_tensor(rows)
-        whole = self._sources[name].whole
-        coded = self._coded(name, rows) if whole is None else _bytes(whole, rows, self._device)
-        return self._labelled(name, rows, _scaled(coded))
+        evaluation_pixels = self._sources[name].evaluation_pixels
+        coded = (
+            self._coded(name, rows) if evaluation_pixels is None else _load_bytes(evaluation_pixels, rows, self._device)
+        )
+        return self._labelled(name, rows, _to_unit_range(coded))
 
     def _coded(self, name: str, rows: Tensor) -> Tensor:
         """Return Nx3xSxS bytes on the device."""
         if (resident := self._resident[name]) is not None:
             return resident[send(rows, self._device)].permute(0, 3, 1, 2).contiguous()
-        return _bytes(self._sources[name].pixels, rows, self._device)
+        return _load_bytes(self._sources[name].pixels, rows, self._device)
 
     def _labelled(self, name: str, rows: Tensor, images: Tensor) -> Batch:
-        known = _at(self._sent[name], send(rows, self._device))
+        known = _take_labels(self._device_labels[name], send(rows, self._device))
         return Batch(images=images, **{field.name: getattr(known, field.name) for field in fields(Labels)})
 
-    def _draw(self) -> Order:
+    def _draw(self) -> BatchPlan:
         first = self._rows[self._sampler.next()]
         rows = {self.main: first} | {name: partners.of(first) for name, partners in self._partners.items()}
-        changes = {self.main: self._augmentation.draw(len(first), self._draws)}
+        augmentation_draws = {self.main: self._augmentation.draw(len(first), self._draws)}
         for name in self._partners:
-            same = self._alike
-            changes[name] = changes[self.main] if same else self._augmentation.draw(len(first), self._draws)
-        return Order(rows, changes)
+            same = self._same_augmentation
+            augmentation_draws[name] = (
+                augmentation_draws[self.main] if same else self._augmentation.draw(len(first), self._draws)
+            )
+        return BatchPlan(rows, augmentation_draws)
 
     def state(self) -> LoaderState:
-        """Return tensors and numbers from which `restore` goes on with the same batches."""
-        if self._ahead is not None:
-            return self._ahead[1]
+        """Return the state of the loader, from which `restore` continues with the same batches."""
+        if self._prefetched is not None:
+            return self._prefetched[1]
         position = self._sampler.position
         partners = {f"partners/{name}": partners.state() for name, partners in self._partners.items()}
         return (
@@ -206,16 +213,16 @@ class BatchLoader:
         )
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, int]) -> None:
-        """Go on from where a loader of the same faces stood."""
-        self._ahead = None
-        self._sampler.move_to(Position(numbers["offset"], tensors["order"]))
+        """Continue from the state of a loader of the same faces."""
+        self._prefetched = None
+        self._sampler.restore(Position(numbers["offset"], tensors["order"]))
         self._draws.set_state(tensors["changes"])
         for name, partners in self._partners.items():
             partners.restore(tensors[f"partners/{name}"])
 
 
 def _seed(seed: int, number: int) -> int:
-    """Return the seed of a later domain's choices, which is that of no other."""
+    """Return a seed for the choices in a later domain, different for each domain."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)
 
 
@@ -225,41 +232,41 @@ def _labels(source: FaceSource) -> Labels:
         torch.from_numpy(faces.emotions),
         torch.from_numpy(faces.valence_arousal),
         torch.ones(len(faces.table)) if weights is None else torch.from_numpy(weights),
-        torch.from_numpy(faces.shares),
+        torch.from_numpy(faces.soft_labels),
     )
 
 
-def _at(labels: Labels, rows: Tensor) -> Labels:
+def _take_labels(labels: Labels, rows: Tensor) -> Labels:
     return Labels(**{field.name: getattr(labels, field.name)[rows] for field in fields(Labels)})
 
 
-def _bytes(pixels: Pixels, rows: Tensor, device: str) -> Tensor:
+def _load_bytes(pixels: Pixels, rows: Tensor, device: str) -> Tensor:
     return send(torch.from_numpy(pixels[rows.numpy()]), device).permute(0, 3, 1, 2).contiguous()
 
 
-def _scaled(coded: Tensor) -> Tensor:
+def _to_unit_range(coded: Tensor) -> Tensor:
     """Return bytes as numbers in [-1, 1]."""
     return coded.float().div_(127.5).sub_(1)
 
 
 def _resident(pixels: Pixels, device: str) -> Tensor | None:
-    """Return all pixels on a CUDA device that has the room, else None."""
+    """Return all pixels on a CUDA device with enough free memory, else None."""
     if not device.startswith("cuda"):
         return None
     free_bytes, _ = torch.cuda.mem_get_info(device)
     return torch.from_numpy(np.array(pixels)).to(device) if pixels.nbytes * _DEVICE_SHARE <= free_bytes else None
 
 
-def _ask_for(pixels: Pixels, rows: Tensor) -> None:
-    """Ask the system to bring some pixels into memory while it does other things.
+def _prefetch_rows(pixels: Pixels, rows: Tensor) -> None:
+    """Ask the operating system to read pixels into memory in the background.
 
-    It brings all of them at once, where reading would wait for one after another; and it needs no thread, which would
-    cost more than reading does where the pixels are in memory already.
+    It reads all of them at once, where our own reading would wait for one after another. It needs no thread, which
+    would cost more than the reading where the pixels are in memory already.
     """
     if not isinstance(pixels, np.memmap) or not hasattr(os, "posix_fadvise"):
         return
     length = pixels.strides[0]
-    # The file may be gone already, while its pixels are still to be had.
+    # The file may be deleted already, while its pixels are still mapped.
     with contextlib.suppress(OSError), Path(str(pixels.filename)).open("rb") as stream:
         for row in rows.tolist():
             os.posix_fadvise(stream.fileno(), pixels.offset + row * length, length, os.POSIX_FADV_WILLNEED)

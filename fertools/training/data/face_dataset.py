@@ -24,13 +24,13 @@ _SIDES: tuple[Side, ...] = ("train", "val", "test")
 
 
 class FaceLabels(NamedTuple):
-    """What is known of a face; a DataLoader gives one of a batch, with a row per face.
+    """The labels of a face; a DataLoader collates them into those of a batch, with a row per face.
 
     Attributes:
-        emotion: int64 position among the dataset's `classes`; -1 where unknown.
+        emotion: int64 index into the `classes` of the dataset; -1 where unknown.
         valence: float32 in [-1, 1]; NaN where unknown.
         arousal: float32 in [-1, 1]; NaN where unknown.
-        face_id: the face's row in the manifest.
+        face_id: identifier of the face in the manifest.
         subject_id: the person; empty where unknown.
     """
 
@@ -42,26 +42,26 @@ class FaceLabels(NamedTuple):
 
 
 class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
-    """The faces of one split part, without any person of another.
+    """The faces of one split part; no person is in two parts.
 
     Crops are read once, into a file in the workspace's `training/pixels/` that later datasets and training runs share.
 
     Args:
-        workspace: whose manifest, or the path of its folder. It has to be split (`fertools.split`).
+        workspace: workspace whose manifest is used, or the path of its folder. It has to be split (`fertools.split`).
         fold: number of the fold that is held out; several for a protocol that holds out several. It has no meaning
             where the workspace was split by a hold-out.
-        side: `train`, `val` or `test`, which is what is held out.
-        modality: which pictures: `visible`, `thermal`, `nir` or `animated`.
+        side: split part: `train`, `val` or `test`, which is held out.
+        modality: modality of the faces: `visible`, `thermal`, `nir` or `animated`.
         image_size: side S of the faces in pixels.
         transform: applied to each image; takes and returns a tensor.
-        classes: the expressions to tell apart.
+        classes: names of the expressions.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         val_share: share of the faces that are not held out to keep for `val`, by person; 0 for none.
-        seed: breaks ties in choosing the people of `val`.
+        seed: seed that breaks ties in choosing the people of `val`.
 
     Attributes:
-        classes: the expressions in the order of their numbers.
+        classes: names of the expressions, in the order of their indices.
         side: as given.
         table: the rows of the manifest, in the order of the dataset.
 
@@ -99,7 +99,7 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
             raise InputError(f"{argument('val_share')} is {val_share}; give a share from 0 to 0.5, such as 0.1")
         if side == "val" and not val_share:
             raise InputError(
-                f"{argument('val_share')} is 0, which keeps nobody for the side 'val'; give a share, such as 0.1"
+                f"{argument('val_share')} is 0, which keeps nobody for the part 'val'; give a share, such as 0.1"
             )
         workspace = Workspace(workspace)
         faces = _select(
@@ -132,7 +132,7 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
             index: its number, from 0; a negative one counts from the end.
 
         Returns:
-            The image, 3xSxS float32 RGB in [-1, 1], and what is known of it.
+            The image, 3xSxS float32 RGB in [-1, 1], and its labels.
 
         Raises:
             IndexError: there is no such face.
@@ -151,7 +151,7 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
         return (self[index] for index in range(len(self)))
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker that is not forked maps the file itself, instead of being sent all pixels.
+        # A worker that is not forked maps the file itself. So the pixels are not sent to it.
         state = self.__dict__.copy()
         pixels = state.pop("_pixels")
         return state | {"_mapped": (str(pixels.filename), pixels.offset, pixels.shape)}
@@ -168,5 +168,5 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
 
 
 def _select(workspace: Workspace, fold: int | Sequence[int], **options: Any) -> Faces:
-    """Return the faces of all parts; the one place that names how folds are held out."""
+    """Return the faces of all parts."""
     return select_faces(workspace, test_folds=(fold,) if isinstance(fold, int) else tuple(fold), **options)

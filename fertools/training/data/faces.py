@@ -1,9 +1,10 @@
-"""Faces for training: which rows of the manifest take part, and on which side.
+"""Faces for training: the rows of the manifest that are used, and the split part of each.
 
-A face is on the held-out side if its fold is one of the test folds, or, where the manifest was split by a hold-out, if
-its split is `test`; one that is in neither takes no part. No person is on both sides: that is looked up again here,
-whoever made the split. Of the others, some people may be kept for validation: on them the best state of a model is
-chosen, so that the test fold chooses nothing.
+A face is held out if its fold is a test fold. Where the manifest was split by a hold-out, it is held out if its split
+is
+`test`. A face that has neither a fold nor a split is not used. No person may be in two parts; this is checked here,
+whatever made the split. Some of the other people may be kept for validation. They select the checkpoint, so that the
+test fold selects nothing.
 """
 
 from __future__ import annotations
@@ -34,23 +35,23 @@ Side = Literal["train", "val", "test"]
 Pixels = NDArray[np.uint8]
 
 _MEANING = ("face_id", "path", "emotion", "valence", "arousal", "subject_id", "fold", "split", "weight")
-"""What a run depends on: a change in one of these makes it another run."""
+"""Columns that a run depends on: a change in one of them makes it another run."""
 _RANGES = {"valence": (-1.0, 1.0), "arousal": (-1.0, 1.0), "weight": (0.0, np.inf)}
-"""Between which numbers a column has to be, where it is not null."""
+"""Allowed range of each column where it is not null."""
 
 
 @dataclass(frozen=True)
 class Faces:
-    """The rows that a run works on, in the order of `face_id`.
+    """The faces of one domain of a run, sorted by `face_id`.
 
     Attributes:
         table: the rows with all columns of the manifest.
-        held_out: which of them are the test side: never trained on, and nothing is chosen by them.
-        validating: which of the others are kept for validation.
-        classes: the expressions that are told apart.
-        emotions: position among `classes`; -1 where unknown.
-        valence_arousal: Nx2 float32; NaN where unknown.
-        shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
+        held_out: N booleans: whether a face is in the test part, which trains nothing and selects nothing.
+        validating: N booleans: whether a face is kept for validation.
+        classes: names of the expressions.
+        emotions: N int64 indices into `classes`; -1 where unknown.
+        valence_arousal: Nx2 float32 in [-1, 1]; NaN where unknown.
+        soft_labels: NxC float32 shares of the raters who chose each class; rows of NaN where there are no ratings.
     """
 
     table: pa.Table
@@ -59,33 +60,33 @@ class Faces:
     classes: tuple[str, ...]
     emotions: NDArray[np.int64]
     valence_arousal: NDArray[np.float32]
-    shares: NDArray[np.float32]
+    soft_labels: NDArray[np.float32]
 
     def fingerprint(self) -> str:
-        """Return a digest of everything about these rows that training depends on."""
+        """Return a digest of the columns that training depends on."""
         digest = store.fingerprint(self.table, _MEANING)
-        return digest if np.isnan(self.shares).all() else hash_bytes(digest.encode(), self.shares.tobytes())
+        return digest if np.isnan(self.soft_labels).all() else hash_bytes(digest.encode(), self.soft_labels.tobytes())
 
     def real_fingerprint(self) -> str:
-        """Return a digest of the real faces among these rows, which generated ones beside them do not change."""
+        """Return a digest of the real faces alone, without the generated ones."""
         return store.fingerprint(nested.keep(self.table, pc.is_null(self.table["parent_id"])), _MEANING)
 
     def rows(self, side: Side) -> NDArray[np.int64]:
-        """Return the positions of one side's rows."""
-        sides = {
+        """Return the row numbers of one split part."""
+        parts = {
             "train": ~(self.held_out | self.validating),
             "val": self.validating,
             "test": self.held_out,
         }
-        return np.flatnonzero(sides[side])
+        return np.flatnonzero(parts[side])
 
     @property
     def has_folds(self) -> bool:
-        """Whether the held-out side is a fold, and not the test part of a hold-out."""
+        """Whether the test part is made of folds, and not of a hold-out."""
         return bool(self.table["fold"].null_count < len(self.table))
 
     def keep(self, chosen: NDArray[np.bool_]) -> Faces:
-        """Return some of these faces."""
+        """Return the faces where an N boolean mask is True."""
         return Faces(
             nested.keep(self.table, chosen),
             self.held_out[chosen],
@@ -93,16 +94,16 @@ class Faces:
             self.classes,
             self.emotions[chosen],
             self.valence_arousal[chosen],
-            self.shares[chosen],
+            self.soft_labels[chosen],
         )
 
     def counts(self, side: Side) -> dict[str, int]:
-        """Return faces per expression of one side, all of `classes` named, in order."""
+        """Return the number of faces of each expression in one part, in the order of `classes`."""
         found = Counter(self.emotions[self.rows(side)].tolist())
         return {emotion: found[index] for index, emotion in enumerate(self.classes)}
 
     def subjects(self, side: Side) -> int:
-        """Return the number of people on one side."""
+        """Return the number of people in one part."""
         return len(set(self.table["subject_id"].take(pa.array(self.rows(side))).to_pylist()) - {None})
 
     def prototypes(self) -> NDArray[np.float32]:
@@ -132,22 +133,22 @@ def select_faces(
     """Return the faces that a system can be trained and tested on.
 
     Args:
-        workspace: whose manifest.
-        modality: which pictures.
-        test_folds: the folds to hold out, where the manifest has folds.
-        dataset: the only dataset to take faces of; empty for all.
-        generated: runs or selections whose generated faces are added to the training side; see `read_generated`.
+        workspace: workspace whose manifest is used.
+        modality: modality of the faces, such as `visible`.
+        test_folds: folds to hold out, where the manifest has folds.
+        dataset: name of the only dataset to use; empty for all.
+        generated: runs or selections whose generated faces are added to the training part; see `read_generated`.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
-        classes: expressions to tell apart, two or more.
+        classes: names of two or more expressions.
         val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
-        seed: breaks ties in choosing these people.
-        allow_leaks: take generated faces of a generator that has seen a held-out fold, too.
+        seed: seed that breaks ties in choosing these people.
+        allow_leaks: whether to use generated faces of a generator that was trained on a held-out fold.
 
     Raises:
-        InputError: no manifest, no faces, no split, no labels, a single class, an empty side, too few people for a
-            validation part, or a label or weight that is no number in its range; the message says what to do.
-        CheckFailed: a person is on both sides.
+        InputError: there is no manifest, face, split or label; there is a single class or an empty part; there are too
+            few people for validation; or a label or weight is out of range. The message says what to do.
+        CheckFailed: a person is in two parts.
     """
     classes = tuple(classes)
     table = store.read_faces(workspace)
@@ -159,8 +160,8 @@ def select_faces(
     if not len(table):
         named = f" of the dataset '{dataset}'" if dataset else ""
         raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
-    table = _with_a_side(workspace, table)
-    _refuse_wrong_numbers(workspace, table)
+    table = _with_split(workspace, table)
+    _refuse_out_of_range(workspace, table)
     if needs_emotion:
         table = _with_emotion(table, classes)
     if needs_va:
@@ -185,12 +186,12 @@ def select_faces(
         table = _each_once(pa.concat_tables([table, *added]))
     held_out = _held_out(table, test_folds)
     refuse_leaks(table, held_out)
-    faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    faces = build_faces(table, held_out, classes, val_share=val_share, seed=seed)
     if generated:
-        # Validation is about real faces, and nobody who is validated on is trained on.
+        # Validation uses real faces only, and its people are not trained on.
         parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
         faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
-    _refuse_one_sided(faces, needs_emotion=needs_emotion)
+    _refuse_empty_parts(faces, needs_emotion=needs_emotion)
     return faces
 
 
@@ -200,20 +201,20 @@ def _each_once(table: pa.Table) -> pa.Table:
     return nested.take(table, first)
 
 
-def arrange_faces(
+def build_faces(
     table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
 ) -> Faces:
     """Return rows of a manifest as faces to train and test on.
 
     Args:
-        table: the rows, with the labels that are learned in `emotion`, `valence` and `arousal`.
-        held_out: which of them are the test side.
-        classes: expressions to tell apart.
+        table: N rows, with the labels to learn in `emotion`, `valence` and `arousal`.
+        held_out: N booleans: whether a face is in the test part.
+        classes: names of the expressions.
         val_share: share of the other faces to keep for validation, by person; 0 for none.
-        seed: breaks ties in choosing these people.
+        seed: seed that breaks ties in choosing these people.
 
     Raises:
-        InputError: too few people for a validation part.
+        InputError: there are too few people for validation.
     """
     emotions = _class_numbers(table, classes)
     return Faces(
@@ -225,14 +226,14 @@ def arrange_faces(
         valence_arousal=np.stack(
             [np.asarray(table[name].to_numpy(), np.float32) for name in ("valence", "arousal")], axis=1
         ),
-        shares=np.full((len(table), len(classes)), np.nan, np.float32),
+        soft_labels=np.full((len(table), len(classes)), np.nan, np.float32),
     )
 
 
-def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
-    """Return the rows in a fold, or where there are no folds, those in the training or the test part.
+def _with_split(workspace: Workspace, table: pa.Table) -> pa.Table:
+    """Return the rows with a fold; where there are no folds, those in the training or the test part.
 
-    A face without a fold beside others that have one came after the split; nobody knows yet where its person belongs.
+    A face without a fold beside others with one was ingested after the split, so its part is not known yet.
     """
     folds = pc.is_valid(table["fold"])
     parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
@@ -242,16 +243,16 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
     return table
 
 
-def _refuse_wrong_numbers(workspace: Workspace, table: pa.Table) -> None:
-    """Raise if a label or a weight cannot be learned from: one NaN makes every weight of a network NaN."""
+def _refuse_out_of_range(workspace: Workspace, table: pa.Table) -> None:
+    """Raise if a label or a weight is out of range: one NaN would make every weight of a network NaN."""
     for name, (least, most) in _RANGES.items():
         values = np.asarray(pc.fill_null(table[name], 0.0).to_numpy(), np.float64)
         wrong = np.flatnonzero(~((values >= least) & (values <= most) & np.isfinite(values)))
         if len(wrong):
             face, value = table["face_id"][int(wrong[0])].as_py(), values[wrong[0]]
             raise InputError(
-                f"{name} of {len(wrong):,} faces in {workspace.manifest} is no number from {least:g} to {most:g}, the "
-                f"first {value:g} of face {face}; correct that column, or make it null where nothing is known"
+                f"{name} of {len(wrong):,} faces in {workspace.manifest} is not a number from {least:g} to {most:g}, "
+                f"the first {value:g} of face {face}; correct that column, or make it null where nothing is known"
             )
 
 
@@ -266,7 +267,7 @@ def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
         )
     if len(present) == 1:
         raise InputError(
-            f"every labelled face is {present[0]}, so there is nothing to tell it from; add faces of another emotion"
+            f"every labelled face is {present[0]}, and a classifier needs two classes; add faces of another emotion"
         )
     return labelled
 
@@ -277,24 +278,28 @@ def _held_out(table: pa.Table, test_folds: Sequence[int]) -> NDArray[np.bool_]:
     folds = pc.unique(table["fold"].drop_null()).to_pylist()
     if unknown := [fold for fold in test_folds if fold not in folds]:
         raise InputError(
-            f"test_folds has {unknown[0]}, and the manifest's folds go from {min(folds)} to {max(folds)}; give one of "
-            "them"
+            f"test_folds has {unknown[0]}, but the folds of the manifest go from {min(folds)} to {max(folds)}; give "
+            "one of them"
         )
     held_out = pc.is_in(table["fold"], value_set=pa.array(test_folds, table["fold"].type))
     return np.asarray(held_out.to_numpy(zero_copy_only=False), bool)
 
 
 def refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
-    """Raise if a person of the test side is among the other rows.
+    """Raise if a person of the test part is in another part.
+
+    Args:
+        table: N rows of a manifest.
+        held_out: N booleans: whether a face is in the test part.
 
     Raises:
-        CheckFailed: the message has the first leak.
+        CheckFailed: there is a leak; the message names the first one.
     """
-    sides = store.replace_columns(
+    parts = store.replace_columns(
         table.select(list(LEAK_COLUMNS)),
         {"fold": pa.nulls(len(table), pa.int32()), "split": np.where(held_out, "test", "train").tolist()},
     )
-    if leaks := find_leaks(sides):
+    if leaks := find_leaks(parts):
         raise CheckFailed(
             f"{len(leaks)} leaks between training and held-out faces, the first: {leaks[0]}; split again with "
             f"{calls.SPLIT_ANEW}"
@@ -314,7 +319,7 @@ def _validating(
     share: float,
     seed: int,
 ) -> NDArray[np.bool_]:
-    """Return which faces are kept for validation: some people of the training side, alike in classes to the rest."""
+    """Return which faces are kept for validation: some training people, with classes distributed like the rest."""
     chosen = np.zeros(len(table), bool)
     training = np.flatnonzero(~held_out)
     if not share or not len(training):
@@ -322,7 +327,7 @@ def _validating(
     groups, names = group_faces(nested.take(table, training))
     if len(names) < 2:
         raise InputError(
-            f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "
+            f"val_share is {share:g}, but all training faces show one person, so nobody is left for validation; add "
             "people, or set val_share=0"
         )
     counts = np.zeros((len(names), class_count + 1), np.int64)
@@ -332,20 +337,20 @@ def _validating(
     return chosen
 
 
-def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:
+def _refuse_empty_parts(faces: Faces, *, needs_emotion: bool) -> None:
     sides: dict[Side, str] = {"train": "training", "test": "held-out"}
     for side, words in sides.items():
         if not len(faces.rows(side)):
-            raise InputError(f"no labelled face is left on the {words} side; split again with other folds")
+            raise InputError(f"no labelled face is left in the {words} part; split again with other folds")
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if needs_emotion and len(present) == 1:
         raise InputError(
-            f"every training face is {present[0]}, so there is nothing to tell it from; choose other test_folds"
+            f"every training face is {present[0]}, and a classifier needs two classes; choose other test_folds"
         )
 
 
 def pick_examples(faces: Faces, count: int) -> NDArray[np.int64]:
-    """Return positions of at most `count` held-out faces for sample grids: as many people as can be, then expressions.
+    """Return the row numbers of at most `count` held-out faces for sample grids: many people, then many expressions.
 
     The choice depends on the rows alone.
     """

@@ -1,10 +1,10 @@
-"""Generated faces as training faces: labelled with what they were generated to show, and checked for leaks.
+"""Generated faces as training faces: labelled with their target expression, and checked for leaks.
 
-A generator passes on what it has seen. So its faces may be trained on only where it has never seen the folds that are
-held out, and only those whose parent is not held out itself.
+A generator passes on what it has learned. So its faces are used only if it was not trained on the folds that are held
+out. A face whose parent is held out is never used.
 
 A recipe names a run, for all faces that it has generated, or the folder of a selection, for some faces of one or more
-runs. The table in that folder says which. A face that is selected more than once is trained on once.
+runs. The table in that folder lists them. A face that is selected twice is trained on once.
 """
 
 from __future__ import annotations
@@ -99,17 +99,17 @@ def read_generated(
     """Return generated faces that may be trained on, their target expression in the column `emotion`.
 
     Args:
-        workspace: whose manifests.
-        name: `SYSTEM/RUN` of the generator, or the folder of a selection.
-        modality: of the faces that are wanted.
-        classes: the expressions that are wanted.
-        real: the real faces of the workspace that are trained or tested on, with `fold`, `subject_id` and `face_id`.
+        workspace: workspace whose manifests are read.
+        name: run of the generator, as `SYSTEM/RUN`, or the folder of a selection.
+        modality: modality of the faces to return.
+        classes: target expressions of the faces to return.
+        real: the real faces that are trained or tested on, with `fold`, `subject_id` and `face_id`.
         test_folds: the folds that are held out.
         allow_leaks: take faces of a generator that has seen a held-out fold, too; none is of a held-out person.
 
     Raises:
-        InputError: nothing has generated such faces, or selected ones are not there any more.
-        CheckFailed: the generator was trained with faces of a fold that is held out, or nobody can say.
+        InputError: the run has generated no such faces, or selected faces are missing.
+        CheckFailed: the generator was trained on a fold that is held out, or its folds are not known.
     """
     table = pa.concat_tables(_read(workspace, name, *entry) for entry in find_generators(workspace, name).items())
     wanted = pc.and_(
@@ -142,8 +142,8 @@ def find_seen_folds(table: pa.Table, real: pa.Table, test_folds: Sequence[int]) 
         for run, folds in zip(table["generator_run"].to_pylist(), table["generator_folds"].to_pylist(), strict=True)
     }
     return [
-        f"the generator of {run} was trained with faces of fold {missing[0]}, which is held out here, so its faces "
-        f"would carry them into training; train it with test_folds={sorted({*unseen, *test_folds})}"
+        f"the generator of {run} was trained on fold {missing[0]}, which is held out here, so its faces "
+        f"would leak into training; train it with test_folds={sorted({*unseen, *test_folds})}"
         for run, unseen in sorted(found)
         if (missing := sorted(set(test_folds) - set(unseen)))
     ]

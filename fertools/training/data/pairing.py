@@ -1,4 +1,4 @@
-"""Pairing: which face of another domain goes with a face of the first."""
+"""Pairing: the choice of a face of another domain for each face of the first domain."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fertools.training.recipes.domains import Pairing
 
 
 class Partners:
-    """Chooses training faces of one domain for those of the first, at random among those that may be chosen.
+    """Chooses a random training face of another domain for each face of the first domain.
 
     Args:
-        first: the faces that partners are chosen for.
-        other: the faces that they are chosen from, on their training side.
-        pairing: `none`, any face; `label`, one of the same class; `capture`, one with the same `pair_id`.
-        seed: of the choices.
+        first: faces of the first domain.
+        other: faces of the other domain; only its training faces are chosen.
+        pairing: `none` for any face; `label` for one of the same class; `capture` for one with the same `pair_id`.
+        seed: seed of the choices.
 
     Raises:
-        InputError: nobody has a partner, a class of the first domain has no face in the other, or the manifest has no
+        InputError: no face has a partner, a class of the first domain has no face in the other, or the manifest has no
             `pair_id`.
     """
 
@@ -52,11 +52,11 @@ class Partners:
             )
 
     def has(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which of some faces of the first domain have a partner."""
+        """Return N booleans: whether a face of the first domain has a partner."""
         return np.asarray(self._counts[torch.from_numpy(rows)].numpy() > 0)
 
     def of(self, rows: Tensor) -> Tensor:
-        """Return a partner for each of some faces of the first domain, as a position in the other."""
+        """Return a partner for each of N faces of the first domain, as row numbers of the other domain."""
         counts = self._counts[rows]
         draws = torch.rand(len(rows), generator=self._generator, dtype=torch.float64)
         # A product of two float64 may round up to the count itself.
@@ -68,12 +68,12 @@ class Partners:
         return self._generator.get_state()
 
     def restore(self, state: Tensor) -> None:
-        """Go on from where choices of the same faces stood."""
+        """Continue from the random state of the choices."""
         self._generator.set_state(state)
 
 
 def _keys(first: Faces, other: Faces, pairing: Pairing) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return, for each face of the other and of the first domain, a number; partners have the same, -1 has none."""
+    """Return a key for each face of the other and of the first domain: partners have equal keys, -1 has no partner."""
     if pairing == "none":
         return np.zeros(len(other.table), np.int64), np.zeros(len(first.table), np.int64)
     if pairing == "label":

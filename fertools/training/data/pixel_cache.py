@@ -1,9 +1,9 @@
-"""The pixels of faces: crops read once, and kept on the disk as one file that memory maps.
+"""The pixel cache: the crops of faces, read once and stored in one memory-mapped file.
 
-A cache belongs to a list of crops and a size. Its name is a digest of both, and of how large and how new each crop's
-file is, so that a crop that was made anew is read anew. All runs of a workspace share it. It holds nothing that is
-not in the crops, and may be deleted at any time. Behind the pixels it has a digest of each face's: by these a run
-knows what it has seen, and a damaged cache is noticed and written anew.
+A cache belongs to a list of crops and a size. Its name is a digest of both, and of the size and modification time of
+each crop. So a crop that was written again is read again. All runs of a workspace share the cache. It may be deleted at
+any time. A digest of each face follows the pixels. Runs record these digests, and they reveal a damaged cache, which is
+then rebuilt.
 """
 
 from __future__ import annotations
@@ -28,50 +28,50 @@ from fertools.core.workspace import Workspace
 from fertools.training.data.faces import Faces, Pixels
 
 Digests = NDArray[np.uint8]
-"""NxB: a digest of each face's pixels."""
-_PIECE = 1024
-"""Faces that are read or hashed at a time."""
+"""NxB: a digest of the pixels of each face."""
+_CHUNK = 1024
+"""Faces that are read or hashed together."""
 
 
 def load_pixels(
     workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
 ) -> Pixels:
-    """Return the crops of `faces`, NxSxSx3 RGB, read once and kept in `cache` for other runs and starts.
+    """Return the crops of faces as NxSxSx3 uint8 RGB pixels, from the cache if they are in it.
 
-    The cache is compared with its own digests, which takes about a second per gigabyte and core.
+    The cache is checked against its digests, which takes about a second per gigabyte and core.
 
     Args:
-        workspace: what the paths of the crops are relative to.
-        faces: which.
-        size_px: S; crops are brought to it by area averaging, or by cubic interpolation where they are smaller.
-        cache: folder for the files of pixels.
-        report: told if crops have to be read, which takes minutes where there are very many.
+        workspace: workspace that the paths of the crops are relative to.
+        faces: the N faces.
+        size_px: side S in pixels. Crops are resized by area averaging, smaller ones by cubic interpolation.
+        cache: folder of the cache files.
+        report: reporter of progress, used if crops have to be read.
 
     Raises:
         InputError: a crop is missing or cannot be read.
         StorageError: the disk is full.
     """
-    path = _pack(workspace, faces, size_px, cache, report)
+    path = _open_cache(workspace, faces, size_px, cache, report)
     mapped: Pixels = np.load(path, mmap_mode="r")
-    if not np.array_equal(_digest_all(mapped), _kept_digests(path, len(mapped))):
+    if not np.array_equal(_digest_all(mapped), _read_digests(path, len(mapped))):
         path.unlink(missing_ok=True)
-        mapped = np.load(_pack(workspace, faces, size_px, cache, report), mmap_mode="r")
+        mapped = np.load(_open_cache(workspace, faces, size_px, cache, report), mmap_mode="r")
     return mapped
 
 
 def load_digests(
     workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
 ) -> Digests:
-    """Return a digest of each face's pixels as `load_pixels` gives them; the arguments and errors are the same.
+    """Return a digest of the pixels of each face; the arguments and errors are those of `load_pixels`.
 
-    They are taken while crops are read, so that they cost no more than a look at the cache.
+    The digests are stored in the cache, so that no crop has to be read for them.
     """
-    path = _pack(workspace, faces, size_px, cache, report)
-    return _kept_digests(path, len(faces.table))
+    path = _open_cache(workspace, faces, size_px, cache, report)
+    return _read_digests(path, len(faces.table))
 
 
-def _pack(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None) -> Path:
-    """Return the file of pixels and their digests, written now if it is not there whole."""
+def _open_cache(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None) -> Path:
+    """Return the cache file of pixels and digests; write it if it is missing or incomplete."""
     path = cache / f"faces-{_digest(workspace, faces)[:16]}-{size_px}.npy"
     count = len(faces.table)
     stream = io.BytesIO()
@@ -82,7 +82,7 @@ def _pack(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report:
         return path
     if report is not None:
         report.note(f"reading {count:,} crops at {size_px} x {size_px}, once for all runs")
-    # Plain writes, since a full disk kills a process that writes through a memory map.
+    # Plain writes: a full disk would kill a process that writes through a memory map.
     with files.replacing(path) as temporary, temporary.open("wb") as file:
         file.write(header)
         digests = []
@@ -94,15 +94,15 @@ def _pack(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report:
 
 
 def _is_whole(path: Path, header: bytes, rest_bytes: int) -> bool:
-    """Return whether a file of `_pack` is there, begins as it should, and is as long."""
+    """Return whether a cache file exists with the right header and size."""
     if not path.is_file() or path.stat().st_size != len(header) + rest_bytes:
         return False
     with path.open("rb") as stream:
         return stream.read(len(header)) == header
 
 
-def _kept_digests(path: Path, count: int) -> Digests:
-    """Return the digests behind the pixels of so many faces in a file of `_pack`."""
+def _read_digests(path: Path, count: int) -> Digests:
+    """Return the digests at the end of a cache file of `count` faces."""
     with path.open("rb") as stream:
         stream.seek(-count * DIGEST_BYTES, os.SEEK_END)
         return np.frombuffer(stream.read(), np.uint8).reshape(count, DIGEST_BYTES)
@@ -110,11 +110,11 @@ def _kept_digests(path: Path, count: int) -> Digests:
 
 def _digest_all(pixels: Pixels) -> Digests:
     with ThreadPoolExecutor() as pool:
-        pieces = [pixels[start : start + _PIECE] for start in range(0, len(pixels), _PIECE)]
-        return np.concatenate([*pool.map(_digest_piece, pieces)])
+        chunks = [pixels[start : start + _CHUNK] for start in range(0, len(pixels), _CHUNK)]
+        return np.concatenate([*pool.map(_digest_chunk, chunks)])
 
 
-def _digest_piece(pixels: Pixels) -> Digests:
+def _digest_chunk(pixels: Pixels) -> Digests:
     return np.frombuffer(b"".join(_digest_face(face) for face in pixels), np.uint8).reshape(-1, DIGEST_BYTES)
 
 
@@ -145,16 +145,16 @@ def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[tu
         return pixels, _digest_face(pixels)
 
     with ThreadPoolExecutor() as pool:
-        # In pieces, so that no more than these wait in memory for the disk.
-        for start in range(0, len(names), _PIECE):
-            yield from pool.map(read, names[start : start + _PIECE])
+        # In chunks, which bounds the memory of crops that wait for the disk.
+        for start in range(0, len(names), _CHUNK):
+            yield from pool.map(read, names[start : start + _CHUNK])
 
 
 def read_crop(path: Path, size_px: int) -> Pixels:
-    """Return the picture at `path` as SxSx3 RGB.
+    """Return the image at `path` as SxSx3 uint8 RGB pixels.
 
     Raises:
-        InputError: it is missing or cannot be read.
+        InputError: the file is missing or cannot be read.
     """
     try:
         coded = np.frombuffer(path.read_bytes(), np.uint8)
@@ -162,12 +162,12 @@ def read_crop(path: Path, size_px: int) -> Pixels:
         raise _unreadable(path, error) from error
     bgr = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
     if bgr is None:
-        raise InputError(f"the crop {path} is not a picture; ingest with {given('overwrite', True)}")
+        raise InputError(f"the crop {path} is not an image; ingest with {given('overwrite', True)}")
     return np.ascontiguousarray(resize(np.asarray(bgr, np.uint8), size_px)[..., ::-1])
 
 
 def resize(picture: Pixels, size_px: int) -> Pixels:
-    """Return an HxWx3 picture as SxSx3: by area averaging, or by cubic interpolation where it is smaller."""
+    """Return an HxWx3 image resized to SxSx3: by area averaging, or by cubic interpolation if it is smaller."""
     shrinks = min(picture.shape[:2]) >= size_px
     resized = cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return np.asarray(resized, np.uint8)

@@ -1,7 +1,7 @@
-"""The order in which training faces are seen: epochs one after another, with a position that can be saved.
+"""The order of the training faces: a series of epochs, with a position that can be saved.
 
-An epoch has every face once, shuffled; or, with chances, as many draws as there are faces, so that some come more than
-once and others not at all.
+An epoch has every face once, in random order. With sampling weights, an epoch has as many random draws as there are
+faces. So a face may come several times or not at all.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Position:
-    """Where a sampler stands.
+    """The state of a sampler.
 
     Attributes:
-        offset: how many items of the current epoch have been handed out.
-        state: the random state that the current epoch's order was drawn from.
+        offset: number of items of the current epoch that were returned.
+        state: random state that the order of the current epoch was drawn from.
     """
 
     offset: int
@@ -28,15 +28,15 @@ class Position:
 
 
 class Sampler:
-    """Hands out batches of positions; each epoch has its own random order.
+    """Returns batches of row numbers in a new random order for each epoch.
 
-    A batch may reach from one epoch into the next, so that every batch is full and no item is left out.
+    A batch may cross the end of an epoch. So every batch is full and no item is left out.
 
     Args:
         length: number of items, 1 or more.
         batch_size: items per batch; it may be larger than `length`.
-        seed: of the orders.
-        chances: for each item how often it shall come, in any unit; None for every item once an epoch.
+        seed: seed of the orders.
+        sampling_weights: weight of each item, in any unit; None for every item once per epoch.
 
     Example:
         >>> sampler = Sampler(length=3, batch_size=3, seed=0)
@@ -44,14 +44,18 @@ class Sampler:
         [0, 1, 2]
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int, chances: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, length: int, batch_size: int, seed: int, sampling_weights: NDArray[np.float64] | None = None
+    ) -> None:
         self._length, self._batch_size = length, batch_size
-        self._edges = None if chances is None else torch.from_numpy(np.cumsum(chances / chances.sum()))
+        self._cumulative = (
+            None if sampling_weights is None else torch.from_numpy(np.cumsum(sampling_weights / sampling_weights.sum()))
+        )
         self._generator = torch.Generator().manual_seed(seed)
         self._begin_epoch()
 
     def next(self) -> Tensor:
-        """Return the next batch, `batch_size` positions."""
+        """Return the `batch_size` row numbers of the next batch."""
         parts, wanted = [], self._batch_size
         while wanted:
             if self._offset == self._length:
@@ -64,36 +68,36 @@ class Sampler:
 
     @property
     def position(self) -> Position:
-        """Where this sampler stands."""
+        """The state of this sampler."""
         return Position(self._offset, self._state)
 
-    def move_to(self, position: Position) -> None:
-        """Go on from where a sampler of the same length stood."""
+    def restore(self, position: Position) -> None:
+        """Continue from the state of a sampler of the same length."""
         self._generator.set_state(position.state)
         self._begin_epoch()
         self._offset = position.offset
 
     def _begin_epoch(self) -> None:
         self._state = self._generator.get_state()
-        if self._edges is None:
+        if self._cumulative is None:
             self._order = torch.randperm(self._length, generator=self._generator)
         else:
             draws = torch.rand(self._length, generator=self._generator, dtype=torch.float64)
-            # The sum of all chances may fall short of 1 by rounding.
-            self._order = torch.searchsorted(self._edges, draws, right=True).clamp_(max=self._length - 1)
+            # The sum of all weights may fall short of 1 by rounding.
+            self._order = torch.searchsorted(self._cumulative, draws, right=True).clamp_(max=self._length - 1)
         self._offset = 0
 
 
-def chances_of(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each item the chance that makes every one of its groups come equally often.
+def balanced_weights(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sampling weight of each item with which all groups come equally often.
 
     Args:
-        members: the group of each item, any whole numbers.
-        weights: how often an item comes beside the others of its group, 0 or more. A group of which all are 0 never
+        members: N group numbers, any whole numbers.
+        weights: N relative weights of the items within their group, 0 or more. A group whose weights are all 0 never
             comes.
 
     Example:
-        >>> chances_of(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 1.0, 3.0])).tolist()
+        >>> balanced_weights(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 1.0, 3.0])).tolist()
         [0.25, 0.25, 0.125, 0.375]
     """
     _, numbers = np.unique(members, return_inverse=True)

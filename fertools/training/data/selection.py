@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.training.data.balancing import read_shares
+from fertools.training.data.balancing import read_soft_labels
 from fertools.training.data.faces import Faces, Side, refuse_leaks, select_faces
 from fertools.training.recipes.domains import Domain
 from fertools.training.recipes.recipe import Recipe
@@ -24,7 +24,7 @@ class Selection:
     """The faces of a run.
 
     Attributes:
-        domains: by name, in the recipe's order; the first is the one that the system is tested on.
+        domains: faces by name of the domain, in the order of the recipe. The system is tested on the first domain.
     """
 
     domains: Mapping[str, Faces]
@@ -35,7 +35,7 @@ class Selection:
         return next(iter(self.domains.values()))
 
     def fingerprint(self) -> str:
-        """Return a digest of everything about these faces that training depends on."""
+        """Return a digest of the columns that training depends on, over all domains."""
         if len(self.domains) == 1:
             return self.main.fingerprint()
         named = [f"{name} {faces.fingerprint()}".encode() for name, faces in self.domains.items()]
@@ -47,7 +47,12 @@ class Selection:
 
 
 def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = False) -> Selection:
-    """Return the faces that a recipe takes of a workspace.
+    """Return the faces of a workspace that a recipe uses.
+
+    Args:
+        workspace: workspace whose manifest is used.
+        recipe: recipe with the domains, the folds and the classes.
+        allow_leaks: whether to use generated faces of a generator that was trained on a held-out fold.
 
     Args:
         workspace: whose faces.
@@ -55,21 +60,22 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
         allow_leaks: take generated faces of a generator that has seen a held-out fold, too.
 
     Raises:
-        InputError: see `select_faces` and `read_shares`; or a side has no label of a kind that is learned.
-        CheckFailed: a person is on both sides, in one domain or across two; or a generator has seen a held-out fold.
+        InputError: see `select_faces` and `read_soft_labels`; or a split part has no label of a kind that is learned.
+        CheckFailed: a person is in two parts, in one domain or across two; or a generator was trained on a held-out
+            fold.
     """
     found: dict[str, Faces] = {}
     for domain in recipe.domains:
         share = 0.0 if found else recipe.inner_validation
         faces = _select(workspace, recipe, domain, share, allow_leaks=allow_leaks)
-        found[domain.name] = faces if not found else _validating_alike(next(iter(found.values())), faces)
+        found[domain.name] = faces if not found else _same_validation_people(next(iter(found.values())), faces)
     if len(found) > 1:
         _refuse_leaks_across(found)
     first = next(iter(found))
     _refuse_unlabelled(found[first], recipe)
     if recipe.soft_labels:
-        shares = read_shares(workspace.root / recipe.soft_labels, found[first])
-        found[first] = dataclasses.replace(found[first], shares=shares)
+        soft_labels = read_soft_labels(workspace.root / recipe.soft_labels, found[first])
+        found[first] = dataclasses.replace(found[first], soft_labels=soft_labels)
     return Selection(found)
 
 
@@ -89,8 +95,8 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float, 
     )
 
 
-def _validating_alike(first: Faces, faces: Faces) -> Faces:
-    """Keep for validation the faces of people who are kept for it in the first domain."""
+def _same_validation_people(first: Faces, faces: Faces) -> Faces:
+    """Keep the same people for validation as in the first domain."""
     people = set(first.table["subject_id"].take(pa.array(first.rows("val"))).to_pylist()) - {None}
     if not people:
         return faces
@@ -99,7 +105,7 @@ def _validating_alike(first: Faces, faces: Faces) -> Faces:
 
 
 def _refuse_leaks_across(domains: Mapping[str, Faces]) -> None:
-    """Raise if somebody is held out in one domain and trained on in another."""
+    """Raise if a person is held out in one domain and trained on in another."""
     tables = pa.concat_tables([faces.table for faces in domains.values()])
     held_out = np.concatenate([faces.held_out for faces in domains.values()])
     # Two domains may share faces; each face counts once.
@@ -108,10 +114,10 @@ def _refuse_leaks_across(domains: Mapping[str, Faces]) -> None:
 
 
 def _refuse_unlabelled(faces: Faces, recipe: Recipe) -> None:
-    """Raise if no face of a side has a label that the system predicts: it could neither learn it nor be measured by it.
+    """Raise if a split part has no label of a kind that the system predicts.
 
     Raises:
-        InputError: the message names the side and the kind of label.
+        InputError: the message names the part and the kind of label.
     """
     known: dict[str, tuple[bool, NDArray[np.bool_]]] = {
         "an expression": (recipe.predicts_emotion, faces.emotions >= 0),
@@ -121,11 +127,11 @@ def _refuse_unlabelled(faces: Faces, recipe: Recipe) -> None:
         ),
     }
     words: dict[Side, str] = {"train": "training", "val": "validation", "test": "held-out"}
-    for kind, (told, labelled) in known.items():
+    for kind, (predicted, labelled) in known.items():
         for side, name in words.items():
             rows = faces.rows(side)
-            if told and len(rows) and not labelled[rows].any():
+            if predicted and len(rows) and not labelled[rows].any():
                 raise InputError(
-                    f"no {name} face has {kind}, which this system is to predict; label some, split again, or set "
-                    "another task"
+                    f"no {name} face has {kind}, which this system predicts; label some, split again, or set another "
+                    "task"
                 )

@@ -1,6 +1,6 @@
-"""Which faces are of people who do not exist, so that no report takes them for people.
+"""Recognise drawn faces, so that reports can say that these people do not exist.
 
-`fertools sample` leaves its options and the truth at the root of what it draws. A source that lies below these two
+`fertools sample` writes its options and the truth into the root folder of a drawn dataset. A source below these two
 files is drawn.
 """
 
@@ -17,10 +17,10 @@ from fertools.samples.counterparts import find_drawn
 
 
 def count_drawn(workspace: Workspace, faces: pa.Table) -> int:
-    """Return how many of some faces come from a drawn dataset that is still where it was ingested from.
+    """Return the number of faces from a drawn dataset that is still where it was ingested from.
 
     Args:
-        workspace: whose sources table says where a face comes from; without that table none is known to be drawn.
+        workspace: workspace with the table of sources; without that table the number is 0.
         faces: rows with the column `source_id`.
     """
     if not workspace.sources.is_file():

@@ -1,1 +1,1 @@
-"""The engine: the loop, its state on disk, its journal and its sample grids. It knows no model."""
+"""The engine: the training loop, checkpoints, the journal and TensorBoard. It works with any system."""

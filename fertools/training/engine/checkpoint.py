@@ -1,7 +1,7 @@
-"""Checkpoints: everything that a run needs to go on as if it had not stopped, in one file.
+"""Checkpoints: the whole state of a run in one file, so that a resumed run equals an uninterrupted one.
 
-A checkpoint is one safetensors file: the tensors, and as its metadata a small JSON record of what is not a tensor.
-Being one file, it is there whole or not at all. Nothing in it is ever executed, unlike a pickle.
+A checkpoint is one safetensors file. It has the tensors, and in its metadata a small JSON record of everything else.
+One file is written completely or not at all. Unlike a pickle, it never executes code.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from fertools.core.sealed import check_whole, is_whole, write_sealed
 
 _RECORD = "fertools"
 """Key of the JSON record in the metadata."""
-ANEW = f"put back a copy of it, or begin anew with {given('resume', False)}"
-"""What to do where nothing else that is whole can take a file's place."""
+RESTORE_OR_RESTART = f"put back a copy of it, or start again with {given('resume', False)}"
+"""What to do if a file is damaged and no other checkpoint can replace it."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Checkpoint:
     """The state of a run after some iterations.
 
     Attributes:
-        iteration: how many were done.
-        tensors: by name, all on the CPU.
-        record: what is not a tensor, as JSON can hold it.
+        iteration: number of iterations done.
+        tensors: tensors by name, all on the CPU.
+        record: all other state, in a form that JSON can hold.
     """
 
     iteration: int
@@ -44,12 +44,12 @@ class Checkpoint:
 
 
 def checkpoint_path(folder: Path, iteration: int) -> Path:
-    """Return where the checkpoint after `iteration` iterations lies."""
+    """Return the path of the checkpoint after `iteration` iterations."""
     return folder / f"{iteration:08d}.safetensors"
 
 
 def best_path(folder: Path) -> Path:
-    """Return where the best state by validation lies."""
+    """Return the path of the best checkpoint by validation."""
     return folder / "best.safetensors"
 
 
@@ -57,15 +57,20 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically.
 
     Raises:
-        StorageError: the disk is full; what was there before is intact.
+        StorageError: the disk is full; the old file is intact.
     """
     record = json.dumps({"iteration": checkpoint.iteration, **checkpoint.record})
-    # Not the library's own writer: it says as text that a disk is full, and makes a file that only its owner can read.
+    # The writer of safetensors reports a full disk only as text, and makes a file that only its owner can read.
     write_sealed(path, save(dict(checkpoint.tensors), metadata={_RECORD: record}))
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write a checkpoint atomically, then remove all but the newest `keep`.
+
+    Args:
+        folder: folder of the checkpoints.
+        checkpoint: the state to write.
+        keep: number of checkpoints to keep.
 
     Raises:
         StorageError: the disk is full; older checkpoints are intact.
@@ -86,7 +91,7 @@ def load_newest(folder: Path) -> Checkpoint | None:
     """Return the newest checkpoint in `folder`, None if there is none.
 
     Raises:
-        InputError: it is damaged; the message names the newest that is whole, if there is one to go on from.
+        InputError: it is damaged; the message names the newest intact one, if there is one.
     """
     if not (paths := list_checkpoints(folder)):
         return None
@@ -94,28 +99,28 @@ def load_newest(folder: Path) -> Checkpoint | None:
     if whole is None:
         return load_checkpoint(paths[-1])
     if whole == paths[-1]:
-        return _read(whole, ANEW)
+        return _read(whole, RESTORE_OR_RESTART)
     damaged = " and ".join(path.name for path in reversed(paths) if path > whole)
-    return load_checkpoint(paths[-1], f"remove {damaged} to go on from {whole.name}")
+    return load_checkpoint(paths[-1], f"remove {damaged} to resume from {whole.name}")
 
 
-def load_checkpoint(path: Path, way_out: str = ANEW) -> Checkpoint:
+def load_checkpoint(path: Path, remedy: str = RESTORE_OR_RESTART) -> Checkpoint:
     """Return the checkpoint at `path`.
 
     Args:
-        path: of the file.
-        way_out: what to do if it cannot be used, for the message.
+        path: path of the file.
+        remedy: what to do if the file cannot be used, for the message.
 
     Raises:
         InputError: the file is missing, damaged, or not a checkpoint of fertools.
     """
-    check_whole(path, way_out)
-    return _read(path, way_out)
+    check_whole(path, remedy)
+    return _read(path, remedy)
 
 
-def _read(path: Path, way_out: str) -> Checkpoint:
+def _read(path: Path, remedy: str) -> Checkpoint:
     with (
-        reading(path, "is not a checkpoint of this fertools", way_out),
+        reading(path, "is not a checkpoint of this fertools", remedy),
         safe_open(path, framework="pt", device="cpu") as stream,
     ):
         record = json.loads(stream.metadata()[_RECORD])
@@ -133,15 +138,15 @@ def pack_networks(prefix: str, networks: Mapping[str, nn.Module]) -> dict[str, T
 
 
 def unpack_networks(prefix: str, networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
-    """Put weights that `pack_networks` took back into networks of the same shape."""
+    """Load the weights of `pack_networks` into networks of the same shape."""
     for name, network in networks.items():
-        network.load_state_dict(below(f"{prefix}/{name}/", tensors))
+        network.load_state_dict(strip_prefix(f"{prefix}/{name}/", tensors))
 
 
 def pack_optimisers(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
-    """Return the running state of optimisers (for Adam its moments and step) as `optimisers/name/number/moment`.
+    """Return the state of optimisers (for Adam its moments and step) as `optimisers/name/number/moment`.
 
-    Learning rates and the like are not in it: they follow from the recipe and the iteration.
+    Learning rates are not in it: they follow from the recipe and the iteration.
     """
     return {
         f"optimisers/{name}/{number}/{key}": torch.as_tensor(value).detach().cpu().contiguous()
@@ -152,15 +157,15 @@ def pack_optimisers(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
 
 
 def unpack_optimisers(optimisers: Mapping[str, Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """Put state that `pack_optimisers` took back into optimisers of the same parameters."""
+    """Load the state of `pack_optimisers` into optimisers of the same parameters."""
     for name, optimiser in optimisers.items():
         states: dict[int, dict[str, Tensor]] = {}
-        for path, value in below(f"optimisers/{name}/", tensors).items():
+        for path, value in strip_prefix(f"optimisers/{name}/", tensors).items():
             number, key = path.split("/")
             states.setdefault(int(number), {})[key] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": states})
 
 
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, with the prefix removed."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

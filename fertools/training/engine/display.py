@@ -1,4 +1,4 @@
-"""What stands beside the progress of a run: the losses, the pace, and the memory of the GPU."""
+"""Text beside the progress bar of a run: losses, throughput and GPU memory."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ from fertools.core.progress import Reporter
 
 
 class Display:
-    """Tells a reporter the loss of each optimiser, faces per second since it last did, and the most GPU memory used.
+    """Shows the loss of each optimiser, the faces per second since the last time, and the peak GPU memory.
 
     Args:
-        report: who is told.
+        report: reporter that shows the text.
         batch_size: faces per iteration.
-        device: torch's name of it.
+        device: name of the device for torch.
         begun: iterations done before.
     """
 
     def __init__(self, report: Reporter, batch_size: int, device: str, begun: int) -> None:
         self._report, self._batch_size, self._device = report, batch_size, device
-        self._iteration, self._told_s = begun, time.monotonic()
+        self._iteration, self._shown_s = begun, time.monotonic()
 
     def show(self, iteration: int, losses: Mapping[str, float]) -> dict[str, float]:
-        """Take notice of the losses after so many iterations, when a GPU has done what was queued on it.
+        """Show the losses after `iteration` iterations; the work queued on a GPU must be done.
+
+        Args:
+            iteration: iterations done.
+            losses: loss by name of the optimiser.
 
         Returns:
-            `faces_per_s`, if it can be told, and `memory_gb`: the most of the GPU's memory, or of this process, so far.
+            `faces_per_s`, if it is known, and `memory_gb`: the peak memory of the GPU, or of this process on a CPU.
         """
         now_s = time.monotonic()
-        elapsed_s, faces = now_s - self._told_s, (iteration - self._iteration) * self._batch_size
+        elapsed_s, faces = now_s - self._shown_s, (iteration - self._iteration) * self._batch_size
         parts = [describe_losses(losses)]
-        # Two readings of a coarse clock may be one.
+        # Two readings of a coarse clock may be equal.
         found: dict[str, float] = {}
         if faces and elapsed_s > 0:
             found["faces_per_s"] = faces / elapsed_s
@@ -45,20 +49,20 @@ class Display:
             parts.append(f"{found['memory_gb']:.1f} GB of GPU memory")
         else:
             found["memory_gb"] = _process_gb()
-        self._iteration, self._told_s = iteration, now_s
+        self._iteration, self._shown_s = iteration, now_s
         self._report.beside(", ".join(parts))
         return found
 
 
 def _process_gb() -> float:
-    """Return the most memory that this process has held."""
+    """Return the peak memory of this process in gigabytes."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts kibibytes, macOS bytes.
     return most * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def describe_losses(losses: Mapping[str, float]) -> str:
-    """Return the loss of each optimiser as text, without its name where there is but one.
+    """Return the loss of each optimiser as text, without the name of a single one.
 
     Example:
         >>> describe_losses({"generator": 1.25, "discriminator": -0.5})

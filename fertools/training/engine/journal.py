@@ -1,6 +1,6 @@
-"""The journal of a run: one JSON line of losses per logged iteration, appended as training goes.
+"""The journal of a run: one JSON line of losses per logged iteration.
 
-After a resume it is cut back to the checkpoint, so that no iteration is in it twice and none that was undone.
+A resumed run first removes the lines after its checkpoint. So no iteration is logged twice.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Journal:
     """The open journal of a run: `with Journal(path, after=100) as journal: journal.add(110, {...})`.
 
     Args:
-        path: the file of lines.
-        after: iterations that the run has behind it; lines about later ones are removed.
+        path: path of the file.
+        after: iterations done; lines of later iterations are removed.
 
     Raises:
         StorageError: the disk is full.
@@ -33,7 +33,7 @@ class Journal:
         self._path = path
         kept = [line for line in read_journal(path) if line["iteration"] <= after]
         files.write_text(path, "".join(_line(entry) for entry in kept))
-        # Unbuffered, so that no line waits to be written when the journal is closed on a full disk.
+        # Unbuffered, so that closing the journal on a full disk has nothing left to write.
         with files.storage_errors(path):
             self._stream = path.open("ab", buffering=0)
 
@@ -46,20 +46,28 @@ class Journal:
         self._stream.close()
 
     def add(self, iteration: int, values: dict[str, float]) -> None:
-        """Append one line."""
+        """Append one line.
+
+        Args:
+            iteration: iterations done.
+            values: logged values by name.
+
+        Raises:
+            StorageError: the disk is full.
+        """
         left = memoryview(_line({"iteration": iteration, **values}).encode())
         with files.storage_errors(self._path):
             while left:
                 left = left[self._stream.write(left) :]
 
-    def secure(self) -> None:
-        """Put what was appended on the disk, which a checkpoint that relies on it needs."""
+    def sync(self) -> None:
+        """Flush the journal to the disk, before a checkpoint that relies on it is written."""
         with files.storage_errors(self._path):
             os.fsync(self._stream.fileno())
 
 
 def read_journal(path: Path) -> list[Entry]:
-    """Return the lines of a journal, without a last one that a killed run left unfinished.
+    """Return the lines of a journal, without an incomplete last line of a killed run.
 
     Raises:
         InputError: a line before the last is damaged.
@@ -81,9 +89,9 @@ def read_journal(path: Path) -> list[Entry]:
 def _entry(line: bytes) -> Entry:
     entry: Any = json.loads(line)
     if not isinstance(entry, dict) or type(entry.get("iteration")) is not int or entry["iteration"] >= 2**63:
-        raise ValueError("it names no iteration")
+        raise ValueError("it has no iteration")
     if not all(isinstance(value, int | float) for value in entry.values()):
-        raise ValueError("it holds something else than numbers")
+        raise ValueError("it has values that are not numbers")
     return entry
 
 

@@ -1,4 +1,4 @@
-"""Optimisers, as a system asks for them and as torch has them."""
+"""Build torch optimisers from the plans of a system."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from torch.optim import Optimizer
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 _FUSED = ("cpu", "cuda")
-"""Devices on which torch updates weight and moments in one pass, which spares a small network a tenth of its step."""
+"""Devices with fused optimisers in torch, which save a tenth of the step of a small network."""
 
 
 def build_optimiser(plan: OptimiserPlan, networks: Mapping[str, nn.Module]) -> Optimizer:
-    """Return the optimiser that a plan asks for, over the weights of its networks, which are on their device."""
+    """Return the optimiser of a plan.
+
+    Args:
+        plan: kind and constants of the optimiser.
+        networks: networks by name, already on their device.
+    """
     weights = [weight for name in plan.networks for weight in networks[name].parameters()]
     groups: list[dict[str, Any]] = [{"params": weights}]
     if plan.weight_decay:

@@ -1,4 +1,4 @@
-"""The precision that networks run in: by part of a step, as far as the device has it."""
+"""Mixed precision: the precision of each part of a step, where the device supports it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import torch
 _TYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def usable(precision: str, device: str) -> str:
-    """Return `precision` where the device computes in it faster than in float32, else `float32`.
+def supported_precision(precision: str, device: str) -> str:
+    """Return `precision` if the device is faster in it than in float32, else `float32`.
 
-    Half precisions are for CUDA GPUs; on a CPU without instructions for them they are many times slower.
+    Half precisions are used on CUDA GPUs only. On a CPU without instructions for them they are many times slower.
+
+    Args:
+        precision: `float32`, `bf16` or `fp16`.
+        device: name of the device for torch.
 
     Example:
-        >>> usable("bf16", "cpu")
+        >>> supported_precision("bf16", "cpu")
         'float32'
     """
     if precision == "float32" or not device.startswith("cuda"):
@@ -26,18 +30,18 @@ def usable(precision: str, device: str) -> str:
 
 
 class Precision:
-    """Contexts for the parts of a step, and the scaling of losses that float16 needs.
+    """Autocast contexts for the parts of a step, and the loss scaling that float16 needs.
 
-    In float16 small gradients vanish. So the loss is multiplied by a large number, the gradients are divided by it
-    before the step, a step with a gradient that overflowed is left out, and the number is adapted.
+    Small gradients underflow in float16. So the loss is multiplied by a large number, and the gradients are divided by
+    it before the step. A step with an overflowed gradient is skipped, and the number is adapted.
 
     Args:
-        default: `float32`, `bf16` or `fp16`, as `usable` returned.
-        parts: of parts that differ, likewise.
-        device: torch's name of it.
+        default: `float32`, `bf16` or `fp16`, as returned by `supported_precision`.
+        parts: precision of each part that differs from the default.
+        device: name of the device for torch.
 
     Attributes:
-        scaler: of the losses; it does nothing unless some part runs in float16.
+        scaler: scaler of the losses; it does nothing unless a part runs in float16.
 
     Source: Micikevicius et al., "Mixed Precision Training" (2018), section 3.2.
     """
@@ -48,17 +52,17 @@ class Precision:
         self.scaler = torch.amp.GradScaler(self._kind, enabled=scaled)
 
     def cast(self, part: str) -> AbstractContextManager[object]:
-        """Return a context in which networks run in the precision of a part of a step."""
+        """Return the autocast context of a part of a step."""
         precision = self._parts.get(part, self._default)
         if precision == "float32" and not self._parts:
             return contextlib.nullcontext()
         return torch.autocast(self._kind, _TYPES[precision], enabled=precision != "float32")
 
     def state(self) -> dict[str, float]:
-        """Return the scaler's numbers; empty where nothing is scaled."""
+        """Return the state of the scaler; empty where nothing is scaled."""
         return dict(self.scaler.state_dict())
 
     def restore(self, state: Mapping[str, float]) -> None:
-        """Go on with a scaler's numbers."""
+        """Load the state of a scaler."""
         if state:
             self.scaler.load_state_dict(dict(state))

@@ -1,11 +1,11 @@
-"""The processes that train together: who they are, on which device each works, and what they tell one another.
+"""The process group: the processes that train together, their devices and their communication.
 
-Started by `torchrun` or `accelerate launch`, one process works per device, on this machine or on many; started as
-usual, there is one. Hugging Face Accelerate finds out which, opens the connections, and carries the sums.
+With `torchrun` or `accelerate launch`, one process works per device, on one machine or several. Otherwise there is one
+process. Hugging Face Accelerate finds the group, opens the connections and does the reductions.
 
-A batch is dealt out: each process takes its share of the faces, gradients are averaged, and every process takes the
-same step. As all draws are made for the whole batch, by every process alike, the run is that of one process, but for
-the order in which numbers are added.
+A batch is split: each process takes its part of the faces, gradients are averaged, and every process takes the same
+step. Every process draws the random numbers of the whole batch. So the run equals that of one process, except for the
+order of additions.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 
 def is_first_process() -> bool:
-    """Return whether this process is the one that writes and speaks: any that was not started by a launcher is."""
+    """Return whether this process writes files and reports progress; without a launcher, every process does."""
     return os.environ.get("RANK", "0") == "0"
 
 
-class Team:
-    """All processes of a run, seen from one of them.
+class ProcessGroup:
+    """The processes of a run, seen from one of them.
 
     Args:
-        device: what `choose_device` returned; with several processes per machine, each takes the GPU of its number.
+        device: result of `choose_device`. With several processes per machine, each takes the GPU of its local rank.
 
     Attributes:
-        rank: this process's number, from 0.
-        size: how many there are.
-        device: torch's name of what this process works on.
+        rank: number of this process, from 0.
+        size: number of processes.
+        device: device of this process, by its name for torch.
     """
 
     def __init__(self, device: str) -> None:
         self._accelerator: Accelerator | None = None
         self.rank, self.size, self.device = 0, 1, device
-        # Alone, there is nothing to agree upon, and Accelerate's second of import is saved.
+        # A single process needs no Accelerate, whose import takes a second.
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import Accelerator
 
@@ -54,41 +54,44 @@ class Team:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes and speaks for all."""
+        """Whether this process writes files and reports progress for all."""
         return self.rank == 0
 
-    def share(self, batch_size: int, parts: int) -> list[slice]:
-        """Return which faces of a batch this process takes, in `parts` pieces that go through one after another.
+    def micro_batches(self, batch_size: int, parts: int) -> list[slice]:
+        """Return the faces of a batch that this process takes, as `parts` micro-batches.
+
+        Args:
+            batch_size: faces of the batch of all processes.
+            parts: micro-batches per process, which are computed one after another.
 
         Raises:
-            RecipeError: a batch cannot be dealt out evenly.
+            RecipeError: a batch cannot be split evenly.
         """
-        pieces = self.size * parts
-        if batch_size % pieces:
+        count = self.size * parts
+        if batch_size % count:
             raise RecipeError(
-                f"a batch of {batch_size} faces cannot be dealt out evenly to {self.size} processes in {parts} parts "
-                f"each; set batch_size to a multiple of {pieces}"
+                f"a batch of {batch_size} faces cannot be split evenly into {self.size} processes of {parts} parts "
+                f"each; set batch_size to a multiple of {count}"
             )
-        length = batch_size // pieces
+        length = batch_size // count
         first = self.rank * parts
         return [slice((first + part) * length, (first + part + 1) * length) for part in range(parts)]
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace tensors by their mean over all processes, in one exchange."""
+        """Replace tensors by their mean over all processes, in one all-reduce."""
         tensors = list(tensors)
         if self._accelerator is None or not tensors:
             return
         flat = torch.cat([tensor.detach().reshape(-1).float() for tensor in tensors])
         mean: Tensor = self._accelerator.reduce(flat, reduction="mean")
-        pieces = torch.split(mean, [tensor.numel() for tensor in tensors])
-        for tensor, piece in zip(tensors, pieces, strict=True):
-            tensor.detach().copy_(piece.view_as(tensor))
+        for tensor, part in zip(tensors, torch.split(mean, [tensor.numel() for tensor in tensors]), strict=True):
+            tensor.detach().copy_(part.view_as(tensor))
 
-    def collect(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-        """Return the tensors of every process, in the order of their numbers, on the CPU; all must ask.
+    def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Return the tensors of every process by rank, on the CPU; all processes must call this.
 
         Args:
-            tensors: by name; names and shapes are the same in every process.
+            tensors: tensors by name; names and shapes are the same in every process.
         """
         if self._accelerator is None:
             return [dict(tensors)]
@@ -100,26 +103,26 @@ class Team:
         return found
 
     def any(self, flag: bool) -> bool:
-        """Return whether the flag is set in any process; all must ask."""
+        """Return whether the flag is set in any process; all processes must call this."""
         if self._accelerator is None:
             return flag
         total: Tensor = self._accelerator.reduce(torch.tensor(float(flag), device=self.device), reduction="sum")
         return bool(total > 0)
 
-    def told_by_first(self, value: float) -> float:
-        """Return the first process's number in all of them; all must ask."""
+    def broadcast(self, value: float) -> float:
+        """Return the number of the first process in all processes; all must call this."""
         if self._accelerator is None:
             return value
         mine = torch.tensor(value if self.is_first else 0.0, dtype=torch.float64, device=self.device)
         total: Tensor = self._accelerator.reduce(mine, reduction="sum")
         return float(total)
 
-    def wait(self) -> None:
-        """Return when every process has come here."""
+    def barrier(self) -> None:
+        """Wait until every process has called this."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
 
-    def leave(self) -> None:
-        """Close the connections; nothing can be exchanged after."""
+    def close(self) -> None:
+        """Close the connections. No communication is possible afterwards."""
         if self._accelerator is not None:
             self._accelerator.end_training()

@@ -1,4 +1,4 @@
-"""The state of a run, put into a checkpoint and taken out of one: all that its next iteration depends on."""
+"""The state of a run, saved to a checkpoint and restored from one: everything that the next iteration depends on."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from fertools.training.engine.checkpoint import (
 )
 from fertools.training.engine.ema import MovingAverage
 from fertools.training.engine.precision import Precision
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.systems.base import System
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a run keeps its state.
+class StatePaths:
+    """The paths of the state of a run.
 
     Attributes:
-        checkpoints: folder.
-        journal: file.
+        checkpoints: folder of the checkpoints.
+        journal: file of the logged losses.
     """
 
     checkpoints: Path
@@ -44,7 +44,7 @@ class Places:
 
     @property
     def speed(self) -> Path:
-        """The file beside the journal that says how fast the run went."""
+        """The file beside the journal with the logged throughput."""
         return self.journal.with_name("speed.jsonl")
 
 
@@ -53,9 +53,9 @@ class Best:
     """The best validation so far.
 
     Attributes:
-        iteration: when it was; 0 before the first.
-        value: of the measure that decides; more is better.
-        stale: validations since.
+        iteration: its iteration; 0 before the first validation.
+        value: the first metric; higher is better.
+        stale: number of validations since then.
     """
 
     iteration: int = 0
@@ -64,18 +64,18 @@ class Best:
 
 
 class RunState:
-    """What a run consists of, to be saved and restored.
+    """Saves and restores the state of a run.
 
     Args:
-        system: its networks and memory.
-        optimisers: by name.
-        average: the moving averages.
-        precision: its scaler.
-        loader: its position.
-        noise: the generator of the system's random numbers.
-        places: where checkpoints lie.
-        keep: how many of them are kept.
-        team: the processes, of which the first writes for all.
+        system: system with its networks and memory.
+        optimisers: optimisers by name.
+        average: moving averages of the networks.
+        precision: precision with the loss scaler.
+        loader: batch loader with its position.
+        noise: generator of the system's random numbers.
+        paths: paths of the checkpoints.
+        keep: number of checkpoints to keep.
+        process_group: the processes of the run; the first one writes.
     """
 
     def __init__(
@@ -86,29 +86,29 @@ class RunState:
         precision: Precision,
         loader: BatchLoader,
         noise: torch.Generator,
-        places: Places,
+        paths: StatePaths,
         keep: int,
-        team: Team,
+        process_group: ProcessGroup,
     ) -> None:
         self._system, self._optimisers, self._average, self._precision = system, optimisers, average, precision
-        self._loader, self._noise, self._folder, self._keep = loader, noise, places.checkpoints, keep
-        self._team = team
+        self._loader, self._noise, self._folder, self._keep = loader, noise, paths.checkpoints, keep
+        self._process_group = process_group
 
     def save(self, iteration: int, best: Best) -> None:
-        """Write a checkpoint, and remove the oldest beyond those that are kept; all processes must ask.
+        """Write a checkpoint and remove the oldest ones; all processes must call this.
 
-        Everything is the same in all processes but what a system remembers, of which each has its own.
+        Everything is equal in all processes, except the memory of a system: each process has its own.
 
         Raises:
             StorageError: the disk is full; older checkpoints are intact.
         """
-        remembered = self._team.collect(pack_networks("memory", self._system.memory))
-        if not self._team.is_first:
+        memories = self._process_group.gather(pack_networks("memory", self._system.memory))
+        if not self._process_group.is_first:
             return
         loader_tensors, loader_numbers = self._loader.state()
         tensors = {
             **self._weights(),
-            **{f"{rank}/{name}": value for rank, mine in enumerate(remembered) for name, value in mine.items()},
+            **{f"{rank}/{name}": value for rank, mine in enumerate(memories) for name, value in mine.items()},
             **pack_optimisers(self._optimisers),
             **{f"loader/{name}": value for name, value in loader_tensors.items()},
             "noise": self._noise.get_state(),
@@ -117,17 +117,17 @@ class RunState:
             "loader": loader_numbers,
             "scaler": self._precision.state(),
             "best": asdict(best),
-            "processes": self._team.size,
+            "processes": self._process_group.size,
         }
         save_checkpoint(self._folder, Checkpoint(iteration, tensors, record), self._keep)
 
     def restore(self, checkpoint: Checkpoint) -> tuple[int, Best]:
-        """Take over a checkpoint; return its iteration and the best validation until then.
+        """Load a checkpoint; return its iteration and the best validation so far.
 
-        Where more processes go on than there were, some begin with what another remembers.
+        With more processes than before, several begin with the same memory.
         """
         self._take_weights(checkpoint.tensors)
-        rank = self._team.rank % checkpoint.record["processes"]
+        rank = self._process_group.rank % checkpoint.record["processes"]
         unpack_networks(f"{rank}/memory", self._system.memory, checkpoint.tensors)
         unpack_optimisers(self._optimisers, checkpoint.tensors)
         loader = {name: checkpoint.tensors[f"loader/{name}"] for name in self._loader.state()[0]}
@@ -140,12 +140,12 @@ class RunState:
         """Write the weights as the best so far.
 
         Raises:
-            StorageError: the disk is full; what was the best before is intact.
+            StorageError: the disk is full; the best checkpoint before is intact.
         """
         write_checkpoint(best_path(self._folder), Checkpoint(iteration, self._weights(), {"best": asdict(best)}))
 
     def restore_best(self) -> int:
-        """Take over the weights that were the best; return the iteration that they are of."""
+        """Load the weights of the best checkpoint; return its iteration."""
         path = best_path(self._folder)
         best = load_checkpoint(path)
         with reading(path, "does not hold the weights of this run", f"train it again with {given('resume', False)}"):

@@ -1,4 +1,4 @@
-"""Stopping on request: a signal lets the running iteration end, so that its state can be saved."""
+"""Stop on a signal after the current iteration, so that its state can be saved."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Notes SIGINT and SIGTERM while its block runs: `with StopRequest() as stop: ... if stop.signal: ...`.
+    """Records SIGINT and SIGTERM while its block runs: `with StopRequest() as stop: ... if stop.signal: ...`.
 
-    A second signal acts as it did before the block, so that impatience has its way. Outside of the main thread, where
-    Python delivers no signals, it does nothing.
+    A second signal acts as before the block, so it stops the process at once. Outside of the main thread, where Python
+    delivers no signals, the class does nothing.
 
     Attributes:
-        signal: the first signal that came, or None.
+        signal: the first signal received, or None.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """The exit code that says which signal it was: 130 or 143."""
+        """The exit code of the signal: 130 or 143."""
         return 128 + (self.signal or signal.SIGINT)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
-"""A run's losses, measures and sample grids for TensorBoard, which is an optional package.
+"""Losses, metrics and sample grids of a run for TensorBoard, an optional package.
 
-What is shown is what the run's folder has: the journal and the grids. So a session begins by writing all of that anew,
-up to where it goes on, and the board never shows an iteration twice or one that was undone.
+Each session first writes the journal and the grids of the run's folder again, up to the iteration where it resumes. So
+TensorBoard never shows an iteration twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def check_tensorboard() -> None:
-    """Raise unless TensorBoard can be written for.
+    """Check that logs for TensorBoard can be written.
 
     Raises:
         InputError: the package is missing.
@@ -32,14 +32,14 @@ def check_tensorboard() -> None:
     _writer_class()
 
 
-class Board:
-    """The open log of a run: `with Board(folder, journal, samples, 0) as board: board.add(10, {...})`.
+class TensorBoardLog:
+    """The open log of a run: `with TensorBoardLog(folder, journal, samples, 0) as log: log.add(10, {...})`.
 
     Args:
-        folder: of the log; what is in it is replaced.
-        journal: the run's journal.
+        folder: folder of the log; its content is replaced.
+        journal: path of the run's journal.
         samples: folder of the run's sample grids, named by their iterations.
-        after: iterations that the run has behind it.
+        after: iterations done.
 
     Raises:
         InputError: the package is missing.
@@ -65,12 +65,12 @@ class Board:
         self._writer.close()
 
     def add(self, iteration: int, values: Mapping[str, float]) -> None:
-        """Show numbers of one iteration."""
+        """Log values of one iteration."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, iteration)
 
     def add_grid(self, iteration: int, path: Path) -> None:
-        """Show a sample grid of one iteration, a PNG file."""
+        """Log a sample grid of one iteration, a PNG file."""
         with Image.open(path) as opened:
             picture = np.asarray(opened.convert("RGB"))
         self._writer.add_image("samples", picture, iteration, dataformats="HWC")

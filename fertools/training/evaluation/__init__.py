@@ -1,1 +1,1 @@
-"""Predictions and generated faces, measured."""
+"""Evaluation of predictions and of generated faces."""

@@ -1,4 +1,4 @@
-"""For whom and in which pictures a run is right: by person, by dataset, and by the quality of the crop."""
+"""Breakdowns of accuracy: by person, by dataset, and by the quality of the crop."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from fertools.statistics.classification import balanced_accuracy, confusion_matr
 from fertools.training.evaluation.predictions import Predictions
 
 QUALITIES = {
-    "face_px": "size of the face in its picture, px",
+    "face_px": "size of the face in its image, px",
     "blur": "sharpness (variance of the Laplacian)",
     "brightness": "brightness",
     "yaw_deg": "turn of the head to either side, degrees",
 }
-"""Columns that faces are parted by, and what they are called in a table."""
-_PARTS = 4
+"""Columns of image quality, with their names in tables."""
+_QUANTILE_GROUPS = 4
 _FEWEST = 8
-"""Faces below which parting them by quality would only show noise."""
+"""Fewest faces for a breakdown by quality; with fewer, it would only show noise."""
 
 
 def by_subject(groups: NDArray[Any], right: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return how differently people are recognised.
+    """Return the accuracy by person.
 
     Args:
         groups: N people.
-        right: N, whether each face was decided rightly.
+        right: N booleans: whether a face was classified correctly.
 
     Returns:
-        `subjects`, their count; `mean`, the mean of their accuracies, in which each counts once; `worst`, `quarter`,
-        `median` and `best`, quantiles of them over people; and `each`, faces and accuracy by person, the worst first.
+        `subjects`, the number of people; `mean`, the unweighted mean of their accuracies; `worst`, `quarter`, `median`
+        and `best`, quantiles over people; and `each`, faces and accuracy of each person, lowest accuracy first.
     """
     names, codes, faces = np.unique(groups, return_inverse=True, return_counts=True)
-    shares = np.bincount(codes, weights=right) / faces
-    order = np.lexsort((names, -faces, shares))
-    worst, quarter, median, best = np.quantile(shares, [0, 0.25, 0.5, 1]).tolist()
+    accuracies = np.bincount(codes, weights=right) / faces
+    order = np.lexsort((names, -faces, accuracies))
+    worst, quarter, median, best = np.quantile(accuracies, [0, 0.25, 0.5, 1]).tolist()
     return {
         "subjects": len(names),
-        "mean": float(shares.mean()),
+        "mean": float(accuracies.mean()),
         "worst": worst,
         "quarter": quarter,
         "median": median,
         "best": best,
         "each": [
-            {"subject": str(names[index]), "faces": int(faces[index]), "accuracy": float(shares[index])}
+            {"subject": str(names[index]), "faces": int(faces[index]), "accuracy": float(accuracies[index])}
             for index in order.tolist()
         ],
     }
@@ -54,17 +54,17 @@ def by_subject(groups: NDArray[Any], right: NDArray[np.bool_]) -> dict[str, Any]
 def break_down(
     predictions: Predictions, known: NDArray[np.bool_], labels: NDArray[np.int64], decided: NDArray[np.int64]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return accuracy and balanced accuracy of parts of the faces.
+    """Return accuracy and balanced accuracy of subsets of the faces.
 
     Args:
-        predictions: N faces.
-        known: N, which of them the following are about.
-        labels: their true classes.
-        decided: what was decided for each.
+        predictions: predictions of N faces.
+        known: N booleans: whether a face has a label.
+        labels: true classes of the labelled faces.
+        decided: predicted classes of the labelled faces.
 
     Returns:
-        By column: `dataset` and `modality`, where there are several, in alphabetical order, and quarters of each of
-        QUALITIES, from the smallest values; of each part `words`, `faces`, `accuracy` and `balanced_accuracy`.
+        Subsets by column: `dataset` and `modality`, if there are several, in alphabetical order; and quartiles of each
+        column of QUALITIES, lowest first. Each subset has `words`, `faces`, `accuracy` and `balanced_accuracy`.
     """
     width = len(predictions.classes)
 
@@ -88,11 +88,11 @@ def break_down(
         measured = ~np.isnan(values)
         if measured.sum() < _FEWEST or not np.ptp(values[measured]):
             continue
-        edges = np.unique(np.quantile(values[measured], np.linspace(0, 1, _PARTS + 1)))
-        places = np.searchsorted(edges[1:-1], values, side="left")
+        edges = np.unique(np.quantile(values[measured], np.linspace(0, 1, _QUANTILE_GROUPS + 1)))
+        quartiles = np.searchsorted(edges[1:-1], values, side="left")
         found[column] = [
             part(f"{edges[index]:.4g} to {edges[index + 1]:.4g}", members)
             for index in range(len(edges) - 1)
-            if (members := measured & (places == index)).any()
+            if (members := measured & (quartiles == index)).any()
         ]
     return found

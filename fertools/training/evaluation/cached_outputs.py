@@ -1,7 +1,7 @@
-"""What a network says of pictures: a row of numbers per picture, kept in the run's folder.
+"""Cached outputs of evaluation networks: a row of numbers per image, in the folder of a run.
 
-Every figure that needs the network is computed from these rows, so that it can be computed again without the network,
-and no picture is read twice: an interrupted reading goes on, and faces made later are added.
+All metrics that need the network are computed from these rows. So they can be computed again without the network. No
+image is processed twice: an interrupted call is resumed, and images that were generated later are added.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ from fertools.core.progress import Reporter
 from fertools.training.data.faces import Pixels
 from fertools.training.runs.generated import slug
 
-READINGS_FOLDER = "readings"
-"""Where the tables lie in the folder of a run."""
+OUTPUTS_FOLDER = "readings"
+"""Folder of the tables in the folder of a run."""
+_REMEDY = "remove it, and run the evaluation again"
 _META_KEY = b"fertools.readings"
-_BLOCK, _PIECE = 1024, 128
-"""Pictures between two writings of a table, and held in memory at a time."""
+_BLOCK, _CHUNK = 1024, 128
+"""Images between two writings of a table, and images in memory at a time."""
 
 
 @dataclass(frozen=True)
-class Reader:
-    """A network that is asked about pictures.
+class EvaluationNetwork:
+    """A network that evaluates images.
 
     Attributes:
-        kind: what its numbers are for: `judge`, `features` or `identity`.
-        name: of the run or the weights.
-        digest: of the weights; what others said is not mixed with what these say.
-        about: what else has to be known to use the numbers, as JSON can hold it.
-        width: numbers per picture.
-        read: gives N x width numbers of N x S x S x 3 RGB pictures.
+        kind: use of its outputs: `judge`, `features` or `identity`.
+        name: name of its run or of its weights.
+        digest: digest of its weights; outputs of other weights are discarded.
+        about: everything else that is needed to interpret the outputs, in a form that JSON can hold.
+        width: numbers per image.
+        read: returns N x width outputs for N x S x S x 3 uint8 RGB images.
     """
 
     kind: str
@@ -55,13 +56,13 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Album:
-    """Pictures that can be read.
+class ImageSet:
+    """A set of images.
 
     Attributes:
-        names: `face_id` of each.
-        digests: of what is in each.
-        load: gives pictures, N x S x S x 3 RGB, at some positions.
+        names: `face_id` of each image.
+        digests: digest of the content of each image.
+        load: returns the images with the given indices, N x S x S x 3 uint8 RGB.
     """
 
     names: Sequence[str]
@@ -70,17 +71,17 @@ class Album:
 
 
 @dataclass(frozen=True)
-class Readings:
-    """What a network has said.
+class CachedOutputs:
+    """The outputs of a network for N images.
 
     Attributes:
-        kind: see `Reader`.
-        name: see `Reader`.
-        digest: see `Reader`.
-        about: see `Reader`.
-        names: `face_id` of N pictures.
-        digests: of what was in each.
-        values: N x width.
+        kind: see `EvaluationNetwork`.
+        name: see `EvaluationNetwork`.
+        digest: see `EvaluationNetwork`.
+        about: see `EvaluationNetwork`.
+        names: `face_id` of the N images.
+        digests: digest of the content of each image.
+        values: outputs, N x width float32.
     """
 
     kind: str
@@ -92,91 +93,94 @@ class Readings:
     values: NDArray[np.float32]
 
     def of(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return the rows of some pictures.
+        """Return the outputs for some images.
+
+        Args:
+            names: `face_id` of the images.
 
         Raises:
-            InputError: one of them has not been read.
+            InputError: an image has no outputs.
         """
-        place = {name: row for row, name in enumerate(self.names)}
-        if missing := sum(name not in place for name in names):
+        rows = {name: row for row, name in enumerate(self.names)}
+        if missing := sum(name not in rows for name in names):
             raise InputError(
-                f"{self.name} has not read {missing:,} of {len(names):,} pictures; name it again, so that it does"
+                f"{self.name} has no outputs for {missing:,} of {len(names):,} images; name it again to compute them"
             )
-        return self.values[[place[name] for name in names]].astype(np.float64)
+        return self.values[[rows[name] for name in names]].astype(np.float64)
 
-    def knows(self, names: Sequence[str]) -> bool:
-        """Return whether all of some pictures have been read."""
+    def covers(self, names: Sequence[str]) -> bool:
+        """Return whether all images have outputs."""
         return set(names) <= set(self.names)
 
 
-def readings_path(root: Path, kind: str, name: str) -> Path:
-    """Return where readings lie in the folder of a run."""
-    return root / READINGS_FOLDER / f"{kind}-{slug(name)}.parquet"
+def outputs_path(root: Path, kind: str, name: str) -> Path:
+    """Return the path of the outputs of a network in the folder of a run."""
+    return root / OUTPUTS_FOLDER / f"{kind}-{slug(name)}.parquet"
 
 
-def complete_readings(root: Path, reader: Reader, albums: Sequence[Album], report: Reporter) -> None:
-    """Let a network read the pictures that it has not read yet; those that were overwritten since are read again.
+def update_outputs(root: Path, network: EvaluationNetwork, image_sets: Sequence[ImageSet], report: Reporter) -> None:
+    """Compute the missing outputs of a network, and those of images that have changed.
 
     Args:
         root: folder of the run.
-        reader: the network.
-        albums: the pictures, each under one name.
-        report: told of progress.
+        network: the network.
+        image_sets: the images; no name is in two of them.
+        report: reporter of progress.
 
     Raises:
-        InputError: a picture cannot be read.
+        InputError: an image cannot be read, or an output is not finite.
         StorageError: the disk is full or cannot be written.
     """
-    path = readings_path(root, reader.kind, reader.name)
-    old = read_readings(path) if path.is_file() else None
-    if old is not None and old.digest != reader.digest:
+    path = outputs_path(root, network.kind, network.name)
+    old = read_outputs(path) if path.is_file() else None
+    if old is not None and old.digest != network.digest:
         old = None
-    now = {name: digest for album in albums for name, digest in zip(album.names, album.digests, strict=True)}
-    names, digests, blocks = _still_true(old, now) if old is not None else ([], [], [])
+    now = {name: digest for images in image_sets for name, digest in zip(images.names, images.digests, strict=True)}
+    names, digests, blocks = _unchanged(old, now) if old is not None else ([], [], [])
     known = set(names)
-    left = [[row for row, name in enumerate(album.names) if name not in known] for album in albums]
+    left = [[row for row, name in enumerate(images.names) if name not in known] for images in image_sets]
     report.start(sum(map(len, left)))
     done, waiting = 0, 0
-    for album, rows in zip(albums, left, strict=True):
-        for start in range(0, len(rows), _PIECE):
-            part = np.array(rows[start : start + _PIECE], np.int64)
-            blocks.append(reader.read(album.load(part)))
-            names += [album.names[row] for row in part]
-            digests += [album.digests[row] for row in part]
+    for images, rows in zip(image_sets, left, strict=True):
+        for start in range(0, len(rows), _CHUNK):
+            part = np.array(rows[start : start + _CHUNK], np.int64)
+            blocks.append(network.read(images.load(part)))
+            names += [images.names[row] for row in part]
+            digests += [images.digests[row] for row in part]
             done, waiting = done + len(part), waiting + len(part)
             report.advance(done)
             if waiting >= _BLOCK:
-                _write(path, reader, names, digests, blocks)
+                _write(path, network, names, digests, blocks)
                 waiting = 0
     if waiting:
-        _write(path, reader, names, digests, blocks)
+        _write(path, network, names, digests, blocks)
 
 
-def read_readings(path: Path) -> Readings:
-    """Return what `complete_readings` wrote.
+def read_outputs(path: Path) -> CachedOutputs:
+    """Return the outputs that `update_outputs` wrote.
 
     Raises:
-        SchemaError: the file is no such table.
+        SchemaError: the file is damaged, or not such a table.
     """
-    table = read_parquet(path, remedy="remove it, and let the pictures be read again")
+    table = read_parquet(path, remedy=_REMEDY)
     coded = (table.schema.metadata or {}).get(_META_KEY)
     if coded is None or table.column_names != ["face_id", "picture", "values"]:
-        raise SchemaError(f"{path} is no table of readings; remove it, and let the pictures be read again")
-    with reading(path, "is damaged", "remove it, and let the pictures be read again"):
+        raise SchemaError(f"{path} is not a table of cached outputs; {_REMEDY}")
+    with reading(path, "is damaged", _REMEDY):
         meta = json.loads(coded)
         flat = pc.list_flatten(table["values"]).to_numpy().astype(np.float32)
         values = flat.reshape(len(table), meta.pop("width"))
         names, digests = (tuple(table[name].to_pylist()) for name in ("face_id", "picture"))
-        return Readings(names=names, digests=digests, values=values, **meta)
+        return CachedOutputs(names=names, digests=digests, values=values, **meta)
 
 
-def list_readings(root: Path, kind: str) -> list[Readings]:
-    """Return all readings of a kind in the folder of a run, by name."""
-    return [read_readings(path) for path in sorted((root / READINGS_FOLDER).glob(f"{kind}-*.parquet"))]
+def list_outputs(root: Path, kind: str) -> list[CachedOutputs]:
+    """Return all cached outputs of a kind in the folder of a run, by name."""
+    return [read_outputs(path) for path in sorted((root / OUTPUTS_FOLDER).glob(f"{kind}-*.parquet"))]
 
 
-def _still_true(old: Readings, now: Mapping[str, str]) -> tuple[list[str], list[str], list[NDArray[np.float32]]]:
-    """Return names, digests and values of pictures that have not been overwritten, or are not asked about now."""
+def _unchanged(old: CachedOutputs, now: Mapping[str, str]) -> tuple[list[str], list[str], list[NDArray[np.float32]]]:
+    """Return names, digests and outputs of images that have not changed, or are not in the present image sets."""
     pairs = list(zip(old.names, old.digests, strict=True))
     kept = [row for row, (name, digest) in enumerate(pairs) if now.get(name, digest) == digest]
     return [old.names[row] for row in kept], [old.digests[row] for row in kept], [old.values[kept]]
@@ -184,22 +188,24 @@ def _still_true(old: Readings, now: Mapping[str, str]) -> tuple[list[str], list[
 
 def _write(
     path: Path,
-    reader: Reader,
+    network: EvaluationNetwork,
     names: Sequence[str],
     digests: Sequence[str],
     blocks: Sequence[NDArray[np.float32]],
 ) -> None:
     meta = {
-        "kind": reader.kind,
-        "name": reader.name,
-        "digest": reader.digest,
-        "about": dict(reader.about),
-        "width": reader.width,
+        "kind": network.kind,
+        "name": network.name,
+        "digest": network.digest,
+        "about": dict(network.about),
+        "width": network.width,
     }
     values = np.concatenate(blocks)
-    if values.shape != (len(names), reader.width) or not np.isfinite(values).all():
-        raise InputError(f"{reader.name} gives numbers that are not finite, so nothing can be computed from them")
-    lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), reader.width)
+    if values.shape != (len(names), network.width) or not np.isfinite(values).all():
+        raise InputError(
+            f"{network.name} has outputs that are not finite, so no metrics can be computed; check its weights"
+        )
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), network.width)
     columns = {"face_id": pa.array(names, pa.string()), "picture": pa.array(digests, pa.string()), "values": lists}
     table = pa.table(columns)
     table = table.replace_schema_metadata({_META_KEY: json.dumps(meta, ensure_ascii=False).encode()})

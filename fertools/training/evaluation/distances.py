@@ -1,4 +1,4 @@
-"""How far made faces are from real ones in the features of a network, and from the people whom they were made of."""
+"""Distances of generated faces: FID and KID to real faces, and identity preservation to their parents."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fertools.training.evaluation.cached_outputs import Readings
+from fertools.training.evaluation.cached_outputs import CachedOutputs
 from fertools.training.evaluation.fid import frechet_distance, identity_preservation, kernel_distance
 from fertools.training.evaluation.originals import read_originals
-from fertools.training.evaluation.prediction_metrics import Scores
-from fertools.training.evaluation.subject_means import over_people, people_of
+from fertools.training.evaluation.prediction_metrics import Metrics
+from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 
 _SUBSET = 1000
-"""Pictures per subset and side of the kernel distance, where there are twice as many."""
+"""Largest number of images per subset of the kernel distance; half of the images if there are fewer than twice that."""
 _PAIRED = 2000
-"""Real faces at most that are paired with one another."""
+"""Largest number of real faces that are paired with one another."""
 
 Floats = NDArray[np.float64]
 
 
-def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -> Scores:
-    """Return Fréchet and kernel distances of made faces to real held-out ones.
+def feature_metrics(root: Path, table: pa.Table, found: CachedOutputs, *, seed: int) -> Metrics:
+    """Return Fréchet and kernel distances of generated faces to real held-out ones.
 
     Args:
         root: folder of the run.
-        table: the made faces.
-        found: features of all of them, of the held-out faces, and of some training faces.
-        seed: of the kernel distance's subsets.
+        table: rows of the generated faces.
+        found: features of the generated faces, of the held-out faces, and of some training faces.
+        seed: seed of the subsets of the kernel distance.
 
     Returns:
-        `dimensions`; `published`, whether papers' distances are of these features; `all`, of what was generated in the
-        last domain that is translated to; `floor`, the distance of that domain's training faces, which are real, to
-        its held-out ones; and `by_target` for translations to an expression or with the face's own. Each is `real` and
-        `made` (how many), `fid`, `kid`, `kid_sd` and `kid_size`, or None where a side has fewer than two.
+        `dimensions`, the number of features; `published`, whether published distances use these features; `all`, for
+        the faces of the last target domain; `floor`, for the real training faces of that domain; and `by_target`, for
+        each target expression or kept expression. Each distance has `real` and `made` (numbers of faces), `fid`,
+        `kid`, `kid_sd` and `kid_size`; it is None with fewer than two faces on a side.
     """
     real = read_originals(root, held_out=True)
     reached = set(table["target_domain"].to_pylist())
@@ -45,7 +45,7 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
     others = others.filter(pc.equal(others["domain"], domain))
     others = others.filter(pc.is_in(others["face_id"], value_set=pa.array(found.names, pa.string())))
 
-    def between(left: pa.Table, right: pa.Table) -> Scores | None:
+    def between(left: pa.Table, right: pa.Table) -> Metrics | None:
         if min(len(left), len(right)) < 2:
             return None
         one, two = (found.of(side["face_id"].to_pylist()) for side in (left, right))
@@ -63,11 +63,11 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
     def of_domain(name: str) -> pa.Table:
         return real.filter(pc.equal(real["domain"], name))
 
-    def of_target(name: str) -> Scores | None:
+    def of_target(name: str) -> Metrics | None:
         generated = table.filter(pc.equal(table["target"], name))
         faces = of_domain(generated["target_domain"][0].as_py())
-        asked = set(generated["target_emotion"].to_pylist())
-        if asked == {name}:
+        target_emotions = set(generated["target_emotion"].to_pylist())
+        if target_emotions == {name}:
             faces = faces.filter(pc.equal(faces["emotion"], name))
         return between(faces, generated)
 
@@ -86,25 +86,26 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
     }
 
 
-def score_identity(root: Path, table: pa.Table, found: Readings) -> Scores:
-    """Return how much of whom a face shows is kept, as the cosine of the embeddings before and after.
+def identity_metrics(root: Path, table: pa.Table, found: CachedOutputs) -> Metrics:
+    """Return the identity preservation: the cosine similarity of the embeddings of generated faces and their parents.
 
     Args:
         root: folder of the run.
-        table: the made faces.
-        found: embeddings of all of them, and of the held-out faces.
+        table: rows of the generated faces.
+        found: embeddings of the generated faces and of the held-out faces.
 
     Returns:
-        `cosine`, the mean with its interval; `by_target`; and, of real held-out faces for comparison, the mean cosine
-        of pairs that show the same person, `same_person`, and of those that show two, `other_people`; None without any.
+        `cosine`, the mean with its interval; `by_target`, the same for each target; and for comparison, the mean
+        cosine of pairs of real held-out faces of one person, `same_person`, and of two people, `other_people`; None
+        without such pairs.
     """
-    parents, made = (found.of(table[name].to_pylist()) for name in ("parent_id", "face_id"))
-    cosines, people = identity_preservation(parents, made)[:, None], people_of(table)
+    parents, generated = (found.of(table[name].to_pylist()) for name in ("parent_id", "face_id"))
+    cosines, people = identity_preservation(parents, generated)[:, None], number_people(table)
     targets = np.array(table["target"].to_pylist())
 
-    def mean(rows: NDArray[np.bool_]) -> Scores:
+    def mean(rows: NDArray[np.bool_]) -> Metrics:
         codes = np.unique(people[rows], return_inverse=True)[1]
-        return over_people(cosines[rows], codes)[0]
+        return mean_over_subjects(cosines[rows], codes)[0]
 
     real = read_originals(root, held_out=True)
     same, other = _pairs(found.of(real["face_id"].to_pylist()), real["subject_id"].to_pylist())
@@ -118,10 +119,10 @@ def score_identity(root: Path, table: pa.Table, found: Readings) -> Scores:
 
 
 def _pairs(embeddings: Floats, subjects: list[str | None]) -> tuple[float | None, float | None]:
-    """Return the mean cosines of pairs of faces of one person and of two, where the people are known."""
+    """Return the mean cosine of pairs of faces of one person, and of two people, where the people are known."""
     known = [row for row, subject in enumerate(subjects) if subject is not None]
     if len(known) > _PAIRED:
-        known = [known[place] for place in np.linspace(0, len(known) - 1, _PAIRED).round().astype(int)]
+        known = [known[index] for index in np.linspace(0, len(known) - 1, _PAIRED).round().astype(int)]
     lengths = np.linalg.norm(embeddings[known], axis=1, keepdims=True)
     cosines = (embeddings[known] / lengths) @ (embeddings[known] / lengths).T
     names = np.array([subjects[row] for row in known])

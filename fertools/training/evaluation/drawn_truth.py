@@ -1,7 +1,7 @@
-"""How far translations of drawn faces are from the true picture, which exists for drawn people alone.
+"""Distance of translated drawn faces to the true image, which exists only for drawn people.
 
-`fertools sample` can draw the very moment that a face shows with any other expression. That picture is cut and resized
-as the face was. Nothing here says anything about people.
+`fertools sample` can draw the same moment with any other expression. That image is cropped and resized like the face.
+These metrics say nothing about real people.
 """
 
 from __future__ import annotations
@@ -28,46 +28,53 @@ from fertools.manifests import store
 from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_pixels, read_crop, resize
-from fertools.training.evaluation.prediction_metrics import Scores
-from fertools.training.evaluation.subject_means import over_people, people_of
+from fertools.training.evaluation.prediction_metrics import Metrics
+from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 from fertools.training.recipes.recipe import TranslatingRecipe
-from fertools.training.runs.generated import made_id, picture_path
+from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.runs.load import LoadedRun
 
 TRUTHS_NAME = "truths.parquet"
-"""Table in the folder of a run: `face_id` of a made face, `l1` to the true picture, `unchanged_l1` of its parent."""
-_MEASURES = ("l1", "unchanged_l1")
+"""Table in the folder of a run: `face_id` of a generated face, its `l1` to the true image, and that of its parent,
+`unchanged_l1`."""
+_METRICS = ("l1", "unchanged_l1")
 
 
 @dataclass(frozen=True)
 class _Domain:
-    """Where the faces of a domain are found.
+    """The faces of a domain.
 
     Attributes:
-        table: their rows.
-        pixels: NxSxSx3 of the same rows.
-        place: row by `face_id`.
-        drawn: dataset and file by `source_id`.
+        table: N rows of the faces.
+        pixels: NxSxSx3 uint8 pixels of the same rows.
+        row_of: row number by `face_id`.
+        drawn: drawn dataset and file by `source_id`.
     """
 
     table: pa.Table
     pixels: Pixels
-    place: dict[str, int]
+    row_of: dict[str, int]
     drawn: dict[str, tuple[DrawnDataset, Path]]
 
 
 def truth_path(root: Path, target: str, parent_id: str) -> Path:
-    """Return where the true picture of a face translated to `target` lies in the folder of a run."""
+    """Return the path of the true image of a face for a target.
+
+    Args:
+        root: folder of the run.
+        target: name of the translation.
+        parent_id: `face_id` of the face.
+    """
     return picture_path(root / "truths", target, parent_id)
 
 
 def truth_id(parent_id: str, target: str) -> str:
-    """Return the identifier of the true picture of a face translated to `target`."""
-    return made_id(parent_id, "drawn", target)
+    """Return the identifier of the true image of a face for a target."""
+    return generated_id(parent_id, "drawn", target)
 
 
 def drawn_datasets(workspace: Workspace, faces: Faces) -> dict[str, tuple[DrawnDataset, Path]]:
-    """Return the drawn dataset and the file of each source of some faces that is drawn.
+    """Return the drawn dataset and the file of each drawn source of the faces, by `source_id`.
 
     Raises:
         InputError: the options of a drawn dataset cannot be read.
@@ -87,16 +94,16 @@ def drawn_datasets(workspace: Workspace, faces: Faces) -> dict[str, tuple[DrawnD
 def draw_truths(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, report: Reporter
 ) -> None:
-    """Draw the true pictures of translations into the run's folder, and write how far the translations are from them.
+    """Draw the true images of translated faces into the run's folder, and write the distances to them.
 
     Args:
-        workspace: whose sources.
-        translator: the run.
-        table: its translations.
-        report: told of progress.
+        workspace: workspace with the sources.
+        translator: run of the translator.
+        table: rows of its generated faces.
+        report: reporter of progress.
 
     Raises:
-        InputError: a face is not drawn, its dataset is gone, or the targets are no expressions.
+        InputError: a face is not drawn, its dataset is missing, or a target is not an expression.
         StorageError: the disk is full.
     """
     root, size_px = translator.folder.root, translator.recipe.image_size
@@ -115,7 +122,7 @@ def draw_truths(
     report.start(len(table))
     for done, entry in enumerate(table.to_pylist(), 1):
         domain = domains[entry["source_domain"]]
-        row = domain.place[entry["parent_id"]]
+        row = domain.row_of[entry["parent_id"]]
         path = truth_path(root, entry["target"], entry["parent_id"])
         if not path.is_file():
             face = domain.table.slice(row, 1).to_pylist()[0]
@@ -123,31 +130,31 @@ def draw_truths(
             picture = _draw(domain.drawn, face, entry["target_emotion"], wanted, size_px, fill)
             if picture is None:
                 raise InputError(
-                    f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; these "
-                    f"have no true picture, so leave {argument('drawn')} out"
+                    f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; they "
+                    f"have no true image, so leave {argument('drawn')} out"
                 )
             coded = cv2.imencode(".png", picture[..., ::-1])[1]
             files.write_bytes(path, coded.tobytes(), flush=False)
-        truth, made = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
-        rows.append((entry["face_id"], _distance(made, truth), _distance(domain.pixels[row], truth)))
+        truth, generated = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
+        rows.append((entry["face_id"], _distance(generated, truth), _distance(domain.pixels[row], truth)))
         report.advance(done)
-    columns = dict(zip(("face_id", *_MEASURES), map(list, zip(*rows, strict=True)), strict=True))
+    columns = dict(zip(("face_id", *_METRICS), map(list, zip(*rows, strict=True)), strict=True))
     with files.replacing(root / TRUTHS_NAME) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
-def score_truths(root: Path, table: pa.Table) -> Scores | None:
-    """Return how far translations are from the true pictures, beside their unchanged inputs; None where unknown.
+def truth_metrics(root: Path, table: pa.Table) -> Metrics | None:
+    """Return the distances of generated faces to the true images, and those of their unchanged parents.
 
-    Faces that show already what was asked for, in the same domain, are left out: their true picture is the input.
+    Faces that show the target expression already, in the same domain, are left out: their true image is the input.
 
     Args:
         root: folder of the run.
-        table: its translations.
+        table: rows of its generated faces.
 
     Returns:
-        `faces`, how many made faces; `measures`, with `l1` and `unchanged_l1`, each with its interval; and
-        `by_target`, the same for each expression.
+        `faces`, the number of generated faces; `measures`, with `l1` and `unchanged_l1`, each with its interval; and
+        `by_target`, the same for each expression. None where there are no true images.
     """
     path = root / TRUTHS_NAME
     if not path.is_file():
@@ -161,27 +168,27 @@ def score_truths(root: Path, table: pa.Table) -> Scores | None:
     table = table.filter(pc.invert(same))
     if not len(table):
         return None
-    place = {name: row for row, name in enumerate(measured["face_id"].to_pylist())}
-    rows = np.array([place[name] for name in table["face_id"].to_pylist()], np.int64)
-    values = np.stack([measured[name].to_numpy()[rows] for name in _MEASURES], axis=1)
-    people, targets = people_of(table), np.array(table["target"].to_pylist())
+    row_of = {name: row for row, name in enumerate(measured["face_id"].to_pylist())}
+    rows = np.array([row_of[name] for name in table["face_id"].to_pylist()], np.int64)
+    values = np.stack([measured[name].to_numpy()[rows] for name in _METRICS], axis=1)
+    people, targets = number_people(table), np.array(table["target"].to_pylist())
 
-    def score(chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    def average(chosen: NDArray[np.bool_]) -> dict[str, Any]:
         codes = np.unique(people[chosen], return_inverse=True)[1]
-        found = over_people(values[chosen], codes)
-        return {"faces": int(chosen.sum()), "measures": dict(zip(_MEASURES, found, strict=True))}
+        found = mean_over_subjects(values[chosen], codes)
+        return {"faces": int(chosen.sum()), "measures": dict(zip(_METRICS, found, strict=True))}
 
-    by_target = [{"target": name, **score(targets == name)} for name in sorted(set(targets.tolist()))]
-    return {**score(np.ones(len(table), bool)), "by_target": by_target}
+    by_target = [{"target": name, **average(targets == name)} for name in sorted(set(targets.tolist()))]
+    return {**average(np.ones(len(table), bool)), "by_target": by_target}
 
 
 def truth_names(table: pa.Table) -> list[str]:
-    """Return the identifiers of the true pictures of some translations."""
+    """Return the identifiers of the true images of generated faces."""
     return [truth_id(parent, target) for parent, target in _pairs(table)]
 
 
 def truth_paths(root: Path, table: pa.Table) -> list[Path]:
-    """Return where the true pictures of some translations lie."""
+    """Return the paths of the true images of generated faces."""
     return [truth_path(root, target, parent) for parent, target in _pairs(table)]
 
 
@@ -197,7 +204,7 @@ def _draw(
     size_px: int,
     fill: str,
 ) -> Pixels | None:
-    """Return the true picture of a face with an expression in a modality; None if it is not drawn."""
+    """Return the true image of a face with an expression in a modality; None if the face is not drawn."""
     if face["source_id"] not in drawn or emotion is None or face["matrix"] is None:
         return None
     dataset, path = drawn[face["source_id"]]
@@ -209,5 +216,5 @@ def _draw(
 
 
 def _distance(one: Pixels, other: Pixels) -> float:
-    """Return the mean absolute difference of two pictures on the scale from -1 to 1."""
+    """Return the mean absolute difference of two images on the scale from -1 to 1."""
     return float(np.abs(one.astype(np.float64) - other).mean() / 127.5)

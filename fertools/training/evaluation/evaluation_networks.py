@@ -1,4 +1,4 @@
-"""The networks that read made faces: classifiers trained here, and published weights."""
+"""The networks that evaluate generated faces: classifiers trained here, and published weights."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import resize
-from fertools.training.evaluation.cached_outputs import Reader
-from fertools.training.evaluation.predictions import describe_trained
+from fertools.training.evaluation.cached_outputs import EvaluationNetwork
+from fertools.training.evaluation.predictions import summarise_training
 from fertools.training.networks.backbones import read_weights, take_trained
 from fertools.training.networks.facenet import build_facenet
 from fertools.training.networks.inception import build_inception
-from fertools.training.networks.pretrained import Reading, read_pictures
+from fertools.training.networks.pretrained import FeatureNetwork, extract_features
 from fertools.training.networks.published_weights import find_weights, list_weights
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_predictor
@@ -34,7 +34,7 @@ from fertools.training.systems.factory import build_system
 
 _BATCH = 128
 _NAMED = 3
-"""People named in a refusal."""
+"""Largest number of people named in a message."""
 
 
 def open_judge(
@@ -45,25 +45,25 @@ def open_judge(
     device: str,
     *,
     allow_leaks: bool = False,
-) -> Reader:
-    """Return a trained classifier that reads made faces: its numbers are the classes' probabilities, then the point.
+) -> EvaluationNetwork:
+    """Return a trained classifier as a judge: its outputs are class probabilities, then valence and arousal.
 
     Args:
-        workspace: whose runs.
-        name: `SYSTEM/RUN` of the classifier.
-        translator: whose faces it reads.
-        table: its translations.
-        device: where it runs.
-        allow_leaks: take one that was trained on people whose faces were translated; the tables say so.
+        workspace: workspace with the runs.
+        name: run of the classifier, as `SYSTEM/RUN`.
+        translator: run whose generated faces it evaluates.
+        table: rows of these faces.
+        device: device of the network, by its name for torch.
+        allow_leaks: whether to use a classifier that was trained on people whose faces were translated; the tables say
+            so.
 
     Raises:
-        InputError: it is no finished run of a classifying network, or it does not tell what the translator was asked
-            for.
+        InputError: it is not a finished run of a classifier network, or it predicts no target of the translations.
         ResumeRefused: the faces have changed since it was trained.
-        CheckFailed: it was trained on people whose faces were translated, and so would know them.
+        CheckFailed: it was trained on people whose faces were translated.
     """
     judge = load_predictor(workspace, name)
-    _refuse_deaf(judge, translator.name, table)
+    _refuse_without_targets(judge, translator.name, table)
     met = _find_met(judge, translator)
     if met and not allow_leaks:
         raise CheckFailed(
@@ -71,17 +71,19 @@ def open_judge(
             f"test_folds={list(translator.recipe.test_folds)}, or allow it with {given('allow_leaks', True)}"
         )
     chose = translator.record.get("judge", {}).get("run") == judge.name
-    return read_by(judge, device, chose=chose, leak=_describe_met(judge, translator, met) if met else "")
+    return wrap_judge(judge, device, chose=chose, leak=_describe_met(judge, translator, met) if met else "")
 
 
-def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False, leak: str = "") -> Reader:
-    """Return a trained classifier as a reader of pictures.
+def wrap_judge(
+    judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False, leak: str = ""
+) -> EvaluationNetwork:
+    """Return a trained classifier as an evaluation network.
 
     Args:
-        judge: the classifier.
-        device: where it runs.
-        chose: whether the best state of what it reads was chosen by it.
-        leak: which of the people that it reads it was trained on, in words; empty for none.
+        judge: run of the classifier.
+        device: device of the network, by its name for torch.
+        chose: whether it selected the checkpoint of the run that it evaluates.
+        leak: which people of the evaluated faces it was trained on, in words; empty for none.
     """
     recipe = judge.recipe
     system, network, faces, path = open_predictor(judge, device)
@@ -92,20 +94,20 @@ def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False,
         "reads_va": recipe.predicts_va,
         "size_px": recipe.image_size,
         "chose": chose,
-        "trained": asdict(describe_trained(trained)),
+        "trained": asdict(summarise_training(trained)),
     } | ({"leak": leak} if leak else {})
     width = len(classes) + 2 * recipe.predicts_va
-    return Reader(
-        "judge", judge.name, hash_file(path), about, width, _reads(system, network, recipe.image_size, device)
+    return EvaluationNetwork(
+        "judge", judge.name, hash_file(path), about, width, _predicts(system, network, recipe.image_size, device)
     )
 
 
 def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, nn.Module, Faces, Path]:
-    """Return a run's system, its trained network that predicts, in eval mode, the faces of its domain, and its file.
+    """Return a run's system, its predicting network in eval mode, the faces of its domain, and the file of its weights.
 
     Args:
-        run: of a system that predicts.
-        device: where the network goes.
+        run: run of a system that predicts.
+        device: device of the network, by its name for torch.
 
     Raises:
         InputError: its weights are missing or damaged.
@@ -119,77 +121,83 @@ def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, n
     return system, network, run.selection.domains[prediction.domain], path
 
 
-def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:
-    """Return the Inception network whose features distances are of.
+def open_features(workspace: Workspace, wanted: str, device: str) -> EvaluationNetwork:
+    """Return the Inception network whose features FID and KID use.
 
     Args:
-        workspace: whose weights.
+        workspace: workspace with the weights.
         wanted: a path, or a name that `fertools weights` lists.
-        device: where it runs.
+        device: device of the network, by its name for torch.
 
     Raises:
-        InputError: the weights are missing or of something else.
+        InputError: the weights are missing or belong to another network.
     """
     name, path = _named(workspace, wanted)
     network = build_inception(read_weights(path), str(path)).to(device)
     return _published("features", name, path, network, {"published": network.first_release})
 
 
-def open_identity(workspace: Workspace, wanted: str, device: str) -> Reader:
-    """Return the network that knows people.
+def open_identity(workspace: Workspace, wanted: str, device: str) -> EvaluationNetwork:
+    """Return the face recognition network that measures identity preservation.
 
     Args:
-        workspace: whose weights.
+        workspace: workspace with the weights.
         wanted: a path, or a name that `fertools weights` lists.
-        device: where it runs.
+        device: device of the network, by its name for torch.
 
     Raises:
-        InputError: the weights are missing or of something else.
+        InputError: the weights are missing or belong to another network.
     """
     name, path = _named(workspace, wanted)
     return _published("identity", name, path, build_facenet(read_weights(path), str(path)).to(device), {})
 
 
 def _named(workspace: Workspace, wanted: str) -> tuple[str, Path]:
-    """Return what weights are called in tables, and their file."""
+    """Return the name of weights in tables, and their file."""
     path = find_weights(wanted, workspace)
     return wanted if wanted in {entry.name for entry in list_weights(workspace)} else path.name, path
 
 
-def _published(kind: str, name: str, path: Path, network: Reading, about: Mapping[str, object]) -> Reader:
+def _published(
+    kind: str, name: str, path: Path, network: FeatureNetwork, about: Mapping[str, object]
+) -> EvaluationNetwork:
     digest = hash_file(path)
-    return Reader(kind, name, digest, about, network.width, lambda pictures: read_pictures(network, pictures))
+    return EvaluationNetwork(
+        kind, name, digest, about, network.width, lambda pictures: extract_features(network, pictures)
+    )
 
 
-def _reads(system: System, network: nn.Module, size_px: int, device: str) -> Callable[[Pixels], NDArray[np.float32]]:
+def _predicts(system: System, network: nn.Module, size_px: int, device: str) -> Callable[[Pixels], NDArray[np.float32]]:
     @torch.no_grad()
     def read(pictures: Pixels) -> NDArray[np.float32]:
         sized = np.stack([resize(picture, size_px) for picture in pictures])
         found: list[Tensor] = []
         for start in range(0, len(sized), _BATCH):
             coded = torch.from_numpy(sized[start : start + _BATCH]).to(device)
-            logits, points = predicting(system).predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
-            found.append(torch.cat([logits.float().softmax(dim=1), points.float()], dim=1).cpu())
+            logits, valence_arousal = predicting(system).predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            found.append(torch.cat([logits.float().softmax(dim=1), valence_arousal.float()], dim=1).cpu())
         return torch.cat(found).numpy()
 
     return read
 
 
-def _refuse_deaf(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> None:
-    """Raise unless a judge predicts something that translations have a target for."""
+def _refuse_without_targets(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> None:
+    """Raise unless a judge predicts a target of the translations."""
     emotion, va = (table[column].null_count < len(table) for column in ("target_emotion", "target_valence"))
     if not ((emotion and judge.recipe.predicts_emotion) or (va and judge.recipe.predicts_va)):
-        asked, told = ("expressions", "valence and arousal") if emotion else ("valence and arousal", "expressions")
+        target, predicted = (
+            ("expressions", "valence and arousal") if emotion else ("valence and arousal", "expressions")
+        )
         raise InputError(
-            f"{name} is asked for {asked}, and {judge.name} tells {told} alone; train a classifier with "
-            "task=emotion+va, or one that tells the other"
+            f"the targets of {name} are {target}, but {judge.name} predicts {predicted} alone; train a classifier with "
+            "task=emotion+va, or one that predicts the targets"
         )
 
 
 def _find_met(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe]) -> list[str]:
     """Return the people or faces that a judge was trained on and the translator holds out: it would remember them."""
-    seen = {name for faces in judge.selection.domains.values() for name in who(faces, ~faces.held_out)}
-    tested = {name for faces in translator.selection.domains.values() for name in who(faces, faces.held_out)}
+    seen = {name for faces in judge.selection.domains.values() for name in shown_people(faces, ~faces.held_out)}
+    tested = {name for faces in translator.selection.domains.values() for name in shown_people(faces, faces.held_out)}
     return sorted(seen & tested)
 
 
@@ -198,8 +206,13 @@ def _describe_met(judge: LoadedRun[EngineRecipe], translator: LoadedRun[Translat
     return f"{judge.name} was trained on {len(met)} of the people whose faces {translator.name} holds out ({named})"
 
 
-def who(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
-    """Return the people whom some faces show, and the faces of nobody known by themselves."""
+def shown_people(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
+    """Return the people whom faces show; each face of an unknown person counts as one person.
+
+    Args:
+        faces: all faces of the domain.
+        chosen: N booleans: which faces to include.
+    """
     rows = nested.keep(faces.table, chosen)
     pairs: Iterable[tuple[str | None, str]] = zip(
         rows["subject_id"].to_pylist(), rows["face_id"].to_pylist(), strict=True

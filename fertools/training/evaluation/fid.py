@@ -1,7 +1,7 @@
-"""How near made pictures are to real ones, from features of both; which features, the caller chooses and names.
+"""FID, KID and identity preservation, computed from the features of a network.
 
-Distances are of the features' network: those of two runs can be compared where both are of the same features, and with
-published ones only where these are the published ones (`fertools.training.networks.inception`).
+Two distances can be compared only if both use the same features. Published distances use the features of the first
+release of Inception (`fertools.training.networks.inception`).
 """
 
 from __future__ import annotations
@@ -11,48 +11,53 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_HELD = 5000
-"""Pictures per side of which all kernels are held at a time."""
+_MOST_FOR_FULL_KERNEL = 5000
+"""Largest number of images per side for which all kernel values are kept in memory."""
 Floats = NDArray[np.float64]
 
 
-def frechet_distance(real: NDArray[np.floating], made: NDArray[np.floating]) -> float:
-    """Return the Fréchet distance of two Gaussians fitted to features (FID, where these are of Inception).
+def frechet_distance(real: NDArray[np.floating], generated: NDArray[np.floating]) -> float:
+    """Return the Fréchet distance of two Gaussians fitted to features (FID, with the features of Inception).
 
-    It is biased upwards, the more the fewer pictures there are: compare equal numbers of them.
+    It is biased upwards, and more so with fewer images. So compare it only between equal numbers of images.
 
     Args:
-        real: N x D features, N at least 2.
-        made: M x D features, M at least 2.
+        real: N x D features of real images, N at least 2.
+        generated: M x D features of generated images, M at least 2.
 
     Raises:
-        ValueError: too few rows, or unequal numbers of features.
+        ValueError: there are too few rows, or the numbers of features differ.
 
     Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule" (2017), equation 6. The trace of the root of
-    the product of covariances is the sum of the singular values of A Bᵀ, where AᵀA and BᵀB are the covariances; that
-    needs no root of a matrix and stays exact where there are fewer pictures than features.
+    the product of covariances is the sum of the singular values of A Bᵀ, where AᵀA and BᵀB are the covariances. That
+    needs no root of a matrix and stays exact with fewer images than features.
+
+    Example:
+        >>> features = np.random.default_rng(0).normal(size=(50, 4))
+        >>> round(frechet_distance(features, features + 1), 6)
+        4.0
     """
-    one, two = _features(real, made)
+    one, two = _features(real, generated)
     roots = [_root(side) for side in (one, two)]
     shared = float(np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum())
-    spread = sum(float((root**2).sum()) for root in roots)
-    return float(((one.mean(axis=0) - two.mean(axis=0)) ** 2).sum()) + spread - 2 * shared
+    total_variance = sum(float((root**2).sum()) for root in roots)
+    return float(((one.mean(axis=0) - two.mean(axis=0)) ** 2).sum()) + total_variance - 2 * shared
 
 
 def _root(features: Floats) -> Floats:
-    """Return R with RᵀR the covariance, of no more rows than there are features."""
+    """Return R with at most D rows, where RᵀR is the covariance of N x D features."""
     centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
     return np.asarray(np.linalg.qr(centred, mode="r")) if len(centred) > centred.shape[1] else np.asarray(centred)
 
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """The kernel distance over subsets.
+    """The kernel distance over random subsets.
 
     Attributes:
-        mean: over the subsets; about 0 for pictures of one kind, and possibly below.
-        sd: standard deviation over them.
-        size: pictures per subset and side.
+        mean: mean over the subsets; about 0 for images of one distribution, and possibly negative.
+        sd: standard deviation over the subsets.
+        size: images per subset and side.
     """
 
     mean: float
@@ -62,7 +67,7 @@ class KernelDistance:
 
 def kernel_distance(
     real: NDArray[np.floating],
-    made: NDArray[np.floating],
+    generated: NDArray[np.floating],
     rng: np.random.Generator,
     *,
     size: int = 1000,
@@ -70,24 +75,24 @@ def kernel_distance(
 ) -> KernelDistance:
     """Return the squared maximum mean discrepancy with the kernel (x·y / D + 1)³, unbiased (KID).
 
-    Unlike the Fréchet distance it does not grow as pictures become few.
+    Unlike the Fréchet distance, it is not biased with few images.
 
     Args:
-        real: N x D features.
-        made: M x D features.
-        rng: chooses the subsets.
-        size: pictures per subset and side; all there are if fewer.
-        subsets: how many.
+        real: N x D features of real images.
+        generated: M x D features of generated images.
+        rng: random generator that chooses the subsets.
+        size: images per subset and side; all images if there are fewer.
+        subsets: number of subsets.
 
     Raises:
-        ValueError: too few rows, or unequal numbers of features.
+        ValueError: there are too few rows, or the numbers of features differ.
 
     Source: Bińkowski et al., "Demystifying MMD GANs" (2018), section 4.
     """
-    one, two = _features(real, made)
+    one, two = _features(real, generated)
     size = min(size, len(one), len(two))
-    # Of pictures that are few enough, all kernels are computed once, and subsets picked out of them.
-    whole = max(len(one), len(two)) <= _HELD
+    # With few images, all kernel values are computed once, and the subsets select from them.
+    whole = max(len(one), len(two)) <= _MOST_FOR_FULL_KERNEL
     kernels = (_cubic(one, one), _cubic(two, two), _cubic(one, two)) if whole else None
     values = []
     for _ in range(subsets):
@@ -108,27 +113,27 @@ def _cubic(x: Floats, y: Floats) -> Floats:
     return kernel
 
 
-def identity_preservation(parents: NDArray[np.floating], made: NDArray[np.floating]) -> Floats:
-    """Return the cosines of the embeddings of N faces and of what was made of them.
+def identity_preservation(parents: NDArray[np.floating], generated: NDArray[np.floating]) -> Floats:
+    """Return the cosine similarity of N generated faces to their parents.
 
     Args:
-        parents: N x D embeddings by a network that knows people.
-        made: N x D, of the made faces in the same order.
+        parents: N x D embeddings of the parents by a face recognition network.
+        generated: N x D embeddings of the generated faces, in the same order.
 
     Raises:
-        ValueError: other shapes.
+        ValueError: the shapes differ, or are not N x D.
     """
-    one, two = np.asarray(parents, np.float64), np.asarray(made, np.float64)
+    one, two = np.asarray(parents, np.float64), np.asarray(generated, np.float64)
     if one.shape != two.shape or one.ndim != 2:
-        raise ValueError(f"embeddings of parents and of made faces have the shapes {one.shape} and {two.shape}")
+        raise ValueError(f"embeddings of parents and of generated faces have the shapes {one.shape} and {two.shape}")
     cosines: Floats = (one * two).sum(axis=1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1))
     return cosines
 
 
-def _features(real: NDArray[np.floating], made: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    one, two = np.asarray(real, np.float64), np.asarray(made, np.float64)
+def _features(real: NDArray[np.floating], generated: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    one, two = np.asarray(real, np.float64), np.asarray(generated, np.float64)
     if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1] or min(len(one), len(two)) < 2:
         raise ValueError(
-            f"two or more rows of equally many features are needed on each side, not {one.shape} and {two.shape}"
+            f"each side needs two or more rows with the same number of features, not {one.shape} and {two.shape}"
         )
     return one, two

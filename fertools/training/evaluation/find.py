@@ -1,4 +1,4 @@
-"""Finding what a run has predicted or made by what people call it."""
+"""Find the predictions or generated faces of a run by its name."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _NAMES = (PREDICTIONS_NAME, TRANSLATIONS_NAME)
 
 
 def find_run(workspace: Workspace, name: str) -> Path:
-    """Return the folder of a run in which predictions or translations lie.
+    """Return the folder of a run that has predictions or translations.
 
     Args:
-        workspace: whose runs.
-        name: `SYSTEM/RUN` or any other folder below `training/`, or a path to a folder or to that table in it.
+        workspace: workspace with the runs.
+        name: `SYSTEM/RUN`, another folder below `training/`, or the path of a folder or of its table.
 
     Raises:
-        InputError: there is no such folder, or it has neither; runs that have some are named.
+        InputError: there is no such folder, or it has no table; the message names runs that have one.
     """
     given = Path(name).expanduser()
     for folder in (workspace.root / "training" / name, given.parent if given.name in _NAMES else given):
@@ -47,7 +47,7 @@ def known_runs(workspace: Workspace) -> list[str]:
 
 
 def name_run(workspace: Workspace, folder: Path) -> str:
-    """Return what a run's folder is called in tables: its place below `training/`, else its own name."""
+    """Return the name of a run in tables: its path below `training/`, else the name of its folder."""
     root = workspace.root / "training"
     return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.name
 

@@ -1,4 +1,4 @@
-"""How near pictures come to themselves when they are changed there and back."""
+"""Reconstruction metrics: L1, PSNR and SSIM of images that were translated and translated back."""
 
 from __future__ import annotations
 
@@ -6,30 +6,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MEASURES = ("l1", "psnr", "ssim")
-"""What `reconstruction` gives, in order."""
-_REACH, _SIGMA = 5, 1.5
-"""Of the window: 11 pixels wide."""
+METRICS = ("l1", "psnr", "ssim")
+"""Names of the columns of `reconstruction_metrics`, in order."""
+_RADIUS, _SIGMA = 5, 1.5
+"""Radius and standard deviation of the Gaussian window, in pixels: it is 11 pixels wide."""
 _K1, _K2 = 0.01, 0.03
 _RANGE = 2.0
-"""From the smallest to the largest value of a picture."""
+"""Difference of the largest and the smallest value of an image."""
 _ROUNDING = (_RANGE / 255) ** 2 / 12
-"""Mean square of what 8 bits cannot hold; a smaller error counts as that, so that a perfect picture has a PSNR."""
+"""Mean squared rounding error of 8 bits. It is the smallest error that counts, so that a perfect image has a PSNR."""
 
 
-def reconstruction(pictures: Tensor, back: Tensor) -> Tensor:
-    """Return N x 3 measures of N pictures and of what came back.
+def reconstruction_metrics(pictures: Tensor, back: Tensor) -> Tensor:
+    """Return the metrics of N images and their reconstructions.
 
     Args:
-        pictures: N x C x S x S in [-1, 1].
-        back: as many, likewise.
+        pictures: N x C x S x S images in [-1, 1].
+        back: their reconstructions, of the same shape and range.
 
     Returns:
-        Mean absolute difference on the scale [-1, 1] (0 is perfect), PSNR in dB (at most 58.9, which is the rounding
-        of 8 bits), and SSIM, the mean over channels and places (1 is perfect).
+        N x 3: the mean absolute difference on the scale from -1 to 1 (0 is perfect); PSNR in dB (at most 58.9, the
+        rounding error of 8 bits); and SSIM, the mean over channels and pixels (1 is perfect).
 
     Source: of SSIM, Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004),
-    with its Gaussian window of 11 pixels, smaller for pictures below that.
+    with its Gaussian window of 11 pixels, or a smaller one for smaller images.
+
+    Example:
+        >>> images = torch.zeros(1, 3, 16, 16)
+        >>> [round(value, 1) for value in reconstruction_metrics(images, images)[0].tolist()]
+        [0.0, 58.9, 1.0]
     """
     difference = back - pictures
     errors = difference.square().mean(dim=(1, 2, 3)).clamp(min=_ROUNDING)
@@ -39,9 +44,9 @@ def reconstruction(pictures: Tensor, back: Tensor) -> Tensor:
 
 def _ssim(x: Tensor, y: Tensor) -> Tensor:
     channels = x.shape[1]
-    reach = min(_REACH, (min(x.shape[2:]) - 1) // 2)
-    places = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    line = torch.exp(-(places**2) / (2 * _SIGMA**2))
+    radius = min(_RADIUS, (min(x.shape[2:]) - 1) // 2)
+    offsets = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
+    line = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
     line = line / line.sum()
     across = line.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
 
@@ -49,8 +54,8 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
         return F.conv2d(F.conv2d(values, across, groups=channels), across.transpose(2, 3), groups=channels)
 
     mean_x, mean_y = blurred(x), blurred(y)
-    spread = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2
+    variances = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2
     shared = blurred(x * y) - mean_x * mean_y
     c1, c2 = (_K1 * _RANGE) ** 2, (_K2 * _RANGE) ** 2
-    likeness = (2 * mean_x * mean_y + c1) * (2 * shared + c2) / ((mean_x**2 + mean_y**2 + c1) * (spread + c2))
-    return likeness.mean(dim=(1, 2, 3))
+    ssim = (2 * mean_x * mean_y + c1) * (2 * shared + c2) / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
+    return ssim.mean(dim=(1, 2, 3))

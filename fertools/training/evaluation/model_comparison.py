@@ -1,4 +1,4 @@
-"""Two runs on the same faces: which is better, and whether that is more than chance."""
+"""Comparison of runs on the same faces: differences of metrics, with intervals and tests."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from fertools.statistics.paired_tests import corrected_paired_test, holm, mcnema
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.predictions import Predictions
 
-_MEASURES = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
+_METRICS = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
 
 
 def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
-    """Return `compare` of every two of several runs, p-values corrected for there being so many (`p_holm`).
+    """Return `compare` for every pair of runs, with p-values corrected for the number of pairs (`p_holm`).
 
     Args:
-        runs: by name, at least two.
+        runs: predictions of two or more runs, by name.
 
     Raises:
-        InputError: two of them have no face in common that both classify.
+        InputError: two runs have no labelled face in common.
     """
     found = [
         {"first": first, "second": second} | compare(runs[first], runs[second])
@@ -37,7 +37,7 @@ def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     ]
     for entry, p in zip(found, holm([entry["mcnemar"]["p"] for entry in found]), strict=True):
         entry["mcnemar"]["p_holm"] = p
-    for name in _MEASURES:
+    for name in _METRICS:
         tested = [entry for entry in found if entry["measures"][name]["folds"]]
         corrected = holm([entry["measures"][name]["folds"]["p"] for entry in tested])
         for entry, p in zip(tested, corrected, strict=True):
@@ -46,31 +46,31 @@ def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
 
 
 def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
-    """Return how two runs differ on the faces that both have classified.
+    """Return the differences of two runs on the faces that both classify.
 
     Args:
-        first: of one run.
-        second: of the other; a face must have the same label and fold in both.
+        first: predictions of one run.
+        second: predictions of the other run; a face must have the same label and fold in both.
 
     Returns:
-        `faces`, those in common; `left_out`, those that only one of them has; `mcnemar` on these faces; and for each of
-        accuracy, balanced accuracy and macro F1 `measures` with `difference` (first minus second, pooled), `people`
-        (ends of its interval over people), and `folds` (the corrected paired test, None with one fold).
+        `faces`, the number of common faces; `left_out`, the number of faces of only one run; `mcnemar`, the test on the
+        common faces; and `measures`, for accuracy, balanced accuracy and macro F1: `difference` (first minus second,
+        pooled), `people` (ends of the interval over people) and `folds` (corrected paired test, None with one fold).
 
     Raises:
-        InputError: they classify no face in common, or a common one differs in label or fold.
+        InputError: they have no labelled face in common, or a common face differs in label or fold.
     """
-    ours, theirs = _common(first, second)
+    first_common, second_common = _common(first, second)
     classes = tuple(dict.fromkeys((*first.classes, *second.classes)))
-    labels = _codes(ours.table["emotion"], classes)
-    width, folds = len(classes), ours.folds()
-    decided = [_decisions(side, classes) for side in (ours, theirs)]
+    labels = _codes(first_common.table["emotion"], classes)
+    width, folds = len(classes), first_common.folds()
+    decided = [_decisions(side, classes) for side in (first_common, second_common)]
     tables = [np.eye(width * width)[labels * width + choice] for choice in decided]
-    groups = np.unique(np.array(ours.groups()), return_inverse=True)[1]
+    groups = np.unique(np.array(first_common.groups()), return_inverse=True)[1]
 
     def differences(sums: Floats) -> Floats:
         one, two = (sums[:, side].reshape(-1, width, width) for side in (slice(width**2), slice(width**2, None)))
-        return np.stack([measure(one) - measure(two) for measure in _MEASURES.values()], axis=1)
+        return np.stack([measure(one) - measure(two) for measure in _METRICS.values()], axis=1)
 
     pooled = differences(np.concatenate(tables, axis=1).sum(axis=0, keepdims=True))[0]
     ends = jackknife_intervals(group_sums(groups, np.concatenate(tables, axis=1)), differences, ["free"])
@@ -78,13 +78,13 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
         [
             float(measure(confusion_matrix(labels[part], decided[0][part], width)))
             - float(measure(confusion_matrix(labels[part], decided[1][part], width)))
-            for measure in _MEASURES.values()
+            for measure in _METRICS.values()
         ]
         for part in (folds == fold for fold in np.unique(folds).tolist())
     ]
-    share = _tested_per_trained(ours)
+    share = _tested_per_trained(first_common)
     measures = {}
-    for index, name in enumerate(_MEASURES):
+    for index, name in enumerate(_METRICS):
         test = corrected_paired_test([values[index] for values in each], share)
         measures[name] = {
             "difference": float(pooled[index]),
@@ -100,22 +100,26 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
 
 
 def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
-    """Return both cut down to the labelled faces of both, in one order."""
+    """Return the predictions for the common labelled faces, in the same order."""
     classes = [set(side.classes) for side in (first, second)]
     both = pc.is_in(first.table["face_id"], value_set=second.table["face_id"].combine_chunks())
     known = pc.is_in(first.table["emotion"], value_set=pa.array(sorted(classes[0] & classes[1]), pa.string()))
-    ours = first.table.filter(pc.and_(both, known))
-    theirs = second.table.filter(pc.is_in(second.table["face_id"], value_set=ours["face_id"].combine_chunks()))
-    if not len(ours):
+    first_common = first.table.filter(pc.and_(both, known))
+    second_common = second.table.filter(
+        pc.is_in(second.table["face_id"], value_set=first_common["face_id"].combine_chunks())
+    )
+    if not len(first_common):
         raise InputError("the two runs have no labelled face in common; compare runs on the same faces")
     for column in ("emotion", "fold"):
-        differs = pc.not_equal(ours[column], theirs[column])
+        differs = pc.not_equal(first_common[column], second_common[column])
         if pc.any(pc.fill_null(differs, True)).as_py():
-            name = ours["face_id"].filter(pc.fill_null(differs, True))[0].as_py()
+            name = first_common["face_id"].filter(pc.fill_null(differs, True))[0].as_py()
             raise InputError(
                 f"the face {name} has another {column} in the two runs; compare runs on the same labels and folds"
             )
-    return Predictions(ours, first.classes, first.trained), Predictions(theirs, second.classes, second.trained)
+    return Predictions(first_common, first.classes, first.trained), Predictions(
+        second_common, second.classes, second.trained
+    )
 
 
 def _codes(names: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -123,8 +127,8 @@ def _codes(names: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, 
 
 
 def _decisions(side: Predictions, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    places = np.array([classes.index(name) for name in side.classes], np.int64)
-    decided: np.ndarray[Any, np.dtype[np.int64]] = places[side.probabilities().argmax(axis=1)]
+    indices = np.array([classes.index(name) for name in side.classes], np.int64)
+    decided: np.ndarray[Any, np.dtype[np.int64]] = indices[side.probabilities().argmax(axis=1)]
     return decided
 
 

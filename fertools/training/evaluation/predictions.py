@@ -1,8 +1,8 @@
-"""Predictions per face: the one table that every figure of an evaluation is computed from.
+"""Predictions per face: the table that all metrics of an evaluation are computed from.
 
-`predictions.parquet` has a row per tested face: who and what it is, what is true, and what a model said. The names of
-the classes, in the order of their probabilities, and what the model of each fold was trained on are kept in the file's
-own metadata, so that baselines need nothing else.
+`predictions.parquet` has a row per test face with its subject, its labels and its predictions. The metadata of the file
+has the names of the classes in the order of the probabilities. It also has a summary of the training faces of each
+fold, so that the baselines need nothing else.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ _FIXED = (
     pa.field("valence_predicted", _F32),
     pa.field("arousal_predicted", _F32),
 )
-_ANEW = "train again to write it anew"
+_REMEDY = "train again to write it again"
 _TOLERANCE = 1e-3
-"""How far the probabilities of a face may be from a sum of 1: half precision has about three digits."""
+"""Largest difference of the sum of a face's probabilities from 1: half precision has about three digits."""
 
 Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What the model that predicted a fold had been trained on.
+class TrainingSummary:
+    """A summary of the training faces of a fold's model.
 
     Attributes:
-        faces: how many.
-        emotions: faces by class.
-        valence: mean over the faces that have it; None where none has.
-        arousal: likewise.
+        faces: number of faces.
+        emotions: number of faces by class.
+        valence: mean valence of the faces that have it; None without such faces.
+        arousal: mean arousal of the faces that have it; None without such faces.
     """
 
     faces: int
@@ -67,19 +67,19 @@ class Trained:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model said of faces that it was not trained on.
+    """The predictions of a model for faces that it was not trained on.
 
     Attributes:
-        table: a row per face, sorted by `face_id`: `face_id`, `subject_id`, `fold`; the truth `emotion`, `valence`,
-            `arousal`, null where unknown; the columns of CONTEXT; `valence_predicted` and `arousal_predicted`, null
-            where the model does not predict them; and `p_<class>` for each class.
-        classes: names of the classes in the order of the columns; empty where the model does not classify.
-        trained: by fold.
+        table: a row per face, sorted by `face_id`. Its columns are `face_id`, `subject_id` and `fold`; the labels
+            `emotion`, `valence` and `arousal`, null where unknown; those of CONTEXT; `valence_predicted` and
+            `arousal_predicted`, null if the model does not predict them; and `p_<class>` for each class.
+        classes: names of the classes in the order of the columns; empty if the model does not classify.
+        trained: summary of the training faces, by fold.
     """
 
     table: pa.Table
     classes: tuple[str, ...]
-    trained: Mapping[int, Trained]
+    trained: Mapping[int, TrainingSummary]
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return N x C probabilities in the order of `classes`."""
@@ -87,7 +87,7 @@ class Predictions:
         return np.stack(columns, axis=1).astype(np.float64) if columns else np.empty((len(self.table), 0))
 
     def labels(self) -> NDArray[np.int64]:
-        """Return N true classes as positions in `classes`; -1 where the truth is unknown or no class of the model."""
+        """Return N labels as indices into `classes`; -1 where the label is unknown or not a class of the model."""
         indices = pc.index_in(self.table["emotion"], value_set=pa.array(self.classes, _TEXT))
         return np.asarray(pc.fill_null(indices, -1).to_numpy(), np.int64)
 
@@ -96,12 +96,12 @@ class Predictions:
         return np.asarray(self.table["fold"].to_numpy(), np.int64)
 
     def groups(self) -> list[str]:
-        """Return whom each face shows; a face of an unknown person is a group by itself."""
+        """Return the person of each face; each face of an unknown person is its own group."""
         pairs = zip(self.table["subject_id"].to_pylist(), self.table["face_id"].to_pylist(), strict=True)
         return [subject if subject is not None else f"face {face}" for subject, face in pairs]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column of numbers; NaN where null."""
+        """Return a numeric column; NaN where it is null."""
         return np.asarray(self.table[name].to_numpy(), np.float64)
 
 
@@ -117,16 +117,15 @@ def make_predictions(
     """Return the predictions of one fold's model.
 
     Args:
-        tested: N rows of the manifest, in the order of what was predicted.
-        trained: rows of the manifest that the model was fitted to.
-        fold: the fold that `tested` is; 0 for a hold-out; None where `tested` is of several folds, which it names.
-        classes: C names, in the order of the probabilities' columns.
-        probabilities: N x C in [0, 1], each row with the sum 1; None where the model does not classify.
-        valence_arousal: N x 2; None where the model does not predict them.
+        tested: N rows of the manifest, in the order of the predictions.
+        trained: rows of the manifest that the model was trained on.
+        fold: fold of the test faces; 0 for a hold-out; None for several folds, named by the column `fold`.
+        classes: names of the C classes, in the order of the probabilities.
+        probabilities: N x C in [0, 1], each row with the sum 1; None if the model does not classify.
+        valence_arousal: N x 2; None if the model does not predict them.
 
     Raises:
-        ValueError: shapes that do not fit, numbers that are not finite, rows that are no probabilities, or nothing
-            predicted at all.
+        ValueError: shapes do not fit, numbers are not finite, rows are not probabilities, or there are no predictions.
 
     Example:
         >>> rows = pa.table({"face_id": ["a"], "subject_id": ["s"], "emotion": ["fear"]})
@@ -141,49 +140,58 @@ def make_predictions(
     folds = [fold] * count if fold is not None else tested["fold"].to_pylist()
     columns["fold"] = pa.array(folds, pa.int32())
     if valence_arousal is not None:
-        points = _checked(valence_arousal, (count, 2), "valence and arousal")
-        columns["valence_predicted"], columns["arousal_predicted"] = (pa.array(points[:, axis]) for axis in (0, 1))
+        valence_arousal = _checked(valence_arousal, (count, 2), "valence and arousal")
+        columns["valence_predicted"], columns["arousal_predicted"] = (
+            pa.array(valence_arousal[:, axis]) for axis in (0, 1)
+        )
     if probabilities is not None:
-        shares = _checked(probabilities, (count, len(classes)), "probabilities")
-        if not classes or shares.min(initial=0) < 0 or np.abs(shares.sum(axis=1) - 1).max(initial=0) > _TOLERANCE:
+        probabilities = _checked(probabilities, (count, len(classes)), "probabilities")
+        if (
+            not classes
+            or probabilities.min(initial=0) < 0
+            or np.abs(probabilities.sum(axis=1) - 1).max(initial=0) > _TOLERANCE
+        ):
             raise ValueError("each face needs a probability from 0 to 1 for every class, with the sum 1")
-        columns |= {f"p_{name}": pa.array(shares[:, index]) for index, name in enumerate(classes)}
+        columns |= {f"p_{name}": pa.array(probabilities[:, index]) for index, name in enumerate(classes)}
     elif classes:
         raise ValueError("classes are named, but there are no probabilities")
     table = pa.table([columns[field.name] for field in _schema(classes)], schema=_schema(classes))
     of_folds = sorted(set(folds)) if fold is None else [fold]
-    described = dict.fromkeys(of_folds, describe_trained(trained))
+    described = dict.fromkeys(of_folds, summarise_training(trained))
     return Predictions(table.sort_by("face_id").combine_chunks(), classes, described)
 
 
-def describe_trained(rows: pa.Table) -> Trained:
-    """Return what `trained` of Predictions says of rows of the manifest."""
+def summarise_training(rows: pa.Table) -> TrainingSummary:
+    """Return the summary of training faces, given as rows of the manifest."""
     counts = Counter(name for name in rows["emotion"].to_pylist() if name is not None)
     means = {
         name: pc.mean(rows[name]).as_py() if name in rows.column_names else None for name in ("valence", "arousal")
     }
-    return Trained(faces=len(rows), emotions=dict(sorted(counts.items())), **means)
+    return TrainingSummary(faces=len(rows), emotions=dict(sorted(counts.items())), **means)
 
 
 def join_predictions(parts: Iterable[Predictions]) -> Predictions:
     """Return the predictions of several folds as one.
 
+    Args:
+        parts: predictions of each fold.
+
     Raises:
-        InputError: there are none, or they differ in their classes, or a face or a fold is in two of them.
+        InputError: there are none, their classes differ, or a face or a fold is in two of them.
     """
     parts = list(parts)
     if not parts:
-        raise InputError("there are no predictions to put together; train first")
+        raise InputError("there are no predictions to combine; train first")
     classes = parts[0].classes
     if differing := [part for part in parts if part.classes != classes]:
         raise InputError(
-            f"predictions of the classes {', '.join(classes) or '(none)'} cannot be put together with those of "
+            f"predictions of the classes {', '.join(classes) or '(none)'} cannot be combined with those of "
             f"{', '.join(differing[0].classes) or '(none)'}; evaluate them one by one"
         )
     folds = Counter(fold for part in parts for fold in part.trained)
     table = pa.concat_tables([part.table for part in parts]).sort_by("face_id").combine_chunks()
     if len(folds) < folds.total() or pc.count_distinct(table["face_id"]).as_py() < len(table):
-        raise InputError("a face or a fold is predicted twice; put together predictions of different folds of one run")
+        raise InputError("a face or a fold is predicted twice; combine predictions of different folds of one run")
     return Predictions(table, classes, {fold: entry for part in parts for fold, entry in part.trained.items()})
 
 
@@ -204,27 +212,27 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Return what `write_predictions` wrote.
+    """Return the predictions that `write_predictions` wrote.
 
     Raises:
         InputError: there is no such file.
-        SchemaError: it is no table of predictions, or one of another version.
+        SchemaError: it is not a table of predictions of this version.
     """
     if not path.is_file():
         raise InputError(f"there are no predictions at {path}; finish the run that writes them")
-    table = read_parquet(path, remedy=_ANEW)
+    table = read_parquet(path, remedy=_REMEDY)
     found = table.schema.metadata or {}
     if found.get(_VERSION_KEY) != _VERSION:
         raise SchemaError(
-            f"{path} is no table of predictions of version {_VERSION.decode()}; give a {PREDICTIONS_NAME} that this "
+            f"{path} is not a table of predictions of version {_VERSION.decode()}; give a {PREDICTIONS_NAME} that this "
             "fertools wrote"
         )
-    with reading(path, "is damaged", _ANEW):
+    with reading(path, "is damaged", _REMEDY):
         meta = json.loads(found[_META_KEY])
         classes = tuple(map(str, meta["classes"]))
-        trained = {int(fold): Trained(**entry) for fold, entry in meta["trained"].items()}
+        trained = {int(fold): TrainingSummary(**entry) for fold, entry in meta["trained"].items()}
     if not table.schema.equals(_schema(classes)):
-        raise SchemaError(f"{path} has other columns than a table of predictions; train again to write it anew")
+        raise SchemaError(f"{path} has other columns than a table of predictions; {_REMEDY}")
     return Predictions(table.replace_schema_metadata(None), classes, trained)
 
 
@@ -233,7 +241,7 @@ def _schema(classes: Sequence[str]) -> pa.Schema:
 
 
 def _column(rows: pa.Table, field: pa.Field) -> pa.Array:
-    """Return a column of the manifest as it is kept here; nulls where these rows do not have it."""
+    """Return a column of the manifest in the type of the predictions; nulls if the rows do not have it."""
     if field.name not in rows.column_names:
         return pa.nulls(len(rows), field.type)
     return rows[field.name].cast(field.type).combine_chunks()
@@ -244,5 +252,5 @@ def _checked(values: Floats, shape: tuple[int, int], what: str) -> NDArray[np.fl
     if array.shape != shape:
         raise ValueError(f"{what} have the shape {array.shape}, and {shape} is needed")
     if not np.isfinite(array).all():
-        raise ValueError(f"{what} that are not finite cannot be kept")
+        raise ValueError(f"{what} that are not finite cannot be stored")
     return array

@@ -26,7 +26,7 @@ _FIELDS = {
     "ccc_arousal": "ccc_arousal",
     "reconstruction_l1": "reconstruction_l1",
 }
-"""Names of the fields of a `RunEvaluation`, and of the same metrics in `run.json`."""
+"""Fields of a `RunEvaluation`, with the keys of the same metrics in `run.json`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +58,18 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True, eq=False)
 class RunEvaluation:
-    """The metrics of a run on faces that it was not trained on; None where the model does not say what they need.
+    """The metrics of a run on its held-out faces; None where the model does not predict what a metric needs.
 
     Attributes:
         faces: number of held-out faces.
         accuracy: share of the labelled faces whose class is predicted, 0 to 1.
         balanced_accuracy: mean recall of the classes (UAR), 0 to 1.
         macro_f1: mean F1 of the classes, 0 to 1.
-        ccc: mean of the two that follow.
+        ccc: mean of `ccc_valence` and `ccc_arousal`, -1 to 1.
         ccc_valence: concordance of predicted and true valence, -1 to 1.
         ccc_arousal: concordance of predicted and true arousal, -1 to 1.
         reconstruction_l1: mean absolute difference of faces and their translations translated back, 0 to 2.
-        confusion: of the labelled faces.
+        confusion: confusion matrix of the labelled faces.
     """
 
     faces: int
@@ -92,12 +92,12 @@ def read_evaluation(folder: RunFolder, results: Mapping[str, Any]) -> RunEvaluat
     """Return the metrics of a finished run.
 
     Args:
-        folder: of the run.
-        results: the `results` of its `run.json`.
+        folder: folder of the run.
+        results: `results` of its `run.json`.
 
     Raises:
         InputError: the run's predictions cannot be read.
-        SchemaError: they are no table of predictions.
+        SchemaError: they are not a table of predictions.
     """
     confusion = None
     if folder.predictions_path().is_file():

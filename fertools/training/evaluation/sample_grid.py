@@ -1,4 +1,4 @@
-"""Sample grids: a row per face, the face itself and then its translations, with words over and beside them."""
+"""Sample grids: a row per face with its translations, column headings and row labels."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _INK, _FAINT, _PAPER = (34, 34, 34), (110, 110, 110), (255, 255, 255)
 
 @dataclass(frozen=True)
 class Grid:
-    """Pictures in rows and columns.
+    """Images in rows and columns.
 
     Attributes:
-        columns: the headings.
-        rows: the labels; a line break separates two lines, and what does not fit is cut short.
-        cells: for each row, one SxSx3 picture per column.
+        columns: headings of the columns.
+        rows: labels of the rows. A line break separates two lines, and a long line is shortened.
+        cells: for each row, one SxSx3 uint8 image per column.
     """
 
     columns: Sequence[str]
@@ -35,9 +35,9 @@ class Grid:
 
 
 def draw_grids(grids: Sequence[Grid]) -> bytes:
-    """Return a PNG with one grid below another, a heading over each column and a label before each row.
+    """Return a PNG with the grids one below another, with headings and labels.
 
-    Small faces are enlarged by a whole factor without smoothing, so that what is seen is what was generated.
+    Small faces are enlarged by a whole factor without smoothing, which shows the generated pixels.
     """
     sheets = [_draw(grid) for grid in grids]
     size = (max(sheet.width for sheet in sheets), sum(sheet.height for sheet in sheets))
@@ -56,7 +56,7 @@ def _draw(grid: Grid) -> Image.Image:
     side = cells[0][0].shape[0]
     factor = -(-_LEAST_CELL_PX // side)
     step = side * factor + _GAP_PX
-    # The first column is what was given; a gap keeps it apart from what was made.
+    # A wider gap separates the input in the first column from the translations.
     lefts = [_LABEL_PX + index * step + (2 * _GAP_PX if index else 0) for index in range(len(columns))]
     size = (lefts[-1] + step + _MARGIN_PX, _HEAD_PX + len(rows) * step + _MARGIN_PX)
     sheet = Image.new("RGB", size, _PAPER)
@@ -76,7 +76,7 @@ def _draw(grid: Grid) -> Image.Image:
 
 
 def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """Return words that fit before a row, with an ellipsis where some are gone."""
+    """Return a label that fits before a row, shortened with an ellipsis if it is too long."""
     room_px = _LABEL_PX - 12
     if font.getlength(words) <= room_px:
         return words

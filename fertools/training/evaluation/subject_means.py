@@ -1,4 +1,4 @@
-"""Means over made faces, with intervals over the people whose faces they were made of."""
+"""Means over generated faces, with intervals over the people of their parents."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from fertools.statistics.intervals import interval_as_json
 from fertools.statistics.jackknife import jackknife_intervals
 from fertools.statistics.sums import group_sums
-from fertools.training.evaluation.prediction_metrics import Scores
+from fertools.training.evaluation.prediction_metrics import Metrics
 
 Floats = NDArray[np.float64]
 
 
-def people_of(table: pa.Table) -> NDArray[np.int64]:
-    """Return a number for each row that is the same for all made faces of a person; one of nobody known is by itself.
+def number_people(table: pa.Table) -> NDArray[np.int64]:
+    """Return N numbers, one per person; each parent of an unknown person has its own number.
 
     Args:
-        table: with `subject_id` and `parent_id`.
+        table: N rows with `subject_id` and `parent_id`.
     """
     pairs = zip(table["subject_id"].to_pylist(), table["parent_id"].to_pylist(), strict=True)
     names = [("person", subject) if subject is not None else ("face", parent) for subject, parent in pairs]
@@ -26,16 +26,16 @@ def people_of(table: pa.Table) -> NDArray[np.int64]:
     return np.array([numbers[name] for name in names], np.int64)
 
 
-def over_people(values: Floats, people: NDArray[np.int64]) -> list[Scores]:
-    """Return the mean of each column and its interval for people like these.
+def mean_over_subjects(values: Floats, people: NDArray[np.int64]) -> list[Metrics]:
+    """Return the mean of each column with its interval over people.
 
     Args:
-        values: N x M.
-        people: N numbers from 0.
+        values: N x M values.
+        people: N numbers of people, from 0.
 
     Returns:
-        For each column `pooled`, the mean over all rows, and `people` with `low`, `high` and `groups`; None with too
-        few people.
+        For each column `pooled`, the mean over all rows, and `people` with `low`, `high` and `groups`; `people` is
+        None with too few people.
     """
     sums = group_sums(people, np.concatenate([values, np.ones((len(values), 1))], axis=1))
     found = jackknife_intervals(sums, lambda part: part[:, :-1] / part[:, -1:], ["free"])

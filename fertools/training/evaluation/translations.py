@@ -1,8 +1,7 @@
-"""What a translator made of held-out faces: a row per made face, in `translations.parquet` of the run's folder.
+"""The table `translations.parquet` of a run: a row per face that was generated from a held-out face.
 
-Beside whom a face was made of (`fold` is 0 where a hold-out was tested) and what was asked for, a row has what came of
-translating it back. The pictures themselves lie where `path` says. Every figure about a translator begins with this
-table.
+A row has the parent with its labels (`fold` is 0 for a hold-out), the target and the path of the image. It also has the
+reconstruction metrics. All metrics of a translator begin with this table.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.training.data.faces import Faces
-from fertools.training.evaluation.image_similarity import MEASURES
-from fertools.training.runs.generated import made_id, picture_path
+from fertools.training.evaluation.image_similarity import METRICS
+from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.systems.base import Translation
 
 TRANSLATIONS_NAME = "translations.parquet"
-"""What the file is called in the folder of a run."""
+"""File name of the table in the folder of a run."""
 _VERSION, _VERSION_KEY = b"1", b"fertools.translations_version"
 _TEXT, _F32 = pa.string(), pa.float32()
 _SCHEMA = pa.schema(
@@ -48,11 +47,11 @@ _SCHEMA = pa.schema(
         pa.field("target_arousal", _F32),
         pa.field("path", _TEXT, nullable=False),
         pa.field("size_px", pa.int32(), nullable=False),
-        *(pa.field(name, _F32, nullable=False) for name in MEASURES),
+        *(pa.field(name, _F32, nullable=False) for name in METRICS),
     ]
 )
-_CARRIED = ("subject_id", "emotion", "valence", "arousal")
-"""What is true of the face that another was made of."""
+_INHERITED = ("subject_id", "emotion", "valence", "arousal")
+"""Columns that are copied from the parent."""
 
 
 def list_translations(
@@ -66,51 +65,55 @@ def list_translations(
     run: str,
     size_px: int,
 ) -> pa.Table:
-    """Return the rows of faces that were made of held-out ones.
+    """Return the rows of faces that were generated from held-out faces.
 
     Args:
-        workspace: that paths are relative to.
-        faces: all.
-        rows: the N that were translated.
-        translations: how, all of them from the same domain.
-        qualities: for each translation, N x 3 measures of `reconstruction`.
-        folder: where the pictures are.
-        run: `SYSTEM/RUN`.
-        size_px: side of the pictures.
+        workspace: workspace that paths are relative to.
+        faces: all faces of the source domain.
+        rows: row numbers of the N translated faces.
+        translations: translations from the same source domain.
+        qualities: for each translation, N x 3 metrics of `reconstruction_metrics`.
+        folder: folder of the images.
+        run: name of the run, as `SYSTEM/RUN`.
+        size_px: side of the images.
     """
     parents = nested.take(faces.table, rows)
     names, count, parts = parents["face_id"].to_pylist(), len(rows), []
-    for way, quality in zip(translations, qualities, strict=True):
-        valence, arousal = way.point or (None, None)
-        wanted = parents["emotion"].combine_chunks() if way.keeps_emotion else pa.array([way.emotion] * count, _TEXT)
+    for translation, quality in zip(translations, qualities, strict=True):
+        valence, arousal = translation.point or (None, None)
+        wanted = (
+            parents["emotion"].combine_chunks()
+            if translation.keeps_emotion
+            else pa.array([translation.emotion] * count, _TEXT)
+        )
         columns = {
-            "face_id": [made_id(name, run, way.name) for name in names],
+            "face_id": [generated_id(name, run, translation.name) for name in names],
             "parent_id": names,
             "fold": pc.fill_null(parents["fold"], 0).combine_chunks(),
-            **{name: parents[name].combine_chunks() for name in _CARRIED},
-            "target": [way.name] * count,
-            "source_domain": [way.source] * count,
-            "target_domain": [way.target] * count,
+            **{name: parents[name].combine_chunks() for name in _INHERITED},
+            "target": [translation.name] * count,
+            "source_domain": [translation.source] * count,
+            "target_domain": [translation.target] * count,
             "target_emotion": wanted,
             "target_valence": pa.array([valence] * count, _F32),
             "target_arousal": pa.array([arousal] * count, _F32),
-            "path": [workspace.name_of(picture_path(folder, way.name, name)) for name in names],
+            "path": [workspace.name_of(picture_path(folder, translation.name, name)) for name in names],
             "size_px": pa.array([size_px] * count, pa.int32()),
-            **{name: pa.array(quality[:, index], _F32) for index, name in enumerate(MEASURES)},
+            **{name: pa.array(quality[:, index], _F32) for index, name in enumerate(METRICS)},
         }
         parts.append(pa.table([columns[field.name] for field in _SCHEMA], schema=_SCHEMA))
     return pa.concat_tables(parts)
 
 
 def add_translations(root: Path, rows: pa.Table) -> None:
-    """Add rows to a run's table, in place of rows for the same, once their pictures are on the disk.
+    """Add rows to the table of a run; rows with the same `face_id` are replaced. The images must be written before.
 
     Args:
         root: folder of the run.
-        rows: what `list_translations` gave.
+        rows: result of `list_translations`.
 
     Raises:
-        SchemaError: the table that is there is none of this version.
+        SchemaError: the existing table has another version.
         StorageError: the disk is full or cannot be written.
     """
     path = root / TRANSLATIONS_NAME
@@ -125,19 +128,19 @@ def add_translations(root: Path, rows: pa.Table) -> None:
 
 
 def read_translations(root: Path) -> pa.Table:
-    """Return what a run made of held-out faces, sorted by `face_id`.
+    """Return the faces that a run generated from held-out faces, sorted by `face_id`.
 
     Args:
         root: folder of the run.
 
     Raises:
         InputError: there is no such table.
-        SchemaError: it is none of this version.
+        SchemaError: it has another version.
     """
     path = root / TRANSLATIONS_NAME
     if not path.is_file():
-        raise InputError(f"there are no translated faces at {path}; finish the run that writes them")
-    table = read_parquet(path, remedy="train again to write it anew")
+        raise InputError(f"there are no generated faces at {path}; finish the run that writes them")
+    table = read_parquet(path, remedy="train again to write it again")
     if (table.schema.metadata or {}).get(_VERSION_KEY) != _VERSION or not table.schema.equals(_SCHEMA):
-        raise SchemaError(f"{path} is no table of translated faces of version {_VERSION.decode()}; train again")
+        raise SchemaError(f"{path} is not a table of generated faces of version {_VERSION.decode()}; train again")
     return table.replace_schema_metadata(None)

@@ -1,7 +1,7 @@
-"""What a trained system makes of faces: pictures, and the first metrics.
+"""Translate faces with a trained system, and compute the first metrics.
 
-The metrics here need no other network. The discriminator's own head has been trained against the generator, so
-that its opinion on generated faces says how far the two agree, not whether people or an independent classifier would.
+These metrics need no other network. The discriminator's own head was trained against the generator. So its predictions
+for generated faces only show how far the two agree, and not what an independent classifier would predict.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fertools.statistics.concordance import concordance, correlation, root_mean_
 from fertools.training.data.batch import Batch
 from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.data.faces import Faces, Pixels
-from fertools.training.evaluation.image_similarity import reconstruction
+from fertools.training.evaluation.image_similarity import reconstruction_metrics
 from fertools.training.runs.generated import write_pictures
 from fertools.training.systems.base import System, Translation
 from fertools.training.systems.capabilities import translating, translating_back
@@ -36,11 +36,11 @@ class Translator:
     """A trained system, ready to translate.
 
     Attributes:
-        system: whose translations are used.
+        system: the trained system.
         networks: its networks by name, or their moving averages.
-        loader: where faces come from.
-        translations: the ways in which faces are translated.
-        autocast: the precision that networks run in.
+        loader: loader of the faces.
+        translations: translations to use.
+        autocast: returns the autocast context of the networks.
     """
 
     system: System
@@ -51,40 +51,44 @@ class Translator:
 
     @torch.no_grad()
     def translate(self, images: Tensor, translation: Translation) -> Tensor:
-        """Return images translated, float32 in [-1, 1]."""
+        """Return translated images, Nx3xSxS float32 in [-1, 1]."""
         with self.autocast():
             return translating(self.system).translate(self.networks[translation.network], images, translation).float()
 
     @torch.no_grad()
     def translate_back(self, images: Tensor, translation: Translation, batch: Batch) -> Tensor | None:
-        """Return translated images brought back to the faces of a batch; None where there is no way back."""
+        """Return the reconstructions of a batch from its translated images; None if there is no network for that."""
         if translation.back is None:
             return None
         with self.autocast():
             network = self.networks[translation.back]
             return translating_back(self.system).translate_back(network, images, translation, batch).float()
 
-    def there_and_back(self, batch: Batch, translation: Translation) -> tuple[Tensor, NDArray[np.float64]]:
-        """Return faces translated, and Nx3 metrics of what comes of translating them back; NaN without a way back."""
+    def translate_cycle(self, batch: Batch, translation: Translation) -> tuple[Tensor, NDArray[np.float64]]:
+        """Return translated faces, and their Nx3 reconstruction metrics; NaN if they cannot be translated back."""
         generated = self.translate(batch.images, translation)
         back = self.translate_back(generated, translation, batch)
         if back is None:
             return generated, np.full((len(generated), 3), np.nan)
-        return generated, reconstruction(batch.images, back).cpu().double().numpy()
+        return generated, reconstruction_metrics(batch.images, back).cpu().double().numpy()
 
     def of(self, domain: str) -> list[Translation]:
-        """Return the translations that take faces of a domain."""
+        """Return the translations whose source is a domain."""
         return [translation for translation in self.translations if translation.source == domain]
 
     @property
     def domains(self) -> list[str]:
-        """The domains whose faces are translated, in order."""
+        """The source domains of the translations, in order."""
         return list(dict.fromkeys(translation.source for translation in self.translations))
 
     def grid(self, rows: Rows, domain: str) -> tuple[list[str], list[list[Pixels]]]:
-        """Return the headings of a sample grid, and for each face its pictures as SxSx3 pixels.
+        """Return the headings of a sample grid, and for each face its SxSx3 uint8 images.
 
-        A domain with a single translation has a column for the way back, too.
+        A domain with a single translation has a column for the reconstruction, too.
+
+        Args:
+            rows: row numbers of the faces.
+            domain: name of the source domain.
         """
         batch, chosen = self.loader.batch(rows, domain), self.of(domain)
         headings, columns = ["input"], [batch.images]
@@ -108,19 +112,19 @@ def to_pixels(images: Tensor) -> Pixels:
 def translate_held_out(
     translator: Translator, domains: Mapping[str, Faces], rows: Mapping[str, Rows], folder: Path
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
-    """Translate held-out faces in every way, write the pictures, and return metrics.
+    """Translate held-out faces by all translations, write the images, and return metrics.
 
     Args:
         translator: the trained system.
         domains: all faces by domain.
-        rows: by domain, the positions of the faces that are translated.
-        folder: where pictures go, one folder per translation.
+        rows: row numbers of the faces to translate, by domain.
+        folder: folder of the images; each translation has its own folder in it.
 
     Returns:
-        `faces`, how many; `reconstruction_l1`, mean |x - F(G(x))| over faces and translations on the scale [-1, 1];
-        where the discriminator has a head for classes, `own_head` with accuracies on real faces and on generated ones
-        by translation, and for valence and arousal `own_head_va` with CCC, PCC, RMSE and SAGR on real faces. And, by
-        translation, Nx3 metrics of `reconstruction`.
+        Two results. The first has `faces`, the number of faces; `reconstruction_l1`, the mean |x - F(G(x))| over faces
+        and translations on the scale from -1 to 1; and for a discriminator with its own head, `own_head` (accuracies on
+        real faces, and on generated faces by translation) and `own_head_va` (CCC, PCC, RMSE and SAGR on real faces).
+        The second has the Nx3 metrics of `reconstruction_metrics` by translation.
     """
     qualities: dict[str, NDArray[np.float64]] = {}
     results: dict[str, Any] = {"faces": sum(len(rows[name]) for name in translator.domains)}
@@ -142,13 +146,13 @@ def _translate_domain(
     parts: list[list[NDArray[np.float64]]] = [[] for _ in chosen]
     real: list[tuple[Tensor, Tensor]] = []
     right = {translation.name: 0 for translation in chosen if translation.emotion is not None}
-    for part in pieces(rows):
+    for part in split_batches(rows):
         batch = translator.loader.batch(part, domain)
         with translator.autocast():
             if (head := translator.system.own_head(batch.images)) is not None:
                 real.append((head[0].cpu(), head[1].cpu()))
         for translation, found in zip(chosen, parts, strict=True):
-            generated, quality = translator.there_and_back(batch, translation)
+            generated, quality = translator.translate_cycle(batch, translation)
             with translator.autocast():
                 head = translator.system.own_head(generated)
             found.append(quality)
@@ -163,25 +167,30 @@ def _translate_domain(
 def _own_head(
     faces: Faces, rows: Rows, real: Sequence[tuple[Tensor, Tensor]], right: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return what the discriminator's own head reads, as far as it has one."""
+    """Return the metrics of the discriminator's own head; empty if it has none."""
     if not real:
         return {}
-    logits, points = (torch.cat(parts) for parts in zip(*real, strict=True))
+    logits, valence_arousal = (torch.cat(parts) for parts in zip(*real, strict=True))
     results: dict[str, Any] = {}
     if logits.shape[1]:
         hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
         shares = {name: count / len(rows) for name, count in right.items()}
         results["own_head"] = {"real": float(np.mean(hits)), "translated": shares}
-    if points.shape[1]:
+    if valence_arousal.shape[1]:
         results["own_head_va"] = {
-            name: measure_va(points[:, axis].numpy(), faces.valence_arousal[rows, axis])
+            name: measure_va(valence_arousal[:, axis].numpy(), faces.valence_arousal[rows, axis])
             for axis, name in enumerate(("valence", "arousal"))
         }
     return results
 
 
 def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> dict[str, float]:
-    """Return CCC, PCC, RMSE and SAGR of one of valence and arousal."""
+    """Return CCC, PCC, RMSE and SAGR of valence or of arousal.
+
+    Args:
+        estimates: N predictions.
+        truths: N labels.
+    """
     return {
         "ccc": concordance(estimates, truths, undefined=0.0),
         "pcc": correlation(estimates, truths, undefined=0.0),
@@ -190,7 +199,7 @@ def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> d
     }
 
 
-def pieces(rows: Rows) -> Iterator[Rows]:
-    """Yield rows, so many at a time as are translated together."""
+def split_batches(rows: Rows) -> Iterator[Rows]:
+    """Yield the row numbers in batches that are translated together."""
     for start in range(0, len(rows), _BATCH):
         yield rows[start : start + _BATCH]

@@ -143,7 +143,7 @@ class EvaluateStep(Step):
         features: weights of Inception for FID and KID; empty for none.
         identity: weights of a face recognition network; empty for none.
         gan_train: whether to train a classifier on them by each judge's recipe.
-        drawn: whether to compare them with the true pictures, which drawn people have.
+        drawn: whether to compare them with the true images, which drawn people have.
     """
 
     kind = "evaluate"

@@ -1,1 +1,1 @@
-"""What the commands do: train, generate, evaluate, report."""
+"""The work of the commands: train, generate and evaluate."""

@@ -1,8 +1,8 @@
-"""A classifier of other drawn people, which reads translations of drawn faces and knows none of them.
+"""A judge for translations of drawn faces: a classifier trained on other drawn people.
 
-It is trained on people of a seed that no drawn dataset of the workspace has, cut by their true landmarks, by the recipe
-`cpu` of the classifier. The faces that it is trained on, its weights and what it says of drawn people whom it has not
-seen either lie in the folder of the translator's run.
+Its people have a seed that no drawn dataset of the workspace has. Their faces are cropped by their true landmarks, and
+the classifier is trained with the recipe `cpu`. The folder of the translator's run has its training faces, its weights
+and its predictions for held-out drawn people.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from fertools.manifests.schema import FACES
 from fertools.samples.moments import draw_clip
 from fertools.samples.sample_options import LEAST_SHOWN
 from fertools.samples.scene import LOOKS
-from fertools.training.data.faces import Faces, arrange_faces
+from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.evaluation.drawn_truth import drawn_datasets
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.recipes.resolve import resolve_recipe
-from fertools.training.runs.configuration import Choice
+from fertools.training.runs.configuration import RunConfiguration
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import LoadedRun
@@ -46,20 +46,20 @@ from fertools.training.runs.metadata import describe_run
 from fertools.training.systems.registry import find_system
 
 _SYSTEM = "classifier"
-"""What is trained."""
+"""System of the judge."""
 DRAWN_JUDGE = "a classifier of other drawn people"
-"""What it is called in tables."""
+"""Name of the judge in tables."""
 _FOLDER = "drawn-judge"
 _PEOPLE, _HELD_OUT = 40, 4
-"""Drawn people, and those among them whom the classifier is tried on."""
+"""Number of drawn people, and number of those who are held out."""
 _FRAMES, _SHOWN = 6, (2, 5)
-"""Frames of a clip, and those that are taken: one on the way to the peak of the expression, and one at it."""
+"""Frames of a clip, and the indices of those that are used: one before the peak of the expression, and one at it."""
 _DRAWN_PX = 256
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """How other people's faces are drawn and cut."""
+    """How the faces of the other people are drawn and cropped."""
 
     workspace: Workspace
     folder: Path
@@ -73,17 +73,17 @@ class _Cut:
 def train_drawn_judge(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, device: str, report: Reporter
 ) -> LoadedRun[EngineRecipe]:
-    """Train the classifier, going on where an earlier call stopped.
+    """Train the classifier, or resume where an earlier call stopped.
 
     Args:
-        workspace: whose drawn datasets it must not know.
-        translator: whose faces it will read.
-        table: its translations.
-        device: torch's name of it.
-        report: told of progress.
+        workspace: workspace whose drawn people it must not be trained on.
+        translator: run whose generated faces it will evaluate.
+        table: rows of these faces.
+        device: name of the device for torch.
+        report: reporter of progress.
 
     Raises:
-        ResumeRefused: it was trained by another version of fertools.
+        ResumeRefused: another version of fertools trained it.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full.
     """
@@ -116,11 +116,13 @@ def train_drawn_judge(
         record = describe_run(resolved, selection, len(faces.table), folder.root.name)
         if (old := folder.read()) is not None:
             if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
-                raise ResumeRefused(f"{folder.root} was begun in another way; remove that folder to train anew")
+                raise ResumeRefused(f"{folder.root} was begun with other settings; remove that folder to train again")
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
         if not record["finished"]:
             report.note(f"training {DRAWN_JUDGE} on {len(faces.rows('train')):,} faces")
-            job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
+            job = Job(
+                workspace, RunConfiguration(resolved, device), selection, record, folder, ProcessGroup(device), report
+            )
             train_networks(job, resolved.recipe)
             record["finished"] = True
             folder.write(record)
@@ -128,7 +130,7 @@ def train_drawn_judge(
 
 
 def _other_people(cut: _Cut, report: Reporter) -> Faces:
-    """Return the faces of other drawn people, drawn where they are not there yet; the last few people are held out."""
+    """Return the faces of the other drawn people; draw the missing ones. The last few people are held out."""
     people = range(1, _PEOPLE + 1)
     report.note(f"drawing {_PEOPLE} other people")
     report.start(_PEOPLE)
@@ -142,11 +144,11 @@ def _other_people(cut: _Cut, report: Reporter) -> Faces:
     table = FACES.table(rows).sort_by("face_id")
     last = {_subject(person) for person in people[-_HELD_OUT:]}
     held_out = np.array([subject in last for subject in table["subject_id"].to_pylist()])
-    return arrange_faces(table, held_out, EMOTIONS)
+    return build_faces(table, held_out, EMOTIONS)
 
 
 def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
-    """Write the crops of one person, those that are not there yet, and return their rows."""
+    """Write the missing crops of one person, and return all rows of the person."""
     rows = []
     for look in LOOKS:
         for emotion in EMOTIONS:

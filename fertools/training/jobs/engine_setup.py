@@ -1,4 +1,4 @@
-"""One call that works on a run: what it is about, and the engine set up for it."""
+"""Set up the engine for a run: the loader, the initial weights, the loop and its callbacks."""
 
 from __future__ import annotations
 
@@ -11,65 +11,75 @@ from torch import nn
 
 from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_bytes, hash_file
-from fertools.training.data.balancing import chances, weigh_faces
+from fertools.training.data.balancing import loss_weights, sampling_weights
 from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.engine.loop import Hooks, Loop
-from fertools.training.engine.precision import usable
-from fertools.training.engine.run_state import Places
+from fertools.training.engine.loop import Callbacks, Loop
+from fertools.training.engine.precision import supported_precision
+from fertools.training.engine.run_state import StatePaths
 from fertools.training.networks.backbones import load_weights, read_weights
 from fertools.training.networks.published_weights import find_weights
 from fertools.training.recipes.recipe import EngineRecipe
-from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder
+from fertools.training.runs.folder import SAME_OR_RESTART, RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import describe_session
 from fertools.training.systems.base import System
 
 if TYPE_CHECKING:
-    from fertools.training.engine.tensorboard import Board
+    from fertools.training.engine.tensorboard import TensorBoardLog
 
 
 def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
-    """Return the loader of a run's faces, from pixels that the first process reads where nobody has yet.
+    """Return the batch loader of a run. The first process reads the crops that are not cached yet.
 
-    Faces of a system that predicts are weighted in its loss; else the manifest's weights say how often a face comes,
-    if the recipe uses them.
+    The faces of a system that predicts have weights in its loss. For other systems, the weights of the manifest set how
+    often a face comes, if the recipe uses them.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
+        system: system with the augmentation.
     """
-    if job.team.is_first:
+    if job.process_group.is_first:
         for faces in job.selection.domains.values():
             for size_px in {recipe.loaded_px, recipe.image_size}:
                 load_pixels(job.workspace, faces, size_px, job.workspace.pixels, job.report)
-    job.team.wait()
+    job.process_group.barrier()
     sources = {}
     for name, faces in job.selection.domains.items():
         weights = None
         if recipe.predicts:
-            weights = weigh_faces(faces, recipe.class_weighting, use_weight=recipe.use_weight)
+            weights = loss_weights(faces, recipe.class_weighting, use_weight=recipe.use_weight)
         sources[name] = FaceSource(
             faces,
             load_pixels(job.workspace, faces, recipe.loaded_px, job.workspace.pixels),
-            whole=load_pixels(job.workspace, faces, recipe.image_size, job.workspace.pixels)
+            evaluation_pixels=load_pixels(job.workspace, faces, recipe.image_size, job.workspace.pixels)
             if recipe.loaded_px != recipe.image_size
             else None,
             weights=weights,
-            chances=chances(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
+            sampling_weights=sampling_weights(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
         )
     return BatchLoader(
         sources,
         batch_size=recipe.batch_size,
         augmentation=system.augmentation,
         seed=recipe.seed,
-        device=job.team.device,
+        device=job.process_group.device,
         pairing=recipe.domain_pairing,
     )
 
 
-def begin_with_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
-    """Put weights from elsewhere into the networks that the recipe names, and record what they are.
+def load_initial_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
+    """Load the initial weights that the recipe names, and record their digests.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
+        system: system with the networks.
 
     Raises:
-        InputError: the weights are missing, or of another network.
-        ResumeRefused: the run was begun with others.
+        InputError: the weights are missing, or belong to another network.
+        ResumeRefused: the run was begun with other weights.
     """
     begun = job.record.setdefault("start", {})
     for name, wanted in recipe.starting_weights.items():
@@ -78,60 +88,79 @@ def begin_with_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
         if (was := begun.get(name, {}).get("digest", digest)) != digest:
             raise ResumeRefused(
                 f"{path} holds other weights than those that the run '{job.record['run']}' was begun with ({was[:8]}, "
-                f"now {digest[:8]}); {SAME_OR_ANEW}"
+                f"now {digest[:8]}); {SAME_OR_RESTART}"
             )
         with_head = load_weights(system.networks[name], read_weights(path), str(path))
-        job.report.note(f"begins with the weights of {path}{'' if with_head else ', but for the last layer'}")
+        job.report.note(f"begins with the weights of {path}{'' if with_head else ', except for the last layer'}")
         begun[name] = {"name": wanted, "file": path.name, "digest": digest, "head": with_head}
 
 
 def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoader) -> Loop:
-    """Return the loop of a run, where its newest checkpoint left it, and note the sizes of its networks."""
+    """Return the loop of a run, resumed from its newest checkpoint; record the sizes of its networks.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
+        system: system to train.
+        loader: batches of training faces.
+    """
     job.record["parameters"] = {name: _count(network) for name, network in system.networks.items()}
     if system.frozen:
         job.record["frozen"] = {name: digest_network(network) for name, network in system.frozen.items()}
     course = recipe.course(job.selection.counts())
-    loop = Loop(system, recipe, course, loader, job.team, Places(job.folder.checkpoints, job.folder.journal_path))
+    loop = Loop(
+        system, recipe, course, loader, job.process_group, StatePaths(job.folder.checkpoints, job.folder.journal_path)
+    )
     if begun := loop.iteration:
-        job.report.note(f"going on from iteration {begun} of {course.iterations}")
+        job.report.note(f"resuming from iteration {begun} of {course.iterations}")
     return loop
 
 
-def run_loop(job: Job, loop: Loop, hooks: Hooks) -> None:
-    """Run a loop to its end, writing down how far this session has come."""
+def run_loop(job: Job, loop: Loop, callbacks: Callbacks) -> None:
+    """Run a loop to its end, and record the progress of the session.
+
+    Args:
+        job: the run.
+        loop: loop of the run.
+        callbacks: functions that the loop calls.
+    """
     begun, started_s = loop.iteration, time.monotonic()
-    session = describe_session(loop.device, usable(loop.recipe.precision, loop.device), job.team.size, begun)
+    session = describe_session(
+        loop.device, supported_precision(loop.recipe.precision, loop.device), job.process_group.size, begun
+    )
     job.record["sessions"].append(session)
 
     def saved(iteration: int) -> None:
         elapsed_s = time.monotonic() - started_s
         session["iterations"] = iteration - begun
         session["seconds"] = round(elapsed_s, 1)
-        session["data_share"] = round(loop.waited_s / elapsed_s, 4) if elapsed_s else 0.0
+        session["data_share"] = round(loop.data_wait_s / elapsed_s, 4) if elapsed_s else 0.0
         job.write()
 
     saved(begun)
     with contextlib.ExitStack() as stack:
-        hooks = dataclasses.replace(hooks, saved=saved)
-        if job.tensorboard and job.team.is_first:
-            from fertools.training.engine.tensorboard import Board
+        callbacks = dataclasses.replace(callbacks, saved=saved)
+        if job.tensorboard and job.process_group.is_first:
+            from fertools.training.engine.tensorboard import TensorBoardLog
 
             folder = job.folder
-            board = stack.enter_context(Board(folder.board, folder.journal_path, folder.samples, begun))
-            hooks = _shown(hooks, board, folder)
-        loop.run(job.report, hooks)
+            board = stack.enter_context(
+                TensorBoardLog(folder.tensorboard_folder, folder.journal_path, folder.samples, begun)
+            )
+            callbacks = _shown(callbacks, board, folder)
+        loop.run(job.report, callbacks)
 
 
-def _shown(hooks: Hooks, board: Board, folder: RunFolder) -> Hooks:
-    """Return hooks that let a board show what is logged and sampled."""
-    sample = hooks.sample
+def _shown(callbacks: Callbacks, board: TensorBoardLog, folder: RunFolder) -> Callbacks:
+    """Return callbacks that also write to the log for TensorBoard."""
+    sample = callbacks.sample
 
     def shown(iteration: int) -> None:
         if sample is not None:
             sample(iteration)
             board.add_grid(iteration, folder.sample_path(iteration))
 
-    return dataclasses.replace(hooks, sample=sample and shown, logged=board.add)
+    return dataclasses.replace(callbacks, sample=sample and shown, logged=board.add)
 
 
 def _count(network: nn.Module) -> int:

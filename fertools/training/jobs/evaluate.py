@@ -1,4 +1,4 @@
-"""`evaluate`: every figure of one or several runs, from what they have predicted or made."""
+"""`evaluate`: all metrics of one or several runs, from their predictions or generated faces."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.evaluation_results import Evaluation
 from fertools.training.evaluation.find import find_run, name_run, read_leaks
 from fertools.training.evaluation.model_comparison import compare_all
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
 from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME
 
 
 def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int = 0) -> Evaluation:
-    """Return the figures of runs, and of several that classify, how every two of them differ.
+    """Return the metrics of runs, and the differences of each pair of classifiers.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         names: as `fertools.training.evaluation.find.find_run` takes them.
-        seed: of the subsets of the kernel distance.
+        seed: seed of the subsets of the kernel distance.
 
     Raises:
         InputError: no such run, a run named twice, no truth to compare with, or runs that share no face.
@@ -42,10 +42,10 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
     runs, predictions = {}, {}
     for name, folder in folders.items():
         if (folder / TRANSLATIONS_NAME).is_file():
-            runs[name] = {"translation": score_translations(folder, seed=seed)}
+            runs[name] = {"translation": compute_translation_metrics(folder, seed=seed)}
             continue
         predictions[name] = read_predictions(folder / PREDICTIONS_NAME)
-        runs[name] = score(predictions[name])
+        runs[name] = compute_metrics(predictions[name])
     classifying = {name: entry for name, entry in predictions.items() if "classification" in runs[name]}
     comparisons = compare_all(classifying) if len(classifying) > 1 else []
     making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}
@@ -68,10 +68,10 @@ def assess_runs(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> None:
-    """Let networks read what runs have made, those among some that make faces.
+    """Apply evaluation networks to the generated faces of runs.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         names: as `fertools.training.evaluation.find.find_run` takes them.
         judges: runs of classifiers trained on real faces of other people.
         features: Inception weights for FID and KID: a path, or a name that `fertools weights` lists; empty for none.
@@ -83,7 +83,7 @@ def assess_runs(
         report: shows the progress.
 
     Raises:
-        InputError: none of these runs makes faces; and see `assess`.
+        InputError: none of these runs generates faces; and see `assess`.
     """
     workspace = Workspace(workspace)
     from fertools.training.jobs.evaluate_translator import assess
@@ -91,9 +91,7 @@ def assess_runs(
     folders = [find_run(workspace, name) for name in names]
     making = [name_run(workspace, folder) for folder in folders if (folder / TRANSLATIONS_NAME).is_file()]
     if not making:
-        raise InputError(
-            f"{', '.join(names)} makes no faces that another network could read; name a run of a system such as stargan"
-        )
+        raise InputError(f"{', '.join(names)} generates no faces to evaluate; name a run of a system such as stargan")
     for name in making:
         assess(
             workspace,

@@ -1,8 +1,8 @@
-"""GAN-train: a classifier trained on made faces alone, and what it says of real ones.
+"""GAN-train: a classifier trained on generated faces alone, and tested on real faces.
 
-It is trained by the recipe of a classifier that learned from real faces, on what the translator made of its own
-training people, and tried on the real faces of the people whom both hold out. What it says of them lies in its folder
-as predictions like those of any run.
+It has the recipe of a classifier that learned from real faces. It is trained on faces that the translator generated
+from its own training people. It is tested on real faces of the people whom both hold out. Its folder has its
+predictions, like that of any run.
 
 Source: Shmelkov et al., "How Good Is My GAN?" (2018), section 3.
 """
@@ -21,33 +21,33 @@ from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
-from fertools.training.data.faces import Faces, arrange_faces
+from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
 from fertools.training.data.synthetic import count_drawn
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, Resolved, TranslatingRecipe
-from fertools.training.runs.ancestry import identify_lineage, trace_run
-from fertools.training.runs.configuration import Choice
+from fertools.training.runs.ancestry import record_lineage, trace_run
+from fertools.training.runs.configuration import RunConfiguration
 from fertools.training.runs.folder import GAN_TRAIN_FOLDER, RunFolder
 from fertools.training.runs.generated import generated_path, slug
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import LoadedRun
 from fertools.training.runs.metadata import describe_run
-from fertools.training.runs.pixel_identity import identify_pixels
+from fertools.training.runs.pixel_identity import record_pixels
 
 
 def gan_train_folder(root: Path, judge: str) -> RunFolder:
-    """Return where the classifier lies that has the recipe of a judge.
+    """Return the folder of the classifier with the recipe of a judge.
 
     Args:
         root: folder of the translator's run.
-        judge: `SYSTEM/RUN` of the judge.
+        judge: run of the judge, as `SYSTEM/RUN`.
     """
     return RunFolder(root / GAN_TRAIN_FOLDER / slug(judge))
 
 
-def train_on_made(
+def train_on_generated(
     workspace: Workspace,
     translator: LoadedRun[TranslatingRecipe],
     judge: LoadedRun[EngineRecipe],
@@ -56,22 +56,22 @@ def train_on_made(
     *,
     allow_leaks: bool = False,
 ) -> None:
-    """Train a classifier on made faces, going on where an earlier call stopped.
+    """Train a classifier on generated faces, or resume where an earlier call stopped.
 
     Args:
-        workspace: whose runs and faces.
-        translator: who made the faces.
-        judge: whose recipe is taken; faces are no larger than the made ones, if its network allows that, and only
-            expressions are told.
-        device: torch's name of it.
-        report: told of progress.
-        allow_leaks: learn from faces of a translator that has learned from people who are held out.
+        workspace: workspace with the runs and their faces.
+        translator: run that generated the faces.
+        judge: run whose recipe is used. Its faces are no larger than the generated ones, if its network allows that,
+            and it predicts expressions only.
+        device: name of the device for torch.
+        report: reporter of progress.
+        allow_leaks: whether to use faces of a generator that was trained on people who are held out.
 
     Raises:
-        InputError: no faces of training people have been made, or the judge tells no expressions.
-        ResumeRefused: this was begun with other made faces, other pictures or another recipe.
+        InputError: there are no generated faces of training people, or the judge predicts no expressions.
+        ResumeRefused: the training was begun with other faces, other images or another recipe.
     """
-    faces = made_and_held_out(workspace, translator, judge)
+    faces = generated_and_held_out(workspace, translator, judge)
     recipe = judge.recipe.for_generated(translator.recipe.image_size, translator.recipe.test_folds)
     folder = gan_train_folder(translator.folder.root, judge.name)
     resolved = Resolved(judge.resolved.system, judge.resolved.preset, recipe, judge.resolved.origins)
@@ -81,67 +81,70 @@ def train_on_made(
         if (old := folder.read()) is not None:
             if old["recipe"] != record["recipe"] or old["data"]["fingerprint"] != record["data"]["fingerprint"]:
                 raise ResumeRefused(
-                    f"{folder.root} was begun with other made faces or another recipe; remove that folder to train anew"
+                    f"{folder.root} was begun with other generated faces or another recipe; remove that folder to "
+                    "train again"
                 )
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
-        identify_pixels(job, old, "remove that folder to train anew")
+        job = Job(
+            workspace, RunConfiguration(resolved, device), selection, record, folder, ProcessGroup(device), report
+        )
+        record_pixels(job, old, "remove that folder to train again")
         generator = trace_run(workspace, translator.name, "generated faces")
         learned_from = [] if generator is None else [generator]
-        identify_lineage(job, old, allow_leaks=allow_leaks, learned_from=learned_from)
+        record_lineage(job, old, allow_leaks=allow_leaks, learned_from=learned_from)
         if not record["finished"]:
-            report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
+            report.note(f"training on {len(faces.rows('train')):,} generated faces with the recipe of {judge.name}")
             train_networks(job, recipe)
             record["finished"] = True
             folder.write(record)
 
 
-def made_and_held_out(
+def generated_and_held_out(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], judge: LoadedRun[EngineRecipe]
 ) -> Faces:
-    """Return made faces of training people to train on, labelled as what was asked for, and real held-out faces.
+    """Return generated faces of training people, labelled with their targets, and real held-out faces.
 
     Args:
-        workspace: whose manifests.
-        translator: who made the faces.
-        judge: which says what the classes are and how many people are kept for validation.
+        workspace: workspace with the manifests.
+        translator: run that generated the faces.
+        judge: run with the classes and the share of people for validation.
 
     Raises:
-        InputError: no faces of training people have been made, or the judge tells no expressions.
+        InputError: there are no generated faces of training people, or the judge predicts no expressions.
     """
     if not judge.recipe.predicts_emotion:
-        raise InputError(f"{judge.name} tells no expressions, and made faces are labelled with nothing else")
+        raise InputError(f"{judge.name} predicts no expressions, which are the only labels of generated faces")
     path = generated_path(workspace, translator.record["system"], translator.record["run"])
     domain, classes = judge.recipe.domains[0], judge.faces.classes
-    # Faces as the judge reads them: those of the domain with its modality, the last where there are two.
-    alike = [item.name for item in translator.recipe.domains if item.modality == domain.modality]
-    if not alike:
-        raise InputError(f"{translator.name} generates no {domain.modality} faces, which {judge.name} reads")
-    real = translator.selection.domains[alike[-1]]
+    # The domain must have the modality of the judge; of two such domains, the last one is used.
+    matching = [item.name for item in translator.recipe.domains if item.modality == domain.modality]
+    if not matching:
+        raise InputError(f"{translator.name} generates no {domain.modality} faces, which {judge.name} needs")
+    real = translator.selection.domains[matching[-1]]
     training = pa.chunked_array(
         [
             faces.table["face_id"].take(pa.array(np.flatnonzero(~faces.held_out))).combine_chunks()
             for faces in translator.selection.domains.values()
         ]
     )
-    made = store.read_table(path, FACES) if path.is_file() else FACES.table([])
-    made = nested.keep(
-        made,
+    generated = store.read_table(path, FACES) if path.is_file() else FACES.table([])
+    generated = nested.keep(
+        generated,
         pc.and_(
             pc.and_(
-                pc.is_in(made["parent_id"], value_set=training.combine_chunks()),
-                pc.equal(made["modality"], domain.modality),
+                pc.is_in(generated["parent_id"], value_set=training.combine_chunks()),
+                pc.equal(generated["modality"], domain.modality),
             ),
-            pc.is_in(made["target_emotion"], value_set=pa.array(classes)),
+            pc.is_in(generated["target_emotion"], value_set=pa.array(classes)),
         ),
     )
-    if not len(made):
+    if not len(generated):
         raise InputError(
-            f"{translator.name} has made no faces of the people that it was trained on, so there is nothing to train a "
+            f"{translator.name} has generated no faces of its training people, so there is nothing to train a "
             f"classifier on; run {calls.generate_training_faces(translator.name)} first"
         )
-    made = store.replace_columns(made, {"emotion": made["target_emotion"].combine_chunks()})
+    generated = store.replace_columns(generated, {"emotion": generated["target_emotion"].combine_chunks()})
     tested = nested.take(real.table, real.rows("test"))
-    table = pa.concat_tables([made, tested])
-    held_out = np.arange(len(table)) >= len(made)
-    return arrange_faces(table, held_out, classes, val_share=judge.recipe.inner_validation, seed=judge.recipe.seed)
+    table = pa.concat_tables([generated, tested])
+    held_out = np.arange(len(table)) >= len(generated)
+    return build_faces(table, held_out, classes, val_share=judge.recipe.inner_validation, seed=judge.recipe.seed)

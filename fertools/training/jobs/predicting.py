@@ -1,4 +1,4 @@
-"""What a trained system says of validation and held-out faces."""
+"""Predictions of a trained system for validation and held-out faces."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class Predictor:
-    """A system that says what faces show.
+    """A system that predicts expressions, or valence and arousal.
 
     Attributes:
-        system: which says what the network's outputs mean.
-        prediction: of which network, and of which faces.
+        system: system that interprets the outputs of the network.
+        prediction: names of the network and of its domain.
         network: the network, or its moving average.
-        loader: where faces come from.
-        autocast: the precision that the network runs in.
+        loader: loader of the faces.
+        autocast: returns the autocast context of the network.
     """
 
     system: System
@@ -46,102 +46,114 @@ class Predictor:
 
     @classmethod
     def of(cls, system: System, loop: Loop, loader: BatchLoader) -> Predictor | None:
-        """Return the predictor of a system in training; None if it says nothing of faces."""
+        """Return the predictor of a system in training; None if it predicts nothing."""
         if (prediction := system.prediction) is None:
             return None
         return cls(system, prediction, loop.network(prediction.network), loader, loop.autocast)
 
     @torch.no_grad()
     def predict(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return NxC probabilities and Nx2 (valence, arousal) of the faces at some positions; Nx0 of what it lacks."""
+        """Return NxC probabilities and Nx2 (valence, arousal) for N row numbers; Nx0 for what it does not predict."""
         training = self.network.training
         self.network.eval()
-        shares, points = [], []
+        probabilities, valence_arousal = [], []
         for start in range(0, len(rows), _BATCH):
             images = self.loader.batch(rows[start : start + _BATCH], self.prediction.domain).images
             with self.autocast():
                 logits, estimates = predicting(self.system).predict(self.network, images)
-            shares.append(logits.float().softmax(dim=1).cpu().numpy())
-            points.append(estimates.float().cpu().numpy())
+            probabilities.append(logits.float().softmax(dim=1).cpu().numpy())
+            valence_arousal.append(estimates.float().cpu().numpy())
         self.network.train(training)
-        return np.concatenate(shares), np.concatenate(points)
+        return np.concatenate(probabilities), np.concatenate(valence_arousal)
 
 
 def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] | None:
-    """Return a measurement of the validation faces; the first metric decides. None where there are no such faces."""
+    """Return a function that computes the validation metrics; None if there are no validation faces.
+
+    The first metric selects the checkpoint.
+    """
     faces = job.selection.domains[predictor.prediction.domain]
     rows = faces.rows("val")
-    return (lambda: _measured(faces, rows, *predictor.predict(rows))) if len(rows) else None
+    return (lambda: _compute(faces, rows, *predictor.predict(rows))) if len(rows) else None
 
 
 def predict_held_out(job: Job, predictor: Predictor) -> None:
-    """Write what a network says of validation and held-out faces."""
+    """Write the predictions of a network for validation and held-out faces."""
     faces = job.selection.domains[predictor.prediction.domain]
-    job.report.note(f"reading {len(faces.rows('test'))} held-out faces")
+    job.report.note(f"predicting {len(faces.rows('test'))} held-out faces")
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):
-            shares, points = predictor.predict(rows)
-            predict_side(job, faces, side, job.folder.predictions_path(side), shares, points)
+            probabilities, valence_arousal = predictor.predict(rows)
+            write_part_predictions(job, faces, side, job.folder.predictions_path(side), probabilities, valence_arousal)
             if side == "test":
-                job.record["results"] |= measure(faces, side, shares, points)
+                job.record["results"] |= held_out_metrics(faces, side, probabilities, valence_arousal)
 
 
-def predict_side(job: Job, faces: Faces, side: Side, path: Path, shares: Floats, points: Floats) -> None:
-    """Write what a model said of one side's faces.
+def write_part_predictions(
+    job: Job, faces: Faces, side: Side, path: Path, probabilities: Floats, valence_arousal: Floats
+) -> None:
+    """Write the predictions of a model for one split part.
 
     Args:
-        job: whose recipe.
+        job: run with the recipe.
         faces: all faces of the domain.
-        side: which of them.
-        path: the file.
-        shares: NxC probabilities, or Nx0.
-        points: Nx2 valence and arousal, or Nx0.
+        side: the split part.
+        path: path of the file.
+        probabilities: NxC probabilities, or Nx0.
+        valence_arousal: Nx2 valence and arousal, or Nx0.
     """
-    folds = job.choice.resolved.recipe.test_folds
-    # Validation faces are of folds that are trained on; they belong to the model of the first test fold.
+    folds = job.configuration.resolved.recipe.test_folds
+    # Validation faces are in training folds. They get the number of the first test fold.
     several = side == "test" and len(folds) > 1
     predictions = make_predictions(
         nested.take(faces.table, faces.rows(side)),
         nested.take(faces.table, faces.rows("train")),
         fold=(None if several else folds[0]) if faces.has_folds else 0,
-        classes=faces.classes if shares.shape[1] else (),
-        probabilities=shares if shares.shape[1] else None,
-        valence_arousal=points if points.shape[1] else None,
+        classes=faces.classes if probabilities.shape[1] else (),
+        probabilities=probabilities if probabilities.shape[1] else None,
+        valence_arousal=valence_arousal if valence_arousal.shape[1] else None,
     )
     write_predictions(path, predictions)
 
 
-def measure(faces: Faces, side: Side, shares: Floats, points: Floats) -> Metrics:
-    """Return a few metrics of what a model said of one side's faces; `faces` is how many those are."""
-    rows = faces.rows(side)
-    return {"faces": len(rows), **_measured(faces, rows, shares, points)}
+def held_out_metrics(faces: Faces, side: Side, probabilities: Floats, valence_arousal: Floats) -> Metrics:
+    """Return the main metrics of a model on one split part; `faces` is the number of its faces.
 
-
-def _measured(faces: Faces, rows: NDArray[np.int64], shares: Floats, points: Floats) -> Metrics:
-    """Return measures of some faces, the one that decides first.
-
-    `uar` decides for expressions, `ccc`, the mean of both, for valence and arousal, and their mean where both are
-    told; then come `accuracy`, `macro_f1`, `ccc_valence` and `ccc_arousal`, as far as the model tells what they need.
+    Args:
+        faces: all faces of the domain.
+        side: the split part.
+        probabilities: NxC probabilities, or Nx0.
+        valence_arousal: Nx2 valence and arousal, or Nx0.
     """
-    told: Metrics = {}
-    if shares.shape[1]:
+    rows = faces.rows(side)
+    return {"faces": len(rows), **_compute(faces, rows, probabilities, valence_arousal)}
+
+
+def _compute(faces: Faces, rows: NDArray[np.int64], probabilities: Floats, valence_arousal: Floats) -> Metrics:
+    """Return metrics; the first one selects the checkpoint.
+
+    It is `uar` for expressions, and `ccc` for valence and arousal, the mean of both. It is the mean of the two for a
+    model that predicts both. Then come `accuracy`, `macro_f1`, `ccc_valence` and `ccc_arousal`, where defined.
+    """
+    metrics: Metrics = {}
+    if probabilities.shape[1]:
         labels = faces.emotions[rows]
         labelled = labels >= 0
-        matrix = confusion_matrix(labels[labelled], shares[labelled].argmax(axis=1), shares.shape[1])
-        told |= {
+        matrix = confusion_matrix(labels[labelled], probabilities[labelled].argmax(axis=1), probabilities.shape[1])
+        metrics |= {
             "uar": float(balanced_accuracy(matrix)),
             "accuracy": float(accuracy(matrix)),
             "macro_f1": float(macro_f1(matrix)),
         }
-    if points.shape[1]:
+    if valence_arousal.shape[1]:
         truths = faces.valence_arousal[rows]
         known = ~np.isnan(truths).any(axis=1)
         axes = [
-            concordance(points[known, axis], truths[known, axis], undefined=0.0) if known.any() else 0.0
+            concordance(valence_arousal[known, axis], truths[known, axis], undefined=0.0) if known.any() else 0.0
             for axis in (0, 1)
         ]
-        told |= {"ccc": float(np.mean(axes)), "ccc_valence": axes[0], "ccc_arousal": axes[1]}
-    if "uar" in told and "ccc" in told:
-        return {"uar_and_ccc": (told["uar"] + told["ccc"]) / 2, **told}
-    return told
+        metrics |= {"ccc": float(np.mean(axes)), "ccc_valence": axes[0], "ccc_arousal": axes[1]}
+    if "uar" in metrics and "ccc" in metrics:
+        return {"uar_and_ccc": (metrics["uar"] + metrics["ccc"]) / 2, **metrics}
+    return metrics

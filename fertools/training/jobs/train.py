@@ -1,4 +1,4 @@
-"""`train`: a system trained on a workspace's manifest, from whatever state an earlier call left."""
+"""`train`: train a system on the manifest of a workspace, or resume an earlier call."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.selection import select_domains
 from fertools.training.data.synthetic import count_drawn
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.evaluation.run_evaluation import RunEvaluation, read_evaluation
 from fertools.training.jobs.baseline import fit_baseline
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.recipes.resolve import Overrides
 from fertools.training.reports.report import write_report
-from fertools.training.runs.ancestry import identify_lineage
-from fertools.training.runs.configuration import choose_recipe
-from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder, check_run_name, refuse_another_run
+from fertools.training.runs.ancestry import record_lineage
+from fertools.training.runs.configuration import configure_run
+from fertools.training.runs.folder import SAME_OR_RESTART, RunFolder, check_run_name, refuse_another_run
 from fertools.training.runs.generated import generated_path
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record, describe_run
-from fertools.training.runs.pixel_identity import identify_pixels
+from fertools.training.runs.pixel_identity import record_pixels
 
 _MORE = either("", "; --explain says more")
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run has come to.
+    """The result of `train`.
 
     Attributes:
         system: name of the system.
         run: name of the run.
         preset: name of the preset.
-        path: the run's folder, which `fertools.load_model` opens.
-        report: the page about it.
-        iterations: done in all.
-        new_iterations: done by this call; 0 if the run was finished before.
-        device: what this call ran on.
-        first_process: whether this process is the one that writes and speaks for all that trained together.
+        path: folder of the run, which `fertools.load_model` opens.
+        report: path of the report page.
+        iterations: number of iterations of the run.
+        new_iterations: number of iterations of this call; 0 if the run was finished before.
+        device: device of this call, by its name for torch.
+        first_process: whether this process writes files and reports progress for the process group.
         results: metrics of held-out faces; see `fertools.training.evaluation.translator.translate_held_out` and
             `fertools.training.jobs.predicting.measure`.
     """
@@ -95,28 +95,29 @@ def train(
     allow_leaks: bool = False,
     report: Reporter | None = None,
 ) -> TrainResult:
-    """Train a system to the end, going on where an earlier call of the same run stopped.
+    """Train a system to the end, or resume an earlier call of the same run.
 
     Args:
-        workspace: whose manifest to train on; the run goes into its `training/<system>/<run>/`.
-        system: what to train, such as `stargan`.
-        preset: of the system's recipe; None for `recommended`, or `cpu` where there is no GPU.
-        overrides: keys of the recipe with other values, such as `{"lr": 1e-4}`; or texts such as `lr=1e-4`.
+        workspace: workspace with the manifest; the run goes into its `training/<system>/<run>/`.
+        system: system to train, such as `stargan`.
+        preset: preset of the recipe; None for `recommended`, or `cpu` without a GPU.
+        overrides: changed values of the recipe, such as `{"lr": 1e-4}`, or texts such as `lr=1e-4`.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        run: name of the run; None for the preset's.
-        resume: go on with the run of this name; False to remove it and begin anew.
-        tensorboard: write losses and sample grids for TensorBoard into the run's folder, too.
-        allow_leaks: train on from weights, with a judge or on generated faces whose runs have learned from the people
-            who are held out; the run's record and report say so.
-        report: told of the device, the expected time and progress.
+        run: name of the run; None for the name of the preset.
+        resume: whether to resume the run of this name; False to remove it and start again.
+        tensorboard: whether to write losses and sample grids for TensorBoard into the run's folder.
+        allow_leaks: whether initial weights, generated faces or a judge may have learned from people who are held out;
+            the record and the report of the run say so.
+        report: reporter of the device, the remaining time and progress.
 
     Raises:
-        RecipeError: an unknown system, preset or key, or a value out of range.
-        DeviceError: the device is unknown or not there.
-        InputError: the manifest is missing, not split, or without the labels that are needed; or `tensorboard` is
-            set and the package is not installed.
-        CheckFailed: a person is on both sides of the split, weights or a judge have learned from people who are held
-            out, or training has diverged.
+        RecipeError: the system, the preset or a key is unknown, or a value is out of range.
+        DeviceError: the device is unknown or not available.
+        InputError: the manifest is missing, not split, or lacks labels; or `tensorboard` is set and the package is not
+            installed.
+        CheckFailed: a person is in two split parts, initial weights, generated faces or a judge have learned from
+            people
+            who are held out, or training has diverged.
         ResumeRefused: the run of this name was begun with another recipe, other faces or other pixels.
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full or the run's folder cannot be written; the last checkpoint is intact.
@@ -127,56 +128,58 @@ def train(
         'report.html'
     """
     workspace = Workspace(workspace)
-    choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
+    configuration = configure_run(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
     if tensorboard:
         from fertools.training.engine.tensorboard import check_tensorboard
 
         check_tensorboard()
-    recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
+    recipe, run = configuration.resolved.recipe, check_run_name(run or configuration.resolved.preset)
     selection = select_domains(workspace, recipe, allow_leaks=allow_leaks)
-    folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
-    report = (report or Silent()) if team.is_first else Silent()
-    # One process writes; the others follow what it finds.
-    lock = folder.locked("training") if team.is_first else contextlib.nullcontext()
+    folder, process_group = RunFolder(workspace.runs(system) / run), ProcessGroup(configuration.device)
+    report = (report or Silent()) if process_group.is_first else Silent()
+    # The first process writes, and the others read what it has written.
+    lock = folder.locked("training") if process_group.is_first else contextlib.nullcontext()
     with lock, files.storage_errors(folder.root):
-        if team.is_first and not resume:
+        if process_group.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
-            folder.forget()
-        team.wait()
-        record = describe_run(choice.resolved, selection, count_drawn(workspace, selection.main.table), run)
+            folder.clear()
+        process_group.barrier()
+        record = describe_run(configuration.resolved, selection, count_drawn(workspace, selection.main.table), run)
         if (old := folder.read()) is not None:
             refuse_another_run(old, record)
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, choice, selection, record, folder, team, report, tensorboard)
+        job = Job(workspace, configuration, selection, record, folder, process_group, report, tensorboard)
         done = 0
         if record["finished"]:
-            identify_pixels(job, old, SAME_OR_ANEW)
+            record_pixels(job, old, SAME_OR_RESTART)
             report.note(
-                f"the run '{run}' is finished; give another {argument('run')}, or begin anew with "
+                f"the run '{run}' is finished; give another {argument('run')}, or start again with "
                 f"{given('resume', False)}"
             )
-            if tensorboard and team.is_first:
-                from fertools.training.engine.tensorboard import Board
+            if tensorboard and process_group.is_first:
+                from fertools.training.engine.tensorboard import TensorBoardLog
 
-                with Board(folder.board, folder.journal_path, folder.samples, record["iterations"]):
-                    report.note(f"{folder.board} shows it")
+                with TensorBoardLog(
+                    folder.tensorboard_folder, folder.journal_path, folder.samples, record["iterations"]
+                ):
+                    report.note(f"{folder.tensorboard_folder} shows it")
         else:
-            team.wait()
-            report.note(_announce(record, recipe, choice.device, found=device == "auto"))
+            process_group.barrier()
+            report.note(_announce(record, recipe, configuration.device, found=device == "auto"))
             if not record["sessions"]:
                 report.note(describe_origins(record))
-            identify_pixels(job, old, SAME_OR_ANEW)
-            identify_lineage(job, old, allow_leaks=allow_leaks)
-            done = _carry_out(job)
-        team.leave()
-        return _result(record, folder, team, new_iterations=done)
+            record_pixels(job, old, SAME_OR_RESTART)
+            record_lineage(job, old, allow_leaks=allow_leaks)
+            done = _run_to_end(job)
+        process_group.close()
+        return _result(record, folder, process_group, new_iterations=done)
 
 
-def _carry_out(job: Job) -> int:
-    """Train to the end and write all that a finished run has; return the iterations done by this call."""
-    recipe = job.choice.resolved.recipe
+def _run_to_end(job: Job) -> int:
+    """Train to the end and write the report and the record; return the number of iterations of this call."""
+    recipe = job.configuration.resolved.recipe
     done = train_networks(job, recipe) if isinstance(recipe, EngineRecipe) else fit_baseline(job)
-    if job.team.is_first:
+    if job.process_group.is_first:
         write_report(job.folder, job.record, job.workspace)
         job.record["finished"] = True
         job.write()
@@ -194,25 +197,25 @@ def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> st
         return f"preset {record['preset']} on faces of {side}; fitted to {' and held out '.join(sides)}"
     return (
         f"preset {record['preset']} on {where}: {record['iterations']} iterations of {recipe.batch_size} faces at "
-        f"{side}; trained on {' and held out '.join(sides)}; a longer run says after its first iterations how long it "
-        "will take"
+        f"{side}; trained on {' and held out '.join(sides)}; a longer run reports its remaining time after the first "
+        "iterations"
     )
 
 
 def describe_origins(record: Record) -> str:
-    """Return how many of a recipe's values come from where, and which of them the paper does not fix."""
+    """Return the number of a recipe's values by origin, and the keys that the paper does not fix."""
     by_tag: dict[str, list[str]] = {tag: [] for tag in ORIGINS}
     for name, entry in record["recipe"].items():
         by_tag[entry["origin"]].append(name)
     words = {"P": "the paper's", "R": "a reference's", "C": "our choice", "X": "where the paper errs"}
     words |= {"ours": "changed from the paper or of the engine", "set": "set by you"}
     parts = [f"{len(names)} {words[tag]} ({tag})" for tag, names in by_tag.items() if names]
-    told = f"of {len(record['recipe'])} values {', '.join(parts)}"
+    summary = f"of {len(record['recipe'])} values {', '.join(parts)}"
     chosen = by_tag["C"] + by_tag["X"]
-    return f"{told}; not fixed by the paper: {', '.join(chosen)}{_MORE}" if chosen else told
+    return f"{summary}; not fixed by the paper: {', '.join(chosen)}{_MORE}" if chosen else summary
 
 
-def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: int) -> TrainResult:
+def _result(record: Record, folder: RunFolder, process_group: ProcessGroup, *, new_iterations: int) -> TrainResult:
     return TrainResult(
         system=record["system"],
         run=record["run"],
@@ -221,7 +224,7 @@ def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: in
         report=folder.report_path,
         iterations=record["iterations"],
         new_iterations=new_iterations,
-        device=team.device,
-        first_process=team.is_first,
+        device=process_group.device,
+        first_process=process_group.is_first,
         results=record["results"],
     )

@@ -1,19 +1,19 @@
-"""Train a system's networks: samples and validation on the way, generated faces and predictions at the end."""
+"""Train the networks of a system, with samples and validation; then write generated faces and predictions."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from fertools.training.engine.loop import Hooks
+from fertools.training.engine.loop import Callbacks
 from fertools.training.evaluation.translator import Translator
-from fertools.training.jobs.engine_setup import begin_with_weights, make_loader, make_loop, run_loop
+from fertools.training.jobs.engine_setup import load_initial_weights, make_loader, make_loop, run_loop
 from fertools.training.jobs.predicting import Predictor, measure_validation, predict_held_out
 from fertools.training.jobs.translating import (
     make_translator,
     sample_grids,
-    select_checkpoint,
+    selection_metric,
     translate_held_out_faces,
-    warn_of_missing,
+    warn_of_missing_expressions,
 )
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.artefact import save_model
@@ -22,30 +22,34 @@ from fertools.training.systems.factory import build_system
 
 
 def train_networks(job: Job, recipe: EngineRecipe) -> int:
-    """Train a system to the end, and let it do with held-out faces all that it can.
+    """Train a system to the end, and apply it to the held-out faces.
+
+    Args:
+        job: the run.
+        recipe: recipe of the run.
 
     Returns:
-        Iterations done by this call.
+        The number of iterations of this call.
     """
     if isinstance(recipe, TranslatingRecipe):
-        warn_of_missing(job)
-    system = build_system(job.choice.resolved)
+        warn_of_missing_expressions(job)
+    system = build_system(job.configuration.resolved)
     loader = make_loader(job, recipe, system)
-    begin_with_weights(job, recipe, system)
+    load_initial_weights(job, recipe, system)
     loop = make_loop(job, recipe, system, loader)
     begun = loop.iteration
     predictor = Predictor.of(system, loop, loader)
     translator = make_translator(job, system, loop, loader)
-    hooks = Hooks()
+    callbacks = Callbacks()
     if isinstance(recipe, TranslatingRecipe) and translator is not None:
-        hooks = Hooks(sample_grids(job, translator, recipe.sample_faces), recipe.sample_every)
+        callbacks = Callbacks(sample_grids(job, translator, recipe.sample_faces), recipe.sample_every)
         if recipe.judge:
-            hooks = replace(hooks, validate=select_checkpoint(job, translator, recipe.judge))
-    if hooks.validate is None and predictor is not None:
-        hooks = replace(hooks, validate=measure_validation(job, predictor))
-    run_loop(job, loop, hooks)
-    job.record["used_iteration"] = loop.take_best()
-    if job.team.is_first:
+            callbacks = replace(callbacks, validate=selection_metric(job, translator, recipe.judge))
+    if callbacks.validate is None and predictor is not None:
+        callbacks = replace(callbacks, validate=measure_validation(job, predictor))
+    run_loop(job, loop, callbacks)
+    job.record["used_iteration"] = loop.restore_best()
+    if job.process_group.is_first:
         save_networks(job, predictor, translator)
         if predictor is not None:
             predict_held_out(job, predictor)
@@ -55,16 +59,21 @@ def train_networks(job: Job, recipe: EngineRecipe) -> int:
 
 
 def save_networks(job: Job, predictor: Predictor | None, translator: Translator | None) -> None:
-    """Write each network that the run stands for as a file of its own: what predicts, and what translates.
+    """Write a model file for each network that predicts or translates.
 
     Args:
         job: the run.
-        predictor: the system's predictions; None if it makes none.
-        translator: the system's translations; None if it makes none.
+        predictor: predictor of the system; None if it does not predict.
+        translator: translator of the system; None if it does not translate.
     """
     if predictor is not None:
         prediction = predictor.prediction
         save_model(job, prediction.network, predictor.network.state_dict(), domain=prediction.domain)
     if translator is not None:
-        for way in {way.network: way for way in translator.translations}.values():
-            save_model(job, way.network, translator.networks[way.network].state_dict(), domain=way.source)
+        for translation in {translation.network: translation for translation in translator.translations}.values():
+            save_model(
+                job,
+                translation.network,
+                translator.networks[translation.network].state_dict(),
+                domain=translation.source,
+            )

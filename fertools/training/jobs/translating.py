@@ -1,4 +1,4 @@
-"""What a system makes of faces: sample grids on the way, translated held-out faces at the end."""
+"""Generated faces of a run: sample grids during training, and translated held-out faces at its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fertools.core.workspace import Workspace
 from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.data.faces import Faces, pick_examples
 from fertools.training.engine.loop import Loop, Metrics
-from fertools.training.evaluation.checkpoint_selection import open_chooser
+from fertools.training.evaluation.checkpoint_selection import open_selection_metric
 from fertools.training.evaluation.sample_grid import Grid, draw_grids
 from fertools.training.evaluation.translations import add_translations, list_translations
 from fertools.training.evaluation.translator import Translator, translate_held_out
@@ -24,11 +24,11 @@ from fertools.training.runs.job import Job
 from fertools.training.systems.base import System, Translation
 
 _VALIDATED = 128
-"""Faces of validation people that are translated in every way, each time that the best state is looked for."""
+"""Number of validation faces that are translated for each selection of the checkpoint."""
 
 
 def make_translator(job: Job, system: System, loop: Loop, loader: BatchLoader) -> Translator | None:
-    """Return the means to translate with a system in training; None if it translates nothing."""
+    """Return the translator of a system in training; None if it does not translate."""
     translations = system.translations(torch.from_numpy(job.faces.prototypes()))
     if not translations:
         return None
@@ -37,12 +37,12 @@ def make_translator(job: Job, system: System, loop: Loop, loader: BatchLoader) -
 
 
 def sample_grids(job: Job, translator: Translator, count: int) -> Callable[[int], None]:
-    """Return what writes a sample grid after so many iterations: held-out faces of each domain and their translations.
+    """Return a function that writes a sample grid of held-out faces and their translations.
 
     Args:
-        job: whose faces and folder.
-        translator: what translates.
-        count: faces of each domain.
+        job: the run.
+        translator: translator of the run.
+        count: number of faces of each domain.
     """
     domains = {name: job.selection.domains[name] for name in translator.domains}
     examples = {name: pick_examples(faces, count) for name, faces in domains.items()}
@@ -58,16 +58,16 @@ def sample_grids(job: Job, translator: Translator, count: int) -> Callable[[int]
     return sample
 
 
-def select_checkpoint(job: Job, translator: Translator, judge: str) -> Callable[[], Metrics]:
-    """Return the measurement by which a judge chooses the best state; see `open_chooser`."""
-    rows = {name: spread(job.selection.domains[name].rows("val"), _VALIDATED) for name in translator.domains}
-    return open_chooser(job, translator, rows, judge)
+def selection_metric(job: Job, translator: Translator, judge: str) -> Callable[[], Metrics]:
+    """Return the function whose first metric selects the checkpoint; see `open_selection_metric`."""
+    rows = {name: evenly_spaced(job.selection.domains[name].rows("val"), _VALIDATED) for name in translator.domains}
+    return open_selection_metric(job, translator, rows, judge)
 
 
 def translate_held_out_faces(job: Job, translator: Translator, recipe: TranslatingRecipe) -> None:
-    """Translate held-out faces in every way, measure what comes of it, and list what was generated."""
+    """Translate held-out faces by all translations, and write their metrics and manifests."""
     record, folder, domains = job.record, job.folder, job.selection.domains
-    rows = {name: spread(domains[name].rows("test"), recipe.translate_faces) for name in translator.domains}
+    rows = {name: evenly_spaced(domains[name].rows("test"), recipe.translate_faces) for name in translator.domains}
     for name in translator.domains:
         job.report.note(f"translating {len(rows[name])} held-out faces to {len(translator.of(name))} targets")
     results, qualities = translate_held_out(translator, domains, rows, folder.generated)
@@ -79,17 +79,17 @@ def translate_held_out_faces(job: Job, translator: Translator, recipe: Translati
             domains[name],
             rows[name],
             group,
-            [qualities[way.name] for way in group],
+            [qualities[translation.name] for translation in group],
             folder=folder.generated,
             run=f"{record['system']}/{record['run']}",
             size_px=recipe.image_size,
         )
         add_translations(folder.root, table)
-        generated = list_run(job.workspace, domains, rows[name], group, record, recipe, folder=folder.generated)
+        generated = add_to_manifest(job.workspace, domains, rows[name], group, record, recipe, folder=folder.generated)
         record["generated"] = job.workspace.name_of(generated) if generated else record["generated"]
 
 
-def list_run(
+def add_to_manifest(
     workspace: Workspace,
     domains: Mapping[str, Faces],
     rows: NDArray[np.int64],
@@ -99,16 +99,16 @@ def list_run(
     *,
     folder: Path,
 ) -> Path | None:
-    """Add the generated faces of some translations, alike in their domains, to the manifest of a run; return its path.
+    """Add generated faces to the manifest of a run, and return its path.
 
     Args:
-        workspace: whose manifest.
+        workspace: workspace with the manifest.
         domains: all faces by domain.
-        rows: positions of the source domain's faces that were translated.
-        group: the translations.
-        record: of the run.
-        recipe: of the run.
-        folder: where the pictures are.
+        rows: row numbers of the translated faces in the source domain.
+        group: translations with the same source and target domain.
+        record: record of the run.
+        recipe: recipe of the run.
+        folder: folder of the images.
     """
     source, target = (
         next(item for item in recipe.domains if item.name == name) for name in (group[0].source, group[0].target)
@@ -129,33 +129,33 @@ def list_run(
 
 
 def group_translations(translations: Sequence[Translation]) -> list[list[Translation]]:
-    """Return translations by source and target domain."""
+    """Return translations grouped by source and target domain."""
     groups: dict[tuple[str, str], list[Translation]] = {}
-    for way in translations:
-        groups.setdefault((way.source, way.target), []).append(way)
+    for translation in translations:
+        groups.setdefault((translation.source, translation.target), []).append(translation)
     return list(groups.values())
 
 
-def warn_of_missing(job: Job) -> None:
-    """Say which expressions no training face shows."""
+def warn_of_missing_expressions(job: Job) -> None:
+    """Report the expressions that no training face shows."""
     missing = [emotion for emotion, count in job.faces.counts("train").items() if not count]
     if missing and len(missing) < len(job.faces.classes):
         job.report.note(f"no training face shows {', '.join(missing)}, so the model cannot learn what that looks like")
 
 
 def _label(faces: Faces, row: int) -> str:
-    """Return whom a face shows and how, as two lines beside a row of a sample grid."""
+    """Return the label of a row of a sample grid: the subject and the expression, on two lines."""
     subject = str(faces.table["subject_id"][row].as_py() or "unknown")
     valence, arousal = faces.valence_arousal[row].tolist()
     index = int(faces.emotions[row])
     return f"{subject}\n{faces.classes[index] if index >= 0 else f'v {valence:+.1f} a {arousal:+.1f}'}"
 
 
-def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return `count` of `rows` at even distances, or all of them if `count` is 0 or more than there are.
+def evenly_spaced(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return `count` evenly spaced elements of `rows`; all of them if `count` is 0 or larger than their number.
 
     Example:
-        >>> spread(np.arange(7), 3).tolist()
+        >>> evenly_spaced(np.arange(7), 3).tolist()
         [0, 3, 6]
     """
     if not count or count >= len(rows):

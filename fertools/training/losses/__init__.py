@@ -1,1 +1,1 @@
-"""Loss terms that several systems share."""
+"""Loss functions that several systems share."""

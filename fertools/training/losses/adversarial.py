@@ -19,15 +19,15 @@ GanMode = Literal["lsgan", "vanilla"]
 
 
 def adversarial_loss(logits: Tensor, mode: GanMode, *, real: bool) -> Tensor:
-    """Return how far logits are from calling all patches real, or all generated: a scalar in float32 or wider.
+    """Return the adversarial loss of the logits of all patches: a scalar in float32 or wider.
 
     A discriminator minimises `real=True` on real images and `real=False` on generated ones. A generator minimises
     `real=True` on its own.
 
     Args:
-        logits: of any shape; the loss is the mean over all elements.
+        logits: logits of any shape; the loss is the mean over all elements.
         mode: `lsgan` or `vanilla`.
-        real: what the logits should say.
+        real: whether the target is real (True) or generated (False).
 
     Example:
         >>> adversarial_loss(torch.zeros(1, 1, 2, 2), "lsgan", real=True).item()

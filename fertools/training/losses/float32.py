@@ -1,4 +1,4 @@
-"""Losses are computed in float32 or wider, whatever precision the networks ran in."""
+"""Conversion to float32, in which losses are computed whatever the precision of the networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def widened(values: Tensor) -> Tensor:
-    """Return float16 and bfloat16 values as float32, and others as they are.
+    """Return float16 and bfloat16 values as float32, and other values unchanged.
 
     Example:
         >>> widened(torch.zeros(2, dtype=torch.bfloat16)).dtype

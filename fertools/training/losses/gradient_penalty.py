@@ -1,13 +1,15 @@
-"""Penalties on the critic's input gradient, by autograd and in closed form.
+"""Penalties on the input gradient of a critic, by autograd and in closed form.
 
-The critic is a chain of convolutions with leaky ReLUs between them. Where no pre-activation is zero, it is linear
-around its input x, so the gradient of the sum of its output map is the chain run backwards: begin with ones, and for
-each layer from last to first apply the transposed convolution and multiply by that layer's slopes (1 where the
-pre-activation is positive, SLOPE elsewhere). The slopes do not depend on the weights except at jumps, where no
-derivative exists, and so are constants. What remains is a first-order function of the weights: autograd
-differentiates it once, where the usual implementation differentiates a derivative.
+The critic is a chain of convolutions with leaky ReLUs between them. It is piecewise linear in its input x. So the
+gradient of the sum of its output map is the chain run backwards. It begins with ones. For each layer from last to
+first,
+it applies the transposed convolution and multiplies by the slopes of that layer: 1 where the pre-activation is
+positive,
+SLOPE elsewhere. The slopes are constant in the weights except at jumps, where there is no derivative. What remains is a
+first-order function of the weights. Autograd differentiates it once, where the usual implementation differentiates a
+derivative.
 
-Values and weight gradients are those of the usual implementation; gradients of biases are zero in both.
+Values and weight gradients equal those of the usual implementation. Gradients of biases are zero in both.
 """
 
 from __future__ import annotations
@@ -29,13 +31,13 @@ def input_gradient(critic: Sequence[nn.Conv2d], images: Tensor, slope: float, im
     """Return the gradient of the sum of the critic's map with respect to its input, differentiable in the weights.
 
     Args:
-        critic: convolutions in order, a leaky ReLU between any two and none after the last.
-        images: NxCxHxW.
-        slope: of the leaky ReLU, for negative values.
-        implementation: `closed_form`, or `autograd` as its oracle.
+        critic: convolutions in order, with a leaky ReLU between each two and none after the last.
+        images: NxCxHxW images.
+        slope: slope of the leaky ReLU for negative values.
+        implementation: `closed_form`, or `autograd` as its reference.
 
     Returns:
-        NxCxHxW.
+        The gradient, NxCxHxW.
     """
     return (_closed_form if implementation == "closed_form" else _autograd)(critic, images, slope)
 
@@ -44,8 +46,8 @@ def gradient_penalty(gradient: Tensor, kind: Kind) -> Tensor:
     """Return the penalty of a batch of input gradients, a scalar in float32 or wider.
 
     Args:
-        gradient: NxCxHxW. The norm is over all pixels and channels of a sample.
-        kind: `wgan-gp`, the mean of (norm - 1) squared; `r1`, half the mean of the norm squared; `none`, zero.
+        gradient: NxCxHxW input gradients. The norm is over all pixels and channels of a sample.
+        kind: `wgan-gp` for the mean of (norm - 1) squared; `r1` for half the mean of the norm squared; `none` for zero.
 
     Source: Gulrajani et al., "Improved Training of Wasserstein GANs" (2017), equation 3; Mescheder et al., "Which
     Training Methods for GANs do actually Converge?" (2018), equation 9.
@@ -86,7 +88,7 @@ def _closed_form(critic: Sequence[nn.Conv2d], images: Tensor, slope: float) -> T
 
 
 def _transposed(layer: nn.Conv2d, gradient: Tensor, size: torch.Size) -> Tensor:
-    """Return the transposed convolution of `gradient`, of the size that the layer's input had."""
+    """Return the transposed convolution of `gradient`, with the size of the layer's input."""
     stride, padding, kernel = _pair(layer.stride), _pair(layer.padding), _pair(layer.kernel_size)
     spare = [
         size[axis] - ((gradient.shape[2 + axis] - 1) * stride[axis] - 2 * padding[axis] + kernel[axis])

@@ -1,4 +1,4 @@
-"""Classification networks by name, and weights that were trained elsewhere put into them."""
+"""Classification networks by name, and loading of their weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fertools.training.networks.resnet import ResNet
 from fertools.training.recipes.recipe import nearest
 
 _STATE_KEYS = ("state_dict", "model")
-"""Where training programs put a network's weights beside other things."""
+"""Keys under which training programs store the weights of a network."""
 
 
 def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float = 0.0, size_px: int = 224) -> nn.Module:
@@ -28,13 +28,13 @@ def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float =
 
     Args:
         name: one of BACKBONES, or `timm:` and the name of a model of the timm package.
-        outputs: numbers that its head gives.
-        width: of a ResNet, see there.
-        dropout: of a ResNet, see there.
-        size_px: side of the faces, which some models of timm are built for.
+        outputs: number of outputs of the head.
+        width: factor of the channels of a ResNet; see `ResNet`.
+        dropout: dropout of a ResNet; see `ResNet`.
+        size_px: side of the faces in pixels, for the models of timm with a fixed size.
 
     Raises:
-        RecipeError: timm is not installed, has no such model, or none for faces of this size.
+        RecipeError: timm is not installed, has no such model, or its model does not take faces of this size.
     """
     if name.startswith(TIMM):
         return _build_timm(name.removeprefix(TIMM), outputs, size_px)
@@ -60,43 +60,50 @@ def read_own_weights(path: Path) -> dict[str, Tensor]:
     """Return the weights that a run of fertools has written.
 
     Raises:
-        InputError: they are damaged or missing.
+        InputError: the file is damaged or missing.
     """
     check_whole(path, f"put back a copy of it, or train that run again with {given('resume', False)}")
     return load_file(path)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file; nothing in it is executed.
+    """Return the tensors of a file of weights, without executing code in it.
 
     Args:
-        path: `.safetensors`, or what torch saves (read with `weights_only`), alone or under `state_dict` or `model`.
+        path: a `.safetensors` file, or a file of torch (read with `weights_only`), with the state_dict itself or under
+            the key `state_dict` or `model`.
 
     Raises:
-        InputError: the file is missing, damaged, or holds something else, or numbers that are not finite.
+        InputError: the file is missing or damaged, has no state_dict, or has values that are not finite.
     """
     if not path.is_file():
         raise InputError(f"there are no weights at {path}; give a file, or a name that `fertools weights` lists")
     with reading(path, "cannot be read as weights alone", "save a state_dict of tensors"):
         if path.suffix == ".safetensors" and is_sealed(path):
-            check_whole(path, "put back a copy of it, or let the run that wrote it be trained again")
+            check_whole(path, "put back a copy of it, or train the run that wrote it again")
         found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     for key in _STATE_KEYS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise InputError(f"{path} holds no state_dict of tensors; save one")
+        raise InputError(f"{path} has no state_dict of tensors; save one")
     if broken := [name for name, value in found.items() if value.is_floating_point() and not value.isfinite().all()]:
-        raise InputError(f"{broken[0]} in {path} holds numbers that are not finite; give weights of a sound training")
-    # Written by networks that were wrapped for several GPUs.
+        raise InputError(
+            f"{broken[0]} in {path} has values that are not finite; give weights of a training that did not diverge"
+        )
+    # Networks that were wrapped for several GPUs have this prefix.
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
 
 def take_trained(network: nn.Module, path: Path) -> None:
-    """Put the weights that a run wrote into its network.
+    """Load the weights that a run wrote into its network.
+
+    Args:
+        network: network of the run.
+        path: file of the weights.
 
     Raises:
-        InputError: the file is missing or damaged, or is of another network.
+        InputError: the file is missing or damaged, or belongs to another network.
     """
     weights = read_own_weights(path)
     with reading(path, "holds the weights of another network", "train the run again"):
@@ -104,18 +111,18 @@ def take_trained(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> bool:
-    """Put weights into a network, all but those of a head of another size.
+    """Load weights into a network, except those of a head of another size.
 
     Args:
-        network: of the layout that the weights have.
-        weights: by name.
-        where: they come from, for the message.
+        network: network with the layout of the weights.
+        weights: tensors by name.
+        where: source of the weights, for the message.
 
     Returns:
-        Whether the head's were taken too.
+        Whether the weights of the head were loaded, too.
 
     Raises:
-        InputError: a layer is missing, or another than the head differs in shape.
+        InputError: a layer is missing, or a layer other than the head has another shape.
     """
     own, head = network.state_dict(), head_name(network)
     counters = {name for name in own if name.endswith("num_batches_tracked")}
@@ -129,10 +136,10 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str) 
         if name.rpartition(".")[0] == head and not with_head:
             continue
         if name not in weights:
-            raise InputError(f"{where} has no {name}; these are weights of another network")
+            raise InputError(f"{where} has no {name}; give weights of this network")
         if weights[name].shape != value.shape:
             shapes = f"{tuple(weights[name].shape)}, not {tuple(value.shape)}"
-            raise InputError(f"{name} in {where} has the shape {shapes}; these are weights of another network")
+            raise InputError(f"{name} in {where} has the shape {shapes}; give weights of this network")
         taken[name] = weights[name]
     network.load_state_dict(taken, strict=False)
     return with_head
@@ -142,9 +149,9 @@ def _build_timm(name: str, outputs: int, size_px: int) -> nn.Module:
     try:
         import timm
     except (ImportError, RuntimeError) as error:
-        # A torchvision of another build than torch, which timm imports, fails with a RuntimeError.
+        # timm imports torchvision, which fails with a RuntimeError if its build does not match torch.
         raise RecipeError(
-            f"network is timm:{name}, and timm cannot be imported ({error}); install it, or choose one of "
+            f"network is timm:{name}, but timm cannot be imported ({error}); install it, or choose one of "
             f"{', '.join(BACKBONES)}"
         ) from error
     if name not in (known := timm.list_models()):

@@ -1,11 +1,11 @@
-"""The network that knows people: Inception-ResNet v1 in facenet-pytorch's layout of weights.
+"""FaceNet, the face recognition network: Inception-ResNet v1 with the layer names of facenet-pytorch.
 
-That package defines it too, and cannot be imported without torchvision, which fertools does not use. Its weights, such
-as `20180402-114759-vggface2.pt`, load here by their names.
+The weights of that package, such as `20180402-114759-vggface2.pt`, load by name. The package itself needs torchvision,
+which fertools does not use.
 
 Source: Schroff et al., "FaceNet" (2015), for embeddings of faces; Szegedy et al., "Inception-v4, Inception-ResNet and
-the Impact of Residual Connections on Learning" (2017), for the blocks; widths and scales of residuals: David Sandberg's
-facenet, which facenet-pytorch was converted from.
+the Impact of Residual Connections on Learning" (2017), for the blocks; David Sandberg's facenet, which facenet-pytorch
+was converted from, for widths and scales of residuals.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Branches(nn.Module):
 
 
 class _Residual(_Branches):
-    """x + scale · (branches, joined and brought back to the channels of x), ReLU unless it is the last."""
+    """x + scale · conv(concatenated branches), with a ReLU unless it is the last block."""
 
     def __init__(self, inputs: int, branches: tuple[_Branch, ...], scale: float, *, last: bool = False) -> None:
         super().__init__(inputs, branches)
@@ -52,7 +52,7 @@ class _Residual(_Branches):
 
 
 class _Reduction(_Branches):
-    """Branches that halve the size, and a maximum over 3 x 3 that does."""
+    """Branches that halve the size, beside a 3 x 3 maximum pooling that halves it, too."""
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.cat([*self.each(images), F.max_pool2d(images, 3, 2)], dim=1)
@@ -74,7 +74,7 @@ def _block_8(scale: float, *, last: bool = False) -> _Residual:
 
 
 class Facenet(nn.Module):
-    """Embeddings of faces: N x 3 x 160 x 160 to N x 512 of length 1, whose cosine says how alike two faces are."""
+    """Embeds faces: N x 3 x 160 x 160 to N x 512 of length 1. The cosine of two embeddings is their similarity."""
 
     width = 512
 
@@ -103,7 +103,7 @@ class Facenet(nn.Module):
         self.last_bn = nn.BatchNorm1d(self.width, eps=0.001)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the embeddings of faces."""
+        """Return N x 512 embeddings of N x 3 x 160 x 160 faces on the scale of `prepare`."""
         values = images
         for name, layer in self.named_children():
             if name == "last_linear":
@@ -114,7 +114,7 @@ class Facenet(nn.Module):
         return F.normalize(values, dim=1)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Return N x 3 x S x S faces in [0, 255] as the network takes them: 160 pixels, (x - 127.5) / 128."""
+        """Return N x 3 x S x S faces in [0, 255] resized to 160 pixels and scaled by (x - 127.5) / 128."""
         sized = F.interpolate(images, (SIZE_PX, SIZE_PX), mode="bilinear", align_corners=False, antialias=True)
         return (sized - 127.5) / 128
 
@@ -123,11 +123,11 @@ def build_facenet(weights: Mapping[str, Tensor], where: str) -> Facenet:
     """Return the network with weights, in evaluation mode.
 
     Args:
-        weights: by name; those of a last layer that tells people of a training set apart are left out.
-        where: they come from, for the message.
+        weights: tensors by name; those of the classification layer are not used.
+        where: source of the weights, for the message.
 
     Raises:
-        InputError: a layer is missing or of another shape.
+        InputError: a layer is missing or has another shape.
     """
     hint = "give 20180402-114759-vggface2.pt of the facenet-pytorch project"
-    return take_weights(Facenet(), weights, f"{where} holds no weights of facenet's Inception-ResNet v1", hint)
+    return take_weights(Facenet(), weights, f"{where} does not have the weights of facenet's Inception-ResNet v1", hint)

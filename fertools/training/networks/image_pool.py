@@ -1,7 +1,7 @@
-"""A pool of made pictures: what a discriminator is shown comes partly from earlier iterations of the generator.
+"""The image pool: a discriminator also gets images of earlier iterations of the generator.
 
 Source: Shrivastava et al., "Learning from Simulated and Unsupervised Images through Adversarial Training" (2017),
-section 2.3; size and odds from junyanz/pytorch-CycleGAN-and-pix2pix.
+section 2.3; size and probability from junyanz/pytorch-CycleGAN-and-pix2pix.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 
 
 class ImagePool(nn.Module):
-    """Keeps the last pictures made, and hands out some of them in place of new ones.
+    """Stores generated images, and returns some of them in place of new ones.
 
-    Until the pool is full, a new picture is stored and returned. Then a new picture is returned with probability 1/2;
-    else a stored one is, chosen at random, and the new one takes its place.
+    Until the pool is full, a new image is stored and returned. Then a new image is returned with probability 1/2.
+    Otherwise a random stored image is returned, and the new one replaces it.
 
-    It is a module whose buffers are its whole state, so a system lists it in `memory`, and checkpoints hold it. It
-    draws nothing itself: its numbers are a row per face of what the system draws for a batch. Nothing waits for the
-    device. Of several processes each has a pool of the pictures that it made.
+    The buffers of the module are its whole state. A system lists it in `memory`, so that checkpoints include it. The
+    random numbers come from the system, a row per face. No operation waits for the device. Each process has a pool of
+    its own images.
 
     Args:
-        size: pictures kept; 0 for none, and then new ones are returned as they are.
-        shape: CxHxW of a picture.
+        size: number of stored images; 0 returns every new image unchanged.
+        shape: CxHxW of an image.
 
     Example:
         >>> pool = ImagePool(50, (3, 4, 4))
@@ -47,20 +47,23 @@ class ImagePool(nn.Module):
 
     @torch.no_grad()
     def exchange(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Return a picture for each new one, without a graph.
+        """Return an image for each new one, detached from its graph.
 
         Args:
-            images: NxCxHxW, the new ones, which go in one after another.
-            draws: N rows that `draw` gave, on the same device: whether the new picture is returned, and which is not.
+            images: NxCxHxW new images, which enter the pool one after another.
+            draws: N rows of `draw`, on the same device: whether to swap, and which stored image.
+
+        Returns:
+            NxCxHxW images.
         """
         if not self.size:
             return images.detach()
         returned = []
-        for image, (keeps, place) in zip(images.detach()[:, None], draws, strict=True):
+        for image, (swap, position) in zip(images.detach()[:, None], draws, strict=True):
             full = self.filled >= self.size
-            slot = torch.where(full, (place * self.size).long().clamp(max=self.size - 1), self.filled)
+            slot = torch.where(full, (position * self.size).long().clamp(max=self.size - 1), self.filled)
             stored = self.images.index_select(0, slot)
-            swapped = full & (keeps >= 0.5)
+            swapped = full & (swap >= 0.5)
             new = image.to(stored.dtype)
             returned.append(torch.where(swapped, stored, new))
             self.images.index_copy_(0, slot, torch.where(full & ~swapped, stored, new))

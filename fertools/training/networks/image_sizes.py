@@ -1,15 +1,15 @@
-"""Sizes of images that networks can take, known without importing torch."""
+"""Image sizes that networks take, available without importing torch."""
 
 from __future__ import annotations
 
 RESNET_GENERATOR_STEP_PX = 4
-"""The sides of a ResNet generator's images are multiples of this: it halves them twice and doubles them again."""
+"""The side of a ResNet generator's images is a multiple of this, as the network halves it twice."""
 RESNET_GENERATOR_LEAST_PX = 8
-"""Its smallest side: reflection padding and instance norm need two pixels in the smallest feature map."""
+"""The smallest side: reflection padding and instance norm need two pixels in the smallest feature map."""
 
 
 def patchgan_least_px(layers: int) -> int:
-    """Return the side of the smallest image in which a PatchGAN with `layers` strided layers judges a patch.
+    """Return the smallest side of an image for a PatchGAN with `layers` strided layers, in pixels.
 
     Example:
         >>> patchgan_least_px(3)

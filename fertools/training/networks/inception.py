@@ -1,13 +1,14 @@
-"""The Inception network whose features FID and KID are of.
+"""Inception v3, whose features FID and KID use.
 
-Published distances are of Inception v3 as its TensorFlow release of 2015 has it, which differs from later ones in its
-poolings: averages do not count what is padded, and the last block takes the maximum. Its weights were converted by the
-pytorch-fid project (`pt_inception-2015-12-05-6726825d.pth`, with 1008 outputs). torchvision's weights
-(`inception_v3_google-0cc3c7bd.pth`, with 1000) are of a later release and have the same names of layers; they are taken
-with the poolings that they were trained with, and distances by them are to be compared with one another alone.
+Published distances use the TensorFlow release of 2015. It differs from later releases in its poolings: averages do not
+count the padding, and the last block takes the maximum. The pytorch-fid project converted its weights
+(`pt_inception-2015-12-05-6726825d.pth`, with 1008 outputs). torchvision's weights (`inception_v3_google-0cc3c7bd.pth`,
+with 1000) are of a later release with the same layer names. They are used with their own poolings, and distances by
+them
+can be compared only with one another.
 
 Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2016); Heusel et al., "GANs Trained
-by a Two Time-Scale Update Rule" (2017); names of layers: torchvision's `inception_v3`, which pytorch-fid keeps.
+by a Two Time-Scale Update Rule" (2017); layer names from torchvision's `inception_v3`, which pytorch-fid keeps.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from fertools.training.networks.pretrained import take_weights
 
 SIZE_PX = 299
 _LATER_OUTPUTS = 1000
-"""Classes of the later release; the first has 1008."""
+"""Outputs of the later release; the first has 1008."""
 Shape = tuple[int, tuple[int, int], int, tuple[int, int]]
 """Channels, kernel, stride and padding of a convolution."""
 
 
 def conv(channels: int, kernel: int | tuple[int, int] = 1, stride: int = 1, *, same: bool = False) -> Shape:
-    """Return what a convolution is; with `same`, its padding keeps the size."""
+    """Return the shape of a convolution; with `same`, its padding keeps the size."""
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
     return channels, (height, width), stride, ((height - 1) // 2, (width - 1) // 2) if same else (0, 0)
 
 
 class Convolution(nn.Module):
-    """A convolution without bias, batch norm, ReLU.
+    """A convolution without bias, followed by batch norm and ReLU.
 
     Args:
-        inputs: channels in.
-        shape: of the convolution.
+        inputs: number of input channels.
+        shape: shape of the convolution.
     """
 
     def __init__(self, inputs: int, shape: Shape) -> None:
@@ -48,23 +49,23 @@ class Convolution(nn.Module):
         self.bn = nn.BatchNorm2d(channels, eps=0.001)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return what comes out."""
+        """Return the feature maps of NxCxHxW images."""
         return F.relu(self.bn(self.conv(images)), inplace=True)
 
 
 _Branch = tuple[tuple[str, Shape] | tuple[tuple[str, Shape], tuple[str, Shape]], ...]
-"""Convolutions one after another; a pair of them stands side by side, and its outputs are joined."""
+"""Convolutions in order; the outputs of a parallel pair are concatenated."""
 
 
 class _Block(nn.Module):
-    """Branches side by side, joined along channels; the last is a pooling, followed by a convolution if it has one.
+    """Parallel branches, concatenated along channels; the last one is a pooling, with an optional convolution.
 
     Args:
-        inputs: channels in.
-        branches: what the branches are.
-        pool: `average` (of what is there), `padded` (average with zeros beyond the edge) or `maximum`, which keep the
-            size, or `halved`.
-        pool_channels: of the convolution after the pooling; None for none.
+        inputs: number of input channels.
+        branches: convolutions of the branches.
+        pool: `average` (without the padding), `padded` (average with zero padding) or `maximum`, which keep the size;
+            or `halved`, a maximum with stride 2.
+        pool_channels: channels of the convolution after the pooling; None for no convolution.
     """
 
     def __init__(self, inputs: int, branches: tuple[_Branch, ...], pool: str, pool_channels: int | None) -> None:
@@ -158,7 +159,7 @@ class Inception(nn.Module):
     """Inception v3 up to its last pooling: N x 3 x 299 x 299 in [-1, 1] to N x 2048.
 
     Args:
-        first_release: with the poolings of 2015, as published FID is of; False for those of later releases.
+        first_release: whether to use the poolings of 2015, as published FID does, or those of later releases.
     """
 
     width = 2048
@@ -185,7 +186,7 @@ class Inception(nn.Module):
         self.Mixed_7c = _block_e(2048, last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features of images."""
+        """Return N x 2048 features of N x 3 x 299 x 299 images in [-1, 1]."""
         values = images
         for name, layer in self.named_children():
             values = layer(values)
@@ -194,7 +195,7 @@ class Inception(nn.Module):
         return values.mean(dim=(2, 3))
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Return N x 3 x S x S pictures in [0, 255] as the network takes them, enlarged as pytorch-fid does."""
+        """Return N x 3 x S x S images in [0, 255], resized to 299 pixels as in pytorch-fid and scaled to [-1, 1]."""
         return F.interpolate(images / 127.5 - 1, (SIZE_PX, SIZE_PX), mode="bilinear", align_corners=False)
 
 
@@ -202,14 +203,15 @@ def build_inception(weights: Mapping[str, Tensor], where: str) -> Inception:
     """Return the network with weights, in evaluation mode.
 
     Args:
-        weights: by name, of the first or of a later release, which the size of their last layer tells apart; those of
-            that layer and of an auxiliary one are left out.
-        where: they come from, for the message.
+        weights: tensors by name, of the first or a later release, which the size of the last layer shows. The last
+            layer
+            and the auxiliary one are not used.
+        where: source of the weights, for the message.
 
     Raises:
-        InputError: a layer is missing or of another shape.
+        InputError: a layer is missing or has another shape.
     """
     later = "fc.weight" in weights and len(weights["fc.weight"]) == _LATER_OUTPUTS
     network = Inception(first_release=not later)
     hint = "give pt_inception-2015-12-05-6726825d.pth of the pytorch-fid project"
-    return take_weights(network, weights, f"{where} holds no weights of Inception v3", hint)
+    return take_weights(network, weights, f"{where} does not have the weights of Inception v3", hint)

@@ -1,4 +1,4 @@
-"""Initial weights that several networks share."""
+"""Initialisation of weights that several networks share."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import nn
 _STD = 0.02
 
 
-def begin_normal(network: nn.Module) -> None:
+def init_normal(network: nn.Module) -> None:
     """Draw the weights of all convolutions from N(0, 0.02) and set their biases to 0.
 
     Args:
-        network: whose convolutions, transposed ones included, are drawn from torch's global random state.
+        network: network with convolutions and transposed convolutions. The global random state of torch is used.
 
     Source: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
-    Networks" (2016), section 3; that biases are 0, junyanz/pytorch-CycleGAN-and-pix2pix.
+    Networks" (2016), section 3; biases of 0 from junyanz/pytorch-CycleGAN-and-pix2pix.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

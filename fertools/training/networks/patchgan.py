@@ -1,17 +1,17 @@
-"""PatchGAN: a discriminator that judges every patch of an image by itself.
+"""PatchGAN: a discriminator that classifies every patch of an image separately.
 
 Layers are named as in the reference implementation (`model.0`, `model.2`, ...), so that its published weights load by
 name.
 
 Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017), section 3.2.2; norms
-and biases as CycleGAN has them, from junyanz/pytorch-CycleGAN-and-pix2pix.
+and biases of CycleGAN from junyanz/pytorch-CycleGAN-and-pix2pix.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fertools.training.networks.initial_weights import begin_normal
+from fertools.training.networks.initial_weights import init_normal
 
 _SLOPE = 0.2
 """Slope of the leaky ReLU for negative values."""
@@ -22,10 +22,11 @@ _WIDEST = 8
 class PatchGan(nn.Module):
     """A convolutional discriminator whose outputs each see one patch: 70x70 pixels with three layers.
 
-    Instance norm keeps the images of a batch apart: real and generated images may go through together.
+    With instance norm, the images of a batch do not influence one another. So real and generated images may share a
+    batch.
 
     Args:
-        layers: convolutions of stride 2. Two of stride 1 follow them.
+        layers: number of convolutions with stride 2. Two with stride 1 follow them.
         conv_dim: channels of the first layer.
         inputs: channels of the images.
 
@@ -48,7 +49,7 @@ class PatchGan(nn.Module):
                 nn.LeakyReLU(_SLOPE, True),
             ]
         self.model = nn.Sequential(*modules, nn.Conv2d(width, 1, 4, stride=1, padding=1))
-        begin_normal(self)
+        init_normal(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return Nx1xhxw logits, one for each patch, of NxCxHxW images of `patchgan_least_px` pixels or more."""

@@ -1,7 +1,8 @@
-"""Networks without skips: AlexNet and VGG-19, their layers named as in torchvision (`features.0`, `classifier.6`).
+"""Networks without skip connections: AlexNet and VGG-19, with layer names of torchvision (`features.0`).
 
-Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), which is the AlexNet of
-one tower; Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), table 1, column E, without batch norm.
+Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), the AlexNet with one
+tower;
+Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), table 1, column E, without batch norm.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
 
 class AlexNet(nn.Module):
-    """Five convolutions and three linear layers, with dropout before the first two of these.
+    """Five convolutions and three linear layers, with dropout before the first two linear layers.
 
     Args:
-        outputs: numbers that the head gives.
+        outputs: number of outputs of the head.
 
     Example:
         >>> sum(weight.numel() for weight in AlexNet(1000).parameters())
@@ -52,16 +53,16 @@ class AlexNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return Nxoutputs numbers of Nx3xHxW pictures, of 63 pixels or more, normalised as the weights ask for."""
+        """Return N x outputs of Nx3xHxW normalised images of 63 pixels or more."""
         outputs: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
         return outputs
 
 
 class Vgg19(nn.Module):
-    """Sixteen convolutions and three linear layers, with dropout after the first two of these.
+    """Sixteen convolutions and three linear layers, with dropout after the first two linear layers.
 
     Args:
-        outputs: numbers that the head gives.
+        outputs: number of outputs of the head.
     """
 
     def __init__(self, outputs: int) -> None:
@@ -93,6 +94,6 @@ class Vgg19(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return Nxoutputs numbers of Nx3xHxW pictures, of 32 pixels or more, normalised as the weights ask for."""
+        """Return N x outputs of Nx3xHxW normalised images of 32 pixels or more."""
         outputs: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
         return outputs

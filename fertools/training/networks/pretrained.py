@@ -1,4 +1,4 @@
-"""Networks that are there to read pictures: their weights put in, and pictures read in batches."""
+"""Pretrained feature networks: loading their weights, and extracting features in batches."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from torch import Tensor, nn
 
 from fertools.core.errors import InputError
 
-READERS = ("inception", "inception-resnet")
-"""What these networks are called in `training/weights.toml`."""
+FEATURE_NETWORKS = ("inception", "inception-resnet")
+"""Names of these networks in `training/weights.toml`."""
 _BATCH = 32
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Reading(Protocol):
-    """A network that reads pictures.
+class FeatureNetwork(Protocol):
+    """A network that extracts features of images.
 
     Attributes:
-        width: numbers that it gives per picture.
+        width: number of features per image.
     """
 
     width: int
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Return N x 3 x S x S RGB pictures in [0, 255] in the size and on the scale that the network takes."""
+        """Return N x 3 x S x S RGB images in [0, 255] resized and scaled for the network."""
 
 
 @torch.no_grad()
-def read_pictures(network: Reading, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return N x width numbers that a network gives for N x S x S x 3 RGB pictures, in evaluation mode.
+def extract_features(network: FeatureNetwork, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return N x width float32 features of images.
 
     Args:
-        network: a module; it stays in evaluation mode.
-        pictures: of one size.
+        network: a module; it is put into evaluation mode.
+        pictures: N x S x S x 3 uint8 RGB images.
     """
     module = cast(nn.Module, network).eval()
     device = next(module.parameters()).device
@@ -49,16 +49,16 @@ def read_pictures(network: Reading, pictures: NDArray[np.uint8]) -> NDArray[np.f
 
 
 def take_weights(network: Network, weights: Mapping[str, Tensor], refusal: str, hint: str) -> Network:
-    """Put weights into a network and return it in evaluation mode; weights that it has no layer for are left out.
+    """Load weights into a network and return it in evaluation mode. Weights without a layer are not used.
 
     Args:
-        network: of the layout that the weights should have.
-        weights: by name.
-        refusal: what is said of weights that do not fit.
-        hint: what to do then.
+        network: network with the layout of the weights.
+        weights: tensors by name.
+        refusal: message about weights that do not fit.
+        hint: what to do then, for the message.
 
     Raises:
-        InputError: a layer is missing or of another shape.
+        InputError: a layer is missing or has another shape.
     """
     own = network.state_dict()
     for name, value in own.items():

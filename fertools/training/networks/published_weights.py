@@ -1,4 +1,4 @@
-"""Published weights by name: where they come from, under which licence, and whether they are here."""
+"""Published weights by name: their address, their licence, and their file on this machine."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class PublishedWeights:
     """An entry of `training/weights.toml`.
 
     Attributes:
-        name: what recipes call it.
-        network: the network that has this layout.
+        name: name of the weights in recipes.
+        network: name of the network with this layout.
         file: name of the file.
-        url: where it is published.
-        sha256: what its SHA-256 begins with, in hexadecimal.
-        trained_on: the data.
-        licence: of the weights, and of the data.
+        url: address of the file.
+        sha256: first characters of its SHA-256, in hexadecimal.
+        trained_on: training data.
+        licence: licence of the weights and of the data.
     """
 
     name: str
@@ -38,10 +38,10 @@ class PublishedWeights:
 
 
 def list_weights(workspace: Workspace) -> list[PublishedWeights]:
-    """Return all entries that a workspace knows.
+    """Return all entries of a workspace.
 
     Raises:
-        InputError: an entry has a field too few or too many, or one that is no text.
+        InputError: an entry lacks a field, has an unknown one, or has one that is not a text.
     """
     known = [field.name for field in fields(PublishedWeights) if field.name != "name"]
     found = []
@@ -55,29 +55,29 @@ def list_weights(workspace: Workspace) -> list[PublishedWeights]:
     return found
 
 
-def places(workspace: Workspace) -> list[Path]:
-    """Return the folders where files of weights are looked for, in order."""
+def weight_folders(workspace: Workspace) -> list[Path]:
+    """Return the folders that are searched for files of weights, in order."""
     cache = os.environ.get("TORCH_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
     torch_home = Path(cache).expanduser()
-    # facenet-pytorch keeps its own in the second.
+    # facenet-pytorch stores its files in the last one.
     return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints"]
 
 
-def present_at(entry: PublishedWeights, workspace: Workspace) -> Path | None:
-    """Return where an entry's file lies, or None."""
-    paths = (folder / entry.file for folder in places(workspace))
+def find_file(entry: PublishedWeights, workspace: Workspace) -> Path | None:
+    """Return the path of the file of an entry; None if it is not on this machine."""
+    paths = (folder / entry.file for folder in weight_folders(workspace))
     return next((path for path in paths if path.is_file()), None)
 
 
 def find_weights(wanted: str, workspace: Workspace) -> Path:
-    """Return the file of weights that a recipe asks for.
+    """Return the file of weights that a recipe names.
 
     Args:
         wanted: a path (relative to the workspace), or the name of an entry.
-        workspace: whose.
+        workspace: workspace with the files and entries.
 
     Raises:
-        InputError: there is no such file or name, the named file is not here, or it is another file.
+        InputError: there is no such file or name, the file is not on this machine, or it has another SHA-256.
     """
     if (path := workspace.root / Path(wanted).expanduser()).is_file():
         return path
@@ -87,7 +87,7 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
             f"there is no file {path} and there are no weights called '{wanted}'{nearest(wanted, entries)}; "
             "`fertools weights` lists the names"
         )
-    found = present_at(entry, workspace)
+    found = find_file(entry, workspace)
     if found is None:
         raise InputError(
             f"the weights {wanted} are not on this machine; download {entry.url} into {workspace.weights} "

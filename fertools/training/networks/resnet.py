@@ -2,8 +2,8 @@
 
 Layers are named as in torchvision (`layer1.0.conv1`, `fc`, ...), so that weights published in its layout load by name.
 
-Source: He et al., "Deep Residual Learning for Image Recognition" (2016), table 1 and figure 5. As in torchvision, a
-bottleneck's stride is at its 3x3 convolution, where the paper has it at the first 1x1.
+Source: He et al., "Deep Residual Learning for Image Recognition" (2016), table 1 and figure 5. As in torchvision, the
+stride of a bottleneck is in its 3x3 convolution; the paper has it in the first 1x1.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-"""Blocks per stage; from 50 layers on they are bottlenecks."""
+"""Blocks per stage; networks of 50 and more layers have bottlenecks."""
 _WIDTHS = (64, 128, 256, 512)
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions around a skip.
+    """Two 3x3 convolutions with a skip connection.
 
     Args:
-        inputs: channels that come in.
-        width: channels of both convolutions, and that go out.
-        stride: of the first.
+        inputs: number of input channels.
+        width: channels of both convolutions, and number of output channels.
+        stride: stride of the first convolution.
     """
 
     expansion = 1
@@ -43,12 +43,12 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 1x1, a 3x3 and a 1x1 convolution around a skip.
+    """A 1x1, a 3x3 and a 1x1 convolution with a skip connection.
 
     Args:
-        inputs: channels that come in.
-        width: channels of the first two; four times as many go out.
-        stride: of the 3x3 convolution.
+        inputs: number of input channels.
+        width: channels of the first two convolutions; there are four times as many output channels.
+        stride: stride of the 3x3 convolution.
     """
 
     expansion = 4
@@ -73,13 +73,13 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A residual network with a linear head on the mean of its last map.
+    """A residual network with global average pooling and a linear head.
 
     Args:
-        depth: 18, 34, 50 or 101.
-        outputs: numbers that the head gives.
-        width: what the channels of every layer are multiplied by; published weights have 1.
-        dropout: share of the last features that are left out at random in training.
+        depth: number of layers: 18, 34, 50 or 101.
+        outputs: number of outputs of the head.
+        width: factor of the channels of every layer; published weights have 1.
+        dropout: probability of dropout before the head.
 
     Example:
         >>> sum(weight.numel() for weight in ResNet(34, 7).parameters())
@@ -107,7 +107,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def stages(self, images: Tensor) -> list[Tensor]:
-        """Return the maps of the four stages, at a 4th, 8th, 16th and 32nd of the pictures' side."""
+        """Return the feature maps of the four stages, with 1/4, 1/8, 1/16 and 1/32 of the side of the images."""
         features = self.maxpool(F.relu(self.bn1(self.conv1(images)), inplace=True))
         maps = []
         for number in range(1, 5):
@@ -116,14 +116,14 @@ class ResNet(nn.Module):
         return maps
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return Nxoutputs numbers of Nx3xHxW pictures, normalised as the weights ask for."""
+        """Return N x outputs of Nx3xHxW normalised images."""
         features = self.stages(images)[-1].mean(dim=(2, 3))
         outputs: Tensor = self.fc(F.dropout(features, self.dropout, self.training))
         return outputs
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
-    """Return the 1x1 convolution that makes a skip fit; None where it fits already."""
+    """Return the 1x1 convolution of a skip connection; None if the shapes are equal."""
     if stride == 1 and inputs == outputs:
         return None
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))

@@ -1,4 +1,4 @@
-"""The ResNet generator of CycleGAN: an image in, an image of the same size out.
+"""The ResNet generator of CycleGAN, which translates an image into one of the same size.
 
 Layers are named as in the reference implementation (`model.1`, `model.10.conv_block.1`, ...), so that its published
 weights load by name.
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fertools.training.networks.initial_weights import begin_normal
+from fertools.training.networks.initial_weights import init_normal
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with reflection padding and instance norm around a skip; nothing follows the sum.
+    """Two 3x3 convolutions with reflection padding, instance norm and a skip connection, without a final ReLU.
 
     Args:
-        channels: of the feature map.
+        channels: channels of the feature map.
     """
 
     def __init__(self, channels: int) -> None:
@@ -40,8 +40,8 @@ class ResidualBlock(nn.Module):
 class ResnetGenerator(nn.Module):
     """Translates images of one domain into another.
 
-    Instance norm has no scale, no shift and no running statistics. So the result for an image does not depend on the
-    rest of its batch, and the network computes the same in training and in eval mode.
+    Instance norm has no affine parameters and no running statistics. So the result for an image does not depend on the
+    rest of its batch. Training and eval mode give the same result.
 
     Args:
         blocks: residual blocks; the paper has 9 for images of 256 pixels and 6 for 128.
@@ -66,7 +66,7 @@ class ResnetGenerator(nn.Module):
             layers += _normed(doubled, width // 2)
             width //= 2
         self.model = nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
-        begin_normal(self)
+        init_normal(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the translated images.
@@ -82,5 +82,5 @@ class ResnetGenerator(nn.Module):
 
 
 def _normed(convolution: nn.Module, channels: int) -> list[nn.Module]:
-    """Return a convolution with the instance norm and the ReLU that follow it."""
+    """Return a convolution, an instance norm and a ReLU."""
     return [convolution, nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]

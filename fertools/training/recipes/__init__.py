@@ -1,1 +1,1 @@
-"""Recipes: every value of a training run, and where it comes from."""
+"""Recipes: every setting of a training run, with its origin."""

@@ -1,4 +1,4 @@
-"""How long a run is, and the stages that it consists of."""
+"""The length of a run and its stages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Stage:
     """A part of a run in which the same optimisers take the same steps.
 
     Attributes:
-        name: of the stage, which the system's `iterate` is told.
-        iterations: how long it is.
+        name: name of the stage, which the system's `iterate` gets.
+        iterations: length of the stage.
     """
 
     name: str
@@ -20,13 +20,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Iteration:
-    """Where in a run an iteration stands.
+    """The position of an iteration in a run.
 
     Attributes:
-        number: of the iteration in the run, from 0.
+        number: number of the iteration in the run, from 0.
         stage: name of the stage.
         in_stage: number of the iteration in its stage, from 0.
-        stage_iterations: how long the stage is.
+        stage_iterations: length of the stage in iterations.
     """
 
     number: int
@@ -37,13 +37,13 @@ class Iteration:
 
 @dataclass(frozen=True)
 class Course:
-    """How long a run is.
+    """The schedule of a run: its stages and its validations.
 
     Attributes:
-        stages: its parts, one after another.
+        stages: the stages in order.
         validate_every: iterations between two validations; 0 for none.
-        patience: validations without a new best after which the run ends early; 0 for never.
-        epoch: iterations in which every face of the largest domain comes once; 0 where nothing counts epochs.
+        patience: validations without a new best after which the run stops early; 0 for never.
+        epoch: iterations of an epoch of the largest domain; 0 if nothing counts epochs.
     """
 
     stages: tuple[Stage, ...]
@@ -53,16 +53,21 @@ class Course:
 
     @classmethod
     def of(cls, iterations: int, **options: int) -> Course:
-        """Return a course of one stage."""
+        """Return a course of one stage.
+
+        Args:
+            iterations: length of the run.
+            options: `validate_every`, `patience` and `epoch`.
+        """
         return cls((Stage("train", iterations),), **options)
 
     @property
     def iterations(self) -> int:
-        """The iterations of all stages."""
+        """The number of iterations of all stages."""
         return sum(stage.iterations for stage in self.stages)
 
     def at(self, number: int) -> Iteration:
-        """Return where in the run iteration `number` (from 0) stands; the last stage holds what comes after the end.
+        """Return the position of iteration `number` (from 0); after the end of the run, it is in the last stage.
 
         Example:
             >>> Course((Stage("warm-up", 2), Stage("train", 5))).at(3)

@@ -1,4 +1,4 @@
-"""Domains: the sets of faces that a system learns from, and how batches of several go together."""
+"""Domains: the sets of faces that a system learns from, and their pairing."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Modality = Literal["visible", "thermal", "nir", "animated"]
-"""What a picture was taken with, as the manifest says it."""
+"""Modality of an image, as in the manifest."""
 Pairing = Literal["none", "label", "capture"]
-"""How the faces of a later domain are chosen for those of the first: at random, at random among those of the same
-expression, or those of the same moment (`pair_id`)."""
+"""How a face of another domain is chosen for a face of the first domain: any face (`none`), one with the same
+expression
+(`label`), or one of the same moment, with the same `pair_id` (`capture`)."""
 FACES = "faces"
-"""Name of the domain of a system that has only one."""
+"""Name of the domain of a system with a single domain."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,13 @@ class Domain:
     """A set of faces that a system learns from: a selection of the manifest.
 
     Attributes:
-        name: what the system calls it, such as `source`.
-        modality: what its pictures were taken with.
-        dataset: the manifest's `dataset` that its faces come from; empty for all.
-        needs_emotion: whether a face without one of the recipe's classes is left out.
-        needs_va: whether a face without valence and arousal is left out.
-        generated: runs, as `SYSTEM/RUN`, or folders of selections, whose generated faces are trained on beside the
-            real ones.
+        name: name of the domain in the system, such as `source`.
+        modality: modality of its images.
+        dataset: name of the only dataset to use; empty for all.
+        needs_emotion: whether to leave out faces without one of the recipe's classes.
+        needs_va: whether to leave out faces without valence and arousal.
+        generated: runs, as `SYSTEM/RUN`, or folders of selections, whose generated faces are added to the training
+            faces.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""What a recipe is: how a system is trained, every number with where it comes from.
+"""Recipes: the settings of a system, each with its origin, and the check of values.
 
-`fertools.training.recipes.resolve` reads recipes; here is what they hold and which values a key may have.
+`fertools.training.recipes.resolve` reads recipes from files.
 """
 
 from __future__ import annotations
@@ -27,32 +27,37 @@ ORIGINS = {
     "ours": "not the paper's: changed by this preset, or a matter of the engine alone",
     "set": "changed by the workspace's own recipe or on the command line",
 }
-"""What each origin tag means."""
+"""Meaning of each origin tag."""
 
 
 LARGEST = 2**63 - 1
-"""The largest whole number that a key may have, which is the largest that arrays and tensors hold."""
+"""The largest whole number that a key may have: the largest int64."""
 PRECISIONS = ("float32", "bf16", "fp16")
-"""What networks can run in."""
+"""Precisions that networks can run in."""
 
 
 def bounded(least: float | None = None, most: float | None = None) -> Any:
-    """Return a dataclass field for a number from `least` to `most`, both allowed."""
+    """Return a dataclass field for a number from `least` to `most`, inclusive.
+
+    Args:
+        least: smallest allowed value; None for no bound.
+        most: largest allowed value; None for no bound.
+    """
     return field(metadata={"least": least, "most": most})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(ABC):
-    """What every system's recipe has; the meaning of each key is its note in the file.
+    """The base class of recipes; the note of a key in the recipe file explains it.
 
     Raises:
-        RecipeError: keys that do not go together.
+        RecipeError: two keys contradict each other.
     """
 
     translates: ClassVar[bool] = False
-    """Whether a system of this recipe turns faces into others."""
+    """Whether a system of this recipe translates faces."""
     predicts: ClassVar[bool] = False
-    """Whether it says what faces show."""
+    """Whether a system of this recipe predicts expressions, or valence and arousal."""
 
     image_size: int = bounded(4, 1024)
     test_folds: tuple[int, ...]
@@ -61,7 +66,7 @@ class Recipe(ABC):
     @property
     @abstractmethod
     def domains(self) -> tuple[Domain, ...]:
-        """The sets of faces that the system learns from; the first is the one that it is tested on."""
+        """The sets of faces that the system learns from; it is tested on the first."""
 
     @property
     def domain_pairing(self) -> Pairing:
@@ -70,27 +75,27 @@ class Recipe(ABC):
 
     @property
     def predicts_emotion(self) -> bool:
-        """Whether the system tells expressions."""
+        """Whether the system predicts expressions."""
         return False
 
     @property
     def predicts_va(self) -> bool:
-        """Whether the system tells valence and arousal."""
+        """Whether the system predicts valence and arousal."""
         return False
 
     @property
     def soft_labels(self) -> str:
-        """A file, below the workspace, with the share of raters who saw each class in a face; empty for none."""
+        """A CSV file of soft labels, relative to the workspace; empty for none."""
         return ""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The expressions that are told apart, in the order of their numbers."""
+        """Names of the expressions, in the order of their indices."""
         return EMOTIONS
 
     @property
     def inner_validation(self) -> float:
-        """Share of the training people on whom the best state is chosen; 0 for none."""
+        """Share of the training faces, by person, that select the checkpoint; 0 for none."""
         return 0.0
 
 
@@ -115,23 +120,27 @@ class SingleDomainRecipe(Recipe):
 
     @property
     def generated_runs(self) -> tuple[str, ...]:
-        """Runs whose generated faces are trained on beside the real ones."""
+        """Runs whose generated faces are added to the training faces."""
         return ()
 
     @property
     def needs_emotion(self) -> bool:
-        """Whether a face without one of the expressions is left out."""
+        """Whether to leave out faces without one of the expressions."""
         return True
 
     @property
     def needs_va(self) -> bool:
-        """Whether a face without valence and arousal is left out."""
+        """Whether to leave out faces without valence and arousal."""
         return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecipe(Recipe, ABC):
-    """What the recipe of a system that the engine trains has."""
+    """The base class of recipes for systems that the engine trains.
+
+    Raises:
+        RecipeError: `accumulate` is larger than `batch_size`, or `precision_parts` has an unknown part or precision.
+    """
 
     batch_size: int = bounded(1)
     accumulate: int = bounded(1)
@@ -154,55 +163,55 @@ class EngineRecipe(Recipe, ABC):
     def __post_init__(self) -> None:
         if self.accumulate > self.batch_size:
             raise RecipeError(
-                f"accumulate is {self.accumulate}, and a batch of {self.batch_size} faces has no more parts than that; "
-                f"give {self.batch_size} or less"
+                f"accumulate is {self.accumulate}, more than the {self.batch_size} faces of a batch; give "
+                f"{self.batch_size} or less"
             )
         read_precisions(self.precision_parts, self.parts)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the parts of a step that may have a precision of their own."""
+        """Names of the parts of a step whose precision can be set."""
         return ()
 
     @abstractmethod
     def course(self, faces: Mapping[str, int]) -> Course:
-        """Return how long a run is.
+        """Return the stages of a run and its validations.
 
         Args:
             faces: number of training faces by domain.
         """
 
     def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> EngineRecipe:
-        """Return this recipe for training on generated faces alone, labelled with nothing but expressions.
+        """Return this recipe for training on generated faces, which have expressions as their only labels.
 
         Args:
-            size_px: side of the generated faces.
-            test_folds: the folds that the generator has not seen.
+            size_px: side of the generated faces in pixels.
+            test_folds: the folds that the generator was not trained on.
         """
         return dataclasses.replace(self, image_size=min(self.image_size, size_px), test_folds=test_folds)
 
     @property
     def loaded_px(self) -> int:
-        """Side of the training faces before a square of `image_size` is cut out of them at random."""
+        """Side of the training faces in pixels, before the random crop of `image_size` pixels."""
         return self.image_size
 
     @property
     def starting_weights(self) -> Mapping[str, str]:
-        """By network, the published weights, file or run that it begins with."""
+        """Initial weights by name of the network: published weights, a file or a run."""
         return {}
 
     @property
     def class_weighting(self) -> Literal["none", "inverse", "root"]:
-        """How much a face counts in a loss, by how frequent its class is; see `weigh_faces`."""
+        """How the frequency of a class sets the weight of its faces in a loss; see `loss_weights`."""
         return "none"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranslatingRecipe(EngineRecipe):
-    """What the recipe of a system that turns faces into others has.
+    """The base class of recipes for systems that translate faces.
 
     Raises:
-        RecipeError: a judge without people to validate on, or people without a judge.
+        RecipeError: only one of `judge` and `val_share` is set.
     """
 
     translates = True
@@ -217,25 +226,25 @@ class TranslatingRecipe(EngineRecipe):
         super().__post_init__()
         if bool(self.judge) != bool(self.val_share):
             raise RecipeError(
-                f"judge is '{self.judge}' and val_share is {self.val_share:g}, and neither is of use alone; set both, "
+                f"judge is '{self.judge}' and val_share is {self.val_share:g}, but each needs the other; set both, "
                 "such as judge=classifier/cpu and val_share=0.1, or none"
             )
 
     @property
     def inner_validation(self) -> float:
-        """Share of the training people on whom the best state is chosen."""
+        """Share of the training faces, by person, that select the checkpoint."""
         return self.val_share
 
 
 def read_precisions(text: str, parts: Iterable[str]) -> dict[str, str]:
-    """Return precision by part, from text such as `penalty=float32,discriminator=fp16`.
+    """Return the precision by part, from text such as `penalty=float32,discriminator=fp16`.
 
     Args:
-        text: as in the key `precision_parts`; empty for none.
-        parts: names that there are.
+        text: value of the key `precision_parts`; empty for none.
+        parts: known names of parts.
 
     Raises:
-        RecipeError: an unknown part or precision.
+        RecipeError: a part or a precision is unknown.
 
     Example:
         >>> read_precisions("penalty=float32", ("generator", "penalty"))
@@ -261,11 +270,11 @@ R_co = TypeVar("R_co", bound=Recipe, covariant=True)
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value comes from.
+    """The origin of a value.
 
     Attributes:
         tag: a key of ORIGINS.
-        note: one line on what the key means or why it has this value.
+        note: one line on the meaning of the key, or on the reason for its value.
     """
 
     tag: str
@@ -274,13 +283,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Resolved(Generic[R_co]):
-    """A recipe whose every key has its value.
+    """A recipe with a value for every key.
 
     Attributes:
         system: name of the system.
         preset: name of the preset.
         recipe: the values.
-        origins: where each comes from, by key.
+        origins: origin of each value, by key.
     """
 
     system: str
@@ -289,7 +298,7 @@ class Resolved(Generic[R_co]):
     origins: Mapping[str, Origin]
 
     def record(self) -> dict[str, dict[str, Any]]:
-        """Return value, origin and note of every key, in the order of the file."""
+        """Return the value, origin and note of every key, in the order of the file."""
         return {
             name: {"value": _plain(getattr(self.recipe, name)), "origin": origin.tag, "note": origin.note}
             for name, origin in self.origins.items()
@@ -297,22 +306,22 @@ class Resolved(Generic[R_co]):
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON and TOML have it."""
+    """Return a value in a form that JSON and TOML can hold."""
     return list(value) if isinstance(value, tuple) else value
 
 
 def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any:
-    """Return `value` as the type that a key has.
+    """Return `value` converted to the type of its key.
 
     Args:
-        name: of the key.
-        value: as read.
-        hint: the key's type.
-        kind: the recipe class, whose field has the bounds.
-        where: where it was read, for the message.
+        name: name of the key.
+        value: value from a file or an override.
+        hint: type of the key.
+        kind: recipe class, whose field has the bounds.
+        where: source of the value, for the message.
 
     Raises:
-        RecipeError: it is of another type or out of range.
+        RecipeError: the value has another type or is out of range.
     """
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
@@ -325,14 +334,14 @@ def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> 
         if not all(type(item) is int and 0 <= item <= LARGEST for item in values) or len(set(values)) < len(values):
             raise RecipeError(f"{name} in {where} is {shown(value)}; give whole numbers from 0, each once, as [0, 3]")
         if not values:
-            raise RecipeError(f"{name} in {where} is empty; give one whole number from 0 at least, as [0]")
+            raise RecipeError(f"{name} in {where} is empty; give at least one whole number from 0, as [0]")
         return tuple(sorted(values))
     if hint is bool:
         if not isinstance(value, bool):
             raise RecipeError(f"{name} in {where} is {shown(value)}; write true or false")
         return value
     if isinstance(value, int) and abs(value) > LARGEST:
-        raise RecipeError(f"{name} in {where} is {shown(value)}; give one of at most 18 digits")
+        raise RecipeError(f"{name} in {where} is {shown(value)}; give a number of at most 18 digits")
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:
@@ -342,7 +351,7 @@ def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> 
         return value
     limits = next(item.metadata for item in dataclasses.fields(kind) if item.name == name)
     least, most = limits.get("least"), limits.get("most")
-    # Written so that NaN, which compares false to everything, is refused.
+    # The comparisons are negated, so that NaN is refused.
     if not ((least is None or value >= least) and (most is None or value <= most) and value - value == 0):
         span = f"from {least} to {most}" if most is not None else f"{least} or more"
         raise RecipeError(f"{name} in {where} is {value}; give {span}")
@@ -350,13 +359,13 @@ def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> 
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'x'` for the known word that is most like `word`, or nothing."""
+    """Return `, did you mean 'x'` for the known word that is most similar to `word`; an empty text if none is."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f", did you mean '{near[0]}'" if near else ""
 
 
 def write_value(value: object) -> str:
-    """Return a value as the recipe file and `--set` write it.
+    """Return a value as text for a recipe file or `--set`.
 
     Example:
         >>> write_value(True), write_value(1e-4), write_value("cin")

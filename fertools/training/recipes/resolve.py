@@ -1,8 +1,8 @@
-"""Reading recipes: a file that ships, a workspace's own over it, a preset, and what the command line sets.
+"""Read recipes: the shipped file, the workspace's own file, a preset, and overrides.
 
-A recipe file has a table `keys`, one line per key with its value, its origin and a note, and named presets that
-change some of them; a preset's `about` says what it is for. A workspace's own file of the same name is laid over the
-one that ships: its keys and presets win, and what it leaves out stays.
+A recipe file has a table `keys` with one line per key: its value, its origin and a note. Named presets change some of
+the keys; `about` in a preset says what it is for. A workspace's own file of the same name is merged over the shipped
+one: its keys and presets win, and the others stay.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from fertools.core.toml import shown, table_in
 from fertools.training.recipes.recipe import ORIGINS, Origin, R, Recipe, Resolved, check_value, nearest
 
 Overrides: TypeAlias = Mapping[str, object] | Sequence[str]
-"""Keys of a recipe with other values: values by key, or texts such as `lr=1e-4`, whose values are written as TOML."""
+"""Changed values of a recipe: values by key, or texts such as `lr=1e-4`, with the value in TOML."""
 _ABOUT = "about"
-"""The one line of a preset that is not a key: what it is for."""
+"""The only entry of a preset that is not a key: what the preset is for."""
 
 
 def resolve_recipe(
@@ -33,14 +33,13 @@ def resolve_recipe(
 
     Args:
         system: name of the file.
-        kind: the system's recipe class.
-        preset: one of the file's presets.
-        overrides: values by key, or `key=value` each; later ones win.
-        workspace: root folder whose own `training/<system>.toml` is laid over the shipped one.
+        kind: recipe class of the system.
+        preset: name of a preset of the file.
+        overrides: values by key, or texts `key=value`; later ones win.
+        workspace: root folder whose own `training/<system>.toml` is merged over the shipped one.
 
     Raises:
-        RecipeError: an unknown preset or key (the nearest is named), a value of the wrong type or out of range, a
-            key without a value.
+        RecipeError: a preset or key is unknown, a value has the wrong type or is out of range, or a key has no value.
     """
     layers = _layers(system, workspace)
     values: dict[str, Any] = {}
@@ -57,20 +56,25 @@ def resolve_recipe(
 
 
 def check_overrides(kind: type[R], overrides: Overrides) -> None:
-    """Raise if an override could be used with no preset, whichever it will be.
+    """Check overrides before the preset is known.
 
     Args:
-        kind: the system's recipe class.
-        overrides: values by key, or `key=value` each.
+        kind: recipe class of the system.
+        overrides: values by key, or texts `key=value`.
 
     Raises:
-        RecipeError: an unknown key, or a value of the wrong type or out of range.
+        RecipeError: a key is unknown, or a value has the wrong type or is out of range.
     """
     _take_overrides(overrides, kind, {}, {})
 
 
 def describe_presets(system: str, workspace: Path | None = None) -> dict[str, str]:
-    """Return what each preset of a system is for, by name, in the order they are written."""
+    """Return what each preset of a system is for, by name, in the order of the file.
+
+    Args:
+        system: name of the system.
+        workspace: root folder whose own recipe is merged over the shipped one; None for the shipped one alone.
+    """
     found: dict[str, str] = {}
     for path, content in _layers(system, workspace):
         for name, table in _presets(content, path).items():
@@ -79,7 +83,7 @@ def describe_presets(system: str, workspace: Path | None = None) -> dict[str, st
 
 
 def _layers(system: str, workspace: Path | None) -> list[tuple[Path, dict[str, Any]]]:
-    """Return path and content of the shipped file and then of the workspace's own, those that there are."""
+    """Return path and content of the shipped file and then of the workspace's own file, if they exist."""
     paths = [package_data.shipped_folder("training") / f"{system}.toml"]
     if (winning := package_data.find("training", system, workspace)) not in paths:
         paths.append(winning)
@@ -141,7 +145,7 @@ def _take(
     where: str,
     default: str,
 ) -> None:
-    """Put one entry, a bare value or a table of value, origin and note, in its place."""
+    """Store one entry: a bare value, or a table of value, origin and note."""
     hints = _hints(kind)
     _refuse_unknown([name], hints, f"key in {where}")
     detailed = isinstance(entry, dict)
@@ -165,7 +169,7 @@ def _take(
 
 @cache
 def _hints(kind: type[Recipe]) -> dict[str, Any]:
-    """Return the type of each key of a recipe class, which Python works out anew at every call."""
+    """Return the type of each key of a recipe class. Python evaluates the hints at every call, so they are cached."""
     return get_type_hints(kind)
 
 
@@ -173,13 +177,13 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> No
     known = list(known)
     for name in names:
         if name not in known:
-            # With a near word at hand, the thirty others would only hide it.
+            # A list of thirty names would hide the near one.
             near = nearest(name, known) or f"; known: {', '.join(known)}"
             raise RecipeError(f"'{name}' is not a known {what}{near}")
 
 
 def _parse(text: str) -> Any:
-    """Return the value that `text` writes as TOML, or `text` itself where it is a bare word."""
+    """Return the TOML value of `text`, or `text` itself if it is a bare word."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""What the learning rate is multiplied by as a run goes on."""
+"""Schedules of the learning rate."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ Schedule = Literal["constant", "linear", "cosine", "epochs"]
 def rate_factor(
     schedule: Schedule, warmup: int, iteration: int, total: int, *, epoch: int = 1, decay_epochs: int = 0
 ) -> float:
-    """Return the factor at iteration number `iteration`, from 0.
+    """Return the factor of the learning rate at an iteration.
+
+    `constant` is 1. `linear` is 1 over the first half, and then falls to 0, one iteration after the last. `cosine` is
+    half a cosine, from 1 at the end of the warm-up to 0 one iteration after the last. `epochs` is 1, and falls in equal
+    steps over the last `decay_epochs` epochs: one step at the end of each epoch, down to one step above 0.
 
     Args:
-        schedule: `constant`; `linear`, 1 over the first half and then down to 0, which it would reach one iteration
-            after the last; `cosine`, half a cosine from 1 at the end of the warm-up to 0 one iteration after the last;
-            `epochs`, 1, and over the last `decay_epochs` epochs down in equal steps, one at the end of each epoch, to
-            one step above 0.
+        schedule: name of the schedule.
         warmup: first iterations, over which the factor rises from near 0 in equal steps.
-        iteration: from 0.
+        iteration: number of the iteration in the stage, from 0.
         total: iterations of the stage.
         epoch: iterations of an epoch.
         decay_epochs: epochs over which `epochs` falls.
 
     Source: of `cosine`, Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts; of `epochs`,
-    junyanz/pytorch-CycleGAN-and-pix2pix, `lr_policy=linear`, in the form that steps at the end of an epoch.
+    junyanz/pytorch-CycleGAN-and-pix2pix, `lr_policy=linear`, in the form with a step at the end of each epoch.
 
     Example:
         >>> [rate_factor("linear", 0, iteration, 4) for iteration in range(4)]

@@ -21,11 +21,11 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
     """Return an SVG element with one line and both axes.
 
     Args:
-        title: what a screen reader says; the caller writes a heading.
-        x_label: words under the horizontal axis.
-        xs: ascending numbers, one or more.
-        ys: as many finite numbers.
-        mark: where a vertical line stands; None for nowhere.
+        title: text for screen readers; the caller writes a heading.
+        x_label: label of the horizontal axis.
+        xs: one or more ascending numbers.
+        ys: finite numbers, one for each of `xs`.
+        mark: position of a vertical line; None for no line.
     """
     x, y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
     centres, means, lows, highs = _binned(x, y)
@@ -40,8 +40,8 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
         band = f'<polygon class="band" points="{outline}"/>'
     line = _points(across, _scale(means, y_range, _HEIGHT - _BOTTOM, _TOP))
     if mark is not None:
-        place = float(_scale(np.array([mark]), x_range, _LEFT, _WIDTH - _RIGHT)[0])
-        band += f'<line class="chance" x1="{place:.1f}" x2="{place:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
+        x_mark = float(_scale(np.array([mark]), x_range, _LEFT, _WIDTH - _RIGHT)[0])
+        band += f'<line class="chance" x1="{x_mark:.1f}" x2="{x_mark:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title, quote=True)}">'
         f"{_y_axis(y_ticks, y_range)}{_x_axis(x_ticks, x_range, x_label)}{band}"
@@ -50,12 +50,12 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
 
 
 def overlaid_chart(title: str, x_label: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Return an SVG element with a thin line per curve on common axes, and their mean where all have the same places.
+    """Return an SVG element with a thin line per curve, and a thick line for their mean if all have the same x.
 
     Args:
-        title: what a screen reader says; the caller writes a heading.
-        x_label: words under the horizontal axis.
-        curves: by name pairs of x and y, x ascending; a pointer on a line shows its name.
+        title: text for screen readers; the caller writes a heading.
+        x_label: label of the horizontal axis.
+        curves: pairs of x and y by name, x ascending. A pointer on a line shows its name.
     """
     arrays = {name: np.asarray(points, np.float64) for name, points in curves.items()}
     every = np.concatenate(list(arrays.values()))
@@ -78,7 +78,7 @@ def overlaid_chart(title: str, x_label: str, curves: Mapping[str, Sequence[tuple
 
 
 def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Return about `wanted` round numbers that cover the span from `low` to `high`.
+    """Return about `wanted` round numbers that cover the range from `low` to `high`.
 
     Example:
         >>> ticks(0, 100)
@@ -95,7 +95,7 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
 
 
 def _binned(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return mean x, and mean, least and largest y, of at most _BINS runs of neighbouring points."""
+    """Return the mean x, and the mean, smallest and largest y, of at most _BINS groups of neighbouring points."""
     edges = np.unique(np.linspace(0, len(x), min(len(x), _BINS) + 1).astype(int))[:-1]
     sizes = np.diff(np.r_[edges, len(x)])
     return (
@@ -117,19 +117,19 @@ def _points(across: Floats, down: Floats) -> str:
 
 
 def _y_axis(values: list[float], span: tuple[float, float]) -> str:
-    places = _scale(np.array(values), span, _HEIGHT - _BOTTOM, _TOP)
+    positions = _scale(np.array(values), span, _HEIGHT - _BOTTOM, _TOP)
     return "".join(
-        f'<line class="rule" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{place:.1f}" y2="{place:.1f}"/>'
-        f'<text x="{_LEFT - 6}" y="{place + 4:.1f}" text-anchor="end">{value:g}</text>'
-        for value, place in zip(values, places, strict=True)
+        f'<line class="rule" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{position:.1f}" y2="{position:.1f}"/>'
+        f'<text x="{_LEFT - 6}" y="{position + 4:.1f}" text-anchor="end">{value:g}</text>'
+        for value, position in zip(values, positions, strict=True)
     )
 
 
 def _x_axis(values: list[float], span: tuple[float, float], label: str) -> str:
-    places = _scale(np.array(values), span, _LEFT, _WIDTH - _RIGHT)
+    positions = _scale(np.array(values), span, _LEFT, _WIDTH - _RIGHT)
     marks = "".join(
-        f'<text x="{place:.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:g}</text>'
-        for value, place in zip(values, places, strict=True)
+        f'<text x="{position:.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:g}</text>'
+        for value, position in zip(values, positions, strict=True)
     )
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     return f'{marks}<text x="{middle}" y="{_HEIGHT - 4}" text-anchor="middle">{html.escape(label)}</text>'

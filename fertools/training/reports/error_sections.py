@@ -23,7 +23,7 @@ def error_gallery_section(workspace: Workspace, path: Path) -> Iterator[str]:
     """Yield the misclassified held-out faces with the highest confidence; nothing without labelled predictions.
 
     Args:
-        workspace: whose crops to show; a missing crop is left out.
+        workspace: workspace with the crops; a missing crop is left out.
         path: path of the predictions.
     """
     if not path.is_file():
@@ -32,8 +32,8 @@ def error_gallery_section(workspace: Workspace, path: Path) -> Iterator[str]:
     labels = predictions.labels()
     if not len(labels) or not predictions.classes or (labels < 0).all():
         return
-    shares = predictions.probabilities()
-    decided, sure = shares.argmax(axis=1), shares.max(axis=1)
+    probabilities = predictions.probabilities()
+    decided, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero((labels >= 0) & (decided != labels))
     if not len(wrong):
         return
@@ -66,7 +66,7 @@ def _cell(picture: bytes, predictions: Predictions, row: int, decided: int, sure
 
 
 def _pictures(workspace: Workspace, predictions: Predictions, rows: list[int]) -> list[bytes]:
-    """Return small JPEGs of some faces; nothing for one that is not there any more."""
+    """Return small JPEGs of faces; an empty one for a missing crop."""
     wanted = [predictions.table["face_id"][row].as_py() for row in rows]
     if not workspace.manifest.is_file():
         return [b""] * len(rows)

@@ -1,11 +1,11 @@
-"""The parts of an experiment's report: its protocol, its methods side by side, and what was run."""
+"""The sections of an experiment's report: its protocol, its methods side by side, and its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fertools.training.evaluation.prediction_metrics import MEASURES
+from fertools.training.evaluation.prediction_metrics import METRICS
 from fertools.training.recipes.recipe import write_value
 from fertools.training.reports.charts import overlaid_chart
 from fertools.training.reports.experiment_tables import experiment_tables
@@ -21,10 +21,10 @@ _SHOWN_LEAKS = 10
 
 
 def protocol_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what an experiment asks, its people and its protocol, and whether that leaks.
+    """Yield the question of an experiment, its people, its protocol and its leaks.
 
     Args:
-        evaluation: the content of the experiment's `evaluation.json`.
+        evaluation: content of the experiment's `evaluation.json`.
     """
     protocol, tested = evaluation["protocol"], evaluation["tested"]
     if evaluation["about"]:
@@ -64,7 +64,7 @@ def _all_scores(evaluation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def results_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each method beside the others and the paper's numbers: charts, tables, tests, and each in full."""
+    """Yield the results: all methods beside the paper's numbers, and each method in full."""
     yield from _side_by_side(evaluation)
     yield from (render_result_table(result) for result in experiment_tables(evaluation))
     for name, scores in evaluation["runs"].items():
@@ -98,11 +98,11 @@ def _side_by_side(evaluation: Mapping[str, Any]) -> Iterator[str]:
     for measure, rows in charts:
         if rows:
             chance = guess[measure]["folds"]["mean"] if guess else None
-            yield f"<h3>{escape(MEASURES[measure])}</h3>{interval_chart(rows, MEASURES[measure], chance=chance)}"
+            yield f"<h3>{escape(METRICS[measure])}</h3>{interval_chart(rows, METRICS[measure], chance=chance)}"
 
 
 def steps_section(evaluation: Mapping[str, Any]) -> Iterable[str]:
-    """Yield the steps with their runs and curves, and every choice in their recipes."""
+    """Yield the steps with their runs, curves and recipes."""
     yield "<h2>What was run</h2>"
     rows = [
         (

@@ -1,6 +1,6 @@
-"""Figures of results as inline SVG and HTML, with names for screen readers.
+"""Figures of results as inline SVG and HTML, with texts for screen readers.
 
-No figure depends on colour alone: curves have a panel each, marks differ in shape, and numbers are shown.
+No figure depends on colour alone: each curve has a panel, marks differ in shape, and numbers are shown.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def roc_panels(curves: Mapping[str, Mapping[str, Any]]) -> str:
     lines = {name: _points(curve["fpr"], curve["tpr"]) for name, curve in curves.items()}
     panels = []
     for name, curve in curves.items():
-        behind = "".join(
+        others = "".join(
             f'<polyline class="others" points="{line}"/>' for other, line in lines.items() if other != name
         )
         words = f"ROC curve of {name}, area {curve['auc']:.3f}"
-        body = f'{_diagonal()}{behind}<polyline class="line" points="{lines[name]}"/>'
+        body = f'{_diagonal()}{others}<polyline class="line" points="{lines[name]}"/>'
         panels.append(
             f"<div><h3>{html.escape(name)}</h3>{_square(words, body, 'false positive rate', 'true positive rate')}"
             f"<p>AUC {curve['auc']:.3f}</p></div>"
@@ -179,7 +179,7 @@ def _diagonal() -> str:
 
 
 def _square(words: str, body: str, below: str, beside: str, span: tuple[float, float] = (0.0, 1.0)) -> str:
-    """Return a square chart whose axes go over `span`."""
+    """Return a square chart with both axes over the range `span`."""
     low, high = span
     rules = ""
     for index in range(5):

@@ -1,4 +1,4 @@
-"""HTML building blocks of a report: one page that holds everything and needs no network."""
+"""HTML building blocks of a report, a self-contained page."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def table(
     code: Iterable[int] = (),
     kind: str = "",
 ) -> str:
-    """Return a table, which scrolls by itself where it is too wide.
+    """Return a table, which scrolls if it is too wide.
 
     Args:
-        head: words over the columns.
-        rows: text per cell.
-        numbers: columns set flush right.
-        code: columns set as code.
-        kind: class of the table for the style.
+        head: headings of the columns.
+        rows: texts of the cells.
+        numbers: indices of right-aligned columns.
+        code: indices of columns in code style.
+        kind: CSS class of the table.
     """
     numeric, coded = set(numbers), set(code)
 
@@ -107,27 +107,27 @@ def table(
 
 
 def render_result_table(result_table: ResultTable) -> str:
-    """Return a table of results with its title over it and its note under it."""
+    """Return a table of results with its title above and its note below."""
     body = table(result_table.head, result_table.rows, numbers=range(1, len(result_table.head)), kind="result")
     note = f'<p class="note quiet">{escape(result_table.note)}</p>' if result_table.note else ""
     return f"<h3>{escape(result_table.title)}</h3>{body}{note}"
 
 
 def fact_boxes(facts: Iterable[tuple[str, str]]) -> str:
-    """Return a few numbers in boxes, from pairs of what it is and its value."""
+    """Return a few numbers in boxes, from pairs of a name and a value."""
     boxes = "".join(f"<div><b>{escape(value)}</b>{escape(words)}</div>" for words, value in facts)
     return f'<div class="facts">{boxes}</div>'
 
 
 def folded(summary: str, body: Iterable[str]) -> Iterable[str]:
-    """Yield a part of a page that opens when its summary is clicked, and is open in print."""
+    """Yield a part of a page that opens with a click on its summary, and is open in print."""
     yield f"<details><summary>{escape(summary)}</summary>"
     yield from body
     yield "</details>"
 
 
 def figure(png: bytes, caption: str) -> str:
-    """Return a picture, carried in the page, with words under it."""
+    """Return an embedded image with a caption."""
     coded = base64.b64encode(png).decode("ascii")
     words = escape(caption)
     return (

@@ -1,6 +1,6 @@
 """The sections of a report about a training run: its faces, its training, and every value of its recipe.
 
-They show what is in the run's folder: the record, the logged values and the sample grids.
+They show the record, the logged values and the sample grids in the folder of the run.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LARGEST = 3.4e38
 """The largest number of float32."""
 
 _NO_LOSSES = ("lr/", "gradient/", "val/")
-"""How the names of logged values begin that other charts show."""
+"""Prefixes of the logged values that other charts show."""
 
 
 def summary_section(record: Record) -> Iterable[str]:
-    """Yield whom a run was trained on, warnings about the data, and the run in a few numbers."""
+    """Yield the people of a run, warnings about the data, and the main numbers of the run."""
     data, last = record["data"], record["sessions"][-1]
     seconds = sum(session["seconds"] for session in record["sessions"])
     train, test, known = data["train"], data["test"], record.get("lineage", {}).get("leaks")
@@ -70,7 +70,7 @@ def summary_section(record: Record) -> Iterable[str]:
 
 
 def lineage_section(record: Record) -> Iterable[str]:
-    """Yield what a run takes from other runs, with a warning if that knew its test people."""
+    """Yield the ancestors of a run, with a warning if they have learned from its test people."""
     lineage = record.get("lineage") or {}
     if leaks := lineage.get("leaks"):
         items = "".join(f"<li>{escape(leak)}</li>" for leak in leaks)
@@ -196,16 +196,16 @@ def validation_section(record: Record, journal: Sequence[Entry]) -> Iterable[str
             continue
         xs, ys = zip(*points, strict=True)
         best = next((y for x, y in zip(xs, ys, strict=True) if x == used), None)
-        told = f" At the selected checkpoint: {best:.4g}." if best is not None else ""
+        selected = f" At the selected checkpoint: {best:.4g}." if best is not None else ""
         charts.append(
             f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys, mark=used)}"
-            f"<p>{escape(terms.get(name, ''))}{told}</p></div>"
+            f"<p>{escape(terms.get(name, ''))}{selected}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
 
 
 def optimisation_section(journal: Sequence[Entry], speed: Sequence[Entry]) -> Iterable[str]:
-    """Yield learning rates, gradient norms, throughput and memory over time, as far as they were logged."""
+    """Yield learning rates, gradient norms, throughput and memory over time, where they were logged."""
     words = {
         "lr/": "Learning rate of the optimiser.",
         "gradient/": "Norm of the gradient, before clipping.",

@@ -14,10 +14,10 @@ class ResultTable:
     """A table.
 
     Attributes:
-        title: one line over it.
-        head: words over the columns.
-        rows: as many cells each; the first column names the row.
-        note: what a reader has to know to read it, or nothing.
+        title: title of one line.
+        head: headings of the columns.
+        rows: texts of the cells, one per column; the first column names the row.
+        note: explanation below the table; may be empty.
     """
 
     title: str
@@ -27,7 +27,7 @@ class ResultTable:
 
 
 def format_table(result_table: ResultTable, form: TableFormat) -> str:
-    """Return a table in one of the forms, without a final line end."""
+    """Return a table as text, Markdown or LaTeX, without a final line break."""
     if form == "latex":
         return _latex(result_table)
     return _markdown(result_table) if form == "markdown" else _text(result_table)

@@ -1,4 +1,4 @@
-"""What each logged term means, in words for the charts."""
+"""Meanings of the logged terms, for the charts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VALIDATION_TERMS = {
     "val/ccc_arousal": "CCC of arousal on the validation subjects.",
     "val/read_as_asked": "Share of generated faces of validation subjects that the judge assigns to the target.",
 }
-"""What the engine logs beside a system's own terms."""
+"""Metrics that the engine logs beside the terms of a system."""
 
 
 def find_entry(record: Mapping[str, Any]) -> SystemEntry:
@@ -32,5 +32,5 @@ def find_entry(record: Mapping[str, Any]) -> SystemEntry:
 
 
 def describe_terms(system: str) -> dict[str, str]:
-    """Return what each logged term of a system's runs means, by its name, in the order of the charts."""
+    """Return the meaning of each logged term of a system by its name, in the order of the charts."""
     return {**find_entry({"system": system}).terms, **VALIDATION_TERMS}

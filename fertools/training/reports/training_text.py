@@ -1,4 +1,4 @@
-"""How models were trained, in sentences for a paper's section on methods, from the records of their runs."""
+"""Sentences on the training of models for the methods section of a paper, from the records of their runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from fertools.training.reports.term_words import find_entry
 
 
 def describe_training(trained: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return sentences on how models were trained, and the references that they cite.
+    """Return sentences on the training of models, and the references that they cite.
 
     Args:
-        trained: by what a reader calls the model, of the record of its run `system`, `source`, `recipe`, `iterations`
-            and `sessions`; with `data`, the number of faces and subjects in each part is said too.
+        trained: record of a run by name of the model, with `system`, `source`, `recipe`, `iterations` and `sessions`.
+            With `data`, the text includes the numbers of faces and subjects.
     """
     sentences: list[str] = []
     cited: list[str] = []

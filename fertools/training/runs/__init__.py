@@ -1,1 +1,1 @@
-"""The folder of a training run, and what it records."""
+"""The folder of a training run, its record and its models."""

@@ -1,4 +1,4 @@
-"""What a run takes from other runs, looked up when it begins; a run that would have met its test people is refused."""
+"""What a run takes from other runs. A run is refused if one of them learned from its test people."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ from fertools.training.runs.metadata import Record
 
 _COLUMNS = ["subject_id", "face_id", "parent_id"]
 _NAMED = 3
-"""People named in a message."""
+"""Largest number of people named in a message."""
 
 
 def trace_recipe(workspace: Workspace, recipe: Recipe) -> list[Ancestor]:
-    """Return what a run of a recipe takes from elsewhere: weights to begin with, generated faces, and a judge.
+    """Return the ancestors of a run: its initial weights, its generated faces and its judge.
 
-    What is not there is passed over: it may be of a run that is still to be trained, and whoever loads it says so.
+    Missing ones are skipped: their run may not be trained yet, and loading them raises its own error.
 
     Args:
-        workspace: whose runs and weights.
-        recipe: every value.
+        workspace: workspace with the runs and weights.
+        recipe: recipe of the run.
 
     Raises:
         OSError: a file cannot be read.
@@ -86,15 +86,15 @@ def trace_generated(workspace: Workspace, name: str) -> Ancestor | None:
 
 
 def trace_run(workspace: Workspace, name: str, role: Role) -> Ancestor | None:
-    """Return a run as an ancestor; None where there is no such run.
+    """Return a run as an ancestor; None if there is no such run.
 
     Args:
-        workspace: whose run.
-        name: `SYSTEM/RUN`.
+        workspace: workspace with the run.
+        name: name of the run, as `SYSTEM/RUN`.
         role: `judge`, for its trained networks, or `generated faces`.
 
     Raises:
-        InputError: its record is damaged.
+        InputError: the record of the run is damaged.
         OSError: a file cannot be read.
     """
     folder = RunFolder(workspace.root / "training" / name)
@@ -107,39 +107,39 @@ def trace_run(workspace: Workspace, name: str, role: Role) -> Ancestor | None:
     return Ancestor(role, name, digest, () if lineage is None else (lineage,))
 
 
-def find_met(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
-    """Return a sentence for each ancestor that has learned from people who are tested.
+def find_known_people(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
+    """Return a sentence for each ancestor that has learned from test people.
 
     Args:
         tested: rows of the test faces, with `subject_id` and `face_id`.
-        ancestors: what the run builds upon.
+        ancestors: ancestors of the run.
     """
     pairs = set(zip(tested["subject_id"].to_pylist(), tested["face_id"].to_pylist(), strict=True))
     names = {digest_person(subject, face): subject or f"face {face}" for subject, face in pairs}
     sentences = []
     for ancestor in ancestors:
-        if met := sorted({names[person] for person in names.keys() & ancestor.people}):
-            listed = ", ".join(met[:_NAMED]) + (" and others" if len(met) > _NAMED else "")
-            count = "1 person" if len(met) == 1 else f"{len(met)} people"
+        if known := sorted({names[person] for person in names.keys() & ancestor.people}):
+            listed = ", ".join(known[:_NAMED]) + (" and others" if len(known) > _NAMED else "")
+            count = "1 person" if len(known) == 1 else f"{len(known)} people"
             sentences.append(f"{ancestor.words} learned from {count} held out here ({listed})")
     return sentences
 
 
-def identify_lineage(
+def record_lineage(
     job: Job, old: Record | None, *, allow_leaks: bool = False, learned_from: Sequence[Ancestor] = ()
 ) -> None:
-    """Record what a run that begins takes from other runs; refuse one that would be tested on people that it knows.
+    """Record the ancestors of a new run; refuse a run whose ancestors have learned from its test people.
 
     Args:
         job: the run; the digest of its pixels is in its record.
-        old: the record that an earlier call left, None for a run that begins now.
-        allow_leaks: record a leak and train nevertheless.
-        learned_from: generated faces among those that it learns from.
+        old: record of an earlier call; None for a new run.
+        allow_leaks: whether to record a leak and train nevertheless.
+        learned_from: runs whose generated faces are trained on, beside those of the recipe.
 
     Raises:
-        CheckFailed: something that it takes has learned from the people that it holds out.
+        CheckFailed: an ancestor has learned from people who are held out.
     """
-    if not job.team.is_first:
+    if not job.process_group.is_first:
         return
     run = job.folder.root.relative_to(job.workspace.root / "training").as_posix()
     if old is None or "lineage" not in old:
@@ -148,22 +148,22 @@ def identify_lineage(
             pa.concat_tables([nested.keep(part.table, part.held_out == held_out).select(_COLUMNS) for part in faces])
             for held_out in (True, False)
         )
-        ancestors = [*trace_recipe(job.workspace, job.choice.resolved.recipe), *learned_from]
+        ancestors = [*trace_recipe(job.workspace, job.configuration.resolved.recipe), *learned_from]
         lineage = compose_lineage(run, job.record, trained_on, ancestors, _identify_real_faces(job))
-        leaks = find_met(tested, ancestors) or _seen_by_generators(job)
+        leaks = find_known_people(tested, ancestors) or _seen_by_generators(job)
         job.record["lineage"] = {**lineage.record, "leaks": leaks}
         if allow_leaks or not job.record["lineage"]["leaks"]:
             write_people(job.folder, lineage.people)
     if (leaks := job.record["lineage"]["leaks"]) and not allow_leaks:
         raise CheckFailed(
-            f"{run} would be tested on people that it knows: {leaks[0]}; take one that holds out the same folds, "
-            f"or allow it with {given('allow_leaks', True)}, which every report of the run will say"
+            f"{run} would be tested on people whom it has learned from: {leaks[0]}; use one with the same folds held "
+            f"out, or allow it with {given('allow_leaks', True)}, which every report of the run will say"
         )
 
 
 def _seen_by_generators(job: Job) -> list[str]:
     """Return what generated faces say of their generators, which counts where nothing is recorded of these."""
-    test_folds = job.choice.resolved.recipe.test_folds
+    test_folds = job.configuration.resolved.recipe.test_folds
     sentences = []
     for faces in job.selection.domains.values():
         generated = pc.is_valid(faces.table["parent_id"])
@@ -173,7 +173,7 @@ def _seen_by_generators(job: Job) -> list[str]:
 
 
 def _identify_real_faces(job: Job) -> str:
-    """Return a digest of a run's real faces and their pixels: folds of one protocol differ in their generated faces."""
+    """Return a digest of a run's real faces and their pixels: folds of a protocol may differ in generated faces."""
     faces = job.selection.domains.values()
     real = np.concatenate([np.asarray(pc.is_null(part.table["parent_id"])) for part in faces])
     pixels = np.load(job.folder.pixels_path, allow_pickle=False)

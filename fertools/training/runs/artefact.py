@@ -1,8 +1,7 @@
-"""The model artefact: what a finished run is, as one file per network that opens without a workspace.
+"""The model artefact: one file per trained network, which opens without a workspace.
 
-A file is safetensors with a checksum (`fertools.core.sealed`): the weights, under the names that the network gives
-them, and one JSON text in its metadata. The text says what the network is, which faces it expects and who it was
-trained on. Nothing in the file is code.
+A file is safetensors with a checksum (`fertools.core.sealed`). It has the weights by name, and one JSON text in its
+metadata. The text describes the network, the face crops that it expects and its training people. The file has no code.
 """
 
 from __future__ import annotations
@@ -45,9 +44,9 @@ class Crop:
     Attributes:
         template: landmark template that the face is aligned to; `centre` for crops that were never aligned.
         aligned_px: side of the aligned crop, before it is resized.
-        size_px: side of the picture that the network takes.
-        fill: what the crop shows beyond the picture: `black`, `grey` or `edge`.
-        scale: the range that bytes are brought to.
+        size_px: side of the image that the network takes.
+        fill: what the crop shows beyond the edge of the image: `black`, `grey` or `edge`.
+        scale: range that pixel values are scaled to.
     """
 
     template: str
@@ -59,22 +58,22 @@ class Crop:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a network is, as its file says it.
+    """The description of a network in its file.
 
     Attributes:
         system: name of the system, such as `classifier`.
         network: name of the network in the system, such as `generator`.
         run: name of the run.
         preset: name of the recipe's preset.
-        recipe: every value of the recipe, by key.
-        classes: the expressions that the system knows, in the order of their numbers.
+        recipe: values of the recipe, by key.
+        classes: names of the expressions, in the order of their indices.
         prototypes: mean valence and arousal of each class in the training faces; 0 where none is known.
-        crop: the faces that the network expects.
-        held_out_folds: numbers of the folds that it was not trained on; None where the split has no folds.
-        subjects: number of people that it was trained on.
-        faces: number of faces that it was trained on.
-        faces_digest: of the faces, labels and folds that the run worked on; see `Selection.fingerprint`.
-        digest: of the file, as its checksum says; empty before it is written.
+        crop: the face crop that the network expects.
+        held_out_folds: folds that it was not trained on; None where the split has no folds.
+        subjects: number of training people.
+        faces: number of training faces.
+        faces_digest: digest of the faces, labels and folds of the run; see `Selection.fingerprint`.
+        digest: checksum of the file; empty before it is written.
     """
 
     system: str
@@ -95,15 +94,15 @@ class ModelInfo:
 def describe_model(
     resolved: Resolved[Recipe], selection: Selection, network: str, *, domain: str, run: str, fill: str = "black"
 ) -> ModelInfo:
-    """Return what a trained network is.
+    """Return the description of a trained network.
 
     Args:
-        resolved: the recipe that it was trained with.
-        selection: the faces that it was trained on and those that were held out.
-        network: its name in the system.
+        resolved: recipe of the run.
+        selection: faces of the run.
+        network: name of the network in the system.
         domain: name of the domain whose faces it takes.
         run: name of the run.
-        fill: what the crops show beyond the picture.
+        fill: what the crops show beyond the edge of the image.
     """
     faces = selection.domains[domain]
     rows = faces.rows("train")
@@ -127,20 +126,20 @@ def describe_model(
 def save_model(
     job: Job, network: str, state: Mapping[str, Tensor | NDArray[np.float32]], *, domain: str = FACES
 ) -> None:
-    """Write a network that a run has trained into its folder, in the first process.
+    """Write a trained network into the folder of its run, in the first process.
 
     Args:
         job: the run.
-        network: the network's name in the system.
+        network: name of the network in the system.
         state: its weights by name, or those of its moving average.
         domain: name of the domain whose faces it takes.
 
     Raises:
         StorageError: the disk is full.
     """
-    if not job.team.is_first:
+    if not job.process_group.is_first:
         return
-    resolved, fill = job.choice.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
+    resolved, fill = job.configuration.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
     info = describe_model(resolved, job.selection, network, domain=domain, run=job.record["run"], fill=fill)
     lineage = load_lineage(job.folder, job.record)
     write_model(job.folder.model_path(network), state, info, {} if lineage is None else lineage.to_metadata())
@@ -155,13 +154,13 @@ def write_model(
     """Write a trained network as one file, atomically.
 
     Args:
-        path: where it goes, such as `RUN/models/generator.safetensors`.
-        state: the weights by name, as tensors or arrays.
-        info: what the network is.
-        lineage: whom it has learned from, as `Lineage.to_metadata` gives it.
+        path: path of the file, such as `RUN/models/generator.safetensors`.
+        state: weights by name, as tensors or arrays.
+        info: description of the network.
+        lineage: lineage of the run, as returned by `Lineage.to_metadata`.
 
     Raises:
-        StorageError: the disk is full; what was there before is intact.
+        StorageError: the disk is full; the old file is intact.
     """
     tensors = {
         name: (value if isinstance(value, Tensor) else torch.from_numpy(np.asarray(value))).detach().cpu().contiguous()
@@ -173,7 +172,7 @@ def write_model(
 
 
 def read_model(path: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
-    """Return what a network is, and its weights on the CPU.
+    """Return the description of a network, and its weights on the CPU.
 
     Raises:
         InputError: there is no such file, it is damaged, or fertools did not write it as a model.
@@ -181,11 +180,11 @@ def read_model(path: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
     info = read_info(path)
     check_whole(path, _REMEDY)
     with reading(path, "cannot be read as a model", _REMEDY), safe_open(path, "pt", "cpu") as stored:
-        return info, {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - it is no mapping
+        return info, {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
 
 
 def read_info(path: Path) -> ModelInfo:
-    """Return what the network in a file is, without reading its weights.
+    """Return the description of the network in a file, without reading its weights.
 
     Raises:
         InputError: there is no such file, or fertools did not write it as a model.
@@ -195,7 +194,7 @@ def read_info(path: Path) -> ModelInfo:
     with reading(path, "cannot be read", _REMEDY):
         sealed = is_sealed(path)
     if not sealed:
-        raise InputError(f"{path} is no model that fertools wrote; give a file in the models/ folder of a run")
+        raise InputError(f"{path} is not a model of fertools; give a file in the models/ folder of a run")
     with reading(path, "does not say what model it is", _REMEDY):
         with safe_open(path, "pt", "cpu") as stored:
             text = json.loads((stored.metadata() or {})[METADATA_KEY])
@@ -221,7 +220,7 @@ def _parse(text: dict[str, Any], digest: str) -> ModelInfo:
 
 
 def _usual_crop(crops: pa.Table) -> tuple[str, int]:
-    """Return the template and side that most of some crops have."""
+    """Return the most frequent template and side of crops."""
     pairs = zip(crops["template"].to_pylist(), crops["size_px"].to_pylist(), strict=True)
     template, size_px = Counter(pairs).most_common(1)[0][0]
     return template or "centre", size_px or 0

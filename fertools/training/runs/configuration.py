@@ -1,7 +1,6 @@
-"""What a run will be, settled before anything starts: system, preset, every value, and the device.
+"""The configuration of a run: its recipe and its device, checked before anything starts.
 
-Nothing here imports torch until all that can be wrong with the recipe has been looked at, so that a slip of the pen is
-answered at once.
+torch is imported only after the recipe was checked, so that a typing error is reported at once.
 """
 
 from __future__ import annotations
@@ -15,45 +14,45 @@ from fertools.training.recipes.resolve import Overrides, check_overrides, descri
 from fertools.training.systems.registry import find_system
 
 GPU_PRESET, CPU_PRESET = "recommended", "cpu"
-"""What is taken where no preset is named, by the device; the first, where a system has no second."""
+"""Default presets by device; a system without the second uses the first."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A recipe and where it will run.
+class RunConfiguration:
+    """A recipe and its device.
 
     Attributes:
-        resolved: the recipe, every key with its value.
-        device: torch's name of the device.
+        resolved: the recipe with a value for every key.
+        device: name of the device for torch.
     """
 
     resolved: Resolved[Recipe]
     device: str
 
 
-def choose_recipe(
+def configure_run(
     system: str,
     *,
     preset: str | None = None,
     overrides: Overrides = (),
     device: str = "auto",
     workspace: Path | None = None,
-) -> Choice:
-    """Return what a run of `system` will be.
+) -> RunConfiguration:
+    """Return the configuration of a run of `system`.
 
     Args:
-        system: what to train, such as `stargan`.
-        preset: of the system's recipe; None for one that suits the device.
-        overrides: values by key, or `key=value` each; later ones win.
+        system: system to train, such as `stargan`.
+        preset: preset of the recipe; None for the default of the device.
+        overrides: values by key, or texts `key=value`; later ones win.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        workspace: root folder whose own recipe is laid over the shipped one.
+        workspace: root folder whose own recipe is merged over the shipped one.
 
     Raises:
-        RecipeError: an unknown system, preset or key, or a value out of range.
-        DeviceError: the device is unknown or not there.
+        RecipeError: the system, the preset or a key is unknown, or a value is out of range.
+        DeviceError: the device is unknown or not available.
 
     Example:
-        >>> choose_recipe("stargan", preset="paper", device="cpu").resolved.recipe.batch_size
+        >>> configure_run("stargan", preset="paper", device="cpu").resolved.recipe.batch_size
         16
     """
     kind: type[Recipe] = find_system(system).recipe_class()
@@ -64,4 +63,4 @@ def choose_recipe(
         small = name == "cpu" and CPU_PRESET in describe_presets(system, workspace)
         chosen = CPU_PRESET if small else GPU_PRESET
         resolved = resolve_recipe(system, kind, chosen, overrides, workspace)
-    return Choice(resolved, name)
+    return RunConfiguration(resolved, name)

@@ -1,4 +1,4 @@
-"""A run's folder: what lies where in it, and whether a new call may go on with what it holds."""
+"""The folder of a run: the paths in it, and the check whether a new call may resume it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from fertools.training.data.faces import Side
 from fertools.training.runs.metadata import Record, check_record
 
 PREDICTIONS_NAME = "predictions.parquet"
-"""What a table of predictions is called."""
+"""File name of a table of predictions."""
 GAN_TRAIN_FOLDER = "gan-train"
-"""Where the classifiers lie that were trained on what a run generated."""
-SAME_OR_ANEW = f"give the same again, another {argument('run')} NAME, or begin anew with {given('resume', False)}"
-"""What to do where a run was begun with something else."""
+"""Folder of the classifiers that were trained on the generated faces of a run."""
+SAME_OR_RESTART = f"give the same again, another {argument('run')} NAME, or start again with {given('resume', False)}"
+"""What to do if a run was begun with something else."""
 
 
 @dataclass(frozen=True)
@@ -39,42 +39,42 @@ class RunFolder:
 
     @property
     def record_path(self) -> Path:
-        """`run.json`: every key with value and origin, the data, the machine, the results."""
+        """`run.json`: the recipe with origins, the data, the machine and the results."""
         return self.root / "run.json"
 
     @property
     def recipe_path(self) -> Path:
-        """`recipe.toml`: the values alone, as a recipe that can be run again."""
+        """`recipe.toml`: the values of the recipe, as a file that can be used again."""
         return self.root / "recipe.toml"
 
     @property
     def pixels_path(self) -> Path:
-        """`pixels.npy`: a digest of each face's pixels, NxB uint8 in the order of `face_id`."""
+        """`pixels.npy`: a digest of the pixels of each face, NxB uint8 in the order of `face_id`."""
         return self.root / "pixels.npy"
 
     @property
     def people_path(self) -> Path:
-        """`people.npy`: a digest of each person that had a part in training, Nx8 uint8."""
+        """`people.npy`: a digest of each person whose faces were learned from, Nx8 uint8."""
         return self.root / "people.npy"
 
     @property
     def journal_path(self) -> Path:
-        """`metrics.jsonl`: the losses."""
+        """`metrics.jsonl`: the logged losses and metrics."""
         return self.root / "metrics.jsonl"
 
     @property
     def speed_path(self) -> Path:
-        """`speed.jsonl`: faces per second and memory, which no two runs have alike."""
+        """`speed.jsonl`: the logged throughput and memory, which differ between equal runs."""
         return self.root / "speed.jsonl"
 
     @property
     def checkpoints(self) -> Path:
-        """`checkpoints/`: the newest states."""
+        """`checkpoints/`: the newest checkpoints and the best one."""
         return self.root / "checkpoints"
 
     @property
     def samples(self) -> Path:
-        """`samples/`: a grid per interval."""
+        """`samples/`: the sample grids."""
         return self.root / "samples"
 
     @property
@@ -88,20 +88,20 @@ class RunFolder:
         return self.root / "models"
 
     def model_path(self, network: str) -> Path:
-        """Return where a trained network lies.
+        """Return the path of a trained network.
 
         Args:
-            network: its name in the system, such as `generator`.
+            network: name of the network in the system, such as `generator`.
         """
         return self.models / f"{network}.safetensors"
 
     def predictions_path(self, side: Side = "test") -> Path:
-        """Return where a classifier's predictions lie: `predictions.parquet`, and `predictions-val.parquet`."""
+        """Return the path of the predictions for one part: `predictions.parquet` or `predictions-val.parquet`."""
         return self.root / (PREDICTIONS_NAME if side == "test" else f"predictions-{side}.parquet")
 
     @property
-    def board(self) -> Path:
-        """`tensorboard/`: losses and samples for TensorBoard, where that was asked for."""
+    def tensorboard_folder(self) -> Path:
+        """`tensorboard/`: the optional log for TensorBoard."""
         return self.root / "tensorboard"
 
     @property
@@ -111,12 +111,15 @@ class RunFolder:
 
     @property
     def lock_path(self) -> Path:
-        """The file whose lock says that this run is being worked on."""
+        """The lock file that a command holds while it works on the run."""
         return self.checkpoints / ".lock"
 
     @contextlib.contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
-        """Hold the lock on the run while the block runs; remove what killed commands left unfinished in its folder.
+        """Hold the lock on the run while the block runs; first remove incomplete files of killed commands.
+
+        Args:
+            purpose: what the command does, for the message to others.
 
         Raises:
             InputError: another command holds the lock.
@@ -127,7 +130,7 @@ class RunFolder:
             yield
 
     def sample_path(self, iteration: int) -> Path:
-        """Return where the grid after `iteration` iterations lies."""
+        """Return the path of the sample grid after `iteration` iterations."""
         return self.samples / f"{iteration:06d}.png"
 
     def read(self) -> Record | None:
@@ -139,20 +142,20 @@ class RunFolder:
         if not self.record_path.is_file():
             return None
         with reading(
-            self.record_path, "is not a whole record", f"restore it, or begin anew with {given('resume', False)}"
+            self.record_path, "is not a whole record", f"restore it, or start again with {given('resume', False)}"
         ):
             return check_record(json.loads(self.record_path.read_bytes()))
 
     def write(self, record: Record) -> None:
-        """Write the record, and the recipe's values beside it."""
+        """Write the record, and the values of the recipe beside it."""
         values = {name: entry["value"] for name, entry in record["recipe"].items()}
         head = f"# The recipe of run {record['run']} as resolved; origins and notes are in run.json.\n\n"
         files.write_text(self.recipe_path, head + tomli_w.dumps({"presets": {record["run"]: values}}))
         files.write_json(self.record_path, record)
         products.mark(self.root)
 
-    def forget(self) -> None:
-        """Remove everything that the run has made, but not the lock that its caller holds."""
+    def clear(self) -> None:
+        """Remove everything in the folder except the lock, which the caller holds."""
         for path in self.root.iterdir() if self.root.is_dir() else ():
             if path.is_dir():
                 for inner in path.iterdir():
@@ -166,7 +169,7 @@ def check_run_name(name: str) -> str:
     """Return `name` if it can name a run and its files.
 
     Raises:
-        InputError: it is empty or has other characters than letters, digits, `.`, `_` and `-`.
+        InputError: it is empty or has characters other than letters, digits, `.`, `_` and `-`.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise InputError(f"the run name '{name}' cannot be used; give letters, digits, '.', '_' and '-', such as run-2")
@@ -174,7 +177,11 @@ def check_run_name(name: str) -> str:
 
 
 def refuse_another_run(old: Record, new: Record) -> None:
-    """Raise unless `new` describes the run that `old` recorded.
+    """Raise unless `new` describes the same run as `old`.
+
+    Args:
+        old: record in the folder.
+        new: record of the present call.
 
     Raises:
         ResumeRefused: a key of the recipe or the faces differ; the message names the first difference.
@@ -183,9 +190,9 @@ def refuse_another_run(old: Record, new: Record) -> None:
         was, now = old["recipe"].get(name, {}).get("value"), entry["value"]
         if was != now:
             begun = f"the run '{old['run']}' was begun with {name} = {was}"
-            raise ResumeRefused(f"{begun}, now it is {now}; {SAME_OR_ANEW}")
+            raise ResumeRefused(f"{begun}, now it is {now}; {SAME_OR_RESTART}")
     if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since the run '{old['run']}' was begun; give another "
-            f"{argument('run')} NAME, or begin anew with {given('resume', False)}"
+            f"{argument('run')} NAME, or start again with {given('resume', False)}"
         )

@@ -1,7 +1,7 @@
-"""Made faces on the disk: their pictures, and one manifest per run in which each names its parent.
+"""Generated faces on the disk: their images, and one manifest per run with the parent of each face.
 
-What a made face shows is not known, so `emotion` stays null; what it was asked to show is `target_emotion`. The
-identifier of a made face follows from its parent, its run and what was asked for, so that making it again changes
+The expression that a generated face really shows is not known, so `emotion` is null. `target_emotion` has the target.
+The identifier of a generated face follows from its parent, its run and its target. So generating it again changes
 nothing.
 """
 
@@ -27,7 +27,7 @@ from fertools.manifests.schema import FACES
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.systems.base import Translation
 
-_CARRIED = (
+_INHERITED = (
     "source_id",
     "dataset",
     "pair_id",
@@ -40,41 +40,47 @@ _CARRIED = (
     "fold",
     "split",
 )
-"""What a made face has from its parent."""
+"""Columns that a generated face inherits from its parent."""
 
 
 def generated_path(workspace: Workspace, system: str, run: str) -> Path:
-    """Return where the manifest of a run's pictures lies."""
+    """Return the path of the manifest of a run's generated faces."""
     return workspace.generated / f"{system}-{run}.parquet"
 
 
-def made_id(parent_id: str, run: str, words: str) -> str:
-    """Return the identifier of a made face.
+def generated_id(parent_id: str, run: str, words: str) -> str:
+    """Return the identifier of a generated face.
 
     Args:
-        parent_id: identifier of the face that it was made of.
-        run: `SYSTEM/RUN`.
-        words: what was asked for.
+        parent_id: `face_id` of its parent.
+        run: name of the run, as `SYSTEM/RUN`.
+        words: name of the translation.
     """
     return hash_bytes(parent_id.encode(), run.encode(), words.encode())
 
 
 def picture_path(folder: Path, words: str, parent_id: str) -> Path:
-    """Return where the picture of a made face lies in the folder of a run's pictures."""
+    """Return the path of the image of a generated face.
+
+    Args:
+        folder: folder of the run's images.
+        words: name of the translation.
+        parent_id: `face_id` of the parent.
+    """
     return folder / slug(words) / f"{parent_id}.png"
 
 
 def write_pictures(
     folder: Path, translation: Translation, faces: Faces, rows: NDArray[np.int64], pixels: Pixels
 ) -> None:
-    """Write the pictures that were made of some faces; `list_generated` puts them on the disk for good.
+    """Write the images of generated faces; `list_generated` flushes them to the disk.
 
     Args:
-        folder: of the run's pictures.
-        translation: how.
-        faces: all of the source domain.
-        rows: which were translated.
-        pixels: what was made of them, NxSxSx3 RGB.
+        folder: folder of the run's images.
+        translation: the translation that generated them.
+        faces: all faces of the source domain.
+        rows: row numbers of the N translated faces.
+        pixels: generated images, NxSxSx3 uint8 RGB.
     """
     names = faces.table["face_id"]
     for row, picture in zip(rows.tolist(), pixels, strict=True):
@@ -95,32 +101,33 @@ def list_generated(
     size_px: int,
     generator_folds: Sequence[int] | None,
 ) -> Path | None:
-    """Add pictures that were written to the manifest of their run, in place of rows for the same.
+    """Add generated faces to the manifest of their run; rows with the same identifier are replaced.
 
     Args:
-        workspace: whose manifest.
-        faces: all rows.
-        rows: which were translated.
-        translations: how, all of them from the same domain to the same other.
-        modality: of the domain that they were translated to.
-        folder: where the pictures are.
+        workspace: workspace with the manifest.
+        faces: all faces of the source domain.
+        rows: row numbers of the translated faces.
+        translations: translations with the same source and target domain.
+        modality: modality of the target domain.
+        folder: folder of the images.
         system: name of the system.
         run: name of the run.
-        size_px: side of the pictures.
-        generator_folds: the folds that the generator has never seen; None where the manifest has no folds.
+        size_px: side of the images.
+        generator_folds: folds that the generator was not trained on; None where the manifest has no folds.
 
     Returns:
-        The manifest's path, or None where translations are to points of valence and arousal alone, which the schema has
-        no column for.
+        The path of the manifest. None if the targets are valence and arousal alone: the schema has no column for them.
     """
-    translations = [way for way in translations if way.emotion is not None or way.keeps_emotion]
+    translations = [
+        translation for translation in translations if translation.emotion is not None or translation.keeps_emotion
+    ]
     if not translations:
         return None
     name = f"{system}/{run}"
 
     def row_of(parent: dict[str, Any], translation: Translation) -> dict[str, Any]:
-        return {column: parent[column] for column in _CARRIED} | {
-            "face_id": made_id(parent["face_id"], name, translation.name),
+        return {column: parent[column] for column in _INHERITED} | {
+            "face_id": generated_id(parent["face_id"], name, translation.name),
             "modality": modality,
             "interpolated": False,
             "path": workspace.name_of(picture_path(folder, translation.name, parent["face_id"])),
@@ -132,20 +139,24 @@ def list_generated(
             "target_emotion": parent["emotion"] if translation.keeps_emotion else translation.emotion,
         }
 
-    made = [row_of(parent, way) for parent in nested.take(faces.table, rows).to_pylist() for way in translations]
-    path, table = generated_path(workspace, system, run), FACES.table(made)
+    new_rows = [
+        row_of(parent, translation)
+        for parent in nested.take(faces.table, rows).to_pylist()
+        for translation in translations
+    ]
+    path, table = generated_path(workspace, system, run), FACES.table(new_rows)
     if path.is_file():
         kept = store.read_table(path, FACES)
         kept = nested.keep(kept, pc.invert(pc.is_in(kept["face_id"], value_set=table["face_id"].combine_chunks())))
         table = pa.concat_tables([kept, table])
-    # The pictures are on the disk before a table says so.
+    # The images must be on the disk before a table lists them.
     os.sync()
     store.write_table(path, FACES, nested.in_order(table, "face_id"))
     return path
 
 
 def slug(words: str) -> str:
-    """Return words as a file name.
+    """Return text as a file name.
 
     Example:
         >>> slug("v -0.8 a +0.0")
@@ -155,7 +166,7 @@ def slug(words: str) -> str:
 
 
 def _scaled(matrix: list[list[float]] | None, was_px: int | None, now_px: int) -> list[list[float]] | None:
-    """Return the source-to-crop transform of a resized crop; pixel centres are at whole numbers."""
+    """Return the source-to-crop transform of a resized crop; pixel centres have whole coordinates."""
     if matrix is None or was_px is None:
         return None
     factor = now_px / was_px

@@ -1,11 +1,11 @@
-"""Lineage: the people whose faces a run has learned from, its own and those of the runs that it builds upon.
+"""Lineage: the people whose faces a run has learned from, directly or through the runs that it builds upon.
 
-A run may begin with weights of another run, let another run choose its best state, or learn from generated faces. The
-people behind those have had a part in its training, too. Which run a file of weights comes from is decided by its
-content, never by its path or its name.
+A run may begin with the weights of another run, let another run select its checkpoint, or learn from generated faces.
+The people behind those have a part in its training, too. The content of a file of weights decides which run it comes
+from, never its path or its name.
 
-`run.json` holds what a reader asks for (`lineage`); `people.npy` beside it holds a digest of each person, so that any
-later test can look up whether a person had a part.
+`run.json` has the lineage for readers. `people.npy` beside it has a digest of each person, so that any later test can
+check whether a person had a part.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.metadata import Record
 
 Role = Literal["weights", "judge", "generated faces"]
-"""What a run takes from another: weights to begin with, a choice of its best state, or faces to learn from."""
+"""What a run takes from another: initial weights, the selection of its checkpoint, or training faces."""
 PEOPLE_BYTES = 8
-"""Bytes of a person's digest; among a million people two share one with a probability of 3e-8."""
+"""Bytes of the digest of a person. Among a million people, two share a digest with a probability of 3e-8."""
 METADATA_KEY, _PEOPLE_KEY = "fertools.lineage", "fertools.people"
 """Keys in the metadata of a file of weights."""
 _RUNS = ("*/*/run.json", "*/*/*/run.json", "*/*/*/*/run.json")
-"""Where runs lie below `training/`; those inside another run's folder are judges and GAN-train classifiers."""
+"""Paths of runs below `training/`. Runs inside the folder of another are judges and GAN-train classifiers."""
 _WEIGHTS = ("*.safetensors", "*/*.safetensors")
-"""Where a run's files of weights lie in its folder."""
+"""Paths of files of weights in the folder of a run."""
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a run has learned from.
+    """The people and runs that a run has learned from.
 
     Attributes:
-        record: as in `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces`,
-            `pixels` and `real_faces` (digests), `people` (how many) and `ancestors`, as `Ancestor.record` gives them.
-        people: the digest of each person that had a part, in hexadecimal.
+        record: the entry of `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces`,
+            `pixels` and `real_faces` (digests), `people` (their number) and `ancestors` (from `Ancestor.record`).
+        people: digest of each person, in hexadecimal.
     """
 
     record: Mapping[str, Any]
@@ -63,7 +63,7 @@ class Lineage:
         return str(self.record["run"])
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the lineage as metadata of a safetensors file, from which `read_metadata` gets it back."""
+        """Return the lineage as metadata of a safetensors file, for `read_metadata`."""
         return {
             METADATA_KEY: json.dumps(self.record, ensure_ascii=False, sort_keys=True),
             _PEOPLE_KEY: base64.b64encode(_pack(self.people).tobytes()).decode("ascii"),
@@ -72,13 +72,13 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Ancestor:
-    """What a run takes from elsewhere.
+    """A file or run that another run builds upon.
 
     Attributes:
-        role: what it is used for.
-        name: what the recipe calls it: a path, a name of published weights, or a run.
-        digest: of the file's content; of the table, for generated faces.
-        lineages: of the runs that the content comes from; empty where none is known.
+        role: its use in the run.
+        name: its name in the recipe: a path, published weights, or a run.
+        digest: digest of the file, or of the table of generated faces.
+        lineages: lineages of the runs that it comes from; empty if none is known.
     """
 
     role: Role
@@ -88,17 +88,17 @@ class Ancestor:
 
     @property
     def people(self) -> frozenset[str]:
-        """The people behind it, as far as they are known."""
+        """The digests of the people behind it, as far as they are known."""
         return frozenset().union(*(lineage.people for lineage in self.lineages))
 
     @property
     def words(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         runs = " and ".join(dict.fromkeys(lineage.run for lineage in self.lineages))
         return f"the {self.role} '{self.name}'" + (f" (of the run {runs})" if runs and runs != self.name else "")
 
     def record(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the ancestor in a form that JSON can hold."""
         return {
             "role": self.role,
             "name": self.name,
@@ -108,11 +108,10 @@ class Ancestor:
 
 
 def describe_people(faces: pa.Table) -> frozenset[str]:
-    """Return the digest of each person in rows of a manifest; a face without a subject is a person by itself.
+    """Return the digest of each person in rows of a manifest; a face without a subject counts as one person.
 
     Args:
-        faces: rows with `subject_id` and `face_id`; with `parent_id`, a generated face stands for the face that it was
-            made of.
+        faces: rows with `subject_id` and `face_id`. With `parent_id`, a generated face stands for its parent.
 
     Example:
         >>> len(describe_people(pa.table({"subject_id": ["ann", "ann", None], "face_id": ["1", "2", "3"]})))
@@ -126,30 +125,30 @@ def describe_people(faces: pa.Table) -> frozenset[str]:
 
 
 def digest_person(subject: str | None, face: str) -> str:
-    """Return a person's digest.
+    """Return the digest of a person.
 
     Args:
-        subject: `subject_id`; None where nobody knows who it is.
-        face: `face_id`, which stands for the person where there is no subject.
+        subject: `subject_id`; None if the person is unknown.
+        face: `face_id`, which stands for an unknown person.
     """
     kind, name = ("face", face) if subject is None else ("subject", subject)
     return hash_bytes(kind.encode(), name.encode())[: 2 * PEOPLE_BYTES]
 
 
 def trace_weights(workspace: Workspace, path: Path, name: str, role: Role = "weights") -> Ancestor:
-    """Return where a file of weights comes from: what it says of itself, and every run that has a file of this content.
+    """Return the origin of a file of weights: its own metadata, and every run that has a file with the same content.
 
     Args:
-        workspace: among whose runs it is looked for.
-        path: of the file.
-        name: what the recipe calls it.
-        role: what it is used for.
+        workspace: workspace whose runs are searched.
+        path: path of the file.
+        name: name of the file in the recipe.
+        role: its use in the run.
 
     Raises:
         OSError: the file cannot be read.
     """
     digest = _digest(path)
-    found = [*_own_words(path), *(read_lineage(run) for run in _runs_with(workspace, path, digest))]
+    found = [*_embedded_lineage(path), *(read_lineage(run) for run in _runs_with(workspace, path, digest))]
     unique = {json.dumps(entry.record, sort_keys=True): entry for entry in found if entry is not None}
     return Ancestor(role, name, digest, tuple(unique.values()))
 
@@ -160,10 +159,10 @@ def compose_lineage(
     """Return the lineage of a run that begins.
 
     Args:
-        run: `SYSTEM/RUN`.
-        record: the content of its `run.json`, with the digest of its pixels.
-        trained_on: the rows that it learns from or chooses its best state by.
-        ancestors: what it takes from elsewhere.
+        run: name of the run, as `SYSTEM/RUN`.
+        record: content of its `run.json`, with the digest of its pixels.
+        trained_on: rows of the training and validation faces.
+        ancestors: files and runs that it builds upon.
         real_faces: digest of its real faces and their pixels.
     """
     people = describe_people(trained_on).union(*(ancestor.people for ancestor in ancestors))
@@ -182,7 +181,11 @@ def compose_lineage(
 
 
 def write_people(folder: RunFolder, people: Iterable[str]) -> None:
-    """Write who had a part in a run into its folder.
+    """Write the digests of the people of a run into its folder.
+
+    Args:
+        folder: folder of the run.
+        people: digest of each person, in hexadecimal.
 
     Raises:
         StorageError: the disk is full.
@@ -193,7 +196,7 @@ def write_people(folder: RunFolder, people: Iterable[str]) -> None:
 
 
 def read_lineage(folder: RunFolder) -> Lineage | None:
-    """Return what a run has learned from; None where there is no such run, or it does not say.
+    """Return the lineage of a run; None if there is no such run, or it has no lineage.
 
     Raises:
         InputError: its record or its list of people is damaged.
@@ -203,11 +206,11 @@ def read_lineage(folder: RunFolder) -> Lineage | None:
 
 
 def load_lineage(folder: RunFolder, record: Record) -> Lineage | None:
-    """Return what a run has learned from; None where it does not say.
+    """Return the lineage of a run; None if it has none.
 
     Args:
-        folder: of the run.
-        record: the content of its `run.json`.
+        folder: folder of the run.
+        record: content of its `run.json`.
 
     Raises:
         InputError: its list of people is damaged.
@@ -215,13 +218,15 @@ def load_lineage(folder: RunFolder, record: Record) -> Lineage | None:
     if not isinstance(record.get("lineage"), dict) or not folder.people_path.is_file():
         return None
     with reading(
-        folder.people_path, "is no list of people", f"restore it, or train the run again with {given('resume', False)}"
+        folder.people_path,
+        "is not a list of people",
+        f"restore it, or train the run again with {given('resume', False)}",
     ):
         return Lineage(record["lineage"], _unpack(np.load(folder.people_path, allow_pickle=False)))
 
 
 def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
-    """Return the lineage in the metadata of a file of weights; None where it has none that can be read."""
+    """Return the lineage in the metadata of a file of weights; None if it has none that can be read."""
     try:
         record = json.loads(metadata[METADATA_KEY])
         packed = np.frombuffer(base64.b64decode(metadata[_PEOPLE_KEY], validate=True), np.uint8)
@@ -231,21 +236,21 @@ def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
     return Lineage(record, people) if isinstance(record, dict) and isinstance(record.get("run"), str) else None
 
 
-def _own_words(path: Path) -> list[Lineage]:
-    """Return what a file of weights says of itself."""
+def _embedded_lineage(path: Path) -> list[Lineage]:
+    """Return the lineage in the metadata of a file of weights, if it has one."""
     if path.suffix != ".safetensors":
         return []
     try:
         with safe_open(path, framework="numpy") as content:
             found = read_metadata(content.metadata() or {})
     except SafetensorError:
-        # Whoever loads it says what is wrong with it.
+        # Loading the file raises its own error.
         return []
     return [] if found is None else [found]
 
 
 def _runs_with(workspace: Workspace, path: Path, digest: str) -> list[RunFolder]:
-    """Return the runs whose folder holds a file, or that have a file of the same content."""
+    """Return the run whose folder has the file, and all runs that have a file of the same content."""
     resolved, size = path.resolve(), path.stat().st_size
     inside = [folder for folder in resolved.parents if (folder / "run.json").is_file()][:1]
     root = workspace.root / "training"
@@ -263,7 +268,7 @@ def _runs_with(workspace: Workspace, path: Path, digest: str) -> list[RunFolder]
 
 
 def _digest(path: Path) -> str:
-    """Return the digest of a file's content, which an audit of many runs asks for again and again."""
+    """Return the digest of a file; it is cached, as an audit of many runs needs it many times."""
     status = path.stat()
     return _digest_of(path, status.st_size, status.st_mtime_ns)
 

@@ -1,4 +1,4 @@
-"""Finished runs, loaded again: the recipe as it was, and the faces that they were trained on and that they held out."""
+"""Load finished runs: the recorded recipe, and the faces of training, validation and test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fertools.training.data.selection import Selection, select_domains
 from fertools.training.recipes.recipe import EngineRecipe, Origin, Recipe, Resolved, TranslatingRecipe, nearest
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.metadata import Record
-from fertools.training.runs.pixel_identity import refuse_other_pixels
+from fertools.training.runs.pixel_identity import refuse_changed_pixels
 from fertools.training.systems.registry import find_system
 
 R = TypeVar("R", bound=Recipe, covariant=True)
@@ -24,11 +24,11 @@ class LoadedRun(Generic[R]):
     """A finished run.
 
     Attributes:
-        name: `SYSTEM/RUN`.
-        folder: where it lies.
-        record: the content of its `run.json`.
-        recipe: every value that it was trained with.
-        selection: the faces that it was trained on and those that were held out, by domain.
+        name: name of the run, as `SYSTEM/RUN`.
+        folder: folder of the run.
+        record: content of its `run.json`.
+        recipe: the recipe that it was trained with.
+        selection: its faces by domain.
     """
 
     name: str
@@ -39,53 +39,53 @@ class LoadedRun(Generic[R]):
 
     @property
     def faces(self) -> Faces:
-        """The faces of the domain that the system was tested on."""
+        """The faces of the first domain, on which the system was tested."""
         return self.selection.main
 
     @property
     def resolved(self) -> Resolved[R]:
-        """The recipe with where its values come from."""
+        """The recipe with the origins of its values."""
         origins = {key: Origin(entry["origin"], entry["note"]) for key, entry in self.record["recipe"].items()}
         return Resolved(self.record["system"], self.record["preset"], self.recipe, origins)
 
 
 def load_translator(workspace: Workspace, name: str) -> LoadedRun[TranslatingRecipe]:
-    """Return a finished run that turns faces into others.
+    """Return a finished run of a system that translates faces.
 
     Args:
-        workspace: whose run and faces.
-        name: `SYSTEM/RUN`, or its folder in the workspace, `training/SYSTEM/RUN`.
+        workspace: workspace with the run and its faces.
+        name: name of the run, as `SYSTEM/RUN` or `training/SYSTEM/RUN`.
 
     Raises:
         InputError: there is no such run, it is not finished, or it generates no faces.
-        ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
-            of fertools with other keys.
+        ResumeRefused: the faces, labels, folds or crops have changed since it was trained, or another version of
+            fertools with other recipe keys trained it.
     """
     name = name.removeprefix("training/")
     record = _read(workspace, name)
     kind = find_system(record["system"]).recipe_class()
     if not issubclass(kind, TranslatingRecipe):
-        raise InputError(f"{name} makes no faces, it reads them; give a run of a system such as stargan")
+        raise InputError(f"{name} generates no faces; give a run of a system such as stargan")
     return _load(workspace, name, record, kind)
 
 
 def load_predictor(workspace: Workspace, name: str) -> LoadedRun[EngineRecipe]:
-    """Return a finished run of a network that says what faces show.
+    """Return a finished run of a network that predicts expressions, or valence and arousal.
 
     Args:
-        workspace: whose run and faces.
-        name: `SYSTEM/RUN`, or its folder in the workspace, `training/SYSTEM/RUN`.
+        workspace: workspace with the run and its faces.
+        name: name of the run, as `SYSTEM/RUN` or `training/SYSTEM/RUN`.
 
     Raises:
-        InputError: there is no such run, it is not finished, or it is no network that reads faces.
-        ResumeRefused: the faces, labels, folds or crops are not those that it was trained on, or it is of a version
-            of fertools with other keys.
+        InputError: there is no such run, it is not finished, or it has no network that predicts.
+        ResumeRefused: the faces, labels, folds or crops have changed since it was trained, or another version of
+            fertools with other recipe keys trained it.
     """
     name = name.removeprefix("training/")
     record = _read(workspace, name)
     kind = find_system(record["system"]).recipe_class()
     if not (kind.predicts and issubclass(kind, EngineRecipe)):
-        raise InputError(f"{name} is no classifying network; give a run of {calls.TRAIN_CLASSIFIER}")
+        raise InputError(f"{name} is not a classifier network; give a run of {calls.TRAIN_CLASSIFIER}")
     return _load(workspace, name, record, kind)
 
 
@@ -107,11 +107,11 @@ def _load(workspace: Workspace, name: str, record: Record, kind: type[R]) -> Loa
     selection = select_domains(workspace, recipe, allow_leaks=leaky)
     if selection.fingerprint() != record["data"]["fingerprint"]:
         raise ResumeRefused(
-            f"the faces, labels or folds have changed since {name} was trained, so nobody can say whom it has seen; "
+            f"the faces, labels or folds have changed since {name} was trained, so its training people are not known; "
             "train it again"
         )
     folder = RunFolder(workspace.root / "training" / name)
-    refuse_other_pixels(workspace, selection, folder, record, "put them back, or train it again")
+    refuse_changed_pixels(workspace, selection, folder, record, "put them back, or train it again")
     return LoadedRun(name, folder, record, recipe, selection)
 
 
@@ -119,12 +119,12 @@ def read_recipe(record: Record, kind: type[R], name: str) -> R:
     """Return the recipe that a run recorded.
 
     Args:
-        record: the content of its `run.json`.
-        kind: the system's recipe class.
-        name: of the run, for the message.
+        record: content of its `run.json`.
+        kind: recipe class of the system.
+        name: name of the run, for the message.
 
     Raises:
-        ResumeRefused: it is of a version of fertools with other keys.
+        ResumeRefused: another version of fertools with other keys trained it.
     """
     if differing := {field.name for field in fields(kind)} ^ set(record["recipe"]):
         raise ResumeRefused(

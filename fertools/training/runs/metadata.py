@@ -1,4 +1,4 @@
-"""What a run writes down about itself: the content of `run.json`."""
+"""The record of a run: the content of `run.json`."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _SHAPE = {
     "sessions": list,
     "finished": bool,
 }
-"""What every record has, and of which type."""
+"""Keys of every record, with the types of their values."""
 
 
 def describe_run(resolved: Resolved[Recipe], selection: Selection, drawn: int, run: str) -> Record:
-    """Return the record of a run that has not begun.
+    """Return the record of a new run.
 
     Args:
-        resolved: its recipe.
-        selection: the faces that it works on.
-        drawn: how many of them are of people who do not exist.
-        run: its name.
+        resolved: recipe of the run.
+        selection: faces of the run.
+        drawn: number of its faces that are drawn.
+        run: name of the run.
     """
     entry, recipe, faces = find_system(resolved.system), resolved.recipe, selection.main
     return {
@@ -54,8 +54,8 @@ def describe_run(resolved: Resolved[Recipe], selection: Selection, drawn: int, r
             "classes": list(faces.classes),
             "templates": _named(faces, "template"),
             "va_origins": _named(faces, "va_origin"),
-            **_describe_sides(faces),
-            "domains": {name: _describe_sides(other) for name, other in selection.domains.items()},
+            **_describe_parts(faces),
+            "domains": {name: _describe_parts(other) for name, other in selection.domains.items()},
         },
         "parameters": {},
         "sessions": [],
@@ -65,30 +65,30 @@ def describe_run(resolved: Resolved[Recipe], selection: Selection, drawn: int, r
     }
 
 
-def _describe_sides(faces: Faces) -> dict[str, Any]:
+def _describe_parts(faces: Faces) -> dict[str, Any]:
     return {
         side: {"faces": len(faces.rows(side)), "subjects": faces.subjects(side), "emotions": faces.counts(side)}
-        for side in sides_of(faces)
+        for side in split_parts(faces)
     }
 
 
 def check_record(record: Any) -> Record:
-    """Return what was read of `run.json` if it has what every record has.
+    """Return the content of `run.json` if it has the keys of every record.
 
     Raises:
-        ValueError: something is missing, or of another type.
+        ValueError: a key is missing, or its value has another type.
     """
     _require(record, _SHAPE, "it")
     for name, entry in record["recipe"].items():
         _require(entry, {"value": object, "note": str, "origin": str}, name)
         if entry["origin"] not in ORIGINS:
-            raise ValueError(f"{name} has no origin that is known")
+            raise ValueError(f"{name} has an unknown origin")
     return cast(Record, record)
 
 
 def _require(value: Any, shape: Mapping[str, Any], what: str) -> None:
     if not isinstance(value, dict):
-        raise ValueError(f"{what} is no object")  # noqa: TRY004 - what is wrong is the file
+        raise ValueError(f"{what} is not an object")  # noqa: TRY004 - the file is wrong, not the call
     for name, kind in shape.items():
         if isinstance(kind, dict):
             _require(value.get(name), kind, name)
@@ -96,14 +96,21 @@ def _require(value: Any, shape: Mapping[str, Any], what: str) -> None:
             raise ValueError(f"{what} has no {name}")
 
 
-def sides_of(faces: Faces) -> list[Side]:
-    """Return the sides that have faces: `train`, `val` if some people are kept for validation, and `test`."""
+def split_parts(faces: Faces) -> list[Side]:
+    """Return the split parts that have faces: `train`, `val` if people are kept for validation, and `test`."""
     sides: tuple[Side, ...] = ("train", "val", "test")
     return [side for side in sides if len(faces.rows(side))]
 
 
 def describe_session(device: str, precision: str, processes: int, begun: int) -> Record:
-    """Return the record of one call that works on a run, from iteration `begun` on; it counts nothing yet."""
+    """Return the record of a new session, the part of a run that one call does.
+
+    Args:
+        device: name of the device for torch.
+        precision: default precision of the networks.
+        processes: number of processes.
+        begun: iteration where the session begins.
+    """
     return {
         "from_iteration": begun,
         "iterations": 0,

@@ -1,7 +1,7 @@
-"""Which pixels a run has seen: a digest of each face's, recorded when it begins and compared ever after.
+"""The pixels of a run: a digest of each face, recorded when the run begins and compared whenever it is used.
 
-The manifest says which crops a run reads, and not what is in them. Who overwrites crops between two starts would have
-one run learn from two sets of faces, or be tested on faces that its other figures do not speak of.
+The manifest lists the crops of a run, but not their content. If crops were overwritten between two calls, a run would
+learn from two sets of faces, or its metrics would describe different test faces.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record
 
 
-def identify_pixels(job: Job, old: Record | None, way_out: str) -> None:
-    """Write down which pixels a run sees that begins now, or refuse to go on with others.
+def record_pixels(job: Job, old: Record | None, remedy: str) -> None:
+    """Record the pixels of a new run, or refuse to resume a run with other pixels.
 
     Args:
-        job: whose folder and record are told; the first process reads crops where nobody has yet.
-        old: the record that an earlier call left, None for a run that begins now.
-        way_out: what to do otherwise, for the message.
+        job: the run, whose folder and record are updated. The first process reads crops that are not cached yet.
+        old: record of an earlier call; None for a new run.
+        remedy: what to do if the pixels differ, for the message.
 
     Raises:
-        ResumeRefused: see `refuse_other_pixels`.
+        ResumeRefused: see `refuse_changed_pixels`.
         InputError: a crop is missing or cannot be read.
         StorageError: the disk is full.
     """
-    if not job.team.is_first:
+    if not job.process_group.is_first:
         return
     if old is not None:
-        refuse_other_pixels(job.workspace, job.selection, job.folder, old, way_out, job.report)
+        refuse_changed_pixels(job.workspace, job.selection, job.folder, old, remedy, job.report)
         job.record["data"]["pixels"] = old["data"]["pixels"]
         return
     digests = _digests(job.workspace, job.selection, job.record, job.report)
@@ -48,26 +48,26 @@ def identify_pixels(job: Job, old: Record | None, way_out: str) -> None:
     job.record["data"]["pixels"] = hash_bytes(digests.tobytes())
 
 
-def refuse_other_pixels(
+def refuse_changed_pixels(
     workspace: Workspace,
     selection: Selection,
     folder: RunFolder,
     record: Record,
-    way_out: str,
+    remedy: str,
     report: Reporter | None = None,
 ) -> None:
-    """Raise unless the crops of a run's faces hold what they held when it began.
+    """Raise if the crops of a run have changed since it began.
 
     Args:
-        workspace: whose crops.
+        workspace: workspace with the crops.
         selection: faces of the run.
-        folder: of the run.
-        record: the content of its `run.json`.
-        way_out: what to do otherwise, for the message.
-        report: told if crops have to be read.
+        folder: folder of the run.
+        record: content of its `run.json`.
+        remedy: what to do if they have changed, for the message.
+        report: reporter of progress, used if crops have to be read.
 
     Raises:
-        ResumeRefused: they do not; the message says how many, and names the first.
+        ResumeRefused: crops have changed; the message has their number and the first one.
         InputError: a crop is missing or cannot be read.
     """
     digests = _digests(workspace, selection, record, report)
@@ -75,14 +75,14 @@ def refuse_other_pixels(
         return
     run = f"{record['system']}/{record['run']}"
     if known is None:
-        raise ResumeRefused(f"nothing says which pixels {run} has seen, as an earlier fertools began it; {way_out}")
+        raise ResumeRefused(f"{run} has no record of its pixels, as an earlier fertools began it; {remedy}")
     changed = _changed(folder, digests)
     if changed is None:
-        raise ResumeRefused(f"crops have changed since {run} was begun; {way_out}")
+        raise ResumeRefused(f"crops have changed since {run} was begun; {remedy}")
     paths = [path for faces in selection.domains.values() for path in faces.table["path"].to_pylist()]
     first = paths[int(changed[0])]
     raise ResumeRefused(
-        f"{len(changed):,} of {len(digests):,} crops have changed since {run} was begun, the first {first}; {way_out}"
+        f"{len(changed):,} of {len(digests):,} crops have changed since {run} was begun, the first {first}; {remedy}"
     )
 
 
@@ -94,7 +94,7 @@ def _digests(workspace: Workspace, selection: Selection, record: Record, report:
 
 
 def _changed(folder: RunFolder, digests: Digests) -> np.ndarray | None:
-    """Return the positions of faces whose pixels are others than a run recorded; None where it does not say."""
+    """Return the row numbers of faces with changed pixels; None if the run's digests cannot be compared."""
     try:
         recorded = np.load(folder.pixels_path, allow_pickle=False)
     except (OSError, ValueError, EOFError):

@@ -1,4 +1,4 @@
-"""What a run was made with: the versions, the state of the code, the machine."""
+"""The environment of a run: versions, commit and machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import torch
 
 _PACKAGES = ("torch", "accelerate", "numpy", "opencv-python", "pyarrow", "safetensors")
 _OPTIONAL = ("scikit-learn", "scikit-image", "timm")
-"""Named where they are installed."""
+"""Recorded if they are installed."""
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result may depend on, by name."""
+    """Return the versions of the packages that a result may depend on, by name."""
     from fertools import __version__
 
     found = {"fertools": __version__, "python": platform.python_version()}
@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
 
 
 def code_state() -> str | None:
-    """Return the commit that fertools runs from, with `+changes` if files differ; None outside of a checkout."""
+    """Return the commit of the checkout, with `+changes` if files differ; None outside of a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists() or shutil.which("git") is None:
         return None
@@ -42,7 +42,7 @@ def code_state() -> str | None:
 
 
 def device_name(device: str) -> str:
-    """Return what a torch device is called, such as `NVIDIA H100` or the processor's name."""
+    """Return the product name of a torch device, such as `NVIDIA H100` or the name of the processor."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     if device == "mps":

@@ -1,1 +1,1 @@
-"""The systems that can be trained, one folder each."""
+"""The systems that can be trained; each has a folder."""

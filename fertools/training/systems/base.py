@@ -1,13 +1,13 @@
 """The contract between the engine and a system: what a system trains, what it only uses, and what it can do.
 
-A system knows no devices, files or loops. It says what each optimiser's loss is; the engine differentiates, takes the
-step, and then asks the system to go on.
+A system knows no devices, files or loops. It computes the loss of each optimiser. The engine differentiates the loss,
+takes the step, and then continues the iteration of the system.
 
-Whatever is drawn for a batch has a row per face, so that the engine can split a batch over processes, or over parts
-that go through one after another, and the update stays the same.
+All random numbers of a batch have a row per face. So the engine can split a batch over processes or micro-batches, and
+the update stays the same.
 
-Evaluation, generation, sample grids and reports ask for what a system can do (`translations`, `prediction`) and never
-which system it is.
+Evaluation, generation, sample grids and reports ask what a system can do (`translations`, `prediction`) and never which
+system it is.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from fertools.training.recipes.domains import FACES
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 Noise = dict[str, Tensor]
-"""The random numbers of one batch by name, each with a row per face."""
+"""The random numbers of a batch by name, each with a row per face."""
 Autocast = Callable[[str], AbstractContextManager[object]]
-"""Gives, for a part of a step, the context in which it runs in its precision."""
+"""Returns the autocast context of a part of a step."""
 
 
 def full_precision(part: str) -> AbstractContextManager[object]:
-    """Return a context that changes nothing: every part runs in the precision of its weights."""
+    """Return a context without autocast: every part runs in the precision of its weights."""
     del part
     return contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser's turn.
+    """One step of an optimiser.
 
     Attributes:
-        optimiser: its name in the system's `optimisers`.
-        loss: the scalar to minimise.
-        terms: the loss's parts under the names they are logged by, detached.
+        optimiser: name of the optimiser in the system's `optimisers`.
+        loss: scalar to minimise.
+        terms: detached loss terms by the name in the log.
     """
 
     optimiser: str
@@ -56,18 +56,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Translation:
-    """One way in which a system turns a face into another.
+    """A translation of faces from a source domain to a target.
 
     Attributes:
-        name: what a reader is shown, such as `happiness` or `thermal`; no two of a system are alike.
-        network: the generator, by its name in the system's `networks`.
-        source: the domain whose faces it takes.
-        target: the domain that its results belong to.
-        emotion: the expression asked for; None where none is.
-        keeps_emotion: whether the result shows the expression that the face had.
-        condition: n_c numbers for the generator; None where it takes none.
-        point: the valence and arousal asked for; None where none is.
-        back: the network that turns the result into the face again; None where there is no way back.
+        name: unique name for readers, such as `happiness` or `thermal`.
+        network: name of the generator in the system's `networks`.
+        source: source domain.
+        target: target domain.
+        emotion: target expression; None for no target expression.
+        keeps_emotion: whether a generated face keeps the expression of the input.
+        condition: n_c numbers for the generator; None if it takes none.
+        point: target valence and arousal; None for no such target.
+        back: name of the network that translates back; None if there is none.
     """
 
     name: str
@@ -83,11 +83,11 @@ class Translation:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a system says of a face.
+    """The network of a system that predicts expressions, or valence and arousal.
 
     Attributes:
-        network: that says it, by its name in the system's `networks`.
-        domain: the faces that it is meant for.
+        network: name of the network in the system's `networks`.
+        domain: domain of its faces.
     """
 
     network: str
@@ -98,13 +98,13 @@ class System(ABC):
     """A model in training.
 
     Attributes:
-        networks: what is trained, by name.
-        frozen: what is only used, by name. The engine moves it to the device, keeps it in eval mode and without
-            gradients, and records its digest; checkpoints do not hold it.
-        memory: what is not trained but belongs to the run's state, such as a pool of pictures, as modules with buffers.
-        averaged: names of the networks whose moving average is worth keeping.
-        optimisers: by name.
-        augmentation: how training faces are changed.
+        networks: trained networks by name.
+        frozen: networks that are used but not trained, by name. The engine moves them to the device, keeps them in eval
+            mode and without gradients, and records their digests. Checkpoints do not include them.
+        memory: state that is not trained, such as an image pool, as modules with buffers. Checkpoints include it.
+        averaged: names of the networks that may have a moving average.
+        optimisers: plans of the optimisers by name.
+        augmentation: augmentation of training faces.
     """
 
     networks: Mapping[str, nn.Module]
@@ -118,41 +118,41 @@ class System(ABC):
         """Return the random numbers of a batch, on the CPU.
 
         Args:
-            labels: of the batch's faces, by domain.
-            generator: that they are drawn from.
+            labels: labels of the faces of the batch, by domain.
+            generator: random generator.
         """
         del labels, generator
         return {}
 
     @abstractmethod
     def iterate(self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast) -> Iterator[Step]:
-        """Yield the steps of one iteration, each after the one before was applied.
+        """Yield the steps of one iteration. The engine applies each step before it asks for the next one.
 
         Args:
-            at: which iteration, and of which stage.
+            at: number of the iteration, and its stage.
             batches: faces by domain.
-            noise: what `draw` gave, on the device.
-            cast: the precision of each part.
+            noise: random numbers of `draw`, on the device.
+            cast: autocast context of each part.
         """
 
     def translations(self, prototypes: Tensor) -> list[Translation]:
-        """Return the ways in which the system turns faces into others; none where it does not.
+        """Return the translations of the system; empty if it does not translate.
 
         A system with translations has `translate`, and where these have a way back `translate_back`; see
         `fertools.training.systems.capabilities`.
 
         Args:
-            prototypes: Cx2, the mean valence and arousal of each class in the training faces.
+            prototypes: Cx2 mean valence and arousal of each class in the training faces.
         """
         del prototypes
         return []
 
     @property
     def prediction(self) -> Prediction | None:
-        """What the system says of faces; None where it says nothing. A system with a prediction has `predict`."""
+        """The predicting network; None if the system does not predict. A system with a prediction has `predict`."""
         return None
 
     def own_head(self, images: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return what a discriminator's own head predicts, in the form of `predict`; None where there is none."""
+        """Return the predictions of a discriminator's own head in the form of `predict`; None if it has none."""
         del images
         return None

@@ -1,4 +1,4 @@
-"""What a system says of itself before anything heavy is imported."""
+"""Entries of systems: descriptions that are available without importing torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper reports of a training run.
+    """The numbers of a training run in a paper.
 
     Attributes:
-        parameters: counts by network.
-        losses: values at the last iteration, by the names that we log them under.
-        iterations: how many there were.
+        parameters: number of parameters by network.
+        losses: losses at the last iteration, by the name in our log.
+        iterations: number of iterations.
     """
 
     parameters: Mapping[str, int]
@@ -25,11 +25,11 @@ class Published:
 
 @dataclass(frozen=True)
 class MethodsText:
-    """How a model was trained, for a paper's section on methods.
+    """The text on the training of a model, for the methods section of a paper.
 
     Attributes:
-        sentences: in order.
-        references: what they cite, written out.
+        sentences: sentences in order.
+        references: references that they cite.
     """
 
     sentences: tuple[str, ...]
@@ -38,15 +38,15 @@ class MethodsText:
 
 @dataclass(frozen=True)
 class SystemEntry:
-    """A system that can be trained; each has one in the `__init__` of its folder, which does not import torch.
+    """The description of a system; the `__init__` of its folder has one and does not import torch.
 
     Attributes:
         title: the system's name in prose.
         source: the paper it reproduces.
         recipe: `module:class` of its recipe; the module does not import torch.
         system: `module:class` of its `System`, or of its `FittedSystem`.
-        terms: what each logged term means, by its name, in the order of the charts.
-        published: what the paper reports of a training run; None where it reports nothing.
+        terms: meaning of each logged term by its name, in the order of the charts.
+        published: numbers of the paper's training run; None if it reports none.
         methods: `module:function`, which returns a `MethodsText` from a model's name and the record of its run; empty
             for a sentence that names the source.
     """
@@ -68,10 +68,10 @@ class SystemEntry:
         return _load(self.system)
 
     def describe(self, name: str, record: Mapping[str, Any]) -> MethodsText:
-        """Return how a run of this system was trained.
+        """Return the text on the training of a run of this system.
 
         Args:
-            name: what a reader calls the model.
+            name: name of the model for readers.
             record: `system`, `source`, `recipe`, `iterations` and `sessions` of its run.
         """
         if self.methods:

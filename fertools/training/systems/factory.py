@@ -1,4 +1,4 @@
-"""Building a system from its recipe."""
+"""Build a system from its recipe."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fertools.training.systems.registry import find_system
 
 
 def build_system(resolved: Resolved[Recipe]) -> System:
-    """Return the system with initial weights that depend on the recipe's seed alone.
+    """Return the system with initial weights that depend only on the seed of the recipe.
 
-    torch initialises from its global random state, which is put back as it was.
+    The global random state of torch, which initialises the weights, is restored afterwards.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(resolved.recipe.seed)
@@ -22,6 +22,6 @@ def build_system(resolved: Resolved[Recipe]) -> System:
 
 
 def build_fitted(resolved: Resolved[Recipe]) -> FittedSystem:
-    """Return a system that is fitted in one go."""
+    """Return a system that is fitted without iterations."""
     system: FittedSystem = find_system(resolved.system).system_class()(resolved.recipe)
     return system

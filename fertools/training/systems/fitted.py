@@ -1,4 +1,4 @@
-"""The contract of a system that is fitted in one go, without the engine."""
+"""The contract of a system that is fitted in one call, without the engine."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class FittedSystem(Protocol):
 
         Args:
             features: NxD features of training faces.
-            labels: N positions among the recipe's classes.
-            people: N, a number per person.
+            labels: N indices into the recipe's classes.
+            people: N numbers, one per person.
         """
 
     def probabilities(self, features: Floats) -> Floats:
         """Return NxC probabilities of NxD features."""
 
     def state(self) -> Mapping[str, Floats]:
-        """Return what was fitted, by name."""
+        """Return the fitted arrays by name."""
 
     def restore(self, state: Mapping[str, Floats]) -> None:
-        """Put back what `state` gave."""
+        """Load the arrays of `state`."""
 
     def parameters(self) -> Mapping[str, int]:
-        """Return the number of fitted parameters by what they belong to."""
+        """Return the number of fitted parameters by name of the model part."""

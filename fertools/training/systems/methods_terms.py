@@ -1,11 +1,11 @@
-"""Words that the methods texts of several systems share."""
+"""Terms that the methods texts of several systems share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-OPTIMISERS = {"sgd": "stochastic gradient descent", "adam": "Adam", "adamw": "AdamW"}
+OPTIMISERS = {"sgd": "SGD with momentum", "adam": "Adam", "adamw": "AdamW"}
 """Optimisers by their name in a recipe."""
 SCHEDULES = {
     "constant": "kept constant",
@@ -17,5 +17,5 @@ SCHEDULES = {
 
 
 def values(record: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Return a function that gives the value of a key of a run's recipe."""
+    """Return a function that returns the value of a key of a run's recipe."""
     return lambda key: record["recipe"][key]["value"]

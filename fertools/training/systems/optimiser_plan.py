@@ -1,4 +1,4 @@
-"""One optimiser of a system, as the system asks for it."""
+"""Plans of optimisers, from which the engine builds them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class OptimiserPlan:
     """One optimiser of a system.
 
     Attributes:
-        networks: whose weights it changes; networks that one loss trains together share one.
-        kind: `adam`, `adamw` (weight decay apart from the gradient) or `sgd` (with momentum).
-        lr: learning rate before the schedule's factor.
-        schedule: how it falls.
-        warmup: iterations over which it rises first.
-        decay_epochs: epochs over which it falls, for the schedule `epochs`.
-        beta1: of Adam.
-        beta2: of Adam.
-        momentum: of SGD.
-        weight_decay: of weight matrices and kernels; biases and the scales of norms are left alone.
+        networks: names of the networks that it trains; networks with a common loss share an optimiser.
+        kind: `adam`, `adamw` (decoupled weight decay) or `sgd` (with momentum).
+        lr: learning rate before the factor of the schedule.
+        schedule: schedule of the learning rate.
+        warmup: iterations of the linear warm-up.
+        decay_epochs: epochs over which the learning rate falls, for the schedule `epochs`.
+        beta1: decay rate of Adam's first moment.
+        beta2: decay rate of Adam's second moment.
+        momentum: momentum of SGD.
+        weight_decay: weight decay of matrices and kernels; biases and the scales of norms have none.
     """
 
     networks: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The systems that can be trained, by name: ours, and those of other packages.
 
-Another package adds one by an entry point of the group `fertools.systems`, whose name is the system's and whose value
-is a `SystemEntry`, such as `my_package.my_system:ENTRY`.
+Another package adds a system by an entry point of the group `fertools.systems`. Its name is the name of the system, and
+its value is a `SystemEntry`, such as `my_package.my_system:ENTRY`.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def find_system(name: str) -> SystemEntry:
     """Return the entry of a system.
 
     Raises:
-        RecipeError: there is none of this name; the nearest is named.
+        RecipeError: there is no system of this name; the message suggests the nearest.
         InputError: its package cannot be loaded.
 
     Example:
         >>> find_system("stargan").title
         'StarGAN'
     """
-    # Other packages are looked for only where the name is not one of ours.
+    # Other packages are searched only if the name is not one of ours.
     found = _OURS if name in _OURS else find_plugins(GROUP, BUILT_IN)
     if name not in found:
         raise RecipeError(f"there is no system '{name}'{nearest(name, found)}; fertools can train: {', '.join(found)}")

@@ -1,4 +1,4 @@
-"""Changes of training faces."""
+"""Augmentation of training faces."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_face_is_mirrored_where_the_draw_says_so() -> None:
 
 def test_a_shift_by_whole_pixels_moves_them() -> None:
     draws = middle()
-    draws[:, 3] = 1.0  # to the right, as far as asked for
+    draws[:, 3] = 1.0  # to the right, by the largest shift
     moved = Augmentation(shift=2 / 12).apply(faces(), draws)
     torch.testing.assert_close(moved[..., 2:], faces()[..., :-2], atol=1e-5, rtol=0)
 

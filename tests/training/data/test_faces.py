@@ -1,4 +1,4 @@
-"""Which faces take part, on which side, and their pixels."""
+"""The faces of a run, their split parts and their pixels."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_pixels_are_the_crops_in_row_order_and_read_once(tmp_path: Path, monkeyp
         patch.setattr(read, lambda path, size_px: pytest.fail(f"{path} is read again"))
         np.testing.assert_array_equal(load_pixels(workspace, faces, 24, tmp_path / "cache"), pixels)
     (tmp_path / faces.table["path"][3].as_py()).write_bytes(b"no picture")
-    with pytest.raises(InputError, match="is not a picture"):
+    with pytest.raises(InputError, match="is not an image"):
         load_pixels(workspace, faces, 16, tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 1, "another size has a file of its own, whole or not at all"
 
@@ -217,7 +217,7 @@ def test_people_are_kept_for_validation_and_none_of_them_is_trained_on(tmp_path:
     assert sorted(np.concatenate([faces.rows(side) for side in ("train", "val", "test")]).tolist()) == list(range(63))
     one = select(write_blobs(tmp_path / "few", blob_rows(2)))
     assert not len(one.rows("val"))
-    with pytest.raises(InputError, match="nobody is left to validate on"):
+    with pytest.raises(InputError, match="nobody is left for validation"):
         select(write_blobs(tmp_path / "few", blob_rows(2)), val_share=0.25)
 
 
@@ -246,10 +246,10 @@ def test_a_crop_is_rgb_and_shrinks_by_averaging(tmp_path: Path) -> None:
 
 def test_a_crop_that_is_no_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"a\.png is not a picture"):
+    with pytest.raises(InputError, match=r"a\.png is not an image"):
         read_crop(tmp_path / "a.png", 16)
     (tmp_path / "b.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"b\.png is not a picture"):
+    with pytest.raises(InputError, match=r"b\.png is not an image"):
         read_crop(tmp_path / "b.png", 16)
 
 

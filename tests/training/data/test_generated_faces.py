@@ -77,7 +77,7 @@ def test_none_is_validated_on_and_nobody_who_is_has_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unseen", [[1], []])
 def test_a_generator_that_has_seen_the_test_fold_is_refused(tmp_path: Path, unseen: list[int]) -> None:
     workspace = write(tmp_path, unseen=unseen)
-    words = "was trained with faces of fold 0, which is held out here.*, or allow it with `allow_leaks=True`"
+    words = "was trained on fold 0, which is held out here.*, or allow it with `allow_leaks=True`"
     with pytest.raises(CheckFailed, match=words):
         select(workspace)
 

@@ -1,4 +1,4 @@
-"""Which faces of a second domain go with those of the first, and that they go on with the same choices."""
+"""Pairing: the partners in another domain, and the same partners after a resume."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_moments(faces: Faces, moments: list[str | None]) -> Faces:
 
 
 def two_domains(root: Path, *, unpaired: int = 0) -> dict[str, Faces]:
-    """Return four people's visible and thermal faces, every moment in both but for the first `unpaired` thermal ones.
+    """Return visible and thermal faces of four people: each moment in both, except for `unpaired` thermal ones.
 
     Args:
         root: of the workspace.
@@ -168,7 +168,7 @@ def test_partners_that_are_not_there_are_refused(tmp_path: Path) -> None:
         classes=domains["thermal"].classes,
         emotions=domains["thermal"].emotions[without],
         valence_arousal=domains["thermal"].valence_arousal[without],
-        shares=domains["thermal"].shares[without],
+        soft_labels=domains["thermal"].soft_labels[without],
     )
     lacking = domains | {"thermal": kept}
     with pytest.raises(InputError, match="pairing is label, and no training face of the other domain shows fear"):
@@ -188,7 +188,7 @@ def test_a_loader_goes_on_with_the_same_choices(tmp_path: Path, pairing: Pairing
         order, expected = resumed.next(), unbroken.next()
         for name in domains:
             assert torch.equal(order.rows[name], expected.rows[name])
-            assert torch.equal(order.changes[name], expected.changes[name])
+            assert torch.equal(order.augmentation_draws[name], expected.augmentation_draws[name])
 
 
 def test_seeds_differ(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_only_pairs_of_one_moment_are_changed_alike(tmp_path: Path, pairing: Pai
     domains = two_domains(tmp_path)
     loader = make_loader(domains, pairing, batch_size=42, augmentation=Augmentation(flip=True, cut_px=4))
     order = loader.next()
-    same = torch.equal(order.changes["visible"], order.changes["thermal"])
+    same = torch.equal(order.augmentation_draws["visible"], order.augmentation_draws["thermal"])
     assert same == (pairing == "capture")
     batches = loader.load(order)
     assert all(batch.images.shape == (42, 3, 4, 4) for batch in batches.values())

@@ -1,4 +1,4 @@
-"""Faces of people who do not exist are known as such, by what `fertools sample` really leaves."""
+"""Drawn faces are recognised by the files that `fertools sample` writes."""
 
 from __future__ import annotations
 

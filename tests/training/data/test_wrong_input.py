@@ -1,4 +1,4 @@
-"""Labels, weights and places that nothing can be trained with are refused before the first iteration, by name."""
+"""Invalid labels, weights and landmarks are refused by name before the first iteration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def classify(workspace: Workspace, *overrides: str, **options: Any) -> object:
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("valence", NAN, "valence of 1 faces in .*faces.parquet is no number from -1 to 1, the first nan of face"),
+        ("valence", NAN, "valence of 1 faces in .*faces.parquet is not a number from -1 to 1, the first nan of face"),
         ("arousal", 1.5, "arousal of 1 faces .* the first 1.5 of face"),
         ("arousal", -INF, "the first -inf of face"),
         ("weight", NAN, "weight of 1 faces .* from 0 to inf, the first nan"),
@@ -59,7 +59,7 @@ def test_a_side_without_what_is_learned_is_refused(tmp_path: Path, subjects: ran
         if row["fold"] in subjects:
             row["valence"] = row["arousal"] = row["va_origin"] = None
     workspace = write_blobs(tmp_path, rows)
-    words = f"no {side} face has valence and arousal, which this system is to predict; label some, split again, or set"
+    words = f"no {side} face has valence and arousal, which this system predicts; label some, split again, or set"
     with pytest.raises(InputError, match=words):
         classify(workspace, "task=emotion+va", "val_share=0")
 
@@ -72,7 +72,7 @@ def test_weights_with_nan_are_not_begun_with(tmp_path: Path, name: str) -> None:
     first = next(key for key, value in weights.items() if value.is_floating_point())
     weights[first].view(-1)[0] = NAN
     save_file(weights, tmp_path / name) if name.endswith("safetensors") else torch.save(weights, tmp_path / name)
-    with pytest.raises(InputError, match=rf"{first} in .*{name} holds numbers that are not finite"):
+    with pytest.raises(InputError, match=rf"{first} in .*{name} has values that are not finite"):
         classify(workspace, f"pretrained={name}", run="other")
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what goes in comes out, old ones go, damaged ones are named."""
+"""Checkpoints: what is written is read back, old ones are removed, damaged ones are named."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ def test_of_damaged_checkpoints_the_one_before_them_is_named(tmp_path: Path) -> 
     assert newest is not None
     assert newest.iteration == 30
     for iteration, words in (
-        (30, r"00000030\.safetensors is damaged.*; remove 00000030\.safetensors to go on from 00000020\.safetensors"),
-        (20, r"remove 00000030\.safetensors and 00000020\.safetensors to go on from 00000010\.safetensors"),
+        (30, r"00000030\.safetensors is damaged.*; remove 00000030\.safetensors to resume from 00000020\.safetensors"),
+        (20, r"remove 00000030\.safetensors and 00000020\.safetensors to resume from 00000010\.safetensors"),
         (10, r"00000030\.safetensors is damaged.*resume=False"),
     ):
         flip(checkpoint_path(tmp_path, iteration))

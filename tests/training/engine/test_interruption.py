@@ -1,4 +1,4 @@
-"""A run that dies goes on as if it had not: kill -9, Ctrl-C and a full disk, in processes of their own."""
+"""A killed run is resumed with the same result: kill -9, Ctrl-C and a full disk, in separate processes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_interrupt_saves_the_state_and_loses_nothing(
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert out == ""
-    assert "state saved; run the same command to go on" in err.splitlines()[-1]
+    assert "state saved; run the same command to resume" in err.splitlines()[-1]
     logged = len((workspace.root / "training/stargan/smoke/metrics.jsonl").read_text().splitlines())
     result = train_tiny(workspace, *LONG)
     assert result.new_iterations == 60 - logged, "not one iteration is done twice"

@@ -1,4 +1,4 @@
-"""A run of two stages with a network that is only used: what each stage trains, and going on across their border."""
+"""A run of two stages with a frozen network: what each stage trains, and resuming across their border."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from fertools.training.data.faces import Faces, select_faces
 from fertools.training.engine.checkpoint import checkpoint_path, load_checkpoint
 from fertools.training.engine.journal import read_journal
 from fertools.training.engine.loop import Loop
-from fertools.training.engine.process_group import Team
-from fertools.training.engine.run_state import Places
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.engine.run_state import StatePaths
 from fertools.training.recipes.course import Course, Iteration, Stage
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Step, System
@@ -87,8 +87,8 @@ def make_loop(faces: Faces, folder: Path, *, seed: int = 0) -> tuple[Loop, TwoSt
     loader = BatchLoader(
         {FACES: FaceSource(faces, pixels)}, batch_size=2, augmentation=Augmentation(flip=True), seed=0, device="cpu"
     )
-    places = Places(folder / "checkpoints", folder / "metrics.jsonl")
-    return Loop(system, recipe, COURSE, loader, Team("cpu"), places), system
+    paths = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
+    return Loop(system, recipe, COURSE, loader, ProcessGroup("cpu"), paths), system
 
 
 def weights(system: TwoStages, *names: str) -> dict[str, Tensor]:
@@ -113,7 +113,7 @@ def test_each_stage_trains_its_own_and_has_a_schedule_of_its_own(faces: Faces, t
     entries = read_journal(tmp_path / "metrics.jsonl")
     assert ["loss_features" in entry for entry in entries] == [True] * 4 + [False] * 4
     assert ["loss_picture" in entry for entry in entries] == [False] * 4 + [True] * 4
-    # Up over one iteration, steady, and down over the second half, in each stage anew.
+    # Up over one iteration, steady, and down over the second half, in each stage again.
     rates = [entry[f"lr/{'encoder' if number < 4 else 'decoder'}"] for number, entry in enumerate(entries)]
     assert rates == pytest.approx([LR * factor for factor in (0.5, 1, 1, 0.5)] * 2)
     after_6, after_8 = (load_checkpoint(checkpoint_path(tmp_path / "checkpoints", number)).tensors for number in (6, 8))

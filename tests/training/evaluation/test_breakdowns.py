@@ -1,4 +1,4 @@
-"""Parts of a result: everybody is in one of them, and each says what is true of it."""
+"""Breakdowns: every face is in one subset, and each subset has the right accuracy."""
 
 from __future__ import annotations
 

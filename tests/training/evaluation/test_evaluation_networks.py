@@ -1,4 +1,4 @@
-"""Who may judge made faces: a classifier that reads them as it reads real ones, and has not met the people."""
+"""Which classifiers may judge generated faces, and that a judge treats them like real ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.evaluation.cached_outputs import Reader
+from fertools.training.evaluation.cached_outputs import EvaluationNetwork
 from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.evaluation.translations import read_translations
 from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_translator
 from tests.training.blobs import blob_rows, write_blobs
-from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both, train_judge, write_people
+from tests.training.evaluation.trained_runs import JUDGE, TRANSLATOR, train_both, train_judge, write_people
 from tests.training.tiny import train_tiny
 
 
@@ -33,7 +33,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return found
 
 
-def open_for(workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe]) -> Reader:
+def open_for(workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe]) -> EvaluationNetwork:
     return open_judge(workspace, name, translator, read_translations(translator.folder.root), "cpu")
 
 
@@ -77,9 +77,9 @@ def test_classes_and_the_point_stand_side_by_side(workspace: Workspace) -> None:
     ("judge", "translator", "error", "words"),
     [
         ("classifier/smok", TRANSLATOR, InputError, "did you mean 'classifier/smoke'"),
-        (TRANSLATOR, TRANSLATOR, InputError, "no classifying network"),
-        ("classifier/feeling", TRANSLATOR, InputError, "asked for expressions.*tells valence and arousal alone"),
-        (JUDGE, "stargan/plane", InputError, "asked for valence and arousal.*tells expressions alone"),
+        (TRANSLATOR, TRANSLATOR, InputError, "not a classifier network"),
+        ("classifier/feeling", TRANSLATOR, InputError, "are expressions, but .* predicts valence and arousal alone"),
+        (JUDGE, "stargan/plane", InputError, "are valence and arousal, but .* predicts expressions alone"),
         ("classifier/acquainted", TRANSLATOR, CheckFailed, r"2 of the people .*\(p00, p03\).*test_folds=\[0\]"),
     ],
 )
@@ -110,7 +110,7 @@ def test_weights_that_are_missing_or_wrong_are_named(
     with pytest.raises(InputError, match=r"there is no file .* called 'nothing'"):
         open_features(workspace, "nothing", "cpu")
     classifier = f"training/{JUDGE}/models/network.safetensors"
-    with pytest.raises(InputError, match="holds no weights of Inception v3"):
+    with pytest.raises(InputError, match="does not have the weights of Inception v3"):
         open_features(workspace, classifier, "cpu")
-    with pytest.raises(InputError, match="holds no weights of facenet"):
+    with pytest.raises(InputError, match="does not have the weights of facenet"):
         open_identity(workspace, classifier, "cpu")

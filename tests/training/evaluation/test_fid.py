@@ -1,4 +1,4 @@
-"""Distances of features against scipy and scikit-learn, and cosines on a case done by hand."""
+"""FID and KID against scipy and scikit-learn, and cosines in a case computed by hand."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_kernels_of_all_pictures_and_of_each_subset_come_to_the_same(monkeypatch
     rng = np.random.default_rng(4)
     one, two = rng.normal(size=(60, 4)), rng.normal(size=(50, 4))
     whole = kernel_distance(one, two, np.random.default_rng(3), size=20, subsets=5)
-    monkeypatch.setattr("fertools.training.evaluation.fid._HELD", 55)
+    monkeypatch.setattr("fertools.training.evaluation.fid._MOST_FOR_FULL_KERNEL", 55)
     parts = kernel_distance(one, two, np.random.default_rng(3), size=20, subsets=5)
     assert (parts.mean, parts.sd) == pytest.approx((whole.mean, whole.sd))
 

@@ -1,4 +1,4 @@
-"""Comparing runs: on the same faces alone, and with tests that find what is there and little where nothing is."""
+"""Comparison of runs: only on common faces, and with tests that find real differences."""
 
 from __future__ import annotations
 

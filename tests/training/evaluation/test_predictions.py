@@ -1,4 +1,4 @@
-"""The table of predictions: what goes in comes out, and what is no prediction is refused."""
+"""The table of predictions: what is written is read back, and invalid predictions are refused."""
 
 from __future__ import annotations
 

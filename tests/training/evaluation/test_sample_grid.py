@@ -1,4 +1,4 @@
-"""Sample grids: every picture where its heading and label say, pixel for pixel."""
+"""Sample grids: every image is below its heading and beside its label, pixel for pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of translated held-out faces: by training, by `generate`, and of points of valence and arousal."""
+"""The table of faces generated from held-out faces: by training, and by `generate`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_training_lists_what_it_made_and_generate_adds_held_out_faces_alone(tmp_
     result = train_tiny(workspace)
     first = read_translations(result.path)
     manifest = store.read_table(workspace.generated / "stargan-smoke.parquet", FACES)
-    assert first["face_id"].to_pylist() == manifest["face_id"].to_pylist(), "made faces have one name everywhere"
+    assert first["face_id"].to_pylist() == manifest["face_id"].to_pylist(), "generated faces have one name everywhere"
     assert first["l1"].to_numpy().mean() == pytest.approx(result.results["reconstruction_l1"])
     parents = {row["face_id"]: row for row in store.read_faces(workspace).to_pylist()}
     for row in first.to_pylist():

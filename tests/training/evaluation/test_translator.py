@@ -1,4 +1,4 @@
-"""What is made of held-out faces: the pictures, their manifest, and the measures, against second implementations."""
+"""Faces generated from held-out faces: images, manifest and metrics, against second implementations."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_the_transform_of_a_resized_crop_maps_the_same_points(setting: Setting) 
     assert path is not None
     row: dict[str, Any] = store.read_table(path, FACES).to_pylist()[0]
     before = np.array([[1.5, -0.5, 3.0], [0.5, 1.5, -7.0]]) @ (10, 20, 1)
-    # The middle of pixel p lies at (p + 1/2) / 72 of the crop's side, before and after.
+    # The centre of pixel p is at (p + 1/2) / 72 of the crop's side, before and after.
     expected = (before + 0.5) / 72 * 16 - 0.5
     np.testing.assert_allclose(np.array(row["matrix"]) @ (10, 20, 1), expected, rtol=1e-5)
 

@@ -1,4 +1,4 @@
-"""`generate`: faces by a trained StarGAN, of whom is asked for, each naming its parent."""
+"""`generate`: faces by a trained StarGAN, each with its parent, for the requested people."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def test_runs_that_cannot_make_faces_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="train one first"):
         generate(workspace, "stargan/smoke")
     result = train_tiny(workspace, "condition=va2", run="plane")
-    with pytest.raises(InputError, match="points of valence and arousal"):
+    with pytest.raises(InputError, match="translates to valence and arousal"):
         generate(workspace, "stargan/plane")
     record = json.loads((result.path / "run.json").read_text())
-    for change, words in (({"finished": False}, "is not finished"), ({"system": "classifier"}, "makes no faces")):
+    for change, words in (({"finished": False}, "is not finished"), ({"system": "classifier"}, "generates no faces")):
         (result.path / "run.json").write_text(json.dumps(record | change))
         with pytest.raises(InputError, match=words):
             generate(workspace, "stargan/plane")
@@ -103,5 +103,5 @@ def test_faces_that_changed_since_are_refused(tmp_path: Path) -> None:
     rows = blob_rows()
     rows[0]["emotion"] = EMOTIONS[-1]
     write_blobs(workspace.root, rows)
-    with pytest.raises(ResumeRefused, match="nobody can say whom it has seen"):
+    with pytest.raises(ResumeRefused, match="its training people are not known"):
         generate(workspace, "stargan/smoke")

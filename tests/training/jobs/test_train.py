@@ -1,4 +1,4 @@
-"""`train`: what a run leaves behind, and what it refuses."""
+"""`train`: the files of a run, and the errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Silent
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.training.jobs.translating import spread
+from fertools.training.jobs.translating import evenly_spaced
 from fertools.training.recipes.recipe import ORIGINS
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.runs.folder import RunFolder
@@ -121,11 +121,11 @@ def test_other_faces_are_refused_and_no_resume_begins_anew(workspace: Workspace)
         train_tiny(workspace)
     stray = result.path / "samples/000001.png"
     stray.write_bytes(b"of the old run")
-    anew = train_tiny(workspace, resume=False)
-    assert anew.new_iterations == 6
+    restarted = train_tiny(workspace, resume=False)
+    assert restarted.new_iterations == 6
     assert not stray.exists()
-    assert len(read_record(anew.path)["sessions"]) == 1
-    assert read_record(anew.path)["data"]["train"]["subjects"] == 2
+    assert len(read_record(restarted.path)["sessions"]) == 1
+    assert read_record(restarted.path)["data"]["train"]["subjects"] == 2
 
 
 def test_beginning_anew_takes_the_old_generated_faces_out_of_the_manifests_at_once(workspace: Workspace) -> None:
@@ -197,7 +197,7 @@ def test_initial_weights_depend_on_the_seed_alone() -> None:
     ("count", "expected"), [(0, list(range(10))), (99, list(range(10))), (2, [0, 9]), (4, [0, 3, 6, 9])]
 )
 def test_faces_are_taken_at_even_distances(count: int, expected: list[int]) -> None:
-    assert spread(np.arange(10), count).tolist() == expected
+    assert evenly_spaced(np.arange(10), count).tolist() == expected
 
 
 def test_what_a_result_depends_on_is_written_down(workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Networks in torchvision's layout, and weights that come from elsewhere."""
+"""Networks with the layer names of torchvision, and weights from other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fertools.core.errors import InputError, RecipeError
 from fertools.core.workspace import Workspace
 from fertools.training.networks.backbones import build_backbone, head_name, load_weights, read_weights
 from fertools.training.networks.names import BACKBONES
-from fertools.training.networks.pretrained import READERS
+from fertools.training.networks.pretrained import FEATURE_NETWORKS
 from fertools.training.networks.published_weights import find_weights, list_weights
 from fertools.training.networks.resnet import ResNet
 
@@ -152,7 +152,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
 
 def test_something_else_than_tensors_is_refused(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "a.pth")
-    with pytest.raises(InputError, match="holds no state_dict"):
+    with pytest.raises(InputError, match="has no state_dict"):
         read_weights(tmp_path / "a.pth")
 
 
@@ -171,7 +171,7 @@ class Vision(nn.Module):
 
 
 def fake_timm(*, fixed: bool) -> types.ModuleType:
-    """Return a stand-in for timm with one model, which is built for 224 pixels where no other size is asked for."""
+    """Return a stand-in for timm with one model, which is built for 224 pixels unless another size is given."""
     fake = types.ModuleType("timm")
 
     def create_model(name: str, *, pretrained: bool, num_classes: int, img_size: int = 224) -> nn.Module:
@@ -222,7 +222,7 @@ licence = "ours"
 def test_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *READERS}
+    assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *FEATURE_NETWORKS}
     (tmp_path / "training").mkdir()
     (tmp_path / "training/weights.toml").write_text(OWN)
     with pytest.raises(InputError, match=r"not on this machine; download https://example\.org/mine\.pth into"):

@@ -1,4 +1,4 @@
-"""Weights with flipped bytes are refused by name wherever they are read, and nothing is trained with them."""
+"""Weights with flipped bytes are refused by name wherever they are read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
 from tests.training.blobs import write_blobs
 from tests.training.engine.test_checkpoint import flip
-from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both
+from tests.training.evaluation.trained_runs import JUDGE, TRANSLATOR, train_both
 from tests.training.runs.test_pixel_identity import Stopped
 from tests.training.tiny import train_tiny
 
@@ -28,7 +28,7 @@ def test_a_run_names_the_checkpoint_that_it_can_go_on_from(tmp_path: Path) -> No
     folder = workspace.runs("stargan") / "smoke"
     before, newest = sorted((folder / "checkpoints").glob("*.safetensors"))
     flip(newest)
-    words = f"{newest.name} is damaged.* remove {newest.name} to go on from {before.name}"
+    words = f"{newest.name} is damaged.* remove {newest.name} to resume from {before.name}"
     with pytest.raises(InputError, match=words):
         train_tiny(workspace, *often)
     newest.unlink()

@@ -1,4 +1,4 @@
-"""The pool of pictures: what it hands out, and that it is part of a run's state in every process."""
+"""The image pool: the images that it returns, and its state in the checkpoints of every process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.training.pooled import Remembering
 
 
 def numbered(start: int, count: int) -> torch.Tensor:
-    """Return pictures of which each pixel is the picture's number."""
+    """Return images whose pixels all have the number of the image."""
     return torch.arange(start, start + count, dtype=torch.float32).view(-1, 1, 1, 1).expand(-1, 3, 2, 2).contiguous()
 
 

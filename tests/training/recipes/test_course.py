@@ -1,4 +1,4 @@
-"""How long a run is, stage by stage, and the learning rate that falls by epochs."""
+"""The stages of a run, and the learning rate that falls by epochs."""
 
 from __future__ import annotations
 

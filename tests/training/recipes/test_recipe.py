@@ -1,4 +1,4 @@
-"""Recipes: values with their origins, overrides, and what is refused."""
+"""Recipes: values with their origins, overrides, and errors."""
 
 from __future__ import annotations
 

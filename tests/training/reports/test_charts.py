@@ -1,4 +1,4 @@
-"""Line charts: round ticks, every point inside, words for who cannot see."""
+"""Line charts: round ticks, every point inside, and texts for screen readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of results: well formed, named for those who cannot see them, and drawn where the numbers are."""
+"""Figures of results: well formed, with texts for screen readers, and drawn at the right positions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.reports.figures import (
     confusion_table,
     interval_chart,
@@ -25,7 +25,7 @@ def drawings(markup: str) -> list[ElementTree.Element]:
 
 
 def test_every_curve_has_a_panel_of_its_own_with_the_others_behind() -> None:
-    curves = score(invent())["classification"]["roc"]
+    curves = compute_metrics(invent())["classification"]["roc"]
     found = drawings(roc_panels(curves))
     assert len(found) == len(curves) == 8
     for picture, (name, curve) in zip(found, curves.items(), strict=True):
@@ -65,7 +65,7 @@ def test_in_the_plane_each_face_is_a_ring_and_a_dot_and_too_many_are_thinned() -
     kinds = [circle.attrib["class"] for circle in picture.findall("circle")]
     assert kinds.count("ring") == kinds.count("dot") == 2
     dots = [float(circle.attrib["cx"]) for circle in picture.findall("circle") if circle.attrib["class"] == "dot"]
-    # An estimate outside of the plane lies on its edge.
+    # An estimate outside of the plane is on its edge.
     assert dots[0] == dots[1]
     (picture,) = drawings(valence_arousal_plot([(0.0, 0.0)] * 5000, [(0.0, 0.0)] * 5000))
     assert 300 <= len(picture.findall("line")) - 12 <= 400

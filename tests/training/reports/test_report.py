@@ -1,4 +1,4 @@
-"""The report: one page with everything in it, readable by people and without a network."""
+"""The report: a self-contained page with all sections."""
 
 from __future__ import annotations
 

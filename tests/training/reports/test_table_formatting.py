@@ -1,4 +1,4 @@
-"""Tables in three forms."""
+"""Tables as text, Markdown and LaTeX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translators beside one another: which number is taken, and when a mean over folds is."""
+"""Translators side by side: the metric of each table, and the mean over folds."""
 
 from __future__ import annotations
 

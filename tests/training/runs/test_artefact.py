@@ -94,7 +94,7 @@ def test_what_is_no_model_is_refused(path: Path) -> None:
     with pytest.raises(InputError, match="there is no model at"):
         read_model(path.parent)
     _plain(path)
-    with pytest.raises(InputError, match="is no model that fertools wrote"):
+    with pytest.raises(InputError, match="is not a model of fertools"):
         read_model(path)
     _sealed(path, {"format": 99})
     with pytest.raises(InputError, match="another version of fertools"):

@@ -1,4 +1,4 @@
-"""Lineage: whom a run has learned from is recorded, and found again whatever a file of weights is called."""
+"""Lineage: the people whom a run has learned from, found by the content of a file of weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fertools.core.errors import CheckFailed, InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.jobs.train import train
-from fertools.training.runs.ancestry import find_met
+from fertools.training.runs.ancestry import find_known_people
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import (
     METADATA_KEY,
@@ -82,15 +82,16 @@ def test_test_people_behind_weights_are_found_wherever_the_file_lies(
         other.symlink_to(path)
     ancestor = trace_weights(workspace, path if place == "inside" else other, "x")
     assert [lineage.run for lineage in ancestor.lineages] == ["classifier/source"]
-    (sentence,) = find_met(store.read_faces(workspace, filters=[("fold", "=", 0)]), [ancestor])
+    (sentence,) = find_known_people(store.read_faces(workspace, filters=[("fold", "=", 0)]), [ancestor])
     assert sentence == "the weights 'x' (of the run classifier/source) learned from 1 person held out here (p00)"
-    assert find_met(store.read_faces(workspace, filters=[("fold", "=", 1)]), [ancestor]) == []
+    assert find_known_people(store.read_faces(workspace, filters=[("fold", "=", 1)]), [ancestor]) == []
 
 
 def test_training_on_from_them_is_refused_and_can_be_allowed(workspace: Workspace, tmp_path: Path) -> None:
     shutil.copy(workspace.runs("classifier") / "source" / FIRST_STATE, tmp_path / "innocent.safetensors")
     begin = f"pretrained={tmp_path}/innocent.safetensors"
-    with pytest.raises(CheckFailed, match=r"classifier/next would be tested on people that it knows: .*\(p00\)"):
+    words = r"classifier/next would be tested on people whom it has learned from: .*\(p00\)"
+    with pytest.raises(CheckFailed, match=words):
         train_small(workspace, "next", "test_folds=0", begin)
     folder = train_small(workspace, "next", "test_folds=0", begin, allow_leaks=True)
     lineage = read_lineage(folder)
@@ -148,7 +149,7 @@ def test_metadata_hold_it_and_what_they_hold_is_not_trusted() -> None:
 def test_a_damaged_list_of_people_is_said(workspace: Workspace) -> None:
     folder = RunFolder(workspace.runs("classifier") / "source")
     np.save(folder.people_path, np.zeros(5))
-    with pytest.raises(InputError, match=r"people.npy is no list of people"):
+    with pytest.raises(InputError, match=r"people.npy is not a list of people"):
         read_lineage(folder)
 
 

@@ -1,4 +1,4 @@
-"""Pixels are part of a run's identity: who overwrites crops is told so, wherever a run is taken up again."""
+"""Pixels are part of the identity of a run: changed crops are refused wherever the run is used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fertools.training.jobs.train import train
 from fertools.training.runs.load import load_predictor
 from tests.training.blobs import write_blobs
 from tests.training.data.test_faces import select
-from tests.training.evaluation.made import JUDGE, TRANSLATOR, train_both
+from tests.training.evaluation.trained_runs import JUDGE, TRANSLATOR, train_both
 from tests.training.experiments.protocols import write_experiment
 from tests.training.tiny import read_record, train_tiny
 
@@ -102,7 +102,7 @@ def test_a_run_without_a_record_of_its_pixels_says_so(tmp_path: Path) -> None:
     text = (result.path / "run.json").read_text(encoding="utf-8")
     digest = read_record(result.path)["data"]["pixels"]
     (result.path / "run.json").write_text(text.replace(f'"pixels": "{digest}"', '"other": 0'), encoding="utf-8")
-    with pytest.raises(ResumeRefused, match="nothing says which pixels stargan/smoke has seen"):
+    with pytest.raises(ResumeRefused, match="stargan/smoke has no record of its pixels"):
         train_tiny(workspace)
 
 

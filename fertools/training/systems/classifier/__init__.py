@@ -10,7 +10,7 @@ ENTRY = SystemEntry(
     system="fertools.training.systems.classifier.system:Classifier",
     methods="fertools.training.systems.classifier.methods:describe",
     terms={
-        "loss": "What is minimised.",
+        "loss": "The total loss.",
         "loss_emotion": "Cross-entropy of the expressions; guessing among seven gives 1.946.",
         "loss_va": "Loss of valence and arousal: 1 - CCC of the batch, or the squared error.",
     },

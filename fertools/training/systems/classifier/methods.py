@@ -1,4 +1,4 @@
-"""A classifier in a paper's section on methods."""
+"""The text on a classifier for the methods section of a paper."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NETWORKS = {
 
 
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
-    """Return how a classifier was trained."""
+    """Return the text on the training of a classifier."""
     value = values(record)
     network = str(value("network"))
     key = next((key for key in _NETWORKS if network.startswith(key)), None)

@@ -1,4 +1,4 @@
-"""The keys of a classifier's recipe; `training/classifier.toml` has their values and meaning."""
+"""The recipe of a classifier; `training/classifier.toml` has the values and the meaning of its keys."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded, nearest
 
 NETWORK = "network"
-"""What the one network is called."""
+"""Name of the single network."""
 CLASS_SETS = {
     "seven": EMOTIONS,
     "six": tuple(emotion for emotion in EMOTIONS if emotion != "neutral"),
     "ck+": tuple(sorted({*EMOTIONS, "contempt"} - {"neutral"})),
 }
-"""Sets of classes that have a name."""
+"""Named sets of classes."""
 
 
 def read_classes(text: str) -> tuple[str, ...]:
-    """Return the classes that the key `classes` names: a set's name, or labels parted by commas.
+    """Return the classes of the key `classes`.
+
+    Args:
+        text: name of a set of classes, or labels separated by commas.
 
     Raises:
-        RecipeError: fewer than two, one twice, or none of these.
+        RecipeError: there are fewer than two labels, or one of them is empty or there twice.
 
     Example:
         >>> read_classes("happiness, pain")
@@ -40,17 +43,17 @@ def read_classes(text: str) -> tuple[str, ...]:
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):
         raise RecipeError(
             f"classes is '{text}'{nearest(text, CLASS_SETS)}; give {', '.join(CLASS_SETS)}, or two or more labels "
-            "parted by commas, each once"
+            "separated by commas, each once"
         )
     return names
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
-    """How one classifier is trained.
+    """The recipe of a classifier.
 
     Raises:
-        RecipeError: an unknown network or set of classes, or a face too small for the network.
+        RecipeError: the network or the set of classes is unknown, or the face is too small for the network.
     """
 
     predicts = True
@@ -95,7 +98,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
                 )
             if self.image_size < (least := BACKBONES[self.network]):
                 raise RecipeError(
-                    f"image_size is {self.image_size}, and {self.network} needs {least} pixels; give {least} or more"
+                    f"image_size is {self.image_size}, but {self.network} needs {least} pixels; give {least} or more"
                 )
         if (self.width != 1 or self.dropout) and not self.network.startswith("resnet"):
             raise RecipeError(f"width and dropout are for ResNets; with {self.network} set width to 1 and dropout to 0")
@@ -104,50 +107,50 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
 
     @property
     def predicts_emotion(self) -> bool:
-        """Whether the expression is told."""
+        """Whether the system predicts expressions."""
         return self.task != "va"
 
     @property
     def predicts_va(self) -> bool:
-        """Whether valence and arousal are told."""
+        """Whether the system predicts valence and arousal."""
         return self.task != "emotion"
 
     @property
     def needs_emotion(self) -> bool:
-        """Whether a face without one of the classes is of no use."""
+        """Whether to leave out faces without one of the classes."""
         return self.task == "emotion"
 
     @property
     def needs_va(self) -> bool:
-        """Whether a face without valence and arousal is of no use."""
+        """Whether to leave out faces without valence and arousal."""
         return self.task == "va"
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The expressions that are told apart; the seven where only valence and arousal are told."""
+        """Names of the classes, in the order of their indices."""
         return read_classes(self.classes)
 
     @property
     def inner_validation(self) -> float:
-        """Share of the training people on whom the best epoch is chosen."""
+        """Share of the training faces, by person, that select the best epoch."""
         return self.val_share
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The network is the only part."""
+        """The only part of a step is the network."""
         return ("network",)
 
     @property
     def generated_runs(self) -> tuple[str, ...]:
-        """The runs that the key `generated` names."""
+        """The runs in the key `generated`."""
         names = (name.strip().removeprefix("training/") for name in self.generated.split(","))
         return tuple(name for name in names if name)
 
     def for_generated(self, size_px: int, test_folds: tuple[int, ...]) -> ClassifierRecipe:
         """Return this recipe for training on generated faces alone; see `EngineRecipe.for_generated`.
 
-        Faces are no larger than the generated ones, if the network allows that, so that neither generated nor real
-        faces have detail that the others cannot have.
+        Faces are no larger than the generated ones, if the network allows that. So real faces have no more detail than
+        generated ones.
         """
         least = max(size_px, BACKBONES.get(self.network, 0))
         return replace(
@@ -161,12 +164,12 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
 
     @property
     def soft_labels(self) -> str:
-        """The file that the key `distributions` names."""
+        """The file in the key `distributions`."""
         return self.distributions
 
     @property
     def starting_weights(self) -> Mapping[str, str]:
-        """The key `pretrained`, for the one network."""
+        """The weights in the key `pretrained`."""
         return {NETWORK: self.pretrained} if self.pretrained else {}
 
     @property
@@ -175,7 +178,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
         return self.class_weights
 
     def course(self, faces: Mapping[str, int]) -> Course:
-        """Return the recipe's number of epochs as iterations, with a validation after each epoch."""
+        """Return the course of `epochs` epochs, with a validation after each epoch."""
         count = faces[FACES]
         epoch = math.ceil(count / self.batch_size)
         iterations = max(1, math.ceil(self.epochs * count / self.batch_size))

@@ -1,7 +1,7 @@
-"""The classifier: one network that tells the expression, valence and arousal, or both.
+"""The classifier: one network that predicts the expression, valence and arousal, or both.
 
-Its head gives a logit per class and then, if the task asks for them, valence and arousal, each through a tanh.
-Faces are normalised as ImageNet is, as published weights expect.
+Its head has a logit per class, and for tasks with valence and arousal two more outputs, each through a tanh. Faces are
+normalised like ImageNet, which published weights expect.
 
 Source: Mollahosseini et al., "AffectNet" (2019), for both tasks on one kind of network; Kollias and Zafeiriou, "Affect
 Analysis in-the-wild" (2021), for the CCC as a loss beside the cross-entropy.
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.losses.float32 import widened
-from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_shares
+from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_probabilities
 from fertools.training.networks.backbones import build_backbone
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
@@ -27,19 +27,19 @@ from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecip
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's red, green and blue, on the scale from 0 to 1."""
+"""Mean and standard deviation of red, green and blue in ImageNet, on the scale from 0 to 1."""
 
 
 class Classifier(System):
-    """The network, its losses and its step.
+    """The network of a classifier, its losses and its step.
 
     Args:
-        recipe: sizes, weights and options.
+        recipe: recipe of the classifier.
 
     Attributes:
-        networks: `network`.
-        averaged: the network.
-        optimisers: one for it.
+        networks: the single network, `network`.
+        averaged: name of the network.
+        optimisers: the single optimiser.
     """
 
     averaged = (NETWORK,)
@@ -75,22 +75,22 @@ class Classifier(System):
         }
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
-        """Return for each face its share in the mixture with its neighbour; 1 is itself alone."""
+        """Return the mixup weight of each face; 1 is the face alone."""
         count = len(labels[FACES].emotions)
         if not self.recipe.mixup:
             return {"mix": torch.ones(count)}
-        # torch's own beta distribution takes no generator.
+        # The beta distribution of torch takes no generator.
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-        shares = rng.beta(self.recipe.mixup, self.recipe.mixup, -(-count // 2))
-        return {"mix": torch.from_numpy(np.repeat(shares, 2)[:count].astype(np.float32))}
+        weights = rng.beta(self.recipe.mixup, self.recipe.mixup, -(-count // 2))
+        return {"mix": torch.from_numpy(np.repeat(weights, 2)[:count].astype(np.float32))}
 
     def iterate(
         self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
-        """Yield the one step: cross-entropy plus lambda_va times the loss of valence and arousal.
+        """Yield the single step: cross-entropy plus lambda_va times the loss of valence and arousal.
 
-        With mixup, a face is mixed with the one beside it in the batch, whose order is random anyway; pairs stay
-        together however a batch is dealt out. The loss is that of both labels, mixed in the same shares.
+        With mixup, a face is mixed with its neighbour in the batch, whose order is random anyway. Pairs stay together
+        when a batch is split. The losses of both labels are mixed with the same weights.
 
         Source: of mixup, Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018), section 2.
         """
@@ -114,7 +114,7 @@ class Classifier(System):
 
     @property
     def prediction(self) -> Prediction:
-        """What the one network says."""
+        """The single network predicts."""
         return Prediction(NETWORK)
 
     def predict(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,26 +125,26 @@ class Classifier(System):
     def _loss(
         self, outputs: Tensor, batch: Batch, weights: Tensor, rows: slice | Tensor, terms: dict[str, Tensor]
     ) -> Tensor:
-        """Return the loss against the labels at some rows, and add its parts to `terms`."""
+        """Return the loss against the labels in `rows`, and add its terms to `terms`."""
         recipe, loss = self.recipe, widened(outputs).sum() * 0
         if self.classes:
-            targets = target_shares(batch.emotions[rows], batch.shares[rows], recipe.label_smoothing)
+            targets = target_probabilities(batch.emotions[rows], batch.soft_labels[rows], recipe.label_smoothing)
             terms["loss_emotion"] = soft_cross_entropy(outputs[:, : self.classes], targets, weights)
             loss = loss + terms["loss_emotion"]
         if recipe.predicts_va:
-            measure = ccc_loss if recipe.va_loss == "ccc" else squared_error
+            va_loss = ccc_loss if recipe.va_loss == "ccc" else squared_error
             estimates = widened(outputs[:, self.classes :]).tanh()
-            terms["loss_va"] = measure(estimates, batch.valence_arousal[rows], weights)
+            terms["loss_va"] = va_loss(estimates, batch.valence_arousal[rows], weights)
             loss = loss + recipe.lambda_va * terms["loss_va"]
         return loss
 
 
 def normalised(images: Tensor) -> Tensor:
-    """Return Nx3xHxW images in [-1, 1] brought to the scale of ImageNet: mean 0 and spread 1 per colour."""
+    """Return Nx3xHxW images in [-1, 1] normalised by the mean and standard deviation of ImageNet."""
     mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     return ((images + 1) / 2 - mean) / std
 
 
 def _neighbours(count: int, device: torch.device) -> Tensor:
-    """Return the position beside each: 1, 0, 3, 2 and so on; the last of an odd number is by itself."""
+    """Return the index of the neighbour of each face: 1, 0, 3, 2 and so on; the last of an odd number is its own."""
     return (torch.arange(count, device=device) ^ 1).clamp(max=count - 1)

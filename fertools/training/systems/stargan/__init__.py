@@ -1,4 +1,4 @@
-"""StarGAN: one generator that turns a face to any expression, valence or arousal."""
+"""StarGAN: one generator that translates a face to any expression, valence or arousal."""
 
 from fertools.training.systems.entry import Published, SystemEntry
 

@@ -1,4 +1,4 @@
-"""StarGAN in a paper's section on methods."""
+"""The text on a StarGAN for the methods section of a paper."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONDITIONS = {
 
 
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
-    """Return how a StarGAN was trained."""
+    """Return the text on the training of a StarGAN."""
     value = values(record)
     size = value("image_size")
     penalty = value("gp") == "wgan-gp"

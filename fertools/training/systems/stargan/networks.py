@@ -23,10 +23,10 @@ Upsampling = Literal["transposed", "resize"]
 
 SLOPE = 0.01
 """Slope of the discriminator's leaky ReLU. The paper prints -0.01, which would not be monotone."""
-_FARTHEST = 0.12
-"""How far `warp` moves a pixel at most, where half a side is 1."""
-_SHUT = 2.0
-"""What the mask of `warp` is short of being half open before anything is learned."""
+_MOST_SHIFT = 0.12
+"""Largest displacement of a pixel by `warp`, where half a side is 1."""
+_MASK_BIAS = 2.0
+"""Offset that closes the mask of `warp` before training."""
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -36,8 +36,8 @@ class ConditionalInstanceNorm(nn.Module):
     With one-hot conditions this is one scale and one shift per class and channel.
 
     Args:
-        channels: C.
-        condition_dim: n_c.
+        channels: number of channels C.
+        condition_dim: length n_c of the condition.
 
     Source: Dumoulin et al., "A Learned Representation for Artistic Style" (2017), equation 5.
     """
@@ -50,14 +50,14 @@ class ConditionalInstanceNorm(nn.Module):
         self.shift = nn.Linear(condition_dim, channels, bias=False)
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        """Return NxCxHxW features, normalised, scaled and shifted by the Nxn_c condition."""
+        """Return NxCxHxW features, normalised and then scaled and shifted by an N x n_c condition."""
         scale: Tensor = (self.weight + self.scale(condition))[..., None, None]
         shift: Tensor = (self.bias + self.shift(condition))[..., None, None]
         return torch.addcmul(shift, F.instance_norm(features), scale)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with instance norm around a skip; nothing follows the sum.
+    """Two 3x3 convolutions with instance norm and a skip connection, without a final ReLU.
 
     The paper's table lists one convolution per block; its parameter count proves two.
     """
@@ -73,31 +73,32 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        """Return NxCxHxW features plus what the two convolutions make of them."""
+        """Return NxCxHxW features plus the output of the two convolutions."""
         return features + _run(self.main, features, condition)
 
 
 class Generator(nn.Module):
-    """Translates faces to the expression that a condition asks for.
+    """Translates faces to the expression of a condition.
 
-    With `conditioning="concat"` the condition is repeated over the picture and concatenated to it. These channels are
-    constant in space, so a convolution turns them into a constant per feature map, which instance norm then takes out:
-    the condition reaches the network through the zero-padded border alone. **Zero padding is therefore not a detail.**
-    With `padding="reflect"` (there only to show this) the condition has no effect at all. `conditioning="cin"` has no
-    such bottleneck.
+    With `conditioning="concat"` the condition is repeated over the image and concatenated to it. These channels are
+    constant in space. So a convolution turns them into a constant per feature map, and instance norm removes it. The
+    condition reaches the network only through the zero-padded border. **Zero padding is therefore essential.** With
+    `padding="reflect"`, a negative control, the condition has no effect at all. `conditioning="cin"` has no such
+    bottleneck.
 
     Args:
-        condition_dim: n_c; 7 for classes, 2 for (valence, arousal), 9 for both.
+        condition_dim: length n_c of the condition: 7 for classes, 2 for (valence, arousal), 9 for both.
         conv_dim: channels of the first layer.
         blocks: number of residual blocks.
         conditioning: `concat` (the paper) or `cin` (conditional instance norm).
         padding: `zeros`; `reflect` is a negative control.
-        output: `picture` (the paper), or `change`: three channels of new colour and a mask that says, for each pixel,
-            which share of it replaces the input. What an expression does not move is then copied and not painted anew.
-            `warp` first moves the input's pixels, and lays the change over that; both are smooth fields of half the
-            resolution, at which the whole network works, so that no fine pattern can be painted.
-        upsampling: `transposed` convolutions (the paper), or `resize`: the nearest pixel repeated, then a 3x3
-            convolution, which leaves no chequered pattern.
+        output: `picture` (the paper), `change` or `warp`. `change` has three channels of new colour and a mask, the
+            share
+            of the new colour in each pixel. So what an expression does not move is copied, and not generated. `warp`
+            first moves the pixels of the input, and then applies the change. The network works at half the resolution,
+            and both are smooth fields. So it cannot generate fine patterns.
+        upsampling: `transposed` convolutions (the paper); or `resize`, which repeats the nearest pixel before a 3x3
+            convolution and avoids checkerboard artefacts.
 
     Source: of `change`, Pumarola et al., "GANimation" (2018), equation 1; of moving pixels, Zhou et al., "View
     Synthesis by Appearance Flow" (2016); of `resize`, Odena et al., "Deconvolution and Checkerboard Artifacts" (2016).
@@ -147,11 +148,11 @@ class Generator(nn.Module):
         self.main = nn.Sequential(*layers, *([nn.Tanh()] if output == "picture" else []))
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
-        """Return the translated pictures.
+        """Return the translated images.
 
         Args:
             images: Nx3xHxW in [-1, 1]; H and W are multiples of 4.
-            condition: Nxn_c.
+            condition: N x n_c conditions.
 
         Returns:
             Nx3xHxW in [-1, 1].
@@ -166,19 +167,20 @@ class Generator(nn.Module):
         if self.output == "change":
             return torch.lerp(inputs, painted[:, :3].tanh(), painted[:, 3:].sigmoid())
         fields = F.interpolate(painted, scale_factor=2, mode="bilinear")
-        moved = _moved(inputs, _FARTHEST * fields[:, 4:].tanh())
-        return torch.lerp(moved, fields[:, :3].tanh(), (fields[:, 3:4] - _SHUT).sigmoid())
+        moved = _moved(inputs, _MOST_SHIFT * fields[:, 4:].tanh())
+        return torch.lerp(moved, fields[:, :3].tanh(), (fields[:, 3:4] - _MASK_BIAS).sigmoid())
 
 
 class Discriminator(nn.Module):
-    """Tells real faces from made ones, patch by patch, and reads the expression.
+    """Distinguishes real from generated patches with its critic, and predicts the expression with its head.
 
-    Six strided convolutions with leaky ReLU and no normalisation, so the critic is piecewise linear in its input,
-    which `fertools.training.losses.gradient_penalty` makes use of.
+    The strided convolutions have leaky ReLUs and no normalisation. So the critic is piecewise linear in its input,
+    which
+    `fertools.training.losses.gradient_penalty` uses.
 
     Args:
-        image_size: side of the picture in pixels, a multiple of 2 to the power `layers`.
-        domain_dim: n_d, outputs of the expression head.
+        image_size: side of the image in pixels, a multiple of 2 to the power `layers`.
+        domain_dim: number n_d of outputs of the expression head.
         conv_dim: channels of the first layer; each layer doubles them.
         layers: number of strided convolutions.
 
@@ -203,19 +205,19 @@ class Discriminator(nn.Module):
 
     @property
     def critic(self) -> list[nn.Conv2d]:
-        """The convolutions from picture to critic map, in order; a leaky ReLU of SLOPE stands between two."""
+        """The convolutions from the image to the critic map, in order; a leaky ReLU of SLOPE is between each two."""
         return [layer for layer in (*self.main, self.conv1) if isinstance(layer, nn.Conv2d)]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the critic map, Nx1xhxw, and the expression head's outputs, Nxn_d, of Nx3xHxW pictures."""
+        """Return the critic map, Nx1xhxw, and the outputs of the expression head, N x n_d, of Nx3xHxW images."""
         features = self.main(images)
         return self.conv1(features), self.conv2(features).flatten(1)
 
 
-def begin_evenly(discriminator: Discriminator) -> None:
-    """Draw the weights of a discriminator's strided convolutions anew, so that every layer's outputs have one spread.
+def init_he(discriminator: Discriminator) -> None:
+    """Initialise the strided convolutions of a discriminator so that all layers have outputs of the same variance.
 
-    torch's own make each layer's outputs smaller than those of the layer before, and nothing here normalises them.
+    With the default weights of torch, the outputs shrink from layer to layer, and no normalisation corrects that.
 
     Source: He et al., "Delving Deep into Rectifiers" (2015), equation 14.
     """
@@ -229,8 +231,8 @@ def begin_evenly(discriminator: Discriminator) -> None:
 def load_reference_weights(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load weights in the layout of yunjey/stargan.
 
-    Its instance norms keep running statistics that its code never uses, since it always runs in training mode. They
-    are dropped; used, they would act as batch norm.
+    Its instance norms have running statistics, which its code never uses, as it always runs in training mode. They are
+    not loaded, because they would act like batch norm.
 
     Args:
         network: a `Generator` or `Discriminator` of the same sizes.
@@ -249,7 +251,7 @@ def _norm(channels: int, condition_dim: int, conditioning: Conditioning) -> nn.M
 
 
 def _doubled(channels: int, upsampling: Upsampling, padding: Padding) -> nn.Module:
-    """Return what doubles the sides of feature maps and halves their channels."""
+    """Return a layer that doubles the sides of feature maps and halves their channels."""
     if upsampling == "transposed":
         return nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False)
     convolution = nn.Conv2d(channels, channels // 2, 3, 1, 1, bias=False, padding_mode=padding)
@@ -257,10 +259,10 @@ def _doubled(channels: int, upsampling: Upsampling, padding: Padding) -> nn.Modu
 
 
 def _moved(images: Tensor, flow: Tensor) -> Tensor:
-    """Return NxCxHxW images, each pixel looked up Nx2xHxW away (across, down), where half a side is 1."""
-    still = torch.eye(2, 3, dtype=images.dtype, device=images.device).expand(len(images), -1, -1)
-    places = F.affine_grid(still, list(images.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
-    return F.grid_sample(images, places, mode="bilinear", padding_mode="border", align_corners=False)
+    """Return NxCxHxW images warped by Nx2xHxW displacements (across, down), where half a side is 1."""
+    identity = torch.eye(2, 3, dtype=images.dtype, device=images.device).expand(len(images), -1, -1)
+    grid = F.affine_grid(identity, list(images.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _run(layers: nn.Sequential, features: Tensor, condition: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The keys of a StarGAN recipe; `training/stargan.toml` has their values and meaning."""
+"""The recipe of a StarGAN; `training/stargan.toml` has the values and the meaning of its keys."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fertools.training.recipes.recipe import SingleDomainRecipe, TranslatingReci
 
 @dataclass(frozen=True, kw_only=True)
 class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
-    """How one StarGAN is trained.
+    """The recipe of a StarGAN.
 
     Raises:
-        RecipeError: the picture's size does not suit the discriminator.
+        RecipeError: `image_size` does not fit the discriminator, or `made_class` is set without expressions.
     """
 
     iterations: int = bounded(1)
@@ -56,12 +56,12 @@ class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
         step = max(4, 2**self.discriminator_layers)
         if self.image_size % step:
             raise RecipeError(
-                f"image_size is {self.image_size}, and {self.discriminator_layers} discriminator layers need a "
+                f"image_size is {self.image_size}, but {self.discriminator_layers} discriminator layers need a "
                 f"multiple of {step}; give {max(1, round(self.image_size / step)) * step}"
             )
 
         if self.made_class and not self.needs_emotion:
-            raise RecipeError("made_class is a class beside the expressions, and va2 has none; use condition=class7")
+            raise RecipeError("made_class adds a class to the expressions, but va2 has none; use condition=class7")
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -69,15 +69,15 @@ class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
         return ("generator", "discriminator", "penalty")
 
     def course(self, faces: Mapping[str, int]) -> Course:
-        """Return the recipe's number of iterations, with a validation after each sample where there is a judge."""
+        """Return the course of `iterations` iterations, with a validation after each sample if there is a judge."""
         return Course.of(self.iterations, validate_every=self.sample_every if self.judge else 0)
 
     @property
     def needs_emotion(self) -> bool:
-        """Whether the condition has the expressions in it."""
+        """Whether the condition includes the expressions."""
         return self.condition.startswith("class7")
 
     @property
     def needs_va(self) -> bool:
-        """Whether the condition has valence and arousal in it."""
+        """Whether the condition includes valence and arousal."""
         return self.condition.endswith("va2")

@@ -1,7 +1,7 @@
-"""StarGAN: one generator that turns a face to any expression, one discriminator that judges it and names it.
+"""StarGAN: one generator that translates a face to any expression, and one discriminator with an expression head.
 
 Source: Banerjee, "Emotion Generation and Recognition: A StarGAN Approach" (2019), chapter 4; signs, target labels and
-the order of updates from yunjey/stargan. `docs/systems/stargan.md` says what the paper leaves open.
+the order of updates from yunjey/stargan. `docs/systems/stargan.md` lists what the paper leaves open.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Step, System, Translation, full_precision
 from fertools.training.systems.optimiser_plan import OptimiserPlan
-from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, begin_evenly
+from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, init_he
 from fertools.training.systems.stargan.recipe import StarganRecipe
 
 G, D = "generator", "discriminator"
 CIRCLE = ((-0.8, 0.0), (-0.6, 0.6), (0.0, 0.8), (0.6, 0.6), (0.8, 0.0), (0.5, -0.5), (-0.5, -0.5))
-"""Points of (valence, arousal), once around the plane, that samples are translated to where there are no classes."""
+"""Targets of (valence, arousal) around the plane, for samples of a StarGAN without classes."""
 
 
 class Stargan(System):
     """The two networks, their losses, and the order of their steps.
 
     Args:
-        recipe: sizes, weights and options.
+        recipe: recipe of the StarGAN.
 
     Attributes:
         networks: `generator` and `discriminator`.
-        averaged: the generator.
-        optimisers: one Adam for each.
+        averaged: name of the generator.
+        optimisers: one Adam for each network.
     """
 
     averaged = (G,)
@@ -62,14 +62,14 @@ class Stargan(System):
             recipe.image_size, dim + recipe.made_class, width, recipe.discriminator_layers
         )
         if recipe.initial_weights == "he":
-            begin_evenly(self._discriminator)
-        self._changes = replace(changes_of(recipe), flip=False) if recipe.augmented == "seen" else None
-        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else changes_of(recipe)
+            init_he(self._discriminator)
+        self._changes = replace(augmentation_of(recipe), flip=False) if recipe.augmented == "seen" else None
+        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else augmentation_of(recipe)
         self.networks = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
     def condition(self, emotions: Tensor, valence_arousal: Tensor) -> Tensor:
-        """Return Nxn_c conditions: one-hot classes, then (valence, arousal), as far as the recipe asks for them."""
+        """Return N x n_c conditions: one-hot classes, then (valence, arousal), as set by the recipe."""
         parts = []
         if self.classes:
             parts.append(F.one_hot(emotions, self.classes).to(valence_arousal.dtype))
@@ -78,10 +78,10 @@ class Stargan(System):
         return torch.cat(parts, dim=1)
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
-        """Return target labels, which are the batch's own in a random order, and the mixing shares of the penalty.
+        """Return the target labels, a permutation of the labels of the batch, and the weights of the penalty.
 
-        With `input_noise` also Nx2x3xSxS noise: of the real faces that the discriminator sees, and of the made ones.
-        With `augmented=seen` also Nx2x9 numbers that decide how these are changed.
+        `input_noise` adds Nx2x3xSxS noise for the real and the generated faces that the discriminator gets.
+        `augmented=seen` adds Nx2x9 random numbers for their augmentation.
         """
         known = labels[FACES]
         count, size = len(known.emotions), self.recipe.image_size
@@ -102,11 +102,11 @@ class Stargan(System):
     ) -> Iterator[Step]:
         """Yield the discriminator's step, and on every `n_critic`-th iteration the generator's on the same batch.
 
-        The generator does not change in between, so its picture for the discriminator's step is the one that its own
-        step needs: it is computed once, with a graph only if that step comes.
+        The generator does not change between the two steps. So its images are computed once, with a graph only if its
+        own step follows.
 
-        In the first `head_start` iterations the discriminator learns to read expressions, and nothing else happens: a
-        generator has nothing to learn from a head that guesses.
+        In the first `head_start` iterations, only the expression head of the discriminator learns. A generator cannot
+        learn from an untrained head.
         """
         batch = batches[FACES]
         seen = replace(batch, images=self._seen(batch.images, noise, 0))
@@ -123,11 +123,11 @@ class Stargan(System):
             yield self.g_step(batch, target, fake, cast, shown)
 
     def head_step(self, batch: Batch, cast: Autocast = full_precision) -> Step:
-        """Return the discriminator's loss on what real faces show, and nothing else: lambda_cls CE(D_cls(x), c).
+        """Return the loss of the expression head alone: lambda_cls CE(D_cls(x), c).
 
         Args:
             batch: real faces x with their own labels c.
-            cast: the precision of the discriminator.
+            cast: autocast context of each part.
         """
         with cast(D):
             _, heads = self._discriminator(batch.images)
@@ -144,21 +144,21 @@ class Stargan(System):
         Args:
             batch: real faces x with their own labels c.
             fake: G(x, c'), detached.
-            alpha: Nx1x1x1 shares of x in the pictures that the penalty is taken at.
-            cast: the precision of the discriminator and of the penalty.
+            alpha: Nx1x1x1 weights of x in the interpolated images of the penalty.
+            cast: autocast context of each part.
         """
         recipe = self.recipe
-        # Without normalisation a sample's output does not depend on the batch, so real and fake go through together.
+        # Without normalisation, outputs do not depend on the rest of the batch. So real and fake share a batch.
         with cast(D):
             critic, heads = self._discriminator(torch.cat([batch.images, fake]))
         real_critic, fake_critic = widened(critic).chunk(2)
         terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
         loss = terms["D/loss_real"] + terms["D/loss_fake"]
-        of_real, of_made = heads.chunk(2)
+        of_real, of_generated = heads.chunk(2)
         loss = loss + self._label_loss("D", of_real, batch, terms)
         if recipe.made_class:
-            made = torch.full_like(batch.emotions, self.classes)
-            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_made)), made)
+            generated = torch.full_like(batch.emotions, self.classes)
+            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_generated)), generated)
             loss = loss + recipe.lambda_cls * terms["D/loss_made"]
         if recipe.gp != "none":
             points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
@@ -180,10 +180,10 @@ class Stargan(System):
             batch: real faces x with their own labels c.
             target: the labels c'.
             fake: G(x, c') with its graph.
-            cast: the precision of both networks.
-            shown: what the discriminator sees of G(x, c'), with its graph; None for that itself.
+            cast: autocast context of each part.
+            shown: augmented G(x, c') for the discriminator, with its graph; None to use `fake`.
         """
-        # Nobody asks for the discriminator's weight gradients here, and they are a third of its backward pass.
+        # The weight gradients of the discriminator are not needed; they are a third of its backward pass.
         self._discriminator.requires_grad_(False)
         with cast(D):
             critic, heads = self._discriminator(fake if shown is None else shown)
@@ -201,7 +201,7 @@ class Stargan(System):
         return _step(G, loss + self._label_loss("G", heads, target, terms), terms)
 
     def translations(self, prototypes: Tensor) -> list[Translation]:
-        """Return the seven expressions, or points around the plane of valence and arousal."""
+        """Return the translations to the seven expressions, or to the targets of CIRCLE."""
         if not self.classes:
             return [
                 Translation(f"v {v:+.1f} a {a:+.1f}", G, condition=torch.tensor([v, a]), point=(v, a), back=G)
@@ -227,12 +227,12 @@ class Stargan(System):
         return back
 
     def own_head(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the discriminator's head reads: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
+        """Return the predictions of the discriminator's head: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
         heads = widened(self._discriminator(images)[1])
         return heads[:, : self.classes], heads[:, self.classes : self.classes + self.regressions]
 
     def _seen(self, images: Tensor, draws: Noise, which: int) -> Tensor:
-        """Return what the discriminator sees of real faces (which=0) or of made ones (1).
+        """Return the input of the discriminator for real (which=0) or generated faces (1): augmented, with noise.
 
         Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training" (2020).
         """
@@ -241,7 +241,7 @@ class Stargan(System):
         return images + draws["noise"][:, which] if "noise" in draws else images
 
     def _class_logits(self, heads: Tensor) -> Tensor:
-        """Return the logits of the expressions, and last, with `made_class`, that of no true face.
+        """Return the logits of the expressions, and with `made_class` that of generated faces last.
 
         Source: Salimans et al., "Improved Techniques for Training GANs" (2016), section 5.
         """
@@ -250,7 +250,7 @@ class Stargan(System):
         return torch.cat([heads[:, : self.classes], heads[:, -1:]], dim=1)
 
     def _label_loss(self, network: str, heads: Tensor, wanted: Batch, terms: dict[str, Tensor]) -> Tensor:
-        """Return the weighted expression loss of a network, and add its parts to `terms`."""
+        """Return the weighted label loss of a network, and add its terms to `terms`."""
         heads = widened(heads)
         loss = heads.new_zeros(())
         if self.classes:
@@ -264,8 +264,8 @@ class Stargan(System):
         return loss
 
 
-def changes_of(recipe: StarganRecipe) -> Augmentation:
-    """Return all changes that a recipe makes to faces, wherever it makes them."""
+def augmentation_of(recipe: StarganRecipe) -> Augmentation:
+    """Return the augmentation of a recipe, of training faces or of the discriminator's input."""
     return Augmentation(
         flip=recipe.flip,
         rotate_deg=recipe.rotate_deg,

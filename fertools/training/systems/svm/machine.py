@@ -1,8 +1,8 @@
-"""The classic baseline: hand-made features of a face and a linear support vector machine.
+"""The baseline: hand-crafted features of a face and a linear support vector machine.
 
-Features are histograms of oriented gradients, or local binary patterns by region. Probabilities come from decision
-values by a sigmoid per class (Platt), fitted to values of people that the machine was not trained on, and brought to
-the sum 1.
+Features are histograms of oriented gradients, or local binary patterns by region. A sigmoid per class (Platt) turns
+decision values into probabilities, which are normalised to the sum 1. The sigmoids are fitted to people that a machine
+was not trained on.
 
 Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection" (2005); Ojala et al., "Multiresolution
 Gray-Scale and Rotation Invariant Texture Classification with Local Binary Patterns" (2002); Shan et al., "Facial
@@ -26,9 +26,9 @@ from fertools.training.systems.svm.recipe import SvmRecipe
 
 Floats = NDArray[np.float32]
 _UNIFORM_PATTERNS = 59
-"""Of eight neighbours: 58 with at most two changes between bright and dark, and one bin for all others."""
+"""Bins of patterns of eight neighbours: 58 with at most two changes between bright and dark, and one for all others."""
 _ABSENT = -2.0
-"""Decision value for a class that a machine has not seen."""
+"""Decision value of a class that is not in the training faces."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class SupportVectorMachine:
     """A fitted machine.
 
     Attributes:
-        mean: D, of the training features.
-        scale: D, their spread; 1 where they do not vary.
-        weights: CxD.
-        bias: C.
-        slope: C, of the sigmoids.
-        offset: C, of the sigmoids.
+        mean: D means of the training features.
+        scale: D standard deviations of the training features; 1 where they are constant.
+        weights: CxD weights.
+        bias: C biases.
+        slope: C slopes of the sigmoids.
+        offset: C offsets of the sigmoids.
     """
 
     mean: Floats
@@ -54,12 +54,12 @@ class SupportVectorMachine:
     def probabilities(self, features: Floats) -> Floats:
         """Return NxC probabilities of NxD features."""
         decisions = (features - self.mean) / self.scale @ self.weights.T + self.bias
-        shares = 1 / (1 + np.exp(-np.clip(self.slope * decisions + self.offset, -60, 60)))
-        total = shares.sum(axis=1, keepdims=True)
-        return np.asarray(shares / total, np.float32)
+        scores = 1 / (1 + np.exp(-np.clip(self.slope * decisions + self.offset, -60, 60)))
+        total = scores.sum(axis=1, keepdims=True)
+        return np.asarray(scores / total, np.float32)
 
 
-def describe_faces(pixels: Pixels, recipe: SvmRecipe) -> Floats:
+def compute_features(pixels: Pixels, recipe: SvmRecipe) -> Floats:
     """Return NxD features of NxSxSx3 RGB faces.
 
     Raises:
@@ -87,11 +87,11 @@ def fit_machine(
     """Return a machine fitted to faces.
 
     Args:
-        features: NxD.
-        labels: N classes from 0 to C - 1.
-        people: N, whom each face shows: the sigmoids are fitted to people that a machine was not fitted to.
-        classes: C.
-        recipe: the constants.
+        features: NxD features.
+        labels: N class indices from 0 to C - 1.
+        people: N numbers of people, which separate the folds of the sigmoids.
+        classes: number C of classes.
+        recipe: recipe with the constants.
 
     Raises:
         InputError: scikit-learn is not installed, or all faces are of one person.
@@ -102,7 +102,7 @@ def fit_machine(
     except ImportError as error:
         raise _missing("scikit-learn", error) from error
     if len(np.unique(people)) < 2:
-        raise InputError("all training faces are of one person, so no probabilities can be fitted; add people")
+        raise InputError("all training faces show one person, so no probabilities can be fitted; add people")
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scaled = (features - mean) / np.where(scale > 1e-6, scale, 1)
     folds = GroupKFold(min(recipe.calibration_folds, len(np.unique(people))))
@@ -113,10 +113,10 @@ def fit_machine(
             unseen[others] = scaled[others] @ weights.T + bias
     slope, offset = np.ones(classes), np.full(classes, -4.0)
     for index in range(classes):
-        # A class that nobody shows keeps a sigmoid that gives it next to nothing.
+        # A class without faces keeps a sigmoid with a probability near 0.
         if 0 < (shown := labels == index).sum() < len(labels):
             fitted = LogisticRegression(C=1e6, max_iter=1000).fit(unseen[:, [index]], shown)
-            # A machine that ranks strangers wrongly would turn its values round; then they say nothing.
+            # A machine that ranks new people wrongly would get a negative slope. It is set to 0: a constant prediction.
             slope[index], offset[index] = max(0.0, fitted.coef_[0, 0]), fitted.intercept_[0]
             if not slope[index]:
                 offset[index] = np.log(shown.mean() / (1 - shown.mean()))
@@ -133,7 +133,7 @@ def _fit_linear(features: Any, labels: NDArray[np.int64], classes: int, recipe: 
     machine = LinearSVC(C=recipe.c, class_weight=balanced, dual=True, max_iter=20_000, random_state=recipe.seed % 2**32)
     machine.fit(features, labels)
     weights, bias = np.zeros((classes, features.shape[1])), np.full(classes, _ABSENT)
-    # For two classes there is one machine, for the second of them.
+    # For two classes there is a single machine, for the second class.
     both = machine.coef_.shape[0] == 1
     weights[machine.classes_] = np.concatenate([-machine.coef_, machine.coef_]) if both else machine.coef_
     bias[machine.classes_] = np.concatenate([-machine.intercept_, machine.intercept_]) if both else machine.intercept_
@@ -141,7 +141,7 @@ def _fit_linear(features: Any, labels: NDArray[np.int64], classes: int, recipe: 
 
 
 def _histograms(codes: NDArray[np.int64], grid: int) -> NDArray[np.float64]:
-    """Return the share of every pattern in each of grid x grid regions, one region after another."""
+    """Return the frequency of every pattern in each of grid x grid regions, concatenated."""
     edges = np.linspace(0, len(codes), grid + 1).round().astype(int)
     parts = []
     for top, bottom in itertools.pairwise(edges):
@@ -153,5 +153,5 @@ def _histograms(codes: NDArray[np.int64], grid: int) -> NDArray[np.float64]:
 
 def _missing(package: str, error: ImportError) -> InputError:
     return InputError(
-        f"the svm needs {package}, which cannot be imported ({error}); run `pip install 'fertools[baselines]'`"
+        f"the SVM needs {package}, which cannot be imported ({error}); run `pip install 'fertools[baselines]'`"
     )

@@ -1,4 +1,4 @@
-"""A support vector machine in a paper's section on methods."""
+"""The text on a support vector machine for the methods section of a paper."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLATT = (
 
 
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
-    """Return how a support vector machine was fitted."""
+    """Return the text on the training of a support vector machine."""
     value = values(record)
     features = value("features")
     size = value("image_size")

@@ -1,4 +1,4 @@
-"""The keys of a support vector machine's recipe; `training/svm.toml` has their values and meaning."""
+"""The recipe of a support vector machine; `training/svm.toml` has the values and the meaning of its keys."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fertools.training.systems.classifier.recipe import read_classes
 
 @dataclass(frozen=True, kw_only=True)
 class SvmRecipe(SingleDomainRecipe):
-    """How one support vector machine is trained.
+    """The recipe of a support vector machine.
 
     Raises:
-        RecipeError: an unknown set of classes, or cells that do not fit a face.
+        RecipeError: the set of classes is unknown, or the cells do not fit a face.
     """
 
     predicts = True
@@ -34,21 +34,21 @@ class SvmRecipe(SingleDomainRecipe):
         read_classes(self.classes)
         if self.features == "hog" and self.image_size < 2 * self.hog_cell_px:
             raise RecipeError(
-                f"image_size is {self.image_size}, and a block of cells has {2 * self.hog_cell_px} pixels; give a "
+                f"image_size is {self.image_size}, but a block of cells has {2 * self.hog_cell_px} pixels; give a "
                 "smaller hog_cell_px"
             )
         if self.features == "lbp" and self.image_size < 3 * self.lbp_grid:
             raise RecipeError(
-                f"lbp_grid parts faces of {self.image_size} pixels into regions of fewer than 3; give "
+                f"lbp_grid divides faces of {self.image_size} pixels into regions of fewer than 3 pixels; give "
                 f"{self.image_size // 3} or less"
             )
 
     @property
     def predicts_emotion(self) -> bool:
-        """Whether the expression is told: always."""
+        """Whether the system predicts expressions: always."""
         return True
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The expressions that are told apart."""
+        """Names of the classes, in the order of their indices."""
         return read_classes(self.classes)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.training.systems.fitted import Floats
-from fertools.training.systems.svm.machine import SupportVectorMachine, describe_faces, fit_machine
+from fertools.training.systems.svm.machine import SupportVectorMachine, compute_features, fit_machine
 from fertools.training.systems.svm.recipe import SvmRecipe
 
 
@@ -17,7 +17,7 @@ class Svm:
     """Features of faces and a linear machine.
 
     Args:
-        recipe: the features and the machine's constants.
+        recipe: recipe of the features and the machine.
     """
 
     def __init__(self, recipe: SvmRecipe) -> None:
@@ -26,10 +26,16 @@ class Svm:
 
     def describe(self, pixels: NDArray[np.uint8]) -> Floats:
         """Return NxD features of NxSxSx3 RGB faces."""
-        return describe_faces(pixels, self.recipe)
+        return compute_features(pixels, self.recipe)
 
     def fit(self, features: Floats, labels: NDArray[np.int64], people: NDArray[np.int64]) -> None:
-        """Fit the machine to NxD features with N labels; `people` says who shows each."""
+        """Fit the machine.
+
+        Args:
+            features: NxD features of training faces.
+            labels: N class indices.
+            people: N numbers, one per person.
+        """
         self._machine = fit_machine(features, labels, people, len(self.recipe.class_names), self.recipe)
 
     @property
@@ -37,7 +43,7 @@ class Svm:
         """The fitted machine.
 
         Raises:
-            ValueError: nothing has been fitted yet.
+            ValueError: the machine is not fitted yet.
         """
         if self._machine is None:
             raise ValueError("the machine is not fitted; call fit first")
@@ -52,7 +58,7 @@ class Svm:
         return asdict(self.machine)
 
     def restore(self, state: Mapping[str, Floats]) -> None:
-        """Put back the arrays of a fitted machine."""
+        """Load the arrays of a fitted machine."""
         self._machine = SupportVectorMachine(**state)
 
     def parameters(self) -> Mapping[str, int]:

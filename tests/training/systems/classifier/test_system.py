@@ -1,4 +1,4 @@
-"""The classifier: its step against plain formulas, what a run leaves, and going on after a kill."""
+"""The classifier: its step against plain formulas, the files of a run, and resuming after a kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A workspace in which a translator and a classifier have been trained: six people, two of them held out by both."""
+"""A workspace with a trained translator and a trained classifier: six people, two of them held out by both."""
 
 from __future__ import annotations
 
