@@ -74,7 +74,7 @@ def command(
     SYSTEM is what to train, such as stargan. The run is written to training/SYSTEM/RUN/. Stop it at any time; the same
     command resumes it. Without a GPU the default is a small preset. The terminal shows the expected time.
     """
-    from fertools.training.runs.configuration import choose_recipe
+    from fertools.training.runs.configuration import configure_run
     from fertools.training.systems.registry import list_systems
 
     workspace = open_workspace(folder)
@@ -85,9 +85,9 @@ def command(
         raise click.UsageError(f"say what to train: {', '.join(list_systems())}", click.get_current_context())
     overrides = [*settings, *([f"seed={seed}"] if seed is not None else [])]
     # A mistake in the recipe is answered here, before the seconds that importing what follows takes.
-    choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
+    configuration = configure_run(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
     if explain:
-        _print_recipe(choice, as_json)
+        _print_recipe(configuration, as_json)
         return 0
     from fertools.core.progress import Progress
     from fertools.training.jobs.train import train
@@ -148,21 +148,21 @@ def _print_systems(workspace: Workspace, as_json: bool) -> None:
             click.echo(f"  --preset {preset:<{width}}  {about}")
 
 
-def _print_recipe(choice: Choice, as_json: bool) -> None:
-    resolved = choice.resolved
+def _print_recipe(configuration: Choice, as_json: bool) -> None:
+    resolved = configuration.resolved
     record = resolved.record()
     if as_json:
         described = {
             "system": resolved.system,
             "preset": resolved.preset,
-            "device": choice.device,
+            "device": configuration.device,
             "recipe": record,
         }
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return
     from fertools.training.recipes.recipe import ORIGINS, write_value
 
-    click.echo(f"{resolved.system}, preset {resolved.preset}, on {choice.device}\n")
+    click.echo(f"{resolved.system}, preset {resolved.preset}, on {configuration.device}\n")
     values = {name: write_value(entry["value"]) for name, entry in record.items()}
     columns = max(map(len, values)), max(map(len, values.values())), max(map(len, ORIGINS))
     for name, entry in record.items():

@@ -17,10 +17,10 @@ def command(folder: Path, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
-    from fertools.training.networks.published_weights import list_weights, places, present_at
+    from fertools.training.networks.published_weights import list_weights, weight_folders, find_file
 
     workspace = open_workspace(folder)
-    entries = [(entry, present_at(entry, workspace)) for entry in list_weights(workspace)]
+    entries = [(entry, find_file(entry, workspace)) for entry in list_weights(workspace)]
     if as_json:
         listed = {entry.name: {**asdict(entry), "path": path and str(path)} for entry, path in entries}
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
@@ -29,5 +29,5 @@ def command(folder: Path, as_json: bool) -> int:
         click.echo(f"{entry.name}  {'here: ' + str(path) if path else 'not here'}")
         click.echo(f"  {entry.network}, {entry.trained_on}; licence: {entry.licence}")
         click.echo(f"  {entry.url}")
-    click.echo(f"\nlooked for in {', '.join(map(str, places(workspace)))}")
+    click.echo(f"\nlooked for in {', '.join(map(str, weight_folders(workspace)))}")
     return 0

@@ -34,13 +34,13 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.core.progress import Silent
-from fertools.training.data.batch_loader import BatchLoader, FaceSource, Order
+from fertools.training.data.batch_loader import BatchLoader, FaceSource, BatchPlan
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.data.selection import Selection, select_domains
 from fertools.training.engine.journal import read_journal
-from fertools.training.engine.loop import Hooks, Loop
-from fertools.training.engine.process_group import Team
-from fertools.training.engine.run_state import Places
+from fertools.training.engine.loop import Callbacks, Loop
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.engine.run_state import StatePaths
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import Noise
 from fertools.training.systems.cyclegan.recipe import CycleganRecipe
@@ -49,7 +49,7 @@ from tests.training.drawn_pairs import write_drawn_pairs
 
 COMPARED = 4
 """Losses are compared over so many first iterations; in a GAN rounding grows with each."""
-Turn = tuple[Order, Noise]
+Turn = tuple[BatchPlan, Noise]
 
 
 class _Enough(Exception):
@@ -99,14 +99,16 @@ class PlainCyclegan:
         for order, noise in self.turns[len(self.losses) : iteration]:
             self.losses.append(self.step(self.faces(order, "source"), self.faces(order, "target"), noise))
 
-    def faces(self, order: Order, domain: str) -> Tensor:
+    def faces(self, order: BatchPlan, domain: str) -> Tensor:
         size, faces = self.recipe.image_size, []
-        for row, changes in zip(order.rows[domain].tolist(), order.changes[domain].tolist(), strict=True):
+        for row, augmentation_draws in zip(
+            order.rows[domain].tolist(), order.augmentation_draws[domain].tolist(), strict=True
+        ):
             image = self.images[domain][row]
             if (span := image.shape[1] - size + 1) > 1:
-                top, left = int(changes[9] * span), int(changes[10] * span)
+                top, left = int(augmentation_draws[9] * span), int(augmentation_draws[10] * span)
                 image = image[:, top : top + size, left : left + size]
-            faces.append(image.flip(2) if self.recipe.flip and changes[0] < 0.5 else image)
+            faces.append(image.flip(2) if self.recipe.flip and augmentation_draws[0] < 0.5 else image)
         return torch.stack(faces)
 
     def step(self, x: Tensor, y: Tensor, noise: Noise) -> dict[str, Tensor]:
@@ -192,9 +194,9 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
         for name, some in pixels.items()
     }
     plain = PlainCyclegan(recipe, system, images, turns, arguments.device)
-    places = Places(folder / "checkpoints", folder / "metrics.jsonl")
-    loop = Loop(system, recipe, recipe.course(selection.counts()), ours, Team(arguments.device), places)
-    return loop, plain, places.journal
+    paths = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
+    loop = Loop(system, recipe, recipe.course(selection.counts()), ours, ProcessGroup(arguments.device), paths)
+    return loop, plain, paths.journal
 
 
 def _loader(
@@ -242,7 +244,7 @@ def _blocks(loop: Loop, block: int, blocks: int) -> Iterator[int]:
                 raise _Enough
 
         with contextlib.suppress(_Enough):
-            loop.run(Silent(), Hooks(enough, block))
+            loop.run(Silent(), Callbacks(enough, block))
         yield wanted
 
 

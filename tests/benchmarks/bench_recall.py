@@ -125,7 +125,7 @@ def read_faces(rows: list[dict[str, Any]]) -> Faces:
     )
 
 
-def read_pictures(path: Path, entry: dict[str, Any]) -> Iterator[tuple[Picture, Faces]]:
+def extract_features(path: Path, entry: dict[str, Any]) -> Iterator[tuple[Picture, Faces]]:
     """Yield the pictures of a file that faces are stored of, and those faces."""
     if "faces" in entry:
         yield read_image(path), read_faces(entry["faces"])
@@ -169,7 +169,7 @@ def main() -> None:
     print(HEADER)
     for file in arguments.only or entries:
         tallies = {sides: Tally() for sides in (f"{ours}, stored", f"{theirs}, stored", f"{ours}, {theirs}")}
-        for picture, stored in read_pictures(arguments.reference.parent / file, entries[file]):
+        for picture, stored in extract_features(arguments.reference.parent / file, entries[file]):
             found = {name: find(picture) for name, find in finders.items()}
             tallies[f"{ours}, stored"].add(stored, found[ours], arguments.least_score)
             tallies[f"{theirs}, stored"].add(stored, found[theirs], arguments.least_score)

@@ -46,13 +46,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.training.data.augmentation import Augmentation
-from fertools.training.data.batch_loader import BatchLoader, FaceSource, Order
+from fertools.training.data.batch_loader import BatchLoader, FaceSource, BatchPlan
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.engine.journal import read_journal
-from fertools.training.engine.loop import Hooks, Loop
-from fertools.training.engine.process_group import Team
-from fertools.training.engine.run_state import Places
+from fertools.training.engine.loop import Callbacks, Loop
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.engine.run_state import StatePaths
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.recipes.resolve import resolve_recipe
@@ -133,10 +133,10 @@ def begin(name: str, workspace: Workspace, arguments: argparse.Namespace, folder
     turns = _turns(loaders[0], system, recipe.seed + 2, total)
     orders = [order for order, _ in turns]
     batches = {kind: _batches(workspace, faces, recipe.image_size, pixels, orders, arguments) for kind in PEERS}
-    places = Places(folder / "checkpoints", folder / "metrics.jsonl")
+    paths = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
     course = recipe.course({FACES: len(faces.rows("train"))})
-    loop = Loop(system, recipe, course, loaders[1], Team(device), places)
-    return Loops(loop, peers, turns, batches, epoch, places.journal)
+    loop = Loop(system, recipe, course, loaders[1], ProcessGroup(device), paths)
+    return Loops(loop, peers, turns, batches, epoch, paths.journal)
 
 
 def differ(loops: Loops) -> float:
@@ -148,7 +148,7 @@ def differ(loops: Loops) -> float:
         raise _Enough
 
     with contextlib.suppress(_Enough):
-        loops.loop.run(Silent(), Hooks(enough, COMPARED))
+        loops.loop.run(Silent(), Callbacks(enough, COMPARED))
     apart = [
         abs(entry[term] - float(value)) / max(1.0, abs(float(value)))
         for peer in loops.peers.values()
@@ -165,21 +165,21 @@ class Block:
     Attributes:
         ours_s: of the engine.
         peers_s: of the other loops, by name.
-        waited_s: of the engine by the clock, before batches lay on the device.
+        data_wait_s: of the engine by the clock, before batches lay on the device.
     """
 
     ours_s: NDArray[np.float64]
     peers_s: dict[str, NDArray[np.float64]]
-    waited_s: float
+    data_wait_s: float
 
 
 def time_all(loops: Loops, block: int, device: str) -> list[Block]:
     """Let all run to the end in turns."""
     blocks = []
-    begun, waited_s = _now_s(device), 0.0
+    begun, data_wait_s = _now_s(device), 0.0
 
     def turn(iteration: int) -> None:
-        nonlocal begun, waited_s
+        nonlocal begun, data_wait_s
         times = [_now_s(device)]
         for name in loops.peers:
             loops.go_on(name, iteration)
@@ -187,10 +187,10 @@ def time_all(loops: Loops, block: int, device: str) -> list[Block]:
         # The first epoch reads pixels from the disk, and the first block of all warms up.
         if iteration - block >= max(block, loops.epoch):
             peers_s = dict(zip(loops.peers, np.diff(times, axis=0), strict=True))
-            blocks.append(Block(times[0] - begun, peers_s, loops.loop.waited_s - waited_s))
-        begun, waited_s = _now_s(device), loops.loop.waited_s
+            blocks.append(Block(times[0] - begun, peers_s, loops.loop.data_wait_s - data_wait_s))
+        begun, data_wait_s = _now_s(device), loops.loop.data_wait_s
 
-    loops.loop.run(Silent(), Hooks(turn, block))
+    loops.loop.run(Silent(), Callbacks(turn, block))
     return blocks
 
 
@@ -205,7 +205,12 @@ def _turns(loader: BatchLoader, system: System, seed: int, total: int) -> list[T
 
 
 def _batches(
-    workspace: Workspace, faces: Faces, size_px: int, pixels: Any, orders: list[Order], arguments: argparse.Namespace
+    workspace: Workspace,
+    faces: Faces,
+    size_px: int,
+    pixels: Any,
+    orders: list[BatchPlan],
+    arguments: argparse.Namespace,
 ) -> Iterator[Tensor]:
     if arguments.loader == "files":
         crops = Crops(workspace, faces, size_px)
@@ -237,7 +242,7 @@ def describe(blocks: list[Block], block: int) -> str:
             f"{name} loop {np.median(peer[:, 0]) / block * 1e3:.1f} ms, ratio {middle:.2f} ({low:.2f} to {high:.2f}), "
             f"of processor time {np.median(peer[:, 1] / ours[:, 1]):.2f}"
         )
-    waited = sum(one.waited_s for one in blocks) / ours[:, 0].sum()
+    waited = sum(one.data_wait_s for one in blocks) / ours[:, 0].sum()
     return "; ".join([*words, f"{len(blocks)} blocks", f"waiting for data {waited:.2%}"])
 
 

@@ -25,7 +25,7 @@ from fertools.cli.main import cli
 from fertools.core.device import choose_device
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.drawn_judge import DRAWN_JUDGE
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.train import train
@@ -48,7 +48,7 @@ def rows(found: dict[str, Any]) -> list[tuple[str, float, float, float, float, f
     """Return name, L1, L1 of the input, and the shares that the classifier recognises, for all and each expression.
 
     Args:
-        found: what `score_translations` gives.
+        found: what `compute_translation_metrics` gives.
     """
     judged = found["judges"][DRAWN_JUDGE]
     told = [judged[whose]["classification"] for whose in ("made", "unchanged", "truth")]
@@ -104,7 +104,7 @@ def main() -> None:
         f"the classifier on {trained['faces']} faces of drawn people whom it does not know: {trained['accuracy']:.3f}"
     )
     print("            L1 to truth  L1 of input  recognised  input  truth")
-    for words, *numbers in rows(score_translations(result.folder)):
+    for words, *numbers in rows(compute_translation_metrics(result.folder)):
         print("{:<10} {:>12.4f} {:>12.4f} {:>11.3f} {:>6.3f} {:>6.3f}".format(words, *numbers))
 
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fertools.training.data.batch_loader import Order
+from fertools.training.data.batch_loader import BatchPlan
 from fertools.training.data.faces import Faces
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Noise, System
 
-Turn = tuple[Order, Noise]
+Turn = tuple[BatchPlan, Noise]
 """The faces of an iteration, with all that is drawn for them."""
 
 
@@ -45,7 +45,7 @@ class Plain(ABC):
     def run(self, batches: Iterator[Tensor], turns: list[Turn]) -> None:
         for order, draws in turns:
             images = next(batches)
-            mirrored = order.changes[FACES][:, 0].lt(0.5).to(self.device)
+            mirrored = order.augmentation_draws[FACES][:, 0].lt(0.5).to(self.device)
             images[mirrored] = images[mirrored].flip(3)
             images = images.contiguous(memory_format=self.order)
             losses = self.step(images, self.labels[order.rows[FACES].to(self.device)], draws)

@@ -13,7 +13,7 @@ from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.data.faces import select_faces
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.networks.image_pool import ImagePool
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
@@ -46,12 +46,12 @@ class Stopped(Exception):
 
 def run(root: Path) -> None:
     """Train unbroken and interrupted; print whether the pool of this process and the weights are the same."""
-    team = Team("cpu")
+    process_group = ProcessGroup("cpu")
     faces = select_faces(Workspace(root), modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     states = []
     for name, stops in (("unbroken", ()), ("broken", (5, 0))):
         for number, stop in enumerate(stops or (0,)):
-            loop, system = make_loop(faces, root / name, seed=number, kind=Remembering, team=team)
+            loop, system = make_loop(faces, root / name, seed=number, kind=Remembering, process_group=process_group)
 
             def before(iteration: int, stop: int = stop) -> None:
                 if stop and iteration == stop:
@@ -61,14 +61,14 @@ def run(root: Path) -> None:
             try:
                 loop.run(Silent())
             except Stopped:
-                team.wait()
+                process_group.wait()
         assert isinstance(system, Remembering)
         states.append([system.pool.images, *system.networks["discriminator"].parameters()])
-    mine, others = states[0][0], team.collect({"pool": states[0][0]})
+    mine, others = states[0][0], process_group.gather({"pool": states[0][0]})
     differ = sum(not torch.equal(mine, other["pool"]) for other in others)
     same = all(torch.equal(one, other) for one, other in zip(*states, strict=True))
-    Path(root / f"said-{team.rank}").write_text(f"same {same}, other pools {differ}")
-    team.leave()
+    Path(root / f"said-{process_group.rank}").write_text(f"same {same}, other pools {differ}")
+    process_group.close()
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from fertools.core.csv_table import read_csv
 from fertools.core.errors import InputError
 from fertools.training.data.faces import Faces
-from fertools.training.data.sampler import chances_of
+from fertools.training.data.sampler import balanced_weights
 
 ClassWeights = Literal["none", "inverse", "root"]
-Order = Literal["shuffled", "balanced", "groups"]
+SamplingOrder = Literal["shuffled", "balanced", "groups"]
 
 
-def weigh_faces(faces: Faces, class_weights: ClassWeights, *, use_weight: bool) -> NDArray[np.float32]:
+def loss_weights(faces: Faces, class_weights: ClassWeights, *, use_weight: bool) -> NDArray[np.float32]:
     """Return for every face how much it counts in a loss; the mean over the training faces is 1.
 
     With that mean, weighing leaves the size of the loss, and so the learning rate, as it was; and a batch that is
@@ -46,11 +46,11 @@ def weigh_faces(faces: Faces, class_weights: ClassWeights, *, use_weight: bool) 
         weights *= _weight_column(faces)
     mean = weights[training].mean()
     if not mean > 0:
-        raise _nothing_counts()
+        raise _all_weights_zero()
     return np.asarray(weights / mean, np.float32)
 
 
-def chances(faces: Faces, order: Order, *, use_weight: bool = False) -> NDArray[np.float64] | None:
+def sampling_weights(faces: Faces, order: SamplingOrder, *, use_weight: bool = False) -> NDArray[np.float64] | None:
     """Return for every training face how often it comes; None for each once an epoch.
 
     Args:
@@ -65,28 +65,28 @@ def chances(faces: Faces, order: Order, *, use_weight: bool = False) -> NDArray[
     training = faces.rows("train")
     weights = _weight_column(faces)[training] if use_weight else np.ones(len(training))
     if not weights.any():
-        raise _nothing_counts()
+        raise _all_weights_zero()
     if order == "shuffled":
         return None if (weights == 1).all() else weights
-    return chances_of((faces.emotions if order == "balanced" else number_people(faces))[training], weights)
+    return balanced_weights((faces.emotions if order == "balanced" else encode_subjects(faces))[training], weights)
 
 
 def _weight_column(faces: Faces) -> NDArray[np.float64]:
     return np.asarray(pc.fill_null(faces.table["weight"], 1.0).to_numpy(), np.float64)
 
 
-def _nothing_counts() -> InputError:
+def _all_weights_zero() -> InputError:
     return InputError("every training face has the weight 0, so none would count; correct the column `weight`")
 
 
-def number_people(faces: Faces) -> NDArray[np.int64]:
+def encode_subjects(faces: Faces) -> NDArray[np.int64]:
     """Return a number for every face that is the same for all faces of a person; those of nobody known share one."""
     numbers: dict[str | None, int] = {}
     names = faces.table["subject_id"].to_pylist()
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
 
 
-def read_shares(path: Path, faces: Faces) -> NDArray[np.float32]:
+def read_soft_labels(path: Path, faces: Faces) -> NDArray[np.float32]:
     """Return the share of raters who saw each class in each face, NxC; rows of NaN where the file has none.
 
     Args:
@@ -101,7 +101,7 @@ def read_shares(path: Path, faces: Faces) -> NDArray[np.float32]:
     if missing := [name for name in ("face_id", *faces.classes) if name not in table.columns]:
         raise InputError(f"{path} has no column {missing[0]}; it needs face_id and one for each of the classes")
     position = {name: row for row, name in enumerate(faces.table["face_id"].to_pylist())}
-    shares = np.full((len(position), len(faces.classes)), np.nan, np.float32)
+    soft_labels = np.full((len(position), len(faces.classes)), np.nan, np.float32)
     for number, face_id in enumerate(table.columns["face_id"]):
         if (row := position.get(face_id)) is None:
             continue
@@ -113,7 +113,7 @@ def read_shares(path: Path, faces: Faces) -> NDArray[np.float32]:
         if not (np.isfinite(votes).all() and votes.min() >= 0):
             raise InputError(f"{where}: a vote is below 0 or not finite; correct it")
         if votes.sum() > 0:
-            shares[row] = votes / votes.sum()
-    if np.isnan(shares).all():
+            soft_labels[row] = votes / votes.sum()
+    if np.isnan(soft_labels).all():
         raise InputError(f"{path} has votes on none of these faces; its face_id are those of another manifest")
-    return shares
+    return soft_labels

@@ -15,13 +15,13 @@ class Labels:
         emotions: N, int64 position among the recipe's classes; -1 where unknown.
         valence_arousal: Nx2 float32 in [-1, 1]; NaN where unknown.
         weights: N float32, how much each face counts in a loss; the mean over the training faces is 1.
-        shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
+        soft_labels: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
     """
 
     emotions: Tensor
     valence_arousal: Tensor
     weights: Tensor
-    shares: Tensor
+    soft_labels: Tensor
 
 
 @dataclass(frozen=True)

@@ -33,35 +33,35 @@ class FaceSource:
     Attributes:
         faces: rows and labels.
         pixels: NxSxSx3 uint8 of the same rows, which training faces are made of.
-        whole: NxTxTx3 uint8 of the same rows as they are shown to a finished network; None for `pixels`.
+        evaluation_pixels: NxTxTx3 uint8 of the same rows as they are shown to a finished network; None for `pixels`.
         weights: for every face how much it counts in a loss; None for 1 each.
-        chances: for every training face how often it comes; see `Sampler`.
+        sampling_weights: for every training face how often it comes; see `Sampler`.
     """
 
     faces: Faces
     pixels: Pixels
-    whole: Pixels | None = None
+    evaluation_pixels: Pixels | None = None
     weights: NDArray[np.float32] | None = None
-    chances: NDArray[np.float64] | None = None
+    sampling_weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchPlan:
     """Which faces come next and how each is augmented, by domain; a row per face.
 
     Attributes:
         rows: N positions among all faces of the domain.
-        changes: what `Augmentation.draw` gave.
+        augmentation_draws: what `Augmentation.draw` gave.
     """
 
     rows: Mapping[str, Tensor]
-    changes: Mapping[str, Tensor]
+    augmentation_draws: Mapping[str, Tensor]
 
-    def part(self, rows: slice) -> Order:
+    def select(self, rows: slice) -> BatchPlan:
         """Return some of it."""
-        return Order(
+        return BatchPlan(
             {name: values[rows] for name, values in self.rows.items()},
-            {name: values[rows] for name, values in self.changes.items()},
+            {name: values[rows] for name, values in self.augmentation_draws.items()},
         )
 
 
@@ -101,31 +101,34 @@ class BatchLoader:
             for number, (name, source) in enumerate(sources.items())
             if name != self.main
         }
-        rows, chances = first.rows("train"), sources[self.main].chances
+        rows, sampling_weights = first.rows("train"), sources[self.main].sampling_weights
         for partners in self._partners.values():
             kept = partners.has(rows)
-            rows, chances = rows[kept], chances if chances is None else chances[kept]
+            rows, sampling_weights = (
+                rows[kept],
+                sampling_weights if sampling_weights is None else sampling_weights[kept],
+            )
         self._rows = torch.from_numpy(rows)
-        self._alike = pairing == "capture"
+        self._same_augmentation = pairing == "capture"
         self._labels = {name: _labels(source) for name, source in sources.items()}
         # All labels are on the device, so that a batch sends nothing but the positions of its faces.
-        self._sent = {
+        self._device_labels = {
             name: Labels(**{field.name: getattr(known, field.name).to(device) for field in fields(Labels)})
             for name, known in self._labels.items()
         }
-        self._sampler = Sampler(len(rows), batch_size, seed, chances)
+        self._sampler = Sampler(len(rows), batch_size, seed, sampling_weights)
         self._draws = torch.Generator().manual_seed(seed + 1)
         self._resident = {name: _resident(source.pixels, device) for name, source in sources.items()}
-        self._share = slice(0)
-        self._ahead: tuple[Order, LoaderState] | None = None
+        self._rows_of_process = slice(0)
+        self._prefetched: tuple[BatchPlan, LoaderState] | None = None
 
     @property
     def size_px(self) -> int:
         """Side of the faces that a finished network is shown."""
         source = self._sources[self.main]
-        return int((source.pixels if source.whole is None else source.whole).shape[1])
+        return int((source.pixels if source.evaluation_pixels is None else source.evaluation_pixels).shape[1])
 
-    def ask_ahead(self, share: slice) -> None:
+    def prefetch(self, share: slice) -> None:
         """From now on ask the system for the next batch while one is worked on, unless all pixels are on the device.
 
         So what has to come from the disk, because memory cannot hold all pixels, is there when it is wanted.
@@ -133,34 +136,34 @@ class BatchLoader:
         Args:
             share: the faces of a batch that this process works on.
         """
-        self._share = share if any(pixels is None for pixels in self._resident.values()) else slice(0)
+        self._rows_of_process = share if any(pixels is None for pixels in self._resident.values()) else slice(0)
 
-    def next(self) -> Order:
+    def next(self) -> BatchPlan:
         """Return which faces the next batches have."""
-        order = self._ahead[0] if self._ahead is not None else self._draw()
-        self._ahead = None
-        if self._share.stop:
+        plan = self._prefetched[0] if self._prefetched is not None else self._draw()
+        self._prefetched = None
+        if self._rows_of_process.stop:
             # What is drawn ahead is not yet part of the loader's state: a run that is resumed draws it again.
             state = self.state()
-            self._ahead = self._draw(), state
-            for name, rows in self._ahead[0].rows.items():
+            self._prefetched = self._draw(), state
+            for name, rows in self._prefetched[0].rows.items():
                 if self._resident[name] is None:
-                    _ask_for(self._sources[name].pixels, rows[self._share])
-        return order
+                    _prefetch_rows(self._sources[name].pixels, rows[self._rows_of_process])
+        return plan
 
-    def labels(self, order: Order) -> dict[str, Labels]:
+    def labels(self, plan: BatchPlan) -> dict[str, Labels]:
         """Return what is known of the faces of an order, by domain, on the CPU."""
-        return {name: _at(self._labels[name], rows) for name, rows in order.rows.items()}
+        return {name: _take_labels(self._labels[name], rows) for name, rows in plan.rows.items()}
 
-    def load(self, order: Order) -> dict[str, Batch]:
+    def load(self, plan: BatchPlan) -> dict[str, Batch]:
         """Return the faces of an order on the device, by domain, augmented as it says."""
         batches = {}
-        for name, rows in order.rows.items():
-            changes = send(order.changes[name], self._device)
+        for name, rows in plan.rows.items():
+            augmentation_draws = send(plan.augmentation_draws[name], self._device)
             # Cut and mirrored while a value is a byte, which is a quarter of what there is to move after.
-            coded = self._augmentation.cut(self._coded(name, rows), changes)
-            images = _scaled(self._augmentation.mirror(coded, changes))
-            batches[name] = self._labelled(name, rows, self._augmentation.change(images, changes))
+            coded = self._augmentation.cut(self._coded(name, rows), augmentation_draws)
+            images = _to_unit_range(self._augmentation.mirror(coded, augmentation_draws))
+            batches[name] = self._labelled(name, rows, self._augmentation.change(images, augmentation_draws))
         return batches
 
     def batch(self, rows: Tensor | NDArray[np.int64], domain: str = "") -> Batch:
@@ -171,33 +174,37 @@ class BatchLoader:
             domain: name of the domain; empty for the first.
         """
         name, rows = domain or self.main, torch.as_tensor(rows)
-        whole = self._sources[name].whole
-        coded = self._coded(name, rows) if whole is None else _bytes(whole, rows, self._device)
-        return self._labelled(name, rows, _scaled(coded))
+        evaluation_pixels = self._sources[name].evaluation_pixels
+        coded = (
+            self._coded(name, rows) if evaluation_pixels is None else _load_bytes(evaluation_pixels, rows, self._device)
+        )
+        return self._labelled(name, rows, _to_unit_range(coded))
 
     def _coded(self, name: str, rows: Tensor) -> Tensor:
         """Return Nx3xSxS bytes on the device."""
         if (resident := self._resident[name]) is not None:
             return resident[send(rows, self._device)].permute(0, 3, 1, 2).contiguous()
-        return _bytes(self._sources[name].pixels, rows, self._device)
+        return _load_bytes(self._sources[name].pixels, rows, self._device)
 
     def _labelled(self, name: str, rows: Tensor, images: Tensor) -> Batch:
-        known = _at(self._sent[name], send(rows, self._device))
+        known = _take_labels(self._device_labels[name], send(rows, self._device))
         return Batch(images=images, **{field.name: getattr(known, field.name) for field in fields(Labels)})
 
-    def _draw(self) -> Order:
+    def _draw(self) -> BatchPlan:
         first = self._rows[self._sampler.next()]
         rows = {self.main: first} | {name: partners.of(first) for name, partners in self._partners.items()}
-        changes = {self.main: self._augmentation.draw(len(first), self._draws)}
+        augmentation_draws = {self.main: self._augmentation.draw(len(first), self._draws)}
         for name in self._partners:
-            same = self._alike
-            changes[name] = changes[self.main] if same else self._augmentation.draw(len(first), self._draws)
-        return Order(rows, changes)
+            same = self._same_augmentation
+            augmentation_draws[name] = (
+                augmentation_draws[self.main] if same else self._augmentation.draw(len(first), self._draws)
+            )
+        return BatchPlan(rows, augmentation_draws)
 
     def state(self) -> LoaderState:
         """Return tensors and numbers from which `restore` goes on with the same batches."""
-        if self._ahead is not None:
-            return self._ahead[1]
+        if self._prefetched is not None:
+            return self._prefetched[1]
         position = self._sampler.position
         partners = {f"partners/{name}": partners.state() for name, partners in self._partners.items()}
         return (
@@ -207,8 +214,8 @@ class BatchLoader:
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, int]) -> None:
         """Go on from where a loader of the same faces stood."""
-        self._ahead = None
-        self._sampler.move_to(Position(numbers["offset"], tensors["order"]))
+        self._prefetched = None
+        self._sampler.restore(Position(numbers["offset"], tensors["order"]))
         self._draws.set_state(tensors["changes"])
         for name, partners in self._partners.items():
             partners.restore(tensors[f"partners/{name}"])
@@ -225,19 +232,19 @@ def _labels(source: FaceSource) -> Labels:
         torch.from_numpy(faces.emotions),
         torch.from_numpy(faces.valence_arousal),
         torch.ones(len(faces.table)) if weights is None else torch.from_numpy(weights),
-        torch.from_numpy(faces.shares),
+        torch.from_numpy(faces.soft_labels),
     )
 
 
-def _at(labels: Labels, rows: Tensor) -> Labels:
+def _take_labels(labels: Labels, rows: Tensor) -> Labels:
     return Labels(**{field.name: getattr(labels, field.name)[rows] for field in fields(Labels)})
 
 
-def _bytes(pixels: Pixels, rows: Tensor, device: str) -> Tensor:
+def _load_bytes(pixels: Pixels, rows: Tensor, device: str) -> Tensor:
     return send(torch.from_numpy(pixels[rows.numpy()]), device).permute(0, 3, 1, 2).contiguous()
 
 
-def _scaled(coded: Tensor) -> Tensor:
+def _to_unit_range(coded: Tensor) -> Tensor:
     """Return bytes as numbers in [-1, 1]."""
     return coded.float().div_(127.5).sub_(1)
 
@@ -250,7 +257,7 @@ def _resident(pixels: Pixels, device: str) -> Tensor | None:
     return torch.from_numpy(np.array(pixels)).to(device) if pixels.nbytes * _DEVICE_SHARE <= free_bytes else None
 
 
-def _ask_for(pixels: Pixels, rows: Tensor) -> None:
+def _prefetch_rows(pixels: Pixels, rows: Tensor) -> None:
     """Ask the system to bring some pixels into memory while it does other things.
 
     It brings all of them at once, where reading would wait for one after another; and it needs no thread, which would

@@ -49,7 +49,7 @@ class Faces:
         classes: the expressions that are told apart.
         emotions: position among `classes`; -1 where unknown.
         valence_arousal: Nx2 float32; NaN where unknown.
-        shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
+        soft_labels: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
     """
 
     table: pa.Table
@@ -58,12 +58,12 @@ class Faces:
     classes: tuple[str, ...]
     emotions: NDArray[np.int64]
     valence_arousal: NDArray[np.float32]
-    shares: NDArray[np.float32]
+    soft_labels: NDArray[np.float32]
 
     def fingerprint(self) -> str:
         """Return a digest of everything about these rows that training depends on."""
         digest = store.fingerprint(self.table, _MEANING)
-        return digest if np.isnan(self.shares).all() else hash_bytes(digest.encode(), self.shares.tobytes())
+        return digest if np.isnan(self.soft_labels).all() else hash_bytes(digest.encode(), self.soft_labels.tobytes())
 
     def real_fingerprint(self) -> str:
         """Return a digest of the real faces among these rows, which generated ones beside them do not change."""
@@ -92,7 +92,7 @@ class Faces:
             self.classes,
             self.emotions[chosen],
             self.valence_arousal[chosen],
-            self.shares[chosen],
+            self.soft_labels[chosen],
         )
 
     def counts(self, side: Side) -> dict[str, int]:
@@ -156,8 +156,8 @@ def select_faces(
     if not len(table):
         named = f" of the dataset '{dataset}'" if dataset else ""
         raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
-    table = _with_a_side(workspace, table)
-    _refuse_wrong_numbers(workspace, table)
+    table = _with_split(workspace, table)
+    _refuse_out_of_range(workspace, table)
     if needs_emotion:
         table = _with_emotion(table, classes)
     if needs_va:
@@ -173,16 +173,16 @@ def select_faces(
         table = nested.in_order(table, "face_id")
     held_out = _held_out(table, test_folds)
     refuse_leaks(table, held_out)
-    faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    faces = build_faces(table, held_out, classes, val_share=val_share, seed=seed)
     if generated:
         # Validation is about real faces, and nobody who is validated on is trained on.
         parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
         faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
-    _refuse_one_sided(faces, needs_emotion=needs_emotion)
+    _refuse_empty_parts(faces, needs_emotion=needs_emotion)
     return faces
 
 
-def arrange_faces(
+def build_faces(
     table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
 ) -> Faces:
     """Return rows of a manifest as faces to train and test on.
@@ -207,11 +207,11 @@ def arrange_faces(
         valence_arousal=np.stack(
             [np.asarray(table[name].to_numpy(), np.float32) for name in ("valence", "arousal")], axis=1
         ),
-        shares=np.full((len(table), len(classes)), np.nan, np.float32),
+        soft_labels=np.full((len(table), len(classes)), np.nan, np.float32),
     )
 
 
-def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
+def _with_split(workspace: Workspace, table: pa.Table) -> pa.Table:
     """Return the rows in a fold, or where there are no folds, those in the training or the test part.
 
     A face without a fold beside others that have one came after the split; nobody knows yet where its person belongs.
@@ -226,7 +226,7 @@ def _with_a_side(workspace: Workspace, table: pa.Table) -> pa.Table:
     return table
 
 
-def _refuse_wrong_numbers(workspace: Workspace, table: pa.Table) -> None:
+def _refuse_out_of_range(workspace: Workspace, table: pa.Table) -> None:
     """Raise if a label or a weight cannot be learned from: one NaN makes every weight of a network NaN."""
     for name, (least, most) in _RANGES.items():
         values = np.asarray(pc.fill_null(table[name], 0.0).to_numpy(), np.float64)
@@ -316,7 +316,7 @@ def _validating(
     return chosen
 
 
-def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:
+def _refuse_empty_parts(faces: Faces, *, needs_emotion: bool) -> None:
     sides: dict[Side, str] = {"train": "training", "test": "held-out"}
     for side, words in sides.items():
         if not len(faces.rows(side)):

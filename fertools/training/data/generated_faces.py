@@ -44,7 +44,7 @@ def read_generated(
         pc.equal(table["modality"], modality), pc.is_in(table["target_emotion"], value_set=pa.array(classes))
     )
     table = nested.keep(table, wanted)
-    _refuse_acquainted(table, run, real, test_folds)
+    _refuse_leaks(table, run, real, test_folds)
     tested = _tested(table, real, test_folds)
     table = nested.keep(table, ~tested)
     if not len(table):
@@ -55,7 +55,7 @@ def read_generated(
     return store.replace_columns(table, {"emotion": table["target_emotion"].combine_chunks()})
 
 
-def _refuse_acquainted(table: pa.Table, run: str, real: pa.Table, test_folds: Sequence[int]) -> None:
+def _refuse_leaks(table: pa.Table, run: str, real: pa.Table, test_folds: Sequence[int]) -> None:
     if real["fold"].null_count == len(real):
         # A hold-out is the same for every run.
         return

@@ -29,7 +29,7 @@ from fertools.training.data.faces import Faces, Pixels
 
 Digests = NDArray[np.uint8]
 """NxB: a digest of each face's pixels."""
-_PIECE = 1024
+_CHUNK = 1024
 """Faces that are read or hashed at a time."""
 
 
@@ -51,11 +51,11 @@ def load_pixels(
         InputError: a crop is missing or cannot be read.
         StorageError: the disk is full.
     """
-    path = _pack(workspace, faces, size_px, cache, report)
+    path = _open_cache(workspace, faces, size_px, cache, report)
     mapped: Pixels = np.load(path, mmap_mode="r")
-    if not np.array_equal(_digest_all(mapped), _kept_digests(path, len(mapped))):
+    if not np.array_equal(_digest_all(mapped), _read_digests(path, len(mapped))):
         path.unlink(missing_ok=True)
-        mapped = np.load(_pack(workspace, faces, size_px, cache, report), mmap_mode="r")
+        mapped = np.load(_open_cache(workspace, faces, size_px, cache, report), mmap_mode="r")
     return mapped
 
 
@@ -66,11 +66,11 @@ def load_digests(
 
     They are taken while crops are read, so that they cost no more than a look at the cache.
     """
-    path = _pack(workspace, faces, size_px, cache, report)
-    return _kept_digests(path, len(faces.table))
+    path = _open_cache(workspace, faces, size_px, cache, report)
+    return _read_digests(path, len(faces.table))
 
 
-def _pack(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None) -> Path:
+def _open_cache(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None) -> Path:
     """Return the file of pixels and their digests, written now if it is not there whole."""
     path = cache / f"faces-{_digest(workspace, faces)[:16]}-{size_px}.npy"
     count = len(faces.table)
@@ -94,15 +94,15 @@ def _pack(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report:
 
 
 def _is_whole(path: Path, header: bytes, rest_bytes: int) -> bool:
-    """Return whether a file of `_pack` is there, begins as it should, and is as long."""
+    """Return whether a file of `_open_cache` is there, begins as it should, and is as long."""
     if not path.is_file() or path.stat().st_size != len(header) + rest_bytes:
         return False
     with path.open("rb") as stream:
         return stream.read(len(header)) == header
 
 
-def _kept_digests(path: Path, count: int) -> Digests:
-    """Return the digests behind the pixels of so many faces in a file of `_pack`."""
+def _read_digests(path: Path, count: int) -> Digests:
+    """Return the digests behind the pixels of so many faces in a file of `_open_cache`."""
     with path.open("rb") as stream:
         stream.seek(-count * DIGEST_BYTES, os.SEEK_END)
         return np.frombuffer(stream.read(), np.uint8).reshape(count, DIGEST_BYTES)
@@ -110,11 +110,11 @@ def _kept_digests(path: Path, count: int) -> Digests:
 
 def _digest_all(pixels: Pixels) -> Digests:
     with ThreadPoolExecutor() as pool:
-        pieces = [pixels[start : start + _PIECE] for start in range(0, len(pixels), _PIECE)]
-        return np.concatenate([*pool.map(_digest_piece, pieces)])
+        chunks = [pixels[start : start + _CHUNK] for start in range(0, len(pixels), _CHUNK)]
+        return np.concatenate([*pool.map(_digest_chunk, chunks)])
 
 
-def _digest_piece(pixels: Pixels) -> Digests:
+def _digest_chunk(pixels: Pixels) -> Digests:
     return np.frombuffer(b"".join(_digest_face(face) for face in pixels), np.uint8).reshape(-1, DIGEST_BYTES)
 
 
@@ -146,8 +146,8 @@ def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[tu
 
     with ThreadPoolExecutor() as pool:
         # In pieces, so that no more than these wait in memory for the disk.
-        for start in range(0, len(names), _PIECE):
-            yield from pool.map(read, names[start : start + _PIECE])
+        for start in range(0, len(names), _CHUNK):
+            yield from pool.map(read, names[start : start + _CHUNK])
 
 
 def read_crop(path: Path, size_px: int) -> Pixels:

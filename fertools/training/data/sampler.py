@@ -36,7 +36,7 @@ class Sampler:
         length: number of items, 1 or more.
         batch_size: items per batch; it may be larger than `length`.
         seed: of the orders.
-        chances: for each item how often it shall come, in any unit; None for every item once an epoch.
+        sampling_weights: for each item how often it shall come, in any unit; None for every item once an epoch.
 
     Example:
         >>> sampler = Sampler(length=3, batch_size=3, seed=0)
@@ -44,9 +44,13 @@ class Sampler:
         [0, 1, 2]
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int, chances: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, length: int, batch_size: int, seed: int, sampling_weights: NDArray[np.float64] | None = None
+    ) -> None:
         self._length, self._batch_size = length, batch_size
-        self._edges = None if chances is None else torch.from_numpy(np.cumsum(chances / chances.sum()))
+        self._cumulative = (
+            None if sampling_weights is None else torch.from_numpy(np.cumsum(sampling_weights / sampling_weights.sum()))
+        )
         self._generator = torch.Generator().manual_seed(seed)
         self._begin_epoch()
 
@@ -67,7 +71,7 @@ class Sampler:
         """Where this sampler stands."""
         return Position(self._offset, self._state)
 
-    def move_to(self, position: Position) -> None:
+    def restore(self, position: Position) -> None:
         """Go on from where a sampler of the same length stood."""
         self._generator.set_state(position.state)
         self._begin_epoch()
@@ -75,16 +79,16 @@ class Sampler:
 
     def _begin_epoch(self) -> None:
         self._state = self._generator.get_state()
-        if self._edges is None:
+        if self._cumulative is None:
             self._order = torch.randperm(self._length, generator=self._generator)
         else:
             draws = torch.rand(self._length, generator=self._generator, dtype=torch.float64)
             # The sum of all chances may fall short of 1 by rounding.
-            self._order = torch.searchsorted(self._edges, draws, right=True).clamp_(max=self._length - 1)
+            self._order = torch.searchsorted(self._cumulative, draws, right=True).clamp_(max=self._length - 1)
         self._offset = 0
 
 
-def chances_of(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def balanced_weights(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each item the chance that makes every one of its groups come equally often.
 
     Args:
@@ -93,7 +97,7 @@ def chances_of(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDAr
             comes.
 
     Example:
-        >>> chances_of(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 1.0, 3.0])).tolist()
+        >>> balanced_weights(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 1.0, 3.0])).tolist()
         [0.25, 0.25, 0.125, 0.375]
     """
     _, numbers = np.unique(members, return_inverse=True)

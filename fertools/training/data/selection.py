@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
-from fertools.training.data.balancing import read_shares
+from fertools.training.data.balancing import read_soft_labels
 from fertools.training.data.faces import Faces, Side, refuse_leaks, select_faces
 from fertools.training.recipes.domains import Domain
 from fertools.training.recipes.recipe import Recipe
@@ -50,20 +50,20 @@ def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
     """Return the faces that a recipe takes of a workspace.
 
     Raises:
-        InputError: see `select_faces` and `read_shares`; or a side has no label of a kind that is learned.
+        InputError: see `select_faces` and `read_soft_labels`; or a side has no label of a kind that is learned.
         CheckFailed: a person is on both sides, in one domain or across two.
     """
     found: dict[str, Faces] = {}
     for domain in recipe.domains:
         faces = _select(workspace, recipe, domain, share=0.0 if found else recipe.inner_validation)
-        found[domain.name] = faces if not found else _validating_alike(next(iter(found.values())), faces)
+        found[domain.name] = faces if not found else _same_validation_people(next(iter(found.values())), faces)
     if len(found) > 1:
         _refuse_leaks_across(found)
     first = next(iter(found))
     _refuse_unlabelled(found[first], recipe)
     if recipe.soft_labels:
-        shares = read_shares(workspace.root / recipe.soft_labels, found[first])
-        found[first] = dataclasses.replace(found[first], shares=shares)
+        soft_labels = read_soft_labels(workspace.root / recipe.soft_labels, found[first])
+        found[first] = dataclasses.replace(found[first], soft_labels=soft_labels)
     return Selection(found)
 
 
@@ -82,7 +82,7 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float) 
     )
 
 
-def _validating_alike(first: Faces, faces: Faces) -> Faces:
+def _same_validation_people(first: Faces, faces: Faces) -> Faces:
     """Keep for validation the faces of people who are kept for it in the first domain."""
     people = set(first.table["subject_id"].take(pa.array(first.rows("val"))).to_pylist()) - {None}
     if not people:

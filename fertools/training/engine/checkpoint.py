@@ -24,7 +24,7 @@ from fertools.core.sealed import check_whole, is_whole, write_sealed
 
 _RECORD = "fertools"
 """Key of the JSON record in the metadata."""
-ANEW = f"put back a copy of it, or begin anew with {given('resume', False)}"
+RESTORE_OR_RESTART = f"put back a copy of it, or begin anew with {given('resume', False)}"
 """What to do where nothing else that is whole can take a file's place."""
 
 
@@ -94,28 +94,28 @@ def load_newest(folder: Path) -> Checkpoint | None:
     if whole is None:
         return load_checkpoint(paths[-1])
     if whole == paths[-1]:
-        return _read(whole, ANEW)
+        return _read(whole, RESTORE_OR_RESTART)
     damaged = " and ".join(path.name for path in reversed(paths) if path > whole)
     return load_checkpoint(paths[-1], f"remove {damaged} to go on from {whole.name}")
 
 
-def load_checkpoint(path: Path, way_out: str = ANEW) -> Checkpoint:
+def load_checkpoint(path: Path, remedy: str = RESTORE_OR_RESTART) -> Checkpoint:
     """Return the checkpoint at `path`.
 
     Args:
         path: of the file.
-        way_out: what to do if it cannot be used, for the message.
+        remedy: what to do if it cannot be used, for the message.
 
     Raises:
         InputError: the file is missing, damaged, or not a checkpoint of fertools.
     """
-    check_whole(path, way_out)
-    return _read(path, way_out)
+    check_whole(path, remedy)
+    return _read(path, remedy)
 
 
-def _read(path: Path, way_out: str) -> Checkpoint:
+def _read(path: Path, remedy: str) -> Checkpoint:
     with (
-        reading(path, "is not a checkpoint of this fertools", way_out),
+        reading(path, "is not a checkpoint of this fertools", remedy),
         safe_open(path, framework="pt", device="cpu") as stream,
     ):
         record = json.loads(stream.metadata()[_RECORD])
@@ -135,7 +135,7 @@ def pack_networks(prefix: str, networks: Mapping[str, nn.Module]) -> dict[str, T
 def unpack_networks(prefix: str, networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
     """Put weights that `pack_networks` took back into networks of the same shape."""
     for name, network in networks.items():
-        network.load_state_dict(below(f"{prefix}/{name}/", tensors))
+        network.load_state_dict(strip_prefix(f"{prefix}/{name}/", tensors))
 
 
 def pack_optimisers(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
@@ -155,12 +155,12 @@ def unpack_optimisers(optimisers: Mapping[str, Optimizer], tensors: Mapping[str,
     """Put state that `pack_optimisers` took back into optimisers of the same parameters."""
     for name, optimiser in optimisers.items():
         states: dict[int, dict[str, Tensor]] = {}
-        for path, value in below(f"optimisers/{name}/", tensors).items():
+        for path, value in strip_prefix(f"optimisers/{name}/", tensors).items():
             number, key = path.split("/")
             states.setdefault(int(number), {})[key] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": states})
 
 
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

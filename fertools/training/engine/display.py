@@ -24,7 +24,7 @@ class Display:
 
     def __init__(self, report: Reporter, batch_size: int, device: str, begun: int) -> None:
         self._report, self._batch_size, self._device = report, batch_size, device
-        self._iteration, self._told_s = begun, time.monotonic()
+        self._iteration, self._shown_s = begun, time.monotonic()
 
     def show(self, iteration: int, losses: Mapping[str, float]) -> dict[str, float]:
         """Take notice of the losses after so many iterations, when a GPU has done what was queued on it.
@@ -33,7 +33,7 @@ class Display:
             `faces_per_s`, if it can be told, and `memory_gb`: the most of the GPU's memory, or of this process, so far.
         """
         now_s = time.monotonic()
-        elapsed_s, faces = now_s - self._told_s, (iteration - self._iteration) * self._batch_size
+        elapsed_s, faces = now_s - self._shown_s, (iteration - self._iteration) * self._batch_size
         parts = [describe_losses(losses)]
         # Two readings of a coarse clock may be one.
         found: dict[str, float] = {}
@@ -45,7 +45,7 @@ class Display:
             parts.append(f"{found['memory_gb']:.1f} GB of GPU memory")
         else:
             found["memory_gb"] = _process_gb()
-        self._iteration, self._told_s = iteration, now_s
+        self._iteration, self._shown_s = iteration, now_s
         self._report.beside(", ".join(parts))
         return found
 

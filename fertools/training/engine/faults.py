@@ -18,7 +18,7 @@ _GPU = ("cuda error", "cudnn", "nccl", "device-side", "mps backend")
 
 
 @contextlib.contextmanager
-def faults_told(saved_iteration: int) -> Iterator[list[int]]:
+def explain_faults(saved_iteration: int) -> Iterator[list[int]]:
     """Turn a lack of memory, a lost device or a failed compiler into an error that says what is left and what to do.
 
     Args:
@@ -57,7 +57,7 @@ def faults_told(saved_iteration: int) -> Iterator[list[int]]:
 
 
 @contextlib.contextmanager
-def repeatable(wanted: bool) -> Iterator[None]:
+def deterministic(wanted: bool) -> Iterator[None]:
     """Let torch use only operations whose result never varies, or else the fastest, while the block runs.
 
     Batches are of one size, so cuDNN may try its convolutions on the first and keep to the fastest of them.

@@ -52,7 +52,7 @@ class Journal:
             while left:
                 left = left[self._stream.write(left) :]
 
-    def secure(self) -> None:
+    def sync(self) -> None:
         """Put what was appended on the disk, which a checkpoint that relies on it needs."""
         with files.storage_errors(self._path):
             os.fsync(self._stream.fileno())

@@ -23,17 +23,17 @@ from fertools.core.progress import Reporter
 from fertools.core.sealed import check_whole
 from fertools.training.data.batch import send
 from fertools.training.data.batch_loader import BatchLoader
-from fertools.training.engine.checkpoint import ANEW, best_path, checkpoint_path, load_newest
+from fertools.training.engine.checkpoint import RESTORE_OR_RESTART, best_path, checkpoint_path, load_newest
 from fertools.training.engine.display import Display
 from fertools.training.engine.ema import MovingAverage
-from fertools.training.engine.faults import faults_told, repeatable
+from fertools.training.engine.faults import explain_faults, deterministic
 from fertools.training.engine.journal import Journal
 from fertools.training.engine.optimisers import build_optimiser
-from fertools.training.engine.precision import Precision, usable
-from fertools.training.engine.process_group import Team
-from fertools.training.engine.run_state import Best, Places, RunState
+from fertools.training.engine.precision import Precision, supported_precision
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.engine.run_state import Best, StatePaths, RunState
 from fertools.training.engine.stopping import StopRequest
-from fertools.training.engine.throughput import Pace
+from fertools.training.engine.throughput import TimeEstimate
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.recipe import EngineRecipe, read_precisions
 from fertools.training.recipes.schedules import rate_factor
@@ -43,7 +43,7 @@ Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Hooks:
+class Callbacks:
     """What else happens in a run.
 
     Attributes:
@@ -70,8 +70,8 @@ class Loop:
         recipe: how.
         course: how long.
         loader: the training faces.
-        team: the processes that train together.
-        places: where state goes.
+        process_group: the processes that train together.
+        paths: where state goes.
 
     Attributes:
         recipe: as given.
@@ -79,7 +79,7 @@ class Loop:
         device: torch's name of what this process works on.
         iteration: iterations done.
         best: the best validation so far.
-        waited_s: how long this call has waited for data.
+        data_wait_s: how long this call has waited for data.
 
     Raises:
         InputError: the newest checkpoint, or the best state, is damaged.
@@ -87,10 +87,22 @@ class Loop:
     """
 
     def __init__(
-        self, system: System, recipe: EngineRecipe, course: Course, loader: BatchLoader, team: Team, places: Places
+        self,
+        system: System,
+        recipe: EngineRecipe,
+        course: Course,
+        loader: BatchLoader,
+        process_group: ProcessGroup,
+        paths: StatePaths,
     ) -> None:
-        self._system, self.recipe, self.course, self._loader, self._team = system, recipe, course, loader, team
-        self.device, self._places = team.device, places
+        self._system, self.recipe, self.course, self._loader, self._process_group = (
+            system,
+            recipe,
+            course,
+            loader,
+            process_group,
+        )
+        self.device, self._paths = process_group.device, paths
         for network in (*system.networks.values(), *system.frozen.values(), *system.memory.values()):
             network.to(self.device)
         for network in system.frozen.values():
@@ -104,12 +116,12 @@ class Loop:
                 network.compile()
         self._noise = torch.Generator().manual_seed(recipe.seed + 2)
         parts = {
-            name: usable(value, self.device)
+            name: supported_precision(value, self.device)
             for name, value in read_precisions(recipe.precision_parts, recipe.parts).items()
         }
-        self._precision = Precision(usable(recipe.precision, self.device), parts, self.device)
-        self._pieces = team.share(recipe.batch_size, recipe.accumulate)
-        loader.ask_ahead(slice(self._pieces[0].start, self._pieces[-1].stop))
+        self._precision = Precision(supported_precision(recipe.precision, self.device), parts, self.device)
+        self._micro_batches = process_group.micro_batches(recipe.batch_size, recipe.accumulate)
+        loader.prefetch(slice(self._micro_batches[0].start, self._micro_batches[-1].stop))
         self._state = RunState(
             system,
             self._optimisers,
@@ -117,19 +129,19 @@ class Loop:
             self._precision,
             loader,
             self._noise,
-            places,
+            paths,
             recipe.keep_checkpoints,
-            team,
+            process_group,
         )
-        self.iteration, self.best, self.waited_s = 0, Best(), 0.0
-        if (newest := load_newest(places.checkpoints)) is not None:
-            path = checkpoint_path(places.checkpoints, newest.iteration)
-            with reading(path, "is no checkpoint of this run", ANEW):
+        self.iteration, self.best, self.data_wait_s = 0, Best(), 0.0
+        if (newest := load_newest(paths.checkpoints)) is not None:
+            path = checkpoint_path(paths.checkpoints, newest.iteration)
+            with reading(path, "is no checkpoint of this run", RESTORE_OR_RESTART):
                 self.iteration, self.best = self._state.restore(newest)
             if self.best.iteration:
                 # Now, and not after hours when it is wanted.
-                check_whole(best_path(places.checkpoints), ANEW)
-        self._kept = self.iteration
+                check_whole(best_path(paths.checkpoints), RESTORE_OR_RESTART)
+        self._saved_iteration = self.iteration
         self._losses: dict[str, Tensor] = {}
         self._steps: dict[str, tuple[float, Tensor]] = {}
 
@@ -141,24 +153,24 @@ class Loop:
         """Return a context in which networks run in the recipe's precision, as far as the device has it."""
         return self._precision.cast("")
 
-    def take_best(self) -> int:
+    def restore_best(self) -> int:
         """Put the weights that were best in validation, if there was one, into the networks; return their iteration."""
         if self.best.iteration:
             return self._state.restore_best()
         return self.iteration
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether the run is at its end: all iterations done, or no better validation for long enough."""
         patience = self.course.patience
         return self.iteration >= self.course.iterations or (0 < patience <= self.best.stale)
 
-    def run(self, report: Reporter, hooks: Hooks | None = None) -> None:
+    def run(self, report: Reporter, callbacks: Callbacks | None = None) -> None:
         """Go on until the run is over.
 
         Args:
             report: told of progress and of the expected time.
-            hooks: what else happens.
+            callbacks: what else happens.
 
         Raises:
             Interrupted: SIGINT or SIGTERM came; the state is saved.
@@ -167,56 +179,56 @@ class Loop:
             RecipeError: there is too little memory; the last checkpoint is intact.
             DeviceError: the GPU has failed; the last checkpoint is intact.
         """
-        hooks, begun, total = hooks or Hooks(), self.iteration, self.course.iterations
+        callbacks, begun, total = callbacks or Callbacks(), self.iteration, self.course.iterations
         report.start(total - begun)
-        pace = Pace(report, total, self.device)
+        estimate = TimeEstimate(report, total, self.device)
         display = Display(report, self.recipe.batch_size, self.device, begun)
         terms: dict[str, Tensor] = {}
         with (
             contextlib.ExitStack() as stack,
             StopRequest() as stop,
-            repeatable(self.recipe.deterministic),
-            faults_told(begun) as saved,
+            deterministic(self.recipe.deterministic),
+            explain_faults(begun) as saved,
         ):
             journal = speed = None
-            if self._team.is_first:
-                journal = stack.enter_context(Journal(self._places.journal, begun))
-                speed = stack.enter_context(Journal(self._places.speed, begun))
+            if self._process_group.is_first:
+                journal = stack.enter_context(Journal(self._paths.journal, begun))
+                speed = stack.enter_context(Journal(self._paths.speed, begun))
             stopped = False
-            while not self.over and not stopped:
+            while not self.finished and not stopped:
                 terms = self._iterate()
                 self.iteration += 1
-                self._look_after(terms, journal, hooks)
+                self._run_due_tasks(terms, journal, callbacks)
                 if speed is not None and self._due(self.recipe.log_every):
                     losses = {name: float(loss) for name, loss in self._losses.items()}
                     speed.add(self.iteration, display.show(self.iteration, losses))
-                saved.append(self._kept)
-                pace.note(self.iteration)
+                saved.append(self._saved_iteration)
+                estimate.note(self.iteration)
                 report.advance(self.iteration - begun)
-                stopped = self._team.any(stop.signal is not None)
+                stopped = self._process_group.any(stop.signal is not None)
             if stopped:
-                if self._kept != self.iteration:
-                    self._keep(terms, journal, hooks)
+                if self._saved_iteration != self.iteration:
+                    self._save(terms, journal, callbacks)
                 raise Interrupted(
                     f"stopped after iteration {self.iteration} of {total}, state saved; run the same command to go on",
                     exit_code=stop.exit_code,
                 )
 
-    def _look_after(self, terms: Mapping[str, Tensor], journal: Journal | None, hooks: Hooks) -> None:
+    def _run_due_tasks(self, terms: Mapping[str, Tensor], journal: Journal | None, callbacks: Callbacks) -> None:
         """Do what is due after an iteration: a line in the journal, samples, validation, a checkpoint."""
         if self._due(self.recipe.log_every):
-            values = self._checked(terms)
-            self._log(journal, hooks, values | self._describe_steps())
-        if hooks.sample is not None and self._due(hooks.sample_every) and self._team.is_first:
-            hooks.sample(self.iteration)
-        validates = hooks.validate is not None and self.course.validate_every > 0
+            values = self._finite_values(terms)
+            self._log(journal, callbacks, values | self._describe_steps())
+        if callbacks.sample is not None and self._due(callbacks.sample_every) and self._process_group.is_first:
+            callbacks.sample(self.iteration)
+        validates = callbacks.validate is not None and self.course.validate_every > 0
         if validates and self._due(self.course.validate_every):
             # No state that has diverged may become the best.
-            self._checked(terms)
-            self._validate(journal, hooks)
-            self._keep(terms, journal, hooks)
+            self._finite_values(terms)
+            self._validate(journal, callbacks)
+            self._save(terms, journal, callbacks)
         elif self._due(self.recipe.checkpoint_every):
-            self._keep(terms, journal, hooks)
+            self._save(terms, journal, callbacks)
 
     def _describe_steps(self) -> Metrics:
         """Return the learning rate and the norm of the gradient of each optimiser that took a step just now."""
@@ -234,24 +246,24 @@ class Loop:
     def _iterate(self) -> dict[str, Tensor]:
         began_s = time.monotonic()
         self._steps.clear()
-        order, at = self._loader.next(), self.course.at(self.iteration)
-        noise = self._system.draw(self._loader.labels(order), self._noise)
-        pieces = [
+        plan, at = self._loader.next(), self.course.at(self.iteration)
+        noise = self._system.draw(self._loader.labels(plan), self._noise)
+        batches = [
             self._system.iterate(
                 at,
-                self._loader.load(order.part(piece)),
-                {name: send(values[piece], self.device) for name, values in noise.items()},
+                self._loader.load(plan.select(micro_batch)),
+                {name: send(values[micro_batch], self.device) for name, values in noise.items()},
                 self._precision.cast,
             )
-            for piece in self._pieces
+            for micro_batch in self._micro_batches
         ]
-        self.waited_s += time.monotonic() - began_s
+        self.data_wait_s += time.monotonic() - began_s
         terms: dict[str, Tensor] = {}
-        with self._own_randomness():
-            while steps := self._differentiated(pieces):
-                terms |= self._applied(steps)
+        with self._seeded_iteration():
+            while steps := self._backward(batches):
+                terms |= self._apply_step(steps)
         # Each process has seen other faces; those who save and those who go on must agree.
-        self._team.average(
+        self._process_group.average(
             buffer
             for network in self._system.networks.values()
             for buffer in network.buffers()
@@ -259,25 +271,25 @@ class Loop:
         )
         return terms
 
-    def _differentiated(self, pieces: Sequence[Iterator[Step]]) -> list[Step]:
+    def _backward(self, batches: Sequence[Iterator[Step]]) -> list[Step]:
         """Return the next step of each piece of a batch, their gradients summed; none when the iteration is over."""
         steps: list[Step] = []
-        for piece in pieces:
-            if (step := next(piece, None)) is None:
+        for micro_batch in batches:
+            if (step := next(micro_batch, None)) is None:
                 break
             if not steps:
                 self._optimisers[step.optimiser].zero_grad()
-            torch.autograd.backward(self._precision.scaler.scale(step.loss / len(pieces)))
+            torch.autograd.backward(self._precision.scaler.scale(step.loss / len(batches)))
             # The loss itself would keep what the graph holds in memory.
             steps.append(replace(step, loss=step.loss.detach()))
         return steps
 
-    def _applied(self, steps: Sequence[Step]) -> dict[str, Tensor]:
+    def _apply_step(self, steps: Sequence[Step]) -> dict[str, Tensor]:
         """Take an optimiser's step by the gradients that are there, and return the means of the terms."""
         name = steps[0].optimiser
         optimiser, plan, scaler = self._optimisers[name], self._system.optimisers[name], self._precision.scaler
         weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-        self._team.average(weight.grad for weight in weights if weight.grad is not None)
+        self._process_group.average(weight.grad for weight in weights if weight.grad is not None)
         scaler.unscale_(optimiser)
         norm = None
         if self.recipe.clip_norm:
@@ -308,18 +320,18 @@ class Loop:
         return {term: torch.stack([step.terms[term] for step in steps]).mean(dim=0) for term in steps[0].terms}
 
     @contextlib.contextmanager
-    def _own_randomness(self) -> Iterator[None]:
+    def _seeded_iteration(self) -> Iterator[None]:
         """Let what torch draws by itself depend on the run's seed, the iteration and the process alone."""
         devices = [self.device] if self.device.startswith("cuda") else []
         with torch.random.fork_rng(devices=devices):
-            mixed = np.random.SeedSequence([self.recipe.seed, self.iteration, self._team.rank])
+            mixed = np.random.SeedSequence([self.recipe.seed, self.iteration, self._process_group.rank])
             torch.manual_seed(int(mixed.generate_state(1, np.uint64)[0] >> 1))
             yield
 
-    def _checked(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
+    def _finite_values(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
         """Return the terms as numbers, their means over all processes, if they are numbers."""
         together = torch.stack([value.float() for value in terms.values()])
-        self._team.average([together])
+        self._process_group.average([together])
         values = dict(zip(terms, together.tolist(), strict=True))
         for name, value in values.items():
             if not math.isfinite(value):
@@ -329,28 +341,28 @@ class Loop:
                 )
         return values
 
-    def _validate(self, journal: Journal | None, hooks: Hooks) -> None:
+    def _validate(self, journal: Journal | None, callbacks: Callbacks) -> None:
         """Measure the validation part, and keep this state apart if it is the best so far."""
-        measures = hooks.validate() if hooks.validate is not None and journal is not None else {}
-        value = self._team.told_by_first(next(iter(measures.values()), 0.0))
+        measures = callbacks.validate() if callbacks.validate is not None and journal is not None else {}
+        value = self._process_group.broadcast(next(iter(measures.values()), 0.0))
         better = not self.best.iteration or value > self.best.value
         self.best = Best(self.iteration, value, 0) if better else replace(self.best, stale=self.best.stale + 1)
-        self._log(journal, hooks, {f"val/{name}": number for name, number in measures.items()})
+        self._log(journal, callbacks, {f"val/{name}": number for name, number in measures.items()})
         if better and journal is not None:
             self._state.save_best(self.iteration, self.best)
 
-    def _log(self, journal: Journal | None, hooks: Hooks, values: Metrics) -> None:
+    def _log(self, journal: Journal | None, callbacks: Callbacks, values: Metrics) -> None:
         if journal is not None:
             journal.add(self.iteration, values)
-            if hooks.logged is not None:
-                hooks.logged(self.iteration, values)
+            if callbacks.logged is not None:
+                callbacks.logged(self.iteration, values)
 
-    def _keep(self, terms: Mapping[str, Tensor], journal: Journal | None, hooks: Hooks) -> None:
+    def _save(self, terms: Mapping[str, Tensor], journal: Journal | None, callbacks: Callbacks) -> None:
         # No checkpoint may hold a state that has diverged, whether this iteration is logged or not.
-        self._checked(terms)
+        self._finite_values(terms)
         if journal is not None:
-            journal.secure()
+            journal.sync()
         self._state.save(self.iteration, self.best)
-        self._kept = self.iteration
-        if hooks.saved is not None and journal is not None:
-            hooks.saved(self.iteration)
+        self._saved_iteration = self.iteration
+        if callbacks.saved is not None and journal is not None:
+            callbacks.saved(self.iteration)

@@ -11,13 +11,13 @@ import torch
 _TYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def usable(precision: str, device: str) -> str:
+def supported_precision(precision: str, device: str) -> str:
     """Return `precision` where the device computes in it faster than in float32, else `float32`.
 
     Half precisions are for CUDA GPUs; on a CPU without instructions for them they are many times slower.
 
     Example:
-        >>> usable("bf16", "cpu")
+        >>> supported_precision("bf16", "cpu")
         'float32'
     """
     if precision == "float32" or not device.startswith("cuda"):
@@ -32,7 +32,7 @@ class Precision:
     before the step, a step with a gradient that overflowed is left out, and the number is adapted.
 
     Args:
-        default: `float32`, `bf16` or `fp16`, as `usable` returned.
+        default: `float32`, `bf16` or `fp16`, as `supported_precision` returned.
         parts: of parts that differ, likewise.
         device: torch's name of it.
 

@@ -28,7 +28,7 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-class Team:
+class ProcessGroup:
     """All processes of a run, seen from one of them.
 
     Args:
@@ -57,7 +57,7 @@ class Team:
         """Whether this process writes and speaks for all."""
         return self.rank == 0
 
-    def share(self, batch_size: int, parts: int) -> list[slice]:
+    def micro_batches(self, batch_size: int, parts: int) -> list[slice]:
         """Return which faces of a batch this process takes, in `parts` pieces that go through one after another.
 
         Raises:
@@ -84,7 +84,7 @@ class Team:
         for tensor, piece in zip(tensors, pieces, strict=True):
             tensor.detach().copy_(piece.view_as(tensor))
 
-    def collect(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Return the tensors of every process, in the order of their numbers, on the CPU; all must ask.
 
         Args:
@@ -106,7 +106,7 @@ class Team:
         total: Tensor = self._accelerator.reduce(torch.tensor(float(flag), device=self.device), reduction="sum")
         return bool(total > 0)
 
-    def told_by_first(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """Return the first process's number in all of them; all must ask."""
         if self._accelerator is None:
             return value
@@ -114,12 +114,12 @@ class Team:
         total: Tensor = self._accelerator.reduce(mine, reduction="sum")
         return float(total)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Return when every process has come here."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close the connections; nothing can be exchanged after."""
         if self._accelerator is not None:
             self._accelerator.end_training()

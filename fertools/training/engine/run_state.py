@@ -26,12 +26,12 @@ from fertools.training.engine.checkpoint import (
 )
 from fertools.training.engine.ema import MovingAverage
 from fertools.training.engine.precision import Precision
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.systems.base import System
 
 
 @dataclass(frozen=True)
-class Places:
+class StatePaths:
     """Where a run keeps its state.
 
     Attributes:
@@ -73,9 +73,9 @@ class RunState:
         precision: its scaler.
         loader: its position.
         noise: the generator of the system's random numbers.
-        places: where checkpoints lie.
+        paths: where checkpoints lie.
         keep: how many of them are kept.
-        team: the processes, of which the first writes for all.
+        process_group: the processes, of which the first writes for all.
     """
 
     def __init__(
@@ -86,13 +86,13 @@ class RunState:
         precision: Precision,
         loader: BatchLoader,
         noise: torch.Generator,
-        places: Places,
+        paths: StatePaths,
         keep: int,
-        team: Team,
+        process_group: ProcessGroup,
     ) -> None:
         self._system, self._optimisers, self._average, self._precision = system, optimisers, average, precision
-        self._loader, self._noise, self._folder, self._keep = loader, noise, places.checkpoints, keep
-        self._team = team
+        self._loader, self._noise, self._folder, self._keep = loader, noise, paths.checkpoints, keep
+        self._process_group = process_group
 
     def save(self, iteration: int, best: Best) -> None:
         """Write a checkpoint, and remove the oldest beyond those that are kept; all processes must ask.
@@ -102,8 +102,8 @@ class RunState:
         Raises:
             StorageError: the disk is full; older checkpoints are intact.
         """
-        remembered = self._team.collect(pack_networks("memory", self._system.memory))
-        if not self._team.is_first:
+        remembered = self._process_group.gather(pack_networks("memory", self._system.memory))
+        if not self._process_group.is_first:
             return
         loader_tensors, loader_numbers = self._loader.state()
         tensors = {
@@ -117,7 +117,7 @@ class RunState:
             "loader": loader_numbers,
             "scaler": self._precision.state(),
             "best": asdict(best),
-            "processes": self._team.size,
+            "processes": self._process_group.size,
         }
         save_checkpoint(self._folder, Checkpoint(iteration, tensors, record), self._keep)
 
@@ -127,7 +127,7 @@ class RunState:
         Where more processes go on than there were, some begin with what another remembers.
         """
         self._take_weights(checkpoint.tensors)
-        rank = self._team.rank % checkpoint.record["processes"]
+        rank = self._process_group.rank % checkpoint.record["processes"]
         unpack_networks(f"{rank}/memory", self._system.memory, checkpoint.tensors)
         unpack_optimisers(self._optimisers, checkpoint.tensors)
         loader = {name: checkpoint.tensors[f"loader/{name}"] for name in self._loader.state()[0]}

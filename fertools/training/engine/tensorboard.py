@@ -32,8 +32,8 @@ def check_tensorboard() -> None:
     _writer_class()
 
 
-class Board:
-    """The open log of a run: `with Board(folder, journal, samples, 0) as board: board.add(10, {...})`.
+class TensorBoardLog:
+    """The open log of a run: `with TensorBoardLog(folder, journal, samples, 0) as board: board.add(10, {...})`.
 
     Args:
         folder: of the log; what is in it is replaced.

@@ -12,7 +12,7 @@ _LEAST_ITERATIONS, _LEAST_S, _MOST_S = 10, 3.0, 20.0
 """The pace is measured over so many iterations and seconds, or over _MOST_S however few iterations that are."""
 
 
-class Pace:
+class TimeEstimate:
     """Says once how long the rest will take, from all iterations but the first, which is slower.
 
     Args:

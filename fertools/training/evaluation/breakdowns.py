@@ -17,7 +17,7 @@ QUALITIES = {
     "yaw_deg": "turn of the head to either side, degrees",
 }
 """Columns that faces are parted by, and what they are called in a table."""
-_PARTS = 4
+_QUANTILE_GROUPS = 4
 _FEWEST = 8
 """Faces below which parting them by quality would only show noise."""
 
@@ -34,18 +34,18 @@ def by_subject(groups: NDArray[Any], right: NDArray[np.bool_]) -> dict[str, Any]
         `median` and `best`, quantiles of them over people; and `each`, faces and accuracy by person, the worst first.
     """
     names, codes, faces = np.unique(groups, return_inverse=True, return_counts=True)
-    shares = np.bincount(codes, weights=right) / faces
-    order = np.lexsort((names, -faces, shares))
-    worst, quarter, median, best = np.quantile(shares, [0, 0.25, 0.5, 1]).tolist()
+    accuracies = np.bincount(codes, weights=right) / faces
+    order = np.lexsort((names, -faces, accuracies))
+    worst, quarter, median, best = np.quantile(accuracies, [0, 0.25, 0.5, 1]).tolist()
     return {
         "subjects": len(names),
-        "mean": float(shares.mean()),
+        "mean": float(accuracies.mean()),
         "worst": worst,
         "quarter": quarter,
         "median": median,
         "best": best,
         "each": [
-            {"subject": str(names[index]), "faces": int(faces[index]), "accuracy": float(shares[index])}
+            {"subject": str(names[index]), "faces": int(faces[index]), "accuracy": float(accuracies[index])}
             for index in order.tolist()
         ],
     }
@@ -88,7 +88,7 @@ def break_down(
         measured = ~np.isnan(values)
         if measured.sum() < _FEWEST or not np.ptp(values[measured]):
             continue
-        edges = np.unique(np.quantile(values[measured], np.linspace(0, 1, _PARTS + 1)))
+        edges = np.unique(np.quantile(values[measured], np.linspace(0, 1, _QUANTILE_GROUPS + 1)))
         places = np.searchsorted(edges[1:-1], values, side="left")
         found[column] = [
             part(f"{edges[index]:.4g} to {edges[index + 1]:.4g}", members)

@@ -26,15 +26,15 @@ from fertools.core.progress import Reporter
 from fertools.training.data.faces import Pixels
 from fertools.training.runs.generated import slug
 
-READINGS_FOLDER = "readings"
+OUTPUTS_FOLDER = "readings"
 """Where the tables lie in the folder of a run."""
 _META_KEY = b"fertools.readings"
-_BLOCK, _PIECE = 1024, 128
+_BLOCK, _CHUNK = 1024, 128
 """Pictures between two writings of a table, and held in memory at a time."""
 
 
 @dataclass(frozen=True)
-class Reader:
+class EvaluationNetwork:
     """A network that is asked about pictures.
 
     Attributes:
@@ -55,7 +55,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Album:
+class ImageSet:
     """Pictures that can be read.
 
     Attributes:
@@ -70,14 +70,14 @@ class Album:
 
 
 @dataclass(frozen=True)
-class Readings:
+class CachedOutputs:
     """What a network has said.
 
     Attributes:
-        kind: see `Reader`.
-        name: see `Reader`.
-        digest: see `Reader`.
-        about: see `Reader`.
+        kind: see `EvaluationNetwork`.
+        name: see `EvaluationNetwork`.
+        digest: see `EvaluationNetwork`.
+        about: see `EvaluationNetwork`.
         names: `face_id` of N pictures.
         digests: of what was in each.
         values: N x width.
@@ -104,56 +104,56 @@ class Readings:
             )
         return self.values[[place[name] for name in names]].astype(np.float64)
 
-    def knows(self, names: Sequence[str]) -> bool:
+    def covers(self, names: Sequence[str]) -> bool:
         """Return whether all of some pictures have been read."""
         return set(names) <= set(self.names)
 
 
-def readings_path(root: Path, kind: str, name: str) -> Path:
+def outputs_path(root: Path, kind: str, name: str) -> Path:
     """Return where readings lie in the folder of a run."""
-    return root / READINGS_FOLDER / f"{kind}-{slug(name)}.parquet"
+    return root / OUTPUTS_FOLDER / f"{kind}-{slug(name)}.parquet"
 
 
-def complete_readings(root: Path, reader: Reader, albums: Sequence[Album], report: Reporter) -> None:
+def update_outputs(root: Path, network: EvaluationNetwork, image_sets: Sequence[ImageSet], report: Reporter) -> None:
     """Let a network read the pictures that it has not read yet; those that were overwritten since are read again.
 
     Args:
         root: folder of the run.
-        reader: the network.
-        albums: the pictures, each under one name.
+        network: the network.
+        image_sets: the pictures, each under one name.
         report: told of progress.
 
     Raises:
         InputError: a picture cannot be read.
         StorageError: the disk is full or cannot be written.
     """
-    path = readings_path(root, reader.kind, reader.name)
-    old = read_readings(path) if path.is_file() else None
-    if old is not None and old.digest != reader.digest:
+    path = outputs_path(root, network.kind, network.name)
+    old = read_outputs(path) if path.is_file() else None
+    if old is not None and old.digest != network.digest:
         old = None
-    now = {name: digest for album in albums for name, digest in zip(album.names, album.digests, strict=True)}
-    names, digests, blocks = _still_true(old, now) if old is not None else ([], [], [])
+    now = {name: digest for images in image_sets for name, digest in zip(images.names, images.digests, strict=True)}
+    names, digests, blocks = _unchanged(old, now) if old is not None else ([], [], [])
     known = set(names)
-    left = [[row for row, name in enumerate(album.names) if name not in known] for album in albums]
+    left = [[row for row, name in enumerate(images.names) if name not in known] for images in image_sets]
     report.start(sum(map(len, left)))
     done, waiting = 0, 0
-    for album, rows in zip(albums, left, strict=True):
-        for start in range(0, len(rows), _PIECE):
-            part = np.array(rows[start : start + _PIECE], np.int64)
-            blocks.append(reader.read(album.load(part)))
-            names += [album.names[row] for row in part]
-            digests += [album.digests[row] for row in part]
+    for images, rows in zip(image_sets, left, strict=True):
+        for start in range(0, len(rows), _CHUNK):
+            part = np.array(rows[start : start + _CHUNK], np.int64)
+            blocks.append(network.read(images.load(part)))
+            names += [images.names[row] for row in part]
+            digests += [images.digests[row] for row in part]
             done, waiting = done + len(part), waiting + len(part)
             report.advance(done)
             if waiting >= _BLOCK:
-                _write(path, reader, names, digests, blocks)
+                _write(path, network, names, digests, blocks)
                 waiting = 0
     if waiting:
-        _write(path, reader, names, digests, blocks)
+        _write(path, network, names, digests, blocks)
 
 
-def read_readings(path: Path) -> Readings:
-    """Return what `complete_readings` wrote.
+def read_outputs(path: Path) -> CachedOutputs:
+    """Return what `update_outputs` wrote.
 
     Raises:
         SchemaError: the file is no such table.
@@ -167,15 +167,15 @@ def read_readings(path: Path) -> Readings:
         flat = pc.list_flatten(table["values"]).to_numpy().astype(np.float32)
         values = flat.reshape(len(table), meta.pop("width"))
         names, digests = (tuple(table[name].to_pylist()) for name in ("face_id", "picture"))
-        return Readings(names=names, digests=digests, values=values, **meta)
+        return CachedOutputs(names=names, digests=digests, values=values, **meta)
 
 
-def list_readings(root: Path, kind: str) -> list[Readings]:
+def list_outputs(root: Path, kind: str) -> list[CachedOutputs]:
     """Return all readings of a kind in the folder of a run, by name."""
-    return [read_readings(path) for path in sorted((root / READINGS_FOLDER).glob(f"{kind}-*.parquet"))]
+    return [read_outputs(path) for path in sorted((root / OUTPUTS_FOLDER).glob(f"{kind}-*.parquet"))]
 
 
-def _still_true(old: Readings, now: Mapping[str, str]) -> tuple[list[str], list[str], list[NDArray[np.float32]]]:
+def _unchanged(old: CachedOutputs, now: Mapping[str, str]) -> tuple[list[str], list[str], list[NDArray[np.float32]]]:
     """Return names, digests and values of pictures that have not been overwritten, or are not asked about now."""
     pairs = list(zip(old.names, old.digests, strict=True))
     kept = [row for row, (name, digest) in enumerate(pairs) if now.get(name, digest) == digest]
@@ -184,22 +184,22 @@ def _still_true(old: Readings, now: Mapping[str, str]) -> tuple[list[str], list[
 
 def _write(
     path: Path,
-    reader: Reader,
+    network: EvaluationNetwork,
     names: Sequence[str],
     digests: Sequence[str],
     blocks: Sequence[NDArray[np.float32]],
 ) -> None:
     meta = {
-        "kind": reader.kind,
-        "name": reader.name,
-        "digest": reader.digest,
-        "about": dict(reader.about),
-        "width": reader.width,
+        "kind": network.kind,
+        "name": network.name,
+        "digest": network.digest,
+        "about": dict(network.about),
+        "width": network.width,
     }
     values = np.concatenate(blocks)
-    if values.shape != (len(names), reader.width) or not np.isfinite(values).all():
-        raise InputError(f"{reader.name} gives numbers that are not finite, so nothing can be computed from them")
-    lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), reader.width)
+    if values.shape != (len(names), network.width) or not np.isfinite(values).all():
+        raise InputError(f"{network.name} gives numbers that are not finite, so nothing can be computed from them")
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), network.width)
     columns = {"face_id": pa.array(names, pa.string()), "picture": pa.array(digests, pa.string()), "values": lists}
     table = pa.table(columns)
     table = table.replace_schema_metadata({_META_KEY: json.dumps(meta, ensure_ascii=False).encode()})

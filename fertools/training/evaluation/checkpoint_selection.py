@@ -20,15 +20,15 @@ from fertools.core.hashing import hash_file
 from fertools.statistics.concordance import concordance
 from fertools.training.data.faces import Faces
 from fertools.training.engine.loop import Metrics
-from fertools.training.evaluation.evaluation_networks import open_predictor, who
-from fertools.training.evaluation.translator import Translator, pieces
+from fertools.training.evaluation.evaluation_networks import open_predictor, shown_people
+from fertools.training.evaluation.translator import Translator, split_batches
 from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import LoadedRun, load_predictor
 from fertools.training.systems.base import Translation
 
 
-def open_chooser(
+def open_selection_metric(
     job: Job, translator: Translator, rows: Mapping[str, NDArray[np.int64]], name: str
 ) -> Callable[[], Metrics]:
     """Return a function that measures a translator in its present state; the first metric decides, higher is better.
@@ -50,13 +50,21 @@ def open_chooser(
     """
     judge = load_predictor(job.workspace, name)
     classes = judge.faces.classes if judge.recipe.predicts_emotion else ()
-    named = [way for way in translator.translations if way.emotion in classes or (way.keeps_emotion and classes)]
-    pointed = [way for way in translator.translations if judge.recipe.predicts_va and way.point is not None]
+    named = [
+        translation
+        for translation in translator.translations
+        if translation.emotion in classes or (translation.keeps_emotion and classes)
+    ]
+    pointed = [
+        translation
+        for translation in translator.translations
+        if judge.recipe.predicts_va and translation.point is not None
+    ]
     if not named and not pointed:
         raise InputError(f"{name} tells nothing of what this system is asked for; give another judge, or train one")
     for faces in job.selection.domains.values():
-        _refuse_acquainted(judge, faces)
-    system, network, _, path = open_predictor(judge, job.team.device)
+        _refuse_leaks(judge, faces)
+    system, network, _, path = open_predictor(judge, job.process_group.device)
     digest = hash_file(path)
     if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
@@ -67,53 +75,57 @@ def open_chooser(
 
     @torch.no_grad()
     def measure() -> Metrics:
-        hits: dict[str, list[Tensor]] = {way.name: [] for way in named}
-        asked, read = [], []
+        hits: dict[str, list[Tensor]] = {translation.name: [] for translation in named}
+        targets, estimated = [], []
         for domain, chosen in rows.items():
             faces = job.selection.domains[domain]
-            for part in pieces(chosen):
+            for part in split_batches(chosen):
                 images = translator.loader.batch(part, domain).images
-                for way in translator.of(domain):
-                    generated = translator.translate(images, way)
+                for translation in translator.of(domain):
+                    generated = translator.translate(images, translation)
                     sized = F.interpolate(generated, (side, side), mode="bilinear", antialias=True, align_corners=False)
                     logits, estimates = system.predict(network, sized)
-                    if way.name in hits:
-                        wanted = torch.from_numpy(_targets(way, faces, part, classes)).to(logits.device)
+                    if translation.name in hits:
+                        wanted = torch.from_numpy(_targets(translation, faces, part, classes)).to(logits.device)
                         found = logits.argmax(dim=1).eq(wanted)
-                        hits[way.name].append(found[wanted >= 0])
-                    if way.point is not None and pointed:
-                        asked.append(np.tile(way.point, (len(part), 1)))
-                        read.append(estimates.float().cpu().numpy())
-        told: Metrics = {}
+                        hits[translation.name].append(found[wanted >= 0])
+                    if translation.point is not None and pointed:
+                        targets.append(np.tile(translation.point, (len(part), 1)))
+                        estimated.append(estimates.float().cpu().numpy())
+        metrics: Metrics = {}
         if hits:
-            told["read_as_asked"] = float(np.mean([float(torch.cat(found).float().mean()) for found in hits.values()]))
-        if asked:
-            pairs = np.concatenate(read), np.concatenate(asked)
-            told["ccc"] = float(
+            metrics["read_as_asked"] = float(
+                np.mean([float(torch.cat(found).float().mean()) for found in hits.values()])
+            )
+        if targets:
+            pairs = np.concatenate(estimated), np.concatenate(targets)
+            metrics["ccc"] = float(
                 np.mean([concordance(pairs[0][:, axis], pairs[1][:, axis], undefined=0.0) for axis in (0, 1)])
             )
-        return told
+        return metrics
 
     return measure
 
 
-def _targets(way: Translation, faces: Faces, rows: NDArray[np.int64], classes: tuple[str, ...]) -> NDArray[np.int64]:
+def _targets(
+    translation: Translation, faces: Faces, rows: NDArray[np.int64], classes: tuple[str, ...]
+) -> NDArray[np.int64]:
     """Return the class, among the judge's, that each translated face should show; -1 where the judge has none."""
-    if not way.keeps_emotion:
-        return np.full(len(rows), classes.index(way.emotion) if way.emotion in classes else -1)
+    if not translation.keeps_emotion:
+        return np.full(len(rows), classes.index(translation.emotion) if translation.emotion in classes else -1)
     numbers = [classes.index(name) if name in classes else -1 for name in faces.classes]
     # The last entry is that of a face without a label, whose number is -1.
     return np.array([*numbers, -1], np.int64)[faces.emotions[rows]]
 
 
-def _refuse_acquainted(judge: LoadedRun[EngineRecipe], faces: Faces) -> None:
+def _refuse_leaks(judge: LoadedRun[EngineRecipe], faces: Faces) -> None:
     """Raise if a judge was trained on people whom the translator is chosen by, or knows any whom it holds out."""
-    trained = who(judge.faces, ~judge.faces.held_out & ~judge.faces.validating)
+    trained = shown_people(judge.faces, ~judge.faces.held_out & ~judge.faces.validating)
     # Whoever chose the judge has told it something too, which nobody of the test fold may.
-    told = trained | who(judge.faces, judge.faces.validating)
-    parts = (("validates on", trained, faces.validating), ("holds out", told, faces.held_out))
+    metrics = trained | shown_people(judge.faces, judge.faces.validating)
+    parts = (("validates on", trained, faces.validating), ("holds out", metrics, faces.held_out))
     for words, people, side in parts:
-        if both := people & who(faces, side):
+        if both := people & shown_people(faces, side):
             raise CheckFailed(
                 f"{judge.name} was trained on {len(both)} of the people whom this run {words}, and would remember "
                 "them; train it with the same test_folds, seed and val_share as this run"

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fertools.training.evaluation.cached_outputs import Readings
+from fertools.training.evaluation.cached_outputs import CachedOutputs
 from fertools.training.evaluation.fid import frechet_distance, identity_preservation, kernel_distance
 from fertools.training.evaluation.originals import read_originals
-from fertools.training.evaluation.prediction_metrics import Scores
-from fertools.training.evaluation.subject_means import over_people, people_of
+from fertools.training.evaluation.prediction_metrics import Metrics
+from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 
 _SUBSET = 1000
 """Pictures per subset and side of the kernel distance, where there are twice as many."""
@@ -23,7 +23,7 @@ _PAIRED = 2000
 Floats = NDArray[np.float64]
 
 
-def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -> Scores:
+def feature_metrics(root: Path, table: pa.Table, found: CachedOutputs, *, seed: int) -> Metrics:
     """Return Fréchet and kernel distances of made faces to real held-out ones.
 
     Args:
@@ -36,7 +36,7 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
         `dimensions`; `published`, whether papers' distances are of these features; `all`, of what was generated in the
         last domain that is translated to; `floor`, the distance of that domain's training faces, which are real, to
         its held-out ones; and `by_target` for translations to an expression or with the face's own. Each is `real` and
-        `made` (how many), `fid`, `kid`, `kid_sd` and `kid_size`, or None where a side has fewer than two.
+        `generated` (how many), `fid`, `kid`, `kid_sd` and `kid_size`, or None where a side has fewer than two.
     """
     real = read_originals(root, held_out=True)
     reached = set(table["target_domain"].to_pylist())
@@ -45,7 +45,7 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
     others = others.filter(pc.equal(others["domain"], domain))
     others = others.filter(pc.is_in(others["face_id"], value_set=pa.array(found.names, pa.string())))
 
-    def between(left: pa.Table, right: pa.Table) -> Scores | None:
+    def between(left: pa.Table, right: pa.Table) -> Metrics | None:
         if min(len(left), len(right)) < 2:
             return None
         one, two = (found.of(side["face_id"].to_pylist()) for side in (left, right))
@@ -63,7 +63,7 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
     def of_domain(name: str) -> pa.Table:
         return real.filter(pc.equal(real["domain"], name))
 
-    def of_target(name: str) -> Scores | None:
+    def of_target(name: str) -> Metrics | None:
         generated = table.filter(pc.equal(table["target"], name))
         faces = of_domain(generated["target_domain"][0].as_py())
         asked = set(generated["target_emotion"].to_pylist())
@@ -86,7 +86,7 @@ def score_features(root: Path, table: pa.Table, found: Readings, *, seed: int) -
     }
 
 
-def score_identity(root: Path, table: pa.Table, found: Readings) -> Scores:
+def identity_metrics(root: Path, table: pa.Table, found: CachedOutputs) -> Metrics:
     """Return how much of whom a face shows is kept, as the cosine of the embeddings before and after.
 
     Args:
@@ -98,13 +98,13 @@ def score_identity(root: Path, table: pa.Table, found: Readings) -> Scores:
         `cosine`, the mean with its interval; `by_target`; and, of real held-out faces for comparison, the mean cosine
         of pairs that show the same person, `same_person`, and of those that show two, `other_people`; None without any.
     """
-    parents, made = (found.of(table[name].to_pylist()) for name in ("parent_id", "face_id"))
-    cosines, people = identity_preservation(parents, made)[:, None], people_of(table)
+    parents, generated = (found.of(table[name].to_pylist()) for name in ("parent_id", "face_id"))
+    cosines, people = identity_preservation(parents, generated)[:, None], number_people(table)
     targets = np.array(table["target"].to_pylist())
 
-    def mean(rows: NDArray[np.bool_]) -> Scores:
+    def mean(rows: NDArray[np.bool_]) -> Metrics:
         codes = np.unique(people[rows], return_inverse=True)[1]
-        return over_people(cosines[rows], codes)[0]
+        return mean_over_subjects(cosines[rows], codes)[0]
 
     real = read_originals(root, held_out=True)
     same, other = _pairs(found.of(real["face_id"].to_pylist()), real["subject_id"].to_pylist())

@@ -28,15 +28,15 @@ from fertools.manifests import store
 from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_pixels, read_crop, resize
-from fertools.training.evaluation.prediction_metrics import Scores
-from fertools.training.evaluation.subject_means import over_people, people_of
+from fertools.training.evaluation.prediction_metrics import Metrics
+from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 from fertools.training.recipes.recipe import TranslatingRecipe
-from fertools.training.runs.generated import made_id, picture_path
+from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.runs.load import LoadedRun
 
 TRUTHS_NAME = "truths.parquet"
 """Table in the folder of a run: `face_id` of a made face, `l1` to the true picture, `unchanged_l1` of its parent."""
-_MEASURES = ("l1", "unchanged_l1")
+_METRICS = ("l1", "unchanged_l1")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def truth_path(root: Path, target: str, parent_id: str) -> Path:
 
 def truth_id(parent_id: str, target: str) -> str:
     """Return the identifier of the true picture of a face translated to `target`."""
-    return made_id(parent_id, "drawn", target)
+    return generated_id(parent_id, "drawn", target)
 
 
 def drawn_datasets(workspace: Workspace, faces: Faces) -> dict[str, tuple[DrawnDataset, Path]]:
@@ -128,15 +128,15 @@ def draw_truths(
                 )
             coded = cv2.imencode(".png", picture[..., ::-1])[1]
             files.write_bytes(path, coded.tobytes(), flush=False)
-        truth, made = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
-        rows.append((entry["face_id"], _distance(made, truth), _distance(domain.pixels[row], truth)))
+        truth, generated = read_crop(path, size_px), read_crop(workspace.path_of(entry["path"]), size_px)
+        rows.append((entry["face_id"], _distance(generated, truth), _distance(domain.pixels[row], truth)))
         report.advance(done)
-    columns = dict(zip(("face_id", *_MEASURES), map(list, zip(*rows, strict=True)), strict=True))
+    columns = dict(zip(("face_id", *_METRICS), map(list, zip(*rows, strict=True)), strict=True))
     with files.replacing(root / TRUTHS_NAME) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
-def score_truths(root: Path, table: pa.Table) -> Scores | None:
+def truth_metrics(root: Path, table: pa.Table) -> Metrics | None:
     """Return how far translations are from the true pictures, beside their unchanged inputs; None where unknown.
 
     Faces that show already what was asked for, in the same domain, are left out: their true picture is the input.
@@ -163,16 +163,16 @@ def score_truths(root: Path, table: pa.Table) -> Scores | None:
         return None
     place = {name: row for row, name in enumerate(measured["face_id"].to_pylist())}
     rows = np.array([place[name] for name in table["face_id"].to_pylist()], np.int64)
-    values = np.stack([measured[name].to_numpy()[rows] for name in _MEASURES], axis=1)
-    people, targets = people_of(table), np.array(table["target"].to_pylist())
+    values = np.stack([measured[name].to_numpy()[rows] for name in _METRICS], axis=1)
+    people, targets = number_people(table), np.array(table["target"].to_pylist())
 
-    def score(chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    def average(chosen: NDArray[np.bool_]) -> dict[str, Any]:
         codes = np.unique(people[chosen], return_inverse=True)[1]
-        found = over_people(values[chosen], codes)
-        return {"faces": int(chosen.sum()), "measures": dict(zip(_MEASURES, found, strict=True))}
+        found = mean_over_subjects(values[chosen], codes)
+        return {"faces": int(chosen.sum()), "measures": dict(zip(_METRICS, found, strict=True))}
 
-    by_target = [{"target": name, **score(targets == name)} for name in sorted(set(targets.tolist()))]
-    return {**score(np.ones(len(table), bool)), "by_target": by_target}
+    by_target = [{"target": name, **average(targets == name)} for name in sorted(set(targets.tolist()))]
+    return {**average(np.ones(len(table), bool)), "by_target": by_target}
 
 
 def truth_names(table: pa.Table) -> list[str]:

@@ -18,12 +18,12 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import resize
-from fertools.training.evaluation.cached_outputs import Reader
-from fertools.training.evaluation.predictions import describe_trained
+from fertools.training.evaluation.cached_outputs import EvaluationNetwork
+from fertools.training.evaluation.predictions import summarise_training
 from fertools.training.networks.backbones import read_weights, take_trained
 from fertools.training.networks.facenet import build_facenet
 from fertools.training.networks.inception import build_inception
-from fertools.training.networks.pretrained import Reading, read_pictures
+from fertools.training.networks.pretrained import FeatureNetwork, extract_features
 from fertools.training.networks.published_weights import find_weights, list_weights
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_predictor
@@ -37,7 +37,7 @@ _NAMED = 3
 
 def open_judge(
     workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe], table: pa.Table, device: str
-) -> Reader:
+) -> EvaluationNetwork:
     """Return a trained classifier that reads made faces: its numbers are the classes' probabilities, then the point.
 
     Args:
@@ -54,13 +54,13 @@ def open_judge(
         CheckFailed: it was trained on people whose faces were translated, and so would know them.
     """
     judge = load_predictor(workspace, name)
-    _refuse_deaf(judge, translator.name, table)
-    _refuse_acquainted(judge, translator)
+    _refuse_without_targets(judge, translator.name, table)
+    _refuse_leaks(judge, translator)
     chose = translator.record.get("judge", {}).get("run") == judge.name
-    return read_by(judge, device, chose=chose)
+    return wrap_judge(judge, device, chose=chose)
 
 
-def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False) -> Reader:
+def wrap_judge(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False) -> EvaluationNetwork:
     """Return a trained classifier as a reader of pictures.
 
     Args:
@@ -77,11 +77,11 @@ def read_by(judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False)
         "reads_va": recipe.predicts_va,
         "size_px": recipe.image_size,
         "chose": chose,
-        "trained": asdict(describe_trained(trained)),
+        "trained": asdict(summarise_training(trained)),
     }
     width = len(classes) + 2 * recipe.predicts_va
-    return Reader(
-        "judge", judge.name, hash_file(path), about, width, _reads(system, network, recipe.image_size, device)
+    return EvaluationNetwork(
+        "judge", judge.name, hash_file(path), about, width, _predicts(system, network, recipe.image_size, device)
     )
 
 
@@ -104,7 +104,7 @@ def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, n
     return system, network, run.selection.domains[prediction.domain], path
 
 
-def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:
+def open_features(workspace: Workspace, wanted: str, device: str) -> EvaluationNetwork:
     """Return the Inception network whose features distances are of.
 
     Args:
@@ -120,7 +120,7 @@ def open_features(workspace: Workspace, wanted: str, device: str) -> Reader:
     return _published("features", name, path, network, {"published": network.first_release})
 
 
-def open_identity(workspace: Workspace, wanted: str, device: str) -> Reader:
+def open_identity(workspace: Workspace, wanted: str, device: str) -> EvaluationNetwork:
     """Return the network that knows people.
 
     Args:
@@ -141,26 +141,30 @@ def _named(workspace: Workspace, wanted: str) -> tuple[str, Path]:
     return wanted if wanted in {entry.name for entry in list_weights(workspace)} else path.name, path
 
 
-def _published(kind: str, name: str, path: Path, network: Reading, about: Mapping[str, object]) -> Reader:
+def _published(
+    kind: str, name: str, path: Path, network: FeatureNetwork, about: Mapping[str, object]
+) -> EvaluationNetwork:
     digest = hash_file(path)
-    return Reader(kind, name, digest, about, network.width, lambda pictures: read_pictures(network, pictures))
+    return EvaluationNetwork(
+        kind, name, digest, about, network.width, lambda pictures: extract_features(network, pictures)
+    )
 
 
-def _reads(system: System, network: nn.Module, size_px: int, device: str) -> Callable[[Pixels], NDArray[np.float32]]:
+def _predicts(system: System, network: nn.Module, size_px: int, device: str) -> Callable[[Pixels], NDArray[np.float32]]:
     @torch.no_grad()
     def read(pictures: Pixels) -> NDArray[np.float32]:
         sized = np.stack([resize(picture, size_px) for picture in pictures])
         found: list[Tensor] = []
         for start in range(0, len(sized), _BATCH):
             coded = torch.from_numpy(sized[start : start + _BATCH]).to(device)
-            logits, points = system.predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
-            found.append(torch.cat([logits.float().softmax(dim=1), points.float()], dim=1).cpu())
+            logits, valence_arousal = system.predict(network, coded.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            found.append(torch.cat([logits.float().softmax(dim=1), valence_arousal.float()], dim=1).cpu())
         return torch.cat(found).numpy()
 
     return read
 
 
-def _refuse_deaf(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> None:
+def _refuse_without_targets(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> None:
     """Raise unless a judge predicts something that translations have a target for."""
     emotion, va = (table[column].null_count < len(table) for column in ("target_emotion", "target_valence"))
     if not ((emotion and judge.recipe.predicts_emotion) or (va and judge.recipe.predicts_va)):
@@ -171,10 +175,10 @@ def _refuse_deaf(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> 
         )
 
 
-def _refuse_acquainted(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe]) -> None:
+def _refuse_leaks(judge: LoadedRun[EngineRecipe], translator: LoadedRun[TranslatingRecipe]) -> None:
     """Raise if a judge was trained on people or faces that the translator holds out: it would remember them."""
-    seen = {name for faces in judge.selection.domains.values() for name in who(faces, ~faces.held_out)}
-    tested = {name for faces in translator.selection.domains.values() for name in who(faces, faces.held_out)}
+    seen = {name for faces in judge.selection.domains.values() for name in shown_people(faces, ~faces.held_out)}
+    tested = {name for faces in translator.selection.domains.values() for name in shown_people(faces, faces.held_out)}
     if both := sorted(seen & tested):
         named = ", ".join(both[:_NAMED]) + (" and others" if len(both) > _NAMED else "")
         raise CheckFailed(
@@ -183,7 +187,7 @@ def _refuse_acquainted(judge: LoadedRun[EngineRecipe], translator: LoadedRun[Tra
         )
 
 
-def who(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
+def shown_people(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
     """Return the people whom some faces show, and the faces of nobody known by themselves."""
     rows = nested.keep(faces.table, chosen)
     pairs: Iterable[tuple[str | None, str]] = zip(

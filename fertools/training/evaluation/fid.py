@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_HELD = 5000
+_MOST_FOR_FULL_KERNEL = 5000
 """Pictures per side of which all kernels are held at a time."""
 Floats = NDArray[np.float64]
 
 
-def frechet_distance(real: NDArray[np.floating], made: NDArray[np.floating]) -> float:
+def frechet_distance(real: NDArray[np.floating], generated: NDArray[np.floating]) -> float:
     """Return the Fréchet distance of two Gaussians fitted to features (FID, where these are of Inception).
 
     It is biased upwards, the more the fewer pictures there are: compare equal numbers of them.
 
     Args:
         real: N x D features, N at least 2.
-        made: M x D features, M at least 2.
+        generated: M x D features, M at least 2.
 
     Raises:
         ValueError: too few rows, or unequal numbers of features.
@@ -32,11 +32,11 @@ def frechet_distance(real: NDArray[np.floating], made: NDArray[np.floating]) -> 
     the product of covariances is the sum of the singular values of A Bᵀ, where AᵀA and BᵀB are the covariances; that
     needs no root of a matrix and stays exact where there are fewer pictures than features.
     """
-    one, two = _features(real, made)
+    one, two = _features(real, generated)
     roots = [_root(side) for side in (one, two)]
     shared = float(np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum())
-    spread = sum(float((root**2).sum()) for root in roots)
-    return float(((one.mean(axis=0) - two.mean(axis=0)) ** 2).sum()) + spread - 2 * shared
+    total_variance = sum(float((root**2).sum()) for root in roots)
+    return float(((one.mean(axis=0) - two.mean(axis=0)) ** 2).sum()) + total_variance - 2 * shared
 
 
 def _root(features: Floats) -> Floats:
@@ -62,7 +62,7 @@ class KernelDistance:
 
 def kernel_distance(
     real: NDArray[np.floating],
-    made: NDArray[np.floating],
+    generated: NDArray[np.floating],
     rng: np.random.Generator,
     *,
     size: int = 1000,
@@ -74,7 +74,7 @@ def kernel_distance(
 
     Args:
         real: N x D features.
-        made: M x D features.
+        generated: M x D features.
         rng: chooses the subsets.
         size: pictures per subset and side; all there are if fewer.
         subsets: how many.
@@ -84,10 +84,10 @@ def kernel_distance(
 
     Source: Bińkowski et al., "Demystifying MMD GANs" (2018), section 4.
     """
-    one, two = _features(real, made)
+    one, two = _features(real, generated)
     size = min(size, len(one), len(two))
     # Of pictures that are few enough, all kernels are computed once, and subsets picked out of them.
-    whole = max(len(one), len(two)) <= _HELD
+    whole = max(len(one), len(two)) <= _MOST_FOR_FULL_KERNEL
     kernels = (_cubic(one, one), _cubic(two, two), _cubic(one, two)) if whole else None
     values = []
     for _ in range(subsets):
@@ -108,25 +108,25 @@ def _cubic(x: Floats, y: Floats) -> Floats:
     return kernel
 
 
-def identity_preservation(parents: NDArray[np.floating], made: NDArray[np.floating]) -> Floats:
+def identity_preservation(parents: NDArray[np.floating], generated: NDArray[np.floating]) -> Floats:
     """Return the cosines of the embeddings of N faces and of what was made of them.
 
     Args:
         parents: N x D embeddings by a network that knows people.
-        made: N x D, of the made faces in the same order.
+        generated: N x D, of the made faces in the same order.
 
     Raises:
         ValueError: other shapes.
     """
-    one, two = np.asarray(parents, np.float64), np.asarray(made, np.float64)
+    one, two = np.asarray(parents, np.float64), np.asarray(generated, np.float64)
     if one.shape != two.shape or one.ndim != 2:
         raise ValueError(f"embeddings of parents and of made faces have the shapes {one.shape} and {two.shape}")
     cosines: Floats = (one * two).sum(axis=1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1))
     return cosines
 
 
-def _features(real: NDArray[np.floating], made: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    one, two = np.asarray(real, np.float64), np.asarray(made, np.float64)
+def _features(real: NDArray[np.floating], generated: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    one, two = np.asarray(real, np.float64), np.asarray(generated, np.float64)
     if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1] or min(len(one), len(two)) < 2:
         raise ValueError(
             f"two or more rows of equally many features are needed on each side, not {one.shape} and {two.shape}"

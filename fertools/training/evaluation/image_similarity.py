@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MEASURES = ("l1", "psnr", "ssim")
-"""What `reconstruction` gives, in order."""
-_REACH, _SIGMA = 5, 1.5
+METRICS = ("l1", "psnr", "ssim")
+"""What `reconstruction_metrics` gives, in order."""
+_RADIUS, _SIGMA = 5, 1.5
 """Of the window: 11 pixels wide."""
 _K1, _K2 = 0.01, 0.03
 _RANGE = 2.0
@@ -17,7 +17,7 @@ _ROUNDING = (_RANGE / 255) ** 2 / 12
 """Mean square of what 8 bits cannot hold; a smaller error counts as that, so that a perfect picture has a PSNR."""
 
 
-def reconstruction(pictures: Tensor, back: Tensor) -> Tensor:
+def reconstruction_metrics(pictures: Tensor, back: Tensor) -> Tensor:
     """Return N x 3 measures of N pictures and of what came back.
 
     Args:
@@ -39,9 +39,9 @@ def reconstruction(pictures: Tensor, back: Tensor) -> Tensor:
 
 def _ssim(x: Tensor, y: Tensor) -> Tensor:
     channels = x.shape[1]
-    reach = min(_REACH, (min(x.shape[2:]) - 1) // 2)
-    places = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    line = torch.exp(-(places**2) / (2 * _SIGMA**2))
+    radius = min(_RADIUS, (min(x.shape[2:]) - 1) // 2)
+    offsets = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
+    line = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
     line = line / line.sum()
     across = line.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
 
@@ -49,8 +49,8 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
         return F.conv2d(F.conv2d(values, across, groups=channels), across.transpose(2, 3), groups=channels)
 
     mean_x, mean_y = blurred(x), blurred(y)
-    spread = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2
+    variances = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2
     shared = blurred(x * y) - mean_x * mean_y
     c1, c2 = (_K1 * _RANGE) ** 2, (_K2 * _RANGE) ** 2
-    likeness = (2 * mean_x * mean_y + c1) * (2 * shared + c2) / ((mean_x**2 + mean_y**2 + c1) * (spread + c2))
-    return likeness.mean(dim=(1, 2, 3))
+    ssim = (2 * mean_x * mean_y + c1) * (2 * shared + c2) / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
+    return ssim.mean(dim=(1, 2, 3))

@@ -19,7 +19,7 @@ from fertools.statistics.paired_tests import corrected_paired_test, holm, mcnema
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.predictions import Predictions
 
-_MEASURES = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
+_METRICS = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
 
 
 def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     ]
     for entry, p in zip(found, holm([entry["mcnemar"]["p"] for entry in found]), strict=True):
         entry["mcnemar"]["p_holm"] = p
-    for name in _MEASURES:
+    for name in _METRICS:
         tested = [entry for entry in found if entry["measures"][name]["folds"]]
         corrected = holm([entry["measures"][name]["folds"]["p"] for entry in tested])
         for entry, p in zip(tested, corrected, strict=True):
@@ -60,17 +60,17 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
     Raises:
         InputError: they classify no face in common, or a common one differs in label or fold.
     """
-    ours, theirs = _common(first, second)
+    first_common, second_common = _common(first, second)
     classes = tuple(dict.fromkeys((*first.classes, *second.classes)))
-    labels = _codes(ours.table["emotion"], classes)
-    width, folds = len(classes), ours.folds()
-    decided = [_decisions(side, classes) for side in (ours, theirs)]
+    labels = _codes(first_common.table["emotion"], classes)
+    width, folds = len(classes), first_common.folds()
+    decided = [_decisions(side, classes) for side in (first_common, second_common)]
     tables = [np.eye(width * width)[labels * width + choice] for choice in decided]
-    groups = np.unique(np.array(ours.groups()), return_inverse=True)[1]
+    groups = np.unique(np.array(first_common.groups()), return_inverse=True)[1]
 
     def differences(sums: Floats) -> Floats:
         one, two = (sums[:, side].reshape(-1, width, width) for side in (slice(width**2), slice(width**2, None)))
-        return np.stack([measure(one) - measure(two) for measure in _MEASURES.values()], axis=1)
+        return np.stack([measure(one) - measure(two) for measure in _METRICS.values()], axis=1)
 
     pooled = differences(np.concatenate(tables, axis=1).sum(axis=0, keepdims=True))[0]
     ends = jackknife_intervals(group_sums(groups, np.concatenate(tables, axis=1)), differences, ["free"])
@@ -78,13 +78,13 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
         [
             float(measure(confusion_matrix(labels[part], decided[0][part], width)))
             - float(measure(confusion_matrix(labels[part], decided[1][part], width)))
-            for measure in _MEASURES.values()
+            for measure in _METRICS.values()
         ]
         for part in (folds == fold for fold in np.unique(folds).tolist())
     ]
-    share = _tested_per_trained(ours)
+    share = _tested_per_trained(first_common)
     measures = {}
-    for index, name in enumerate(_MEASURES):
+    for index, name in enumerate(_METRICS):
         test = corrected_paired_test([values[index] for values in each], share)
         measures[name] = {
             "difference": float(pooled[index]),
@@ -104,18 +104,22 @@ def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
     classes = [set(side.classes) for side in (first, second)]
     both = pc.is_in(first.table["face_id"], value_set=second.table["face_id"].combine_chunks())
     known = pc.is_in(first.table["emotion"], value_set=pa.array(sorted(classes[0] & classes[1]), pa.string()))
-    ours = first.table.filter(pc.and_(both, known))
-    theirs = second.table.filter(pc.is_in(second.table["face_id"], value_set=ours["face_id"].combine_chunks()))
-    if not len(ours):
+    first_common = first.table.filter(pc.and_(both, known))
+    second_common = second.table.filter(
+        pc.is_in(second.table["face_id"], value_set=first_common["face_id"].combine_chunks())
+    )
+    if not len(first_common):
         raise InputError("the two runs have no labelled face in common; compare runs on the same faces")
     for column in ("emotion", "fold"):
-        differs = pc.not_equal(ours[column], theirs[column])
+        differs = pc.not_equal(first_common[column], second_common[column])
         if pc.any(pc.fill_null(differs, True)).as_py():
-            name = ours["face_id"].filter(pc.fill_null(differs, True))[0].as_py()
+            name = first_common["face_id"].filter(pc.fill_null(differs, True))[0].as_py()
             raise InputError(
                 f"the face {name} has another {column} in the two runs; compare runs on the same labels and folds"
             )
-    return Predictions(ours, first.classes, first.trained), Predictions(theirs, second.classes, second.trained)
+    return Predictions(first_common, first.classes, first.trained), Predictions(
+        second_common, second.classes, second.trained
+    )
 
 
 def _codes(names: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:

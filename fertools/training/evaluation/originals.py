@@ -12,7 +12,7 @@ from fertools.core import files
 from fertools.core.errors import SchemaError
 from fertools.core.parquet import read_parquet
 from fertools.training.data.selection import Selection
-from fertools.training.evaluation.cached_outputs import READINGS_FOLDER
+from fertools.training.evaluation.cached_outputs import OUTPUTS_FOLDER
 
 _COLUMNS = ("face_id", "subject_id", "emotion", "valence", "arousal")
 _ADDED = ("held_out", "domain")
@@ -34,7 +34,7 @@ def write_originals(root: Path, selection: Selection) -> None:
         for name, faces in selection.domains.items()
     ]
     table = pa.concat_tables(parts)
-    with files.replacing(root / READINGS_FOLDER / _NAME) as temporary:
+    with files.replacing(root / OUTPUTS_FOLDER / _NAME) as temporary:
         pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")
 
 
@@ -48,7 +48,7 @@ def read_originals(root: Path, *, held_out: bool) -> pa.Table:
     Raises:
         SchemaError: the file is damaged, or no such table.
     """
-    path = root / READINGS_FOLDER / _NAME
+    path = root / OUTPUTS_FOLDER / _NAME
     table = read_parquet(path, remedy="remove it, and let the pictures be read again")
     if set(table.column_names) != {*_COLUMNS, *_ADDED}:
         raise SchemaError(f"{path} is no table of real faces; remove it, and let the pictures be read again")

@@ -31,11 +31,11 @@ from fertools.statistics.jackknife import Scale, jackknife_intervals
 from fertools.statistics.roc import area, micro_curve, one_against_rest, thinned
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.breakdowns import break_down, by_subject
-from fertools.training.evaluation.predictions import Predictions, Trained
+from fertools.training.evaluation.predictions import Predictions, TrainingSummary
 
-Scores = dict[str, Any]
-"""What `score` returns, as JSON can hold it."""
-MEASURES = {
+Metrics = dict[str, Any]
+"""What `compute_metrics` returns, as JSON can hold it."""
+METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy (UAR)",
     "macro_f1": "macro F1",
@@ -59,7 +59,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def score(predictions: Predictions) -> Scores:
+def compute_metrics(predictions: Predictions) -> Metrics:
     """Return every figure about a run.
 
     Args:
@@ -73,7 +73,7 @@ def score(predictions: Predictions) -> Scores:
         InputError: no face has both a prediction and a truth.
     """
     subjects = predictions.table["subject_id"]
-    scores: Scores = {
+    scores: Metrics = {
         "faces": len(predictions.table),
         "subjects": len(set(subjects.to_pylist()) - {None}),
         "nameless": subjects.null_count,
@@ -82,23 +82,23 @@ def score(predictions: Predictions) -> Scores:
     }
     if predictions.classes and (predictions.labels() >= 0).any():
         scores["classification"] = _classification(predictions)
-    if points := _valence_arousal(predictions):
-        scores["valence_arousal"] = points
+    if valence_arousal := _valence_arousal(predictions):
+        scores["valence_arousal"] = valence_arousal
     if not scores.keys() & {"classification", "valence_arousal"}:
         raise InputError("none of these faces has both a label and a prediction of it; label the tested faces first")
     return scores
 
 
-def _classification(predictions: Predictions) -> Scores:
+def _classification(predictions: Predictions) -> Metrics:
     known = predictions.labels() >= 0
-    labels, shares = predictions.labels()[known], predictions.probabilities()[known]
+    labels, probabilities = predictions.labels()[known], predictions.probabilities()[known]
     folds, classes = predictions.folds()[known], predictions.classes
-    decided = shares.argmax(axis=1)
+    decided = probabilities.argmax(axis=1)
     groups = np.array(predictions.groups())[known]
-    each = {fold: _measures(labels[folds == fold], shares[folds == fold]) for fold in np.unique(folds).tolist()}
-    people = _over_people(labels, shares, groups)
+    each = {fold: _metrics(labels[folds == fold], probabilities[folds == fold]) for fold in np.unique(folds).tolist()}
+    people = _over_people(labels, probabilities, groups)
     confusion = decisions.confusion_matrix(labels, decided, len(classes))
-    bins = reliability(labels, shares)
+    bins = reliability(labels, probabilities)
     right = decided == labels
     return {
         "faces": int(known.sum()),
@@ -109,12 +109,12 @@ def _classification(predictions: Predictions) -> Scores:
                 "people": people["measures"].get(name),
                 "folds": _interval(each[fold][name] for fold in each),
             }
-            for name, value in _measures(labels, shares).items()
+            for name, value in _metrics(labels, probabilities).items()
         },
         "baselines": _baselines(labels, folds, classes, predictions.trained),
-        "per_class": _per_class(confusion, labels, shares, classes, people["recall"]),
-        "confusion": {"counts": confusion.astype(int).tolist(), "shares": _rows_shared(confusion)},
-        "roc": _curves(labels, shares, classes),
+        "per_class": _per_class(confusion, labels, probabilities, classes, people["recall"]),
+        "confusion": {"counts": confusion.astype(int).tolist(), "shares": _row_shares(confusion)},
+        "roc": _curves(labels, probabilities, classes),
         "reliability": [asdict(entry) for entry in bins],
         "by_fold": [
             {
@@ -131,25 +131,25 @@ def _classification(predictions: Predictions) -> Scores:
     }
 
 
-def _measures(labels: Integers, shares: Floats) -> dict[str, float | None]:
+def _metrics(labels: Integers, probabilities: Floats) -> dict[str, float | None]:
     """Return all MEASURES of some faces; None for one that they do not determine."""
-    confusion = decisions.confusion_matrix(labels, shares.argmax(axis=1), shares.shape[1])
-    curves = one_against_rest(labels, shares)
+    confusion = decisions.confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
+    curves = one_against_rest(labels, probabilities)
     found: dict[str, float | None] = {name: float(measure(confusion)) for name, measure in _DECISIONS.items()}
     found["macro_auc"] = float(np.mean([area(*curve) for curve in curves.values()])) if curves else None
-    found["micro_auc"] = area(*micro_curve(labels, shares)) if shares.shape[1] > 1 else None
-    found["ece"] = calibration_error(reliability(labels, shares))
-    found["nll"] = negative_log_likelihood(labels, shares)
-    found["brier"] = brier_score(labels, shares)
+    found["micro_auc"] = area(*micro_curve(labels, probabilities)) if probabilities.shape[1] > 1 else None
+    found["ece"] = calibration_error(reliability(labels, probabilities))
+    found["nll"] = negative_log_likelihood(labels, probabilities)
+    found["brier"] = brier_score(labels, probabilities)
     return found
 
 
-def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any]) -> dict[str, Any]:
+def _over_people(labels: Integers, probabilities: Floats, groups: NDArray[Any]) -> dict[str, Any]:
     """Return intervals of the measures that are functions of sums over people."""
-    classes = shares.shape[1]
+    classes = probabilities.shape[1]
     codes = np.unique(groups, return_inverse=True)[1]
-    cells = np.eye(classes * classes)[labels * classes + shares.argmax(axis=1)]
-    losses = np.stack([log_losses(labels, shares), brier_losses(labels, shares)], axis=1)
+    cells = np.eye(classes * classes)[labels * classes + probabilities.argmax(axis=1)]
+    losses = np.stack([log_losses(labels, probabilities), brier_losses(labels, probabilities)], axis=1)
 
     def statistic(sums: Floats) -> Floats:
         confusion = sums[:, : classes * classes].reshape(-1, classes, classes)
@@ -166,12 +166,12 @@ def _over_people(labels: Integers, shares: Floats, groups: NDArray[Any]) -> dict
     return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
 
 
-def _interval(values: Iterable[float | None]) -> Scores | None:
+def _interval(values: Iterable[float | None]) -> Metrics | None:
     found = mean_over_folds([float("nan") if value is None else value for value in values])
     return asdict(found) if found else None
 
 
-def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trained: Any) -> dict[str, Scores]:
+def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trained: Any) -> dict[str, Metrics]:
     """Return what two guesses come to that know the training faces' classes and look at no face.
 
     `majority` always says the most frequent class, `prior` draws one as frequent as in training; its measures are of
@@ -182,10 +182,10 @@ def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trai
     surprise: dict[int, float] = {}
     for fold in np.unique(folds).tolist():
         support = np.bincount(labels[folds == fold], minlength=width).astype(np.float64)
-        shares = _frequencies(trained.get(fold), classes)
-        tables["majority"][fold] = np.outer(support, np.eye(width)[shares.argmax()])
-        tables["prior"][fold] = np.outer(support, shares)
-        surprise[fold] = float((support * negative_log(shares)).sum())
+        probabilities = _frequencies(trained.get(fold), classes)
+        tables["majority"][fold] = np.outer(support, np.eye(width)[probabilities.argmax()])
+        tables["prior"][fold] = np.outer(support, probabilities)
+        surprise[fold] = float((support * negative_log(probabilities)).sum())
     found = {
         name: {
             measure: {
@@ -204,15 +204,15 @@ def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trai
     return found
 
 
-def _frequencies(trained: Trained | None, classes: tuple[str, ...]) -> Floats:
+def _frequencies(trained: TrainingSummary | None, classes: tuple[str, ...]) -> Floats:
     counts = np.array([trained.emotions.get(name, 0) if trained else 0 for name in classes], np.float64)
     return counts / counts.sum() if counts.sum() else np.full(len(classes), 1 / len(classes))
 
 
 def _per_class(
-    confusion: Floats, labels: Integers, shares: Floats, classes: tuple[str, ...], recalls: list[Any]
-) -> list[Scores]:
-    areas = {index: area(*curve) for index, curve in one_against_rest(labels, shares).items()}
+    confusion: Floats, labels: Integers, probabilities: Floats, classes: tuple[str, ...], recalls: list[Any]
+) -> list[Metrics]:
+    areas = {index: area(*curve) for index, curve in one_against_rest(labels, probabilities).items()}
     columns = (decisions.precision(confusion), decisions.recall(confusion), decisions.f1(confusion))
     return [
         {
@@ -229,27 +229,27 @@ def _per_class(
     ]
 
 
-def _rows_shared(confusion: Floats) -> list[list[float] | None]:
+def _row_shares(confusion: Floats) -> list[list[float] | None]:
     totals = confusion.sum(axis=1)
     return [(row / total).tolist() if total else None for row, total in zip(confusion, totals, strict=True)]
 
 
-def _curves(labels: Integers, shares: Floats, classes: tuple[str, ...]) -> dict[str, Scores]:
-    curves = {classes[index]: curve for index, curve in one_against_rest(labels, shares).items()}
+def _curves(labels: Integers, probabilities: Floats, classes: tuple[str, ...]) -> dict[str, Metrics]:
+    curves = {classes[index]: curve for index, curve in one_against_rest(labels, probabilities).items()}
     found = {name: _drawn_curve(*curve) for name, curve in curves.items()}
     if len(classes) > 1:
-        found["micro"] = _drawn_curve(*micro_curve(labels, shares))
+        found["micro"] = _drawn_curve(*micro_curve(labels, probabilities))
     return found
 
 
-def _drawn_curve(across: Floats, up: Floats) -> Scores:
+def _drawn_curve(across: Floats, up: Floats) -> Metrics:
     few_across, few_up = thinned(across, up)
     return {"auc": area(across, up), "fpr": few_across.round(4).tolist(), "tpr": few_up.round(4).tolist()}
 
 
-def _valence_arousal(predictions: Predictions) -> dict[str, Scores]:
+def _valence_arousal(predictions: Predictions) -> dict[str, Metrics]:
     """Return CCC, PCC, RMSE and SAGR of valence and of arousal, with what the training part's mean would come to."""
-    found: dict[str, Scores] = {}
+    found: dict[str, Metrics] = {}
     groups, folds = np.array(predictions.groups()), predictions.folds()
     for name in ("valence", "arousal"):
         truths, estimates = predictions.numbers(name), predictions.numbers(f"{name}_predicted")
@@ -272,7 +272,7 @@ def _valence_arousal(predictions: Predictions) -> dict[str, Scores]:
     return found
 
 
-def _agreements(estimates: Floats, truths: Floats, folds: Integers, codes: Integers | None) -> dict[str, Scores]:
+def _agreements(estimates: Floats, truths: Floats, folds: Integers, codes: Integers | None) -> dict[str, Metrics]:
     terms = agreement_terms(estimates, truths)
     pooled = agreement_of(terms.sum(axis=0)).tolist()
     each = [agreement_of(terms[folds == fold].sum(axis=0)).tolist() for fold in np.unique(folds).tolist()]

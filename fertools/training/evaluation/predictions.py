@@ -49,7 +49,7 @@ Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingSummary:
     """What the model that predicted a fold had been trained on.
 
     Attributes:
@@ -79,7 +79,7 @@ class Predictions:
 
     table: pa.Table
     classes: tuple[str, ...]
-    trained: Mapping[int, Trained]
+    trained: Mapping[int, TrainingSummary]
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return N x C probabilities in the order of `classes`."""
@@ -141,28 +141,34 @@ def make_predictions(
     folds = [fold] * count if fold is not None else tested["fold"].to_pylist()
     columns["fold"] = pa.array(folds, pa.int32())
     if valence_arousal is not None:
-        points = _checked(valence_arousal, (count, 2), "valence and arousal")
-        columns["valence_predicted"], columns["arousal_predicted"] = (pa.array(points[:, axis]) for axis in (0, 1))
+        valence_arousal = _checked(valence_arousal, (count, 2), "valence and arousal")
+        columns["valence_predicted"], columns["arousal_predicted"] = (
+            pa.array(valence_arousal[:, axis]) for axis in (0, 1)
+        )
     if probabilities is not None:
-        shares = _checked(probabilities, (count, len(classes)), "probabilities")
-        if not classes or shares.min(initial=0) < 0 or np.abs(shares.sum(axis=1) - 1).max(initial=0) > _TOLERANCE:
+        probabilities = _checked(probabilities, (count, len(classes)), "probabilities")
+        if (
+            not classes
+            or probabilities.min(initial=0) < 0
+            or np.abs(probabilities.sum(axis=1) - 1).max(initial=0) > _TOLERANCE
+        ):
             raise ValueError("each face needs a probability from 0 to 1 for every class, with the sum 1")
-        columns |= {f"p_{name}": pa.array(shares[:, index]) for index, name in enumerate(classes)}
+        columns |= {f"p_{name}": pa.array(probabilities[:, index]) for index, name in enumerate(classes)}
     elif classes:
         raise ValueError("classes are named, but there are no probabilities")
     table = pa.table([columns[field.name] for field in _schema(classes)], schema=_schema(classes))
     of_folds = sorted(set(folds)) if fold is None else [fold]
-    described = dict.fromkeys(of_folds, describe_trained(trained))
+    described = dict.fromkeys(of_folds, summarise_training(trained))
     return Predictions(table.sort_by("face_id").combine_chunks(), classes, described)
 
 
-def describe_trained(rows: pa.Table) -> Trained:
+def summarise_training(rows: pa.Table) -> TrainingSummary:
     """Return what `trained` of Predictions says of rows of the manifest."""
     counts = Counter(name for name in rows["emotion"].to_pylist() if name is not None)
     means = {
         name: pc.mean(rows[name]).as_py() if name in rows.column_names else None for name in ("valence", "arousal")
     }
-    return Trained(faces=len(rows), emotions=dict(sorted(counts.items())), **means)
+    return TrainingSummary(faces=len(rows), emotions=dict(sorted(counts.items())), **means)
 
 
 def join_predictions(parts: Iterable[Predictions]) -> Predictions:
@@ -222,7 +228,7 @@ def read_predictions(path: Path) -> Predictions:
     with reading(path, "is damaged", _ANEW):
         meta = json.loads(found[_META_KEY])
         classes = tuple(map(str, meta["classes"]))
-        trained = {int(fold): Trained(**entry) for fold, entry in meta["trained"].items()}
+        trained = {int(fold): TrainingSummary(**entry) for fold, entry in meta["trained"].items()}
     if not table.schema.equals(_schema(classes)):
         raise SchemaError(f"{path} has other columns than a table of predictions; train again to write it anew")
     return Predictions(table.replace_schema_metadata(None), classes, trained)

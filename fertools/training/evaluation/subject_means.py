@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from fertools.statistics.intervals import interval_as_json
 from fertools.statistics.jackknife import jackknife_intervals
 from fertools.statistics.sums import group_sums
-from fertools.training.evaluation.prediction_metrics import Scores
+from fertools.training.evaluation.prediction_metrics import Metrics
 
 Floats = NDArray[np.float64]
 
 
-def people_of(table: pa.Table) -> NDArray[np.int64]:
+def number_people(table: pa.Table) -> NDArray[np.int64]:
     """Return a number for each row that is the same for all made faces of a person; one of nobody known is by itself.
 
     Args:
@@ -26,7 +26,7 @@ def people_of(table: pa.Table) -> NDArray[np.int64]:
     return np.array([numbers[name] for name in names], np.int64)
 
 
-def over_people(values: Floats, people: NDArray[np.int64]) -> list[Scores]:
+def mean_over_subjects(values: Floats, people: NDArray[np.int64]) -> list[Metrics]:
     """Return the mean of each column and its interval for people like these.
 
     Args:

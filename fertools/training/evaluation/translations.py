@@ -23,8 +23,8 @@ from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.training.data.faces import Faces
-from fertools.training.evaluation.image_similarity import MEASURES
-from fertools.training.runs.generated import made_id, picture_path
+from fertools.training.evaluation.image_similarity import METRICS
+from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.systems.base import Translation
 
 TRANSLATIONS_NAME = "translations.parquet"
@@ -48,10 +48,10 @@ _SCHEMA = pa.schema(
         pa.field("target_arousal", _F32),
         pa.field("path", _TEXT, nullable=False),
         pa.field("size_px", pa.int32(), nullable=False),
-        *(pa.field(name, _F32, nullable=False) for name in MEASURES),
+        *(pa.field(name, _F32, nullable=False) for name in METRICS),
     ]
 )
-_CARRIED = ("subject_id", "emotion", "valence", "arousal")
+_INHERITED = ("subject_id", "emotion", "valence", "arousal")
 """What is true of the face that another was made of."""
 
 
@@ -80,23 +80,27 @@ def list_translations(
     """
     parents = nested.take(faces.table, rows)
     names, count, parts = parents["face_id"].to_pylist(), len(rows), []
-    for way, quality in zip(translations, qualities, strict=True):
-        valence, arousal = way.point or (None, None)
-        wanted = parents["emotion"].combine_chunks() if way.keeps_emotion else pa.array([way.emotion] * count, _TEXT)
+    for translation, quality in zip(translations, qualities, strict=True):
+        valence, arousal = translation.point or (None, None)
+        wanted = (
+            parents["emotion"].combine_chunks()
+            if translation.keeps_emotion
+            else pa.array([translation.emotion] * count, _TEXT)
+        )
         columns = {
-            "face_id": [made_id(name, run, way.name) for name in names],
+            "face_id": [generated_id(name, run, translation.name) for name in names],
             "parent_id": names,
             "fold": pc.fill_null(parents["fold"], 0).combine_chunks(),
-            **{name: parents[name].combine_chunks() for name in _CARRIED},
-            "target": [way.name] * count,
-            "source_domain": [way.source] * count,
-            "target_domain": [way.target] * count,
+            **{name: parents[name].combine_chunks() for name in _INHERITED},
+            "target": [translation.name] * count,
+            "source_domain": [translation.source] * count,
+            "target_domain": [translation.target] * count,
             "target_emotion": wanted,
             "target_valence": pa.array([valence] * count, _F32),
             "target_arousal": pa.array([arousal] * count, _F32),
-            "path": [workspace.name_of(picture_path(folder, way.name, name)) for name in names],
+            "path": [workspace.name_of(picture_path(folder, translation.name, name)) for name in names],
             "size_px": pa.array([size_px] * count, pa.int32()),
-            **{name: pa.array(quality[:, index], _F32) for index, name in enumerate(MEASURES)},
+            **{name: pa.array(quality[:, index], _F32) for index, name in enumerate(METRICS)},
         }
         parts.append(pa.table([columns[field.name] for field in _SCHEMA], schema=_SCHEMA))
     return pa.concat_tables(parts)

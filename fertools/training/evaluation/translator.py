@@ -21,7 +21,7 @@ from fertools.statistics.concordance import concordance, correlation, root_mean_
 from fertools.training.data.batch import Batch
 from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.data.faces import Faces, Pixels
-from fertools.training.evaluation.image_similarity import reconstruction
+from fertools.training.evaluation.image_similarity import reconstruction_metrics
 from fertools.training.runs.generated import write_pictures
 from fertools.training.systems.base import System, Translation
 
@@ -62,13 +62,13 @@ class Translator:
         with self.autocast():
             return self.system.translate_back(self.networks[translation.back], images, translation, batch).float()
 
-    def there_and_back(self, batch: Batch, translation: Translation) -> tuple[Tensor, NDArray[np.float64]]:
+    def translate_cycle(self, batch: Batch, translation: Translation) -> tuple[Tensor, NDArray[np.float64]]:
         """Return faces translated, and Nx3 metrics of what comes of translating them back; NaN without a way back."""
         generated = self.translate(batch.images, translation)
         back = self.translate_back(generated, translation, batch)
         if back is None:
             return generated, np.full((len(generated), 3), np.nan)
-        return generated, reconstruction(batch.images, back).cpu().double().numpy()
+        return generated, reconstruction_metrics(batch.images, back).cpu().double().numpy()
 
     def of(self, domain: str) -> list[Translation]:
         """Return the translations that take faces of a domain."""
@@ -118,7 +118,7 @@ def translate_held_out(
         `faces`, how many; `reconstruction_l1`, mean |x - F(G(x))| over faces and translations on the scale [-1, 1];
         where the discriminator has a head for classes, `own_head` with accuracies on real faces and on generated ones
         by translation, and for valence and arousal `own_head_va` with CCC, PCC, RMSE and SAGR on real faces. And, by
-        translation, Nx3 metrics of `reconstruction`.
+        translation, Nx3 metrics of `reconstruction_metrics`.
     """
     qualities: dict[str, NDArray[np.float64]] = {}
     results: dict[str, Any] = {"faces": sum(len(rows[name]) for name in translator.domains)}
@@ -140,13 +140,13 @@ def _translate_domain(
     parts: list[list[NDArray[np.float64]]] = [[] for _ in chosen]
     real: list[tuple[Tensor, Tensor]] = []
     right = {translation.name: 0 for translation in chosen if translation.emotion is not None}
-    for part in pieces(rows):
+    for part in split_batches(rows):
         batch = translator.loader.batch(part, domain)
         with translator.autocast():
             if (head := translator.system.own_head(batch.images)) is not None:
                 real.append((head[0].cpu(), head[1].cpu()))
         for translation, found in zip(chosen, parts, strict=True):
-            generated, quality = translator.there_and_back(batch, translation)
+            generated, quality = translator.translate_cycle(batch, translation)
             with translator.autocast():
                 head = translator.system.own_head(generated)
             found.append(quality)
@@ -164,15 +164,15 @@ def _own_head(
     """Return what the discriminator's own head reads, as far as it has one."""
     if not real:
         return {}
-    logits, points = (torch.cat(parts) for parts in zip(*real, strict=True))
+    logits, valence_arousal = (torch.cat(parts) for parts in zip(*real, strict=True))
     results: dict[str, Any] = {}
     if logits.shape[1]:
         hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
         shares = {name: count / len(rows) for name, count in right.items()}
         results["own_head"] = {"real": float(np.mean(hits)), "translated": shares}
-    if points.shape[1]:
+    if valence_arousal.shape[1]:
         results["own_head_va"] = {
-            name: measure_va(points[:, axis].numpy(), faces.valence_arousal[rows, axis])
+            name: measure_va(valence_arousal[:, axis].numpy(), faces.valence_arousal[rows, axis])
             for axis, name in enumerate(("valence", "arousal"))
         }
     return results
@@ -188,7 +188,7 @@ def measure_va(estimates: NDArray[np.float32], truths: NDArray[np.float32]) -> d
     }
 
 
-def pieces(rows: Rows) -> Iterator[Rows]:
+def split_batches(rows: Rows) -> Iterator[Rows]:
     """Yield rows, so many at a time as are translated together."""
     for start in range(0, len(rows), _BATCH):
         yield rows[start : start + _BATCH]

@@ -22,7 +22,7 @@ from fertools.training.experiments.experiment_steps import EvaluateStep, TrainSt
 from fertools.training.experiments.graph import Task
 from fertools.training.recipes.recipe import Recipe
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
-from fertools.training.runs.ancestry import find_met, trace_recipe
+from fertools.training.runs.ancestry import find_known_people, trace_recipe
 from fertools.training.runs.configuration import CPU_PRESET, GPU_PRESET
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import Ancestor, read_lineage
@@ -113,7 +113,7 @@ def _leaks_of_lineage(
         for source in (task, *_all_built_upon(task, built_upon)):
             if source.run not in ancestors:
                 ancestors[source.run] = list(_ancestors(workspace, source))
-            for sentence in find_met(tested, ancestors[source.run]):
+            for sentence in find_known_people(tested, ancestors[source.run]):
                 through = "" if source is task else f"{source.words}, and that upon "
                 yield f"{task.words} builds upon {through}{sentence}"
 

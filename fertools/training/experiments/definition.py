@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
 from fertools.core.toml import shown
-from fertools.training.evaluation.prediction_metrics import MEASURES
+from fertools.training.evaluation.prediction_metrics import METRICS
 from fertools.training.experiments.experiment_steps import (
     NAME,
     EvaluateStep,
@@ -208,14 +208,14 @@ def _reported(row: Any, steps: Mapping[str, Step], where: str) -> Reported:
     where = f"[[reported]] in {where}"
     if not isinstance(row, dict):
         raise RecipeError(f"{where} holds {row!r}; write tables")
-    check_keys(row, ("method", "step", *MEASURES), where)
+    check_keys(row, ("method", "step", *METRICS), where)
     step = row.get("step")
     if step is not None and (not isinstance(step, str) or step not in steps):
         raise RecipeError(f"{where} names the step '{step}'{nearest(str(step), steps)}; there is none")
     return Reported(
         method=text_of(row, "method", where),
         step=step,
-        values={name: _value(row[name], f"{name} of {row['method']} in {where}") for name in MEASURES if name in row},
+        values={name: _value(row[name], f"{name} of {row['method']} in {where}") for name in METRICS if name in row},
     )
 
 

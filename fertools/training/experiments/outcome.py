@@ -17,9 +17,9 @@ from fertools.manifests import store
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.model_comparison import compare_all
-from fertools.training.evaluation.prediction_metrics import Scores, score
+from fertools.training.evaluation.prediction_metrics import Metrics, compute_metrics
 from fertools.training.evaluation.predictions import Predictions, join_predictions, read_predictions, write_predictions
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME, read_translations
 from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import Step, TrainStep
@@ -94,7 +94,7 @@ def evaluate_experiment(
                 write_predictions(folder / _folder_name(step, part) / PREDICTIONS_NAME, joined)
             if generated := _generated(workspace, part, parents):
                 translations[title] = generated
-    runs = {title: score(entry) for title, entry in predictions.items()}
+    runs = {title: compute_metrics(entry) for title, entry in predictions.items()}
     parents |= {name for entry in predictions.values() for name in entry.table["face_id"].to_pylist()}
     firsts = {_title(step, by_step[step.name]) for step in experiment.tested}
     compared = {title: entry for title, entry in predictions.items() if title in firsts and _classifies(runs[title])}
@@ -126,7 +126,7 @@ def evaluate_experiment(
     return evaluation
 
 
-def _classifies(scores: Scores) -> bool:
+def _classifies(scores: Metrics) -> bool:
     return "classification" in scores
 
 
@@ -166,7 +166,7 @@ def _generated(workspace: Workspace, tasks: Sequence[Task], parents: set[str]) -
     folders = {task.words: folder for task in tasks for folder in task.folders}
     if not all((workspace.root / folder / TRANSLATIONS_NAME).is_file() for folder in folders.values()):
         return None
-    runs = {words: score_translations(workspace.root / folder) for words, folder in folders.items()}
+    runs = {words: compute_translation_metrics(workspace.root / folder) for words, folder in folders.items()}
     for folder in folders.values():
         parents.update(read_translations(workspace.root / folder)["parent_id"].to_pylist())
     return {"runs": runs, "side_by_side": compare_translators(runs)}

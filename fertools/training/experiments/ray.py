@@ -37,7 +37,7 @@ def work(
     """
     with connected(address):
         gpus = 1 if device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1 else 0
-        remote = ray.remote(_carry_out).options(num_cpus=1, num_gpus=gpus, max_retries=2)
+        remote = ray.remote(_run_to_end).options(num_cpus=1, num_gpus=gpus, max_retries=2)
         waiting = list(tasks)
         lost: set[str] = set()
         done: set[str] = set()
@@ -65,7 +65,7 @@ def work(
             yield task, error
 
 
-def _carry_out(carry_out: Work, task: Task) -> FertoolsError | None:
+def _run_to_end(carry_out: Work, task: Task) -> FertoolsError | None:
     return carry_out(task, report=Silent())
 
 

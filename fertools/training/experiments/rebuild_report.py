@@ -9,7 +9,7 @@ from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.training.evaluation.find import find_run, name_run
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.experiments.outcome import experiment_folder
 from fertools.training.reports.report import write_experiment_report, write_predictions_report, write_report
@@ -40,5 +40,5 @@ def report_on(workspace: Workspace, name: str) -> Path:
             write_report(run, record, workspace)
         return run.report_path
     folder = find_run(workspace, name)
-    scores = score(read_predictions(folder / PREDICTIONS_NAME))
+    scores = compute_metrics(read_predictions(folder / PREDICTIONS_NAME))
     return write_predictions_report(folder, name_run(workspace, folder), scores)

@@ -31,14 +31,14 @@ from fertools.manifests.schema import FACES
 from fertools.samples.moments import draw_clip
 from fertools.samples.sample_options import LEAST_SHOWN
 from fertools.samples.scene import LOOKS
-from fertools.training.data.faces import Faces, arrange_faces
+from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.evaluation.drawn_truth import drawn_datasets
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.recipes.resolve import resolve_recipe
-from fertools.training.runs.configuration import Choice
+from fertools.training.runs.configuration import RunConfiguration
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import LoadedRun
@@ -120,7 +120,9 @@ def train_drawn_judge(
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
         if not record["finished"]:
             report.note(f"training {DRAWN_JUDGE} on {len(faces.rows('train')):,} faces")
-            job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
+            job = Job(
+                workspace, RunConfiguration(resolved, device), selection, record, folder, ProcessGroup(device), report
+            )
             train_networks(job, resolved.recipe)
             record["finished"] = True
             folder.write(record)
@@ -142,7 +144,7 @@ def _other_people(cut: _Cut, report: Reporter) -> Faces:
     table = FACES.table(rows).sort_by("face_id")
     last = {_subject(person) for person in people[-_HELD_OUT:]}
     held_out = np.array([subject in last for subject in table["subject_id"].to_pylist()])
-    return arrange_faces(table, held_out, EMOTIONS)
+    return build_faces(table, held_out, EMOTIONS)
 
 
 def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:

@@ -11,22 +11,22 @@ from torch import nn
 
 from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_bytes, hash_file
-from fertools.training.data.balancing import chances, weigh_faces
+from fertools.training.data.balancing import sampling_weights, loss_weights
 from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.engine.loop import Hooks, Loop
-from fertools.training.engine.precision import usable
-from fertools.training.engine.run_state import Places
+from fertools.training.engine.loop import Callbacks, Loop
+from fertools.training.engine.precision import supported_precision
+from fertools.training.engine.run_state import StatePaths
 from fertools.training.networks.backbones import load_weights, read_weights
 from fertools.training.networks.published_weights import find_weights
 from fertools.training.recipes.recipe import EngineRecipe
-from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder
+from fertools.training.runs.folder import SAME_OR_RESTART, RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import describe_session
 from fertools.training.systems.base import System
 
 if TYPE_CHECKING:
-    from fertools.training.engine.tensorboard import Board
+    from fertools.training.engine.tensorboard import TensorBoardLog
 
 
 def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
@@ -35,36 +35,36 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
     Faces of a system that predicts are weighted in its loss; else the manifest's weights say how often a face comes,
     if the recipe uses them.
     """
-    if job.team.is_first:
+    if job.process_group.is_first:
         for faces in job.selection.domains.values():
             for size_px in {recipe.loaded_px, recipe.image_size}:
                 load_pixels(job.workspace, faces, size_px, job.workspace.pixels, job.report)
-    job.team.wait()
+    job.process_group.barrier()
     sources = {}
     for name, faces in job.selection.domains.items():
         weights = None
         if recipe.predicts:
-            weights = weigh_faces(faces, recipe.class_weighting, use_weight=recipe.use_weight)
+            weights = loss_weights(faces, recipe.class_weighting, use_weight=recipe.use_weight)
         sources[name] = FaceSource(
             faces,
             load_pixels(job.workspace, faces, recipe.loaded_px, job.workspace.pixels),
-            whole=load_pixels(job.workspace, faces, recipe.image_size, job.workspace.pixels)
+            evaluation_pixels=load_pixels(job.workspace, faces, recipe.image_size, job.workspace.pixels)
             if recipe.loaded_px != recipe.image_size
             else None,
             weights=weights,
-            chances=chances(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
+            sampling_weights=sampling_weights(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
         )
     return BatchLoader(
         sources,
         batch_size=recipe.batch_size,
         augmentation=system.augmentation,
         seed=recipe.seed,
-        device=job.team.device,
+        device=job.process_group.device,
         pairing=recipe.domain_pairing,
     )
 
 
-def begin_with_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
+def load_initial_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
     """Put weights from elsewhere into the networks that the recipe names, and record what they are.
 
     Raises:
@@ -78,7 +78,7 @@ def begin_with_weights(job: Job, recipe: EngineRecipe, system: System) -> None:
         if (was := begun.get(name, {}).get("digest", digest)) != digest:
             raise ResumeRefused(
                 f"{path} holds other weights than those that the run '{job.record['run']}' was begun with ({was[:8]}, "
-                f"now {digest[:8]}); {SAME_OR_ANEW}"
+                f"now {digest[:8]}); {SAME_OR_RESTART}"
             )
         with_head = load_weights(system.networks[name], read_weights(path), str(path))
         job.report.note(f"begins with the weights of {path}{'' if with_head else ', but for the last layer'}")
@@ -91,47 +91,51 @@ def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoade
     if system.frozen:
         job.record["frozen"] = {name: digest_network(network) for name, network in system.frozen.items()}
     course = recipe.course(job.selection.counts())
-    loop = Loop(system, recipe, course, loader, job.team, Places(job.folder.checkpoints, job.folder.journal_path))
+    loop = Loop(
+        system, recipe, course, loader, job.process_group, StatePaths(job.folder.checkpoints, job.folder.journal_path)
+    )
     if begun := loop.iteration:
         job.report.note(f"going on from iteration {begun} of {course.iterations}")
     return loop
 
 
-def run_loop(job: Job, loop: Loop, hooks: Hooks) -> None:
+def run_loop(job: Job, loop: Loop, callbacks: Callbacks) -> None:
     """Run a loop to its end, writing down how far this session has come."""
     begun, started_s = loop.iteration, time.monotonic()
-    session = describe_session(loop.device, usable(loop.recipe.precision, loop.device), job.team.size, begun)
+    session = describe_session(
+        loop.device, supported_precision(loop.recipe.precision, loop.device), job.process_group.size, begun
+    )
     job.record["sessions"].append(session)
 
     def saved(iteration: int) -> None:
         elapsed_s = time.monotonic() - started_s
         session["iterations"] = iteration - begun
         session["seconds"] = round(elapsed_s, 1)
-        session["data_share"] = round(loop.waited_s / elapsed_s, 4) if elapsed_s else 0.0
+        session["data_share"] = round(loop.data_wait_s / elapsed_s, 4) if elapsed_s else 0.0
         job.write()
 
     saved(begun)
     with contextlib.ExitStack() as stack:
-        hooks = dataclasses.replace(hooks, saved=saved)
-        if job.tensorboard and job.team.is_first:
-            from fertools.training.engine.tensorboard import Board
+        callbacks = dataclasses.replace(callbacks, saved=saved)
+        if job.tensorboard and job.process_group.is_first:
+            from fertools.training.engine.tensorboard import TensorBoardLog
 
             folder = job.folder
-            board = stack.enter_context(Board(folder.board, folder.journal_path, folder.samples, begun))
-            hooks = _shown(hooks, board, folder)
-        loop.run(job.report, hooks)
+            board = stack.enter_context(TensorBoardLog(folder.board, folder.journal_path, folder.samples, begun))
+            callbacks = _shown(callbacks, board, folder)
+        loop.run(job.report, callbacks)
 
 
-def _shown(hooks: Hooks, board: Board, folder: RunFolder) -> Hooks:
+def _shown(callbacks: Callbacks, board: TensorBoardLog, folder: RunFolder) -> Callbacks:
     """Return hooks that let a board show what is logged and sampled."""
-    sample = hooks.sample
+    sample = callbacks.sample
 
     def shown(iteration: int) -> None:
         if sample is not None:
             sample(iteration)
             board.add_grid(iteration, folder.sample_path(iteration))
 
-    return dataclasses.replace(hooks, sample=sample and shown, logged=board.add)
+    return dataclasses.replace(callbacks, sample=sample and shown, logged=board.add)
 
 
 def _count(network: nn.Module) -> int:

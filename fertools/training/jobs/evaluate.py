@@ -9,9 +9,9 @@ from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.find import find_run, name_run
 from fertools.training.evaluation.model_comparison import compare_all
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
 from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME
@@ -26,8 +26,8 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
         seed: of the subsets of the kernel distance.
 
     Returns:
-        `runs`, by name what `fertools.training.evaluation.prediction_metrics.score` gives, or for one that makes faces
-        `translation` with what `fertools.training.evaluation.translation_metrics.score_translations` gives;
+        `runs`, by name what `fertools.training.evaluation.prediction_metrics.compute_metrics` gives, or for one that makes faces
+        `translation` with what `fertools.training.evaluation.translation_metrics.compute_translation_metrics` gives;
         `comparisons`, what `fertools.training.evaluation.model_comparison.compare_all` gives; and `translators`, what
         `fertools.training.reports.translator_comparison.compare_translators` gives, None with fewer than two.
 
@@ -47,10 +47,10 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
     runs, predictions = {}, {}
     for name, folder in folders.items():
         if (folder / TRANSLATIONS_NAME).is_file():
-            runs[name] = {"translation": score_translations(folder, seed=seed)}
+            runs[name] = {"translation": compute_translation_metrics(folder, seed=seed)}
             continue
         predictions[name] = read_predictions(folder / PREDICTIONS_NAME)
-        runs[name] = score(predictions[name])
+        runs[name] = compute_metrics(predictions[name])
     classifying = {name: entry for name, entry in predictions.items() if "classification" in runs[name]}
     comparisons = compare_all(classifying) if len(classifying) > 1 else []
     making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}

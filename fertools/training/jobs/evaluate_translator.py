@@ -18,14 +18,14 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_digests, load_pixels, read_crop
-from fertools.training.evaluation.cached_outputs import Album, complete_readings
+from fertools.training.evaluation.cached_outputs import ImageSet, update_outputs
 from fertools.training.evaluation.drawn_truth import draw_truths, truth_names, truth_paths
-from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge, read_by
+from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge, wrap_judge
 from fertools.training.evaluation.originals import write_originals
 from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs.drawn_judge import train_drawn_judge
-from fertools.training.jobs.gan_train import made_and_held_out, train_on_made
-from fertools.training.jobs.translating import spread
+from fertools.training.jobs.gan_train import generated_and_held_out, train_on_generated
+from fertools.training.jobs.translating import evenly_spaced
 from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.reports.report import write_report
 from fertools.training.runs.load import LoadedRun, load_predictor, load_translator
@@ -46,7 +46,7 @@ def assess(
     """Let networks read what a translator made of held-out faces, and write the run's page anew.
 
     What they say is kept in the run's folder, and
-    `fertools.training.evaluation.translation_metrics.score_translations` computes the
+    `fertools.training.evaluation.translation_metrics.compute_translation_metrics` computes the
     figures from it. Pictures that a network has read before are not read again.
 
     Args:
@@ -79,34 +79,34 @@ def assess(
     translator = load_translator(workspace, name)
     table = read_translations(translator.folder.root)
     # Whatever can be refused is refused before the first picture is read.
-    readers = [open_judge(workspace, judge, translator, table, chosen) for judge in judges]
-    readers += [open_features(workspace, features, chosen)] if features else []
-    readers += [open_identity(workspace, identity, chosen)] if identity else []
+    networks = [open_judge(workspace, judge, translator, table, chosen) for judge in judges]
+    networks += [open_features(workspace, features, chosen)] if features else []
+    networks += [open_identity(workspace, identity, chosen)] if identity else []
     recipes = [load_predictor(workspace, judge) for judge in judges] if gan_train else []
     for judge in recipes:
-        made_and_held_out(workspace, translator, judge)
+        generated_and_held_out(workspace, translator, judge)
     root = translator.folder.root
     with translator.folder.locked("an evaluation"):
         write_originals(root, translator.selection)
         if drawn:
             report.note(f"drawing the true pictures of {len(table):,} translations")
             draw_truths(workspace, translator, table, report)
-            readers.append(read_by(train_drawn_judge(workspace, translator, table, chosen, report), chosen))
-        for reader in readers:
-            report.note(f"reading made and real faces with {reader.name}")
-            with_training = len(table) if reader.kind == "features" else 0
-            albums = _albums(workspace, translator, table, with_training)
-            if drawn and reader.kind == "judge":
-                albums.append(_truths(root, translator, table))
-            complete_readings(root, reader, albums, report)
+            networks.append(wrap_judge(train_drawn_judge(workspace, translator, table, chosen, report), chosen))
+        for network in networks:
+            report.note(f"reading made and real faces with {network.name}")
+            with_training = len(table) if network.kind == "features" else 0
+            image_sets = _image_sets(workspace, translator, table, with_training)
+            if drawn and network.kind == "judge":
+                image_sets.append(_truths(root, translator, table))
+            update_outputs(root, network, image_sets, report)
     for judge in recipes:
-        train_on_made(workspace, translator, judge, chosen, report)
+        train_on_generated(workspace, translator, judge, chosen, report)
     write_report(translator.folder, translator.record, workspace)
 
 
-def _albums(
+def _image_sets(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], table: pa.Table, training: int
-) -> list[Album]:
+) -> list[ImageSet]:
     """Return the made faces and the real held-out ones, and so many real training faces at even distances.
 
     Real faces are taken at the size of the made ones, so that no difference is one of sharpness alone.
@@ -119,33 +119,33 @@ def _albums(
     def load_generated(part: NDArray[np.int64]) -> Pixels:
         return np.stack([read_crop(paths[row], size_px) for row in part])
 
-    albums = [Album(table["face_id"].to_pylist(), generated, load_generated)]
-    return albums + [_real(workspace, faces, size_px, training) for faces in translator.selection.domains.values()]
+    image_sets = [ImageSet(table["face_id"].to_pylist(), generated, load_generated)]
+    return image_sets + [_real(workspace, faces, size_px, training) for faces in translator.selection.domains.values()]
 
 
-def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> Album:
+def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> ImageSet:
     """Return the held-out faces of a domain, and so many training faces at even distances."""
     pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
-    seen = load_digests(workspace, faces, size_px, workspace.pixels)
+    digests = load_digests(workspace, faces, size_px, workspace.pixels)
     rows = np.flatnonzero(faces.held_out)
     if training:
-        rows = np.concatenate([rows, spread(np.flatnonzero(~faces.held_out), training)])
+        rows = np.concatenate([rows, evenly_spaced(np.flatnonzero(~faces.held_out), training)])
 
     def load(part: NDArray[np.int64]) -> Pixels:
         return np.asarray(pixels[rows[part]])
 
     names = faces.table["face_id"].take(pa.array(rows)).to_pylist()
-    return Album(names, [seen[row].tobytes().hex() for row in rows], load)
+    return ImageSet(names, [digests[row].tobytes().hex() for row in rows], load)
 
 
-def _truths(root: Path, translator: LoadedRun[TranslatingRecipe], table: pa.Table) -> Album:
+def _truths(root: Path, translator: LoadedRun[TranslatingRecipe], table: pa.Table) -> ImageSet:
     """Return the true pictures of translations of drawn faces."""
     paths, size_px = truth_paths(root, table), translator.recipe.image_size
 
     def load(part: NDArray[np.int64]) -> Pixels:
         return np.stack([read_crop(paths[row], size_px) for row in part])
 
-    return Album(truth_names(table), [_hash_picture(path) for path in paths], load)
+    return ImageSet(truth_names(table), [_hash_picture(path) for path in paths], load)
 
 
 def _hash_picture(path: Path) -> str:

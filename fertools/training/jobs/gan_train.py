@@ -20,20 +20,20 @@ from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
-from fertools.training.data.faces import Faces, arrange_faces
+from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
 from fertools.training.data.synthetic import count_drawn
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, Resolved, TranslatingRecipe
-from fertools.training.runs.ancestry import identify_lineage, trace_run
-from fertools.training.runs.configuration import Choice
+from fertools.training.runs.ancestry import record_lineage, trace_run
+from fertools.training.runs.configuration import RunConfiguration
 from fertools.training.runs.folder import GAN_TRAIN_FOLDER, RunFolder
 from fertools.training.runs.generated import generated_path, slug
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import LoadedRun
 from fertools.training.runs.metadata import describe_run
-from fertools.training.runs.pixel_identity import identify_pixels
+from fertools.training.runs.pixel_identity import record_pixels
 
 
 def gan_train_folder(root: Path, judge: str) -> RunFolder:
@@ -46,7 +46,7 @@ def gan_train_folder(root: Path, judge: str) -> RunFolder:
     return RunFolder(root / GAN_TRAIN_FOLDER / slug(judge))
 
 
-def train_on_made(
+def train_on_generated(
     workspace: Workspace,
     translator: LoadedRun[TranslatingRecipe],
     judge: LoadedRun[EngineRecipe],
@@ -67,7 +67,7 @@ def train_on_made(
         InputError: no faces of training people have been made, or the judge tells no expressions.
         ResumeRefused: this was begun with other made faces, other pictures or another recipe.
     """
-    faces = made_and_held_out(workspace, translator, judge)
+    faces = generated_and_held_out(workspace, translator, judge)
     recipe = judge.recipe.for_generated(translator.recipe.image_size, translator.recipe.test_folds)
     folder = gan_train_folder(translator.folder.root, judge.name)
     resolved = Resolved(judge.resolved.system, judge.resolved.preset, recipe, judge.resolved.origins)
@@ -80,10 +80,12 @@ def train_on_made(
                     f"{folder.root} was begun with other made faces or another recipe; remove that folder to train anew"
                 )
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, Choice(resolved, device), selection, record, folder, Team(device), report)
-        identify_pixels(job, old, "remove that folder to train anew")
+        job = Job(
+            workspace, RunConfiguration(resolved, device), selection, record, folder, ProcessGroup(device), report
+        )
+        record_pixels(job, old, "remove that folder to train anew")
         generator = trace_run(workspace, translator.name, "generated faces")
-        identify_lineage(job, old, learned_from=[] if generator is None else [generator])
+        record_lineage(job, old, learned_from=[] if generator is None else [generator])
         if not record["finished"]:
             report.note(f"training on {len(faces.rows('train')):,} made faces by the recipe of {judge.name}")
             train_networks(job, recipe)
@@ -91,7 +93,7 @@ def train_on_made(
             folder.write(record)
 
 
-def made_and_held_out(
+def generated_and_held_out(
     workspace: Workspace, translator: LoadedRun[TranslatingRecipe], judge: LoadedRun[EngineRecipe]
 ) -> Faces:
     """Return made faces of training people to train on, labelled as what was asked for, and real held-out faces.
@@ -119,24 +121,24 @@ def made_and_held_out(
             for faces in translator.selection.domains.values()
         ]
     )
-    made = store.read_table(path, FACES) if path.is_file() else FACES.table([])
-    made = nested.keep(
-        made,
+    generated = store.read_table(path, FACES) if path.is_file() else FACES.table([])
+    generated = nested.keep(
+        generated,
         pc.and_(
             pc.and_(
-                pc.is_in(made["parent_id"], value_set=training.combine_chunks()),
-                pc.equal(made["modality"], domain.modality),
+                pc.is_in(generated["parent_id"], value_set=training.combine_chunks()),
+                pc.equal(generated["modality"], domain.modality),
             ),
-            pc.is_in(made["target_emotion"], value_set=pa.array(classes)),
+            pc.is_in(generated["target_emotion"], value_set=pa.array(classes)),
         ),
     )
-    if not len(made):
+    if not len(generated):
         raise InputError(
             f"{translator.name} has made no faces of the people that it was trained on, so there is nothing to train a "
             f"classifier on; run `fertools generate {translator.name} --of train` first"
         )
-    made = store.replace_columns(made, {"emotion": made["target_emotion"].combine_chunks()})
+    generated = store.replace_columns(generated, {"emotion": generated["target_emotion"].combine_chunks()})
     tested = nested.take(real.table, real.rows("test"))
-    table = pa.concat_tables([made, tested])
-    held_out = np.arange(len(table)) >= len(made)
-    return arrange_faces(table, held_out, classes, val_share=judge.recipe.inner_validation, seed=judge.recipe.seed)
+    table = pa.concat_tables([generated, tested])
+    held_out = np.arange(len(table)) >= len(generated)
+    return build_faces(table, held_out, classes, val_share=judge.recipe.inner_validation, seed=judge.recipe.seed)

@@ -22,18 +22,18 @@ from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.faces import Faces
 from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.engine.checkpoint import below, best_path, list_checkpoints, load_checkpoint
-from fertools.training.engine.precision import Precision, usable
+from fertools.training.engine.checkpoint import strip_prefix, best_path, list_checkpoints, load_checkpoint
+from fertools.training.engine.precision import Precision, supported_precision
 from fertools.training.evaluation.translations import (
     TRANSLATIONS_NAME,
     add_translations,
     list_translations,
     read_translations,
 )
-from fertools.training.evaluation.translator import Translator, pieces, to_pixels
-from fertools.training.jobs.translating import group_translations, list_run, spread
+from fertools.training.evaluation.translator import Translator, split_batches, to_pixels
+from fertools.training.jobs.translating import group_translations, add_to_manifest, evenly_spaced
 from fertools.training.recipes.recipe import TranslatingRecipe, nearest
-from fertools.training.runs.generated import made_id, picture_path, write_pictures
+from fertools.training.runs.generated import generated_id, picture_path, write_pictures
 from fertools.training.runs.load import LoadedRun, load_translator
 from fertools.training.systems.base import System, Translation
 from fertools.training.systems.factory import build_system
@@ -99,18 +99,20 @@ def generate(
     run = load_translator(workspace, name)
     system = _trained(run)
     chosen = _wanted(system.translations(torch.from_numpy(run.faces.prototypes())), emotions, name)
-    rows = {way.source: _rows(run.selection.domains[way.source], which, limit) for way in chosen}
+    rows = {
+        translation.source: _rows(run.selection.domains[translation.source], which, limit) for translation in chosen
+    }
     generated, before, manifest = 0, 0, None
     with run.folder.locked("training"):
         translator = _translator(workspace, run, system, chosen, choose_device(device))
-        report.start(sum(len(rows[way.source]) for way in chosen))
+        report.start(sum(len(rows[translation.source]) for translation in chosen))
         for group in group_translations(chosen):
             source = group[0].source
             faces = run.selection.domains[source]
-            for way in group:
-                generated += _generate(workspace, translator, way, faces, rows[source], run, before, report)
+            for translation in group:
+                generated += _generate(workspace, translator, translation, faces, rows[source], run, before, report)
                 before += len(rows[source])
-            manifest = list_run(
+            manifest = add_to_manifest(
                 workspace,
                 run.selection.domains,
                 rows[source],
@@ -125,13 +127,13 @@ def generate(
         manifest,
         run.folder.generated,
         sum(map(len, rows.values())),
-        sum(len(rows[way.source]) for way in chosen),
+        sum(len(rows[translation.source]) for translation in chosen),
         generated,
     )
 
 
 def _rows(faces: Faces, which: Which, limit: int) -> NDArray[np.int64]:
-    return spread(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
+    return evenly_spaced(np.arange(len(faces.table)) if which == "all" else faces.rows(which), limit)
 
 
 def _trained(run: LoadedRun[TranslatingRecipe]) -> System:
@@ -142,30 +144,30 @@ def _trained(run: LoadedRun[TranslatingRecipe]) -> System:
             f"{run.folder.checkpoints} has no checkpoint; train the run again with {given('resume', False)}"
         )
     path = best_path(run.folder.checkpoints) if run.recipe.judge else saved[-1]
-    way_out = f"put back a copy of it, or train the run again with {given('resume', False)}"
-    tensors = load_checkpoint(path, way_out).tensors
+    remedy = f"put back a copy of it, or train the run again with {given('resume', False)}"
+    tensors = load_checkpoint(path, remedy).tensors
     with reading(path, "does not hold the weights of this run", f"train it again with {given('resume', False)}"):
         for name, network in system.networks.items():
             averaged = run.recipe.ema and name in system.averaged
-            network.load_state_dict(below(f"{'averages' if averaged else 'networks'}/{name}/", tensors))
+            network.load_state_dict(strip_prefix(f"{'averages' if averaged else 'networks'}/{name}/", tensors))
     return system
 
 
 def _wanted(translations: Sequence[Translation], emotions: Sequence[str], name: str) -> list[Translation]:
     """Return the translations that were asked for; those that keep the expression are taken whatever it is."""
-    known = {way.emotion: way for way in translations if way.emotion is not None}
-    keeping = [way for way in translations if way.keeps_emotion]
-    if not known and not keeping:
+    known = {translation.emotion: translation for translation in translations if translation.emotion is not None}
+    kept = [translation for translation in translations if translation.keeps_emotion]
+    if not known and not kept:
         raise InputError(
             f"{name} translates to points of valence and arousal, which a manifest of made faces has no column for; "
             "take a run with condition class7 or class7+va2"
         )
-    if emotions and keeping:
+    if emotions and kept:
         raise InputError(f"{name} keeps the expression of a face, so none can be asked for; leave the expressions out")
     for emotion in emotions:
         if emotion not in known:
             raise InputError(f"{name} knows no '{emotion}'{nearest(emotion, known)}; it knows {', '.join(known)}")
-    return [*(way for emotion, way in known.items() if not emotions or emotion in emotions), *keeping]
+    return [*(translation for emotion, translation in known.items() if not emotions or emotion in emotions), *kept]
 
 
 def _translator(
@@ -183,14 +185,14 @@ def _translator(
     loader = BatchLoader(sources, batch_size=1, augmentation=Augmentation(), seed=0, device=device)
     for network in system.networks.values():
         network.to(device).eval()
-    precision = Precision(usable(recipe.precision, device), {}, device)
+    precision = Precision(supported_precision(recipe.precision, device), {}, device)
     return Translator(system, system.networks, loader, chosen, lambda: precision.cast(""))
 
 
 def _generate(
     workspace: Workspace,
     translator: Translator,
-    way: Translation,
+    translation: Translation,
     faces: Faces,
     rows: NDArray[np.int64],
     run: LoadedRun[TranslatingRecipe],
@@ -202,31 +204,31 @@ def _generate(
     measured = set()
     if (folder.root / TRANSLATIONS_NAME).is_file():
         measured = set(read_translations(folder.root)["face_id"].to_pylist())
-    there = np.array([picture_path(folder.generated, way.name, names[row]).is_file() for row in rows], bool)
-    known = np.array([made_id(names[row], run.name, way.name) in measured for row in rows], bool)
+    written = np.array([picture_path(folder.generated, translation.name, names[row]).is_file() for row in rows], bool)
+    known = np.array([generated_id(names[row], run.name, translation.name) in measured for row in rows], bool)
     tested = faces.held_out[rows]
-    left, bare = rows[tested & ~(there & known)], rows[~tested & ~there]
-    report.advance(done := before + len(rows) - len(left) - len(bare))
+    new_test, new_training = rows[tested & ~(written & known)], rows[~tested & ~written]
+    report.advance(done := before + len(rows) - len(new_test) - len(new_training))
     qualities = []
-    for part in pieces(left):
-        images, quality = translator.there_and_back(translator.loader.batch(part, way.source), way)
-        write_pictures(folder.generated, way, faces, part, to_pixels(images))
+    for part in split_batches(new_test):
+        images, quality = translator.translate_cycle(translator.loader.batch(part, translation.source), translation)
+        write_pictures(folder.generated, translation, faces, part, to_pixels(images))
         qualities.append(quality)
         report.advance(done := done + len(part))
     if qualities:
         found = list_translations(
             workspace,
             faces,
-            left,
-            [way],
+            new_test,
+            [translation],
             [np.concatenate(qualities)],
             folder=folder.generated,
             run=run.name,
             size_px=translator.loader.size_px,
         )
         add_translations(folder.root, found)
-    for part in pieces(bare):
-        images = translator.translate(translator.loader.batch(part, way.source).images, way)
-        write_pictures(folder.generated, way, faces, part, to_pixels(images))
+    for part in split_batches(new_training):
+        images = translator.translate(translator.loader.batch(part, translation.source).images, translation)
+        write_pictures(folder.generated, translation, faces, part, to_pixels(images))
         report.advance(done := done + len(part))
-    return int((~there).sum())
+    return int((~written).sum())

@@ -55,22 +55,22 @@ class Predictor:
         """Return NxC probabilities and Nx2 (valence, arousal) of the faces at some positions; Nx0 of what it lacks."""
         training = self.network.training
         self.network.eval()
-        shares, points = [], []
+        probabilities, valence_arousal = [], []
         for start in range(0, len(rows), _BATCH):
             images = self.loader.batch(rows[start : start + _BATCH], self.prediction.domain).images
             with self.autocast():
                 logits, estimates = self.system.predict(self.network, images)
-            shares.append(logits.float().softmax(dim=1).cpu().numpy())
-            points.append(estimates.float().cpu().numpy())
+            probabilities.append(logits.float().softmax(dim=1).cpu().numpy())
+            valence_arousal.append(estimates.float().cpu().numpy())
         self.network.train(training)
-        return np.concatenate(shares), np.concatenate(points)
+        return np.concatenate(probabilities), np.concatenate(valence_arousal)
 
 
 def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] | None:
     """Return a measurement of the validation faces; the first metric decides. None where there are no such faces."""
     faces = job.selection.domains[predictor.prediction.domain]
     rows = faces.rows("val")
-    return (lambda: _measured(faces, rows, *predictor.predict(rows))) if len(rows) else None
+    return (lambda: _compute(faces, rows, *predictor.predict(rows))) if len(rows) else None
 
 
 def predict_held_out(job: Job, predictor: Predictor) -> None:
@@ -80,13 +80,15 @@ def predict_held_out(job: Job, predictor: Predictor) -> None:
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):
-            shares, points = predictor.predict(rows)
-            predict_side(job, faces, side, job.folder.predictions_path(side), shares, points)
+            probabilities, valence_arousal = predictor.predict(rows)
+            write_part_predictions(job, faces, side, job.folder.predictions_path(side), probabilities, valence_arousal)
             if side == "test":
-                job.record["results"] |= measure(faces, side, shares, points)
+                job.record["results"] |= held_out_metrics(faces, side, probabilities, valence_arousal)
 
 
-def predict_side(job: Job, faces: Faces, side: Side, path: Path, shares: Floats, points: Floats) -> None:
+def write_part_predictions(
+    job: Job, faces: Faces, side: Side, path: Path, probabilities: Floats, valence_arousal: Floats
+) -> None:
     """Write what a model said of one side's faces.
 
     Args:
@@ -94,53 +96,53 @@ def predict_side(job: Job, faces: Faces, side: Side, path: Path, shares: Floats,
         faces: all faces of the domain.
         side: which of them.
         path: the file.
-        shares: NxC probabilities, or Nx0.
-        points: Nx2 valence and arousal, or Nx0.
+        probabilities: NxC probabilities, or Nx0.
+        valence_arousal: Nx2 valence and arousal, or Nx0.
     """
-    folds = job.choice.resolved.recipe.test_folds
+    folds = job.configuration.resolved.recipe.test_folds
     # Validation faces are of folds that are trained on; they belong to the model of the first test fold.
     several = side == "test" and len(folds) > 1
     predictions = make_predictions(
         nested.take(faces.table, faces.rows(side)),
         nested.take(faces.table, faces.rows("train")),
         fold=(None if several else folds[0]) if faces.has_folds else 0,
-        classes=faces.classes if shares.shape[1] else (),
-        probabilities=shares if shares.shape[1] else None,
-        valence_arousal=points if points.shape[1] else None,
+        classes=faces.classes if probabilities.shape[1] else (),
+        probabilities=probabilities if probabilities.shape[1] else None,
+        valence_arousal=valence_arousal if valence_arousal.shape[1] else None,
     )
     write_predictions(path, predictions)
 
 
-def measure(faces: Faces, side: Side, shares: Floats, points: Floats) -> Metrics:
+def held_out_metrics(faces: Faces, side: Side, probabilities: Floats, valence_arousal: Floats) -> Metrics:
     """Return a few metrics of what a model said of one side's faces; `faces` is how many those are."""
     rows = faces.rows(side)
-    return {"faces": len(rows), **_measured(faces, rows, shares, points)}
+    return {"faces": len(rows), **_compute(faces, rows, probabilities, valence_arousal)}
 
 
-def _measured(faces: Faces, rows: NDArray[np.int64], shares: Floats, points: Floats) -> Metrics:
+def _compute(faces: Faces, rows: NDArray[np.int64], probabilities: Floats, valence_arousal: Floats) -> Metrics:
     """Return measures of some faces, the one that decides first.
 
     `uar` decides for expressions, `ccc`, the mean of both, for valence and arousal, and their mean where both are
     told; then come `accuracy`, `macro_f1`, `ccc_valence` and `ccc_arousal`, as far as the model tells what they need.
     """
-    told: Metrics = {}
-    if shares.shape[1]:
+    metrics: Metrics = {}
+    if probabilities.shape[1]:
         labels = faces.emotions[rows]
         labelled = labels >= 0
-        matrix = confusion_matrix(labels[labelled], shares[labelled].argmax(axis=1), shares.shape[1])
-        told |= {
+        matrix = confusion_matrix(labels[labelled], probabilities[labelled].argmax(axis=1), probabilities.shape[1])
+        metrics |= {
             "uar": float(balanced_accuracy(matrix)),
             "accuracy": float(accuracy(matrix)),
             "macro_f1": float(macro_f1(matrix)),
         }
-    if points.shape[1]:
+    if valence_arousal.shape[1]:
         truths = faces.valence_arousal[rows]
         known = ~np.isnan(truths).any(axis=1)
         axes = [
-            concordance(points[known, axis], truths[known, axis], undefined=0.0) if known.any() else 0.0
+            concordance(valence_arousal[known, axis], truths[known, axis], undefined=0.0) if known.any() else 0.0
             for axis in (0, 1)
         ]
-        told |= {"ccc": float(np.mean(axes)), "ccc_valence": axes[0], "ccc_arousal": axes[1]}
-    if "uar" in told and "ccc" in told:
-        return {"uar_and_ccc": (told["uar"] + told["ccc"]) / 2, **told}
-    return told
+        metrics |= {"ccc": float(np.mean(axes)), "ccc_valence": axes[0], "ccc_arousal": axes[1]}
+    if "uar" in metrics and "ccc" in metrics:
+        return {"uar_and_ccc": (metrics["uar"] + metrics["ccc"]) / 2, **metrics}
+    return metrics

@@ -14,20 +14,20 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.selection import select_domains
 from fertools.training.data.synthetic import count_drawn
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.evaluation.run_evaluation import RunEvaluation, read_evaluation
 from fertools.training.jobs.baseline import fit_baseline
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.recipes.resolve import Overrides
 from fertools.training.reports.report import write_report
-from fertools.training.runs.ancestry import identify_lineage
-from fertools.training.runs.configuration import choose_recipe
-from fertools.training.runs.folder import SAME_OR_ANEW, RunFolder, check_run_name, refuse_another_run
+from fertools.training.runs.ancestry import record_lineage
+from fertools.training.runs.configuration import configure_run
+from fertools.training.runs.folder import SAME_OR_RESTART, RunFolder, check_run_name, refuse_another_run
 from fertools.training.runs.generated import generated_path
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record, describe_run
-from fertools.training.runs.pixel_identity import identify_pixels
+from fertools.training.runs.pixel_identity import record_pixels
 
 
 @dataclass(frozen=True)
@@ -129,53 +129,53 @@ def train(
         'report.html'
     """
     workspace = Workspace(workspace)
-    choice = choose_recipe(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
+    configuration = configure_run(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
     if tensorboard:
         from fertools.training.engine.tensorboard import check_tensorboard
 
         check_tensorboard()
-    recipe, run = choice.resolved.recipe, check_run_name(run or choice.resolved.preset)
+    recipe, run = configuration.resolved.recipe, check_run_name(run or configuration.resolved.preset)
     selection = select_domains(workspace, recipe)
-    folder, team = RunFolder(workspace.runs(system) / run), Team(choice.device)
-    report = (report or Silent()) if team.is_first else Silent()
+    folder, process_group = RunFolder(workspace.runs(system) / run), ProcessGroup(configuration.device)
+    report = (report or Silent()) if process_group.is_first else Silent()
     # One process writes; the others follow what it finds.
-    lock = folder.locked("training") if team.is_first else contextlib.nullcontext()
+    lock = folder.locked("training") if process_group.is_first else contextlib.nullcontext()
     with lock, files.storage_errors(folder.root):
-        if team.is_first and not resume:
+        if process_group.is_first and not resume:
             generated_path(workspace, system, run).unlink(missing_ok=True)
-            folder.forget()
-        team.wait()
-        record = describe_run(choice.resolved, selection, count_drawn(workspace, selection.main.table), run)
+            folder.clear()
+        process_group.barrier()
+        record = describe_run(configuration.resolved, selection, count_drawn(workspace, selection.main.table), run)
         if (old := folder.read()) is not None:
             refuse_another_run(old, record)
             record |= {key: value for key, value in old.items() if key not in ("recipe", "data")}
-        job = Job(workspace, choice, selection, record, folder, team, report, tensorboard)
+        job = Job(workspace, configuration, selection, record, folder, process_group, report, tensorboard)
         done = 0
         if record["finished"]:
-            identify_pixels(job, old, SAME_OR_ANEW)
+            record_pixels(job, old, SAME_OR_RESTART)
             report.note(f"the run '{run}' is finished; give another --run NAME, or begin anew with --no-resume")
-            if tensorboard and team.is_first:
-                from fertools.training.engine.tensorboard import Board
+            if tensorboard and process_group.is_first:
+                from fertools.training.engine.tensorboard import TensorBoardLog
 
-                with Board(folder.board, folder.journal_path, folder.samples, record["iterations"]):
+                with TensorBoardLog(folder.board, folder.journal_path, folder.samples, record["iterations"]):
                     report.note(f"{folder.board} shows it")
         else:
-            team.wait()
-            report.note(_announce(record, recipe, choice.device, found=device == "auto"))
+            process_group.barrier()
+            report.note(_announce(record, recipe, configuration.device, found=device == "auto"))
             if not record["sessions"]:
                 report.note(describe_origins(record))
-            identify_pixels(job, old, SAME_OR_ANEW)
-            identify_lineage(job, old, allow_leaks=allow_leaks)
-            done = _carry_out(job)
-        team.leave()
-        return _result(record, folder, team, new_iterations=done)
+            record_pixels(job, old, SAME_OR_RESTART)
+            record_lineage(job, old, allow_leaks=allow_leaks)
+            done = _run_to_end(job)
+        process_group.close()
+        return _result(record, folder, process_group, new_iterations=done)
 
 
-def _carry_out(job: Job) -> int:
+def _run_to_end(job: Job) -> int:
     """Train to the end and write all that a finished run has; return the iterations done by this call."""
-    recipe = job.choice.resolved.recipe
+    recipe = job.configuration.resolved.recipe
     done = train_networks(job, recipe) if isinstance(recipe, EngineRecipe) else fit_baseline(job)
-    if job.team.is_first:
+    if job.process_group.is_first:
         write_report(job.folder, job.record, job.workspace)
         job.record["finished"] = True
         job.write()
@@ -206,12 +206,12 @@ def describe_origins(record: Record) -> str:
     words = {"P": "the paper's", "R": "a reference's", "C": "our choice", "X": "where the paper errs"}
     words |= {"ours": "changed from the paper or of the engine", "set": "set by you"}
     parts = [f"{len(names)} {words[tag]} ({tag})" for tag, names in by_tag.items() if names]
-    told = f"of {len(record['recipe'])} values {', '.join(parts)}"
+    summary = f"of {len(record['recipe'])} values {', '.join(parts)}"
     chosen = by_tag["C"] + by_tag["X"]
-    return f"{told}; not fixed by the paper: {', '.join(chosen)}; --explain says more" if chosen else told
+    return f"{summary}; not fixed by the paper: {', '.join(chosen)}; --explain says more" if chosen else summary
 
 
-def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: int) -> TrainResult:
+def _result(record: Record, folder: RunFolder, process_group: ProcessGroup, *, new_iterations: int) -> TrainResult:
     return TrainResult(
         system=record["system"],
         run=record["run"],
@@ -220,7 +220,7 @@ def _result(record: Record, folder: RunFolder, team: Team, *, new_iterations: in
         report=folder.report_path,
         iterations=record["iterations"],
         new_iterations=new_iterations,
-        device=team.device,
-        first_process=team.is_first,
+        device=process_group.device,
+        first_process=process_group.is_first,
         results=record["results"],
     )

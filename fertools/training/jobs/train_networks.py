@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fertools.training.engine.loop import Hooks
+from fertools.training.engine.loop import Callbacks
 from fertools.training.evaluation.translator import Translator
-from fertools.training.jobs.engine_setup import begin_with_weights, make_loader, make_loop, run_loop
+from fertools.training.jobs.engine_setup import load_initial_weights, make_loader, make_loop, run_loop
 from fertools.training.jobs.predicting import Predictor, measure_validation, predict_held_out
 from fertools.training.jobs.translating import (
     make_translator,
     sample_grids,
-    select_checkpoint,
+    selection_metric,
     translate_held_out_faces,
-    warn_of_missing,
+    warn_of_missing_expressions,
 )
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.artefact import save_model
@@ -28,24 +28,24 @@ def train_networks(job: Job, recipe: EngineRecipe) -> int:
         Iterations done by this call.
     """
     if isinstance(recipe, TranslatingRecipe):
-        warn_of_missing(job)
-    system = build_system(job.choice.resolved)
+        warn_of_missing_expressions(job)
+    system = build_system(job.configuration.resolved)
     loader = make_loader(job, recipe, system)
-    begin_with_weights(job, recipe, system)
+    load_initial_weights(job, recipe, system)
     loop = make_loop(job, recipe, system, loader)
     begun = loop.iteration
     predictor = Predictor.of(system, loop, loader)
     translator = make_translator(job, system, loop, loader)
-    hooks = Hooks()
+    callbacks = Callbacks()
     if isinstance(recipe, TranslatingRecipe) and translator is not None:
-        hooks = Hooks(sample_grids(job, translator, recipe.sample_faces), recipe.sample_every)
+        callbacks = Callbacks(sample_grids(job, translator, recipe.sample_faces), recipe.sample_every)
         if recipe.judge:
-            hooks = replace(hooks, validate=select_checkpoint(job, translator, recipe.judge))
-    if hooks.validate is None and predictor is not None:
-        hooks = replace(hooks, validate=measure_validation(job, predictor))
-    run_loop(job, loop, hooks)
-    job.record["used_iteration"] = loop.take_best()
-    if job.team.is_first:
+            callbacks = replace(callbacks, validate=selection_metric(job, translator, recipe.judge))
+    if callbacks.validate is None and predictor is not None:
+        callbacks = replace(callbacks, validate=measure_validation(job, predictor))
+    run_loop(job, loop, callbacks)
+    job.record["used_iteration"] = loop.restore_best()
+    if job.process_group.is_first:
         save_networks(job, predictor, translator)
         if predictor is not None:
             predict_held_out(job, predictor)
@@ -66,5 +66,10 @@ def save_networks(job: Job, predictor: Predictor | None, translator: Translator 
         prediction = predictor.prediction
         save_model(job, prediction.network, predictor.network.state_dict(), domain=prediction.domain)
     if translator is not None:
-        for way in {way.network: way for way in translator.translations}.values():
-            save_model(job, way.network, translator.networks[way.network].state_dict(), domain=way.source)
+        for translation in {translation.network: translation for translation in translator.translations}.values():
+            save_model(
+                job,
+                translation.network,
+                translator.networks[translation.network].state_dict(),
+                domain=translation.source,
+            )

@@ -14,7 +14,7 @@ from fertools.core.workspace import Workspace
 from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.data.faces import Faces, pick_examples
 from fertools.training.engine.loop import Loop, Metrics
-from fertools.training.evaluation.checkpoint_selection import open_chooser
+from fertools.training.evaluation.checkpoint_selection import open_selection_metric
 from fertools.training.evaluation.sample_grid import Grid, draw_grids
 from fertools.training.evaluation.translations import add_translations, list_translations
 from fertools.training.evaluation.translator import Translator, translate_held_out
@@ -58,16 +58,16 @@ def sample_grids(job: Job, translator: Translator, count: int) -> Callable[[int]
     return sample
 
 
-def select_checkpoint(job: Job, translator: Translator, judge: str) -> Callable[[], Metrics]:
-    """Return the measurement by which a judge chooses the best state; see `open_chooser`."""
-    rows = {name: spread(job.selection.domains[name].rows("val"), _VALIDATED) for name in translator.domains}
-    return open_chooser(job, translator, rows, judge)
+def selection_metric(job: Job, translator: Translator, judge: str) -> Callable[[], Metrics]:
+    """Return the measurement by which a judge chooses the best state; see `open_selection_metric`."""
+    rows = {name: evenly_spaced(job.selection.domains[name].rows("val"), _VALIDATED) for name in translator.domains}
+    return open_selection_metric(job, translator, rows, judge)
 
 
 def translate_held_out_faces(job: Job, translator: Translator, recipe: TranslatingRecipe) -> None:
     """Translate held-out faces in every way, measure what comes of it, and list what was generated."""
     record, folder, domains = job.record, job.folder, job.selection.domains
-    rows = {name: spread(domains[name].rows("test"), recipe.translate_faces) for name in translator.domains}
+    rows = {name: evenly_spaced(domains[name].rows("test"), recipe.translate_faces) for name in translator.domains}
     for name in translator.domains:
         job.report.note(f"translating {len(rows[name])} held-out faces to {len(translator.of(name))} targets")
     results, qualities = translate_held_out(translator, domains, rows, folder.generated)
@@ -79,17 +79,17 @@ def translate_held_out_faces(job: Job, translator: Translator, recipe: Translati
             domains[name],
             rows[name],
             group,
-            [qualities[way.name] for way in group],
+            [qualities[translation.name] for translation in group],
             folder=folder.generated,
             run=f"{record['system']}/{record['run']}",
             size_px=recipe.image_size,
         )
         add_translations(folder.root, table)
-        generated = list_run(job.workspace, domains, rows[name], group, record, recipe, folder=folder.generated)
+        generated = add_to_manifest(job.workspace, domains, rows[name], group, record, recipe, folder=folder.generated)
         record["generated"] = job.workspace.name_of(generated) if generated else record["generated"]
 
 
-def list_run(
+def add_to_manifest(
     workspace: Workspace,
     domains: Mapping[str, Faces],
     rows: NDArray[np.int64],
@@ -131,12 +131,12 @@ def list_run(
 def group_translations(translations: Sequence[Translation]) -> list[list[Translation]]:
     """Return translations by source and target domain."""
     groups: dict[tuple[str, str], list[Translation]] = {}
-    for way in translations:
-        groups.setdefault((way.source, way.target), []).append(way)
+    for translation in translations:
+        groups.setdefault((translation.source, translation.target), []).append(translation)
     return list(groups.values())
 
 
-def warn_of_missing(job: Job) -> None:
+def warn_of_missing_expressions(job: Job) -> None:
     """Say which expressions no training face shows."""
     missing = [emotion for emotion, count in job.faces.counts("train").items() if not count]
     if missing and len(missing) < len(job.faces.classes):
@@ -151,11 +151,11 @@ def _label(faces: Faces, row: int) -> str:
     return f"{subject}\n{faces.classes[index] if index >= 0 else f'v {valence:+.1f} a {arousal:+.1f}'}"
 
 
-def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def evenly_spaced(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Return `count` of `rows` at even distances, or all of them if `count` is 0 or more than there are.
 
     Example:
-        >>> spread(np.arange(7), 3).tolist()
+        >>> evenly_spaced(np.arange(7), 3).tolist()
         [0, 3, 6]
     """
     if not count or count >= len(rows):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from fertools.training.losses.float32 import widened
 
 
-def target_shares(emotions: Tensor, shares: Tensor, smoothing: float) -> Tensor:
+def target_probabilities(emotions: Tensor, shares: Tensor, smoothing: float) -> Tensor:
     """Return NxC target probabilities; rows of zeros where nothing is known.
 
     Args:
@@ -79,8 +79,8 @@ def ccc_loss(estimates: Tensor, truths: Tensor, weights: Tensor) -> Tensor:
     counted = weights * known
     shares = (counted / counted.sum().clamp(min=1e-12))[:, None]
     x_mean, y_mean = (shares * x).sum(dim=0), (shares * y).sum(dim=0)
-    x_spread, y_spread = (shares * (x - x_mean).square()).sum(dim=0), (shares * (y - y_mean).square()).sum(dim=0)
+    x_variance, y_variance = (shares * (x - x_mean).square()).sum(dim=0), (shares * (y - y_mean).square()).sum(dim=0)
     covariance = (shares * (x - x_mean) * (y - y_mean)).sum(dim=0)
     # Where both sides are constant the denominator would be 0.
-    ccc = 2 * covariance / (x_spread + y_spread + (x_mean - y_mean).square() + 1e-8)
+    ccc = 2 * covariance / (x_variance + y_variance + (x_mean - y_mean).square() + 1e-8)
     return (1 - ccc).mean().where(known.sum() >= 2, 0.0)

@@ -7,7 +7,7 @@ from torch import nn
 _STD = 0.02
 
 
-def begin_normal(network: nn.Module) -> None:
+def init_normal(network: nn.Module) -> None:
     """Draw the weights of all convolutions from N(0, 0.02) and set their biases to 0.
 
     Args:

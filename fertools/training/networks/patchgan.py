@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fertools.training.networks.initial_weights import begin_normal
+from fertools.training.networks.initial_weights import init_normal
 
 _SLOPE = 0.2
 """Slope of the leaky ReLU for negative values."""
@@ -48,7 +48,7 @@ class PatchGan(nn.Module):
                 nn.LeakyReLU(_SLOPE, True),
             ]
         self.model = nn.Sequential(*modules, nn.Conv2d(width, 1, 4, stride=1, padding=1))
-        begin_normal(self)
+        init_normal(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return Nx1xhxw logits, one for each patch, of NxCxHxW images of `patchgan_least_px` pixels or more."""

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from fertools.core.errors import InputError
 
-READERS = ("inception", "inception-resnet")
+FEATURE_NETWORKS = ("inception", "inception-resnet")
 """What these networks are called in `training/weights.toml`."""
 _BATCH = 32
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Reading(Protocol):
+class FeatureNetwork(Protocol):
     """A network that reads pictures.
 
     Attributes:
@@ -32,7 +32,7 @@ class Reading(Protocol):
 
 
 @torch.no_grad()
-def read_pictures(network: Reading, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def extract_features(network: FeatureNetwork, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return N x width numbers that a network gives for N x S x S x 3 RGB pictures, in evaluation mode.
 
     Args:

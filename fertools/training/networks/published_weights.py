@@ -55,7 +55,7 @@ def list_weights(workspace: Workspace) -> list[PublishedWeights]:
     return found
 
 
-def places(workspace: Workspace) -> list[Path]:
+def weight_folders(workspace: Workspace) -> list[Path]:
     """Return the folders where files of weights are looked for, in order."""
     cache = os.environ.get("TORCH_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
     torch_home = Path(cache).expanduser()
@@ -63,9 +63,9 @@ def places(workspace: Workspace) -> list[Path]:
     return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints"]
 
 
-def present_at(entry: PublishedWeights, workspace: Workspace) -> Path | None:
+def find_file(entry: PublishedWeights, workspace: Workspace) -> Path | None:
     """Return where an entry's file lies, or None."""
-    paths = (folder / entry.file for folder in places(workspace))
+    paths = (folder / entry.file for folder in weight_folders(workspace))
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -87,7 +87,7 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
             f"there is no file {path} and there are no weights called '{wanted}'{nearest(wanted, entries)}; "
             "`fertools weights` lists the names"
         )
-    found = present_at(entry, workspace)
+    found = find_file(entry, workspace)
     if found is None:
         raise InputError(
             f"the weights {wanted} are not on this machine; download {entry.url} into {workspace.weights} "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fertools.training.networks.initial_weights import begin_normal
+from fertools.training.networks.initial_weights import init_normal
 
 
 class ResidualBlock(nn.Module):
@@ -66,7 +66,7 @@ class ResnetGenerator(nn.Module):
             layers += _normed(doubled, width // 2)
             width //= 2
         self.model = nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
-        begin_normal(self)
+        init_normal(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the translated images.

@@ -193,7 +193,7 @@ class EngineRecipe(Recipe, ABC):
 
     @property
     def class_weighting(self) -> Literal["none", "inverse", "root"]:
-        """How much a face counts in a loss, by how frequent its class is; see `weigh_faces`."""
+        """How much a face counts in a loss, by how frequent its class is; see `loss_weights`."""
         return "none"
 
 

@@ -40,8 +40,8 @@ def line_chart(title: str, x_label: str, xs: Sequence[float], ys: Sequence[float
         band = f'<polygon class="band" points="{outline}"/>'
     line = _points(across, _scale(means, y_range, _HEIGHT - _BOTTOM, _TOP))
     if mark is not None:
-        place = float(_scale(np.array([mark]), x_range, _LEFT, _WIDTH - _RIGHT)[0])
-        band += f'<line class="chance" x1="{place:.1f}" x2="{place:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
+        x_mark = float(_scale(np.array([mark]), x_range, _LEFT, _WIDTH - _RIGHT)[0])
+        band += f'<line class="chance" x1="{x_mark:.1f}" x2="{x_mark:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title, quote=True)}">'
         f"{_y_axis(y_ticks, y_range)}{_x_axis(x_ticks, x_range, x_label)}{band}"
@@ -117,19 +117,19 @@ def _points(across: Floats, down: Floats) -> str:
 
 
 def _y_axis(values: list[float], span: tuple[float, float]) -> str:
-    places = _scale(np.array(values), span, _HEIGHT - _BOTTOM, _TOP)
+    positions = _scale(np.array(values), span, _HEIGHT - _BOTTOM, _TOP)
     return "".join(
-        f'<line class="rule" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{place:.1f}" y2="{place:.1f}"/>'
-        f'<text x="{_LEFT - 6}" y="{place + 4:.1f}" text-anchor="end">{value:g}</text>'
-        for value, place in zip(values, places, strict=True)
+        f'<line class="rule" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{x_mark:.1f}" y2="{x_mark:.1f}"/>'
+        f'<text x="{_LEFT - 6}" y="{x_mark + 4:.1f}" text-anchor="end">{value:g}</text>'
+        for value, x_mark in zip(values, positions, strict=True)
     )
 
 
 def _x_axis(values: list[float], span: tuple[float, float], label: str) -> str:
-    places = _scale(np.array(values), span, _LEFT, _WIDTH - _RIGHT)
+    positions = _scale(np.array(values), span, _LEFT, _WIDTH - _RIGHT)
     marks = "".join(
-        f'<text x="{place:.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:g}</text>'
-        for value, place in zip(values, places, strict=True)
+        f'<text x="{x_mark:.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:g}</text>'
+        for value, x_mark in zip(values, positions, strict=True)
     )
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     return f'{marks}<text x="{middle}" y="{_HEIGHT - 4}" text-anchor="middle">{html.escape(label)}</text>'

@@ -32,8 +32,8 @@ def error_gallery_section(workspace: Workspace, path: Path) -> Iterator[str]:
     labels = predictions.labels()
     if not len(labels) or not predictions.classes or (labels < 0).all():
         return
-    shares = predictions.probabilities()
-    decided, sure = shares.argmax(axis=1), shares.max(axis=1)
+    probabilities = predictions.probabilities()
+    decided, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero((labels >= 0) & (decided != labels))
     if not len(wrong):
         return

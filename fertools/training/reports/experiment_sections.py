@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fertools.training.evaluation.prediction_metrics import MEASURES
+from fertools.training.evaluation.prediction_metrics import METRICS
 from fertools.training.recipes.recipe import write_value
 from fertools.training.reports.charts import overlaid_chart
 from fertools.training.reports.experiment_tables import experiment_tables
@@ -98,7 +98,7 @@ def _side_by_side(evaluation: Mapping[str, Any]) -> Iterator[str]:
     for measure, rows in charts:
         if rows:
             chance = guess[measure]["folds"]["mean"] if guess else None
-            yield f"<h3>{escape(MEASURES[measure])}</h3>{interval_chart(rows, MEASURES[measure], chance=chance)}"
+            yield f"<h3>{escape(METRICS[measure])}</h3>{interval_chart(rows, METRICS[measure], chance=chance)}"
 
 
 def steps_section(evaluation: Mapping[str, Any]) -> Iterable[str]:

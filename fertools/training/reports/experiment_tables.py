@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fertools.training.evaluation.prediction_metrics import MEASURES
+from fertools.training.evaluation.prediction_metrics import METRICS
 from fertools.training.reports.result_tables import (
     MISSING,
     comparison_tables,
@@ -50,7 +50,7 @@ def _generated_faces(translations: Mapping[str, Any]) -> Iterable[ResultTable]:
 
 def _beside_the_paper(evaluation: Mapping[str, Any]) -> Iterable[ResultTable]:
     reported = evaluation["reported"]
-    named = [name for name in MEASURES if any(name in row["values"] for row in reported)]
+    named = [name for name in METRICS if any(name in row["values"] for row in reported)]
     if not named:
         return
     rows = []
@@ -62,7 +62,7 @@ def _beside_the_paper(evaluation: Mapping[str, Any]) -> Iterable[ResultTable]:
             cells.append(number(mean) + (f" ± {half:.3f}" if half is not None else ""))
             cells.append(with_half_width(ours[name]["folds"]) if name in ours else MISSING)
         rows.append((row["method"], *cells))
-    head = ("", *(f"{MEASURES[name]}, {whose}" for name in named for whose in ("paper", "ours")))
+    head = ("", *(f"{METRICS[name]}, {whose}" for name in named for whose in ("paper", "ours")))
     paper = f"Paper: {evaluation['source']}. " if evaluation["source"] else ""
     note = (
         f"{paper}Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "

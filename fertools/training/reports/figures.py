@@ -26,11 +26,11 @@ def roc_panels(curves: Mapping[str, Mapping[str, Any]]) -> str:
     lines = {name: _points(curve["fpr"], curve["tpr"]) for name, curve in curves.items()}
     panels = []
     for name, curve in curves.items():
-        behind = "".join(
+        others = "".join(
             f'<polyline class="others" points="{line}"/>' for other, line in lines.items() if other != name
         )
         words = f"ROC curve of {name}, area {curve['auc']:.3f}"
-        body = f'{_diagonal()}{behind}<polyline class="line" points="{lines[name]}"/>'
+        body = f'{_diagonal()}{others}<polyline class="line" points="{lines[name]}"/>'
         panels.append(
             f"<div><h3>{html.escape(name)}</h3>{_square(words, body, 'false positive rate', 'true positive rate')}"
             f"<p>AUC {curve['auc']:.3f}</p></div>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fertools.training.evaluation.prediction_metrics import MEASURES, Scores
+from fertools.training.evaluation.prediction_metrics import METRICS, Metrics
 from fertools.training.reports.figures import (
     confusion_table,
     interval_chart,
@@ -20,23 +20,23 @@ _WORST = 10
 """People with the lowest accuracy who are listed by name."""
 
 
-def prediction_sections(name: str, scores: Scores) -> Iterator[str]:
+def prediction_sections(name: str, scores: Metrics) -> Iterator[str]:
     """Yield all sections about the predictions of one run, as HTML.
 
     Args:
         name: the run's name in tables.
-        scores: what `fertools.training.evaluation.prediction_metrics.score` gives.
+        scores: what `fertools.training.evaluation.prediction_metrics.compute_metrics` gives.
     """
     yield "<h2>Results on held-out people</h2>"
     yield from _nameless(scores)
     yield from (render_result_table(result_table) for result_table in metric_tables({name: scores}))
     if found := scores.get("classification"):
         yield from _classification(found, scores)
-    if points := scores.get("valence_arousal"):
-        yield from _valence_arousal(points)
+    if valence_arousal := scores.get("valence_arousal"):
+        yield from _valence_arousal(valence_arousal)
 
 
-def _nameless(scores: Scores) -> Iterable[str]:
+def _nameless(scores: Metrics) -> Iterable[str]:
     if scores["nameless"]:
         yield (
             f'<p class="warn">{scores["nameless"]:,} of {scores["faces"]:,} faces have no subject. Each counts as a '
@@ -44,7 +44,7 @@ def _nameless(scores: Scores) -> Iterable[str]:
         )
 
 
-def _classification(found: Scores, scores: Scores) -> Iterator[str]:
+def _classification(found: Metrics, scores: Metrics) -> Iterator[str]:
     if left_out := found["left_out"]:
         yield f"<p>{left_out:,} further faces are left out: they have no label that this model knows.</p>"
     tables = {result_table.title: result_table for result_table in detail_tables(scores)}
@@ -70,7 +70,7 @@ def _classification(found: Scores, scores: Scores) -> Iterator[str]:
         values = [part["measures"]["balanced_accuracy"] for part in found["by_fold"]]
         entry = found["measures"]["balanced_accuracy"]["folds"]
         row = {"name": "this run", "values": values, "paper": False, **entry}
-        yield interval_chart([row], MEASURES["balanced_accuracy"], chance=_chance(found))
+        yield interval_chart([row], METRICS["balanced_accuracy"], chance=_majority_accuracy(found))
         yield "<p>Large dot and line: mean and 95 % interval. Small dots: folds. Dashed line: always the majority.</p>"
         yield render_result_table(fold_table)
     yield "<h2>By person, dataset and image quality</h2>"
@@ -81,7 +81,7 @@ def _classification(found: Scores, scores: Scores) -> Iterator[str]:
     yield f'<div class="charts tables">{parts}</div>'
 
 
-def _people(found: Scores) -> Iterator[str]:
+def _people(found: Metrics) -> Iterator[str]:
     entry = found["by_subject"]
     if entry["subjects"] < 2:
         return
@@ -98,22 +98,23 @@ def _people(found: Scores) -> Iterator[str]:
         yield f"<p class='note quiet'>Lowest accuracy among people with several faces (accuracy, faces): {listed}.</p>"
 
 
-def _chance(found: Scores) -> float:
+def _majority_accuracy(found: Metrics) -> float:
     pooled: float = found["baselines"]["majority"]["balanced_accuracy"]["folds"]["mean"]
     return pooled
 
 
-def _valence_arousal(points: Mapping[str, Scores]) -> Iterator[str]:
+def _valence_arousal(valence_arousal: Mapping[str, Metrics]) -> Iterator[str]:
     yield "<h2>Valence and arousal</h2>"
-    if len(points) == 2 and points["valence"]["faces"] == points["arousal"]["faces"]:
+    if len(valence_arousal) == 2 and valence_arousal["valence"]["faces"] == valence_arousal["arousal"]["faces"]:
         truths, estimates = (
-            list(zip(points["valence"][key], points["arousal"][key], strict=True)) for key in ("truths", "estimates")
+            list(zip(valence_arousal["valence"][key], valence_arousal["arousal"][key], strict=True))
+            for key in ("truths", "estimates")
         )
         yield (
             f'<div class="charts"><div>{valence_arousal_plot(truths, estimates)}</div><div><p>'
             "Rings: the rating of a face. Dots: the prediction. A line connects the two.</p></div></div>"
         )
-    for name, entry in points.items():
+    for name, entry in valence_arousal.items():
         ccc = entry["measures"]["ccc"]
         yield f"<p>CCC of {escape(name)}: {with_interval(ccc['pooled'], ccc['people'])}.</p>"
 

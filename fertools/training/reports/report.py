@@ -15,7 +15,7 @@ from fertools.core import files
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.training.engine.journal import Entry, read_journal
-from fertools.training.evaluation.prediction_metrics import Scores, score
+from fertools.training.evaluation.prediction_metrics import Metrics, compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.reports.error_sections import error_gallery_section
 from fertools.training.reports.experiment_sections import protocol_section, results_section, steps_section
@@ -75,7 +75,7 @@ def write_experiment_report(folder: Path, evaluation: Mapping[str, Any]) -> Path
     return path
 
 
-def write_predictions_report(folder: Path, name: str, scores: Scores) -> Path:
+def write_predictions_report(folder: Path, name: str, scores: Metrics) -> Path:
     """Write the report of predictions whose run is not known beside them, and return its path."""
     path = folder / "report.html"
     files.write_text(path, render_predictions(name, scores))
@@ -88,7 +88,7 @@ def render_run(
     grids: Sequence[tuple[int, bytes]],
     *,
     generated: Iterable[str] = (),
-    scores: Scores | None = None,
+    scores: Metrics | None = None,
     speed: Sequence[Entry] = (),
     errors: Iterable[str] = (),
 ) -> str:
@@ -99,7 +99,7 @@ def render_run(
         journal: the logged losses.
         grids: iteration and PNG of sample grids, oldest first; the last one is shown large.
         generated: sections of `translation_section`, for a run that generates faces.
-        scores: metrics of `fertools.training.evaluation.prediction_metrics.score`, for a run that predicts.
+        scores: metrics of `fertools.training.evaluation.prediction_metrics.compute_metrics`, for a run that predicts.
         speed: logged throughput and memory.
         errors: sections of `error_gallery_section`, for a run that predicts.
     """
@@ -148,12 +148,12 @@ def render_experiment(evaluation: Mapping[str, Any]) -> str:
     )
 
 
-def render_predictions(name: str, scores: Scores) -> str:
+def render_predictions(name: str, scores: Metrics) -> str:
     """Return the page about predictions alone as HTML."""
     return _page(name, prediction_sections(name, scores), methods_section({name: scores}))
 
 
-def methods_section(runs: Mapping[str, Scores], **known: Any) -> Iterator[str]:
+def methods_section(runs: Mapping[str, Metrics], **known: Any) -> Iterator[str]:
     """Yield the paragraph for the methods section of a paper, with its references; see `write_methods`."""
     text, references = write_methods(runs, **known)
     yield "<h2>Text for the methods section</h2>"
@@ -161,16 +161,16 @@ def methods_section(runs: Mapping[str, Scores], **known: Any) -> Iterator[str]:
     yield "<ul>" + "".join(f"<li class='note'>{escape(reference)}</li>" for reference in references) + "</ul>"
 
 
-def _page(title: str, *chapters: Iterable[str]) -> str:
-    return render_page(title, [f"<h1>{escape(title)}</h1>", *chain(*chapters)])
+def _page(title: str, *sections: Iterable[str]) -> str:
+    return render_page(title, [f"<h1>{escape(title)}</h1>", *chain(*sections)])
 
 
-def _scores(folder: RunFolder) -> Scores | None:
+def _scores(folder: RunFolder) -> Metrics | None:
     path = folder.predictions_path()
     if not path.is_file():
         return None
     try:
-        return score(read_predictions(path))
+        return compute_metrics(read_predictions(path))
     except InputError:
         # No held-out face has a label, so there is nothing to compare with; the run itself is fine.
         return None
@@ -178,11 +178,11 @@ def _scores(folder: RunFolder) -> Scores | None:
 
 def _grids(folder: RunFolder) -> list[tuple[int, bytes]]:
     paths = sorted(path for path in folder.samples.glob("*.png") if path.stem.isdigit())
-    shown = [*_spread(paths[:-1], _OLDER_GRIDS), *paths[-1:]]
+    shown = [*_evenly_spaced(paths[:-1], _OLDER_GRIDS), *paths[-1:]]
     return [(int(path.stem), path.read_bytes()) for path in shown]
 
 
-def _spread(items: Sequence[Path], count: int) -> list[Path]:
+def _evenly_spaced(items: Sequence[Path], count: int) -> list[Path]:
     """Return at most `count` items at even distances, the first among them."""
     if len(items) <= count:
         return list(items)

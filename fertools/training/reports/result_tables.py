@@ -7,7 +7,7 @@ from typing import Any
 
 from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS
 from fertools.training.evaluation.breakdowns import QUALITIES
-from fertools.training.evaluation.prediction_metrics import AGREEMENTS, MEASURES, Scores
+from fertools.training.evaluation.prediction_metrics import AGREEMENTS, METRICS, Metrics
 from fertools.training.reports.table_formatting import ResultTable
 
 BASELINES = {"majority": "always the majority", "prior": "guessing by frequency"}
@@ -72,7 +72,7 @@ def _group_counts(part: Any) -> Iterator[int]:
         yield from _group_counts(inner)
 
 
-def metric_tables(runs: Mapping[str, Scores]) -> list[ResultTable]:
+def metric_tables(runs: Mapping[str, Metrics]) -> list[ResultTable]:
     """Return the tables of several runs side by side, with the baselines.
 
     Args:
@@ -93,11 +93,11 @@ def metric_tables(runs: Mapping[str, Scores]) -> list[ResultTable]:
     return tables
 
 
-def _has(scores: Scores, name: str) -> bool:
+def _has(scores: Metrics, name: str) -> bool:
     return name in scores.get("valence_arousal", {})
 
 
-def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> ResultTable:
+def _classifying(runs: Mapping[str, Metrics], *, over_folds: bool) -> ResultTable:
     def cells(measures: Mapping[str, Any]) -> tuple[str, ...]:
         entries = [measures.get(name) for name in _SHOWN]
         if over_folds:
@@ -122,10 +122,10 @@ def _classifying(runs: Mapping[str, Scores], *, over_folds: bool) -> ResultTable
         if over_folds
         else f"{faces} faces. {interval_note(*(scores['measures'] for scores in runs.values()))}"
     )
-    return ResultTable(title, ("", *(MEASURES[name] for name in _SHOWN)), tuple(rows), note)
+    return ResultTable(title, ("", *(METRICS[name] for name in _SHOWN)), tuple(rows), note)
 
 
-def _agreeing(runs: Mapping[str, Scores], name: str) -> ResultTable:
+def _agreeing(runs: Mapping[str, Metrics], name: str) -> ResultTable:
     rows = []
     for run, scores in runs.items():
         pooled = (
@@ -142,7 +142,7 @@ def _agreeing(runs: Mapping[str, Scores], name: str) -> ResultTable:
     )
 
 
-def detail_tables(scores: Scores) -> list[ResultTable]:
+def detail_tables(scores: Metrics) -> list[ResultTable]:
     """Return the tables about one run: classes, confusion, folds, people and subsets."""
     found = scores.get("classification")
     if found is None:
@@ -156,7 +156,7 @@ def detail_tables(scores: Scores) -> list[ResultTable]:
     ]
 
 
-def fold_tables(found: Scores) -> Iterable[ResultTable]:
+def fold_tables(found: Metrics) -> Iterable[ResultTable]:
     """Yield the table of folds, if there are several."""
     if len(found["by_fold"]) > 1:
         rows = tuple(
@@ -170,11 +170,11 @@ def fold_tables(found: Scores) -> Iterable[ResultTable]:
             for part in found["by_fold"]
         )
         yield ResultTable(
-            "By fold", ("fold", "faces", "people", "trained on", *(MEASURES[name] for name in _SHOWN)), rows
+            "By fold", ("fold", "faces", "people", "trained on", *(METRICS[name] for name in _SHOWN)), rows
         )
 
 
-def _per_class(found: Scores) -> ResultTable:
+def _per_class(found: Metrics) -> ResultTable:
     rows = tuple(
         (
             row["class"],
@@ -189,19 +189,19 @@ def _per_class(found: Scores) -> ResultTable:
     return ResultTable("By class", ("", "faces", "precision", "recall", "F1", "AUC"), rows)
 
 
-def _confusion(found: Scores, classes: Sequence[str]) -> ResultTable:
+def _confusion(found: Metrics, classes: Sequence[str]) -> ResultTable:
     rows = tuple((name, *map(str, counts)) for name, counts in zip(classes, found["confusion"]["counts"], strict=True))
     return ResultTable("Confusion matrix: rows are true classes, columns predictions", ("", *classes), rows)
 
 
-def _people(found: Scores) -> ResultTable:
+def _people(found: Metrics) -> ResultTable:
     entry = found["by_subject"]
     cells = (f"{entry['subjects']:,}", *(number(entry[key]) for key in ("mean", "worst", "quarter", "median", "best")))
     head = ("", "people", "mean of people", "worst", "lower quarter", "median", "best")
     return ResultTable("Accuracy by person", head, (("accuracy", *cells),))
 
 
-def _parts(found: Scores) -> Iterable[ResultTable]:
+def _parts(found: Metrics) -> Iterable[ResultTable]:
     for column, parts in found["by"].items():
         rows = tuple(
             (part["words"], f"{part['faces']:,}", number(part["accuracy"]), number(part["balanced_accuracy"]))

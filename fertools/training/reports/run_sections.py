@@ -196,10 +196,10 @@ def validation_section(record: Record, journal: Sequence[Entry]) -> Iterable[str
             continue
         xs, ys = zip(*points, strict=True)
         best = next((y for x, y in zip(xs, ys, strict=True) if x == used), None)
-        told = f" At the selected checkpoint: {best:.4g}." if best is not None else ""
+        selected = f" At the selected checkpoint: {best:.4g}." if best is not None else ""
         charts.append(
             f"<div><h3><code>{escape(name)}</code></h3>{line_chart(name, 'iteration', xs, ys, mark=used)}"
-            f"<p>{escape(terms.get(name, ''))}{told}</p></div>"
+            f"<p>{escape(terms.get(name, ''))}{selected}</p></div>"
         )
     yield '<div class="charts">' + "".join(charts) + "</div>"
 

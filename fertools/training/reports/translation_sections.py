@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
 from fertools.training.reports.html import render_result_table, table
 from fertools.training.reports.translation_tables import measured_tables, missing_measures
@@ -19,7 +19,7 @@ def translation_section(root: Path) -> Iterator[str]:
     """
     if not (root / TRANSLATIONS_NAME).is_file():
         return
-    found = score_translations(root)
+    found = compute_translation_metrics(root)
     name = f"{root.parent.name}/{root.name}"
     yield "<h2>Metrics of the generated faces</h2>"
     yield from (render_result_table(result_table) for result_table in measured_tables(found))

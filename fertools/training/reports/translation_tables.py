@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fertools.training.evaluation.prediction_metrics import AGREEMENTS, MEASURES, Scores
+from fertools.training.evaluation.prediction_metrics import AGREEMENTS, METRICS, Metrics
 from fertools.training.reports.result_tables import MISSING, interval_note, number, with_interval
 from fertools.training.reports.table_formatting import ResultTable
 from fertools.training.runs.generated import slug
@@ -23,12 +23,12 @@ _FEW = 2048
 """Images below which a Fréchet distance is mostly bias: the number of features."""
 
 
-def translator_tables(name: str, found: Scores) -> list[ResultTable]:
+def translator_tables(name: str, found: Metrics) -> list[ResultTable]:
     """Return all tables about the generated faces of a run, with the metrics that were not measured.
 
     Args:
         name: of the run.
-        found: what `fertools.training.evaluation.translation_metrics.score_translations` gives.
+        found: what `fertools.training.evaluation.translation_metrics.compute_translation_metrics` gives.
     """
     tables = measured_tables(found)
     if missing := tuple(missing_measures(name, found)):
@@ -36,7 +36,7 @@ def translator_tables(name: str, found: Scores) -> list[ResultTable]:
     return [replace(result_table, title=f"{name}: {result_table.title}") for result_table in tables]
 
 
-def measured_tables(found: Scores) -> list[ResultTable]:
+def measured_tables(found: Metrics) -> list[ResultTable]:
     """Return the tables about generated faces, as far as these have been measured."""
     tables = [_reconstruction(found)]
     if found["truth"]:
@@ -48,7 +48,7 @@ def measured_tables(found: Scores) -> list[ResultTable]:
     return [*tables, *_gan_train(found)]
 
 
-def missing_measures(name: str, found: Scores) -> Iterator[tuple[str, str]]:
+def missing_measures(name: str, found: Metrics) -> Iterator[tuple[str, str]]:
     """Yield each metric that was not measured, and the command that measures it."""
     command = f"fertools evaluate {name}"
     for network in found["waiting"]:
@@ -65,7 +65,7 @@ def missing_measures(name: str, found: Scores) -> Iterator[tuple[str, str]]:
         yield "GAN-train", f"{command} --judge classifier/RUN --gan-train"
 
 
-def _reconstruction(found: Scores) -> ResultTable:
+def _reconstruction(found: Metrics) -> ResultTable:
     def cells(measures: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(with_interval(measures[key]["pooled"], measures[key]["people"]) for key in _RECONSTRUCTION)
 
@@ -80,10 +80,10 @@ def _reconstruction(found: Scores) -> ResultTable:
     return ResultTable("Reconstruction, by target", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
 
 
-def _truth(found: Scores) -> ResultTable:
+def _truth(found: Metrics) -> ResultTable:
     parts = [found, *found["by_target"]]
 
-    def cells(part: Scores) -> tuple[str, ...]:
+    def cells(part: Metrics) -> tuple[str, ...]:
         return f"{part['faces']:,}", *(_measure(part["measures"][key]) for key in ("l1", "unchanged_l1"))
 
     rows = [("all", *cells(found)), *((part["target"], *cells(part)) for part in found["by_target"])]
@@ -99,12 +99,12 @@ def _count(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number:,} {'people' if noun == 'person' else noun + 's'}"
 
 
-def _judged(judge: str, scores: Scores) -> Iterator[ResultTable]:
+def _judged(judge: str, scores: Metrics) -> Iterator[ResultTable]:
     whose = {key: scores[key] for key in _WHOSE if key in scores}
-    if told := {key: entry["classification"] for key, entry in whose.items() if "classification" in entry}:
+    if predicted := {key: entry["classification"] for key, entry in whose.items() if "classification" in entry}:
         rows = [
             (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in _DECISIONS))
-            for key, entry in told.items()
+            for key, entry in predicted.items()
         ]
         apart = (
             "which selected the checkpoint of this run and so is not independent of it"
@@ -114,26 +114,26 @@ def _judged(judge: str, scores: Scores) -> Iterator[ResultTable]:
         note = (
             f"How often {judge}, {apart}, predicts the target (expression consistency; GAN-test, as it was trained on "
             "real faces only). The second row is a generator that changes nothing. The third row is the judge itself, "
-            f"on real faces. {interval_note(told)}"
+            f"on real faces. {interval_note(predicted)}"
         )
-        head = ("", "faces", *(MEASURES[name] for name in _DECISIONS))
+        head = ("", "faces", *(METRICS[name] for name in _DECISIONS))
         yield ResultTable(f"Expressions predicted by {judge}", head, tuple(rows), note)
-        if "made" in told:
-            yield _by_expression(judge, told)
+        if "made" in predicted:
+            yield _by_expression(judge, predicted)
             yield _confusion(judge, scores["made"])
     for axis in ("valence", "arousal"):
-        points = {key: entry["valence_arousal"][axis] for key, entry in whose.items() if _has(entry, axis)}
-        if "made" in points:
+        valence_arousal = {key: entry["valence_arousal"][axis] for key, entry in whose.items() if _has(entry, axis)}
+        if "made" in valence_arousal:
             rows = [
                 (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in AGREEMENTS))
-                for key, entry in points.items()
+                for key, entry in valence_arousal.items()
             ]
-            note = f"Generated faces against the target {axis}, real faces against their own. {interval_note(points)}"
+            note = f"Generated faces against the target {axis}, real faces against their own. {interval_note(valence_arousal)}"
             head = ("", "faces", *AGREEMENTS.values())
             yield ResultTable(f"{axis.capitalize()} predicted by {judge}", head, tuple(rows), note)
 
 
-def _has(scores: Scores, axis: str) -> bool:
+def _has(scores: Metrics, axis: str) -> bool:
     return axis in scores.get("valence_arousal", {})
 
 
@@ -141,16 +141,16 @@ def _measure(entry: Mapping[str, Any]) -> str:
     return with_interval(entry["pooled"], entry["people"])
 
 
-def _by_expression(judge: str, told: Mapping[str, Scores]) -> ResultTable:
-    shares = {key: {row["class"]: row for row in entry["per_class"]} for key, entry in told.items()}
+def _by_expression(judge: str, predicted: Mapping[str, Metrics]) -> ResultTable:
+    recalls = {key: {row["class"]: row for row in entry["per_class"]} for key, entry in predicted.items()}
     rows = tuple(
         (
             name,
             f"{row['faces']:,}",
             with_interval(row["recall"], row["recall_people"]),
-            *(number(shares[key][name]["recall"]) if key in shares else MISSING for key in ("unchanged", "real")),
+            *(number(recalls[key][name]["recall"]) if key in recalls else MISSING for key in ("unchanged", "real")),
         )
-        for name, row in shares["made"].items()
+        for name, row in recalls["made"].items()
         if row["faces"]
     )
     head = (
@@ -161,17 +161,17 @@ def _by_expression(judge: str, told: Mapping[str, Scores]) -> ResultTable:
         "real faces of it predicted as it",
     )
     return ResultTable(
-        f"Share of generated faces that {judge} assigns to the target", head, rows, interval_note(told["made"])
+        f"Share of generated faces that {judge} assigns to the target", head, rows, interval_note(predicted["made"])
     )
 
 
-def _confusion(judge: str, made: Scores) -> ResultTable:
-    counts = made["classification"]["confusion"]["counts"]
-    rows = tuple((name, *map(str, line)) for name, line in zip(made["classes"], counts, strict=True) if sum(line))
-    return ResultTable(f"Target (rows) and prediction of {judge} (columns)", ("", *made["classes"]), rows)
+def _confusion(judge: str, generated: Metrics) -> ResultTable:
+    counts = generated["classification"]["confusion"]["counts"]
+    rows = tuple((name, *map(str, line)) for name, line in zip(generated["classes"], counts, strict=True) if sum(line))
+    return ResultTable(f"Target (rows) and prediction of {judge} (columns)", ("", *generated["classes"]), rows)
 
 
-def _features(network: str, scores: Scores) -> ResultTable:
+def _features(network: str, scores: Metrics) -> ResultTable:
     entries = [("all generated faces", scores["all"])]
     entries += [(part["target"], part["distance"]) for part in scores["by_target"]]
     entries.append(("real training faces, for comparison", scores["floor"]))
@@ -200,7 +200,7 @@ def _distance(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
     return f"{entry['real']:,}", f"{entry['made']:,}", f"{entry['fid']:.2f}", kid
 
 
-def _identity(network: str, scores: Scores) -> ResultTable:
+def _identity(network: str, scores: Metrics) -> ResultTable:
     rows = [("all generated faces", _measure(scores["cosine"]))]
     rows += [(part["target"], _measure(part["cosine"])) for part in scores["by_target"]]
     rows += [
@@ -213,7 +213,7 @@ def _identity(network: str, scores: Scores) -> ResultTable:
     )
 
 
-def _gan_train(found: Scores) -> Iterator[ResultTable]:
+def _gan_train(found: Metrics) -> Iterator[ResultTable]:
     for judge, scores in found["gan_train"].items():
         real = next((entry.get("real") for name, entry in found["judges"].items() if slug(name) == judge), None)
         rows = [("GAN-train: trained on generated faces", scores["classification"])]
@@ -224,5 +224,5 @@ def _gan_train(found: Scores) -> Iterator[ResultTable]:
             for words, entry in rows
         )
         note = f"Both tested on real held-out faces. The gap is what generated faces lack. {interval_note(dict(rows))}"
-        head = ("", "real faces", *(MEASURES[name] for name in _DECISIONS))
+        head = ("", "real faces", *(METRICS[name] for name in _DECISIONS))
         yield ResultTable(f"GAN-train with the recipe of {judge}", head, cells, note)

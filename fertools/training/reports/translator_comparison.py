@@ -7,54 +7,54 @@ from dataclasses import asdict
 from typing import Any
 
 from fertools.statistics.intervals import mean_over_folds
-from fertools.training.evaluation.prediction_metrics import Scores
+from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.reports.result_tables import MISSING, number, with_half_width
 from fertools.training.reports.table_formatting import ResultTable
 
 
-def _judged(kind: str, measure: str) -> Callable[[Scores], float | None]:
+def _judged(kind: str, measure: str) -> Callable[[Metrics], float | None]:
     """Return a function that reads a metric of the first judge; `kind` is `classification`, `valence` or `arousal`."""
 
-    def read(found: Scores) -> float | None:
-        made: Scores = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
-        entry = made.get(kind) or made.get("valence_arousal", {}).get(kind)
+    def read(found: Metrics) -> float | None:
+        generated: Metrics = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
+        entry = generated.get(kind) or generated.get("valence_arousal", {}).get(kind)
         value: float | None = entry["measures"][measure]["pooled"] if entry else None
         return value
 
     return read
 
 
-def _reconstructed(measure: str) -> Callable[[Scores], float | None]:
+def _reconstructed(measure: str) -> Callable[[Metrics], float | None]:
     return lambda found: float(found["reconstruction"]["measures"][measure]["pooled"])
 
 
-def _distance(measure: str) -> Callable[[Scores], float | None]:
-    def read(found: Scores) -> float | None:
-        entry: Scores | None = next(iter(found["features"].values()), {"all": None})["all"]
+def _distance(measure: str) -> Callable[[Metrics], float | None]:
+    def read(found: Metrics) -> float | None:
+        entry: Metrics | None = next(iter(found["features"].values()), {"all": None})["all"]
         value: float | None = entry[measure] if entry else None
         return value
 
     return read
 
 
-def _cosine(found: Scores) -> float | None:
+def _cosine(found: Metrics) -> float | None:
     entry = next(iter(found["identity"].values()), None)
     value: float | None = entry["cosine"]["pooled"] if entry else None
     return value
 
 
-def _learned(found: Scores) -> float | None:
+def _learned(found: Metrics) -> float | None:
     entry = next(iter(found["gan_train"].values()), None)
     value: float | None = entry["classification"]["measures"]["balanced_accuracy"]["pooled"] if entry else None
     return value
 
 
-def _true(found: Scores) -> float | None:
+def _true(found: Metrics) -> float | None:
     value: float | None = found["truth"]["measures"]["l1"]["pooled"] if found["truth"] else None
     return value
 
 
-HEADLINES: dict[str, tuple[str, Callable[[Scores], float | None]]] = {
+HEADLINES: dict[str, tuple[str, Callable[[Metrics], float | None]]] = {
     "consistency": ("expression consistency", _judged("classification", "accuracy")),
     "valence_ccc": ("CCC of valence", _judged("valence", "ccc")),
     "arousal_ccc": ("CCC of arousal", _judged("arousal", "ccc")),
@@ -70,11 +70,11 @@ HEADLINES: dict[str, tuple[str, Callable[[Scores], float | None]]] = {
 """The metrics that are compared: the name of each, and how it is read."""
 
 
-def compare_translators(runs: Mapping[str, Scores]) -> dict[str, Any]:
+def compare_translators(runs: Mapping[str, Metrics]) -> dict[str, Any]:
     """Return the main metrics of several runs that generate faces.
 
     Args:
-        runs: what `score_translations` gives, by name.
+        runs: what `compute_translation_metrics` gives, by name.
 
     Returns:
         `runs`, by name the metrics of HEADLINES, None where unknown; and `folds`, by metric the interval of Student's t
@@ -91,15 +91,15 @@ def compare_translators(runs: Mapping[str, Scores]) -> dict[str, Any]:
     return {"runs": values, "folds": folds}
 
 
-def translator_comparison_tables(beside: Mapping[str, Any] | None) -> list[ResultTable]:
+def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list[ResultTable]:
     """Return the table of `compare_translators`'s results, if there are any."""
-    if beside is None:
+    if side_by_side is None:
         return []
-    shown = [key for key in HEADLINES if any(line[key] is not None for line in beside["runs"].values())]
-    rows = [(name, *(number(line[key]) for key in shown)) for name, line in beside["runs"].items()]
+    shown = [key for key in HEADLINES if any(line[key] is not None for line in side_by_side["runs"].values())]
+    rows = [(name, *(number(line[key]) for key in shown)) for name, line in side_by_side["runs"].items()]
     note = "Of several judges or weights, the first by name is shown."
-    if beside["folds"] is not None:
-        rows.append(("mean over folds", *(_reach(beside["folds"].get(key)) for key in shown)))
+    if side_by_side["folds"] is not None:
+        rows.append(("mean over folds", *(_reach(side_by_side["folds"].get(key)) for key in shown)))
         note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."
     return [
         ResultTable(

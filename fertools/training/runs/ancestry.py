@@ -82,7 +82,7 @@ def trace_run(workspace: Workspace, name: str, role: Role) -> Ancestor | None:
     return Ancestor(role, name, digest, () if lineage is None else (lineage,))
 
 
-def find_met(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
+def find_known_people(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
     """Return a sentence for each ancestor that has learned from people who are tested.
 
     Args:
@@ -93,14 +93,14 @@ def find_met(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
     names = {digest_person(subject, face): subject or f"face {face}" for subject, face in pairs}
     sentences = []
     for ancestor in ancestors:
-        if met := sorted({names[person] for person in names.keys() & ancestor.people}):
-            listed = ", ".join(met[:_NAMED]) + (" and others" if len(met) > _NAMED else "")
-            count = "1 person" if len(met) == 1 else f"{len(met)} people"
+        if known := sorted({names[person] for person in names.keys() & ancestor.people}):
+            listed = ", ".join(known[:_NAMED]) + (" and others" if len(known) > _NAMED else "")
+            count = "1 person" if len(known) == 1 else f"{len(known)} people"
             sentences.append(f"{ancestor.words} learned from {count} held out here ({listed})")
     return sentences
 
 
-def identify_lineage(
+def record_lineage(
     job: Job, old: Record | None, *, allow_leaks: bool = False, learned_from: Sequence[Ancestor] = ()
 ) -> None:
     """Record what a run that begins takes from other runs; refuse one that would be tested on people that it knows.
@@ -114,7 +114,7 @@ def identify_lineage(
     Raises:
         CheckFailed: something that it takes has learned from the people that it holds out.
     """
-    if not job.team.is_first:
+    if not job.process_group.is_first:
         return
     run = job.folder.root.relative_to(job.workspace.root / "training").as_posix()
     if old is None or "lineage" not in old:
@@ -123,9 +123,9 @@ def identify_lineage(
             pa.concat_tables([nested.keep(part.table, part.held_out == held_out).select(_COLUMNS) for part in faces])
             for held_out in (True, False)
         )
-        ancestors = [*trace_recipe(job.workspace, job.choice.resolved.recipe), *learned_from]
+        ancestors = [*trace_recipe(job.workspace, job.configuration.resolved.recipe), *learned_from]
         lineage = compose_lineage(run, job.record, trained_on, ancestors, _identify_real_faces(job))
-        job.record["lineage"] = {**lineage.record, "leaks": find_met(tested, ancestors)}
+        job.record["lineage"] = {**lineage.record, "leaks": find_known_people(tested, ancestors)}
         if allow_leaks or not job.record["lineage"]["leaks"]:
             write_people(job.folder, lineage.people)
     if (leaks := job.record["lineage"]["leaks"]) and not allow_leaks:

@@ -138,9 +138,9 @@ def save_model(
     Raises:
         StorageError: the disk is full.
     """
-    if not job.team.is_first:
+    if not job.process_group.is_first:
         return
-    resolved, fill = job.choice.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
+    resolved, fill = job.configuration.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
     info = describe_model(resolved, job.selection, network, domain=domain, run=job.record["run"], fill=fill)
     lineage = load_lineage(job.folder, job.record)
     write_model(job.folder.model_path(network), state, info, {} if lineage is None else lineage.to_metadata())

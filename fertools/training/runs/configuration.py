@@ -19,7 +19,7 @@ GPU_PRESET, CPU_PRESET = "recommended", "cpu"
 
 
 @dataclass(frozen=True)
-class Choice:
+class RunConfiguration:
     """A recipe and where it will run.
 
     Attributes:
@@ -31,14 +31,14 @@ class Choice:
     device: str
 
 
-def choose_recipe(
+def configure_run(
     system: str,
     *,
     preset: str | None = None,
     overrides: Overrides = (),
     device: str = "auto",
     workspace: Path | None = None,
-) -> Choice:
+) -> RunConfiguration:
     """Return what a run of `system` will be.
 
     Args:
@@ -53,7 +53,7 @@ def choose_recipe(
         DeviceError: the device is unknown or not there.
 
     Example:
-        >>> choose_recipe("stargan", preset="paper", device="cpu").resolved.recipe.batch_size
+        >>> configure_run("stargan", preset="paper", device="cpu").resolved.recipe.batch_size
         16
     """
     kind: type[Recipe] = find_system(system).recipe_class()
@@ -64,4 +64,4 @@ def choose_recipe(
         small = name == "cpu" and CPU_PRESET in describe_presets(system, workspace)
         chosen = CPU_PRESET if small else GPU_PRESET
         resolved = resolve_recipe(system, kind, chosen, overrides, workspace)
-    return Choice(resolved, name)
+    return RunConfiguration(resolved, name)

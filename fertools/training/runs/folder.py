@@ -23,7 +23,7 @@ PREDICTIONS_NAME = "predictions.parquet"
 """What a table of predictions is called."""
 GAN_TRAIN_FOLDER = "gan-train"
 """Where the classifiers lie that were trained on what a run generated."""
-SAME_OR_ANEW = f"give the same again, another {argument('run')} NAME, or begin anew with {given('resume', False)}"
+SAME_OR_RESTART = f"give the same again, another {argument('run')} NAME, or begin anew with {given('resume', False)}"
 """What to do where a run was begun with something else."""
 
 
@@ -100,7 +100,7 @@ class RunFolder:
         return self.root / (PREDICTIONS_NAME if side == "test" else f"predictions-{side}.parquet")
 
     @property
-    def board(self) -> Path:
+    def tensorboard_folder(self) -> Path:
         """`tensorboard/`: losses and samples for TensorBoard, where that was asked for."""
         return self.root / "tensorboard"
 
@@ -151,7 +151,7 @@ class RunFolder:
         files.write_json(self.record_path, record)
         products.mark(self.root)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Remove everything that the run has made, but not the lock that its caller holds."""
         for path in self.root.iterdir() if self.root.is_dir() else ():
             if path.is_dir():
@@ -183,7 +183,7 @@ def refuse_another_run(old: Record, new: Record) -> None:
         was, now = old["recipe"].get(name, {}).get("value"), entry["value"]
         if was != now:
             begun = f"the run '{old['run']}' was begun with {name} = {was}"
-            raise ResumeRefused(f"{begun}, now it is {now}; {SAME_OR_ANEW}")
+            raise ResumeRefused(f"{begun}, now it is {now}; {SAME_OR_RESTART}")
     if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
         raise ResumeRefused(
             f"the faces, labels or folds have changed since the run '{old['run']}' was begun; give another "

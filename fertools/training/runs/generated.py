@@ -27,7 +27,7 @@ from fertools.manifests.schema import FACES
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.systems.base import Translation
 
-_CARRIED = (
+_INHERITED = (
     "source_id",
     "dataset",
     "pair_id",
@@ -48,7 +48,7 @@ def generated_path(workspace: Workspace, system: str, run: str) -> Path:
     return workspace.generated / f"{system}-{run}.parquet"
 
 
-def made_id(parent_id: str, run: str, words: str) -> str:
+def generated_id(parent_id: str, run: str, words: str) -> str:
     """Return the identifier of a made face.
 
     Args:
@@ -113,14 +113,16 @@ def list_generated(
         The manifest's path, or None where translations are to points of valence and arousal alone, which the schema has
         no column for.
     """
-    translations = [way for way in translations if way.emotion is not None or way.keeps_emotion]
+    translations = [
+        translation for translation in translations if translation.emotion is not None or translation.keeps_emotion
+    ]
     if not translations:
         return None
     name = f"{system}/{run}"
 
     def row_of(parent: dict[str, Any], translation: Translation) -> dict[str, Any]:
-        return {column: parent[column] for column in _CARRIED} | {
-            "face_id": made_id(parent["face_id"], name, translation.name),
+        return {column: parent[column] for column in _INHERITED} | {
+            "face_id": generated_id(parent["face_id"], name, translation.name),
             "modality": modality,
             "interpolated": False,
             "path": workspace.name_of(picture_path(folder, translation.name, parent["face_id"])),
@@ -132,8 +134,12 @@ def list_generated(
             "target_emotion": parent["emotion"] if translation.keeps_emotion else translation.emotion,
         }
 
-    made = [row_of(parent, way) for parent in nested.take(faces.table, rows).to_pylist() for way in translations]
-    path, table = generated_path(workspace, system, run), FACES.table(made)
+    new_rows = [
+        row_of(parent, translation)
+        for parent in nested.take(faces.table, rows).to_pylist()
+        for translation in translations
+    ]
+    path, table = generated_path(workspace, system, run), FACES.table(new_rows)
     if path.is_file():
         kept = store.read_table(path, FACES)
         kept = nested.keep(kept, pc.invert(pc.is_in(kept["face_id"], value_set=table["face_id"].combine_chunks())))

@@ -8,8 +8,8 @@ from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.training.data.faces import Faces
 from fertools.training.data.selection import Selection
-from fertools.training.engine.process_group import Team
-from fertools.training.runs.configuration import Choice
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.runs.configuration import RunConfiguration
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.metadata import Record
 
@@ -20,21 +20,21 @@ class Job:
 
     Attributes:
         workspace: whose manifest.
-        choice: the recipe and the device.
+        configuration: the recipe and the device.
         selection: the faces that take part, by domain.
         record: the content of `run.json`, brought up to date as the work goes on.
         folder: of the run.
-        team: the processes that work together.
+        process_group: the processes that work together.
         report: told of progress.
         tensorboard: write what TensorBoard shows, too.
     """
 
     workspace: Workspace
-    choice: Choice
+    configuration: RunConfiguration
     selection: Selection
     record: Record
     folder: RunFolder
-    team: Team
+    process_group: ProcessGroup
     report: Reporter
     tensorboard: bool = False
 
@@ -45,5 +45,5 @@ class Job:
 
     def write(self) -> None:
         """Write the record, in the first process."""
-        if self.team.is_first:
+        if self.process_group.is_first:
             self.folder.write(self.record)

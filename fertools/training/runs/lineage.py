@@ -149,7 +149,7 @@ def trace_weights(workspace: Workspace, path: Path, name: str, role: Role = "wei
         OSError: the file cannot be read.
     """
     digest = _digest(path)
-    found = [*_own_words(path), *(read_lineage(run) for run in _runs_with(workspace, path, digest))]
+    found = [*_embedded_lineage(path), *(read_lineage(run) for run in _runs_with(workspace, path, digest))]
     unique = {json.dumps(entry.record, sort_keys=True): entry for entry in found if entry is not None}
     return Ancestor(role, name, digest, tuple(unique.values()))
 
@@ -231,7 +231,7 @@ def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
     return Lineage(record, people) if isinstance(record, dict) and isinstance(record.get("run"), str) else None
 
 
-def _own_words(path: Path) -> list[Lineage]:
+def _embedded_lineage(path: Path) -> list[Lineage]:
     """Return what a file of weights says of itself."""
     if path.suffix != ".safetensors":
         return []

@@ -12,7 +12,7 @@ from fertools.training.data.selection import Selection, select_domains
 from fertools.training.recipes.recipe import EngineRecipe, Origin, Recipe, Resolved, TranslatingRecipe, nearest
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.metadata import Record
-from fertools.training.runs.pixel_identity import refuse_other_pixels
+from fertools.training.runs.pixel_identity import refuse_changed_pixels
 from fertools.training.systems.registry import find_system
 
 R = TypeVar("R", bound=Recipe, covariant=True)
@@ -109,7 +109,7 @@ def _load(workspace: Workspace, name: str, record: Record, kind: type[R]) -> Loa
             "train it again"
         )
     folder = RunFolder(workspace.root / "training" / name)
-    refuse_other_pixels(workspace, selection, folder, record, "put them back, or train it again")
+    refuse_changed_pixels(workspace, selection, folder, record, "put them back, or train it again")
     return LoadedRun(name, folder, record, recipe, selection)
 
 

@@ -54,8 +54,8 @@ def describe_run(resolved: Resolved[Recipe], selection: Selection, drawn: int, r
             "classes": list(faces.classes),
             "templates": _named(faces, "template"),
             "va_origins": _named(faces, "va_origin"),
-            **_describe_sides(faces),
-            "domains": {name: _describe_sides(other) for name, other in selection.domains.items()},
+            **_describe_parts(faces),
+            "domains": {name: _describe_parts(other) for name, other in selection.domains.items()},
         },
         "parameters": {},
         "sessions": [],
@@ -65,10 +65,10 @@ def describe_run(resolved: Resolved[Recipe], selection: Selection, drawn: int, r
     }
 
 
-def _describe_sides(faces: Faces) -> dict[str, Any]:
+def _describe_parts(faces: Faces) -> dict[str, Any]:
     return {
         side: {"faces": len(faces.rows(side)), "subjects": faces.subjects(side), "emotions": faces.counts(side)}
-        for side in sides_of(faces)
+        for side in split_parts(faces)
     }
 
 
@@ -96,7 +96,7 @@ def _require(value: Any, shape: Mapping[str, Any], what: str) -> None:
             raise ValueError(f"{what} has no {name}")
 
 
-def sides_of(faces: Faces) -> list[Side]:
+def split_parts(faces: Faces) -> list[Side]:
     """Return the sides that have faces: `train`, `val` if some people are kept for validation, and `test`."""
     sides: tuple[Side, ...] = ("train", "val", "test")
     return [side for side in sides if len(faces.rows(side))]

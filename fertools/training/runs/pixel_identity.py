@@ -22,23 +22,23 @@ from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record
 
 
-def identify_pixels(job: Job, old: Record | None, way_out: str) -> None:
+def record_pixels(job: Job, old: Record | None, remedy: str) -> None:
     """Write down which pixels a run sees that begins now, or refuse to go on with others.
 
     Args:
         job: whose folder and record are told; the first process reads crops where nobody has yet.
         old: the record that an earlier call left, None for a run that begins now.
-        way_out: what to do otherwise, for the message.
+        remedy: what to do otherwise, for the message.
 
     Raises:
-        ResumeRefused: see `refuse_other_pixels`.
+        ResumeRefused: see `refuse_changed_pixels`.
         InputError: a crop is missing or cannot be read.
         StorageError: the disk is full.
     """
-    if not job.team.is_first:
+    if not job.process_group.is_first:
         return
     if old is not None:
-        refuse_other_pixels(job.workspace, job.selection, job.folder, old, way_out, job.report)
+        refuse_changed_pixels(job.workspace, job.selection, job.folder, old, remedy, job.report)
         job.record["data"]["pixels"] = old["data"]["pixels"]
         return
     digests = _digests(job.workspace, job.selection, job.record, job.report)
@@ -48,12 +48,12 @@ def identify_pixels(job: Job, old: Record | None, way_out: str) -> None:
     job.record["data"]["pixels"] = hash_bytes(digests.tobytes())
 
 
-def refuse_other_pixels(
+def refuse_changed_pixels(
     workspace: Workspace,
     selection: Selection,
     folder: RunFolder,
     record: Record,
-    way_out: str,
+    remedy: str,
     report: Reporter | None = None,
 ) -> None:
     """Raise unless the crops of a run's faces hold what they held when it began.
@@ -63,7 +63,7 @@ def refuse_other_pixels(
         selection: faces of the run.
         folder: of the run.
         record: the content of its `run.json`.
-        way_out: what to do otherwise, for the message.
+        remedy: what to do otherwise, for the message.
         report: told if crops have to be read.
 
     Raises:
@@ -75,14 +75,14 @@ def refuse_other_pixels(
         return
     run = f"{record['system']}/{record['run']}"
     if known is None:
-        raise ResumeRefused(f"nothing says which pixels {run} has seen, as an earlier fertools began it; {way_out}")
+        raise ResumeRefused(f"nothing says which pixels {run} has seen, as an earlier fertools began it; {remedy}")
     changed = _changed(folder, digests)
     if changed is None:
-        raise ResumeRefused(f"crops have changed since {run} was begun; {way_out}")
+        raise ResumeRefused(f"crops have changed since {run} was begun; {remedy}")
     paths = [path for faces in selection.domains.values() for path in faces.table["path"].to_pylist()]
     first = paths[int(changed[0])]
     raise ResumeRefused(
-        f"{len(changed):,} of {len(digests):,} crops have changed since {run} was begun, the first {first}; {way_out}"
+        f"{len(changed):,} of {len(digests):,} crops have changed since {run} was begun, the first {first}; {remedy}"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fertools.core.errors import InputError
-from fertools.training.data.balancing import Order, chances, read_shares, weigh_faces
+from fertools.training.data.balancing import SamplingOrder, sampling_weights, read_soft_labels, loss_weights
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.data.sampler import Sampler
 from tests.training.blobs import blob_rows, write_blobs
@@ -30,23 +30,23 @@ def test_classes_that_are_rare_count_more(tmp_path: Path) -> None:
     training, names = faces.rows("train"), faces.emotions
     assert faces.counts("train")["anger"] == 3
     assert faces.counts("train")["fear"] == 5
-    plain = weigh_faces(faces, "none", use_weight=False)
+    plain = loss_weights(faces, "none", use_weight=False)
     assert plain.tolist() == [1] * len(names)
-    inverse = weigh_faces(faces, "inverse", use_weight=False)
+    inverse = loss_weights(faces, "inverse", use_weight=False)
     sums = {int(name): 0.0 for name in names}
     for row in training:
         sums[int(names[row])] += float(inverse[row])
     assert len({round(total, 4) for total in sums.values()}) == 1, "each class counts the same in all"
-    root = weigh_faces(faces, "root", use_weight=False)
+    root = loss_weights(faces, "root", use_weight=False)
     ratios = [weights[names == 0][0] / weights[names == 2][0] for weights in (inverse, root)]
     assert ratios == pytest.approx([5 / 3, (5 / 3) ** 0.5])
-    for weights in (inverse, root, weigh_faces(faces, "inverse", use_weight=True)):
+    for weights in (inverse, root, loss_weights(faces, "inverse", use_weight=True)):
         assert weights[training].mean() == pytest.approx(1)
 
 
 def test_the_column_weight_counts(tmp_path: Path) -> None:
     faces = uneven(tmp_path)
-    weights = weigh_faces(faces, "none", use_weight=True)
+    weights = loss_weights(faces, "none", use_weight=True)
     heavy = np.array([name == "p02" for name in faces.table["subject_id"].to_pylist()])
     assert np.unique(weights[heavy]) == pytest.approx(3 * np.unique(weights[~heavy]))
 
@@ -55,26 +55,26 @@ def test_weights_that_are_all_zero_are_refused(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path, blob_rows(2, weight=0.0))
     faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     with pytest.raises(InputError, match="every training face has the weight 0"):
-        weigh_faces(faces, "none", use_weight=True)
+        loss_weights(faces, "none", use_weight=True)
     with pytest.raises(InputError, match="weight 0"):
-        chances(faces, "balanced", use_weight=True)
+        sampling_weights(faces, "balanced", use_weight=True)
 
 
 @pytest.mark.parametrize(("order", "column"), [("balanced", "emotion"), ("groups", "subject_id")])
-def test_each_class_or_person_comes_equally_often(tmp_path: Path, order: Order, column: str) -> None:
+def test_each_class_or_person_comes_equally_often(tmp_path: Path, order: SamplingOrder, column: str) -> None:
     faces = uneven(tmp_path)
-    found = chances(faces, order)
+    found = sampling_weights(faces, order)
     assert found is not None
     sampler = Sampler(len(found), 4000, 0, found)
     values = faces.table[column].take(faces.rows("train")).to_pylist()
     counts = Counter(values[row] for row in sampler.next().tolist())
     assert set(counts) == set(values)
     assert max(counts.values()) / min(counts.values()) < 1.15
-    assert chances(faces, "shuffled") is None
+    assert sampling_weights(faces, "shuffled") is None
 
 
 @pytest.mark.parametrize("order", ["shuffled", "balanced", "groups"])
-def test_faces_come_as_often_as_their_weights_say(tmp_path: Path, order: Order) -> None:
+def test_faces_come_as_often_as_their_weights_say(tmp_path: Path, order: SamplingOrder) -> None:
     """The first of each person's faces of an expression counts three times, and one person not at all."""
     rows = blob_rows(4, takes=2)
     for row in rows:
@@ -82,7 +82,7 @@ def test_faces_come_as_often_as_their_weights_say(tmp_path: Path, order: Order) 
         row["weight"] = 0.0 if person == "p03" else 3.0 if take == 0 else None
     workspace = write_blobs(tmp_path, rows)
     faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
-    found = chances(faces, order, use_weight=True)
+    found = sampling_weights(faces, order, use_weight=True)
     assert found is not None
     training = faces.table.take(faces.rows("train")).to_pylist()
     sums: Counter[tuple[str, int]] = Counter()
@@ -102,7 +102,7 @@ def test_faces_come_as_often_as_their_weights_say(tmp_path: Path, order: Order) 
 def test_weights_of_1_leave_every_face_once_an_epoch(tmp_path: Path) -> None:
     workspace = write_blobs(tmp_path, blob_rows(2, weight=1.0))
     faces = select_faces(workspace, modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
-    assert chances(faces, "shuffled", use_weight=True) is None
+    assert sampling_weights(faces, "shuffled", use_weight=True) is None
 
 
 def write_votes(path: Path, faces: Faces, text: str) -> Path:
@@ -113,11 +113,11 @@ def write_votes(path: Path, faces: Faces, text: str) -> Path:
 def test_votes_become_shares(tmp_path: Path) -> None:
     faces = uneven(tmp_path)
     header = "face_id,anger,disgust,fear,happiness,neutral,sadness,surprise,unknown\n"
-    shares = read_shares(
+    soft_labels = read_soft_labels(
         write_votes(tmp_path / "a.csv", faces, header + "FIRST,3,,1,0,0,0,0,9\nother,1,1,1,1,1,1,1,1\n"), faces
     )
-    assert shares[0].tolist() == [0.75, 0, 0.25, 0, 0, 0, 0]
-    assert np.isnan(shares[1:]).all()
+    assert soft_labels[0].tolist() == [0.75, 0, 0.25, 0, 0, 0, 0]
+    assert np.isnan(soft_labels[1:]).all()
 
 
 @pytest.mark.parametrize(
@@ -138,4 +138,4 @@ def test_votes_become_shares(tmp_path: Path) -> None:
 def test_bad_votes_are_refused(tmp_path: Path, text: str, words: str) -> None:
     faces = uneven(tmp_path)
     with pytest.raises(InputError, match=words):
-        read_shares(write_votes(tmp_path / "a.csv", faces, text), faces)
+        read_soft_labels(write_votes(tmp_path / "a.csv", faces, text), faces)

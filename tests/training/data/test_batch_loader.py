@@ -127,14 +127,14 @@ def test_a_loader_goes_on_with_the_same_batches(faces: Faces) -> None:
 def test_what_is_asked_for_ahead_is_not_yet_behind(faces: Faces) -> None:
     """The batches that come after a state are the same, whether the next is drawn already or not."""
     plain, ahead = make_loader(faces, flip=True), make_loader(faces, flip=True)
-    ahead.ask_ahead(slice(0, 5))
+    ahead.prefetch(slice(0, 5))
     for _ in range(9):
         tensors, numbers = plain.state()
         assert numbers == ahead.state()[1]
         assert all(torch.equal(value, ahead.state()[0][name]) for name, value in tensors.items())
         assert torch.equal(following(plain).images, following(ahead).images)
     resumed = make_loader(faces, flip=True, seed=9)
-    resumed.ask_ahead(slice(0, 5))
+    resumed.prefetch(slice(0, 5))
     resumed.next()
     resumed.restore(*ahead.state())
     for _ in range(9):
@@ -169,7 +169,7 @@ def test_the_system_is_asked_for_a_batch_while_the_one_before_is_worked_on(
     )
     loader.next()
     assert not asked
-    loader.ask_ahead(slice(1, 3))
+    loader.prefetch(slice(1, 3))
     for _ in range(5):
         asked.clear()
         loader.next()

@@ -168,7 +168,7 @@ def test_partners_that_are_not_there_are_refused(tmp_path: Path) -> None:
         classes=domains["thermal"].classes,
         emotions=domains["thermal"].emotions[without],
         valence_arousal=domains["thermal"].valence_arousal[without],
-        shares=domains["thermal"].shares[without],
+        soft_labels=domains["thermal"].soft_labels[without],
     )
     lacking = domains | {"thermal": kept}
     with pytest.raises(InputError, match="pairing is label, and no training face of the other domain shows fear"):

@@ -13,7 +13,7 @@ from fertools.core.errors import InputError
 from fertools.core.progress import Silent
 from fertools.training.engine.display import Display, describe_losses
 from fertools.training.engine.journal import read_journal
-from fertools.training.engine.tensorboard import Board
+from fertools.training.engine.tensorboard import TensorBoardLog
 from tests.training.blobs import write_blobs
 from tests.training.tiny import train_tiny
 
@@ -122,7 +122,7 @@ def test_a_board_leaves_out_what_is_undone(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"iteration": 1, "a": 0.5}\n{"iteration": 2, "a": 0.25}\n')
     (tmp_path / "board").mkdir()
     (tmp_path / "board/old").write_text("of the session before")
-    with Board(tmp_path / "board", tmp_path / "metrics.jsonl", tmp_path / "samples", after=1) as board:
+    with TensorBoardLog(tmp_path / "board", tmp_path / "metrics.jsonl", tmp_path / "samples", after=1) as board:
         board.add(2, {"a": 0.125})
     assert not (tmp_path / "board/old").exists()
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

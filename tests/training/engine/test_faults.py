@@ -12,7 +12,7 @@ from fertools.core.errors import DeviceError, FertoolsError, RecipeError
 from fertools.core.progress import Silent
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.engine.checkpoint import list_checkpoints
-from fertools.training.engine.faults import faults_told, repeatable
+from fertools.training.engine.faults import explain_faults, deterministic
 from fertools.training.engine.optimisers import build_optimiser
 from fertools.training.engine.precision import Precision
 from fertools.training.systems.optimiser_plan import OptimiserPlan
@@ -36,14 +36,14 @@ from tests.training.engine.test_loop import make_loop, weights
 )
 def test_what_the_device_says_becomes_one_sentence(error: Exception, kind: type[FertoolsError], words: str) -> None:
     for saved, kept in ((0, "nothing was saved yet"), (40, "the state after iteration 40 is saved")):
-        with pytest.raises(kind, match=words) as caught, faults_told(saved):
+        with pytest.raises(kind, match=words) as caught, explain_faults(saved):
             raise error
         assert kept in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), faults_told(3):
+    with pytest.raises(RuntimeError, match="shapes"), explain_faults(3):
         raise RuntimeError("shapes do not fit")
 
 
@@ -78,7 +78,7 @@ def test_deterministic_mode_is_for_the_run_alone(faces: Faces, tmp_path: Path) -
     loop.run(Silent())
     assert seen == [True] * 7
     assert not torch.are_deterministic_algorithms_enabled()
-    with repeatable(False):
+    with deterministic(False):
         assert not torch.are_deterministic_algorithms_enabled()
 
 

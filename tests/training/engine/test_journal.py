@@ -14,7 +14,7 @@ def test_lines_are_appended_and_read(tmp_path: Path) -> None:
         journal.add(10, {"D/loss_real": -0.5})
         assert read_journal(path) == [{"iteration": 10, "D/loss_real": -0.5}], "there before the journal is closed"
         journal.add(20, {"D/loss_real": -1.25, "G/loss_rec": 0.1})
-        journal.secure()
+        journal.sync()
     assert [json.loads(line) for line in path.read_text().splitlines()] == read_journal(path)
     assert [entry["iteration"] for entry in read_journal(path)] == [10, 20]
 

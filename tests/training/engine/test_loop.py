@@ -20,11 +20,11 @@ from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.faces import Faces, select_faces
 from fertools.training.engine.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
 from fertools.training.engine.journal import read_journal
-from fertools.training.engine.loop import Hooks, Loop
-from fertools.training.engine.precision import usable
-from fertools.training.engine.process_group import Team
-from fertools.training.engine.run_state import Places
-from fertools.training.engine.throughput import Pace
+from fertools.training.engine.loop import Callbacks, Loop
+from fertools.training.engine.precision import supported_precision
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.engine.run_state import StatePaths
+from fertools.training.engine.throughput import TimeEstimate
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.schedules import Schedule, rate_factor
@@ -62,7 +62,7 @@ def make_loop(
     *overrides: str,
     seed: int = 0,
     kind: type[Watched] = Watched,
-    team: Team | None = None,
+    process_group: ProcessGroup | None = None,
 ) -> tuple[Loop, Watched]:
     recipe = tiny_recipe("checkpoint_every=3", "iterations=7", "log_every=2", *overrides)
     torch.manual_seed(seed)
@@ -76,8 +76,8 @@ def make_loop(
         seed=recipe.seed,
         device="cpu",
     )
-    places = Places(folder / "checkpoints", folder / "metrics.jsonl")
-    return Loop(system, recipe, recipe.course({FACES: 21}), loader, team or Team("cpu"), places), system
+    paths = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
+    return Loop(system, recipe, recipe.course({FACES: 21}), loader, process_group or ProcessGroup("cpu"), paths), system
 
 
 def weights(system: Stargan) -> dict[str, Tensor]:
@@ -97,7 +97,7 @@ def test_what_is_due_happens_when_it_is_due_and_at_the_end(faces: Faces, tmp_pat
     loop, _ = make_loop(faces, tmp_path)
     sampled: list[int] = []
     saved: list[int] = []
-    loop.run(Silent(), Hooks(sampled.append, 4, saved=saved.append))
+    loop.run(Silent(), Callbacks(sampled.append, 4, saved=saved.append))
     assert loop.iteration == 7
     assert sampled == [4, 7]
     assert saved == [3, 6, 7]
@@ -231,7 +231,12 @@ def test_a_falling_rate_shortens_the_step(faces: Faces, tmp_path: Path) -> None:
 
 
 def test_bf16_is_for_gpus() -> None:
-    assert usable("bf16", "cpu") == usable("fp16", "cpu") == usable("float32", "cuda") == "float32"
+    assert (
+        supported_precision("bf16", "cpu")
+        == supported_precision("fp16", "cpu")
+        == supported_precision("float32", "cuda")
+        == "float32"
+    )
 
 
 class Notes(Silent):
@@ -256,7 +261,7 @@ def test_the_expected_time_is_said_once_from_the_pace(
     now_s = [0.0]
     monkeypatch.setattr("fertools.training.engine.throughput.time.monotonic", lambda: now_s[0])
     notes = Notes()
-    pace = Pace(notes, total=100, device="cpu")
+    pace = TimeEstimate(notes, total=100, device="cpu")
     for iteration in range(1, 60):
         # The first iteration is slower, and does not count.
         now_s[0] += step_s if iteration > 1 else 50.0

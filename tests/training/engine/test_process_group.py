@@ -16,7 +16,7 @@ from fertools.core.errors import RecipeError
 from fertools.core.workspace import Workspace
 from fertools.training.engine.checkpoint import list_checkpoints, load_checkpoint
 from fertools.training.engine.journal import read_journal
-from fertools.training.engine.process_group import Team
+from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.jobs.train import TrainResult, train
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import TINY, read_record
@@ -120,7 +120,7 @@ def test_a_batch_in_parts_is_the_batch(tmp_path: Path, settings: tuple[str, ...]
     assert_close(whole.folder, parts.folder)
 
 
-class Of(Team):
+class Of(ProcessGroup):
     """A team of which this process is one, without connections."""
 
     def __init__(self, rank: int, size: int) -> None:
@@ -131,20 +131,25 @@ class Of(Team):
 @pytest.mark.parametrize(("size", "parts"), [(1, 1), (2, 1), (1, 3), (2, 3)])
 def test_every_face_of_a_batch_is_one_process_s(size: int, parts: int) -> None:
     faces = torch.arange(12)
-    dealt: list[Any] = [faces[piece] for rank in range(size) for piece in Of(rank, size).share(12, parts)]
+    dealt: list[Any] = [faces[piece] for rank in range(size) for piece in Of(rank, size).micro_batches(12, parts)]
     assert torch.equal(torch.cat(dealt), faces)
     assert {len(piece) for piece in dealt} == {12 // (size * parts)}
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"batch of 10 faces .* 2 processes in 3 parts each; .* multiple of 6"):
-        Of(0, 2).share(10, 3)
+        Of(0, 2).micro_batches(10, 3)
 
 
 def test_alone_there_is_nothing_to_agree_upon() -> None:
-    team, values = Team("cpu"), torch.tensor([1.0, 2.0])
-    team.average([values])
+    process_group, values = ProcessGroup("cpu"), torch.tensor([1.0, 2.0])
+    process_group.average([values])
     assert values.tolist() == [1, 2]
-    assert (team.any(True), team.any(False), team.told_by_first(0.5), team.is_first) == (True, False, 0.5, True)
-    team.wait()
-    team.leave()
+    assert (
+        process_group.any(True),
+        process_group.any(False),
+        process_group.broadcast(0.5),
+        process_group.is_first,
+    ) == (True, False, 0.5, True)
+    process_group.wait()
+    process_group.close()

@@ -21,8 +21,8 @@ from fertools.training.data.faces import Faces, select_faces
 from fertools.training.engine.checkpoint import checkpoint_path, load_checkpoint
 from fertools.training.engine.journal import read_journal
 from fertools.training.engine.loop import Loop
-from fertools.training.engine.process_group import Team
-from fertools.training.engine.run_state import Places
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.engine.run_state import StatePaths
 from fertools.training.recipes.course import Course, Iteration, Stage
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Step, System
@@ -87,8 +87,8 @@ def make_loop(faces: Faces, folder: Path, *, seed: int = 0) -> tuple[Loop, TwoSt
     loader = BatchLoader(
         {FACES: FaceSource(faces, pixels)}, batch_size=2, augmentation=Augmentation(flip=True), seed=0, device="cpu"
     )
-    places = Places(folder / "checkpoints", folder / "metrics.jsonl")
-    return Loop(system, recipe, COURSE, loader, Team("cpu"), places), system
+    paths = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
+    return Loop(system, recipe, COURSE, loader, ProcessGroup("cpu"), paths), system
 
 
 def weights(system: TwoStages, *names: str) -> dict[str, Tensor]:

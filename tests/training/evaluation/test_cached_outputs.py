@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError, SchemaError
 from fertools.core.progress import Silent
 from fertools.training.evaluation.cached_outputs import (
-    Album,
-    Reader,
-    complete_readings,
-    list_readings,
-    read_readings,
-    readings_path,
+    ImageSet,
+    EvaluationNetwork,
+    update_outputs,
+    list_outputs,
+    read_outputs,
+    outputs_path,
 )
 
 
@@ -29,13 +29,13 @@ class Camera:
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.fails_at = -1
-        self.reader = Reader("judge", "classifier/x", "d1", {"classes": ["a"]}, 2, self.read)
+        self.reader = EvaluationNetwork("judge", "classifier/x", "d1", {"classes": ["a"]}, 2, self.read)
 
-    def album(self, *shades: int) -> Album:
+    def album(self, *shades: int) -> ImageSet:
         def load(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
             return np.stack([np.full((2, 2, 3), shades[row], np.uint8) for row in rows])
 
-        return Album([f"face {shade}" for shade in shades], [f"digest {shade}" for shade in shades], load)
+        return ImageSet([f"face {shade}" for shade in shades], [f"digest {shade}" for shade in shades], load)
 
     def read(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         shades = pictures[:, 0, 0, 0].tolist()
@@ -51,14 +51,14 @@ def camera() -> Camera:
 
 
 def test_pictures_are_read_once_and_later_ones_are_added(camera: Camera, tmp_path: Path) -> None:
-    complete_readings(tmp_path, camera.reader, [camera.album(1, 2), camera.album(3)], Silent())
-    complete_readings(tmp_path, camera.reader, [camera.album(2, 4)], Silent())
+    update_outputs(tmp_path, camera.reader, [camera.album(1, 2), camera.album(3)], Silent())
+    update_outputs(tmp_path, camera.reader, [camera.album(2, 4)], Silent())
     assert camera.asked == [1, 2, 3, 4]
-    (found,) = list_readings(tmp_path, "judge")
+    (found,) = list_outputs(tmp_path, "judge")
     assert (found.name, found.digest, found.about) == ("classifier/x", "d1", {"classes": ["a"]})
     assert found.of(["face 4", "face 1"]).tolist() == [[4, -4], [1, -1]]
-    assert found.knows(["face 3"])
-    assert not found.knows(["face 3", "face 9"])
+    assert found.covers(["face 3"])
+    assert not found.covers(["face 3", "face 9"])
     with pytest.raises(InputError, match="has not read 1 of 2 pictures"):
         found.of(["face 3", "face 9"])
 
@@ -69,36 +69,36 @@ def test_an_interrupted_reading_goes_on(camera: Camera, tmp_path: Path, monkeypa
     camera.fails_at = 5
     album = camera.album(*range(8))
     with pytest.raises(KeyboardInterrupt):
-        complete_readings(tmp_path, camera.reader, [album], Silent())
+        update_outputs(tmp_path, camera.reader, [album], Silent())
     camera.fails_at = -1
-    complete_readings(tmp_path, camera.reader, [album], Silent())
+    update_outputs(tmp_path, camera.reader, [album], Silent())
     assert camera.asked == list(range(8))
-    found = read_readings(readings_path(tmp_path, "judge", "classifier/x"))
+    found = read_outputs(outputs_path(tmp_path, "judge", "classifier/x"))
     assert found.of(album.names)[:, 0].tolist() == list(range(8))
 
 
 def test_other_weights_begin_anew(camera: Camera, tmp_path: Path) -> None:
-    complete_readings(tmp_path, camera.reader, [camera.album(1, 2)], Silent())
-    complete_readings(tmp_path, replace(camera.reader, digest="d2"), [camera.album(2)], Silent())
-    found = read_readings(readings_path(tmp_path, "judge", "classifier/x"))
+    update_outputs(tmp_path, camera.reader, [camera.album(1, 2)], Silent())
+    update_outputs(tmp_path, replace(camera.reader, digest="d2"), [camera.album(2)], Silent())
+    found = read_outputs(outputs_path(tmp_path, "judge", "classifier/x"))
     assert (found.digest, found.names) == ("d2", ("face 2",))
 
 
 def test_a_picture_that_was_overwritten_is_read_again(camera: Camera, tmp_path: Path) -> None:
     album = camera.album(1, 2, 3)
-    complete_readings(tmp_path, camera.reader, [album], Silent())
+    update_outputs(tmp_path, camera.reader, [album], Silent())
     other = replace(camera.album(1, 7, 3), names=album.names, digests=["digest 1", "another", "digest 3"])
-    complete_readings(tmp_path, camera.reader, [other], Silent())
+    update_outputs(tmp_path, camera.reader, [other], Silent())
     assert camera.asked == [1, 2, 3, 7]
-    (found,) = list_readings(tmp_path, "judge")
+    (found,) = list_outputs(tmp_path, "judge")
     assert found.of(album.names)[:, 0].tolist() == [1, 7, 3]
 
 
 def test_numbers_that_are_none_are_refused(camera: Camera, tmp_path: Path) -> None:
     broken = replace(camera.reader, read=lambda pictures: np.full((len(pictures), 2), np.nan, np.float32))
     with pytest.raises(InputError, match="not finite"):
-        complete_readings(tmp_path, broken, [camera.album(1)], Silent())
-    assert list_readings(tmp_path, "judge") == []
+        update_outputs(tmp_path, broken, [camera.album(1)], Silent())
+    assert list_outputs(tmp_path, "judge") == []
 
 
 def test_files_of_something_else_are_refused(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_files_of_something_else_are_refused(tmp_path: Path) -> None:
     path.parent.mkdir()
     pq.write_table(pa.table({"face_id": ["a"]}), path)
     with pytest.raises(SchemaError, match="no table of readings"):
-        list_readings(tmp_path, "judge")
+        list_outputs(tmp_path, "judge")
     path.write_bytes(b"x")
     with pytest.raises(SchemaError, match="as Parquet"):
-        list_readings(tmp_path, "judge")
+        list_outputs(tmp_path, "judge")

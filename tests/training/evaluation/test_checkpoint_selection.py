@@ -21,15 +21,15 @@ from fertools.training.data.faces import select_faces
 from fertools.training.data.selection import Selection
 from fertools.training.engine.checkpoint import best_path, list_checkpoints, load_checkpoint
 from fertools.training.engine.journal import read_journal
-from fertools.training.engine.process_group import Team
-from fertools.training.evaluation.checkpoint_selection import open_chooser
+from fertools.training.engine.process_group import ProcessGroup
+from fertools.training.evaluation.checkpoint_selection import open_selection_metric
 from fertools.training.jobs.engine_setup import make_loader, make_loop
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
 from fertools.training.jobs.translating import make_translator
 from fertools.training.networks.backbones import build_backbone
 from fertools.training.recipes.domains import FACES
-from fertools.training.runs.configuration import choose_recipe
+from fertools.training.runs.configuration import configure_run
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.systems.classifier.system import normalised
@@ -79,19 +79,21 @@ def test_the_best_state_by_the_judge_is_the_one_that_is_used(judged: Workspace) 
 def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
     """The measure is that of single pictures, made and read one by one."""
     settings = (*TINY, *JUDGED, "condition=class7+va2")
-    choice = choose_recipe("stargan", preset="smoke", overrides=settings, device="cpu", workspace=judged.root)
+    configuration = configure_run("stargan", preset="smoke", overrides=settings, device="cpu", workspace=judged.root)
     faces = select_faces(
         judged, modality="visible", test_folds=[0], needs_emotion=True, needs_va=True, val_share=0.3, seed=0
     )
     folder = RunFolder(judged.runs("stargan") / "measured")
-    job = Job(judged, choice, Selection({FACES: faces}), {}, folder, Team(choose_device("cpu")), Silent())
-    recipe, system = choice.resolved.recipe, build_system(choice.resolved)
+    job = Job(
+        judged, configuration, Selection({FACES: faces}), {}, folder, ProcessGroup(choose_device("cpu")), Silent()
+    )
+    recipe, system = configuration.resolved.recipe, build_system(configuration.resolved)
     assert isinstance(recipe, StarganRecipe)
     loader = make_loader(job, recipe, system)
     translator = make_translator(job, system, make_loop(job, recipe, system, loader), loader)
     assert translator is not None
     rows = faces.rows("val")
-    measured = open_chooser(job, translator, {FACES: rows}, "classifier/judge")()
+    measured = open_selection_metric(job, translator, {FACES: rows}, "classifier/judge")()
     network = build_backbone("resnet18", 9, width=0.125).eval()
     network.load_state_dict(load_file(judged.runs("classifier") / "judge/models/network.safetensors"))
     shares, asked, read = [], [], []
@@ -181,4 +183,4 @@ def test_a_judge_that_was_trained_anew_is_refused(judged: Workspace, tmp_path: P
 @pytest.mark.parametrize("override", ["judge=classifier/judge", SHARE])
 def test_one_without_the_other_is_refused(tmp_path: Path, override: str) -> None:
     with pytest.raises(RecipeError, match="neither is of use alone"):
-        choose_recipe("stargan", preset="smoke", overrides=(override,), device="cpu")
+        configure_run("stargan", preset="smoke", overrides=(override,), device="cpu")

@@ -24,7 +24,7 @@ from fertools.manifests.schema import FACES, SOURCES
 from fertools.samples.counterparts import open_drawn
 from fertools.samples.sample_options import SampleOptions
 from fertools.training.evaluation.drawn_truth import TRUTHS_NAME, draw_truths, truth_paths
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs import drawn_judge
 from fertools.training.jobs.evaluate_translator import assess
@@ -89,7 +89,7 @@ def test_distances_are_those_to_the_drawn_truth(workspace: Workspace) -> None:
             assert unchanged == 0, "the true picture of what a face shows already is the face"
         else:
             assert unchanged > 0
-    found = score_translations(root)["truth"]
+    found = compute_translation_metrics(root)["truth"]
     assert found["faces"] == 6 * 7
     assert found["measures"]["l1"]["pooled"] > found["measures"]["unchanged_l1"]["pooled"] > 0
     others = [
@@ -101,7 +101,7 @@ def test_distances_are_those_to_the_drawn_truth(workspace: Workspace) -> None:
     for truth, made in zip(truth_paths(root, table), table["path"].to_pylist(), strict=True):
         shutil.copyfile(truth, workspace.path_of(made))
     draw_truths(workspace, translator, table, Silent())
-    assert score_translations(root)["truth"]["measures"]["l1"]["pooled"] == 0
+    assert compute_translation_metrics(root)["truth"]["measures"]["l1"]["pooled"] == 0
 
 
 def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
     assert folder.name == "seed-2", "people of the workspace's own seed would be known to it"
     record = read_record(folder)
     assert (record["data"]["train"]["faces"], record["data"]["test"]["faces"]) == (56, 28)
-    judged = score_translations(root)["judges"][drawn_judge.DRAWN_JUDGE]
+    judged = compute_translation_metrics(root)["judges"][drawn_judge.DRAWN_JUDGE]
     for whose, faces in (("made", 49), ("unchanged", 49), ("truth", 49), ("real", 7)):
         assert judged[whose]["classification"]["faces"] == faces
     page = (root / "report.html").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.evaluation.cached_outputs import Reader
+from fertools.training.evaluation.cached_outputs import EvaluationNetwork
 from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.evaluation.translations import read_translations
@@ -33,7 +33,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return found
 
 
-def open_for(workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe]) -> Reader:
+def open_for(workspace: Workspace, name: str, translator: LoadedRun[TranslatingRecipe]) -> EvaluationNetwork:
     return open_judge(workspace, name, translator, read_translations(translator.folder.root), "cpu")
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from fertools.training.evaluation.image_similarity import reconstruction
+from fertools.training.evaluation.image_similarity import reconstruction_metrics
 
 
 def pictures(seed: int, side: int = 24) -> torch.Tensor:
@@ -19,8 +19,8 @@ def pictures(seed: int, side: int = 24) -> torch.Tensor:
 def test_measures_are_those_of_scikit_image() -> None:
     one = pictures(0)
     two = (one + 0.2 * pictures(1)).clamp(-1, 1)
-    found = reconstruction(one.double(), two.double()).numpy()
-    assert reconstruction(one, two).numpy() == pytest.approx(found, rel=1e-5)
+    found = reconstruction_metrics(one.double(), two.double()).numpy()
+    assert reconstruction_metrics(one, two).numpy() == pytest.approx(found, rel=1e-5)
     for index in range(3):
         x, y = (side[index].permute(1, 2, 0).double().numpy() for side in (one, two))
         ssim = structural_similarity(
@@ -32,7 +32,7 @@ def test_measures_are_those_of_scikit_image() -> None:
 
 def test_a_picture_that_comes_back_as_it_was_has_the_best_there_is() -> None:
     one = pictures(0)
-    found = reconstruction(one, one).numpy()
+    found = reconstruction_metrics(one, one).numpy()
     assert found[:, 0] == pytest.approx(0)
     assert found[:, 1] == pytest.approx(10 * np.log10(12 * 255**2))
     assert found[:, 2] == pytest.approx(1)
@@ -41,6 +41,6 @@ def test_a_picture_that_comes_back_as_it_was_has_the_best_there_is() -> None:
 @pytest.mark.parametrize("side", [4, 8, 10])
 def test_pictures_smaller_than_the_window_have_a_smaller_one(side: int) -> None:
     one, two = pictures(0, side), pictures(1, side)
-    found = reconstruction(one, two)[:, 2]
+    found = reconstruction_metrics(one, two)[:, 2]
     assert torch.isfinite(found).all()
     assert (found < 0.9).all()

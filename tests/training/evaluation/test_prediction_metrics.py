@@ -16,8 +16,8 @@ from sklearn import metrics
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.statistics.concordance import concordance
-from fertools.training.evaluation.prediction_metrics import MEASURES, score
-from fertools.training.evaluation.predictions import Predictions, Trained, make_predictions
+from fertools.training.evaluation.prediction_metrics import METRICS, compute_metrics
+from fertools.training.evaluation.predictions import Predictions, TrainingSummary, make_predictions
 from tests.training.guesses import invent
 
 
@@ -27,9 +27,9 @@ def run() -> Predictions:
 
 
 def test_pooled_and_fold_measures_are_scikit_learns(run: Predictions) -> None:
-    found = score(run)["classification"]
-    labels, shares, folds = run.labels(), run.probabilities(), run.folds()
-    decided = shares.argmax(axis=1)
+    found = compute_metrics(run)["classification"]
+    labels, probabilities, folds = run.labels(), run.probabilities(), run.folds()
+    decided = probabilities.argmax(axis=1)
     oracles: dict[str, Callable[[Any, Any], Any]] = {
         "accuracy": lambda y, p: metrics.accuracy_score(y, p.argmax(axis=1)),
         "balanced_accuracy": lambda y, p: metrics.balanced_accuracy_score(y, p.argmax(axis=1)),
@@ -39,10 +39,10 @@ def test_pooled_and_fold_measures_are_scikit_learns(run: Predictions) -> None:
         "nll": lambda y, p: -np.log(p[np.arange(len(y)), y]).mean(),
         "brier": lambda y, p: ((p - np.eye(7)[y]) ** 2).sum(axis=1).mean(),
     }
-    assert set(oracles) == set(MEASURES) - {"ece"}
+    assert set(oracles) == set(METRICS) - {"ece"}
     for name, oracle in oracles.items():
-        assert found["measures"][name]["pooled"] == pytest.approx(oracle(labels, shares)), name
-        each = [oracle(labels[folds == fold], shares[folds == fold]) for fold in range(4)]
+        assert found["measures"][name]["pooled"] == pytest.approx(oracle(labels, probabilities)), name
+        each = [oracle(labels[folds == fold], probabilities[folds == fold]) for fold in range(4)]
         entry = found["measures"][name]["folds"]
         assert entry["mean"] == pytest.approx(np.mean(each)), name
         half = stats.t.ppf(0.975, 3) * np.std(each, ddof=1) / 2
@@ -50,7 +50,7 @@ def test_pooled_and_fold_measures_are_scikit_learns(run: Predictions) -> None:
         assert [part["measures"][name] for part in found["by_fold"]] == pytest.approx(each)
     assert found["confusion"]["counts"] == metrics.confusion_matrix(labels, decided).tolist()
     assert np.sum(found["confusion"]["shares"], axis=1) == pytest.approx(1)
-    assert found["roc"]["fear"]["auc"] == pytest.approx(metrics.roc_auc_score(labels == 2, shares[:, 2]))
+    assert found["roc"]["fear"]["auc"] == pytest.approx(metrics.roc_auc_score(labels == 2, probabilities[:, 2]))
     each_class = metrics.precision_recall_fscore_support(labels, decided)
     for index, row in enumerate(found["per_class"]):
         assert (row["precision"], row["recall"], row["f1"], row["faces"]) == pytest.approx(
@@ -60,14 +60,14 @@ def test_pooled_and_fold_measures_are_scikit_learns(run: Predictions) -> None:
 
 
 def test_intervals_over_people_hold_the_value_and_are_wider_than_single_faces_would_have_them(run: Predictions) -> None:
-    found = score(run)["classification"]["measures"]
+    found = compute_metrics(run)["classification"]["measures"]
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier"):
         assert found[name]["people"]["low"] < found[name]["pooled"] < found[name]["people"]["high"]
     assert found["macro_auc"]["people"] is None
     nameless = Predictions(
         run.table.set_column(1, "subject_id", pa.nulls(len(run.table), pa.string())), run.classes, run.trained
     )
-    alone = score(nameless)
+    alone = compute_metrics(nameless)
     assert (alone["nameless"], alone["subjects"]) == (len(run.table), 0)
     width = found["accuracy"]["people"]["high"] - found["accuracy"]["people"]["low"]
     ends = alone["classification"]["measures"]["accuracy"]["people"]
@@ -75,15 +75,15 @@ def test_intervals_over_people_hold_the_value_and_are_wider_than_single_faces_wo
 
 
 def test_the_result_is_the_same_each_time_and_goes_into_json(run: Predictions) -> None:
-    assert json.loads(json.dumps(score(run), allow_nan=False)) == score(run)
+    assert json.loads(json.dumps(compute_metrics(run), allow_nan=False)) == compute_metrics(run)
 
 
 def test_guesses_that_look_at_no_face() -> None:
     # Trained on 3 of anger and 1 of fear; tested on 2 of anger, 6 of fear.
     rows = pa.table({"face_id": [f"{index}" for index in range(8)], "emotion": ["anger"] * 2 + ["fear"] * 6})
     made = make_predictions(rows, rows, classes=("anger", "fear"), probabilities=np.full((8, 2), 0.5))
-    predictions = Predictions(made.table, made.classes, {0: Trained(4, {"anger": 3, "fear": 1}, None, None)})
-    baselines = score(predictions)["classification"]["baselines"]
+    predictions = Predictions(made.table, made.classes, {0: TrainingSummary(4, {"anger": 3, "fear": 1}, None, None)})
+    baselines = compute_metrics(predictions)["classification"]["baselines"]
     pooled = {name: {key: entry["pooled"] for key, entry in values.items()} for name, values in baselines.items()}
     assert pooled["majority"] == {
         "accuracy": 0.25,
@@ -106,12 +106,12 @@ def test_a_majority_of_the_training_part_is_taken_fold_by_fold() -> None:
         counts = run.trained[fold].emotions
         majority = max(EMOTIONS, key=lambda name: (counts.get(name, 0), -EMOTIONS.index(name)))
         expected += int(((run.folds() == fold) & (run.labels() == EMOTIONS.index(majority))).sum())
-    found = score(run)["classification"]["baselines"]["majority"]["accuracy"]["pooled"]
+    found = compute_metrics(run)["classification"]["baselines"]["majority"]["accuracy"]["pooled"]
     assert found == pytest.approx(expected / len(run.table))
 
 
 def test_valence_and_arousal_beside_the_training_mean(run: Predictions) -> None:
-    found = score(run)["valence_arousal"]
+    found = compute_metrics(run)["valence_arousal"]
     for name in ("valence", "arousal"):
         truths, estimates = run.numbers(name), run.numbers(f"{name}_predicted")
         measures = found[name]["measures"]
@@ -130,7 +130,7 @@ def test_faces_of_labels_that_the_model_does_not_know_are_counted_and_left_out()
     labels = run.table["emotion"].to_pylist()
     odd = ["contempt" if index < 5 else None if index < 8 else name for index, name in enumerate(labels)]
     table = run.table.set_column(3, run.table.schema.field("emotion"), pa.array(odd, pa.string()))
-    found = score(Predictions(table, run.classes, run.trained))["classification"]
+    found = compute_metrics(Predictions(table, run.classes, run.trained))["classification"]
     assert (found["left_out"], found["faces"]) == (8, len(labels) - 8)
 
 
@@ -138,13 +138,13 @@ def test_without_truth_there_is_nothing_to_say() -> None:
     rows = pa.table({"face_id": ["a"], "emotion": pa.nulls(1, pa.string())})
     made = make_predictions(rows, rows, classes=("anger", "fear"), probabilities=np.array([[0.5, 0.5]]))
     with pytest.raises(InputError, match="label the tested faces"):
-        score(made)
+        compute_metrics(made)
 
 
 def test_a_class_nobody_shows_in_a_fold_is_no_zero() -> None:
     rows = pa.table({"face_id": ["a", "b"], "emotion": ["anger", "anger"]})
     made = make_predictions(rows, rows, classes=("anger", "fear"), probabilities=np.array([[0.9, 0.1], [0.8, 0.2]]))
-    found = score(made)["classification"]
+    found = compute_metrics(made)["classification"]
     assert found["measures"]["balanced_accuracy"]["pooled"] == 1
     assert found["measures"]["macro_auc"]["pooled"] is None
     assert found["measures"]["macro_auc"]["folds"] is None

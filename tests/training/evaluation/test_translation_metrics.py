@@ -15,11 +15,11 @@ from fertools.core.progress import Silent
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.statistics.concordance import concordance
-from fertools.training.evaluation.cached_outputs import Album, Reader, complete_readings
+from fertools.training.evaluation.cached_outputs import ImageSet, EvaluationNetwork, update_outputs
 from fertools.training.evaluation.fid import frechet_distance, kernel_distance
 from fertools.training.evaluation.originals import read_originals, write_originals
-from fertools.training.evaluation.subject_means import over_people, people_of
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import add_translations, read_translations
 from fertools.training.runs.load import load_translator
 from tests.training.evaluation.made import TRANSLATOR, write_people
@@ -51,9 +51,9 @@ class Setting:
             values[:, :classes] = shares / shares.sum(axis=1, keepdims=True)
         self.told = dict(zip(names, values.astype(np.float64), strict=True))
         # A picture holds its own place in the list.
-        album = Album(names, names, lambda rows: rows[:, None, None, None])  # type: ignore[arg-type, return-value]
-        reader = Reader(kind, "some/one", "d", about, width, lambda pictures: values[pictures.ravel()])
-        complete_readings(self.root, reader, [album], Silent())
+        album = ImageSet(names, names, lambda rows: rows[:, None, None, None])  # type: ignore[arg-type, return-value]
+        reader = EvaluationNetwork(kind, "some/one", "d", about, width, lambda pictures: values[pictures.ravel()])
+        update_outputs(self.root, reader, [album], Silent())
 
     def of(self, names: Any) -> np.ndarray:
         return np.stack([self.told[name] for name in names.to_pylist()])
@@ -65,7 +65,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
 
 
 def test_reconstruction_is_the_mean_of_the_table(setting: Setting) -> None:
-    found = score_translations(setting.root)
+    found = compute_translation_metrics(setting.root)
     assert (found["faces"], found["made"], found["subjects"]) == (6, 42, 2)
     assert (found["targets"], found["folds"]) == (list(EMOTIONS), [0])
     measures = found["reconstruction"]["measures"]
@@ -83,7 +83,7 @@ def test_a_judge_is_asked_of_made_unchanged_and_real_faces(setting: Setting) -> 
     setting.invent(
         "judge", 7, {"classes": list(EMOTIONS), "reads_va": False, "chose": False, "trained": TRAINED}, classes=7
     )
-    found = score_translations(setting.root)["judges"]["some/one"]
+    found = compute_translation_metrics(setting.root)["judges"]["some/one"]
 
     def decided(names: Any) -> list[str]:
         return [EMOTIONS[index] for index in setting.of(names).argmax(axis=1)]
@@ -108,7 +108,7 @@ def test_a_judge_is_asked_of_made_unchanged_and_real_faces(setting: Setting) -> 
 def test_points_are_compared_with_those_that_were_asked_for(tmp_path: Path) -> None:
     setting = Setting(tmp_path, "condition=va2")
     setting.invent("judge", 2, {"classes": [], "reads_va": True, "chose": False, "trained": TRAINED})
-    found = score_translations(setting.root)["judges"]["some/one"]
+    found = compute_translation_metrics(setting.root)["judges"]["some/one"]
     for axis, name in enumerate(("valence", "arousal")):
         wanted = setting.made[f"target_{name}"].to_numpy().astype(float)
         for key, column in (("made", "face_id"), ("unchanged", "parent_id")):
@@ -121,7 +121,7 @@ def test_points_are_compared_with_those_that_were_asked_for(tmp_path: Path) -> N
 
 def test_distances_are_those_of_the_saved_features(setting: Setting) -> None:
     setting.invent("features", 12, {"published": True}, training=20)
-    found = score_translations(setting.root, seed=3)["features"]["some/one"]
+    found = compute_translation_metrics(setting.root, seed=3)["features"]["some/one"]
     real, made = setting.of(setting.real["face_id"]), setting.of(setting.made["face_id"])
     assert (found["dimensions"], found["published"]) == (12, True)
     assert (found["all"]["real"], found["all"]["made"]) == (14, 42)
@@ -140,7 +140,7 @@ def test_distances_are_those_of_the_saved_features(setting: Setting) -> None:
 
 def test_identity_is_the_cosine_to_the_face_before(setting: Setting) -> None:
     setting.invent("identity", 5, {})
-    found = score_translations(setting.root)["identity"]["some/one"]
+    found = compute_translation_metrics(setting.root)["identity"]["some/one"]
 
     def cosine(one: np.ndarray, two: np.ndarray) -> float:
         return float(one @ two / np.linalg.norm(one) / np.linalg.norm(two))
@@ -167,17 +167,17 @@ def test_a_network_that_has_not_read_all_faces_waits(tmp_path: Path) -> None:
     setting.invent("identity", 5, {})
     row = setting.made.slice(0, 1).to_pylist()[0] | {"face_id": "another"}
     add_translations(setting.root, pa.Table.from_pylist([row], schema=setting.made.schema))
-    found = score_translations(setting.root)
+    found = compute_translation_metrics(setting.root)
     assert found["identity"] == {}
     assert found["waiting"] == ["some/one"]
 
 
 def test_people_count_with_all_that_was_made_of_them() -> None:
     table = pa.table({"subject_id": ["a", None, "a", None, None], "parent_id": ["1", "2", "3", "2", "4"]})
-    assert people_of(table).tolist() == [0, 1, 0, 1, 2]
-    (one,) = over_people(np.array([[1.0], [3.0]]), np.array([0, 0]))
+    assert number_people(table).tolist() == [0, 1, 0, 1, 2]
+    (one,) = mean_over_subjects(np.array([[1.0], [3.0]]), np.array([0, 0]))
     assert one == {"pooled": 2.0, "people": None}, "one person says nothing of others"
     means = np.array([0.1, 0.4, 0.2, 0.5, 0.3, 0.9])
-    (six,) = over_people(np.repeat(means, 7)[:, None], np.repeat(np.arange(6), 7))
+    (six,) = mean_over_subjects(np.repeat(means, 7)[:, None], np.repeat(np.arange(6), 7))
     wanted = stats.ttest_1samp(means, 0).confidence_interval(0.95)
     assert (six["people"]["low"], six["people"]["high"]) == pytest.approx((wanted.low, wanted.high))

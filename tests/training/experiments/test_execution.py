@@ -12,7 +12,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.samples.counterparts import MARKS
 from fertools.training.evaluation.find import known_runs
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.experiments.execution import run_experiment
 from fertools.training.reports.experiment_tables import experiment_tables
@@ -38,7 +38,7 @@ def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None
     assert (result.finished, result.runs, result.done, len(trainer.trained)) == (True, 8, 8, 12)
     whole = read_predictions(result.folder / "tuned" / "predictions.parquet")
     assert (len(whole.table), sorted(whole.trained)) == (28, [0, 1, 2, 3])
-    assert result.evaluation["runs"]["Tuned"] == score(whole)
+    assert result.evaluation["runs"]["Tuned"] == compute_metrics(whole)
     assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(result.evaluation))
     assert [(entry["first"], entry["second"]) for entry in result.evaluation["comparisons"]] == [("Plain", "Tuned")]
     assert "experiments/two/tuned" in known_runs(workspace)

@@ -13,11 +13,11 @@ import pytest
 from fertools.core.errors import InputError, Interrupted, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.training.evaluation.cached_outputs import list_readings
+from fertools.training.evaluation.cached_outputs import list_outputs
 from fertools.training.evaluation.predictions import read_predictions
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.evaluate_translator import assess
-from fertools.training.jobs.gan_train import gan_train_folder, made_and_held_out
+from fertools.training.jobs.gan_train import gan_train_folder, generated_and_held_out
 from fertools.training.jobs.generate import generate
 from fertools.training.networks.facenet import Facenet
 from fertools.training.networks.inception import Inception
@@ -49,12 +49,12 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     before = (root / "report.html").read_text(encoding="utf-8")
     assert "fertools evaluate stargan/smoke --judge classifier/RUN" in before
     assess(workspace, TRANSLATOR, judges=[JUDGE], **options)
-    found = score_translations(root)
+    found = compute_translation_metrics(root)
     assert list(found["judges"]) == [JUDGE]
     assert found["features"]["inception.pth"]["all"]["fid"] > 0
     assert found["features"]["inception.pth"]["floor"]["made"] == 28
     assert -1 <= found["identity"]["facenet.pt"]["cosine"]["pooled"] < 1
-    (features,) = list_readings(root, "features")
+    (features,) = list_outputs(root, "features")
     assert len(features.names) == 4 * 7 + 14 + 28
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (
@@ -70,12 +70,12 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     def refuse(*_: object) -> None:
         raise AssertionError("a picture was read twice")
 
-    monkeypatch.setattr("fertools.training.evaluation.evaluation_networks.read_pictures", refuse)
+    monkeypatch.setattr("fertools.training.evaluation.evaluation_networks.extract_features", refuse)
     assess(workspace, TRANSLATOR, judges=[JUDGE], **options)
     generate(workspace, TRANSLATOR, emotions=["fear"], device="cpu")
-    assert score_translations(root)["waiting"] == [JUDGE, "inception.pth", "facenet.pt"]
+    assert compute_translation_metrics(root)["waiting"] == [JUDGE, "inception.pth", "facenet.pt"]
     assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
-    assert score_translations(root)["waiting"] == ["inception.pth", "facenet.pt"]
+    assert compute_translation_metrics(root)["waiting"] == ["inception.pth", "facenet.pt"]
 
 
 def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
@@ -86,7 +86,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
         assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     assert not (root / "readings").exists(), "refused before anything was read"
     generate(workspace, TRANSLATOR, which="train", device="cpu")
-    faces = made_and_held_out(workspace, load_translator(workspace, TRANSLATOR), load_predictor(workspace, JUDGE))
+    faces = generated_and_held_out(workspace, load_translator(workspace, TRANSLATOR), load_predictor(workspace, JUDGE))
     learned = faces.table.take(np.flatnonzero(~faces.held_out))
     assert len(learned) == 28 * 7
     assert learned["emotion"].equals(learned["target_emotion"])
@@ -104,7 +104,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
         with pytest.raises(Interrupted):
             assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     assert not read_record(folder.root)["finished"]
-    assert score_translations(root)["gan_train"] == {}
+    assert compute_translation_metrics(root)["gan_train"] == {}
     assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
     said = read_predictions(folder.predictions_path())
     held_out = store.read_faces(workspace)
@@ -113,7 +113,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     record = read_record(folder.root)
     assert (record["finished"], record["recipe"]["image_size"]["value"]) == (True, 32)
     assert record["data"]["train"]["faces"] + record["data"]["val"]["faces"] == 28 * 7
-    found = score_translations(root)["gan_train"]["classifier_smoke"]
+    found = compute_translation_metrics(root)["gan_train"]["classifier_smoke"]
     assert found["classification"]["faces"] == 14
     assert "GAN-train with the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 
@@ -132,5 +132,5 @@ def test_what_gan_train_cannot_be_done_with_is_named(workspace: Workspace) -> No
     train_judge(workspace, "task=emotion+va", "classes=anger, fear", run="two")
     generate(workspace, TRANSLATOR, which="train", device="cpu")
     two = load_predictor(workspace, "classifier/two")
-    faces = made_and_held_out(workspace, load_translator(workspace, TRANSLATOR), two)
+    faces = generated_and_held_out(workspace, load_translator(workspace, TRANSLATOR), two)
     assert len(faces.rows("train")) + len(faces.rows("val")) == 28 * 2, "expressions that it does not know are left out"

@@ -16,7 +16,7 @@ from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.progress import Silent
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
-from fertools.training.jobs.translating import spread
+from fertools.training.jobs.translating import evenly_spaced
 from fertools.training.recipes.recipe import ORIGINS
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.runs.folder import RunFolder
@@ -196,7 +196,7 @@ def test_initial_weights_depend_on_the_seed_alone() -> None:
     ("count", "expected"), [(0, list(range(10))), (99, list(range(10))), (2, [0, 9]), (4, [0, 3, 6, 9])]
 )
 def test_faces_are_taken_at_even_distances(count: int, expected: list[int]) -> None:
-    assert spread(np.arange(10), count).tolist() == expected
+    assert evenly_spaced(np.arange(10), count).tolist() == expected
 
 
 def test_what_a_result_depends_on_is_written_down(workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from fertools.statistics.concordance import concordance
-from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_shares
+from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_probabilities
 
 NAN = float("nan")
 
@@ -18,7 +18,7 @@ def randoms(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def test_targets_are_labels_smoothed_votes_or_nothing() -> None:
     shares = torch.tensor([[NAN] * 4, [0.5, 0.5, 0, 0], [NAN] * 4])
-    targets = target_shares(torch.tensor([2, 3, -1]), shares, 0.2)
+    targets = target_probabilities(torch.tensor([2, 3, -1]), shares, 0.2)
     expected = torch.tensor([[0.05, 0.05, 0.85, 0.05], [0.45, 0.45, 0.05, 0.05], [0, 0, 0, 0]])
     torch.testing.assert_close(targets, expected)
 
@@ -26,7 +26,7 @@ def test_targets_are_labels_smoothed_votes_or_nothing() -> None:
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_cross_entropy_is_that_of_torch(smoothing: float) -> None:
     logits, labels = randoms(6, 5), torch.tensor([0, 4, 2, 2, 1, 3])
-    targets = target_shares(labels, torch.full((6, 5), NAN, dtype=torch.float64), smoothing)
+    targets = target_probabilities(labels, torch.full((6, 5), NAN, dtype=torch.float64), smoothing)
     expected = F.cross_entropy(logits, labels, label_smoothing=smoothing)
     torch.testing.assert_close(soft_cross_entropy(logits, targets, torch.ones(6)), expected)
     weights = torch.tensor([1.0, 0, 2, 1, 0.5, 3])
@@ -36,7 +36,7 @@ def test_cross_entropy_is_that_of_torch(smoothing: float) -> None:
 
 def test_a_batch_is_the_mean_of_its_parts() -> None:
     logits, weights, points = randoms(6, 4), torch.rand(6), randoms(6, 2)
-    targets = target_shares(torch.tensor([0, -1, 1, 2, 3, -1]), torch.full((6, 4), NAN), 0.1)
+    targets = target_probabilities(torch.tensor([0, -1, 1, 2, 3, -1]), torch.full((6, 4), NAN), 0.1)
     truths = points.roll(1, 0)
     truths[4] = NAN
     for loss, given in ((soft_cross_entropy, (logits, targets)), (squared_error, (points, truths))):

@@ -16,7 +16,7 @@ from fertools.core.errors import InputError, RecipeError
 from fertools.core.workspace import Workspace
 from fertools.training.networks.backbones import build_backbone, head_name, load_weights, read_weights
 from fertools.training.networks.names import BACKBONES
-from fertools.training.networks.pretrained import READERS
+from fertools.training.networks.pretrained import FEATURE_NETWORKS
 from fertools.training.networks.published_weights import find_weights, list_weights
 from fertools.training.networks.resnet import ResNet
 
@@ -222,7 +222,7 @@ licence = "ours"
 def test_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *READERS}
+    assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *FEATURE_NETWORKS}
     (tmp_path / "training").mkdir()
     (tmp_path / "training/weights.toml").write_text(OWN)
     with pytest.raises(InputError, match=r"not on this machine; download https://example\.org/mine\.pth into"):

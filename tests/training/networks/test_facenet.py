@@ -15,7 +15,7 @@ import torch
 
 from fertools.core.errors import InputError
 from fertools.training.networks.facenet import Facenet, build_facenet
-from fertools.training.networks.pretrained import read_pictures
+from fertools.training.networks.pretrained import extract_features
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_faces_are_brought_to_its_size_and_scale(original: Any) -> None:
     faces = np.random.default_rng(0).integers(0, 256, (3, 160, 160, 3), dtype=np.uint8)
     scaled = (torch.from_numpy(faces).permute(0, 3, 1, 2).float() - 127.5) / 128
     with torch.no_grad():
-        assert read_pictures(own, faces) == pytest.approx(original(scaled).numpy(), abs=1e-5)
-    found = read_pictures(own, faces[:, ::2, ::2])
+        assert extract_features(own, faces) == pytest.approx(original(scaled).numpy(), abs=1e-5)
+    found = extract_features(own, faces[:, ::2, ::2])
     assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
 
 

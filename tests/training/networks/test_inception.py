@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from fertools.core.errors import InputError
 from fertools.training.networks.inception import Inception, build_inception
-from fertools.training.networks.pretrained import read_pictures
+from fertools.training.networks.pretrained import extract_features
 
 
 def drawn_weights(outputs: int) -> dict[str, torch.Tensor]:
@@ -53,7 +53,7 @@ def test_shapes_are_those_of_the_paper(network: Inception) -> None:
     sizes: dict[str, tuple[int, ...]] = {}
     for name, layer in network.named_children():
         layer.register_forward_hook(lambda _m, _i, out, name=name: sizes.__setitem__(name, tuple(out.shape[1:])))
-    features = read_pictures(network, np.zeros((1, 64, 64, 3), np.uint8))
+    features = extract_features(network, np.zeros((1, 64, 64, 3), np.uint8))
     assert features.shape == (1, 2048)
     # Szegedy et al. (2016), table 1.
     assert sizes["Conv2d_2b_3x3"] == (64, 147, 147)
@@ -82,15 +82,15 @@ def test_pictures_are_enlarged_and_scaled(network: Inception) -> None:
     scaled = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():
         wanted = network(F.interpolate(scaled, (299, 299), mode="bilinear", align_corners=False)).numpy()
-    assert read_pictures(network, pictures) == pytest.approx(wanted, abs=1e-4)
-    assert read_pictures(network, pictures[:0]).shape == (0, 2048)
+    assert extract_features(network, pictures) == pytest.approx(wanted, abs=1e-4)
+    assert extract_features(network, pictures[:0]).shape == (0, 2048)
 
 
 def test_weights_go_in_by_name_and_others_are_refused(network: Inception) -> None:
     weights = network.state_dict() | {"fc.weight": torch.zeros(1008, 2048)}
     again = build_inception(weights, "x.pth")
     pictures = np.full((1, 16, 16, 3), 90, np.uint8)
-    assert np.array_equal(read_pictures(again, pictures), read_pictures(network, pictures))
+    assert np.array_equal(extract_features(again, pictures), extract_features(network, pictures))
     assert again.first_release
     del weights["Mixed_6b.branch1x1.conv.weight"]
     with pytest.raises(InputError, match=r"x\.pth holds no .* there is no Mixed_6b\.branch1x1\.conv\.weight"):
@@ -121,6 +121,6 @@ def test_features_are_those_that_the_projects_themselves_gave_with_these_weights
 ) -> None:
     """Both packages need a torchvision that works, so what they gave for these pictures is written down here."""
     pictures = (np.arange(2 * 20 * 20 * 3).reshape(2, 20, 20, 3) * 37 % 256).astype(np.uint8)
-    found = read_pictures(build_inception(drawn_weights(outputs), "drawn"), pictures)
+    found = extract_features(build_inception(drawn_weights(outputs), "drawn"), pictures)
     assert (found.mean(), found.std()) == pytest.approx((mean, sd), rel=1e-4)
     assert found[0, :2000:400] == pytest.approx(some, rel=1e-3)

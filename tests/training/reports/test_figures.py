@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.reports.figures import (
     confusion_table,
     interval_chart,
@@ -25,7 +25,7 @@ def drawings(markup: str) -> list[ElementTree.Element]:
 
 
 def test_every_curve_has_a_panel_of_its_own_with_the_others_behind() -> None:
-    curves = score(invent())["classification"]["roc"]
+    curves = compute_metrics(invent())["classification"]["roc"]
     found = drawings(roc_panels(curves))
     assert len(found) == len(curves) == 8
     for picture, (name, curve) in zip(found, curves.items(), strict=True):

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.jobs.train import train
 from fertools.training.reports.report import render_experiment, render_predictions
 from tests.training.blobs import write_blobs
@@ -44,7 +44,7 @@ def page_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         options = ("val_share=0.3", "task=emotion+va")
         return train(workspace, "classifier", preset="smoke", overrides=options, device="cpu").report
     else:
-        scores = score(invent(va=True))
+        scores = compute_metrics(invent(va=True))
         path.write_text(render_predictions("run-" + "x" * 90, scores), encoding="utf-8")
     return path
 

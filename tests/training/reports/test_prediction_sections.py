@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from fertools.training.evaluation.model_comparison import compare_all
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import Predictions
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.reports.methods_text import REFERENCES, write_methods
@@ -62,7 +62,7 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
                 "curves": {"val/uar": {"fold <0>": [(1, 0.2), (2, 0.3)], "fold 1": [(1, 0.3), (2, 0.5)]}},
             }
         ],
-        "runs": {name: score(run) for name, run in runs.items()},
+        "runs": {name: compute_metrics(run) for name, run in runs.items()},
         "translations": {},
         "comparisons": compare_all(runs),
         "reported": [
@@ -73,7 +73,7 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
 
 
 def test_a_run_is_shown_with_every_part() -> None:
-    page = "\n".join(prediction_sections("some run", score(invent(va=True))))
+    page = "\n".join(prediction_sections("some run", compute_metrics(invent(va=True))))
     for words in (
         "always the majority",
         "Rows: true class",
@@ -92,13 +92,13 @@ def test_a_run_is_shown_with_every_part() -> None:
 def test_faces_of_nobody_known_are_a_warning() -> None:
     run = invent()
     table = run.table.set_column(1, "subject_id", pa.nulls(len(run.table), pa.string()))
-    page = "\n".join(prediction_sections("r", score(Predictions(table, run.classes, run.trained))))
+    page = "\n".join(prediction_sections("r", compute_metrics(Predictions(table, run.classes, run.trained))))
     assert "168 of 168 faces have no subject" in page
-    assert "have no subject" not in "\n".join(prediction_sections("r", score(run)))
+    assert "have no subject" not in "\n".join(prediction_sections("r", compute_metrics(run)))
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_has_both_colour_schemes() -> None:
-    for page in (render_predictions("r", score(invent(va=True))), render_experiment(invented_evaluation())):
+    for page in (render_predictions("r", compute_metrics(invent(va=True))), render_experiment(invented_evaluation())):
         assert not re.findall(r"(?:src|href)=\"(?!data:)|url\(|<script|@import", page)
         assert "prefers-color-scheme: dark" in page
         assert page.count("<details>") == page.count("</details>")
@@ -135,7 +135,7 @@ def test_rows_of_the_chart_are_ours_then_the_papers() -> None:
 
 
 def test_the_paragraph_says_what_was_done_and_cites_it() -> None:
-    runs = {"a": score(invent(va=True))}
+    runs = {"a": compute_metrics(invent(va=True))}
     text, references = write_methods(runs, compared=True)
     assert "subject-independent 4-fold cross-validation" in text
     assert "168 faces of 12 subjects" in text
@@ -143,7 +143,7 @@ def test_the_paragraph_says_what_was_done_and_cites_it() -> None:
         REFERENCES[key] for key in ("jackknife", "calibration", "ccc", "mcnemar", "corrected", "holm")
     ]
     assert "leave one subject out" in write_methods(runs, protocol="leave-one-subject-out")[0]
-    single, fewer = write_methods({"a": score(invent(folds=1))})
+    single, fewer = write_methods({"a": compute_metrics(invent(folds=1))})
     assert "cross-validation" not in single
     assert "over folds" not in single
     assert len(fewer) == 2
@@ -213,7 +213,7 @@ def test_choices_of_each_step_are_in_an_experiments_page() -> None:
 
 
 def test_guesses_that_learned_from_different_parts_are_told_apart() -> None:
-    runs = {name: score(invent()) for name in ("a", "b", "c")}
+    runs = {name: compute_metrics(invent()) for name in ("a", "b", "c")}
     assert [row[0] for row in metric_tables(runs)[1].rows[3:]] == ["always the majority", "guessing by frequency"]
     runs["c"]["classification"]["baselines"]["prior"]["accuracy"]["pooled"] += 0.01
     names = [row[0] for row in metric_tables(runs)[1].rows[4:]]

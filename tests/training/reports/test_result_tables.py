@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fertools.training.evaluation.model_comparison import compare_all
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.reports.result_tables import comparison_tables, interval_note, metric_tables
 from tests.training.guesses import invent
 
@@ -22,7 +22,7 @@ from tests.training.guesses import invent
 )
 def test_a_table_says_how_far_its_intervals_can_be_trusted(subjects: int, words: str) -> None:
     runs = {name: invent(subjects=subjects, seed=seed, va=True) for seed, name in enumerate("ab")}
-    scores: dict[str, Any] = {name: score(run) for name, run in runs.items()}
+    scores: dict[str, Any] = {name: compute_metrics(run) for name, run in runs.items()}
     tables = [*metric_tables(scores), *comparison_tables(compare_all(runs))]
     pooled = [result_table for result_table in tables if "± half" not in result_table.title]
     assert len(pooled) == 4

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fertools.training.evaluation.prediction_metrics import score
+from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.reports.table_formatting import format_table
 from fertools.training.reports.translation_tables import measured_tables, missing_measures, translator_tables
 from tests.training.guesses import invent
@@ -19,7 +19,7 @@ def measured(value: float) -> dict[str, Any]:
 def figures() -> dict[str, Any]:
     parts = {"l1": measured(0.5), "psnr": measured(20), "ssim": measured(0.75)}
     far = {"real": 30, "made": 70, "fid": 12.5, "kid": 0.25, "kid_sd": 0.01, "kid_size": 15}
-    real = score(invent(skill=3, va=True))
+    real = compute_metrics(invent(skill=3, va=True))
     return {
         "faces": 1,
         "made": 7,
@@ -33,8 +33,8 @@ def figures() -> dict[str, Any]:
             "classifier/x": {
                 "digest": "d",
                 "chose": False,
-                "made": score(invent(skill=1, va=True)),
-                "unchanged": score(invent(skill=0, seed=2, va=True)),
+                "made": compute_metrics(invent(skill=1, va=True)),
+                "unchanged": compute_metrics(invent(skill=0, seed=2, va=True)),
                 "real": real,
             }
         },
@@ -57,7 +57,7 @@ def figures() -> dict[str, Any]:
                 "other_people": None,
             }
         },
-        "gan_train": {"classifier_x": score(invent(skill=2))},
+        "gan_train": {"classifier_x": compute_metrics(invent(skill=2))},
         "waiting": [],
     }
 

@@ -9,20 +9,20 @@ import pytest
 
 from fertools.core.errors import DeviceError, RecipeError
 from fertools.training.runs import configuration
-from fertools.training.runs.configuration import choose_recipe
+from fertools.training.runs.configuration import configure_run
 
 
 @pytest.mark.parametrize(("device", "preset"), [("cpu", "cpu"), ("cuda", "recommended"), ("mps", "recommended")])
 def test_the_preset_suits_the_device(monkeypatch: pytest.MonkeyPatch, device: str, preset: str) -> None:
     monkeypatch.setattr(configuration, "choose_device", lambda wanted: device)
-    chosen = choose_recipe("stargan", overrides=["seed=3"])
+    chosen = configure_run("stargan", overrides=["seed=3"])
     assert (chosen.resolved.preset, chosen.device, chosen.resolved.recipe.seed) == (preset, device, 3)
-    assert choose_recipe("stargan", preset="paper").resolved.preset == "paper"
+    assert configure_run("stargan", preset="paper").resolved.preset == "paper"
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(DeviceError, match="tpu"):
-        choose_recipe("stargan", device="tpu")
+        configure_run("stargan", device="tpu")
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_mistakes_are_answered_without_torch(arguments: str) -> None:
 
 def test_overrides_are_looked_at_before_the_device() -> None:
     with pytest.raises(RecipeError, match="did you mean 'lr'"):
-        choose_recipe("stargan", overrides=["lrr=1"], device="tpu")
+        configure_run("stargan", overrides=["lrr=1"], device="tpu")

@@ -14,7 +14,7 @@ from fertools.core.errors import CheckFailed, InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.jobs.train import train
-from fertools.training.runs.ancestry import find_met
+from fertools.training.runs.ancestry import find_known_people
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import (
     METADATA_KEY,
@@ -82,9 +82,9 @@ def test_test_people_behind_weights_are_found_wherever_the_file_lies(
         other.symlink_to(path)
     ancestor = trace_weights(workspace, path if place == "inside" else other, "x")
     assert [lineage.run for lineage in ancestor.lineages] == ["classifier/source"]
-    (sentence,) = find_met(store.read_faces(workspace, filters=[("fold", "=", 0)]), [ancestor])
+    (sentence,) = find_known_people(store.read_faces(workspace, filters=[("fold", "=", 0)]), [ancestor])
     assert sentence == "the weights 'x' (of the run classifier/source) learned from 1 person held out here (p00)"
-    assert find_met(store.read_faces(workspace, filters=[("fold", "=", 1)]), [ancestor]) == []
+    assert find_known_people(store.read_faces(workspace, filters=[("fold", "=", 1)]), [ancestor]) == []
 
 
 def test_training_on_from_them_is_refused_and_can_be_allowed(workspace: Workspace, tmp_path: Path) -> None:

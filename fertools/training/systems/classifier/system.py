@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.losses.float32 import widened
-from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_shares
+from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_probabilities
 from fertools.training.networks.backbones import build_backbone
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
@@ -128,7 +128,7 @@ class Classifier(System):
         """Return the loss against the labels at some rows, and add its parts to `terms`."""
         recipe, loss = self.recipe, widened(outputs).sum() * 0
         if self.classes:
-            targets = target_shares(batch.emotions[rows], batch.shares[rows], recipe.label_smoothing)
+            targets = target_probabilities(batch.emotions[rows], batch.shares[rows], recipe.label_smoothing)
             terms["loss_emotion"] = soft_cross_entropy(outputs[:, : self.classes], targets, weights)
             loss = loss + terms["loss_emotion"]
         if recipe.predicts_va:

@@ -23,9 +23,9 @@ Upsampling = Literal["transposed", "resize"]
 
 SLOPE = 0.01
 """Slope of the discriminator's leaky ReLU. The paper prints -0.01, which would not be monotone."""
-_FARTHEST = 0.12
+_MOST_SHIFT = 0.12
 """How far `warp` moves a pixel at most, where half a side is 1."""
-_SHUT = 2.0
+_MASK_BIAS = 2.0
 """What the mask of `warp` is short of being half open before anything is learned."""
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -166,8 +166,8 @@ class Generator(nn.Module):
         if self.output == "change":
             return torch.lerp(inputs, painted[:, :3].tanh(), painted[:, 3:].sigmoid())
         fields = F.interpolate(painted, scale_factor=2, mode="bilinear")
-        moved = _moved(inputs, _FARTHEST * fields[:, 4:].tanh())
-        return torch.lerp(moved, fields[:, :3].tanh(), (fields[:, 3:4] - _SHUT).sigmoid())
+        moved = _moved(inputs, _MOST_SHIFT * fields[:, 4:].tanh())
+        return torch.lerp(moved, fields[:, :3].tanh(), (fields[:, 3:4] - _MASK_BIAS).sigmoid())
 
 
 class Discriminator(nn.Module):
@@ -212,7 +212,7 @@ class Discriminator(nn.Module):
         return self.conv1(features), self.conv2(features).flatten(1)
 
 
-def begin_evenly(discriminator: Discriminator) -> None:
+def init_he(discriminator: Discriminator) -> None:
     """Draw the weights of a discriminator's strided convolutions anew, so that every layer's outputs have one spread.
 
     torch's own make each layer's outputs smaller than those of the layer before, and nothing here normalises them.

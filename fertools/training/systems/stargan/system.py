@@ -22,7 +22,7 @@ from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Step, System, Translation, full_precision
 from fertools.training.systems.optimiser_plan import OptimiserPlan
-from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, begin_evenly
+from fertools.training.systems.stargan.networks import SLOPE, Discriminator, Generator, init_he
 from fertools.training.systems.stargan.recipe import StarganRecipe
 
 G, D = "generator", "discriminator"
@@ -62,9 +62,9 @@ class Stargan(System):
             recipe.image_size, dim + recipe.made_class, width, recipe.discriminator_layers
         )
         if recipe.initial_weights == "he":
-            begin_evenly(self._discriminator)
-        self._changes = replace(changes_of(recipe), flip=False) if recipe.augmented == "seen" else None
-        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else changes_of(recipe)
+            init_he(self._discriminator)
+        self._changes = replace(augmentation_of(recipe), flip=False) if recipe.augmented == "seen" else None
+        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else augmentation_of(recipe)
         self.networks = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
@@ -154,11 +154,11 @@ class Stargan(System):
         real_critic, fake_critic = widened(critic).chunk(2)
         terms = {"D/loss_real": -real_critic.mean(), "D/loss_fake": fake_critic.mean()}
         loss = terms["D/loss_real"] + terms["D/loss_fake"]
-        of_real, of_made = heads.chunk(2)
+        of_real, of_generated = heads.chunk(2)
         loss = loss + self._label_loss("D", of_real, batch, terms)
         if recipe.made_class:
-            made = torch.full_like(batch.emotions, self.classes)
-            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_made)), made)
+            generated = torch.full_like(batch.emotions, self.classes)
+            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_generated)), generated)
             loss = loss + recipe.lambda_cls * terms["D/loss_made"]
         if recipe.gp != "none":
             points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
@@ -264,7 +264,7 @@ class Stargan(System):
         return loss
 
 
-def changes_of(recipe: StarganRecipe) -> Augmentation:
+def augmentation_of(recipe: StarganRecipe) -> Augmentation:
     """Return all changes that a recipe makes to faces, wherever it makes them."""
     return Augmentation(
         flip=recipe.flip,

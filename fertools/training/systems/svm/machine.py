@@ -59,7 +59,7 @@ class SupportVectorMachine:
         return np.asarray(shares / total, np.float32)
 
 
-def describe_faces(pixels: Pixels, recipe: SvmRecipe) -> Floats:
+def compute_features(pixels: Pixels, recipe: SvmRecipe) -> Floats:
     """Return NxD features of NxSxSx3 RGB faces.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.training.systems.fitted import Floats
-from fertools.training.systems.svm.machine import SupportVectorMachine, describe_faces, fit_machine
+from fertools.training.systems.svm.machine import SupportVectorMachine, compute_features, fit_machine
 from fertools.training.systems.svm.recipe import SvmRecipe
 
 
@@ -26,7 +26,7 @@ class Svm:
 
     def describe(self, pixels: NDArray[np.uint8]) -> Floats:
         """Return NxD features of NxSxSx3 RGB faces."""
-        return describe_faces(pixels, self.recipe)
+        return compute_features(pixels, self.recipe)
 
     def fit(self, features: Floats, labels: NDArray[np.int64], people: NDArray[np.int64]) -> None:
         """Fit the machine to NxD features with N labels; `people` says who shows each."""

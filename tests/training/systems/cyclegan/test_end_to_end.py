@@ -18,7 +18,7 @@ from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.training.data.batch import Batch
 from fertools.training.engine.journal import read_journal
-from fertools.training.evaluation.translation_metrics import score_translations
+from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import TrainResult, train
@@ -93,7 +93,7 @@ def test_a_classifier_of_the_target_reads_generated_faces(trained: Workspace) ->
     settings = ("modality=thermal", "image_size=32")
     train(trained, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
     assess(trained, RUN, judges=["classifier/thermal"], device="cpu")
-    found = score_translations(trained.root / "training" / RUN)
+    found = compute_translation_metrics(trained.root / "training" / RUN)
     assert list(found["judges"]) == ["classifier/thermal"]
 
 
@@ -107,7 +107,7 @@ def test_a_classifier_of_the_target_chooses_the_best_state_and_learns_from_gener
     assert (result.folder / "checkpoints" / "best.safetensors").is_file()
     generate(workspace, RUN, which="train", device="cpu")
     assess(workspace, RUN, judges=["classifier/thermal"], gan_train=True, device="cpu")
-    assert list(score_translations(result.folder)["judges"]) == ["classifier/thermal"]
+    assert list(compute_translation_metrics(result.folder)["judges"]) == ["classifier/thermal"]
 
 
 def test_the_report_shows_both_directions_and_explains_every_loss(trained: Workspace) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from fertools.training.systems.stargan.networks import Discriminator, Generator, begin_evenly, load_reference_weights
+from fertools.training.systems.stargan.networks import Discriminator, Generator, init_he, load_reference_weights
 
 
 def count(network: nn.Module) -> int:
@@ -154,7 +154,7 @@ def test_even_weights_keep_the_spread_from_layer_to_layer() -> None:
     torch.manual_seed(0)
     discriminator = Discriminator(conv_dim=8)
     assert spreads(discriminator)[-1] < 0.05
-    begin_evenly(discriminator)
+    init_he(discriminator)
     assert all(0.3 < spread < 2 for spread in spreads(discriminator)), "it was a hundredth"
 
 

@@ -16,7 +16,7 @@ from fertools.training.data.pixel_cache import read_crop
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.jobs.train import train
 from fertools.training.recipes.resolve import resolve_recipe
-from fertools.training.systems.svm.machine import SupportVectorMachine, describe_faces, fit_machine
+from fertools.training.systems.svm.machine import SupportVectorMachine, compute_features, fit_machine
 from fertools.training.systems.svm.recipe import SvmRecipe
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import read_record
@@ -31,23 +31,23 @@ def faces(count: int = 3) -> NDArray[np.uint8]:
 
 
 def test_a_histogram_of_gradients_has_a_number_per_block_cell_and_direction() -> None:
-    assert describe_faces(faces(), recipe()).shape == (3, 3 * 3 * 2 * 2 * 9)
+    assert compute_features(faces(), recipe()).shape == (3, 3 * 3 * 2 * 2 * 9)
     ramp = np.repeat(np.arange(0, 256, 8, dtype=np.uint8)[None, :, None], 32, axis=0).repeat(3, axis=2)
     upright, flat = (
-        describe_faces(np.stack([face]), recipe())[0].reshape(-1, 9) for face in (ramp, ramp.swapaxes(0, 1))
+        compute_features(np.stack([face]), recipe())[0].reshape(-1, 9) for face in (ramp, ramp.swapaxes(0, 1))
     )
     assert set(upright.argmax(axis=1)) != set(flat.argmax(axis=1)), "a gradient across and one down differ in direction"
     assert (upright > 0.4).sum(axis=1).tolist() == [1] * len(upright)
 
 
 def test_patterns_are_shares_by_region() -> None:
-    found = describe_faces(faces(), recipe("features=lbp", "lbp_grid=4")).reshape(3, 16, 59)
+    found = compute_features(faces(), recipe("features=lbp", "lbp_grid=4")).reshape(3, 16, 59)
     np.testing.assert_allclose(found.sum(axis=2), 1, rtol=1e-6)
-    even = describe_faces(np.full((1, 32, 32, 3), 90, np.uint8), recipe("features=lbp", "lbp_grid=4"))
+    even = compute_features(np.full((1, 32, 32, 3), 90, np.uint8), recipe("features=lbp", "lbp_grid=4"))
     assert (even > 0).sum() < 16 * 10, "an even picture has few patterns"
     changed = faces()
     changed[0, :8, :8] = 0
-    difference = np.abs(describe_faces(changed, recipe("features=lbp", "lbp_grid=4")).reshape(3, 16, 59) - found).sum(
+    difference = np.abs(compute_features(changed, recipe("features=lbp", "lbp_grid=4")).reshape(3, 16, 59) - found).sum(
         axis=2
     )
     assert difference[0, 0] > 0
@@ -109,7 +109,7 @@ def test_a_run_writes_predictions_that_its_machine_makes_again(tmp_path: Path, f
     machine = SupportVectorMachine(**load_file(result.folder / "models/machine.safetensors"))
     paths = {row["face_id"]: row["path"] for row in rows}
     crops = np.stack([read_crop(tmp_path / paths[name], 48) for name in predictions.table["face_id"].to_pylist()])
-    expected = machine.probabilities(describe_faces(crops, recipe(*settings)))
+    expected = machine.probabilities(compute_features(crops, recipe(*settings)))
     np.testing.assert_allclose(predictions.probabilities(), expected, atol=1e-6)
     record = read_record(result.folder)
     assert record["finished"]
@@ -131,7 +131,7 @@ def test_bad_recipes_are_refused(override: str, words: str) -> None:
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage.feature", None)
     with pytest.raises(InputError, match=r"needs scikit-image.*fertools\[baselines\]"):
-        describe_faces(faces(), recipe())
+        compute_features(faces(), recipe())
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(InputError, match="needs scikit-learn"):
         fit_machine(*cloud(30, 3), 3, recipe())
