@@ -95,9 +95,15 @@ class RunFolder:
         """
         return self.models / f"{network}.safetensors"
 
-    def predictions_path(self, side: Side = "test") -> Path:
-        """Return where a classifier's predictions lie: `predictions.parquet`, and `predictions-val.parquet`."""
-        return self.root / (PREDICTIONS_NAME if side == "test" else f"predictions-{side}.parquet")
+    def predictions_path(self, side: Side = "test", domain: str = "") -> Path:
+        """Return where a system's predictions lie: `predictions.parquet`, and `predictions-val.parquet`.
+
+        Args:
+            side: whose faces were predicted.
+            domain: of the faces, for a network that is not the system's main one, as in `predictions-thermal.parquet`.
+        """
+        name = "-".join(filter(None, ("predictions", domain, "" if side == "test" else side)))
+        return self.root / f"{name}.parquet"
 
     @property
     def board(self) -> Path:

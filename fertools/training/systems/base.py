@@ -88,10 +88,13 @@ class Prediction:
     Attributes:
         network: that says it, by its name in the system's `networks`.
         domain: the faces that it is meant for.
+        classes: the expressions that it tells apart, where these are fewer than its domain has; faces that show others
+            are not predicted. Empty for those of the domain.
     """
 
     network: str
     domain: str = FACES
+    classes: tuple[str, ...] = ()
 
 
 class System(ABC):
@@ -105,6 +108,9 @@ class System(ABC):
         averaged: names of the networks whose moving average is worth keeping.
         optimisers: by name.
         augmentation: how training faces are changed.
+        further_predictions: what other networks than that of `prediction` say of faces; a run writes and measures it
+            beside the main one.
+        further_models: other networks that a finished run keeps as model files, by name the domain of their faces.
     """
 
     networks: Mapping[str, nn.Module]
@@ -113,6 +119,8 @@ class System(ABC):
     averaged: Sequence[str] = ()
     optimisers: Mapping[str, OptimiserPlan]
     augmentation: Augmentation = Augmentation()
+    further_predictions: Sequence[Prediction] = ()
+    further_models: Mapping[str, str] = {}
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return the random numbers of a batch, on the CPU.
