@@ -57,9 +57,9 @@ def _divided(domains: Mapping[str, Faces], parts: Mapping[str, Part], seed: int)
     wanted = next(iter(parts.values()))
     units, names = _units(list(tables.values()), wanted)
     if len(names) < wanted.of:
-        count = f"{len(names)} {wanted.unit}{'' if len(names) == 1 else 's'}"
+        found = f"{len(names)} {wanted.unit}{'' if len(names) == 1 else 's'}"
         raise InputError(
-            f"the training faces of {' and '.join(domains)} are of {count}, too few to share them out among "
+            f"the training faces of {' and '.join(domains)} are of {found}, too few to share them out among "
             f"{wanted.of} domains; add more, or let the domains overlap"
         )
     counts, begun = [], 0
