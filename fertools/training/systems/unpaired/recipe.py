@@ -74,7 +74,7 @@ class UnpairedRecipe(EngineRecipe):
     lambda_r: float = bounded(0)
     lambda_pair: float = bounded(0)
     stage1_epochs: int = bounded(0)
-    stage2_epochs: int = bounded(1)
+    stage2_epochs: int = bounded(0)
     momentum: float = bounded(0, 0.9999)
     weight_decay: float = bounded(0, 1)
     discriminator_lr: float = bounded(0, 1)
@@ -96,6 +96,10 @@ class UnpairedRecipe(EngineRecipe):
             raise RecipeError(
                 f"losses is {self.losses}, and with label_align=off no discriminator is left for the adaptive weight "
                 "(a); add h, or give v"
+            )
+        if not (self.stage1_epochs or self.stage2_epochs):
+            raise RecipeError(
+                "stage1_epochs and stage2_epochs are both 0, so nothing is trained; give 1 or more to one"
             )
         if not (self.stage1_epochs or self.thermal_start):
             raise RecipeError(

@@ -21,15 +21,15 @@ from fertools.training.networks.resnet import ResNet
 from fertools.training.recipes.course import Iteration
 from fertools.training.systems.base import Autocast, Noise, Prediction, Step, System, full_precision
 from fertools.training.systems.optimiser_plan import OptimiserPlan
-from fertools.training.systems.unpaired.alignment import LabelAlignment
 from fertools.training.systems.unpaired.epoch_mean import EpochMean
-from fertools.training.systems.unpaired.losses import (
+from fertools.training.systems.unpaired.guidance_losses import (
     adaptive_weight,
     critic_loss,
     fooling_loss,
     mean_of,
     thermal_fooling_loss,
 )
+from fertools.training.systems.unpaired.label_alignment import LabelAlignment
 from fertools.training.systems.unpaired.networks import FEATURE_STAGES, build_networks
 from fertools.training.systems.unpaired.recipe import (
     CLASSIFIER,

@@ -137,7 +137,7 @@ def test_a_thermal_network_of_fewer_classes_is_measured_on_those(tmp_path: Path)
     assert len(load_model(result.folder, network="visible", device="cpu").classes) == 6
 
 
-def test_a_second_stage_may_begin_with_the_networks_of_another_run(trained: Workspace, tmp_path: Path) -> None:
+def test_a_second_stage_may_begin_with_the_networks_of_another_run(trained: Workspace) -> None:
     begun = [f"{name}_start=training/{RUN}/models/{name}.safetensors" for name in ("visible", "thermal")]
     result = train_smoke(trained, "stage1_epochs=0", *begun, run="second")
     record = read_record(result.folder)

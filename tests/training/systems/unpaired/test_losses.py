@@ -12,7 +12,12 @@ from torch import Tensor, nn
 
 from fertools.training.networks.imagenet import normalised
 from fertools.training.recipes.course import Iteration
-from fertools.training.systems.unpaired.losses import adaptive_weight, entropy, fooling_loss, thermal_fooling_loss
+from fertools.training.systems.unpaired.guidance_losses import (
+    adaptive_weight,
+    entropy,
+    fooling_loss,
+    thermal_fooling_loss,
+)
 from fertools.training.systems.unpaired.networks import FEATURE_STAGES
 from fertools.training.systems.unpaired.recipe import (
     FEATURE_CRITIC,

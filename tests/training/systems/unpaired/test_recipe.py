@@ -70,6 +70,8 @@ def test_both_stages_are_counted_in_passes_over_the_visible_faces() -> None:
     assert recipe("val_share=0.2").course({"visible": 9, "thermal": 9}).validate_every == 3
     started = recipe("stage1_epochs=0", "thermal_start=t.safetensors").course({"visible": 9, "thermal": 9})
     assert [stage.name for stage in started.stages] == ["guidance"]
+    alone = recipe("stage2_epochs=0").course({"visible": 9, "thermal": 9})
+    assert [stage.name for stage in alone.stages] == ["classifiers"]
 
 
 def test_predictions_are_compared_by_the_classes_that_both_have() -> None:
@@ -118,6 +120,7 @@ def test_rows_of_losses(text: str) -> None:
         ((*DIFFERING, "paired=wang", "unpaired_unit=off"), "compares predictions class by class"),
         (("paired=wang",), "leaves no pair to learn from; set unpaired_unit=off"),
         (("thermal_modality=visible",), "both domains are the same visible faces"),
+        (("stage1_epochs=0", "stage2_epochs=0"), "nothing is trained"),
         (("stage1_epochs=0",), "nobody trains the thermal network"),
         (("thermal_classes=fear",), "two or more labels"),
     ],
