@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fertools.training.engine.loop import Hooks
 from fertools.training.evaluation.translator import Translator
+from fertools.training.jobs.analysing import analyse_held_out
 from fertools.training.jobs.engine_setup import begin_with_weights, make_loader, make_loop, run_loop
 from fertools.training.jobs.predicting import Predictor, measure_validation, predict_further, predict_held_out
 from fertools.training.jobs.translating import (
@@ -55,6 +56,7 @@ def train_networks(job: Job, recipe: EngineRecipe) -> int:
             predict_held_out(job, predictor)
         for other in further:
             predict_further(job, other)
+        analyse_held_out(job, system, loop, loader)
         if isinstance(recipe, TranslatingRecipe) and translator is not None:
             translate_held_out_faces(job, translator, recipe)
     return loop.iteration - begun

@@ -83,6 +83,16 @@ class RunFolder:
         return self.root / "generated"
 
     @property
+    def analysis_path(self) -> Path:
+        """`analysis.json`: what the system shows of held-out faces beyond its predictions."""
+        return self.root / "analysis.json"
+
+    @property
+    def rebuilt_path(self) -> Path:
+        """`rebuilt.png`: held-out faces, and what the system made of them to compare."""
+        return self.root / "rebuilt.png"
+
+    @property
     def models(self) -> Path:
         """`models/`: the trained networks, one file each; see `fertools.training.runs.artefact`."""
         return self.root / "models"

@@ -25,6 +25,7 @@ from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
+from fertools.training.systems.analysis import Analysis
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 Noise = dict[str, Tensor]
@@ -110,6 +111,7 @@ class System(ABC):
         augmentation: how training faces are changed.
         further_predictions: what other networks than that of `prediction` say of faces; a run writes and measures it
             beside the main one.
+        analysed_faces: held-out faces of each domain that `analyse` is given; 0 for none.
         further_models: other networks that a finished run keeps as model files, by name the domain of their faces.
     """
 
@@ -121,6 +123,7 @@ class System(ABC):
     augmentation: Augmentation = Augmentation()
     further_predictions: Sequence[Prediction] = ()
     further_models: Mapping[str, str] = {}
+    analysed_faces: int = 0
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return the random numbers of a batch, on the CPU.
@@ -186,6 +189,16 @@ class System(ABC):
             images: faces.
         """
         raise NotImplementedError
+
+    def analyse(self, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis | None:
+        """Return what a finished system shows of held-out faces beyond predictions and translations; None for nothing.
+
+        Args:
+            networks: all networks by name, or their moving averages.
+            images: Nx3xSxS held-out faces in [-1, 1], by domain.
+        """
+        del networks, images
+        return None
 
     def own_head(self, images: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return what a discriminator's own head reads in images, as `predict` does; None where there is none."""

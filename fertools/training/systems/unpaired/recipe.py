@@ -81,6 +81,7 @@ class UnpairedRecipe(EngineRecipe):
     beta1: float = bounded(0, 0.9999)
     beta2: float = bounded(0, 0.999999)
     val_share: float = bounded(0, 0.5)
+    analysis_faces: int = bounded(0, 2000)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,9 +19,11 @@ from fertools.training.losses.labels import soft_cross_entropy, target_shares
 from fertools.training.networks.imagenet import normalised
 from fertools.training.networks.resnet import ResNet
 from fertools.training.recipes.course import Iteration
+from fertools.training.systems.analysis import Analysis
 from fertools.training.systems.base import Autocast, Noise, Prediction, Step, System, full_precision
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 from fertools.training.systems.unpaired.epoch_mean import EpochMean
+from fertools.training.systems.unpaired.feature_analysis import analyse
 from fertools.training.systems.unpaired.guidance_losses import (
     adaptive_weight,
     critic_loss,
@@ -82,6 +84,7 @@ class Unpaired(System):
             flip=recipe.flip, rotate_deg=recipe.rotate_deg, cut_px=recipe.image_size if smaller else 0
         )
         fewer = recipe.thermal_outputs if recipe.thermal_outputs != recipe.thermal_class_names else ()
+        self.analysed_faces = recipe.analysis_faces
         self.further_predictions = (Prediction(THERMAL, THERMAL, fewer),)
         self.further_models = {name: VISIBLE for name in self.networks if name not in (VISIBLE, THERMAL)}
 
@@ -133,6 +136,11 @@ class Unpaired(System):
             if {LABEL_CRITIC, PAIR}.isdisjoint({*self._critics, *self.recipe.active}):
                 return features, None
             return features, network.finish(features, FEATURE_STAGES)
+
+    def analyse(self, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis:
+        """Return how far features and predictions tell the modality, and what the decoder rebuilds."""
+        grey = self.recipe.thermal_faces == "grey"
+        return analyse(self.recipe, networks, {**images, THERMAL: _grey(images[THERMAL]) if grey else images[THERMAL]})
 
     def _critics_step(
         self,

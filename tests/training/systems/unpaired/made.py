@@ -15,7 +15,8 @@ from fertools.training.systems.base import Noise
 from fertools.training.systems.unpaired.recipe import CLASSIFIERS, GUIDANCE, THERMAL, VISIBLE, UnpairedRecipe
 from fertools.training.systems.unpaired.system import Unpaired
 
-TINY = ("width=0.0625", "image_size=32", "load_size=32", "batch_size=3", "use_weight=false")
+TINY = ("width=0.0625", "image_size=32", "load_size=32", "batch_size=3", "use_weight=false", "lr=2e-4")
+"""Laid over the preset `smoke`. A step of its larger rate makes much of what is rounded."""
 COURSE = Course((Stage(CLASSIFIERS, 2), Stage(GUIDANCE, 4)))
 DIFFERING = ("classes=anger,fear,happiness,surprise", "thermal_classes=happiness,neutral,surprise")
 Turn = tuple[dict[str, Batch], Noise]

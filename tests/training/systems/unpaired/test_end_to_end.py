@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
@@ -34,13 +35,14 @@ NETWORKS = ["decoder", "discriminator_features", "discriminator_predictions", "t
 
 
 def train_smoke(workspace: Workspace, *overrides: str, run: str = "smoke") -> TrainResult:
-    return train(workspace, "unpaired", preset="smoke", overrides=overrides, device="cpu", run=run)
+    settings = ("analysis_faces=0", *overrides)
+    return train(workspace, "unpaired", preset="smoke", overrides=settings, device="cpu", run=run)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = write_drawn_pairs(tmp_path_factory.mktemp("pairs"), people=5)
-    train_smoke(workspace)
+    train_smoke(workspace, "analysis_faces=5")
     return workspace
 
 
@@ -127,6 +129,27 @@ def test_the_report_explains_every_loss_and_lists_the_choices(trained: Workspace
         assert words in page, words
 
 
+def test_the_report_shows_what_the_networks_make_of_held_out_faces(trained: Workspace) -> None:
+    folder = trained.root / "training" / RUN
+    numbers = read_record(folder)["results"]["analysis"]
+    assert set(numbers) == {
+        "modality accuracy",
+        "A-distance",
+        "distance of predictions",
+        "PSNR of reconstructions",
+        "SSIM of reconstructions",
+    }
+    assert 0 <= numbers["modality accuracy"] <= 1
+    assert 5 < numbers["PSNR of reconstructions"] < 60
+    found = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
+    assert found["faces"] == {"visible": 5, "thermal": 5}
+    assert {name: len(points) for name, points in found["points"]["features"].items()} == {"visible": 5, "thermal": 5}
+    assert (folder / "rebuilt.png").is_file()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "What the networks make of held-out faces" in page
+    assert page.count("<title>thermal</title>") == 5
+
+
 def test_a_thermal_network_of_fewer_classes_is_measured_on_those(tmp_path: Path) -> None:
     workspace = write_drawn_pairs(tmp_path, people=5)
     result = train_smoke(workspace, "classes=six", "thermal_classes=happiness,neutral,surprise")
@@ -185,7 +208,7 @@ def test_a_modality_that_is_missing_is_refused(tmp_path: Path) -> None:
 
 def test_another_half_is_another_run(trained: Workspace) -> None:
     with pytest.raises(ResumeRefused, match="unpaired_unit"):
-        train_smoke(trained, "unpaired_unit=sample")
+        train_smoke(trained, "analysis_faces=5", "unpaired_unit=sample")
 
 
 LASTING = (

@@ -268,6 +268,19 @@ def test_every_logged_term_has_words() -> None:
     assert logged == set(ENTRY.terms)
 
 
+@pytest.mark.parametrize("mode", ["full", "v", "intersection", "sorted", "off", "grey"])
+def test_every_mode_can_be_analysed(mode: str) -> None:
+    built = system(*MODES[mode])
+    ((batches, _),) = turns(built, 1)
+    found = built.analyse(built.networks, {name: batch.images for name, batch in batches.items()})
+    figures = {*found.points, *found.values, *found.rebuilt}
+    assert {*found.numbers, *figures} == set(found.words)
+    assert ("reconstructions" in found.rebuilt) == ("decoder" in built.networks)
+    for values in found.values["predictions"].values():
+        assert values.min() >= 0
+        assert values.max() <= 1
+
+
 def test_recipes_that_differ_in_losses_begin_with_the_same_weights() -> None:
     full, single = system(), system("losses=v")
     assert set(full.networks) - set(single.networks) == {
