@@ -17,6 +17,8 @@ from fertools.training.runs.job import Job
 from fertools.training.systems.analysis import Analysis, Floats
 from fertools.training.systems.base import System
 
+_SIMILARITIES = {"psnr": "In dB, mean over faces; higher is closer.", "ssim": "Mean over faces; 1 is equal."}
+"""Measures of rebuilt faces, with their meaning."""
 _SHOWN = 6
 """Rebuilt faces in a grid."""
 
@@ -43,11 +45,12 @@ def analyse_held_out(job: Job, system: System, loop: Loop, loader: BatchLoader) 
     if (found := system.analyse(networks, images)) is None:
         return
     numbers = dict(found.numbers) | _similarities(found)
+    meanings = {_named(measure, name): words for name in found.rebuilt for measure, words in _SIMILARITIES.items()}
     job.record["results"]["analysis"] = numbers
     content = {
         "faces": {name: len(some) for name, some in images.items()},
         "numbers": numbers,
-        "words": dict(found.words),
+        "words": {**found.words, **meanings},
         "points": {name: _plain(groups) for name, groups in found.points.items()},
         "values": {name: _plain(groups) for name, groups in found.values.items()},
     }
@@ -65,8 +68,12 @@ def _similarities(found: Analysis) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for name, (pictures, back) in found.rebuilt.items():
         means = dict(zip(MEASURES, reconstruction(pictures, back).mean(dim=0).tolist(), strict=True))
-        numbers |= {f"{measure.upper()} of {name}": means[measure] for measure in ("psnr", "ssim")}
+        numbers |= {_named(measure, name): means[measure] for measure in _SIMILARITIES}
     return numbers
+
+
+def _named(measure: str, name: str) -> str:
+    return f"{measure.upper()} of {name}"
 
 
 def _grid(found: Analysis, name: str) -> Grid:

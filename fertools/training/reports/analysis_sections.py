@@ -44,6 +44,23 @@ def analysis_section(folder: RunFolder) -> Iterator[str]:
         yield figure(folder.rebuilt_path.read_bytes(), "Held-out faces, and what was made of them.")
 
 
+def further_section(results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the metrics of what other networks than the main one say of held-out faces of their domains.
+
+    Args:
+        results: of the run's record.
+    """
+    if not (further := results.get("further")):
+        return
+    yield "<h2>Predictions of other networks</h2>"
+    measures = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro F1"}
+    rows = [
+        (domain, str(found["faces"]), *(f"{found[key]:.1%}" if key in found else "" for key in measures))
+        for domain, found in further.items()
+    ]
+    yield table(("faces of", "held-out faces", *measures.values()), rows, numbers=(1, 2, 3, 4))
+
+
 def scatter(groups: Mapping[str, Sequence[Sequence[float]]]) -> str:
     """Return points of up to two groups in a plane as SVG, whose axes have no meaning.
 

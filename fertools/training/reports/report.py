@@ -17,7 +17,7 @@ from fertools.core.workspace import Workspace
 from fertools.training.engine.journal import Entry, read_journal
 from fertools.training.evaluation.prediction_metrics import Scores, score
 from fertools.training.evaluation.predictions import read_predictions
-from fertools.training.reports.analysis_sections import analysis_section
+from fertools.training.reports.analysis_sections import analysis_section, further_section
 from fertools.training.reports.error_sections import error_gallery_section
 from fertools.training.reports.experiment_sections import protocol_section, results_section, steps_section
 from fertools.training.reports.html import escape, render_page
@@ -115,6 +115,7 @@ def render_run(
         samples_section(record, grids),
         chain.from_iterable(prediction_sections(name, entry) for name, entry in runs.items()),
         errors,
+        further_section(record["results"]),
         analysis,
         generated,
         own_head_section(record["results"]),

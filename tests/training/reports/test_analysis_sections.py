@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fertools.core.errors import InputError
-from fertools.training.reports.analysis_sections import analysis_section, histogram, scatter
+from fertools.training.reports.analysis_sections import analysis_section, further_section, histogram, scatter
 from fertools.training.runs.folder import RunFolder
 
 
@@ -30,6 +30,13 @@ def test_every_point_and_every_number_is_shown(tmp_path: Path) -> None:
     for words in ("2 visible faces and 1 thermal faces", "1.250", "How far.", "Points.", "Bars."):
         assert words in page, words
     assert page.count("<circle") == 3 + 2 + 2, "points, and a legend for each figure"
+
+
+def test_the_metrics_of_other_networks_are_a_table() -> None:
+    assert list(further_section({"faces": 3})) == []
+    page = "".join(further_section({"further": {"thermal": {"faces": 7, "accuracy": 0.5, "uar": 0.25}}}))
+    for words in ("thermal", ">7<", "50.0%", "25.0%"):
+        assert words in page, words
 
 
 def test_points_lie_within_the_figure_however_they_are_spread() -> None:

@@ -146,7 +146,9 @@ def test_the_report_shows_what_the_networks_make_of_held_out_faces(trained: Work
     assert {name: len(points) for name, points in found["points"]["features"].items()} == {"visible": 5, "thermal": 5}
     assert (folder / "rebuilt.png").is_file()
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "What the networks make of held-out faces" in page
+    assert set(found["words"]) >= {*numbers, "features", "predictions", "reconstructions"}
+    for words in ("What the networks make of held-out faces", "Predictions of other networks"):
+        assert words in page, words
     assert page.count("<title>thermal</title>") == 5
 
 
