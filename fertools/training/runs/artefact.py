@@ -93,7 +93,14 @@ class ModelInfo:
 
 
 def describe_model(
-    resolved: Resolved[Recipe], selection: Selection, network: str, *, domain: str, run: str, fill: str = "black"
+    resolved: Resolved[Recipe],
+    selection: Selection,
+    network: str,
+    *,
+    domain: str,
+    run: str,
+    fill: str = "black",
+    classes: tuple[str, ...] | None = None,
 ) -> ModelInfo:
     """Return what a trained network is.
 
@@ -104,6 +111,7 @@ def describe_model(
         domain: name of the domain whose faces it takes.
         run: name of the run.
         fill: what the crops show beyond the picture.
+        classes: the expressions that it knows; None for those of the domain.
     """
     faces = selection.domains[domain]
     rows = faces.rows("train")
@@ -114,7 +122,7 @@ def describe_model(
         run=run,
         preset=resolved.preset,
         recipe={name: entry["value"] for name, entry in resolved.record().items()},
-        classes=faces.classes,
+        classes=faces.classes if classes is None else classes,
         prototypes=tuple((float(v), float(a)) for v, a in selection.main.prototypes().tolist()),
         crop=Crop(template, aligned_px or resolved.recipe.image_size, resolved.recipe.image_size, fill),
         held_out_folds=resolved.recipe.test_folds if faces.has_folds else None,
@@ -125,7 +133,12 @@ def describe_model(
 
 
 def save_model(
-    job: Job, network: str, state: Mapping[str, Tensor | NDArray[np.float32]], *, domain: str = FACES
+    job: Job,
+    network: str,
+    state: Mapping[str, Tensor | NDArray[np.float32]],
+    *,
+    domain: str = FACES,
+    classes: tuple[str, ...] | None = None,
 ) -> None:
     """Write a network that a run has trained into its folder, in the first process.
 
@@ -134,6 +147,7 @@ def save_model(
         network: the network's name in the system.
         state: its weights by name, or those of its moving average.
         domain: name of the domain whose faces it takes.
+        classes: the expressions that it knows; None for those of the domain.
 
     Raises:
         StorageError: the disk is full.
@@ -141,7 +155,8 @@ def save_model(
     if not job.process_group.is_first:
         return
     resolved, fill = job.configuration.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
-    info = describe_model(resolved, job.selection, network, domain=domain, run=job.record["run"], fill=fill)
+    run = job.record["run"]
+    info = describe_model(resolved, job.selection, network, domain=domain, run=run, fill=fill, classes=classes)
     lineage = load_lineage(job.folder, job.record)
     write_model(job.folder.model_path(network), state, info, {} if lineage is None else lineage.to_metadata())
 

@@ -25,6 +25,7 @@ from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
+from fertools.training.systems.analysis import Analysis
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 Noise = dict[str, Tensor]
@@ -88,10 +89,13 @@ class Prediction:
     Attributes:
         network: that says it, by its name in the system's `networks`.
         domain: the faces that it is meant for.
+        classes: the expressions that it tells apart, where these are fewer than its domain has; faces that show others
+            are not predicted. Empty for those of the domain.
     """
 
     network: str
     domain: str = FACES
+    classes: tuple[str, ...] = ()
 
 
 class System(ABC):
@@ -105,6 +109,10 @@ class System(ABC):
         averaged: names of the networks whose moving average is worth keeping.
         optimisers: by name.
         augmentation: how training faces are changed.
+        further_predictions: what other networks than that of `prediction` say of faces; a run writes and measures it
+            beside the main one.
+        analysed_faces: held-out faces of each domain that `analyse` is given; 0 for none.
+        further_models: other networks that a finished run keeps as model files, by name the domain of their faces.
     """
 
     networks: Mapping[str, nn.Module]
@@ -113,6 +121,9 @@ class System(ABC):
     averaged: Sequence[str] = ()
     optimisers: Mapping[str, OptimiserPlan]
     augmentation: Augmentation = Augmentation()
+    further_predictions: Sequence[Prediction] = ()
+    further_models: Mapping[str, str] = {}
+    analysed_faces: int = 0
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return the random numbers of a batch, on the CPU.
@@ -178,6 +189,16 @@ class System(ABC):
             images: faces.
         """
         raise NotImplementedError
+
+    def analyse(self, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis | None:
+        """Return what a finished system shows of held-out faces beyond predictions and translations; None for nothing.
+
+        Args:
+            networks: all networks by name, or their moving averages.
+            images: Nx3xSxS held-out faces in [-1, 1], by domain.
+        """
+        del networks, images
+        return None
 
     def own_head(self, images: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return what a discriminator's own head reads in images, as `predict` does; None where there is none."""
