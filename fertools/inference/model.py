@@ -71,7 +71,9 @@ class Model:
                 pictures.
         """
         if not self.classes and not self._network.predicts_va:
-            raise InputError(f"{self.path} translates faces and predicts nothing; call translate, or load a classifier")
+            does = "translates faces" if self.targets else f"is a part of {self.info.system}'s training"
+            way = "call translate, or load a classifier" if self.targets else "load another network of its run"
+            raise InputError(f"{self.path} {does} and predicts nothing; {way}")
         listed = list_pictures(pictures)
         self._check(aligned=aligned, batch_size=batch_size)
         columns = len(self.classes), 2 * self._network.predicts_va

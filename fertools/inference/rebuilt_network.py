@@ -146,7 +146,8 @@ def build_network(info: ModelInfo, state: dict[str, Tensor], device: str, where:
         network = system.networks[info.network]
         network.load_state_dict(state)
         network.to(device).eval()
-    predicts = system.prediction is not None and system.prediction.network == info.network
+    told = [entry.network for entry in (system.prediction, *system.further_predictions) if entry is not None]
+    predicts = info.network in told
     ways = system.translations(torch.tensor(info.prototypes))
     return _Torch(
         system=system,

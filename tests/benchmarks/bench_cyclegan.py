@@ -16,12 +16,9 @@ quartiles, the median ratio of processor time, and the largest difference of a l
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,27 +30,20 @@ from torch import Tensor, nn
 # Run as a script, only this folder is on the path; the faces are drawn by what lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.core.progress import Silent
 from fertools.training.data.batch_loader import BatchLoader, BatchPlan, FaceSource
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.data.selection import Selection, select_domains
-from fertools.training.engine.journal import read_journal
-from fertools.training.engine.loop import Callbacks, Loop
+from fertools.training.engine.loop import Loop
 from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.engine.run_state import StatePaths
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import Noise
 from fertools.training.systems.cyclegan.recipe import CycleganRecipe
 from fertools.training.systems.cyclegan.system import Cyclegan
+from tests.benchmarks.taking_turns import describe, differ, time_both
 from tests.training.drawn_pairs import write_drawn_pairs
 
-COMPARED = 4
-"""Losses are compared over so many first iterations; in a GAN rounding grows with each."""
 Turn = tuple[BatchPlan, Noise]
-
-
-class _Enough(Exception):
-    """The iterations that are timed are done."""
 
 
 class PlainCyclegan:
@@ -209,60 +199,6 @@ def _loader(
         seed=recipe.seed,
         device=device,
         pairing=recipe.domain_pairing,
-    )
-
-
-def differ(loop: Loop, plain: PlainCyclegan, journal: Path) -> float:
-    """Return the largest difference of a loss in the first iterations, in shares of its size where that is above 1."""
-    for _ in _blocks(loop, COMPARED, 1):
-        plain.go_on(COMPARED)
-    return max(
-        abs(entry[name] - float(value)) / max(1.0, abs(float(value)))
-        for entry, losses in zip(read_journal(journal), plain.losses, strict=True)
-        for name, value in losses.items()
-    )
-
-
-def time_both(loop: Loop, plain: PlainCyclegan, block: int, blocks: int, device: str) -> NDArray[np.float64]:
-    """Return seconds of each block, BxLx2: of the engine and of the plain loop, by the clock and of the processor."""
-    times, begun = [], _now_s(device)
-    for done in _blocks(loop, block, blocks):
-        ours = _now_s(device)
-        plain.go_on(done)
-        times.append([ours - begun, _now_s(device) - ours])
-        begun = _now_s(device)
-    return np.array(times[1:])
-
-
-def _blocks(loop: Loop, block: int, blocks: int) -> Iterator[int]:
-    """Let a loop go on by a block at a time, and yield the iterations done."""
-    for number in range(1, blocks + 1):
-        wanted = block * number
-
-        def enough(iteration: int, wanted: int = wanted) -> None:
-            if iteration >= wanted:
-                raise _Enough
-
-        with contextlib.suppress(_Enough):
-            loop.run(Silent(), Callbacks(enough, block))
-        yield wanted
-
-
-def _now_s(device: str) -> NDArray[np.float64]:
-    """Return the time and this process's time on processors."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
-    return np.array([time.perf_counter(), time.process_time()])
-
-
-def describe(times: NDArray[np.float64], block: int) -> str:
-    """Return the medians of the blocks as text; a ratio above 1 means that the engine is faster."""
-    ours, plain = np.median(times[:, :, 0], axis=0) / block * 1e3
-    ratios = times[:, 1] / times[:, 0]
-    low, middle, high = np.quantile(ratios[:, 0], (0.25, 0.5, 0.75))
-    return (
-        f"{ours:.1f} ms an iteration, plain loop {plain:.1f} ms, ratio {middle:.2f} ({low:.2f} to {high:.2f}), of "
-        f"processor time {np.median(ratios[:, 1]):.2f}; {len(times)} blocks"
     )
 
 

@@ -9,6 +9,7 @@ test fold selects nothing.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,6 +97,17 @@ class Faces:
             self.valence_arousal[chosen],
             self.soft_labels[chosen],
         )
+
+    def only(self, classes: tuple[str, ...]) -> Faces:
+        """Return those of these faces that show one of some expressions, told apart in the order given."""
+        emotions = _class_numbers(self.table, classes)
+        kept = dataclasses.replace(
+            self,
+            classes=classes,
+            emotions=emotions,
+            soft_labels=np.full((len(emotions), len(classes)), np.nan, np.float32),
+        )
+        return kept.keep(emotions >= 0)
 
     def counts(self, side: Side) -> dict[str, int]:
         """Return the number of faces of each expression in one part, in the order of `classes`."""

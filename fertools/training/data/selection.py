@@ -15,6 +15,7 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.training.data.balancing import read_soft_labels
 from fertools.training.data.faces import Faces, Side, refuse_leaks, select_faces
+from fertools.training.data.partition import divide_training
 from fertools.training.recipes.domains import Domain
 from fertools.training.recipes.recipe import Recipe
 
@@ -60,9 +61,10 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
         allow_leaks: take generated faces of a generator that has seen a held-out fold, too.
 
     Raises:
-        InputError: see `select_faces` and `read_soft_labels`; or a split part has no label of a kind that is learned.
+        InputError: see `select_faces`, `divide_training` and `read_soft_labels`; or a split part has no label of a kind
+            that is learned.
         CheckFailed: a person is in two parts, in one domain or across two; or a generator was trained on a held-out
-            fold.
+            fold; see also `divide_training`.
     """
     found: dict[str, Faces] = {}
     for domain in recipe.domains:
@@ -71,6 +73,7 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
         found[domain.name] = faces if not found else _same_validation_people(next(iter(found.values())), faces)
     if len(found) > 1:
         _refuse_leaks_across(found)
+    found = divide_training(found, recipe.domains, recipe.seed)
     first = next(iter(found))
     _refuse_unlabelled(found[first], recipe)
     if recipe.soft_labels:
@@ -88,7 +91,7 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float, 
         test_folds=recipe.test_folds,
         needs_emotion=domain.needs_emotion,
         needs_va=domain.needs_va,
-        classes=recipe.class_names,
+        classes=domain.classes or recipe.class_names,
         val_share=share,
         seed=recipe.seed,
         allow_leaks=allow_leaks,

@@ -159,11 +159,17 @@ def pack_optimisers(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
 def unpack_optimisers(optimisers: Mapping[str, Optimizer], tensors: Mapping[str, Tensor]) -> None:
     """Load the state of `pack_optimisers` into optimisers of the same parameters."""
     for name, optimiser in optimisers.items():
+        weights = [weight for group in optimiser.param_groups for weight in group["params"]]
         states: dict[int, dict[str, Tensor]] = {}
         for path, value in strip_prefix(f"optimisers/{name}/", tensors).items():
             number, key = path.split("/")
-            states.setdefault(int(number), {})[key] = value
+            states.setdefault(int(number), {})[key] = _laid_out(value, weights[int(number)])
         optimiser.load_state_dict({**optimiser.state_dict(), "state": states})
+
+
+def _laid_out(value: Tensor, weight: Tensor) -> Tensor:
+    """Return a moment with its numbers in memory in the order that its weight has them, as fused optimisers need."""
+    return torch.empty_like(weight, dtype=value.dtype).copy_(value) if value.shape == weight.shape else value
 
 
 def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fertools.core.notebook import html_table
 from fertools.statistics.intervals import ConfidenceInterval, FoldMean
-from fertools.training.evaluation.prediction_metrics import Scores
+from fertools.training.evaluation.prediction_metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PredictionMetrics:
     arousal: Mapping[str, Metric]
 
     @classmethod
-    def of(cls, scores: Scores) -> PredictionMetrics:
+    def of(cls, scores: Metrics) -> PredictionMetrics:
         """Return the metrics of what `score` gives."""
         points = scores.get("valence_arousal", {})
         return cls(
@@ -128,7 +128,7 @@ class TranslationMetrics:
     waiting: tuple[str, ...]
 
     @classmethod
-    def of(cls, scores: Scores) -> TranslationMetrics:
+    def of(cls, scores: Metrics) -> TranslationMetrics:
         """Return the metrics of what `score_translations` gives."""
         return cls(
             scores["faces"],

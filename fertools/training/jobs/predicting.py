@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,27 @@ class Predictor:
             return None
         return cls(system, prediction, loop.network(prediction.network), loader, loop.autocast)
 
+    def further(self, loop: Loop) -> list[Predictor]:
+        """Return the predictors of the system's other networks."""
+        return [
+            replace(self, prediction=other, network=loop.network(other.network))
+            for other in self.system.further_predictions
+        ]
+
+    def faces(self, job: Job) -> Faces:
+        """Return the faces that this predicts: those of its domain that show one of its classes."""
+        faces = job.selection.domains[self.prediction.domain]
+        return faces.only(self.prediction.classes) if self.prediction.classes else faces
+
+    def rows(self, job: Job, side: Side) -> NDArray[np.int64]:
+        """Return the positions, among all faces of the domain, of those of one side that this predicts."""
+        faces = job.selection.domains[self.prediction.domain]
+        rows = faces.rows(side)
+        if not (classes := self.prediction.classes):
+            return rows
+        metrics = np.array([name in classes for name in faces.classes])
+        return np.asarray(rows[(faces.emotions[rows] >= 0) & metrics[faces.emotions[rows]]], np.int64)
+
     @torch.no_grad()
     def predict(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return NxC probabilities and Nx2 (valence, arousal) for N row numbers; Nx0 for what it does not predict."""
@@ -88,6 +109,19 @@ def predict_held_out(job: Job, predictor: Predictor) -> None:
             write_part_predictions(job, faces, side, job.folder.predictions_path(side), probabilities, valence_arousal)
             if side == "test":
                 job.record["results"] |= held_out_metrics(faces, side, probabilities, valence_arousal)
+
+
+def predict_further(job: Job, predictor: Predictor) -> None:
+    """Write and measure what another network than the system's main one says of held-out faces of its domain."""
+    faces, rows = predictor.faces(job), predictor.rows(job, "test")
+    if len(rows):
+        domain = predictor.prediction.domain
+        probabilities, valence_arousal = predictor.predict(rows)
+        write_part_predictions(
+            job, faces, "test", job.folder.predictions_path("test", domain), probabilities, valence_arousal
+        )
+        further = job.record["results"].setdefault("further", {})
+        further[domain] = held_out_metrics(faces, "test", probabilities, valence_arousal)
 
 
 def write_part_predictions(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fertools.training.engine.loop import Callbacks
 from fertools.training.evaluation.translator import Translator
+from fertools.training.jobs.analysing import analyse_held_out
 from fertools.training.jobs.engine_setup import load_initial_weights, make_loader, make_loop, run_loop
-from fertools.training.jobs.predicting import Predictor, measure_validation, predict_held_out
+from fertools.training.jobs.predicting import Predictor, measure_validation, predict_further, predict_held_out
 from fertools.training.jobs.translating import (
     make_translator,
     sample_grids,
@@ -50,25 +52,34 @@ def train_networks(job: Job, recipe: EngineRecipe) -> int:
     run_loop(job, loop, callbacks)
     job.record["used_iteration"] = loop.restore_best()
     if job.process_group.is_first:
-        save_networks(job, predictor, translator)
+        further = predictor.further(loop) if predictor is not None else []
+        save_networks(job, predictor, translator, further)
+        for name, domain in system.further_models.items():
+            save_model(job, name, loop.network(name).state_dict(), domain=domain, classes=())
         if predictor is not None:
             predict_held_out(job, predictor)
+        for other in further:
+            predict_further(job, other)
+        analyse_held_out(job, system, loop, loader)
         if isinstance(recipe, TranslatingRecipe) and translator is not None:
             translate_held_out_faces(job, translator, recipe)
     return loop.iteration - begun
 
 
-def save_networks(job: Job, predictor: Predictor | None, translator: Translator | None) -> None:
+def save_networks(
+    job: Job, predictor: Predictor | None, translator: Translator | None, further: Sequence[Predictor] = ()
+) -> None:
     """Write a model file for each network that predicts or translates.
 
     Args:
         job: the run.
         predictor: predictor of the system; None if it does not predict.
         translator: translator of the system; None if it does not translate.
+        further: predictors of other networks.
     """
-    if predictor is not None:
-        prediction = predictor.prediction
-        save_model(job, prediction.network, predictor.network.state_dict(), domain=prediction.domain)
+    for entry in filter(None, (predictor, *further)):
+        prediction, classes = entry.prediction, entry.prediction.classes or None
+        save_model(job, prediction.network, entry.network.state_dict(), domain=prediction.domain, classes=classes)
     if translator is not None:
         for translation in {translation.network: translation for translation in translator.translations}.values():
             save_model(

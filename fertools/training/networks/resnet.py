@@ -115,11 +115,23 @@ class ResNet(nn.Module):
             maps.append(features)
         return maps
 
+    def begin(self, images: Tensor, stages: int) -> Tensor:
+        """Return the map of the first `stages` stages, 1 to 4; what comes after them is not computed."""
+        features: Tensor = self.maxpool(F.relu(self.bn1(self.conv1(images)), inplace=True))
+        for number in range(1, stages + 1):
+            features = self.get_submodule(f"layer{number}")(features)
+        return features
+
+    def finish(self, features: Tensor, stages: int) -> Tensor:
+        """Return Nxoutputs numbers of the map that `begin` gave for as many stages."""
+        for number in range(stages + 1, 5):
+            features = self.get_submodule(f"layer{number}")(features)
+        outputs: Tensor = self.fc(F.dropout(features.mean(dim=(2, 3)), self.dropout, self.training))
+        return outputs
+
     def forward(self, images: Tensor) -> Tensor:
         """Return N x outputs of Nx3xHxW normalised images."""
-        features = self.stages(images)[-1].mean(dim=(2, 3))
-        outputs: Tensor = self.fc(F.dropout(features, self.dropout, self.training))
-        return outputs
+        return self.finish(self.begin(images, 4), 4)
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:

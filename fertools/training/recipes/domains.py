@@ -14,6 +14,24 @@ expression
 FACES = "faces"
 """Name of the domain of a system with a single domain."""
 
+PartUnit = Literal["subject", "sample"]
+"""What is kept together when training faces are divided among domains: a person, or the faces of one moment."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of the training faces of several domains, of which each takes another.
+
+    Attributes:
+        unit: what is kept together.
+        number: which of the equal parts, from 0.
+        of: how many parts there are.
+    """
+
+    unit: PartUnit
+    number: int
+    of: int
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -27,6 +45,10 @@ class Domain:
         needs_va: whether to leave out faces without valence and arousal.
         generated: runs, as `SYSTEM/RUN`, or folders of selections, whose generated faces are added to the training
             faces.
+        classes: the expressions of its faces, if they differ from the recipe's; empty for those of the recipe.
+        part: the part of the training faces to use; None for all. Domains with a part divide the same people or
+            samples, so that no two of them have one in common.
+        samples: limit on the training faces, which are drawn at random; 0 for all.
     """
 
     name: str
@@ -35,3 +57,6 @@ class Domain:
     needs_emotion: bool = False
     needs_va: bool = False
     generated: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    part: Part | None = None
+    samples: int = 0

@@ -17,6 +17,7 @@ from fertools.core.workspace import Workspace
 from fertools.training.engine.journal import Entry, read_journal
 from fertools.training.evaluation.prediction_metrics import Metrics, compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
+from fertools.training.reports.analysis_sections import analysis_section, further_section
 from fertools.training.reports.error_sections import error_gallery_section
 from fertools.training.reports.experiment_sections import protocol_section, results_section, steps_section
 from fertools.training.reports.html import escape, render_page
@@ -59,6 +60,7 @@ def write_report(folder: RunFolder, record: Record, workspace: Workspace | None 
         scores=_scores(folder),
         speed=read_journal(folder.speed_path),
         errors=error_gallery_section(workspace, folder.predictions_path()) if workspace else (),
+        analysis=analysis_section(folder),
     )
     files.write_text(folder.report_path, page)
 
@@ -91,6 +93,7 @@ def render_run(
     scores: Metrics | None = None,
     speed: Sequence[Entry] = (),
     errors: Iterable[str] = (),
+    analysis: Iterable[str] = (),
 ) -> str:
     """Return the page about a run as HTML.
 
@@ -102,6 +105,7 @@ def render_run(
         scores: metrics of `fertools.training.evaluation.prediction_metrics.compute_metrics`, for a run that predicts.
         speed: logged throughput and memory.
         errors: sections of `error_gallery_section`, for a run that predicts.
+        analysis: sections of `analysis_section`, for a system that shows more.
     """
     runs = {} if scores is None else {"this run": scores}
     return _page(
@@ -111,6 +115,8 @@ def render_run(
         samples_section(record, grids),
         chain.from_iterable(prediction_sections(name, entry) for name, entry in runs.items()),
         errors,
+        further_section(record["results"]),
+        analysis,
         generated,
         own_head_section(record["results"]),
         validation_section(record, journal),

@@ -92,7 +92,14 @@ class ModelInfo:
 
 
 def describe_model(
-    resolved: Resolved[Recipe], selection: Selection, network: str, *, domain: str, run: str, fill: str = "black"
+    resolved: Resolved[Recipe],
+    selection: Selection,
+    network: str,
+    *,
+    domain: str,
+    run: str,
+    fill: str = "black",
+    classes: tuple[str, ...] | None = None,
 ) -> ModelInfo:
     """Return the description of a trained network.
 
@@ -103,6 +110,7 @@ def describe_model(
         domain: name of the domain whose faces it takes.
         run: name of the run.
         fill: what the crops show beyond the edge of the image.
+        classes: the expressions that it predicts; None for those of the domain.
     """
     faces = selection.domains[domain]
     rows = faces.rows("train")
@@ -113,7 +121,7 @@ def describe_model(
         run=run,
         preset=resolved.preset,
         recipe={name: entry["value"] for name, entry in resolved.record().items()},
-        classes=faces.classes,
+        classes=faces.classes if classes is None else classes,
         prototypes=tuple((float(v), float(a)) for v, a in selection.main.prototypes().tolist()),
         crop=Crop(template, aligned_px or resolved.recipe.image_size, resolved.recipe.image_size, fill),
         held_out_folds=resolved.recipe.test_folds if faces.has_folds else None,
@@ -124,7 +132,12 @@ def describe_model(
 
 
 def save_model(
-    job: Job, network: str, state: Mapping[str, Tensor | NDArray[np.float32]], *, domain: str = FACES
+    job: Job,
+    network: str,
+    state: Mapping[str, Tensor | NDArray[np.float32]],
+    *,
+    domain: str = FACES,
+    classes: tuple[str, ...] | None = None,
 ) -> None:
     """Write a trained network into the folder of its run, in the first process.
 
@@ -133,6 +146,7 @@ def save_model(
         network: name of the network in the system.
         state: its weights by name, or those of its moving average.
         domain: name of the domain whose faces it takes.
+        classes: the expressions that it knows; None for those of the domain.
 
     Raises:
         StorageError: the disk is full.
@@ -140,7 +154,8 @@ def save_model(
     if not job.process_group.is_first:
         return
     resolved, fill = job.configuration.resolved, job.workspace.settings().get("ingest", {}).get("fill", "black")
-    info = describe_model(resolved, job.selection, network, domain=domain, run=job.record["run"], fill=fill)
+    run = job.record["run"]
+    info = describe_model(resolved, job.selection, network, domain=domain, run=run, fill=fill, classes=classes)
     lineage = load_lineage(job.folder, job.record)
     write_model(job.folder.model_path(network), state, info, {} if lineage is None else lineage.to_metadata())
 

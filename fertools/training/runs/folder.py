@@ -83,6 +83,16 @@ class RunFolder:
         return self.root / "generated"
 
     @property
+    def analysis_path(self) -> Path:
+        """`analysis.json`: what the system shows of held-out faces beyond its predictions."""
+        return self.root / "analysis.json"
+
+    @property
+    def rebuilt_path(self) -> Path:
+        """`rebuilt.png`: held-out faces, and what the system made of them to compare."""
+        return self.root / "rebuilt.png"
+
+    @property
     def models(self) -> Path:
         """`models/`: the trained networks, one file each; see `fertools.training.runs.artefact`."""
         return self.root / "models"
@@ -95,9 +105,15 @@ class RunFolder:
         """
         return self.models / f"{network}.safetensors"
 
-    def predictions_path(self, side: Side = "test") -> Path:
-        """Return the path of the predictions for one part: `predictions.parquet` or `predictions-val.parquet`."""
-        return self.root / (PREDICTIONS_NAME if side == "test" else f"predictions-{side}.parquet")
+    def predictions_path(self, side: Side = "test", domain: str = "") -> Path:
+        """Return the path of the predictions for one part: `predictions.parquet` or `predictions-val.parquet`.
+
+        Args:
+            side: part whose faces were predicted.
+            domain: domain of the faces, for a network other than the main one, as in `predictions-thermal.parquet`.
+        """
+        name = "-".join(filter(None, ("predictions", domain, "" if side == "test" else side)))
+        return self.root / f"{name}.parquet"
 
     @property
     def tensorboard_folder(self) -> Path:

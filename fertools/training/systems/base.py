@@ -25,6 +25,7 @@ from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
+from fertools.training.systems.analysis import Analysis
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 Noise = dict[str, Tensor]
@@ -88,10 +89,13 @@ class Prediction:
     Attributes:
         network: name of the network in the system's `networks`.
         domain: domain of its faces.
+        classes: the expressions that it predicts, if these are fewer than its domain has. Faces with other expressions
+            are not predicted. Empty for those of the domain.
     """
 
     network: str
     domain: str = FACES
+    classes: tuple[str, ...] = ()
 
 
 class System(ABC):
@@ -105,6 +109,10 @@ class System(ABC):
         averaged: names of the networks that may have a moving average.
         optimisers: plans of the optimisers by name.
         augmentation: augmentation of training faces.
+        further_predictions: predictions of networks other than that of `prediction`. A run writes and measures them
+            beside the main one.
+        analysed_faces: number of held-out faces of each domain for `analyse`; 0 for none.
+        further_models: domain of the faces by name of each other network that a finished run keeps as a model file.
     """
 
     networks: Mapping[str, nn.Module]
@@ -113,6 +121,9 @@ class System(ABC):
     averaged: Sequence[str] = ()
     optimisers: Mapping[str, OptimiserPlan]
     augmentation: Augmentation = Augmentation()
+    further_predictions: Sequence[Prediction] = ()
+    further_models: Mapping[str, str] = {}
+    analysed_faces: int = 0
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return the random numbers of a batch, on the CPU.
@@ -150,6 +161,16 @@ class System(ABC):
     @property
     def prediction(self) -> Prediction | None:
         """The predicting network; None if the system does not predict. A system with a prediction has `predict`."""
+        return None
+
+    def analyse(self, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis | None:
+        """Return figures of a finished system beyond predictions and translations; None for none.
+
+        Args:
+            networks: all networks by name, or their moving averages.
+            images: Nx3xSxS held-out faces in [-1, 1], by domain.
+        """
+        del networks, images
         return None
 
     def own_head(self, images: Tensor) -> tuple[Tensor, Tensor] | None:

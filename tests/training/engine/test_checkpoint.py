@@ -78,6 +78,30 @@ def test_networks_and_optimisers_go_on_as_if_never_stopped(tmp_path: Path) -> No
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_moments_lie_in_memory_as_their_weights_do(layout: torch.memory_format) -> None:
+    # Fused optimisers walk through both in the order of memory, so that another order would mix up the weights.
+    def fused(seed: int) -> tuple[nn.Module, torch.optim.SGD]:
+        torch.manual_seed(seed)
+        model = nn.Conv2d(3, 4, 3).to(memory_format=layout)  # type: ignore[call-overload]  # untyped
+        return model, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, fused=True)
+
+    def learn(model: nn.Module, optimiser: torch.optim.SGD) -> None:
+        optimiser.zero_grad()
+        torch.autograd.backward(model(torch.arange(96.0).view(2, 3, 4, 4) / 96).square().sum())
+        optimiser.step()
+
+    first, of_first = fused(0)
+    learn(first, of_first)
+    packed = pack_networks("networks", {"model": first}) | pack_optimisers({"all": of_first})
+    second, of_second = fused(1)
+    unpack_networks("networks", {"model": second}, packed)
+    unpack_optimisers({"all": of_second}, packed)
+    learn(first, of_first)
+    learn(second, of_second)
+    assert all(torch.equal(one, other) for one, other in zip(first.parameters(), second.parameters(), strict=True))
+
+
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     for iteration in (5, 100, 20, 9):
         save_checkpoint(tmp_path, Checkpoint(iteration, {"a": torch.zeros(1)}, {}), keep=2)

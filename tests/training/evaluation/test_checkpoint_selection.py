@@ -28,11 +28,11 @@ from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
 from fertools.training.jobs.translating import make_translator
 from fertools.training.networks.backbones import build_backbone
+from fertools.training.networks.imagenet import normalised
 from fertools.training.recipes.domains import FACES
 from fertools.training.runs.configuration import configure_run
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
-from fertools.training.systems.classifier.system import normalised
 from fertools.training.systems.factory import build_system
 from fertools.training.systems.stargan.recipe import StarganRecipe
 from tests.training.blobs import blob_rows, write_blobs

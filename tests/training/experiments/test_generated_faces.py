@@ -19,7 +19,7 @@ from fertools.training.experiments.execution import ExperimentResult, run_experi
 from fertools.training.jobs.evaluate import evaluate_runs
 from fertools.training.jobs.train import train
 from fertools.training.reports.experiment_tables import experiment_tables
-from fertools.training.runs.ancestry import find_met, trace_generated
+from fertools.training.runs.ancestry import find_known_people, trace_generated
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import read_lineage
 from fertools.training.runs.load import load_predictor
@@ -192,7 +192,7 @@ def test_a_selection_for_another_fold_is_refused_even_if_its_generator_has_seen_
     assert ancestor is not None
     tested = store.read_faces(workspace, filters=[("fold", "=", 0)])
     selection_alone = dataclasses.replace(ancestor, lineages=ancestor.lineages[:1])
-    (sentence,) = find_met(tested, [selection_alone])
+    (sentence,) = find_known_people(tested, [selection_alone])
     assert "of the run experiments/all-kinds/neighbours.fold-1) learned from 1 person held out here" in sentence
 
 

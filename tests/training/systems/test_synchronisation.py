@@ -10,7 +10,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fertools.training.data.batch import Batch
-from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import full_precision
 from fertools.training.systems.registry import find_system
@@ -20,6 +19,7 @@ SYNCHRONISING = {"_local_scalar_dense", "nonzero", "masked_select", "_unique2", 
 SMALL = {
     "stargan": ("image_size=16", "discriminator_layers=2", "conv_dim=2"),
     "classifier": ("image_size=32",),
+    "unpaired": ("width=0.0625",),
     "cyclegan": ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16"),
 }
 
@@ -64,13 +64,19 @@ def watch(monkeypatch: pytest.MonkeyPatch, name: str, *overrides: str) -> list[s
     system = entry.system_class()(recipe)
     labelled = name == "stargan"
     classes = len(recipe.class_names)
-    batches = {domain.name: batch(4, recipe.image_size, classes, all_labelled=labelled) for domain in recipe.domains}
+    batches = {
+        domain.name: batch(4, recipe.image_size, len(domain.classes) or classes, all_labelled=labelled)
+        for domain in recipe.domains
+    }
     noise = system.draw(batches, torch.Generator().manual_seed(0))
     turns = 0
+    course = recipe.course(dict.fromkeys(batches, 4))
+    begun = [course.at(0)] + [course.at(stage.iterations) for stage in course.stages[:-1]]
     with Watch() as seen:
-        for step in system.iterate(Iteration(0), batches, noise, full_precision):
-            step.loss.backward()
-            turns += 1
+        for at in begun:
+            for step in system.iterate(at, batches, noise, full_precision):
+                step.loss.backward()
+                turns += 1
     assert turns
     return list(seen.found)
 
@@ -85,6 +91,10 @@ def watch(monkeypatch: pytest.MonkeyPatch, name: str, *overrides: str) -> list[s
         ("classifier", ("task=emotion+va", "mixup=0.2")),
         ("classifier", ("task=va", "va_loss=mse")),
         ("cyclegan", ()),
+        ("unpaired", ()),
+        ("unpaired", ("thermal=joint", "adaptive=permuted", "thermal_faces=noise")),
+        ("unpaired", ("thermal_classes=happiness,sadness", "label_align=sorted")),
+        ("unpaired", ("paired=pan", "unpaired_unit=off")),
     ],
 )
 def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch, name: str, overrides: tuple[str, ...]) -> None:

@@ -8,44 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fertools.core.errors import RecipeError
-from fertools.core.vocabulary import EMOTIONS
 from fertools.training.networks.names import BACKBONES, TIMM
+from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded, nearest
 
 NETWORK = "network"
 """Name of the single network."""
-CLASS_SETS = {
-    "seven": EMOTIONS,
-    "six": tuple(emotion for emotion in EMOTIONS if emotion != "neutral"),
-    "ck+": tuple(sorted({*EMOTIONS, "contempt"} - {"neutral"})),
-}
-"""Named sets of classes."""
-
-
-def read_classes(text: str) -> tuple[str, ...]:
-    """Return the classes of the key `classes`.
-
-    Args:
-        text: name of a set of classes, or labels separated by commas.
-
-    Raises:
-        RecipeError: there are fewer than two labels, or one of them is empty or there twice.
-
-    Example:
-        >>> read_classes("happiness, pain")
-        ('happiness', 'pain')
-    """
-    if text in CLASS_SETS:
-        return CLASS_SETS[text]
-    names = tuple(name.strip() for name in text.split(","))
-    if len(names) < 2 or len(set(names)) < len(names) or not all(names):
-        raise RecipeError(
-            f"classes is '{text}'{nearest(text, CLASS_SETS)}; give {', '.join(CLASS_SETS)}, or two or more labels "
-            "separated by commas, each once"
-        )
-    return names
 
 
 @dataclass(frozen=True, kw_only=True)

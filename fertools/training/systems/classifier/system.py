@@ -20,14 +20,12 @@ from fertools.training.data.batch import Batch, Labels
 from fertools.training.losses.float32 import widened
 from fertools.training.losses.labels import ccc_loss, soft_cross_entropy, squared_error, target_probabilities
 from fertools.training.networks.backbones import build_backbone
+from fertools.training.networks.imagenet import normalised
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.base import Autocast, Noise, Prediction, Step, System, full_precision
 from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecipe
 from fertools.training.systems.optimiser_plan import OptimiserPlan
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and standard deviation of red, green and blue in ImageNet, on the scale from 0 to 1."""
 
 
 class Classifier(System):
@@ -137,12 +135,6 @@ class Classifier(System):
             terms["loss_va"] = va_loss(estimates, batch.valence_arousal[rows], weights)
             loss = loss + recipe.lambda_va * terms["loss_va"]
         return loss
-
-
-def normalised(images: Tensor) -> Tensor:
-    """Return Nx3xHxW images in [-1, 1] normalised by the mean and standard deviation of ImageNet."""
-    mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-    return ((images + 1) / 2 - mean) / std
 
 
 def _neighbours(count: int, device: torch.device) -> Tensor:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fertools.core.errors import RecipeError
+from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.recipe import SingleDomainRecipe, bounded
-from fertools.training.systems.classifier.recipe import read_classes
 
 
 @dataclass(frozen=True, kw_only=True)

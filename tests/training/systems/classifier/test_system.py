@@ -31,11 +31,13 @@ from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.jobs.train import TrainResult, train
 from fertools.training.networks.backbones import build_backbone
+from fertools.training.networks.imagenet import MEAN, STD
+from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
-from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecipe, read_classes
-from fertools.training.systems.classifier.system import MEAN, STD, Classifier
+from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecipe
+from fertools.training.systems.classifier.system import Classifier
 from fertools.training.systems.factory import build_system
 from tests.training.blobs import blob_rows, write_blobs
 from tests.training.tiny import read_record

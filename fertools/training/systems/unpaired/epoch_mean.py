@@ -1,0 +1,33 @@
+"""The mean of something over the epoch so far, kept over an interruption."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class EpochMean(nn.Module):
+    """A running mean that begins anew with each epoch.
+
+    It never reads its numbers on the CPU, so that a GPU need not be waited for.
+
+    Example:
+        >>> mean = EpochMean()
+        >>> [mean.add(torch.tensor(values), epoch).item() for values, epoch in (([1.0, 2.0], 0), ([3.0, 3.0], 1))]
+        [1.5, 3.0]
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("epoch", "total", "count"):
+            self.register_buffer(name, torch.zeros(()))
+
+    @torch.no_grad()
+    def add(self, values: Tensor, epoch: int) -> Tensor:
+        """Take N values of an epoch, from 0, and return the mean of all that it had so far."""
+        buffers = dict(self.named_buffers())
+        same = (buffers["epoch"] == epoch).to(values.dtype)
+        buffers["total"].copy_(buffers["total"] * same + values.sum())
+        buffers["count"].copy_(buffers["count"] * same + len(values))
+        buffers["epoch"].fill_(epoch)
+        return buffers["total"] / buffers["count"]

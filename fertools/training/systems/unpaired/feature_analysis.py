@@ -1,0 +1,138 @@
+"""How far the features and predictions of both networks still tell the modality, and what the decoder rebuilds."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fertools.training.networks.imagenet import normalised
+from fertools.training.networks.resnet import ResNet
+from fertools.training.systems.analysis import Analysis, Floats
+from fertools.training.systems.unpaired.label_alignment import LabelAlignment
+from fertools.training.systems.unpaired.networks import FEATURE_STAGES
+from fertools.training.systems.unpaired.recipe import DECODER, THERMAL, VISIBLE, UnpairedRecipe
+
+_BATCH = 32
+_BINS = 20
+_FOLDS = 5
+_PERPLEXITY = 30
+_WORDS = {
+    "modality accuracy": "Balanced accuracy of a new linear classifier that tells visible from thermal features, "
+    "cross-validated over held-out faces; 0.5 is chance.",
+    "A-distance": "2 (1 - 2 error) of that classifier, from 0 where the features tell nothing to 2.",
+    "distance of predictions": "Half the summed difference of the two histograms below; 0 is equal and 1 disjoint.",
+}
+_VALUES = {
+    True: "Probability of the first class, by modality.",
+    False: "Highest probability among the compared classes, by modality.",
+}
+
+
+@torch.no_grad()
+def analyse(recipe: UnpairedRecipe, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis:
+    """Return what held-out faces look like to the networks of a finished run.
+
+    Args:
+        recipe: of the run.
+        networks: trained, by name.
+        images: Nx3xSxS in [-1, 1] by domain.
+    """
+    align = LabelAlignment(recipe)
+    shown = {VISIBLE: align.visible, THERMAL: align.thermal}
+    pooled, values, rebuilt = {}, {}, []
+    two = False
+    for name, faces in images.items():
+        network = networks[name]
+        assert isinstance(network, ResNet)
+        network.eval()
+        means, sure = [], []
+        for part in torch.split(faces, _BATCH):
+            features = network.begin(normalised(part), FEATURE_STAGES)
+            probabilities = shown[name](network.finish(features, FEATURE_STAGES))
+            two = probabilities.shape[1] == 2
+            means.append(features.mean(dim=(2, 3)))
+            sure.append(probabilities[:, 0] if two else probabilities.max(dim=1).values)
+            if name == VISIBLE and DECODER in networks:
+                rebuilt.append(networks[DECODER].eval()(features) * 2 - 1)
+        pooled[name], values[name] = (torch.cat(some).double().cpu().numpy() for some in (means, sure))
+    accuracy = modality_accuracy(pooled[VISIBLE], pooled[THERMAL])
+    words = _WORDS | {"predictions": _VALUES[two]}
+    method, points = _embedded(np.concatenate([pooled[VISIBLE], pooled[THERMAL]]))
+    words["features"] = f"{method} of the output of layer2, mean over places, by modality."
+    if rebuilt:
+        words["reconstructions"] = "Held-out visible faces, and what the decoder makes of their features."
+    count = len(pooled[VISIBLE])
+    return Analysis(
+        numbers={
+            "modality accuracy": accuracy,
+            "A-distance": max(0.0, 2 * (1 - 2 * (1 - accuracy))),
+            "distance of predictions": histogram_distance(values[VISIBLE], values[THERMAL]),
+        },
+        words=words,
+        points={"features": {VISIBLE: points[:count], THERMAL: points[count:]}},
+        values={"predictions": values},
+        rebuilt={"reconstructions": (images[VISIBLE], torch.cat(rebuilt))} if rebuilt else {},
+    )
+
+
+def modality_accuracy(visible: Floats, thermal: Floats) -> float:
+    """Return the balanced accuracy of a ridge classifier that tells two groups apart, over folds of both.
+
+    Args:
+        visible: NxC features.
+        thermal: MxC features.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> modality_accuracy(rng.normal(0, 1, (50, 3)), rng.normal(9, 1, (50, 3)))
+        1.0
+    """
+    rng = np.random.default_rng(0)
+    features = np.concatenate([visible, thermal])
+    targets = np.repeat([1.0, -1.0], [len(visible), len(thermal)])
+    folds = np.concatenate([rng.permutation(len(group)) % _FOLDS for group in (visible, thermal)])
+    right = np.zeros(len(features), bool)
+    for fold in np.unique(folds):
+        known = folds != fold
+        if len(set(targets[known].tolist())) < 2:
+            continue
+        mean, spread = features[known].mean(axis=0), features[known].std(axis=0) + 1e-12
+        scaled = (features - mean) / spread
+        # The groups weigh alike, whatever their sizes.
+        weights = 1 / np.where(targets > 0, (targets[known] > 0).sum(), (targets[known] < 0).sum())
+        rows = np.column_stack([scaled, np.ones(len(scaled))])
+        product = (rows[known] * weights[known, None]).T
+        ridge = np.eye(rows.shape[1]) / known.sum()
+        solved = np.linalg.solve(product @ rows[known] + ridge, product @ targets[known])
+        right[~known] = (rows[~known] @ solved > 0) == (targets[~known] > 0)
+    return float((right[targets > 0].mean() + right[targets < 0].mean()) / 2)
+
+
+def histogram_distance(some: Floats, others: Floats) -> float:
+    """Return the total variation between the histograms of two sets of values from 0 to 1.
+
+    Example:
+        >>> histogram_distance(np.array([0.1, 0.1]), np.array([0.1, 0.9]))
+        0.5
+    """
+    shares = [np.histogram(values, _BINS, (0, 1))[0] / len(values) for values in (some, others)]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def _embedded(features: Floats) -> tuple[str, Floats]:
+    """Return Nx2 points of NxC features, and by which method: t-SNE where scikit-learn is installed."""
+    centred = features - features.mean(axis=0)
+    if importlib.util.find_spec("sklearn") is None or len(features) < 4:
+        left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+        plane = np.zeros((len(features), 2))
+        plane[:, : min(2, len(sizes))] = (left * sizes)[:, :2]
+        return "First two principal components (t-SNE needs scikit-learn)", plane
+    from sklearn.manifold import TSNE
+
+    perplexity = min(_PERPLEXITY, (len(features) - 1) / 3)
+    found = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(centred)
+    return "t-SNE", np.asarray(found, np.float64)
