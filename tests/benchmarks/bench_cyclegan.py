@@ -207,6 +207,7 @@ def _loader(
         seed=recipe.seed,
         device=device,
         pairing=recipe.domain_pairing,
+        alike=recipe.augments_pairs_alike,
     )
 
 

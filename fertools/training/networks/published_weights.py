@@ -73,18 +73,21 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
     """Return the file of weights that a recipe asks for.
 
     Args:
-        wanted: a path (relative to the workspace), or the name of an entry.
+        wanted: a path (relative to the workspace), a run as `SYSTEM/RUN`, or the name of an entry.
         workspace: whose.
 
     Raises:
-        InputError: there is no such file or name, the named file is not here, or it is another file.
+        InputError: there is no such file, run or name, the run has no network or several, the named file is not here,
+            or it is another file.
     """
     if (path := workspace.root / Path(wanted).expanduser()).is_file():
         return path
+    if (run := workspace.root / "training" / wanted.removeprefix("training/")) and (run / "run.json").is_file():
+        return _model_of(run, wanted)
     entries = {entry.name: entry for entry in list_weights(workspace)}
     if (entry := entries.get(wanted)) is None:
         raise InputError(
-            f"there is no file {path} and there are no weights called '{wanted}'{nearest(wanted, entries)}; "
+            f"there is no file {path}, no run and no weights called '{wanted}'{nearest(wanted, entries)}; "
             "`fertools weights` lists the names"
         )
     found = present_at(entry, workspace)
@@ -98,3 +101,14 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
     if not digest.startswith(entry.sha256):
         raise InputError(f"{found} is not the file that was published: its SHA-256 is {digest}; download it again")
     return found
+
+
+def _model_of(run: Path, wanted: str) -> Path:
+    """Return the file of the one network that a run has trained."""
+    found = sorted((run / "models").glob("*.safetensors"))
+    if not found:
+        raise InputError(f"the run {wanted} has no trained network yet; train it to the end first")
+    if len(found) > 1:
+        names = ", ".join(path.stem for path in found)
+        raise InputError(f"the run {wanted} has the networks {names}; give the path of one, such as {found[0]}")
+    return found[0]

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from fertools.training.data.batch import Batch
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.resolve import resolve_recipe
-from fertools.training.systems.base import Noise
+from fertools.training.systems.base import Autocast, Noise
 from fertools.training.systems.cyclegan import ENTRY
-from fertools.training.systems.cyclegan.recipe import CycleganRecipe
-from fertools.training.systems.cyclegan.system import DISCRIMINATORS, GENERATORS, Cyclegan
+from fertools.training.systems.cyclegan.recipe import CycleganRecipe, TwoWayRecipe
+from fertools.training.systems.cyclegan.system import DISCRIMINATORS, GENERATORS, Cyclegan, Faces, WeightedTerm
 
 TINY = ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16")
 Turn = tuple[dict[str, Batch], Noise]
@@ -52,7 +52,7 @@ def turns(built: Cyclegan, count: int, seed: int = 5) -> list[Turn]:
     return result
 
 
-def adam(weights: list[nn.Parameter], recipe: CycleganRecipe) -> torch.optim.Adam:
+def adam(weights: list[nn.Parameter], recipe: TwoWayRecipe) -> torch.optim.Adam:
     return torch.optim.Adam(weights, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), fused=False)
 
 
@@ -94,7 +94,7 @@ class ListPool:
         return torch.stack(returned)
 
 
-def run_plainly(networks: Mapping[str, nn.Module], data: list[Turn], recipe: CycleganRecipe) -> list[dict[str, float]]:
+def run_plainly(networks: Mapping[str, nn.Module], data: list[Turn], recipe: TwoWayRecipe) -> list[dict[str, float]]:
     """The rules of CycleGAN's training, every pass by itself."""
     g, f = networks["generator_target"], networks["generator_source"]
     d_y, d_x = networks["discriminator_target"], networks["discriminator_source"]
@@ -234,6 +234,28 @@ def test_the_loss_is_the_weighted_sum_of_its_terms() -> None:
     assert of_generators.loss.item() == pytest.approx(total, rel=1e-12)
     half = sum(value.item() for value in of_discriminators.terms.values()) / 2
     assert of_discriminators.loss.item() == pytest.approx(half, rel=1e-12)
+
+
+def test_a_system_on_these_parts_adds_terms_of_the_faces_that_were_made() -> None:
+    seen: list[Faces] = []
+
+    class Brighter(Cyclegan):
+        def further_terms(self, faces: Faces, cast: Autocast) -> Mapping[str, WeightedTerm]:
+            seen.append(faces)
+            return {"G/loss_dark": WeightedTerm((1 - faces.fake["target"]).mean(), 3.0)}
+
+    built = system()
+    data = turns(built, 1)[0]
+    plain = next(iter(built.iterate(Iteration(0), *data)))
+    vars(built)["further_terms"] = Brighter.further_terms.__get__(built)
+    step = next(iter(built.iterate(Iteration(0), *data)))
+    (faces,) = seen
+    dark = (1 - faces.fake["target"]).mean()
+    torch.testing.assert_close(step.loss, plain.loss + 3 * dark)
+    torch.testing.assert_close(step.terms["G/loss_dark"], dark.detach())
+    g, f = built.networks["generator_target"], built.networks["generator_source"]
+    torch.testing.assert_close(faces.fake["target"], g(faces.real["source"]))
+    torch.testing.assert_close(faces.back["source"], f(faces.fake["target"]))
 
 
 def test_each_step_moves_its_own_networks_and_hands_the_others_back_trainable() -> None:
