@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sysconfig
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,9 +22,9 @@ class PublishedWeights:
     Attributes:
         name: what recipes call it.
         network: the network that has this layout.
-        file: name of the file.
+        file: name of the file, with its folder where a Python package carries it.
         url: where it is published.
-        sha256: what its SHA-256 begins with, in hexadecimal.
+        sha256: what its SHA-256 begins with, in hexadecimal; empty where nobody states it, which checks nothing.
         trained_on: the data.
         licence: of the weights, and of the data.
     """
@@ -59,8 +60,9 @@ def places(workspace: Workspace) -> list[Path]:
     """Return the folders where files of weights are looked for, in order."""
     cache = os.environ.get("TORCH_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
     torch_home = Path(cache).expanduser()
-    # facenet-pytorch keeps its own in the second.
-    return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints"]
+    # facenet-pytorch keeps its own in the third, and some packages bring files of weights with them.
+    packages = Path(sysconfig.get_path("purelib"))
+    return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints", packages]
 
 
 def present_at(entry: PublishedWeights, workspace: Workspace) -> Path | None:
