@@ -15,11 +15,14 @@ _TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 """What a file of torch's older format begins with: its number, pickled by itself."""
 _BEGINS = b"\x80"
 _RECONSTRUCT: Callable[..., Any] = np.empty(0).__reduce__()[0]  # type: ignore[assignment]  # typed as text or function
+_FROM_BUFFER: Callable[..., Any] = np.empty(1).__reduce_ex__(5)[0]  # type: ignore[assignment]
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
 }
 """All that a pickle of arrays needs. Everything else is refused, so that a file cannot call anything."""
 
