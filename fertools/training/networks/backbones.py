@@ -82,6 +82,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     with reading(path, "cannot be read as weights alone", "save a state_dict of tensors"):
         if path.suffix == ".safetensors" and is_sealed(path):
             check_whole(path, "put back a copy of it, or let the run that wrote it be trained again")
+        found: object
         if path.suffix == ".safetensors":
             found = load_file(path)
         elif is_array_pickle(path):

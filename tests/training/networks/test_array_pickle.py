@@ -27,7 +27,7 @@ class Trap:
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_arrays_of_every_protocol_are_read_by_their_path(tmp_path: Path, protocol: int) -> None:
-    arrays = {"outer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}, "bias": np.float64([0.5])}
+    arrays = {"outer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}, "bias": np.array([0.5])}
     path = tmp_path / "a.ckpt"
     path.write_bytes(pickle.dumps(arrays, protocol))
     if protocol < 2:

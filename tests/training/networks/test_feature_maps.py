@@ -62,10 +62,12 @@ def test_vgg_maps_are_what_the_whole_network_computes_after_the_first_relu_of_ea
     torch.manual_seed(0)
     for depth, places in ((16, (1, 6, 11, 18, 25)), (19, (1, 6, 11, 20, 29))):
         whole = layers_of(depth)
+        layers = whole.features
+        assert isinstance(layers, nn.Sequential)
         network = build_feature_network(f"vgg{depth}-imagenet", 0, whole.state_dict(), "there")
         images = torch.rand(1, 3, 32, 32) * 2 - 1
         expected, features = [], network.prepare(images)
-        for number, layer in enumerate(whole["features"]):
+        for number, layer in enumerate(layers):
             features = layer(features)
             if number in places:
                 expected.append(features.clone())
@@ -116,9 +118,11 @@ def test_half_precision_is_widened_before_it_is_resized() -> None:
     assert made.dtype == torch.float32
 
 
-def layers_of(depth: int) -> nn.ModuleDict:
+def layers_of(depth: int) -> nn.Module:
     """Return what a VGG network has before its linear layers, which would be most of its weights."""
-    return nn.ModuleDict({"features": nn.Sequential(*vgg_layers(depth))})
+    network = nn.Module()
+    network.features = nn.Sequential(*vgg_layers(depth))
+    return network
 
 
 def convolutions(network: nn.Module) -> list[tuple[Tensor, Tensor]]:
@@ -134,7 +138,8 @@ def test_weights_of_the_layouts_of_flax_and_of_the_oxford_group_are_read() -> No
     torch.manual_seed(0)
     source, images = layers_of(16), torch.rand(1, 3, 32, 32) * 2 - 1
     expected = build_feature_network("vgg16-imagenet", 0, source.state_dict(), "there")(images)
-    flax, oxford = {}, {}
+    flax: dict[str, Tensor] = {}
+    oxford: dict[str, Tensor] = {}
     blocks = iter(
         [f"conv{block}_{number}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for number in range(1, count + 1)]
     )

@@ -52,13 +52,14 @@ def test_every_key_of_every_preset_has_value_origin_and_note(preset: str) -> Non
         assert "random" not in (record["face_weights"]["value"], record["emotion_net"]["value"])
 
 
+def weights_of(*overrides: str) -> list[float]:
+    recipe = resolve("paper", *overrides).recipe
+    return [recipe.cycle_weight, recipe.identity_weight, recipe.face_weight, recipe.emotion_weight]
+
+
 def test_literal_weights_are_one_each_but_for_those_that_are_off() -> None:
-    recipe = resolve("paper", "weights=literal", "lambda_face=0.3").recipe
-    weights = recipe.cycle_weight, recipe.identity_weight, recipe.face_weight, recipe.emotion_weight
-    assert weights == (1, 1, 1, 1)
-    recipe = resolve("paper", "weights=literal", "lambda_face=0", "lambda_identity=0").recipe
-    weights = recipe.cycle_weight, recipe.identity_weight, recipe.face_weight, recipe.emotion_weight
-    assert weights == (1, 0, 0, 1)
+    assert weights_of("weights=literal", "lambda_face=0.3") == [1, 1, 1, 1]
+    assert weights_of("weights=literal", "lambda_face=0", "lambda_identity=0") == [1, 0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ def vgg16(images: Tensor, state: State) -> list[Tensor]:
             features = F.max_pool2d(features, 2)
             number += 1
         for place in range(count):
-            weights = (state[f"body.features.{number}.{part}"] for part in ("weight", "bias"))
-            features = torch.relu(F.conv2d(features, *weights, padding=1))
+            weight, bias = (state[f"body.features.{number}.{part}"] for part in ("weight", "bias"))
+            features = torch.relu(F.conv2d(features, weight, bias, padding=1))
             number += 2
             if place == 0:
                 maps.append(features)
@@ -172,13 +172,15 @@ def test_each_loss_reaches_exactly_the_generators_that_it_should(pairing: str, t
     faces = made_by(built)
     terms = built.further_terms(faces, full_precision)
     torch.autograd.backward(terms[f"G/loss_{term}_features"].value)
-    for name, network in (built.networks | built.frozen).items():
+    for name, network in {**built.networks, **built.frozen}.items():
         gradients = [weight.grad for weight in network.parameters()]
         if name in reached:
             assert all(gradient is not None for gradient in gradients), name
             moved = [
-                weight.grad.abs().max() > 0 for key, weight in network.named_parameters() if key.endswith("weight")
-            ]  # type: ignore[union-attr]
+                bool(weight.grad.abs().max() > 0)
+                for key, weight in network.named_parameters()
+                if key.endswith("weight") and weight.grad is not None
+            ]
             assert all(moved), name
         else:
             assert all(gradient is None for gradient in gradients), name
