@@ -69,7 +69,7 @@ class BatchLoader:
     """Endless batches of the training faces, one per domain at a time.
 
     The faces of the first domain come in shuffled order, each once an epoch (or by its chance). Those of the other
-    domains are chosen for them as `pairing` says. Faces of a pair get the same augmentation.
+    domains are chosen for them as `pairing` says. With `alike`, the faces of a pair get the same augmentation.
 
     Args:
         sources: the faces by domain, the first domain first.
@@ -78,6 +78,7 @@ class BatchLoader:
         seed: of the order and the changes.
         device: where batches go.
         pairing: how the faces of later domains are chosen.
+        alike: whether the faces of a pair get the same augmentation.
 
     Raises:
         InputError: faces that a pairing asks for are not there.
@@ -92,6 +93,7 @@ class BatchLoader:
         seed: int,
         device: str,
         pairing: Pairing = "none",
+        alike: bool = False,
     ) -> None:
         self._sources, self._augmentation, self._device = sources, augmentation, device
         self.main = next(iter(sources))
@@ -109,7 +111,7 @@ class BatchLoader:
                 sampling_weights if sampling_weights is None else sampling_weights[kept],
             )
         self._rows = torch.from_numpy(rows)
-        self._same_augmentation = pairing == "capture"
+        self._same_augmentation = alike
         self._labels = {name: _labels(source) for name, source in sources.items()}
         # All labels are on the device, so that a batch sends nothing but the positions of its faces.
         self._device_labels = {

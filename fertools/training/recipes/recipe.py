@@ -69,6 +69,11 @@ class Recipe(ABC):
         return "none"
 
     @property
+    def augments_pairs_alike(self) -> bool:
+        """Whether the faces of a pair get the same random changes; those of one moment (`capture`) always do."""
+        return self.domain_pairing == "capture"
+
+    @property
     def predicts_emotion(self) -> bool:
         """Whether the system tells expressions."""
         return False
@@ -188,7 +193,7 @@ class EngineRecipe(Recipe, ABC):
 
     @property
     def starting_weights(self) -> Mapping[str, str]:
-        """By network, the published weights, file or run that it begins with."""
+        """By network, trained or frozen, the published weights, file or run that it begins with."""
         return {}
 
     @property

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
+from fertools.training.networks.backbones import load_weights
+from fertools.training.networks.starting_weights import StartingWeights
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.optimiser_plan import OptimiserPlan
@@ -100,7 +102,8 @@ class System(ABC):
     Attributes:
         networks: what is trained, by name.
         frozen: what is only used, by name. The engine moves it to the device, keeps it in eval mode and without
-            gradients, and records its digest; checkpoints do not hold it.
+            gradients, and records its digest; checkpoints do not hold it. It may be built when its weights are
+            taken, and only training needs it.
         memory: what is not trained but belongs to the run's state, such as a pool of pictures, as modules with buffers.
         averaged: names of the networks whose moving average is worth keeping.
         optimisers: by name.
@@ -113,6 +116,21 @@ class System(ABC):
     averaged: Sequence[str] = ()
     optimisers: Mapping[str, OptimiserPlan]
     augmentation: Augmentation = Augmentation()
+
+    def take_weights(self, name: str, weights: StartingWeights) -> bool:
+        """Put weights from elsewhere into a network, before training begins.
+
+        Args:
+            name: of the network in the recipe's `starting_weights`.
+            weights: what its file holds.
+
+        Returns:
+            Whether those of the network's last layer were taken too.
+
+        Raises:
+            InputError: they are of another network.
+        """
+        return load_weights(self.networks[name], weights.tensors, weights.where)
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return the random numbers of a batch, on the CPU.

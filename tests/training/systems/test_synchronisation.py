@@ -20,6 +20,7 @@ SYNCHRONISING = {"_local_scalar_dense", "nonzero", "masked_select", "_unique2", 
 SMALL = {
     "stargan": ("image_size=16", "discriminator_layers=2", "conv_dim=2"),
     "classifier": ("image_size=32",),
+    "et-cyclegan": ("conv_dim=2", "discriminator_layers=2", "face_net=vgg16-imagenet"),
     "cyclegan": ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16"),
 }
 
@@ -85,6 +86,8 @@ def watch(monkeypatch: pytest.MonkeyPatch, name: str, *overrides: str) -> list[s
         ("classifier", ("task=emotion+va", "mixup=0.2")),
         ("classifier", ("task=va", "va_loss=mse")),
         ("cyclegan", ()),
+        ("et-cyclegan", ()),
+        ("et-cyclegan", ("pairing=cycle", "weights=literal", "reduction=sum")),
     ],
 )
 def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch, name: str, overrides: tuple[str, ...]) -> None:
