@@ -1,11 +1,12 @@
-"""Time CycleGAN's training beside a loop written by hand that does the same, and compare their losses.
+"""Time CycleGAN's training, or ET-CycleGAN's, beside a loop written by hand that does the same; compare their losses.
 
-    .venv/bin/python tests/benchmarks/bench_cyclegan.py [--preset cpu] [--set key=value ...]
+    .venv/bin/python tests/benchmarks/bench_cyclegan.py [--system et-cyclegan] [--preset cpu] [--set key=value ...]
         [--people 8] [--blocks 8] [--block 10] [--device cpu] [--threads 2]
 
 The engine trains with a journal and all else that a run has. The loop by hand indexes faces from one float tensor in
 memory, lets every image pass go through its network by itself, as the reference implementation does, and keeps its
-pools as lists. It uses fused optimisers and waits for no loss. Both begin with the same weights and get the same faces
+pools as lists. Of ET-CycleGAN it lets real and generated faces go through each feature network by themselves, too. It
+uses fused optimisers and waits for no loss. Both begin with the same weights and get the same faces
 in the same order with the same random numbers.
 
 They take turns, a block of iterations each, so that a change of the machine's pace touches both. The first block is
@@ -38,8 +39,10 @@ from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.engine.run_state import StatePaths
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import Noise
-from fertools.training.systems.cyclegan.recipe import CycleganRecipe
+from fertools.training.systems.cyclegan.recipe import TwoWayRecipe
 from fertools.training.systems.cyclegan.system import Cyclegan
+from fertools.training.systems.et_cyclegan.recipe import EtCycleganRecipe
+from fertools.training.systems.registry import find_system
 from tests.benchmarks.taking_turns import describe, differ, time_both
 from tests.training.drawn_pairs import write_drawn_pairs
 
@@ -58,7 +61,7 @@ class PlainCyclegan:
     """
 
     def __init__(
-        self, recipe: CycleganRecipe, system: Cyclegan, images: dict[str, Tensor], turns: list[Turn], device: str
+        self, recipe: TwoWayRecipe, system: Cyclegan, images: dict[str, Tensor], turns: list[Turn], device: str
     ) -> None:
         self.recipe, self.images, self.turns, self.device = recipe, images, turns, device
         self.networks: dict[str, nn.Module] = {
@@ -81,6 +84,7 @@ class PlainCyclegan:
         self.averages = {
             name: copy.deepcopy(network) for name, network in self.networks.items() if recipe.ema and "gen" in name
         }
+        self.features = {name: copy.deepcopy(network).to(device) for name, network in system.frozen.items()}
         self.pools: dict[str, list[Tensor]] = {"source": [], "target": []}
         self.losses: list[dict[str, Tensor]] = []
 
@@ -111,15 +115,28 @@ class PlainCyclegan:
         losses = {
             "G/loss_gan_target": ((d_y(fake_y) - 1) ** 2).mean(),
             "G/loss_gan_source": ((d_x(fake_x) - 1) ** 2).mean(),
-            "G/loss_cycle_source": (f(fake_y) - x).abs().mean(),
-            "G/loss_cycle_target": (g(fake_x) - y).abs().mean(),
+            "G/loss_cycle_source": ((rec_x := f(fake_y)) - x).abs().mean(),
+            "G/loss_cycle_target": ((rec_y := g(fake_x)) - y).abs().mean(),
             "G/loss_identity_target": (g(y) - y).abs().mean(),
             "G/loss_identity_source": (f(x) - x).abs().mean(),
         }
         cycle = losses["G/loss_cycle_source"] + losses["G/loss_cycle_target"]
         identity = losses["G/loss_identity_target"] + losses["G/loss_identity_source"]
         adversarial = losses["G/loss_gan_target"] + losses["G/loss_gan_source"]
-        self.update(0, adversarial + recipe.lambda_cycle * (cycle + recipe.lambda_identity * identity))
+        loss = adversarial + recipe.cycle_weight * cycle + recipe.identity_weight * identity
+        if isinstance(recipe, EtCycleganRecipe):
+            in_cycle = recipe.pairing == "cycle"
+            of_x, of_y = (rec_x, rec_y) if in_cycle else (fake_x, fake_y)
+            weights = {"face": recipe.face_weight, "emotion": recipe.emotion_weight}
+            for name, made, real in (("face", of_x, x), ("emotion", of_y, y)):
+                if name in self.features:
+                    with torch.no_grad():
+                        wanted = self.features[name](real)
+                    pairs = zip(self.features[name](made), wanted, strict=True)
+                    apart = torch.stack([(one - other).abs().mean() for one, other in pairs]).sum()
+                    losses[f"G/loss_{name}_features"] = apart
+                    loss = loss + weights[name] * apart
+        self.update(0, loss)
         d_y.requires_grad_(True)
         d_x.requires_grad_(True)
         shown_y = self.pooled("target", fake_y.detach(), noise["pool_target"])
@@ -163,13 +180,14 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
     """Return the engine's loop, the one by hand, and the journal of the first, before their first iteration."""
     total = arguments.block * arguments.blocks
     settings = ["lr_schedule=constant", "warmup=0", f"checkpoint_every={2 * total}", *arguments.settings, *more]
-    resolved = resolve_recipe("cyclegan", CycleganRecipe, arguments.preset, settings)
+    entry = find_system(arguments.system)
+    resolved = resolve_recipe(arguments.system, entry.recipe_class(), arguments.preset, settings)
     workspace = write_drawn_pairs(root, arguments.people)
     selection = select_domains(workspace, resolved.recipe)
     epochs = total // resolved.recipe.course(selection.counts()).epoch + 1
     recipe = replace(resolved.recipe, epochs=epochs, decay_epochs=0)
     torch.manual_seed(recipe.seed)
-    system = Cyclegan(recipe)
+    system = entry.system_class()(recipe)
     pixels = {
         name: load_pixels(workspace, faces, recipe.loaded_px, workspace.pixels)
         for name, faces in selection.domains.items()
@@ -190,7 +208,7 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
 
 
 def _loader(
-    recipe: CycleganRecipe, system: Cyclegan, selection: Selection, pixels: dict[str, NDArray[np.uint8]], device: str
+    recipe: TwoWayRecipe, system: Cyclegan, selection: Selection, pixels: dict[str, NDArray[np.uint8]], device: str
 ) -> BatchLoader:
     return BatchLoader(
         {name: FaceSource(faces, pixels[name]) for name, faces in selection.domains.items()},
@@ -199,12 +217,14 @@ def _loader(
         seed=recipe.seed,
         device=device,
         pairing=recipe.domain_pairing,
+        alike=recipe.augments_pairs_alike,
     )
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--system", default="cyclegan", choices=["cyclegan", "et-cyclegan"])
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--people", type=int, default=8, help="drawn people, each with seven expressions")
@@ -223,7 +243,7 @@ def main() -> None:
         loop, plain, _ = begin(root / "faces", root / "timed", arguments)
         times = time_both(loop, plain, arguments.block, arguments.blocks, arguments.device)
     print(
-        f"cyclegan, preset {arguments.preset}, {arguments.device}, {torch.get_num_threads()} threads: "
+        f"{arguments.system}, preset {arguments.preset}, {arguments.device}, {torch.get_num_threads()} threads: "
         f"{describe(times, arguments.block)}; losses within {apart:.1e}"
     )
 

@@ -69,7 +69,7 @@ class BatchLoader:
     """An endless series of batches of training faces, one batch per domain at a time.
 
     The faces of the first domain come in random order: each once per epoch, or by its sampling weight. `pairing` says
-    how those of the other domains are chosen for them. The faces of a pair get the same augmentation.
+    how those of the other domains are chosen for them. With `alike`, the faces of a pair get the same augmentation.
 
     Args:
         sources: the faces by domain, the first domain first.
@@ -78,6 +78,7 @@ class BatchLoader:
         seed: seed of the order and of the augmentation.
         device: device of the batches.
         pairing: how the faces of later domains are chosen.
+        alike: whether the faces of a pair get the same augmentation.
 
     Raises:
         InputError: the pairing finds no pairs.
@@ -92,6 +93,7 @@ class BatchLoader:
         seed: int,
         device: str,
         pairing: Pairing = "none",
+        alike: bool = False,
     ) -> None:
         self._sources, self._augmentation, self._device = sources, augmentation, device
         self.main = next(iter(sources))
@@ -109,7 +111,7 @@ class BatchLoader:
                 sampling_weights if sampling_weights is None else sampling_weights[kept],
             )
         self._rows = torch.from_numpy(rows)
-        self._same_augmentation = pairing == "capture"
+        self._same_augmentation = alike
         self._labels = {name: _labels(source) for name, source in sources.items()}
         # All labels are on the device, so that a batch sends only the row numbers of its faces.
         self._device_labels = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -17,9 +18,11 @@ from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.engine.loop import Callbacks, Loop
 from fertools.training.engine.precision import supported_precision
 from fertools.training.engine.run_state import StatePaths
-from fertools.training.networks.backbones import load_weights, read_weights
+from fertools.training.networks.backbones import read_weights
 from fertools.training.networks.published_weights import find_weights
+from fertools.training.networks.starting_weights import StartingWeights
 from fertools.training.recipes.recipe import EngineRecipe
+from fertools.training.runs.artefact import is_model, read_info
 from fertools.training.runs.folder import SAME_OR_RESTART, RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import describe_session
@@ -66,6 +69,7 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
         seed=recipe.seed,
         device=job.process_group.device,
         pairing=recipe.domain_pairing,
+        alike=recipe.augments_pairs_alike,
     )
 
 
@@ -90,9 +94,18 @@ def load_initial_weights(job: Job, recipe: EngineRecipe, system: System) -> None
                 f"{path} holds other weights than those that the run '{job.record['run']}' was begun with ({was[:8]}, "
                 f"now {digest[:8]}); {SAME_OR_RESTART}"
             )
-        with_head = load_weights(system.networks[name], read_weights(path), str(path))
-        job.report.note(f"begins with the weights of {path}{'' if with_head else ', except for the last layer'}")
+        with_head = system.take_weights(name, _read_start(path))
+        does = "uses" if name in system.frozen else "begins with"
+        job.report.note(f"{does} the weights of {path}{'' if with_head else ', without the last layer'}")
         begun[name] = {"name": wanted, "file": path.name, "digest": digest, "head": with_head}
+
+
+def _read_start(path: Path) -> StartingWeights:
+    """Return the weights in a file, with what the file says of the run that wrote them."""
+    tensors = read_weights(path)
+    if not is_model(path):
+        return StartingWeights(tensors, str(path))
+    return StartingWeights(tensors, str(path), read_info(path).recipe)
 
 
 def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoader) -> Loop:

@@ -14,8 +14,9 @@ from fertools.core.errors import InputError, RecipeError
 from fertools.core.explain import reading
 from fertools.core.progress import on_one_line
 from fertools.core.sealed import check_whole, is_sealed
+from fertools.training.networks.array_pickle import is_array_pickle, read_arrays
 from fertools.training.networks.names import BACKBONES, TIMM
-from fertools.training.networks.plain import AlexNet, Vgg19
+from fertools.training.networks.plain import AlexNet, Vgg
 from fertools.training.networks.resnet import ResNet
 from fertools.training.recipes.recipe import nearest
 
@@ -40,8 +41,8 @@ def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float =
         return _build_timm(name.removeprefix(TIMM), outputs, size_px)
     if name == "alexnet":
         return AlexNet(outputs)
-    if name == "vgg19":
-        return Vgg19(outputs)
+    if name.startswith("vgg"):
+        return Vgg(int(name.removeprefix("vgg")), outputs)
     return ResNet(int(name.removeprefix("resnet")), outputs, width, dropout)
 
 
@@ -71,7 +72,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Args:
         path: a `.safetensors` file, or a file of torch (read with `weights_only`), with the state_dict itself or under
-            the key `state_dict` or `model`.
+            the key `state_dict` or `model`; or pickled NumPy arrays, those of inner mappings under names such as
+            `outer/inner`.
 
     Raises:
         InputError: the file is missing or damaged, has no state_dict, or has values that are not finite.
@@ -81,7 +83,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     with reading(path, "cannot be read as weights alone", "save a state_dict of tensors"):
         if path.suffix == ".safetensors" and is_sealed(path):
             check_whole(path, "put back a copy of it, or train the run that wrote it again")
-        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        found: object
+        if path.suffix == ".safetensors":
+            found = load_file(path)
+        elif is_array_pickle(path):
+            found = {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
+        else:
+            found = torch.load(path, "cpu", weights_only=True)
     for key in _STATE_KEYS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]

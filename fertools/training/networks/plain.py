@@ -1,16 +1,19 @@
-"""Networks without skip connections: AlexNet and VGG-19, with layer names of torchvision (`features.0`).
+"""Networks without skip connections: AlexNet, VGG-16 and VGG-19, with layer names of torchvision (`features.0`).
 
 Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), the AlexNet with one
 tower;
-Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), table 1, column E, without batch norm.
+Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), table 1, columns D and E, without batch norm.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-_VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-"""Channels and number of the convolutions before each pooling."""
+_VGG = {
+    16: ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),
+    19: ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)),
+}
+"""By depth, channels and number of the convolutions before each pooling."""
 
 
 class AlexNet(nn.Module):
@@ -58,23 +61,44 @@ class AlexNet(nn.Module):
         return outputs
 
 
-class Vgg19(nn.Module):
-    """Sixteen convolutions and three linear layers, with dropout after the first two linear layers.
+def vgg_layers(depth: int) -> list[nn.Module]:
+    """Return the convolutions, ReLUs and poolings of a VGG network, with torch's initial weights.
 
     Args:
-        outputs: number of outputs of the head.
+        depth: 16 or 19.
+    """
+    layers: list[nn.Module] = []
+    inputs = 3
+    for width, count in _VGG[depth]:
+        for _ in range(count):
+            layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU(inplace=True)]
+            inputs = width
+        layers.append(nn.MaxPool2d(2, 2))
+    return layers
+
+
+def begin_vgg(network: nn.Module) -> None:
+    """Draw the weights of a VGG network from torch's global random state, and set its biases to 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # every convolution here has one
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.01)
+            nn.init.zeros_(module.bias)
+
+
+class Vgg(nn.Module):
+    """Thirteen or sixteen convolutions and three linear layers, with dropout after the first two of these.
+
+    Args:
+        depth: 16 or 19.
+        outputs: numbers that the head gives.
     """
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, depth: int, outputs: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        inputs = 3
-        for width, count in _VGG19:
-            for _ in range(count):
-                layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU(inplace=True)]
-                inputs = width
-            layers.append(nn.MaxPool2d(2, 2))
-        self.features = nn.Sequential(*layers)
+        self.features = nn.Sequential(*vgg_layers(depth))
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
             nn.Linear(512 * 7 * 7, 4096),
@@ -85,13 +109,7 @@ class Vgg19(nn.Module):
             nn.Dropout(0.5),
             nn.Linear(4096, outputs),
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # every convolution here has one
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0.0, 0.01)
-                nn.init.zeros_(module.bias)
+        begin_vgg(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return N x outputs of Nx3xHxW normalised images of 32 pixels or more."""

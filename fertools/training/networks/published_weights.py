@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sysconfig
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,9 +22,9 @@ class PublishedWeights:
     Attributes:
         name: name of the weights in recipes.
         network: name of the network with this layout.
-        file: name of the file.
+        file: name of the file, with its folder where a Python package carries it.
         url: address of the file.
-        sha256: first characters of its SHA-256, in hexadecimal.
+        sha256: first characters of its SHA-256, in hexadecimal; empty where nobody states it. Nothing is checked then.
         trained_on: training data.
         licence: licence of the weights and of the data.
     """
@@ -59,8 +60,9 @@ def weight_folders(workspace: Workspace) -> list[Path]:
     """Return the folders that are searched for files of weights, in order."""
     cache = os.environ.get("TORCH_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
     torch_home = Path(cache).expanduser()
-    # facenet-pytorch stores its files in the last one.
-    return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints"]
+    # facenet-pytorch stores its files in the third one, and some packages carry files of weights.
+    packages = Path(sysconfig.get_path("purelib"))
+    return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints", packages]
 
 
 def find_file(entry: PublishedWeights, workspace: Workspace) -> Path | None:
@@ -73,18 +75,21 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
     """Return the file of weights that a recipe names.
 
     Args:
-        wanted: a path (relative to the workspace), or the name of an entry.
-        workspace: workspace with the files and entries.
+        wanted: a path (relative to the workspace), a run as `SYSTEM/RUN`, or the name of an entry.
+        workspace: workspace with the files, runs and entries.
 
     Raises:
-        InputError: there is no such file or name, the file is not on this machine, or it has another SHA-256.
+        InputError: there is no such file, run or name, the run has no network or several, the file is not on this
+            machine, or it has another SHA-256.
     """
     if (path := workspace.root / Path(wanted).expanduser()).is_file():
         return path
+    if (run := workspace.root / "training" / wanted.removeprefix("training/")) and (run / "run.json").is_file():
+        return _model_of(run, wanted)
     entries = {entry.name: entry for entry in list_weights(workspace)}
     if (entry := entries.get(wanted)) is None:
         raise InputError(
-            f"there is no file {path} and there are no weights called '{wanted}'{nearest(wanted, entries)}; "
+            f"there is no file {path}, no run and no weights called '{wanted}'{nearest(wanted, entries)}; "
             "`fertools weights` lists the names"
         )
     found = find_file(entry, workspace)
@@ -98,3 +103,14 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
     if not digest.startswith(entry.sha256):
         raise InputError(f"{found} is not the file that was published: its SHA-256 is {digest}; download it again")
     return found
+
+
+def _model_of(run: Path, wanted: str) -> Path:
+    """Return the file of the one network that a run has trained."""
+    found = sorted((run / "models").glob("*.safetensors"))
+    if not found:
+        raise InputError(f"the run {wanted} has no trained network yet; train it to the end first")
+    if len(found) > 1:
+        names = ", ".join(path.stem for path in found)
+        raise InputError(f"the run {wanted} has the networks {names}; give the path of one, such as {found[0]}")
+    return found[0]

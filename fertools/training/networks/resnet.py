@@ -8,6 +8,8 @@ stride of a bottleneck is in its 3x3 convolution; the paper has it in the first 
 
 from __future__ import annotations
 
+import functools
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,16 +51,17 @@ class Bottleneck(nn.Module):
         inputs: number of input channels.
         width: channels of the first two convolutions; there are four times as many output channels.
         stride: stride of the 3x3 convolution.
+        original: whether the first 1x1 convolution has the stride instead.
     """
 
     expansion = 4
 
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, *, original: bool = False) -> None:
         super().__init__()
         outputs = width * self.expansion
-        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, width, 1, stride if original else 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, 1 if original else stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
@@ -80,40 +83,49 @@ class ResNet(nn.Module):
         outputs: number of outputs of the head.
         width: factor of the channels of every layer; published weights have 1.
         dropout: probability of dropout before the head.
+        original: the form of the paper and of its Caffe model, which weights converted from Caffe need: the stride of
+            a bottleneck is at its first convolution, and the first pooling has no padding and rounds up.
 
     Example:
         >>> sum(weight.numel() for weight in ResNet(34, 7).parameters())
         21288263
     """
 
-    def __init__(self, depth: int, outputs: int, width: float = 1.0, dropout: float = 0.0) -> None:
+    def __init__(
+        self, depth: int, outputs: int, width: float = 1.0, dropout: float = 0.0, *, original: bool = False
+    ) -> None:
         super().__init__()
-        block = Bottleneck if depth >= 50 else BasicBlock
+        bottleneck = functools.partial(Bottleneck, original=original)
+        block, expansion = (bottleneck, 4) if depth >= 50 else (BasicBlock, 1)
         widths = [max(1, round(width * channels)) for channels in _WIDTHS]
         self.dropout = dropout
         self.conv1 = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.maxpool = nn.MaxPool2d(3, 2, 0, ceil_mode=True) if original else nn.MaxPool2d(3, 2, 1)
         inputs = widths[0]
         for number, (count, channels) in enumerate(zip(DEPTHS[depth], widths, strict=True), start=1):
             blocks = []
             for index in range(count):
                 blocks.append(block(inputs, channels, 2 if index == 0 and number > 1 else 1))
-                inputs = channels * block.expansion
+                inputs = channels * expansion
             setattr(self, f"layer{number}", nn.Sequential(*blocks))
         self.fc = nn.Linear(inputs, outputs)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def stages(self, images: Tensor) -> list[Tensor]:
-        """Return the feature maps of the four stages, with 1/4, 1/8, 1/16 and 1/32 of the side of the images."""
-        features = self.maxpool(F.relu(self.bn1(self.conv1(images)), inplace=True))
-        maps = []
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Return the map of the first convolution, at half of the side of the images, and those of the four stages."""
+        maps = [F.relu(self.bn1(self.conv1(images)), inplace=True)]
+        features = self.maxpool(maps[0])
         for number in range(1, 5):
             features = self.get_submodule(f"layer{number}")(features)
             maps.append(features)
         return maps
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Return the feature maps of the four stages, with 1/4, 1/8, 1/16 and 1/32 of the side of the images."""
+        return self.maps(images)[1:]
 
     def begin(self, images: Tensor, stages: int) -> Tensor:
         """Return the map of the first `stages` stages, 1 to 4; what comes after them is not computed."""

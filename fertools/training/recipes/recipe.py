@@ -74,6 +74,11 @@ class Recipe(ABC):
         return "none"
 
     @property
+    def augments_pairs_alike(self) -> bool:
+        """Whether the faces of a pair get the same random changes; those of one moment (`capture`) always do."""
+        return self.domain_pairing == "capture"
+
+    @property
     def predicts_emotion(self) -> bool:
         """Whether the system predicts expressions."""
         return False
@@ -197,7 +202,7 @@ class EngineRecipe(Recipe, ABC):
 
     @property
     def starting_weights(self) -> Mapping[str, str]:
-        """Initial weights by name of the network: published weights, a file or a run."""
+        """Initial weights by name of the network, trained or frozen: published weights, a file or a run."""
         return {}
 
     @property

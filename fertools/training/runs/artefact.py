@@ -198,6 +198,18 @@ def read_model(path: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
         return info, {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
 
 
+def is_model(path: Path) -> bool:
+    """Return whether a file says that it is a model that fertools wrote; nothing else of it is checked.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if path.suffix != ".safetensors" or not is_sealed(path):
+        return False
+    with safe_open(path, "pt", "cpu") as stored:
+        return METADATA_KEY in (stored.metadata() or {})
+
+
 def read_info(path: Path) -> ModelInfo:
     """Return the description of the network in a file, without reading its weights.
 

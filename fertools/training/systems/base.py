@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch import Batch, Labels
+from fertools.training.networks.backbones import load_weights
+from fertools.training.networks.starting_weights import StartingWeights
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.systems.analysis import Analysis
@@ -104,7 +106,8 @@ class System(ABC):
     Attributes:
         networks: trained networks by name.
         frozen: networks that are used but not trained, by name. The engine moves them to the device, keeps them in eval
-            mode and without gradients, and records their digests. Checkpoints do not include them.
+            mode and without gradients, and records their digests. Checkpoints do not include them. They may be built
+            when their weights are taken, and only training needs them.
         memory: state that is not trained, such as an image pool, as modules with buffers. Checkpoints include it.
         averaged: names of the networks that may have a moving average.
         optimisers: plans of the optimisers by name.
@@ -124,6 +127,21 @@ class System(ABC):
     further_predictions: Sequence[Prediction] = ()
     further_models: Mapping[str, str] = {}
     analysed_faces: int = 0
+
+    def take_weights(self, name: str, weights: StartingWeights) -> bool:
+        """Put weights from elsewhere into a network, before training begins.
+
+        Args:
+            name: of the network in the recipe's `starting_weights`.
+            weights: what its file holds.
+
+        Returns:
+            Whether those of the network's last layer were taken too.
+
+        Raises:
+            InputError: they are of another network.
+        """
+        return load_weights(self.networks[name], weights.tensors, weights.where)
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         """Return the random numbers of a batch, on the CPU.

@@ -68,6 +68,7 @@ def make_loader(
     batch_size: int = 5,
     seed: int = 0,
     augmentation: Augmentation = FLIP,
+    alike: bool = False,
 ) -> BatchLoader:
     return BatchLoader(
         {name: FaceSource(faces, pixels_of(faces)) for name, faces in domains.items()},
@@ -76,6 +77,7 @@ def make_loader(
         seed=seed,
         device="cpu",
         pairing=pairing,
+        alike=alike,
     )
 
 
@@ -197,18 +199,20 @@ def test_seeds_differ(tmp_path: Path) -> None:
     assert not torch.equal(one.rows["thermal"], other.rows["thermal"])
 
 
+@pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize("pairing", ["none", "label", "capture"])
-def test_only_pairs_of_one_moment_are_changed_alike(tmp_path: Path, pairing: Pairing) -> None:
+def test_pairs_are_changed_alike_where_that_is_wanted(tmp_path: Path, pairing: Pairing, alike: bool) -> None:
     domains = two_domains(tmp_path)
-    loader = make_loader(domains, pairing, batch_size=42, augmentation=Augmentation(flip=True, cut_px=4))
+    changes = Augmentation(flip=True, cut_px=4)
+    loader = make_loader(domains, pairing, batch_size=42, augmentation=changes, alike=alike)
     order = loader.next()
     same = torch.equal(order.augmentation_draws["visible"], order.augmentation_draws["thermal"])
-    assert same == (pairing == "capture")
+    assert same == alike
     batches = loader.load(order)
     assert all(batch.images.shape == (42, 3, 4, 4) for batch in batches.values())
     # White shows how much of the right half was cut out, and on which side it came to be.
     white = [batches[name].images == 1 for name in ("visible", "thermal")]
-    assert torch.equal(*white) == (pairing == "capture")
+    assert torch.equal(*white) == alike
 
 
 def test_each_domain_has_its_own_faces_and_labels(tmp_path: Path) -> None:

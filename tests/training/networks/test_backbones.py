@@ -238,3 +238,18 @@ def test_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(InputError, match="is not the file that was published"):
         find_weights("mine", workspace)
     assert find_weights("training/weights/mine.pth", workspace) == workspace.weights / "mine.pth"
+
+
+def test_the_one_network_of_a_run_is_found_by_the_name_of_the_run(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run = tmp_path / "training" / "classifier" / "mine"
+    (run / "models").mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="the run classifier/mine has no trained network yet"):
+        find_weights("classifier/mine", workspace)
+    (run / "models" / "network.safetensors").write_bytes(b"")
+    for wanted in ("classifier/mine", "training/classifier/mine"):
+        assert find_weights(wanted, workspace) == run / "models" / "network.safetensors"
+    (run / "models" / "another.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="has the networks another, network; give the path of one"):
+        find_weights("classifier/mine", workspace)

@@ -103,6 +103,14 @@ def test_training_on_from_them_is_refused_and_can_be_allowed(workspace: Workspac
     assert "What it builds upon" in page
 
 
+def test_a_run_that_is_named_as_the_beginning_is_traced_as_well(workspace: Workspace) -> None:
+    with pytest.raises(CheckFailed, match=r"the weights 'classifier/source' learned from 1 person .*\(p00\)"):
+        train_small(workspace, "next", "test_folds=0", "pretrained=classifier/source")
+    lineage = read_lineage(train_small(workspace, "next", "test_folds=1", "pretrained=classifier/source"))
+    assert lineage is not None
+    assert lineage.record["ancestors"][0]["runs"][0]["run"] == "classifier/source"
+
+
 def test_people_are_passed_on_from_run_to_run(workspace: Workspace) -> None:
     folder = train_small(workspace, "second", "test_folds=1", f"pretrained=training/classifier/source/{FIRST_STATE}")
     page = folder.report_path.read_text(encoding="utf-8")

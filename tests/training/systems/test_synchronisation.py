@@ -20,6 +20,7 @@ SMALL = {
     "stargan": ("image_size=16", "discriminator_layers=2", "conv_dim=2"),
     "classifier": ("image_size=32",),
     "unpaired": ("width=0.0625",),
+    "et-cyclegan": ("conv_dim=2", "discriminator_layers=2", "face_net=vgg16-imagenet"),
     "cyclegan": ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16"),
 }
 
@@ -95,6 +96,8 @@ def watch(monkeypatch: pytest.MonkeyPatch, name: str, *overrides: str) -> list[s
         ("unpaired", ("thermal=joint", "adaptive=permuted", "thermal_faces=noise")),
         ("unpaired", ("thermal_classes=happiness,sadness", "label_align=sorted")),
         ("unpaired", ("paired=pan", "unpaired_unit=off")),
+        ("et-cyclegan", ()),
+        ("et-cyclegan", ("pairing=cycle", "weights=literal", "reduction=sum")),
     ],
 )
 def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch, name: str, overrides: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fertools.core.errors import RecipeError
-from fertools.training.networks.names import BACKBONES, TIMM
+from fertools.training.networks.names import BACKBONES, FEATURES_ALONE, TIMM
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES
@@ -70,6 +70,11 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
                 raise RecipeError(
                     f"image_size is {self.image_size}, but {self.network} needs {least} pixels; give {least} or more"
                 )
+        if self.pretrained in FEATURES_ALONE:
+            raise RecipeError(
+                f"pretrained is {self.pretrained}, whose layout or scale of pixels is not a classifier's here; give "
+                "other weights, such as resnet50-imagenet"
+            )
         if (self.width != 1 or self.dropout) and not self.network.startswith("resnet"):
             raise RecipeError(f"width and dropout are for ResNets; with {self.network} set width to 1 and dropout to 0")
         if self.patience and not self.val_share:

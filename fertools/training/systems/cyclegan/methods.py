@@ -30,19 +30,37 @@ _MODES = {
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
     """Return how a CycleGAN was trained."""
     value = values(record)
+    weights = value("lambda_cycle"), value("lambda_cycle") * value("lambda_identity")
+    return describe_two_way(name, "a CycleGAN (Zhu et al., 2017)", record, _PAIRS[value("pairing")], weights)
+
+
+def describe_two_way(
+    name: str, kind: str, record: Mapping[str, Any], pairs: str, weights: tuple[float, float]
+) -> MethodsText:
+    """Return how a system on CycleGAN's parts was trained, as far as it is trained like CycleGAN.
+
+    Args:
+        name: what a reader calls the model.
+        kind: what it is, with an article.
+        record: of its run.
+        pairs: a sentence on how the faces of both domains went together, with a space before it; empty for none.
+        weights: of the cycle loss and of the identity loss.
+    """
+    value = values(record)
     size, batch = value("image_size"), value("batch_size")
     faces = "1 face" if batch == 1 else f"{batch} faces"
     schedule = SCHEDULES[value("lr_schedule")]
     if value("lr_schedule") == "epochs":
         schedule = f"falling in equal steps over the last {value('decay_epochs')} epochs"
+    cycle, identity = weights
     sentences = (
-        f"{name} is a CycleGAN (Zhu et al., 2017), trained to translate {value('source')} faces to {value('target')} "
+        f"{name} is {kind}, trained to translate {value('source')} faces to {value('target')} "
         f"faces and back, at {size} × {size} pixels, for {value('epochs') + value('decay_epochs')} epochs "
-        f"({record['iterations']:,} iterations of {faces} of each domain).{_PAIRS[value('pairing')]}",
+        f"({record['iterations']:,} iterations of {faces} of each domain).{pairs}",
         f"Its generators have {value('generator_blocks')} residual blocks, its discriminators "
         f"{value('discriminator_layers')} strided layers.",
-        f"It was trained with {_MODES[value('gan_mode')]}, a cycle loss of weight {value('lambda_cycle'):g}, an "
-        f"identity loss of weight {value('lambda_cycle') * value('lambda_identity'):g}, and a pool of "
+        f"It was trained with {_MODES[value('gan_mode')]}, a cycle loss of weight {cycle:g}, an "
+        f"identity loss of weight {identity:g}, and a pool of "
         f"{value('pool_size')} generated faces, by Adam (β1 = {value('beta1'):g}, β2 = {value('beta2'):g}) with a "
         f"learning rate of {value('lr'):g}, {schedule}.",
     )

@@ -6,7 +6,7 @@ from torch import nn
 
 from fertools.training.networks.patchgan import PatchGan
 from fertools.training.networks.resnet_generator import ResnetGenerator
-from fertools.training.systems.cyclegan.recipe import DISCRIMINATOR, GENERATOR, SOURCE, TARGET, CycleganRecipe
+from fertools.training.systems.cyclegan.recipe import DISCRIMINATOR, GENERATOR, SOURCE, TARGET, TwoWayRecipe
 
 DOMAINS = (SOURCE, TARGET)
 
@@ -31,7 +31,7 @@ def discriminator_of(domain: str) -> str:
     return f"{DISCRIMINATOR}_{domain}"
 
 
-def build_networks(recipe: CycleganRecipe) -> dict[str, nn.Module]:
+def build_networks(recipe: TwoWayRecipe) -> dict[str, nn.Module]:
     """Return the four networks by name, their weights drawn from torch's global random state."""
     networks: dict[str, nn.Module] = {}
     for domain in DOMAINS:

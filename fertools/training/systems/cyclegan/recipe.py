@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -24,8 +25,8 @@ GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CycleganRecipe(TranslatingRecipe):
-    """How one CycleGAN is trained.
+class TwoWayRecipe(TranslatingRecipe, ABC):
+    """What every system on CycleGAN's parts has: two domains, a generator to each and a discriminator of each.
 
     Raises:
         RecipeError: the networks cannot take the image size, or both domains are the same faces.
@@ -35,7 +36,6 @@ class CycleganRecipe(TranslatingRecipe):
     target: Modality
     source_dataset: str
     target_dataset: str
-    pairing: Pairing
     load_size: int = bounded(4, 2048)
     conv_dim: int = bounded(1, 1024)
     generator_blocks: int = bounded(0, 64)
@@ -78,16 +78,11 @@ class CycleganRecipe(TranslatingRecipe):
     @property
     def domains(self) -> tuple[Domain, ...]:
         """The faces that are translated, and those that they shall look like."""
-        labelled = self.pairing == "label"
+        labelled = self.domain_pairing == "label"
         return (
             Domain(SOURCE, self.source, self.source_dataset, needs_emotion=labelled),
             Domain(TARGET, self.target, self.target_dataset, needs_emotion=labelled),
         )
-
-    @property
-    def domain_pairing(self) -> Pairing:
-        """The key `pairing`."""
-        return self.pairing
 
     @property
     def loaded_px(self) -> int:
@@ -100,6 +95,11 @@ class CycleganRecipe(TranslatingRecipe):
         return (GENERATOR, DISCRIMINATOR)
 
     @property
+    def cycle_weight(self) -> float:
+        """The weight of the cycle loss beside the adversarial loss."""
+        return self.lambda_cycle
+
+    @property
     def identity_weight(self) -> float:
         """The weight of the identity loss beside the adversarial loss: a share of that of the cycle loss."""
         return self.lambda_cycle * self.lambda_identity
@@ -109,3 +109,19 @@ class CycleganRecipe(TranslatingRecipe):
         epoch = math.ceil(max(faces.values()) / self.batch_size)
         total = (self.epochs + self.decay_epochs) * epoch
         return Course.of(total, epoch=epoch, validate_every=self.sample_every if self.judge else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleganRecipe(TwoWayRecipe):
+    """How one CycleGAN is trained.
+
+    Raises:
+        RecipeError: the networks cannot take the image size, or both domains are the same faces.
+    """
+
+    pairing: Pairing
+
+    @property
+    def domain_pairing(self) -> Pairing:
+        """The key `pairing`."""
+        return self.pairing

@@ -8,6 +8,7 @@ what the paper leaves open.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from fertools.training.networks.image_pool import ImagePool
 from fertools.training.recipes.course import Iteration
 from fertools.training.systems.base import Autocast, Noise, Step, System, Translation, full_precision
 from fertools.training.systems.cyclegan.networks import DOMAINS, build_networks, discriminator_of, generator_to
-from fertools.training.systems.cyclegan.recipe import DISCRIMINATOR, GENERATOR, SOURCE, TARGET, CycleganRecipe
+from fertools.training.systems.cyclegan.recipe import DISCRIMINATOR, GENERATOR, SOURCE, TARGET, TwoWayRecipe
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
 GENERATORS, DISCRIMINATORS = "generators", "discriminators"
@@ -28,6 +29,34 @@ GENERATORS, DISCRIMINATORS = "generators", "discriminators"
 Images = dict[str, Tensor]
 """Nx3xSxS faces by domain."""
 _OTHER = {SOURCE: TARGET, TARGET: SOURCE}
+
+
+@dataclass(frozen=True)
+class WeightedTerm:
+    """A part of a loss.
+
+    Attributes:
+        value: a scalar with its graph; it is logged as it is.
+        weight: what it is multiplied by in the loss.
+    """
+
+    value: Tensor
+    weight: float
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What the generators' step has at hand.
+
+    Attributes:
+        real: faces by domain.
+        fake: translated faces with their graph, by the domain that they imitate.
+        back: real faces after the way there and back, with their graph, by domain; empty without a cycle loss.
+    """
+
+    real: Mapping[str, Tensor]
+    fake: Mapping[str, Tensor]
+    back: Mapping[str, Tensor]
 
 
 class Cyclegan(System):
@@ -45,7 +74,7 @@ class Cyclegan(System):
 
     averaged = tuple(generator_to(domain) for domain in DOMAINS)
 
-    def __init__(self, recipe: CycleganRecipe) -> None:
+    def __init__(self, recipe: TwoWayRecipe) -> None:
         self.recipe = recipe
         self.networks = build_networks(recipe)
         shape = (3, recipe.image_size, recipe.image_size)
@@ -77,7 +106,7 @@ class Cyclegan(System):
 
         For x of one domain, y of the other, G from x's domain to y's and F back, the loss is
         adv(D(G(x))) + lambda_cycle mean|F(G(x)) - x| + lambda_cycle lambda_identity mean|G(y) - y|,
-        plus the same with the domains exchanged.
+        plus the same with the domains exchanged, plus the terms of `further_terms`.
 
         Args:
             real: Nx3xSxS faces by domain.
@@ -87,31 +116,45 @@ class Cyclegan(System):
             The step, and generated faces with their graph, by the domain that they imitate.
         """
         recipe = self.recipe
-        weights = {"gan": 1.0, "cycle": recipe.lambda_cycle, "identity": recipe.identity_weight}
-        terms: dict[str, Tensor] = {}
+        cycle, identity = recipe.cycle_weight, recipe.identity_weight
+        terms: dict[str, WeightedTerm] = {}
         fake: Images = {}
+        back: Images = {}
         for domain in DOMAINS:
             others, own = real[_OTHER[domain]], real[domain]
             # Instance norm keeps the faces of a batch apart, so that one pass gives what two would.
             with cast(GENERATOR):
-                made = self._generator(domain)(torch.cat([others, own]) if weights["identity"] else others)
+                made = self._generator(domain)(torch.cat([others, own]) if identity else others)
             fake[domain] = made[: len(others)]
-            if weights["identity"]:
-                terms[f"G/loss_identity_{domain}"] = _difference(made[len(others) :], own)
+            if identity:
+                terms[f"G/loss_identity_{domain}"] = WeightedTerm(_difference(made[len(others) :], own), identity)
         for domain in DOMAINS:
-            if weights["cycle"]:
+            if cycle:
                 with cast(GENERATOR):
-                    back = self._generator(domain)(fake[_OTHER[domain]])
-                terms[f"G/loss_cycle_{domain}"] = _difference(back, real[domain])
+                    back[domain] = self._generator(domain)(fake[_OTHER[domain]])
+                terms[f"G/loss_cycle_{domain}"] = WeightedTerm(_difference(back[domain], real[domain]), cycle)
             discriminator = self.networks[discriminator_of(domain)]
             # The step needs no weight gradients of a discriminator, and they are a third of its backward pass.
             discriminator.requires_grad_(False)
             with cast(DISCRIMINATOR):
                 logits = discriminator(fake[domain])
             discriminator.requires_grad_(True)
-            terms[f"G/loss_gan_{domain}"] = adversarial_loss(logits, recipe.gan_mode, real=True)
-        loss = torch.stack([weights[_kind(term)] * value for term, value in terms.items()]).sum()
-        return Step(GENERATORS, loss, _detached(terms)), fake
+            terms[f"G/loss_gan_{domain}"] = WeightedTerm(adversarial_loss(logits, recipe.gan_mode, real=True), 1.0)
+        terms |= self.further_terms(Faces(real, fake, back), cast)
+        loss = torch.stack([term.weight * term.value for term in terms.values()]).sum()
+        return Step(GENERATORS, loss, _detached({name: term.value for name, term in terms.items()})), fake
+
+    def further_terms(self, faces: Faces, cast: Autocast) -> Mapping[str, WeightedTerm]:
+        """Return what a system on these parts adds to the loss of both generators, by the names they are logged under.
+
+        CycleGAN itself adds nothing. No generator has to make a face again: all that were made are at hand.
+
+        Args:
+            faces: real and generated.
+            cast: the precision of each part.
+        """
+        del faces, cast
+        return {}
 
     def discriminator_step(
         self, real: Mapping[str, Tensor], fake: Mapping[str, Tensor], cast: Autocast = full_precision
@@ -164,7 +207,7 @@ class Cyclegan(System):
         return self.networks[generator_to(domain)]
 
 
-def name_directions(recipe: CycleganRecipe) -> dict[str, str]:
+def name_directions(recipe: TwoWayRecipe) -> dict[str, str]:
     """Return what a reader calls the faces of each domain: by modality, else by dataset, else by the domain's name."""
     source, target = recipe.domains
     if source.modality != target.modality:
@@ -176,11 +219,6 @@ def _pool(domain: str) -> str:
     return f"pool_{domain}"
 
 
-def _kind(term: str) -> str:
-    """Return the middle of a generators' term, such as `cycle` of `G/loss_cycle_source`."""
-    return term.split("_")[1]
-
-
 def _difference(images: Tensor, others: Tensor) -> Tensor:
     return (widened(images) - others).abs().mean()
 
@@ -189,7 +227,7 @@ def _detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in terms.items()}
 
 
-def _plan(recipe: CycleganRecipe, name: Callable[[str], str]) -> OptimiserPlan:
+def _plan(recipe: TwoWayRecipe, name: Callable[[str], str]) -> OptimiserPlan:
     return OptimiserPlan(
         networks=tuple(name(domain) for domain in DOMAINS),
         lr=recipe.lr,

@@ -46,6 +46,9 @@ def test_identity_is_a_share_of_the_cycle_weight() -> None:
     assert resolve("paper", "lambda_identity=0").recipe.identity_weight == 0
 
 
+PAIRINGS = ("none", "label", "capture")
+
+
 def test_domains_come_from_the_keys() -> None:
     recipe = resolve("smoke").recipe
     assert recipe.domains == (Domain("source", "visible"), Domain("target", "thermal"))
@@ -54,6 +57,7 @@ def test_domains_come_from_the_keys() -> None:
     assert chosen.domains[0] == Domain("source", "visible", needs_emotion=True)
     assert chosen.domains[1] == Domain("target", "animated", "ferg", needs_emotion=True)
     assert chosen.domain_pairing == "label"
+    assert [resolve("smoke", f"pairing={pairing}").recipe.augments_pairs_alike for pairing in PAIRINGS] == [0, 0, 1]
     assert not any(domain.needs_emotion for domain in resolve("smoke", "pairing=capture").recipe.domains)
 
 

@@ -9,19 +9,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from fertools.training.data.batch import Batch
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.resolve import resolve_recipe
-from fertools.training.systems.base import Noise
+from fertools.training.systems.base import Autocast
 from fertools.training.systems.cyclegan import ENTRY
 from fertools.training.systems.cyclegan.recipe import CycleganRecipe
-from fertools.training.systems.cyclegan.system import DISCRIMINATORS, GENERATORS, Cyclegan
-
-TINY = ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16")
-Turn = tuple[dict[str, Batch], Noise]
+from fertools.training.systems.cyclegan.system import DISCRIMINATORS, GENERATORS, Cyclegan, Faces, WeightedTerm
+from tests.training.systems.plain_cyclegan import TINY, batch, run, run_plainly, turns
 
 
 def system(*overrides: str) -> Cyclegan:
@@ -30,121 +26,6 @@ def system(*overrides: str) -> Cyclegan:
     for module in (*built.networks.values(), *built.memory.values()):
         module.double()
     return built
-
-
-def batch(images: Tensor) -> Batch:
-    count = len(images)
-    unknown = torch.full((count,), -1), torch.full((count, 2), torch.nan)
-    return Batch(*unknown, torch.ones(count), torch.full((count, 7), torch.nan), images)
-
-
-def turns(built: Cyclegan, count: int, seed: int = 5) -> list[Turn]:
-    """Return batches of both domains with all that is drawn for them."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = built.recipe.batch_size, 3, built.recipe.image_size, built.recipe.image_size
-    result = []
-    for _ in range(count):
-        batches = {
-            name: batch(torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1)
-            for name in ("source", "target")
-        }
-        result.append((batches, built.draw(batches, generator)))
-    return result
-
-
-def adam(weights: list[nn.Parameter], recipe: CycleganRecipe) -> torch.optim.Adam:
-    return torch.optim.Adam(weights, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), fused=False)
-
-
-def run(built: Cyclegan, data: list[Turn]) -> list[dict[str, float]]:
-    optimisers = {
-        name: adam([w for network in plan.networks for w in built.networks[network].parameters()], built.recipe)
-        for name, plan in built.optimisers.items()
-    }
-    logs = []
-    for number, (batches, noise) in enumerate(data):
-        log: dict[str, float] = {}
-        for step in built.iterate(Iteration(number), batches, noise):
-            optimisers[step.optimiser].zero_grad()
-            torch.autograd.backward(step.loss)
-            optimisers[step.optimiser].step()
-            log |= {name: value.item() for name, value in step.terms.items()}
-        logs.append(log)
-    return logs
-
-
-class ListPool:
-    """The pool of the rules, as a list that is walked through image by image."""
-
-    def __init__(self, size: int) -> None:
-        self.size, self.kept = size, list[Tensor]()
-
-    def query(self, images: Tensor, draws: Tensor) -> Tensor:
-        returned = []
-        for image, (keeps, place) in zip(images, draws.tolist(), strict=True):
-            if len(self.kept) < self.size:
-                self.kept.append(image.clone())
-                returned.append(image)
-            elif keeps < 0.5 or not self.size:
-                returned.append(image)
-            else:
-                position = int(place * self.size)
-                returned.append(self.kept[position])
-                self.kept[position] = image.clone()
-        return torch.stack(returned)
-
-
-def run_plainly(networks: Mapping[str, nn.Module], data: list[Turn], recipe: CycleganRecipe) -> list[dict[str, float]]:
-    """The rules of CycleGAN's training, every pass by itself."""
-    g, f = networks["generator_target"], networks["generator_source"]
-    d_y, d_x = networks["discriminator_target"], networks["discriminator_source"]
-    of_generators = adam([*g.parameters(), *f.parameters()], recipe)
-    of_discriminators = adam([*d_y.parameters(), *d_x.parameters()], recipe)
-    pool_y, pool_x = ListPool(recipe.pool_size), ListPool(recipe.pool_size)
-
-    def adversarial(logits: Tensor, target: float) -> Tensor:
-        if recipe.gan_mode == "lsgan":
-            return ((logits - target) ** 2).mean()
-        return F.binary_cross_entropy(torch.sigmoid(logits), torch.full_like(logits, target))
-
-    logs = []
-    for batches, noise in data:
-        x, y = batches["source"].images, batches["target"].images
-        fake_y = g(x)
-        rec_x = f(fake_y)
-        fake_x = f(y)
-        rec_y = g(fake_x)
-        losses = {
-            "G/loss_gan_target": adversarial(d_y(fake_y), 1),
-            "G/loss_gan_source": adversarial(d_x(fake_x), 1),
-            "G/loss_cycle_source": (rec_x - x).abs().mean(),
-            "G/loss_cycle_target": (rec_y - y).abs().mean(),
-            "G/loss_identity_target": (g(y) - y).abs().mean(),
-            "G/loss_identity_source": (f(x) - x).abs().mean(),
-        }
-        total = losses["G/loss_gan_target"] + losses["G/loss_gan_source"]
-        total = total + recipe.lambda_cycle * (losses["G/loss_cycle_source"] + losses["G/loss_cycle_target"])
-        identity = losses["G/loss_identity_target"] + losses["G/loss_identity_source"]
-        total = total + recipe.lambda_cycle * recipe.lambda_identity * identity
-        of_generators.zero_grad()
-        torch.autograd.backward(total)
-        of_generators.step()
-
-        shown_y = pool_y.query(fake_y.detach(), noise["pool_target"])
-        shown_x = pool_x.query(fake_x.detach(), noise["pool_source"])
-        losses |= {
-            "D/loss_real_target": adversarial(d_y(y), 1),
-            "D/loss_fake_target": adversarial(d_y(shown_y), 0),
-            "D/loss_real_source": adversarial(d_x(x), 1),
-            "D/loss_fake_source": adversarial(d_x(shown_x), 0),
-        }
-        of_y = 0.5 * (losses["D/loss_real_target"] + losses["D/loss_fake_target"])
-        of_x = 0.5 * (losses["D/loss_real_source"] + losses["D/loss_fake_source"])
-        of_discriminators.zero_grad()
-        torch.autograd.backward(of_y + of_x)
-        of_discriminators.step()
-        logs.append({name: value.item() for name, value in losses.items()})
-    return logs
 
 
 @pytest.mark.parametrize(
@@ -161,7 +42,8 @@ def test_twenty_iterations_are_those_of_a_plain_implementation(overrides: tuple[
     plain = copy.deepcopy(ours.networks)
     begun = copy.deepcopy(plain)
     data = turns(ours, 20)
-    logs, expected = run(ours, data), run_plainly(plain, data, ours.recipe)
+    weights = ours.recipe.cycle_weight, ours.recipe.lambda_cycle * ours.recipe.lambda_identity
+    logs, expected = run(ours, data), run_plainly(plain, data, ours.recipe, weights)
     for log, wanted in zip(logs, expected, strict=True):
         assert log == pytest.approx(wanted, rel=1e-8, abs=1e-12)
     for name, network in ours.networks.items():
@@ -234,6 +116,28 @@ def test_the_loss_is_the_weighted_sum_of_its_terms() -> None:
     assert of_generators.loss.item() == pytest.approx(total, rel=1e-12)
     half = sum(value.item() for value in of_discriminators.terms.values()) / 2
     assert of_discriminators.loss.item() == pytest.approx(half, rel=1e-12)
+
+
+def test_a_system_on_these_parts_adds_terms_of_the_faces_that_were_made() -> None:
+    seen: list[Faces] = []
+
+    class Brighter(Cyclegan):
+        def further_terms(self, faces: Faces, cast: Autocast) -> Mapping[str, WeightedTerm]:
+            seen.append(faces)
+            return {"G/loss_dark": WeightedTerm((1 - faces.fake["target"]).mean(), 3.0)}
+
+    built = system()
+    data = turns(built, 1)[0]
+    plain = next(iter(built.iterate(Iteration(0), *data)))
+    vars(built)["further_terms"] = Brighter.further_terms.__get__(built)
+    step = next(iter(built.iterate(Iteration(0), *data)))
+    (faces,) = seen
+    dark = (1 - faces.fake["target"]).mean()
+    torch.testing.assert_close(step.loss, plain.loss + 3 * dark)
+    torch.testing.assert_close(step.terms["G/loss_dark"], dark.detach())
+    g, f = built.networks["generator_target"], built.networks["generator_source"]
+    torch.testing.assert_close(faces.fake["target"], g(faces.real["source"]))
+    torch.testing.assert_close(faces.back["source"], f(faces.fake["target"]))
 
 
 def test_each_step_moves_its_own_networks_and_hands_the_others_back_trainable() -> None:
