@@ -75,7 +75,7 @@ class SampleOptions:
                 )
             if not 1 <= self.thermal_people <= self.people:
                 raise InputError(
-                    f"{argument('thermal_people')} is {self.thermal_people}; give 1 to {self.people}, the number of people"
+                    f"{argument('thermal_people')} is {self.thermal_people}; give 1 to {self.people}, the people"
                 )
 
     @property
