@@ -96,7 +96,7 @@ def test_a_table_gives_pairs_which_later_ingests_keep(tmp_path: Path) -> None:
 
 def test_thermal_pictures_of_16_bits_need_a_range_which_is_recorded(tmp_path: Path) -> None:
     counts, workspace = _counts(tmp_path / "warm"), Workspace(tmp_path / "out")
-    with pytest.raises(InputError, match="grey_range. LOW,HIGH"):
+    with pytest.raises(InputError, match=r"grey_range. LOW,HIGH"):
         ingest(counts, workspace, _crops("thermal"))
     assert not workspace.manifest.exists()
     options = _crops("thermal", grey_range="30000,31000", crop_format="png", quality="keep-all")
