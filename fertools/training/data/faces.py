@@ -325,8 +325,8 @@ def _refuse_one_sided(faces: Faces, modality: str, *, needs_emotion: bool) -> No
     for side, words in sides.items():
         if not len(faces.rows(side)):
             raise InputError(
-                f"no labelled face is left on the {words} side of the {modality} faces, which show {_people(faces.table)} in "
-                "all; split again with fewer folds, or add people"
+                f"no labelled face is left on the {words} side of the {modality} faces, which show "
+                f"{_people(faces.table)} in all; split again with fewer folds, or add people"
             )
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if needs_emotion and len(present) == 1:
