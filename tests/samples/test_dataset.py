@@ -122,4 +122,4 @@ def test_stills_are_spread_up_to_the_last_frame(frames: int, stills: int, number
 )
 def test_options_that_cannot_be(values: dict[str, int], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        SampleOptions(**values)
+        SampleOptions(**values)  # type: ignore[arg-type]
