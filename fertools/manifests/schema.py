@@ -20,9 +20,7 @@ VERSION_KEY = b"fertools.schema_version"
 STATUSES = ("kept", "rejected")
 SOURCE_STATUSES = ("done", "empty", "failed", "duplicate")
 SPLITS = ("train", "val", "test")
-ANIMATED = "animated"
-"""The modality of drawn characters."""
-MODALITIES = ("visible", "thermal", "nir", ANIMATED)
+MODALITIES = ("visible", "thermal", "nir", ANIMATED := "animated")
 SUBJECT_ORIGINS = ("dataset", "folder", "video", "identity", "person")
 
 
