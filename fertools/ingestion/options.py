@@ -19,6 +19,7 @@ from fertools.faces.templates import template_names
 from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.shards import Shard
 from fertools.manifests.schema import MODALITIES
+from fertools.sources.grey_range import GreyRange
 from fertools.sources.sampling import Sampling
 
 _EXECUTION_OPTIONS = (
@@ -36,7 +37,17 @@ _EXECUTION_OPTIONS = (
 )
 """Options that do not change the result, so that a rerun may choose them anew."""
 
-SOURCE_OPTIONS = ("dataset", "modality", "licence", "crops", "centre", "landmarks", "subject_from", "emotion_from")
+SOURCE_OPTIONS = (
+    "dataset",
+    "modality",
+    "licence",
+    "crops",
+    "centre",
+    "landmarks",
+    "grey_range",
+    "subject_from",
+    "emotion_from",
+)
 """Options that describe the given sources, and not how the workspace is ingested."""
 
 ENGINES = ("local", "ray")
@@ -82,6 +93,8 @@ class IngestOptions:
         crops: the sources are face crops already: nothing is searched, each picture and frame is one face.
         landmarks: table of five points for crops (see `fertools.sources.points`), which are then aligned.
         centre: where the square of a crop without landmarks is centred, as shares `X,Y`; None is the middle.
+        grey_range: which values of a grey picture of more than 8 bits become black and white: `LOW,HIGH`, `image` for
+            those of each picture, or `full`; None is `full`, and is refused for thermal pictures of more than 8 bits.
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: see `fertools.sources.naming.NamingRules`.
         emotion_from: likewise.
@@ -124,6 +137,7 @@ class IngestOptions:
     crops: bool = False
     landmarks: Path | None = None
     centre: str | None = None
+    grey_range: str | None = None
     quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
@@ -161,6 +175,8 @@ class IngestOptions:
             raise InputError(f"{argument('max_faces')} is {self.max_faces}; give 1 or more")
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         Sampling.parse(every=self.every, fps=self.fps, span=self.span)
+        if self.grey_range is not None:
+            GreyRange.parse(self.grey_range)
         if self.centre:
             Centre.parse(self.centre)
         if self.shard is not None:
