@@ -16,6 +16,7 @@ from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.sources.animations import read_video
+from fertools.sources.grey_range import PER_IMAGE
 from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
 from fertools.sources.videos import choose_stream, open_video, upright
@@ -49,7 +50,8 @@ def draw_surroundings(workspace: Workspace, face_id: str) -> bytes:
     path = workspace.path_of(source["path"])
     if not path.is_file():
         raise InputError(f"{path} is missing, so only the crop can be shown; restore it")
-    frame = read_image(path) if source["kind"] == "image" else _frame(path, face)
+    # The whole range of 16 bits would show most thermal pictures as one grey.
+    frame = read_image(path, PER_IMAGE) if source["kind"] == "image" else _frame(path, face)
     return _coded(around(frame, np.array(face["box"], np.float64)))
 
 

@@ -41,7 +41,7 @@ GROUPS = {
     ),
     "Frames of videos": ("--fps", "--range", "--exhaustive"),
     "Detector": ("--detector", "--mode", "--thresholds", "--factor", "--weights", "--batch-size", "--mix-detectors"),
-    "Faces and crops": ("--max-faces", "--smoothing", "--crop-format", "--fill"),
+    "Faces and crops": ("--max-faces", "--smoothing", "--crop-format", "--fill", "--grey-range"),
     "Sources that are face crops": ("--crops", "--landmarks", "--centre"),
     "Values for every row": ("--dataset", "--modality", "--licence"),
     "Many machines": ("--shard", "--engine", "--ray-address", "--stall"),
@@ -129,6 +129,12 @@ GROUPS = {
 @click.option("--crop-format", default="jpeg", show_default=True, help="jpeg (quality 95) or png.")
 @click.option(
     "--fill", default="black", show_default=True, help="Fill of crops beyond the picture: black, grey or edge."
+)
+@click.option(
+    "--grey-range",
+    default=None,
+    help="Values of 16-bit grey pictures that become black and white: LOW,HIGH for the whole dataset, image for those "
+    "of each picture, or full.  [default: full; thermal pictures need a value]",
 )
 @click.option("--crops", is_flag=True, help="Take the sources as face crops; nothing is detected.")
 @click.option(

@@ -42,15 +42,37 @@ from fertools.samples.sample_options import SampleOptions
     show_default=True,
     help="Intensity of the expression in the first frame, as a share of its peak.",
 )
+@click.option(
+    "--kind",
+    default=SampleOptions.kind,
+    show_default=True,
+    help="clips: videos and stills; pairs: only visible and thermal stills, of people who differ strongly.",
+)
+@click.option(
+    "--thermal-people",
+    type=int,
+    default=None,
+    help="With --kind pairs: number of people who have thermal stills.  [default: all]",
+)
 @json_option
 def command(
-    folder: Path, people: int, frames: int, stills: int, size_px: int, seed: int, least_shown: float, as_json: bool
+    folder: Path,
+    people: int,
+    frames: int,
+    stills: int,
+    size_px: int,
+    seed: int,
+    least_shown: float,
+    kind: str,
+    thermal_people: int | None,
+    as_json: bool,
 ) -> int:
     """Draw a synthetic dataset of people who do not exist into DIR.
 
     Each person shows the seven expressions in videos and stills. Stills come in three modalities: visible light, a
-    thermal image of the same moment, and a drawn character. truth.csv holds the exact labels and landmarks. No result
-    on drawn people says anything about real people.
+    thermal image of the same moment, and a drawn character. With --kind pairs, each frame is a visible and a thermal
+    still of an occasion of its own, of six expressions. truth.csv holds the exact labels and landmarks. No result on
+    drawn people says anything about real people.
     """
     from fertools.core.progress import Progress
     from fertools.samples.dataset import draw_dataset
@@ -65,7 +87,7 @@ def command(
                 begun = True
             report.advance(done)
 
-        options = SampleOptions(people, frames, stills, size_px, seed, least_shown)
+        options = SampleOptions(people, frames, stills, size_px, seed, least_shown, kind, thermal_people)
         summary = draw_dataset(folder, options, advance=advance)
     print_result({"folder": str(folder), **vars(summary)}, as_json)
     return 0

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core import calls, files, products
-from fertools.core.arguments import argument
+from fertools.core.arguments import argument, given
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
@@ -47,6 +47,7 @@ from fertools.ingestion.steps import default_steps
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
 from fertools.sources.discovery import SourceFile, discover
+from fertools.sources.images import is_wide
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 
@@ -134,6 +135,7 @@ def ingest(
     discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
     found: Sequence[SourceFile] = discovery.files
     _refuse_foreign_points(options, found)
+    _refuse_lost_range(options, found)
     whole, everything = workspace, found
     if shard is not None:
         workspace, found = shard.place(whole), shard.of(everything)
@@ -164,6 +166,7 @@ def ingest(
             store.rebuild(workspace)
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
+    _note_unseen(workspace, found, options, report)
     summary = summarise(workspace, new, [workspace.name_of(file.path) for file in found])
     return replace(summary, passed_over=discovery.passed_over, gone=plan.gone)
 
@@ -280,6 +283,30 @@ def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) 
                 f"{options.landmarks} has points for none of the given files; write their paths in it absolute, "
                 f"or relative to the folder that the table is in"
             )
+
+
+def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> None:
+    """Raise InputError for thermal pictures of more than 8 bits without a range, which would become almost one grey."""
+    if options.modality != "thermal" or options.grey_range is not None:
+        return
+    if wide := next((file.path for file in found if file.kind == "image" and is_wide(file.path)), None):
+        raise InputError(
+            f"{wide} has more than 8 bits per pixel; give {argument('grey_range')} LOW,HIGH, the stored values that "
+            f"become black and white in the whole dataset, or {argument('grey_range')} image for those of each picture"
+        )
+
+
+def _note_unseen(workspace: Workspace, found: Sequence[SourceFile], options: IngestOptions, report: Reporter) -> None:
+    """Say that a detector found no face in any of the given thermal files."""
+    if options.modality != "thermal" or options.crops or not found:
+        return
+    names = {workspace.name_of(file.path) for file in found}
+    sources = store.read_sources(workspace, ("path", "faces_kept", "faces_rejected")).to_pylist()
+    if not any(row["faces_kept"] or row["faces_rejected"] for row in sources if row["path"] in names):
+        report.note(
+            f"the detector {options.detector} found no face in {len(names):,} thermal files, because it is made for "
+            f"visible light; cut the faces out and ingest the crops with {given('crops', True)}"
+        )
 
 
 def open_for_writing(workspace: Workspace) -> None:

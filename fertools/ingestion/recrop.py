@@ -26,6 +26,7 @@ from fertools.faces.alignment import extract_crop, rescale_matrix, similarity
 from fertools.faces.centring import CENTRED
 from fertools.ingestion.options import CROP_SUFFIXES, check_crops
 from fertools.ingestion.rows import write_crop
+from fertools.ingestion.source_options import dataset_key, grey_ranges
 from fertools.manifests import store
 from fertools.sources.animations import read_video
 from fertools.sources.images import read_image
@@ -142,8 +143,10 @@ def recrop(
 
         report.start(len(wanted))
         fill = str(workspace.settings().get("ingest", {}).get("fill", "black"))
+        ranges = grey_ranges(workspace)
         sources = {
-            row["source_id"]: row for row in store.read_sources(workspace, ("source_id", "path", "kind")).to_pylist()
+            row["source_id"]: row | {"grey_range": ranges.get(dataset_key(row))}
+            for row in store.read_sources(workspace, ("source_id", "path", "kind", "dataset", "modality")).to_pylist()
         }
         for source_id in sorted(wanted, key=lambda one: str(sources[one]["path"])):
             reason = _cut(workspace, sources[source_id], wanted[source_id], options.crop_px, fill, watch)
@@ -184,7 +187,7 @@ def _cut(
     try:
         if hash_file(path) != source["source_id"]:
             return "it has other content than when it was ingested"
-        with closing(_frames(path, source["kind"], by_frame.keys())) as frames:
+        with closing(_frames(path, source, by_frame.keys())) as frames:
             for frame in frames:
                 for one in by_frame[frame.index]:
                     write_crop(one.path, extract_crop(frame.rgb, one.matrix, size_px, fill), flush=True)
@@ -200,9 +203,9 @@ def _cut(
     return None if written == len(wanted) else reason
 
 
-def _frames(path: Path, kind: str, indices: Collection[int]) -> Generator[Frame, None, None]:
+def _frames(path: Path, source: dict[str, Any], indices: Collection[int]) -> Generator[Frame, None, None]:
     """Yield the frames with these numbers, and decode no further than the last."""
-    if kind == "image":
-        yield Frame(0, None, read_image(path))
+    if source["kind"] == "image":
+        yield Frame(0, None, read_image(path, source["grey_range"]))
         return
     yield from read_video(path, sampling=Sampling(indices=frozenset(indices)))

@@ -16,6 +16,7 @@ from fertools.faces.alignment import FILLS, extract_crop, fill_outside, outside_
 from fertools.faces.centring import CENTRED, centre_square, covered_square, square_matrix
 from fertools.faces.quality import measure
 from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.pairs import find_pair
 from fertools.ingestion.pipeline import SourceContext
 from fertools.ingestion.temporal_buffer import Face, FrameFaces
 
@@ -123,6 +124,7 @@ def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
         "source_id": context.source.source_id,
         "dataset": context.source.dataset,
         "modality": context.options.modality,
+        "pair_id": None if context.is_video else find_pair(context.source.path),
         "licence": context.options.licence,
         "frame_index": seen.frame.index,
         "pts_s": seen.frame.pts_s,

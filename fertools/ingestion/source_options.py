@@ -15,6 +15,7 @@ from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
 from fertools.ingestion.options import SOURCE_OPTIONS, IngestOptions
+from fertools.sources.grey_range import GreyRange
 
 SECTION = "sources"
 """Section of `fertools.toml` that holds the record."""
@@ -73,6 +74,12 @@ def dataset_key(row: Mapping[str, Any]) -> str:
 def crop_datasets(workspace: Workspace) -> dict[str, bool]:
     """Return whether the sources of each dataset and modality are face crops, by `dataset_key`."""
     return {key: bool(options["crops"]) for key, options in workspace.settings().get(SECTION, {}).items()}
+
+
+def grey_ranges(workspace: Workspace) -> dict[str, GreyRange]:
+    """Return the range of wide grey values of each dataset and modality that was given one, by `dataset_key`."""
+    recorded = workspace.settings().get(SECTION, {})
+    return {key: GreyRange.parse(options["grey_range"]) for key, options in recorded.items() if "grey_range" in options}
 
 
 def _key(dataset: str | None, modality: str) -> str:

@@ -7,6 +7,7 @@ tables and files. A violation is named by the identifier of a face or source, a 
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from fertools.manifests import nested
 from fertools.manifests.leaks import find_leaks
-from fertools.manifests.schema import FACES, SOURCES, TableSchema
+from fertools.manifests.schema import ANIMATED, FACES, SOURCES, TableSchema
 from fertools.manifests.track_invariants import (
     backward_times,
     lost_between,
@@ -236,6 +237,29 @@ def wrong_outcomes(context: ValidationContext) -> list[str]:
     return violating_ids(context.sources, SOURCES, with_faces != equals(context.sources, "status", "done"))
 
 
+def unlike_pairs(context: ValidationContext) -> list[str]:
+    """Find pairs whose kept faces have different known subjects; a drawn character has a subject of its own."""
+    subjects: dict[str, set[str]] = defaultdict(set)
+    for row in _paired_rows(context):
+        # A video or a track is a subject of its own where nothing names the person.
+        if row["subject_id"] is not None and row["subject_origin"] != "video" and row["modality"] != ANIMATED:
+            subjects[row["pair_id"]].add(row["subject_id"])
+    return sorted(f"pair {pair} ({' and '.join(sorted(found))})" for pair, found in subjects.items() if len(found) > 1)
+
+
+def repeated_modalities(context: ValidationContext) -> list[str]:
+    """Find pairs with several kept faces in one modality."""
+    counts = Counter((row["pair_id"], row["modality"]) for row in _paired_rows(context))
+    return sorted(f"pair {pair} ({count} {modality} faces)" for (pair, modality), count in counts.items() if count > 1)
+
+
+def _paired_rows(context: ValidationContext) -> list[dict[str, Any]]:
+    """Return the kept real faces that have a `pair_id`."""
+    table = context.faces.select(["pair_id", "modality", "subject_id", "subject_origin", "status", "parent_id"])
+    paired = pc.and_(pc.is_valid(table["pair_id"]), pc.equal(table["status"], "kept"))
+    return list(table.filter(pc.and_(paired, pc.is_null(table["parent_id"]))).to_pylist())
+
+
 def leaks(context: ValidationContext) -> list[str]:
     """Find people, generated faces and sources that are in two parts of the split."""
     return find_leaks(context.faces, by_source=context.by_source)
@@ -347,6 +371,8 @@ INVARIANTS = (
         unpaired_va_origins,
     ),
     Invariant("prior-base", "priors belong to faces without an emotion, or have raters", baseless_priors),
+    Invariant("pair-subject", "pairs show different people at one moment", unlike_pairs),
+    Invariant("pair-modality", "pairs have several faces in one modality", repeated_modalities),
     Invariant("split-leaks", "leaks are in the split: a person, generated face or source is in two parts", leaks),
     Invariant(
         "split-single", "faces have both a fold and a hold-out part, or are rejected but have one", double_protocols

@@ -11,7 +11,20 @@ from itertools import combinations
 
 import pyarrow as pa
 
-COLUMNS = ("face_id", "source_id", "frame_index", "subject_id", "subject_origin", "parent_id", "fold", "split")
+from fertools.manifests.schema import ANIMATED
+
+COLUMNS = (
+    "face_id",
+    "source_id",
+    "frame_index",
+    "subject_id",
+    "subject_origin",
+    "parent_id",
+    "pair_id",
+    "modality",
+    "fold",
+    "split",
+)
 """Columns of the manifest that `find_leaks` needs."""
 
 
@@ -24,6 +37,8 @@ def find_leaks(faces: pa.Table, *, by_source: bool = False) -> list[str]:
     """
     rows = [row for row in faces.select(list(COLUMNS)).to_pylist() if _part(row) is not None]
     leaks = _separated(rows, "subject_id", "subject") + _separated_children(rows) + _separated_tracks(rows)
+    # A drawn character plays several people, so its pictures may be apart from them.
+    leaks += _separated([row for row in rows if row["modality"] != ANIMATED], "pair_id", "pair")
     if by_source:
         leaks += _separated(rows, "source_id", "source")
     return sorted(leaks)

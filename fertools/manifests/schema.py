@@ -20,7 +20,7 @@ VERSION_KEY = b"fertools.schema_version"
 STATUSES = ("kept", "rejected")
 SOURCE_STATUSES = ("done", "empty", "failed", "duplicate")
 SPLITS = ("train", "val", "test")
-MODALITIES = ("visible", "thermal", "nir", "animated")
+MODALITIES = ("visible", "thermal", "nir", ANIMATED := "animated")
 SUBJECT_ORIGINS = ("dataset", "folder", "video", "identity", "person")
 
 
@@ -392,6 +392,7 @@ LABEL_GROUPS = {
     "emotion": ("emotion", "emotion_origin"),
     "valence and arousal": ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread"),
     "intensity": ("intensity",),
+    "pair": ("pair_id",),
     "fold": ("fold", "split", "weight"),
 }
 """Columns of FACES that labels, subjects and splits fill, in groups of columns that change together."""

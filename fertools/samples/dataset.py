@@ -1,4 +1,4 @@
-"""Draw a dataset of invented people: videos, stills and a table of ground truth.
+"""Draw a dataset of invented people: videos, stills and a table of ground truth; of the kind `pairs` no videos.
 
     DIR/README.md                               description of the dataset: drawings, not photographs of people
     DIR/sample.json                             the options, with which a second run continues
@@ -30,10 +30,8 @@ import cv2
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
-from fertools.core.vocabulary import EMOTIONS
-from fertools.samples.moments import MODALITIES, Clip, Moment, draw_clip_of
-from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
-from fertools.samples.scene import LOOKS
+from fertools.samples.moments import Clip, Moment, draw_clip_of
+from fertools.samples.sample_options import SampleOptions
 
 FPS = 25
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
@@ -104,10 +102,9 @@ def draw_dataset(
             advance(done + finished, len(takes))
     _write_truth(folder, options, takes)
     files.write_text(folder / "README.md", _README.format(options=json.dumps(asdict(options))))
-    count = len(takes)
-    return SampleSummary(
-        options.people, count, count * options.frames, count * len(options.still_frames()) * len(MODALITIES)
-    )
+    videos = sum(take.video is not None for take in takes)
+    stills = sum(len(options.still_frames()) * len(options.modalities(take.person)) for take in takes)
+    return SampleSummary(options.people, videos, videos * options.frames, stills)
 
 
 @dataclass(frozen=True)
@@ -117,6 +114,7 @@ class _Take:
     person: int
     emotion: str
     look: str
+    has_video: bool
 
     def clip(self, options: SampleOptions) -> Clip:
         return draw_clip_of(options, self.person, self.emotion, self.look)
@@ -126,24 +124,23 @@ class _Take:
         return f"{self.look}/p{self.person:02d}/{self.emotion}"
 
     @property
-    def video(self) -> str:
-        return f"videos/{self.place}/clip.mp4"
+    def video(self) -> str | None:
+        return f"videos/{self.place}/clip.mp4" if self.has_video else None
 
     def still(self, modality: str, frame: int) -> str:
         return f"stills/{modality}/{self.place}/{frame:04d}.png"
 
     def paths(self, options: SampleOptions) -> list[str]:
-        return [
-            self.video,
-            *(self.still(modality, frame) for frame in options.still_frames() for modality in MODALITIES),
-        ]
+        modalities = options.modalities(self.person)
+        stills = [self.still(modality, frame) for frame in options.still_frames() for modality in modalities]
+        return stills if self.video is None else [self.video, *stills]
 
 
 def _takes(options: SampleOptions) -> Iterator[_Take]:
     for person in range(1, options.people + 1):
-        for look in LOOKS:
-            for emotion in EMOTIONS:
-                yield _Take(person, emotion, look)
+        for look in options.looks:
+            for emotion in options.emotions:
+                yield _Take(person, emotion, look, options.kind == "clips")
 
 
 def _claim(folder: Path, options: SampleOptions) -> None:
@@ -154,8 +151,8 @@ def _claim(folder: Path, options: SampleOptions) -> None:
     wanted = asdict(options)
     if record.is_file():
         try:
-            # Earlier versions did not record this option.
-            begun = {"least_shown": LEAST_SHOWN} | json.loads(record.read_text(encoding="utf-8"))
+            # Earlier versions did not record every option.
+            begun = asdict(SampleOptions()) | json.loads(record.read_text(encoding="utf-8"))
         except ValueError:
             begun = {}
         for name, value in wanted.items():
@@ -195,11 +192,12 @@ def _draw(folder: Path, options: SampleOptions, take: _Take) -> None:
     """Write the stills of a clip, then its video, so that the video marks a complete clip."""
     moments = take.clip(options).moments
     for frame in options.still_frames():
-        for modality in MODALITIES:
+        for modality in options.modalities(take.person):
             picture = moments[frame].picture(modality, options.size_px)
             coded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
             files.write_bytes(folder / take.still(modality, frame), coded, flush=False)
-    _write_video(folder / take.video, moments, options.size_px)
+    if take.video is not None:
+        _write_video(folder / take.video, moments, options.size_px)
 
 
 def _write_video(path: Path, moments: tuple[Moment, ...], size_px: int) -> None:
@@ -226,9 +224,10 @@ def _write_truth(folder: Path, options: SampleOptions, takes: list[_Take]) -> No
     stills = options.still_frames()
     for take in takes:
         for moment in take.clip(options).moments:
-            writer.writerow(_truth(take, moment, "visible", take.video, options.size_px))
+            if take.video is not None:
+                writer.writerow(_truth(take, moment, "visible", take.video, options.size_px))
             if moment.frame in stills:
-                for modality in MODALITIES:
+                for modality in options.modalities(take.person):
                     writer.writerow(_truth(take, moment, modality, take.still(modality, moment.frame), options.size_px))
     files.write_text(folder / "truth.csv", stream.getvalue())
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from fertools.core import package_data
 from fertools.core.vocabulary import EMOTIONS
+from fertools.samples.population import STANDARD, Population
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,8 @@ PROTOTYPES: Mapping[str, Actions] = {
 }
 
 ACTION_NAMES = tuple(field.name for field in fields(Actions))
-_ACCENT = 0.16
-"""Standard deviation of a person's factor on each action, relative to the action."""
-_TREMOR = 0.05
-"""Standard deviation of each action between occasions."""
-_BLEND = 0.3
-"""Largest share of another expression in a blend."""
+_FURTHEST_ACCENT = 2.5
+"""Largest accent in standard deviations."""
 _FELT = 0.04
 """Standard deviation of a person's valence and arousal around the expression's point."""
 
@@ -94,7 +91,14 @@ class Manner:
     point: tuple[float, float]
 
 
-def choose_manner(emotion: str, peak: float, accent: Actions, rng: np.random.Generator) -> Manner:
+def choose_manner(
+    emotion: str,
+    peak: float,
+    accent: Actions,
+    rng: np.random.Generator,
+    population: Population = STANDARD,
+    rest: Actions | None = None,
+) -> Manner:
     """Return how a person with `accent` shows `emotion` this time.
 
     Args:
@@ -102,19 +106,29 @@ def choose_manner(emotion: str, peak: float, accent: Actions, rng: np.random.Gen
         peak: maximum intensity, from 0 to 1.
         accent: the person's factor on each action, see `draw_accent`.
         rng: random generator of blend, tremor, valence and arousal.
+        population: how strongly occasions differ.
+        rest: actions of the person's face at rest, beside the tremor; None for none.
     """
     other = EMOTIONS[int(rng.integers(len(EMOTIONS)))]
-    share = float(rng.uniform(0, _BLEND))
+    share = float(rng.uniform(0, population.blend))
     prototype, mixed, factor = (_values(actions) for actions in (PROTOTYPES[emotion], PROTOTYPES[other], accent))
     apex = ((1 - share) * prototype + share * mixed) * factor
-    offset = np.abs(rng.normal(0, _TREMOR, len(ACTION_NAMES)))
+    offset = np.abs(rng.normal(0, population.tremor, len(ACTION_NAMES)))
+    if rest is not None:
+        offset = offset + _values(rest)
     valence, arousal = _point(emotion) + rng.normal(0, _FELT, 2)
     return Manner(emotion, peak, _actions(apex), _actions(offset), (float(valence), float(arousal)))
 
 
-def draw_accent(rng: np.random.Generator) -> Actions:
+def draw_accent(rng: np.random.Generator, population: Population = STANDARD) -> Actions:
     """Return a person's factor on each action, around 1."""
-    return _actions(np.clip(rng.normal(1, _ACCENT, len(ACTION_NAMES)), 0.6, 1.4))
+    furthest = _FURTHEST_ACCENT * population.accent
+    return _actions(np.clip(rng.normal(1, population.accent, len(ACTION_NAMES)), 1 - furthest, 1 + furthest))
+
+
+def draw_rest(rng: np.random.Generator, population: Population) -> Actions:
+    """Return what a person's face does at rest."""
+    return _actions(np.abs(rng.normal(0, population.rest, len(ACTION_NAMES))))
 
 
 def actions_at(manner: Manner, intensity: float) -> Actions:

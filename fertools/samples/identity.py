@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fertools.samples.expression import ACTION_NAMES, Actions, draw_accent
+from fertools.samples.expression import ACTION_NAMES, Actions, draw_accent, draw_rest
+from fertools.samples.population import STANDARD, Population
+from fertools.samples.warmth import EVEN, Warmth, draw_warmth
 
 Colour = tuple[float, float, float]
 
@@ -45,6 +47,8 @@ class Person:
         glasses: whether the person wears glasses.
         accent: the person's factor on each facial action.
         warmth: difference of the skin from the mean person in a thermal image, in grey levels.
+        heat: difference of the warmth over the face.
+        rest: actions of the face at rest; None for none.
     """
 
     number: int
@@ -73,6 +77,8 @@ class Person:
     glasses: bool
     accent: Actions
     warmth: float
+    heat: Warmth = EVEN
+    rest: Actions | None = None
 
     @property
     def subject_id(self) -> str:
@@ -80,16 +86,21 @@ class Person:
         return f"p{self.number:02d}"
 
 
-def draw_person(number: int, seed: int = 0) -> Person:
+def draw_person(number: int, seed: int = 0, population: Population = STANDARD) -> Person:
     """Return person `number` (from 1) of the population `seed`, whatever the number of people is."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, number)))
 
     def vary(middle: float, spread: float) -> float:
         return middle + float(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
 
+    def length(middle: float, spread: float) -> float:
+        return vary(middle, population.proportions * spread)
+
     tone = float(rng.uniform(0, 1))
     skin = _LIGHT_SKIN * (1 - tone) + _DARK_SKIN * tone + [vary(0, 4) for _ in range(3)]
     lips = np.array([188.0, 98.0, 94.0]) * (1 - 0.35 * tone) + vary(0, 5)
+    # A stream of its own, so that the others draw the same in every population.
+    own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2, number)))
     return Person(
         number=number,
         skin=_colour(skin),
@@ -97,26 +108,28 @@ def draw_person(number: int, seed: int = 0) -> Person:
         iris=_colour(np.array(_IRIS[int(rng.integers(len(_IRIS)))])),
         lips=_colour(lips),
         clothes=_colour(np.array(_CLOTHES[int(rng.integers(len(_CLOTHES)))])),
-        face_width=vary(1.12, 0.05),
-        face_height=vary(1.66, 0.06),
-        jaw=vary(0.80, 0.07),
-        eye_width=vary(0.235, 0.014),
-        eye_height=vary(0.085, 0.010),
-        eye_tilt=vary(0, 0.020),
-        brow_height=vary(-0.30, 0.025),
-        brow_thickness=0.062 + abs(vary(0, 0.020)),
-        brow_width=vary(0.30, 0.020),
-        nose_length=vary(0.62, 0.045),
-        nose_width=vary(0.19, 0.025),
-        mouth_height=vary(1.04, 0.040),
-        mouth_width=vary(0.37, 0.035),
-        lip=vary(0.075, 0.015),
+        face_width=length(1.12, 0.05),
+        face_height=length(1.66, 0.06),
+        jaw=length(0.80, 0.07),
+        eye_width=length(0.235, 0.014),
+        eye_height=length(0.085, 0.010),
+        eye_tilt=length(0, 0.020),
+        brow_height=length(-0.30, 0.025),
+        brow_thickness=0.062 + abs(length(0, 0.020)),
+        brow_width=length(0.30, 0.020),
+        nose_length=length(0.62, 0.045),
+        nose_width=length(0.19, 0.025),
+        mouth_height=length(1.04, 0.040),
+        mouth_width=length(0.37, 0.035),
+        lip=length(0.075, 0.015),
         hair_style=int(rng.integers(4)),
-        volume=0.12 + abs(vary(0, 0.06)),
-        beard=bool(rng.random() < 0.2),
-        glasses=bool(rng.random() < 0.15),
-        accent=draw_accent(rng),
-        warmth=vary(0, 6),
+        volume=0.12 + abs(length(0, 0.06)),
+        beard=bool(rng.random() < population.beard),
+        glasses=bool(rng.random() < population.glasses),
+        accent=draw_accent(rng, population),
+        warmth=vary(0, population.warmth),
+        heat=draw_warmth(own, population),
+        rest=draw_rest(own, population) if population.rest else None,
     )
 
 

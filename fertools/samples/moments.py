@@ -16,13 +16,11 @@ from fertools.samples.canvas import Canvas
 from fertools.samples.character import paint_character
 from fertools.samples.expression import Actions, Manner, actions_at, choose_manner, felt_at
 from fertools.samples.identity import Person, draw_character, draw_person
+from fertools.samples.population import STANDARD, VARIED, Population
 from fertools.samples.portrait import paint_portrait
 from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
 from fertools.samples.scene import LOOKS, Image, Scene, draw_scene
-from fertools.samples.thermal import AIR, paint_thermal
-
-_PEAKS = (0.65, 1.0)
-_THERMAL_NOISE, _THERMAL_SOFTNESS_PX = 1.5, 1.1
+from fertools.samples.thermal import AIR, SKIN, paint_thermal
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Moment:
         scene: the scene.
         time: position in the clip, from 0 to 1.
         frame: number of the frame.
+        population: how strongly people and pictures differ.
     """
 
     person: Person
@@ -46,6 +45,7 @@ class Moment:
     scene: Scene
     time: float
     frame: int
+    population: Population = STANDARD
 
     @property
     def felt(self) -> tuple[float, float]:
@@ -87,9 +87,14 @@ class Moment:
         image = np.full((size_px, size_px, 3), AIR, np.float32)
         camera, face = Camera(self.pose("thermal"), size_px), build_face(self.person, self.actions)
         paint_thermal(Canvas(image), camera, self.person, face, self.actions)
-        grey = cv2.GaussianBlur(image[..., 0], (0, 0), _THERMAL_SOFTNESS_PX * size_px / 256)
+        kind = self.population
+        grey = cv2.GaussianBlur(image[..., 0], (0, 0), kind.thermal_softness_px * size_px / 256)
+        if kind.thermal_drift or kind.thermal_contrast:
+            rng = np.random.default_rng((self.scene.seed, self.frame, 2))
+            gain, offset = rng.normal(1, kind.thermal_contrast), rng.normal(0, kind.thermal_drift)
+            grey = SKIN + gain * (grey - SKIN) + offset
         rng = np.random.default_rng((self.scene.seed, self.frame, 1))
-        levels = np.clip(np.round(grey + rng.normal(0, _THERMAL_NOISE, grey.shape)), 0, 255).astype(np.uint8)
+        levels = np.clip(np.round(grey + rng.normal(0, kind.thermal_noise, grey.shape)), 0, 255).astype(np.uint8)
         return np.repeat(levels[..., None], 3, axis=2)
 
     def animated(self, size_px: int) -> Image:
@@ -105,13 +110,11 @@ _PAINTERS: Mapping[str, Callable[[Moment, int], Image]] = {
     "thermal": Moment.thermal,
     "animated": Moment.animated,
 }
-MODALITIES = tuple(_PAINTERS)
-"""The pictures that there are of a moment, by the manifest's words."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One person showing one expression once.
+    """One person showing one expression, once or several times.
 
     Attributes:
         moments: frame by frame.
@@ -122,6 +125,8 @@ class Clip:
 
 def draw_clip_of(options: SampleOptions, person: int, emotion: str, look: str) -> Clip:
     """Return the clip of a person in a drawn dataset with these options; see `draw_clip`."""
+    if options.kind == "pairs":
+        return draw_occasions(person, emotion, look, options.frames, options.seed)
     return draw_clip(person, emotion, look, options.frames, options.seed, options.least_shown)
 
 
@@ -141,7 +146,7 @@ def draw_clip(
     key = (1, number, EMOTIONS.index(emotion), list(LOOKS).index(look))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     person, character = draw_person(number, seed), draw_character(1, seed)
-    manner = choose_manner(emotion, float(rng.uniform(*_PEAKS)), person.accent, rng)
+    manner = choose_manner(emotion, float(rng.uniform(*STANDARD.peaks)), person.accent, rng)
     scene = draw_scene(look, rng)
     times = np.linspace(0, 1, frames) if frames > 1 else np.ones(1)
     return Clip(
@@ -150,6 +155,27 @@ def draw_clip(
             for frame, time in enumerate(times)
         )
     )
+
+
+def draw_occasions(number: int, emotion: str, look: str, count: int, seed: int = 0) -> Clip:
+    """Return person `number` of `VARIED` people showing `emotion` on several occasions, each in a scene of its own.
+
+    Args:
+        number: from 1.
+        emotion: one of the seven.
+        look: `lab` or `wild`.
+        count: how many occasions.
+        seed: of the population.
+    """
+    person, character = draw_person(number, seed, VARIED), draw_character(1, seed)
+    moments = []
+    for frame in range(count):
+        key = (3, number, EMOTIONS.index(emotion), list(LOOKS).index(look), frame)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        peak = float(rng.uniform(*VARIED.peaks))
+        manner = choose_manner(emotion, peak, person.accent, rng, VARIED, person.rest)
+        moments.append(Moment(person, character, manner, peak, draw_scene(look, rng), 0.0, frame, VARIED))
+    return Clip(tuple(moments))
 
 
 def _shown(time: float, least: float) -> float:

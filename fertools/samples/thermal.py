@@ -18,6 +18,7 @@ from fertools.samples.canvas import Canvas
 from fertools.samples.expression import Actions
 from fertools.samples.hair import paint_hair_behind, paint_hair_over
 from fertools.samples.identity import Person
+from fertools.samples.warmth import Vessel
 
 AIR, CLOTH, HAIR, GLASS, SKIN, CAVITY = 52.0, 84.0, 92.0, 60.0, 172.0, 214.0
 """Grey levels; that of skin is the mean person's cheek."""
@@ -62,16 +63,19 @@ class _Painter:
         head = self.canvas.polygon(self.camera(self.face.head), 0.02 * self.unit_px)
         self.canvas.paint(head, (self.level,) * 3)
         with self.canvas.within(head):
-            self.spot((0.0, -0.62), (0.72, 0.34), 0.20, self.level + 22, 0.9)
-            for side in SIDES:
-                self.spot((side * 0.20, 0.02), (0.12, 0.10), 0.06, self.level + 38, 0.9)
-                self.spot((side * 0.62, 0.66), (0.30, 0.26), 0.14, self.level - 14, 0.8)
+            heat = self.person.heat
+            self.spot((0.0, -0.62), (0.72, 0.34), 0.20, self.level + 22 + heat.forehead, 0.9)
+            for side, cheek in zip(SIDES, heat.cheeks, strict=True):
+                self.spot((side * 0.20, 0.02), (0.12, 0.10), 0.06, self.level + 38 + heat.eyes, 0.9)
+                self.spot((side * 0.62, 0.66), (0.30, 0.26), 0.14, self.level - 14 + cheek, 0.8)
                 # Active muscles warm the skin above them: raised cheeks, and brows drawn together.
                 self.spot((side * 0.55, 0.42), (0.24, 0.12), 0.08, self.level + 16, 0.6 * self.actions.cheek)
             self.spot((0.0, -0.30), (0.16, 0.14), 0.07, self.level + 34, 0.6 * self.actions.brow_lower)
-            self.spot((0.0, float(self.face.nose[0, 1]) - 0.04), (0.20, 0.24), 0.09, self.level - 46, 0.95)
+            self.spot((0.0, float(self.face.nose[0, 1]) - 0.04), (0.20, 0.24), 0.09, self.level - 46 + heat.nose, 0.95)
             chin_y = float(self.face.chin[0, 1])
-            self.spot((0.0, chin_y), (0.34, 0.20), 0.12, self.level - 10, 0.8)
+            self.spot((0.0, chin_y), (0.34, 0.20), 0.12, self.level - 10 + heat.chin, 0.8)
+            for vessel in heat.vessels:
+                self.vessel(vessel)
             for fold in self.face.folds:
                 self.crease(fold, 0.06, 0.5 * (self.actions.corner_pull + self.actions.upper_lip))
             if self.person.beard:
@@ -80,7 +84,7 @@ class _Painter:
     def mouth(self) -> None:
         canvas, camera, face, unit = self.canvas, self.camera, self.face, self.unit_px
         outline = np.concatenate([face.upper_lip, face.lower_lip[::-1]])
-        canvas.paint(canvas.polygon(camera(outline), 0.03 * unit), (self.level + 12,) * 3, 0.9)
+        canvas.paint(canvas.polygon(camera(outline), 0.03 * unit), (self.level + 12 + self.person.heat.mouth,) * 3, 0.9)
         # An open mouth is warm inside; a closed one is a thin warm line.
         inside = np.concatenate([face.upper_rim, face.lower_rim[::-1]])
         canvas.paint(canvas.polygon(camera(inside), 0.02 * unit), (CAVITY,) * 3, 0.95)
@@ -100,6 +104,11 @@ class _Painter:
         radii_px = (radii[0] * self.unit_px, radii[1] * self.unit_px)
         patch = self.canvas.ellipse(middle, radii_px, soft * self.unit_px, self.camera.roll_deg)
         self.canvas.paint(patch, (level,) * 3, min(opacity, 1.0))
+
+    def vessel(self, vessel: Vessel) -> None:
+        width_px = vessel.width * self.unit_px
+        patch = self.canvas.line(self.camera(on_skin(self.person, vessel.points)), width_px, 0.5 * width_px)
+        self.canvas.add(patch, vessel.level)
 
     def crease(self, points: ArrayLike, width: float, depth: float) -> None:
         patch = self.canvas.line(self.camera(points), width * self.unit_px, 0.5 * width * self.unit_px)

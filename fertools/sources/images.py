@@ -1,7 +1,7 @@
 """Read a picture of any format as RGB.
 
 The orientation metadata is applied, transparent pixels become white, and grey becomes three equal channels. 16-bit
-values are scaled to 8 bits by their full range.
+grey is scaled to 8 bits by a range, see `fertools.sources.grey_range`. Pictures of 8 bits stay as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fertools.core.errors import InputError, first_line
 from fertools.core.explain import raise_of_machine
+from fertools.sources.grey_range import FULL, GreyRange
 from fertools.sources.orientation import Orientation
 
 
@@ -50,14 +51,18 @@ _NEW_SUBFILE_TYPE = 254
 _WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, grey_range: GreyRange | None = None) -> NDArray[np.uint8]:
     """Return the picture at `path` as an (H, W, 3) uint8 RGB array, upright.
 
     If the file has several pages, the first is read (see `fertools.sources.animations.count_pages`).
 
+    Args:
+        path: of the picture.
+        grey_range: which values of a wide grey picture become black and white; all 16 bits if None.
+
     Raises:
         InputError: the file cannot be read, is not a picture, needs an optional package, is truncated, contains
-            floating-point pixels, or is implausibly large.
+            floating-point pixels without a range, or is implausibly large.
     """
     try:
         with warnings.catch_warnings():
@@ -66,7 +71,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             warnings.simplefilter("ignore", UserWarning)
             with open_image(path) as picture:
                 picture.load()
-                return _orientation(picture).apply(to_rgb(picture, path))
+                return _orientation(picture).apply(to_rgb(picture, path, grey_range))
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a picture") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -131,17 +136,27 @@ def _load(extra: _Extra, path: Path) -> None:
         getattr(package, extra.register)()
 
 
-def to_rgb(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
+def is_wide(path: Path) -> bool:
+    """Return whether a picture has grey values of more than 8 bits; False for a file that cannot be opened."""
+    try:
+        with open_image(path) as picture:
+            return picture.mode in (*_WIDE_MODES, "F")
+    except Exception:  # the error of the file is reported when it is read
+        return False
+
+
+def to_rgb(picture: Image.Image, path: Path, grey_range: GreyRange | None = None) -> NDArray[np.uint8]:
     """Return a decoded picture as (H, W, 3) uint8 RGB, in its stored orientation.
 
     Raises:
-        InputError: the pixels are floating-point numbers; the message names `path`.
+        InputError: the pixels are floating-point numbers without a range, or not numbers; the message names `path`.
     """
-    if picture.mode in _WIDE_MODES:
+    if picture.mode in _WIDE_MODES or (picture.mode == "F" and grey_range is not None):
         # Pillow's own conversion clips 16-bit grey at 255 instead of scaling it.
         wide = np.asarray(picture).astype(np.float64)
-        grey = np.clip(np.round(wide / 257.0), 0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+        if not np.isfinite(wide).all():
+            raise InputError(f"{path} holds pixels that are no number; replace them and save it again")
+        return np.repeat((grey_range or FULL).to_8_bits(wide)[..., None], 3, axis=2)
     if picture.mode == "F":
         raise InputError(f"{path} holds floating-point pixels, which have no agreed range; convert it to 8 or 16 bits")
     if picture.has_transparency_data:

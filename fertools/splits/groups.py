@@ -1,6 +1,6 @@
 """Group faces that may belong to one person, so that a split never separates them.
 
-A split that separates the faces of one person measures memory, not recognition. Four rules link two faces:
+A split that separates the faces of one person measures memory, not recognition. Five rules link two faces:
 
 - They have the same `subject_id`.
 - Their subjects are tracks of one video (`subject_origin = video`) that never occur in the same frame. A tracker that
@@ -8,6 +8,8 @@ A split that separates the faces of one person measures memory, not recognition.
   people.
 - They come from the same source, if the caller asks for it.
 - One was generated from the other.
+- They show the same moment (`pair_id`), and neither is a drawn character. Each camera names its files by itself, so one
+  person can have several subjects.
 
 Groups are the connected components of these links.
 """
@@ -24,9 +26,10 @@ import pyarrow as pa
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
+from fertools.manifests.schema import ANIMATED
 from fertools.splits.protocol import GroupBy
 
-COLUMNS = ("face_id", "source_id", "frame_index", "subject_id", "subject_origin", "parent_id")
+COLUMNS = ("face_id", "source_id", "frame_index", "subject_id", "subject_origin", "parent_id", "pair_id", "modality")
 """Columns of the manifest that `group_faces` needs."""
 
 
@@ -81,6 +84,10 @@ def _links(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy
             yield subject, subject_of[parent]
     frames: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     first_of_source: dict[str, str] = {}
+    first_of_pair: dict[str, str] = {}
+    for pair, modality, subject in zip(columns["pair_id"], columns["modality"], subjects, strict=True):
+        if pair is not None and modality != ANIMATED:
+            yield subject, first_of_pair.setdefault(pair, subject)
     rows = zip(columns["source_id"], columns["frame_index"], columns["subject_origin"], subjects, strict=True)
     for source, frame, origin, subject in rows:
         if origin == "video":

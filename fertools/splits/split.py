@@ -31,7 +31,7 @@ from fertools.splits.protocol import GroupBy, SplitOptions, describe_difference
 
 SECTION = "split"
 """Section of `fertools.toml` with the record of the split."""
-_MEMBERSHIP = ("face_id", "source_id", "subject_id", "subject_origin", "parent_id")
+_MEMBERSHIP = ("face_id", "source_id", "subject_id", "subject_origin", "parent_id", "pair_id", "modality")
 """Columns that determine the groups; a change in one of them invalidates an existing split."""
 _HOLDOUT_PARTS = ("train", "test")
 

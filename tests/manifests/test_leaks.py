@@ -32,6 +32,11 @@ def _video(name: str, frame: int, subject: str, **columns: Any) -> Row:
             f"generated face {identify('g')} is in fold 1 and its parent in fold 0",
             id="generated",
         ),
+        pytest.param(
+            [face("a", fold=0, pair_id="m"), face("b", fold=1, subject_id="ben", pair_id="m", modality="thermal")],
+            "pair m is in fold 0 and fold 1",
+            id="pair",
+        ),
     ],
 )
 def test_a_leak_is_found(rows: list[Row], leak: str) -> None:
@@ -44,6 +49,10 @@ def test_a_leak_is_found(rows: list[Row], leak: str) -> None:
         pytest.param([face("a", fold=0), face("b", fold=None)], id="a face that takes no part"),
         pytest.param([face("a", fold=0), face("b", fold=1, subject_id="ben")], id="two people"),
         pytest.param([_video("a", 0, "t0", fold=0), _video("b", 0, "t1", fold=1)], id="two people in one frame"),
+        pytest.param(
+            [face("a", fold=0, pair_id="m"), face("b", fold=1, subject_id="ben", pair_id="m", modality="animated")],
+            id="a drawn character apart from who it plays",
+        ),
     ],
 )
 def test_no_leak_is_found_where_there_is_none(rows: list[Row]) -> None:

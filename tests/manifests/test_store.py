@@ -189,6 +189,7 @@ LABEL_VALUES: dict[str, Any] = {
     "valence_spread": 0.25,
     "arousal_spread": 0.0,
     "intensity": 1.0,
+    "pair_id": "m1",
     "fold": 2,
     "split": "train",
     "weight": 0.5,

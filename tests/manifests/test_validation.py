@@ -72,6 +72,16 @@ def _swap_times(faces: dict[str, Row], sources: dict[str, Row]) -> None:
     faces["between"]["pts_s"], faces["b"]["pts_s"] = faces["b"]["pts_s"], faces["between"]["pts_s"]
 
 
+def _pair(first: str, second: str, **columns: Any) -> Break:
+    """Make a pair of two faces; `columns` change the second."""
+
+    def change(faces: dict[str, Row], sources: dict[str, Row]) -> None:
+        faces[first]["pair_id"] = "m"
+        faces[second].update(pair_id="m", **columns)
+
+    return change
+
+
 _NAN = float("nan")
 BREAKS: list[tuple[str, str | None, Break]] = [
     ("source-known", "c", lambda faces, sources: sources.pop("other")),
@@ -134,6 +144,8 @@ BREAKS: list[tuple[str, str | None, Break]] = [
     ("va-origin", "c", _face("c", va_origin="people")),
     ("prior-base", "b", _face("b", va_origin="prior", va_raters=None)),
     ("prior-base", "a", _face("a", va_raters=2)),
+    ("pair-subject", None, _pair("a", "b", modality="thermal", subject_id="dora")),
+    ("pair-modality", None, _pair("a", "b")),
     ("split-leaks", None, _face("b", fold=1)),
     ("split-leaks", None, lambda faces, sources: faces["made"].update(fold=1, subject_id="d")),
     ("split-single", "c", _face("c", split="train")),
@@ -170,6 +182,22 @@ def test_a_good_manifest_breaks_nothing(tmp_path: Path) -> None:
     assert report.violations == ()
     assert report.ok
     assert (report.faces, report.sources) == (7, 6)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        _pair("a", "b", modality="thermal"),
+        _pair("a", "b", modality="animated", subject_id="hero"),
+        _pair("a", "b", modality="thermal", subject_id="v1", subject_origin="video"),
+        _pair("a", "bad"),
+    ],
+    ids=["one person", "a drawn character", "nobody named the person", "a rejected face"],
+)
+def test_a_good_pair_breaks_nothing(tmp_path: Path, pair: Break) -> None:
+    faces, sources = _good()
+    pair(faces, sources)
+    assert validate(_write(tmp_path, faces, sources)).violations == ()
 
 
 @pytest.mark.parametrize(("name", "who", "break_"), BREAKS)

@@ -14,8 +14,7 @@ import pytest
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.vocabulary import EMOTIONS
 from fertools.samples.dataset import POINTS, draw_dataset
-from fertools.samples.moments import MODALITIES
-from fertools.samples.sample_options import SampleOptions
+from fertools.samples.sample_options import MODALITIES, SampleOptions
 
 OPTIONS = SampleOptions(people=1, frames=3, stills=1, size_px=96)
 
@@ -123,4 +122,4 @@ def test_stills_are_spread_up_to_the_last_frame(frames: int, stills: int, number
 )
 def test_options_that_cannot_be(values: dict[str, int], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        SampleOptions(**values)
+        SampleOptions(**values)  # type: ignore[arg-type]

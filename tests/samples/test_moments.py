@@ -14,7 +14,8 @@ from fertools.faces.alignment import align
 from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
 from fertools.samples.expression import ACTION_NAMES, PROTOTYPES
 from fertools.samples.identity import draw_person
-from fertools.samples.moments import MODALITIES, Moment, draw_clip
+from fertools.samples.moments import Moment, draw_clip
+from fertools.samples.sample_options import MODALITIES
 
 FRAMES = 12
 

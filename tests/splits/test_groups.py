@@ -18,6 +18,7 @@ def _table(rows: Iterable[tuple[str, int, str | None, str]], **columns: list[str
     """Return a table of faces from (source, frame, subject, origin)."""
     source, frame, subject, origin = zip(*rows, strict=True)
     names = {"face_id": [f"f{number}" for number in range(len(source))], "parent_id": [None] * len(source)}
+    names |= {"pair_id": [None] * len(source), "modality": ["visible"] * len(source)}
     cells = {"source_id": source, "frame_index": frame, "subject_id": subject, "subject_origin": origin}
     return pa.table({name: pa.array((names | cells | columns)[name]) for name in COLUMNS})
 
@@ -124,3 +125,15 @@ def _components(rows: list[tuple[str, int, str, str]]) -> dict[str, str]:
             if one[0] == other[0] and not frames[one] & frames[other]:
                 name[one] = name[other] = min(name[one], name[other])
     return name
+
+
+@pytest.mark.parametrize(
+    ("modality", "groups"),
+    [("thermal", {frozenset({"f0", "f1"}), frozenset({"f2"})}), ("animated", {frozenset({f"f{n}"}) for n in range(3)})],
+)
+def test_both_halves_of_a_pair_are_one_group_unless_one_is_a_drawn_character(
+    modality: str, groups: set[frozenset[str]]
+) -> None:
+    rows = [("a", 0, "v1", "video"), ("b", 0, "v2", "video"), ("c", 0, "v3", "video")]
+    table = _table(rows, pair_id=["m", "m", None], modality=["visible", modality, "visible"])
+    assert _grouped(table) == groups

@@ -171,7 +171,10 @@ def select_faces(
         table = nested.keep(table, pc.equal(table["dataset"], dataset))
     if not len(table):
         named = f" of the dataset '{dataset}'" if dataset else ""
-        raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
+        raise InputError(
+            f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first, with "
+            f"`fertools ingest DIR --modality {modality}`"
+        )
     table = _with_split(workspace, table)
     _refuse_out_of_range(workspace, table)
     if needs_emotion:
@@ -196,14 +199,14 @@ def select_faces(
             for name in generated
         ]
         table = _each_once(pa.concat_tables([table, *added]))
-    held_out = _held_out(table, test_folds)
+    held_out = _held_out(table, test_folds, modality)
     refuse_leaks(table, held_out)
     faces = build_faces(table, held_out, classes, val_share=val_share, seed=seed)
     if generated:
         # Validation uses real faces only, and its people are not trained on.
         parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
         faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
-    _refuse_empty_parts(faces, needs_emotion=needs_emotion)
+    _refuse_empty_parts(faces, modality, needs_emotion=needs_emotion)
     return faces
 
 
@@ -284,14 +287,15 @@ def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
     return labelled
 
 
-def _held_out(table: pa.Table, test_folds: Sequence[int]) -> NDArray[np.bool_]:
+def _held_out(table: pa.Table, test_folds: Sequence[int], modality: str) -> NDArray[np.bool_]:
     if table["fold"].null_count == len(table):
         return np.asarray(pc.equal(table["split"], "test").to_numpy(zero_copy_only=False), bool)
     folds = pc.unique(table["fold"].drop_null()).to_pylist()
     if unknown := [fold for fold in test_folds if fold not in folds]:
         raise InputError(
-            f"test_folds has {unknown[0]}, but the folds of the manifest go from {min(folds)} to {max(folds)}; give "
-            "one of them"
+            f"test_folds has {unknown[0]}, and the manifest's folds go from {min(folds)} to {max(folds)} for the "
+            f"{modality} faces, which show {_people(table)} in all; give one of these folds, or split again with fewer "
+            "folds or more people"
         )
     held_out = pc.is_in(table["fold"], value_set=pa.array(test_folds, table["fold"].type))
     return np.asarray(held_out.to_numpy(zero_copy_only=False), bool)
@@ -349,16 +353,24 @@ def _validating(
     return chosen
 
 
-def _refuse_empty_parts(faces: Faces, *, needs_emotion: bool) -> None:
+def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> None:
     sides: dict[Side, str] = {"train": "training", "test": "held-out"}
     for side, words in sides.items():
         if not len(faces.rows(side)):
-            raise InputError(f"no labelled face is left in the {words} part; split again with other folds")
+            raise InputError(
+                f"no labelled face is left in the {words} part of the {modality} faces, which show "
+                f"{_people(faces.table)} in all; split again with fewer folds, or add people"
+            )
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if needs_emotion and len(present) == 1:
         raise InputError(
             f"every training face is {present[0]}, and a classifier needs two classes; choose other test_folds"
         )
+
+
+def _people(table: pa.Table) -> str:
+    count = pc.count_distinct(table["subject_id"]).as_py()
+    return "1 person" if count == 1 else f"{count} people"
 
 
 def pick_examples(faces: Faces, count: int) -> NDArray[np.int64]:

@@ -45,10 +45,14 @@ class Partners:
                 "some, or set pairing=none"
             )
         if not self.has(rows).any():
-            what = "the same pair_id" if pairing == "capture" else "a label in common"
+            what, how = (
+                ("the same pair_id", "import a table with a pair_id column by `fertools annotate import csv TABLE`")
+                if pairing == "capture"
+                else ("a label in common", "label faces of both domains with the same expressions")
+            )
             raise InputError(
-                f"pairing is {pairing}, and no two training faces of the two domains have {what}; fill the manifest's "
-                "column, or set pairing=none"
+                f"pairing is {pairing}, and no two training faces of the two domains have {what}; "
+                f"{how}, or set pairing=none"
             )
 
     def has(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

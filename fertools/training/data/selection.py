@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
 from fertools.training.data.balancing import read_soft_labels
 from fertools.training.data.faces import Faces, Side, refuse_leaks, select_faces
 from fertools.training.data.partition import divide_training
-from fertools.training.recipes.domains import Domain
+from fertools.training.recipes.domains import Domain, Pairing
 from fertools.training.recipes.recipe import Recipe
 
 
@@ -26,9 +27,11 @@ class Selection:
 
     Attributes:
         domains: faces by name of the domain, in the order of the recipe. The system is tested on the first domain.
+        pairing: how the faces of later domains are chosen. With `capture`, training depends on `pair_id`.
     """
 
     domains: Mapping[str, Faces]
+    pairing: Pairing = "none"
 
     @property
     def main(self) -> Faces:
@@ -40,6 +43,9 @@ class Selection:
         if len(self.domains) == 1:
             return self.main.fingerprint()
         named = [f"{name} {faces.fingerprint()}".encode() for name, faces in self.domains.items()]
+        if self.pairing == "capture":
+            tables = (faces.table for faces in self.domains.values())
+            named += [store.fingerprint(table, ("face_id", "pair_id")).encode() for table in tables]
         return hash_bytes(*named)
 
     def counts(self) -> dict[str, int]:
@@ -79,7 +85,7 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     if recipe.soft_labels:
         soft_labels = read_soft_labels(workspace.root / recipe.soft_labels, found[first])
         found[first] = dataclasses.replace(found[first], soft_labels=soft_labels)
-    return Selection(found)
+    return Selection(found, recipe.domain_pairing)
 
 
 def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float, *, allow_leaks: bool) -> Faces:

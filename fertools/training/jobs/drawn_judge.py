@@ -11,8 +11,9 @@ import functools
 import itertools
 import multiprocessing
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,8 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import align
 from fertools.manifests.schema import FACES
-from fertools.samples.moments import draw_clip
-from fertools.samples.sample_options import LEAST_SHOWN
-from fertools.samples.scene import LOOKS
+from fertools.samples.moments import draw_clip_of
+from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
 from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
 from fertools.training.engine.process_group import ProcessGroup
@@ -64,7 +64,7 @@ class _Cut:
     workspace: Workspace
     folder: Path
     seed: int
-    least_shown: float
+    options: SampleOptions
     modality: str
     template: str
     size_px: int
@@ -105,7 +105,7 @@ def train_drawn_judge(
         workspace=workspace,
         folder=folder.root / "faces",
         seed=seed,
-        least_shown=min((options.least_shown for options in drawn), default=LEAST_SHOWN),
+        options=_options_like(drawn, seed),
         modality=domain.modality,
         template=template,
         size_px=translator.recipe.image_size,
@@ -150,9 +150,9 @@ def _other_people(cut: _Cut, report: Reporter) -> Faces:
 def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
     """Write the missing crops of one person, and return all rows of the person."""
     rows = []
-    for look in LOOKS:
-        for emotion in EMOTIONS:
-            moments = draw_clip(person, emotion, look, _FRAMES, cut.seed, cut.least_shown).moments
+    for look in cut.options.looks:
+        for emotion in cut.options.emotions:
+            moments = draw_clip_of(cut.options, person, emotion, look).moments
             for number in _SHOWN:
                 face_id = hash_bytes(f"{cut.seed} {person} {look} {emotion} {number}".encode())
                 path = cut.folder / f"{face_id}.png"
@@ -178,6 +178,14 @@ def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
                     }
                 )
     return rows
+
+
+def _options_like(drawn: Sequence[SampleOptions], seed: int) -> SampleOptions:
+    """Return how other people are drawn, as those of the workspace are."""
+    options = SampleOptions(people=_PEOPLE, frames=_FRAMES, seed=seed)
+    if any(one.kind == "pairs" for one in drawn):
+        return replace(options, kind="pairs")
+    return replace(options, least_shown=min((one.least_shown for one in drawn), default=LEAST_SHOWN))
 
 
 def _subject(person: int) -> str:

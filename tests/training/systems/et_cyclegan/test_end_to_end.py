@@ -24,7 +24,7 @@ from fertools.training.jobs.engine_setup import digest_network
 from fertools.training.jobs.train import TrainResult, train
 from fertools.training.networks.feature_maps import VggMaps, build_feature_network
 from fertools.training.recipes.course import Iteration
-from fertools.training.runs.path import RunFolder
+from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import read_lineage
 from fertools.training.systems.base import Autocast, Noise, Step
 from fertools.training.systems.cyclegan.system import Cyclegan
