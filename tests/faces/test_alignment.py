@@ -240,3 +240,21 @@ def test_coverage_is_the_area_that_two_polygons_share() -> None:
         shared, _ = cv2.intersectConvexConvex(frame.astype(np.float32), crop.astype(np.float32))
         outside = outside_mask(matrix, 128, (60, 90, 3))
         assert 1 - (0 if outside is None else outside.mean()) == pytest.approx(shared / 128**2, abs=0.01)
+
+
+def test_each_pixel_beyond_the_picture_is_the_one_whose_centre_lies_there() -> None:
+    rng = np.random.default_rng(4)
+    height, width, side = 60, 90, 64
+    row, column = np.mgrid[:side, :side]
+    for _ in range(200):
+        # Also upright, where every line of the crop runs along an edge of the picture, and turned any way.
+        turn, scale = rng.choice([0.0, rng.normal(0, 0.3), rng.uniform(0, 6.3)]), rng.uniform(0.6, 3)
+        a, b = scale * np.cos(turn), scale * np.sin(turn)
+        matrix = np.array([[a, -b, rng.uniform(-90, 90)], [b, a, rng.uniform(-90, 90)]])
+        back = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+        x, y = (line[0] * column + line[1] * row + line[2] for line in back[:2])
+        wanted = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
+        outside = beyond(matrix, side, (height, width, 3))
+        np.testing.assert_array_equal(np.zeros_like(wanted) if outside is None else outside, wanted)
+        crop = rng.integers(1, 128, (side, side, 3), dtype=np.uint8)
+        np.testing.assert_array_equal(filled(crop, outside, 128), np.where(wanted[..., None], 128, crop))
