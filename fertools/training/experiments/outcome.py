@@ -103,6 +103,7 @@ def evaluate_experiment(
         "title": experiment.title,
         "source": experiment.source,
         "about": experiment.about,
+        "variant": experiment.variant,
         "drawn": _count_drawn(workspace, parents),
         "tested": len(parents),
         "protocol": {

@@ -29,6 +29,8 @@ def protocol_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
     protocol, tested = evaluation["protocol"], evaluation["tested"]
     if evaluation["about"]:
         yield f'<p class="lead">{escape(evaluation["about"])}</p>'
+    if evaluation["variant"]:
+        yield f"<p>Chosen {escape(evaluation['variant'])}.</p>"
     if protocol["leaky"]:
         leaks = "".join(f"<li>{escape(leak)}</li>" for leak in protocol["leaks"][:_SHOWN_LEAKS])
         if (more := len(protocol["leaks"]) - _SHOWN_LEAKS) > 0:
