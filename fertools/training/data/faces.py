@@ -9,7 +9,7 @@ chosen, so that the test fold chooses nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,9 +25,8 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
-from fertools.splits.folds import assign_groups
-from fertools.splits.groups import group_faces
 from fertools.training.data.generated_faces import read_generated
+from fertools.training.data.validation_people import choose_validation_people
 
 Side = Literal["train", "val", "test"]
 Pixels = NDArray[np.uint8]
@@ -50,6 +49,7 @@ class Faces:
         emotions: position among `classes`; -1 where unknown.
         valence_arousal: Nx2 float32; NaN where unknown.
         shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
+        trains_on_test: whether the test side is trained on as well, as leaky protocols do.
     """
 
     table: pa.Table
@@ -59,6 +59,7 @@ class Faces:
     emotions: NDArray[np.int64]
     valence_arousal: NDArray[np.float32]
     shares: NDArray[np.float32]
+    trains_on_test: bool = False
 
     def fingerprint(self) -> str:
         """Return a digest of everything about these rows that training depends on."""
@@ -72,7 +73,7 @@ class Faces:
     def rows(self, side: Side) -> NDArray[np.int64]:
         """Return the positions of one side's rows."""
         sides = {
-            "train": ~(self.held_out | self.validating),
+            "train": ~self.validating if self.trains_on_test else ~(self.held_out | self.validating),
             "val": self.validating,
             "test": self.held_out,
         }
@@ -93,6 +94,7 @@ class Faces:
             self.emotions[chosen],
             self.valence_arousal[chosen],
             self.shares[chosen],
+            self.trains_on_test,
         )
 
     def counts(self, side: Side) -> dict[str, int]:
@@ -125,7 +127,6 @@ def select_faces(
     needs_va: bool,
     classes: Sequence[str] = EMOTIONS,
     val_share: float = 0.0,
-    seed: int = 0,
 ) -> Faces:
     """Return the faces that a system can be trained and tested on.
 
@@ -138,8 +139,8 @@ def select_faces(
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: expressions to tell apart, two or more.
-        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
-        seed: breaks ties in choosing these people.
+        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none. See
+            `choose_validation_people`.
 
     Raises:
         InputError: no manifest, no faces, no split, no labels, a single class, an empty side, too few people for a
@@ -149,7 +150,8 @@ def select_faces(
     classes = tuple(classes)
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
-    table = nested.keep(table, pc.and_(real, pc.equal(table["modality"], modality)))
+    everybody = nested.keep(table, real)
+    table = nested.keep(everybody, pc.equal(everybody["modality"], modality))
     table = nested.keep(table, pc.is_valid(table["path"]))
     if dataset:
         table = nested.keep(table, pc.equal(table["dataset"], dataset))
@@ -173,7 +175,8 @@ def select_faces(
         table = nested.in_order(table, "face_id")
     held_out = _held_out(table, test_folds)
     refuse_leaks(table, held_out)
-    faces = arrange_faces(table, held_out, classes, val_share=val_share, seed=seed)
+    people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
+    faces = arrange_faces(table, held_out, classes, validation_people=people)
     if generated:
         # Validation is about real faces, and nobody who is validated on is trained on.
         parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
@@ -183,7 +186,11 @@ def select_faces(
 
 
 def arrange_faces(
-    table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
+    table: pa.Table,
+    held_out: NDArray[np.bool_],
+    classes: tuple[str, ...],
+    *,
+    validation_people: Collection[str] = frozenset(),
 ) -> Faces:
     """Return rows of a manifest as faces to train and test on.
 
@@ -191,19 +198,15 @@ def arrange_faces(
         table: the rows, with the labels that are learned in `emotion`, `valence` and `arousal`.
         held_out: which of them are the test side.
         classes: expressions to tell apart.
-        val_share: share of the other faces to keep for validation, by person; 0 for none.
-        seed: breaks ties in choosing these people.
-
-    Raises:
-        InputError: too few people for a validation part.
+        validation_people: `subject_id` of the people whose other faces are kept for validation.
     """
-    emotions = _class_numbers(table, classes)
+    kept = [name in validation_people for name in table["subject_id"].to_pylist()]
     return Faces(
         table=table,
         held_out=held_out,
-        validating=_validating(table, emotions, held_out, len(classes), val_share, seed),
+        validating=np.array(kept, bool) & ~held_out,
         classes=classes,
-        emotions=emotions,
+        emotions=_class_numbers(table, classes),
         valence_arousal=np.stack(
             [np.asarray(table[name].to_numpy(), np.float32) for name in ("valence", "arousal")], axis=1
         ),
@@ -290,30 +293,12 @@ def _class_numbers(table: pa.Table, classes: tuple[str, ...]) -> NDArray[np.int6
     return np.asarray(pc.fill_null(indices, -1).to_numpy(), np.int64)
 
 
-def _validating(
-    table: pa.Table,
-    emotions: NDArray[np.int64],
-    held_out: NDArray[np.bool_],
-    class_count: int,
-    share: float,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Return which faces are kept for validation: some people of the training side, alike in classes to the rest."""
-    chosen = np.zeros(len(table), bool)
-    training = np.flatnonzero(~held_out)
-    if not share or not len(training):
-        return chosen
-    groups, names = group_faces(nested.take(table, training))
-    if len(names) < 2:
-        raise InputError(
-            f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "
-            "people, or set val_share=0"
-        )
-    counts = np.zeros((len(names), class_count + 1), np.int64)
-    np.add.at(counts, (groups, emotions[training]), 1)
-    parts = assign_groups(counts, np.array([1 - share, share]), np.random.default_rng(seed))
-    chosen[training] = parts[groups] == 1
-    return chosen
+def _validation_people(
+    workspace: Workspace, everybody: pa.Table, test_folds: Sequence[int], share: float
+) -> frozenset[str]:
+    """Return the people kept for validation among all real faces of a manifest, whatever the domain."""
+    table = _with_a_side(workspace, everybody)
+    return choose_validation_people(table, _held_out(table, test_folds), share)
 
 
 def _refuse_one_sided(faces: Faces, *, needs_emotion: bool) -> None:

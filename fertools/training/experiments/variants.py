@@ -1,7 +1,7 @@
 """Variants of an experiment: protocols and presets, each a table that changes some of its steps.
 
-A file may have tables `[protocols.NAME]` and `[presets.NAME]`. Each changes keys of `[protocol]`, steps by name, and all
-steps of a system:
+A file may have tables `[protocols.NAME]` and `[presets.NAME]`. Each changes keys of `[protocol]`, steps by name, and
+all steps of a system:
 
     [protocols.nested-pairs]
     about = "one generator for each pair of folds, which has seen neither"

@@ -23,6 +23,7 @@ from fertools.manifests.schema import FACES
 from fertools.training.data.faces import Faces, arrange_faces
 from fertools.training.data.selection import Selection
 from fertools.training.data.synthetic import count_drawn
+from fertools.training.data.validation_people import choose_validation_people
 from fertools.training.engine.process_group import Team
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, Resolved, TranslatingRecipe
@@ -139,4 +140,5 @@ def made_and_held_out(
     tested = nested.take(real.table, real.rows("test"))
     table = pa.concat_tables([made, tested])
     held_out = np.arange(len(table)) >= len(made)
-    return arrange_faces(table, held_out, classes, val_share=judge.recipe.inner_validation, seed=judge.recipe.seed)
+    people = choose_validation_people(table, held_out, judge.recipe.inner_validation)
+    return arrange_faces(table, held_out, classes, validation_people=people)

@@ -146,8 +146,7 @@ def test_what_it_costs_is_told_before(workspace: Workspace, protocol: str, budge
 def test_what_is_wrong_is_named(workspace: Workspace, old: str, new: str, words: str) -> None:
     write_experiment(workspace.root, AUGMENTED.replace(old, new), "helps")
     with pytest.raises(FertoolsError, match=words):
-        for protocol in ("in-sample", "nested-pairs", "paper"):
-            plan(workspace, protocol, "smoke")
+        [plan(workspace, protocol, "smoke") for protocol in ("in-sample", "nested-pairs", "paper")]
 
 
 def test_an_unknown_protocol_or_preset_is_named(workspace: Workspace) -> None:
