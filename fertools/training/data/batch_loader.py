@@ -101,7 +101,9 @@ class BatchLoader:
             for number, (name, source) in enumerate(sources.items())
             if name != self.main
         }
-        rows, chances = first.rows("train"), sources[self.main].chances
+        copies = first.in_an_epoch()
+        rows, chances = np.repeat(first.rows("train"), copies), sources[self.main].chances
+        chances = chances if chances is None else np.repeat(chances, copies)
         for partners in self._partners.values():
             kept = partners.has(rows)
             rows, chances = rows[kept], chances if chances is None else chances[kept]

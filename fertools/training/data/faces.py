@@ -50,6 +50,7 @@ class Faces:
         valence_arousal: Nx2 float32; NaN where unknown.
         shares: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
         trains_on_test: whether the test side is trained on as well, as leaky protocols do.
+        real_copies: how often each real training face comes in an epoch.
     """
 
     table: pa.Table
@@ -60,6 +61,7 @@ class Faces:
     valence_arousal: NDArray[np.float32]
     shares: NDArray[np.float32]
     trains_on_test: bool = False
+    real_copies: int = 1
 
     def fingerprint(self) -> str:
         """Return a digest of everything about these rows that training depends on."""
@@ -79,6 +81,11 @@ class Faces:
         }
         return np.flatnonzero(sides[side])
 
+    def in_an_epoch(self) -> NDArray[np.int64]:
+        """Return how often each training face comes in an epoch, in the order of `rows("train")`."""
+        real = np.asarray(pc.is_null(self.table["parent_id"]))[self.rows("train")]
+        return np.where(real, self.real_copies, 1)
+
     @property
     def has_folds(self) -> bool:
         """Whether the held-out side is a fold, and not the test part of a hold-out."""
@@ -95,6 +102,7 @@ class Faces:
             self.valence_arousal[chosen],
             self.shares[chosen],
             self.trains_on_test,
+            self.real_copies,
         )
 
     def counts(self, side: Side) -> dict[str, int]:
@@ -123,6 +131,8 @@ def select_faces(
     test_folds: Sequence[int] = (0,),
     dataset: str = "",
     generated: Sequence[str] = (),
+    generated_ratio: float = 0.0,
+    extra_modality: str = "",
     needs_emotion: bool,
     needs_va: bool,
     classes: Sequence[str] = EMOTIONS,
@@ -136,6 +146,8 @@ def select_faces(
         test_folds: the folds to hold out, where the manifest has folds.
         dataset: the only dataset to take faces of; empty for all.
         generated: runs whose generated faces are added to the training side; see `read_generated`.
+        generated_ratio: most generated training faces for each real one; 0 for all there are.
+        extra_modality: modality of further real faces of training people that are trained on; empty for none.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: expressions to tell apart, two or more.
@@ -151,15 +163,7 @@ def select_faces(
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
     everybody = nested.keep(table, real)
-    table = nested.keep(everybody, pc.equal(everybody["modality"], modality))
-    table = nested.keep(table, pc.is_valid(table["path"]))
-    if dataset:
-        table = nested.keep(table, pc.equal(table["dataset"], dataset))
-    if not len(table):
-        named = f" of the dataset '{dataset}'" if dataset else ""
-        raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
-    table = _with_a_side(workspace, table)
-    _refuse_wrong_numbers(workspace, table)
+    table = _selected(workspace, everybody, modality, dataset)
     if needs_emotion:
         table = _with_emotion(table, classes)
     if needs_va:
@@ -168,6 +172,10 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
+    if extra_modality:
+        extra = _selected(workspace, everybody, extra_modality, dataset)
+        extra = nested.keep(_with_emotion(extra, classes) if needs_emotion else extra, ~_held_out(extra, test_folds))
+        table = nested.in_order(pa.concat_tables([table, extra]), "face_id")
     for run in generated:
         found = read_generated(workspace, run, modality=modality, classes=classes, real=table, test_folds=test_folds)
         table = pa.concat_tables([table, found])
@@ -177,12 +185,44 @@ def select_faces(
     refuse_leaks(table, held_out)
     people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
     faces = arrange_faces(table, held_out, classes, validation_people=people)
-    if generated:
-        # Validation is about real faces, and nobody who is validated on is trained on.
-        parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
-        faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
+    # Validation is about real faces of the one modality, and nobody who is validated on is trained on.
+    added = np.asarray(pc.or_(pc.is_valid(table["parent_id"]), pc.not_equal(table["modality"], modality)))
+    faces = faces.keep(~(faces.validating & added))
+    if generated_ratio:
+        faces = _limit_generated(faces, generated_ratio)
     _refuse_one_sided(faces, needs_emotion=needs_emotion)
     return faces
+
+
+def _selected(workspace: Workspace, everybody: pa.Table, modality: str, dataset: str) -> pa.Table:
+    """Return the rows of a modality and dataset that have crops, a side, and numbers in range.
+
+    Raises:
+        InputError: there are none, or a number is out of range.
+    """
+    table = nested.keep(everybody, pc.equal(everybody["modality"], modality))
+    table = nested.keep(table, pc.is_valid(table["path"]))
+    if dataset:
+        table = nested.keep(table, pc.equal(table["dataset"], dataset))
+    if not len(table):
+        named = f" of the dataset '{dataset}'" if dataset else ""
+        raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
+    table = _with_a_side(workspace, table)
+    _refuse_wrong_numbers(workspace, table)
+    return table
+
+
+def _limit_generated(faces: Faces, ratio: float) -> Faces:
+    """Return faces with at most `ratio` generated training faces for each real one, chosen by their identifiers."""
+    rows = faces.rows("train")
+    generated = rows[np.asarray(pc.is_valid(faces.table["parent_id"]))[rows]]
+    wanted = round(ratio * (len(rows) - len(generated)))
+    names = faces.table["face_id"].to_pylist()
+    # An identifier is a digest, so its order is a random one that does not change.
+    left_out = sorted(generated.tolist(), key=lambda row: names[row])[wanted:]
+    kept = np.ones(len(names), bool)
+    kept[left_out] = False
+    return faces.keep(kept)
 
 
 def arrange_faces(

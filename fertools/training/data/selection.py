@@ -42,8 +42,8 @@ class Selection:
         return hash_bytes(*named)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of training faces by domain."""
-        return {name: len(faces.rows("train")) for name, faces in self.domains.items()}
+        """Return the number of faces in an epoch by domain."""
+        return {name: int(faces.in_an_epoch().sum()) for name, faces in self.domains.items()}
 
 
 def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
@@ -57,7 +57,9 @@ def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
     for domain in recipe.domains:
         faces = _select(workspace, recipe, domain)
         validating = faces.held_out if recipe.stops_on_test else faces.validating
-        found[domain.name] = dataclasses.replace(faces, validating=validating, trains_on_test=recipe.trains_on_test)
+        found[domain.name] = dataclasses.replace(
+            faces, validating=validating, trains_on_test=recipe.trains_on_test, real_copies=domain.real_copies
+        )
     if len(found) > 1:
         _refuse_leaks_across(found)
     first = next(iter(found))
@@ -74,6 +76,8 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain) -> Faces:
         modality=domain.modality,
         dataset=domain.dataset,
         generated=domain.generated,
+        generated_ratio=domain.generated_ratio,
+        extra_modality=domain.extra_modality,
         test_folds=recipe.test_folds,
         needs_emotion=domain.needs_emotion,
         needs_va=domain.needs_va,

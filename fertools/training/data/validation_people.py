@@ -1,9 +1,9 @@
 """The people who are kept for validation: the same in every run that holds out the same folds.
 
 All kept real people of a manifest stand in one order, which depends on the manifest alone. A run keeps the first people
-of that order whom it does not hold out, until they have the wanted number of faces. That number does not depend on the
-folds. So whoever is kept by a run that holds out fold 0 is kept, or held out, by each run that holds out fold 0 and
-another one. A generator of a pair of folds has therefore never met the people by whom a classifier of one of the two
+of that order whom it does not hold out, until they have about the wanted number of faces. That number does not depend
+on the folds. So whoever is kept by a run that holds out fold 0 is kept, or held out, by each run that holds out fold 0
+and another one. A generator of a pair of folds has therefore never met the people by whom a classifier of one of the two
 folds chooses its best state. The order does not depend on the recipe, so all systems keep the same people.
 
 People of each dataset and of each set of modalities are taken in the same share, and so are people who mostly show one
@@ -54,8 +54,8 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
         faces = sizes[left].sum() if left else 0
         wanted = min(share * trained_share * sum(sizes[group] for group in members), faces / 2)
         taken = 0
-        for group in left[: len(left) - 1]:
-            if taken >= wanted:
+        for number, group in enumerate(left[: len(left) - 1]):
+            if number and taken + sizes[group] / 2 > wanted:
                 break
             chosen.append(group)
             taken += sizes[group]

@@ -120,6 +120,9 @@ class SingleDomainRecipe(Recipe):
                 needs_emotion=self.needs_emotion,
                 needs_va=self.needs_va,
                 generated=self.generated_runs,
+                generated_ratio=self.most_generated,
+                real_copies=self.copies_of_real,
+                extra_modality=self.further_modality,
             ),
         )
 
@@ -127,6 +130,21 @@ class SingleDomainRecipe(Recipe):
     def generated_runs(self) -> tuple[str, ...]:
         """Runs whose generated faces are trained on beside the real ones."""
         return ()
+
+    @property
+    def most_generated(self) -> float:
+        """Most generated training faces for each real one; 0 for all."""
+        return 0.0
+
+    @property
+    def copies_of_real(self) -> int:
+        """How often each real training face comes in an epoch."""
+        return 1
+
+    @property
+    def further_modality(self) -> Modality | Literal[""]:
+        """Modality of further real faces of training people that are trained on; empty for none."""
+        return ""
 
     @property
     def needs_emotion(self) -> bool:
