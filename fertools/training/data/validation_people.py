@@ -3,8 +3,8 @@
 All kept real people of a manifest stand in one order, which depends on the manifest alone. A run keeps the first people
 of that order whom it does not hold out, until they have about the wanted number of faces. That number does not depend
 on the folds. So whoever is kept by a run that holds out fold 0 is kept, or held out, by each run that holds out fold 0
-and another one. A generator of a pair of folds has therefore never met the people by whom a classifier of one of the two
-folds chooses its best state. The order does not depend on the recipe, so all systems keep the same people.
+and another one. A generator of a pair of folds has therefore never met the people by whom a classifier of one of the
+two folds chooses its best state. The order does not depend on the recipe, so all systems keep the same people.
 
 People of each dataset and of each set of modalities are taken in the same share, and so are people who mostly show one
 expression.
@@ -70,7 +70,8 @@ def _trained_share(table: pa.Table, held_out: NDArray[np.bool_]) -> float:
     """Return the share of all faces that a run trains on which holds out one fold; it is the same for every fold."""
     if table["fold"].null_count == len(table):
         return float(1 - held_out.mean())
-    return 1 - 1 / max(2, pc.count_distinct(table["fold"]).as_py())
+    folds: int = pc.count_distinct(table["fold"]).as_py()
+    return 1 - 1 / max(2, folds)
 
 
 def _strata(table: pa.Table, groups: NDArray[np.int64]) -> list[dict[int, str]]:

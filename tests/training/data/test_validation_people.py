@@ -18,8 +18,8 @@ from fertools.training.data.validation_people import choose_validation_people
 from tests.training.blobs import blob_rows, write_blobs
 
 
-def table_of(tmp_path: Path, people: int, folds: int, **columns: object) -> pa.Table:
-    rows = blob_rows(people, **columns)
+def table_of(tmp_path: Path, people: int, folds: int) -> pa.Table:
+    rows = blob_rows(people)
     for row in rows:
         row["fold"] = int(row["subject_id"][1:]) % folds
     return store.read_faces(write_blobs(tmp_path, rows))
