@@ -18,7 +18,7 @@ _MOST_PAIRS = 400
 
 
 _DASHES = ("none", "6 3", "2 2", "9 3 2 3", "1 4")
-"""How the curves of several methods in one chart are told apart."""
+"""Dash patterns of the curves of several methods in one chart."""
 MOST_CURVES = len(_DASHES)
 """Methods in one chart."""
 
