@@ -154,3 +154,37 @@ def test_an_unknown_protocol_or_preset_is_named(workspace: Workspace) -> None:
         plan(workspace, "nested")
     with pytest.raises(FertoolsError, match="has no preset 'smok', did you mean 'smoke'; it has smoke"):
         plan(workspace, preset="smok")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (
+            'system = "cyclegan"\nset = { val_share = 0 }',
+            r"chooses its best state on people whom gan, fold 0 is trained on",
+        ),
+        ('system = "cyclegan"\nset = { val_share = 0.05 }', r"since its val_share is 0.05 and not 0.1"),
+    ],
+)
+def test_a_generator_that_learns_from_the_validation_people_is_refused(
+    workspace: Workspace, setting: str, words: str
+) -> None:
+    write_experiment(workspace.root, AUGMENTED.replace('system = "cyclegan"', setting), "helps")
+    experiment = read_experiment("helps", workspace.root)
+    folds = find_folds(workspace, experiment)
+    with pytest.raises(CheckFailed, match=words):
+        audit(workspace, experiment, folds, list_tasks(workspace, experiment, folds))
+    promised = AUGMENTED.replace('system = "cyclegan"', setting).replace("validation = 0.1\n", "")
+    write_experiment(workspace.root, promised, "helps")
+    experiment = read_experiment("helps", workspace.root)
+    assert audit(workspace, experiment, folds, list_tasks(workspace, experiment, folds)) == []
+
+
+@pytest.mark.parametrize("key", ['early_stop = "test-fold"', 'learn_from = "all"'])
+def test_a_recipe_that_leaks_by_itself_is_refused(workspace: Workspace, key: str) -> None:
+    text = AUGMENTED.replace("epochs = 3, lr = 0.5", f"epochs = 3, {key}")
+    write_experiment(workspace.root, text, "helps")
+    experiment = read_experiment("helps", workspace.root)
+    folds = find_folds(workspace, experiment)
+    with pytest.raises(CheckFailed, match="in plain, fold 0, the test people have a part in its own"):
+        audit(workspace, experiment, folds, list_tasks(workspace, experiment, folds))
