@@ -9,7 +9,7 @@ chosen, so that the test fold chooses nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,9 +25,8 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
-from fertools.splits.folds import assign_groups
-from fertools.splits.groups import group_faces
 from fertools.training.data.generated_faces import read_generated
+from fertools.training.data.validation_people import choose_validation_people
 
 Side = Literal["train", "val", "test"]
 Pixels = NDArray[np.uint8]
@@ -50,6 +49,8 @@ class Faces:
         emotions: position among `classes`; -1 where unknown.
         valence_arousal: Nx2 float32; NaN where unknown.
         soft_labels: NxC float32, the share of raters who saw each class; rows of NaN where nobody was asked.
+        trains_on_test: whether the test side is trained on as well, as leaky protocols do.
+        real_copies: how often each real training face comes in an epoch.
     """
 
     table: pa.Table
@@ -59,6 +60,8 @@ class Faces:
     emotions: NDArray[np.int64]
     valence_arousal: NDArray[np.float32]
     soft_labels: NDArray[np.float32]
+    trains_on_test: bool = False
+    real_copies: int = 1
 
     def fingerprint(self) -> str:
         """Return a digest of everything about these rows that training depends on."""
@@ -72,11 +75,16 @@ class Faces:
     def rows(self, side: Side) -> NDArray[np.int64]:
         """Return the positions of one side's rows."""
         sides = {
-            "train": ~(self.held_out | self.validating),
+            "train": ~self.validating if self.trains_on_test else ~(self.held_out | self.validating),
             "val": self.validating,
             "test": self.held_out,
         }
         return np.flatnonzero(sides[side])
+
+    def in_an_epoch(self) -> NDArray[np.int64]:
+        """Return how often each training face comes in an epoch, in the order of `rows("train")`."""
+        real = np.asarray(pc.is_null(self.table["parent_id"]))[self.rows("train")]
+        return np.where(real, self.real_copies, 1)
 
     @property
     def has_folds(self) -> bool:
@@ -93,6 +101,8 @@ class Faces:
             self.emotions[chosen],
             self.valence_arousal[chosen],
             self.soft_labels[chosen],
+            self.trains_on_test,
+            self.real_copies,
         )
 
     def counts(self, side: Side) -> dict[str, int]:
@@ -121,11 +131,12 @@ def select_faces(
     test_folds: Sequence[int] = (0,),
     dataset: str = "",
     generated: Sequence[str] = (),
+    generated_ratio: float = 0.0,
+    extra_modality: str = "",
     needs_emotion: bool,
     needs_va: bool,
     classes: Sequence[str] = EMOTIONS,
     val_share: float = 0.0,
-    seed: int = 0,
 ) -> Faces:
     """Return the faces that a system can be trained and tested on.
 
@@ -135,11 +146,13 @@ def select_faces(
         test_folds: the folds to hold out, where the manifest has folds.
         dataset: the only dataset to take faces of; empty for all.
         generated: runs whose generated faces are added to the training side; see `read_generated`.
+        generated_ratio: most generated training faces for each real one; 0 for all there are.
+        extra_modality: modality of further real faces of training people that are trained on; empty for none.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: expressions to tell apart, two or more.
-        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
-        seed: breaks ties in choosing these people.
+        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none. See
+            `choose_validation_people`.
 
     Raises:
         InputError: no manifest, no faces, no split, no labels, a single class, an empty side, too few people for a
@@ -149,15 +162,8 @@ def select_faces(
     classes = tuple(classes)
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
-    table = nested.keep(table, pc.and_(real, pc.equal(table["modality"], modality)))
-    table = nested.keep(table, pc.is_valid(table["path"]))
-    if dataset:
-        table = nested.keep(table, pc.equal(table["dataset"], dataset))
-    if not len(table):
-        named = f" of the dataset '{dataset}'" if dataset else ""
-        raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
-    table = _with_split(workspace, table)
-    _refuse_out_of_range(workspace, table)
+    everybody = nested.keep(table, real)
+    table = _selected(workspace, everybody, modality, dataset)
     if needs_emotion:
         table = _with_emotion(table, classes)
     if needs_va:
@@ -166,6 +172,10 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
+    if extra_modality:
+        extra = _selected(workspace, everybody, extra_modality, dataset)
+        extra = nested.keep(_with_emotion(extra, classes) if needs_emotion else extra, ~_held_out(extra, test_folds))
+        table = nested.in_order(pa.concat_tables([table, extra]), "face_id")
     for run in generated:
         found = read_generated(workspace, run, modality=modality, classes=classes, real=table, test_folds=test_folds)
         table = pa.concat_tables([table, found])
@@ -173,17 +183,54 @@ def select_faces(
         table = nested.in_order(table, "face_id")
     held_out = _held_out(table, test_folds)
     refuse_leaks(table, held_out)
-    faces = build_faces(table, held_out, classes, val_share=val_share, seed=seed)
-    if generated:
-        # Validation is about real faces, and nobody who is validated on is trained on.
-        parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
-        faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
+    people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
+    faces = build_faces(table, held_out, classes, validation_people=people)
+    # Validation is about real faces of the one modality, and nobody who is validated on is trained on.
+    added = np.asarray(pc.or_(pc.is_valid(table["parent_id"]), pc.not_equal(table["modality"], modality)))
+    faces = faces.keep(~(faces.validating & added))
+    if generated_ratio:
+        faces = _limit_generated(faces, generated_ratio)
     _refuse_empty_parts(faces, needs_emotion=needs_emotion)
     return faces
 
 
+def _selected(workspace: Workspace, everybody: pa.Table, modality: str, dataset: str) -> pa.Table:
+    """Return the rows of a modality and dataset that have crops, a side, and numbers in range.
+
+    Raises:
+        InputError: there are none, or a number is out of range.
+    """
+    table = nested.keep(everybody, pc.equal(everybody["modality"], modality))
+    table = nested.keep(table, pc.is_valid(table["path"]))
+    if dataset:
+        table = nested.keep(table, pc.equal(table["dataset"], dataset))
+    if not len(table):
+        named = f" of the dataset '{dataset}'" if dataset else ""
+        raise InputError(f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first")
+    table = _with_split(workspace, table)
+    _refuse_out_of_range(workspace, table)
+    return table
+
+
+def _limit_generated(faces: Faces, ratio: float) -> Faces:
+    """Return faces with at most `ratio` generated training faces for each real one, chosen by their identifiers."""
+    rows = faces.rows("train")
+    generated = rows[np.asarray(pc.is_valid(faces.table["parent_id"]))[rows]]
+    wanted = round(ratio * (len(rows) - len(generated)))
+    names = faces.table["face_id"].to_pylist()
+    # An identifier is a digest, so its order is a random one that does not change.
+    left_out = sorted(generated.tolist(), key=lambda row: names[row])[wanted:]
+    kept = np.ones(len(names), bool)
+    kept[left_out] = False
+    return faces.keep(kept)
+
+
 def build_faces(
-    table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
+    table: pa.Table,
+    held_out: NDArray[np.bool_],
+    classes: tuple[str, ...],
+    *,
+    validation_people: Collection[str] = frozenset(),
 ) -> Faces:
     """Return rows of a manifest as faces to train and test on.
 
@@ -191,19 +238,15 @@ def build_faces(
         table: the rows, with the labels that are learned in `emotion`, `valence` and `arousal`.
         held_out: which of them are the test side.
         classes: expressions to tell apart.
-        val_share: share of the other faces to keep for validation, by person; 0 for none.
-        seed: breaks ties in choosing these people.
-
-    Raises:
-        InputError: too few people for a validation part.
+        validation_people: `subject_id` of the people whose other faces are kept for validation.
     """
-    emotions = _class_numbers(table, classes)
+    kept = [name in validation_people for name in table["subject_id"].to_pylist()]
     return Faces(
         table=table,
         held_out=held_out,
-        validating=_validating(table, emotions, held_out, len(classes), val_share, seed),
+        validating=np.array(kept, bool) & ~held_out,
         classes=classes,
-        emotions=emotions,
+        emotions=_class_numbers(table, classes),
         valence_arousal=np.stack(
             [np.asarray(table[name].to_numpy(), np.float32) for name in ("valence", "arousal")], axis=1
         ),
@@ -290,30 +333,12 @@ def _class_numbers(table: pa.Table, classes: tuple[str, ...]) -> NDArray[np.int6
     return np.asarray(pc.fill_null(indices, -1).to_numpy(), np.int64)
 
 
-def _validating(
-    table: pa.Table,
-    emotions: NDArray[np.int64],
-    held_out: NDArray[np.bool_],
-    class_count: int,
-    share: float,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Return which faces are kept for validation: some people of the training side, alike in classes to the rest."""
-    chosen = np.zeros(len(table), bool)
-    training = np.flatnonzero(~held_out)
-    if not share or not len(training):
-        return chosen
-    groups, names = group_faces(nested.take(table, training))
-    if len(names) < 2:
-        raise InputError(
-            f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "
-            "people, or set val_share=0"
-        )
-    counts = np.zeros((len(names), class_count + 1), np.int64)
-    np.add.at(counts, (groups, emotions[training]), 1)
-    parts = assign_groups(counts, np.array([1 - share, share]), np.random.default_rng(seed))
-    chosen[training] = parts[groups] == 1
-    return chosen
+def _validation_people(
+    workspace: Workspace, everybody: pa.Table, test_folds: Sequence[int], share: float
+) -> frozenset[str]:
+    """Return the people kept for validation among all real faces of a manifest, whatever the domain."""
+    table = _with_split(workspace, everybody)
+    return choose_validation_people(table, _held_out(table, test_folds), share)
 
 
 def _refuse_empty_parts(faces: Faces, *, needs_emotion: bool) -> None:

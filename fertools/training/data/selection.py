@@ -42,8 +42,8 @@ class Selection:
         return hash_bytes(*named)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of training faces by domain."""
-        return {name: len(faces.rows("train")) for name, faces in self.domains.items()}
+        """Return the number of faces in an epoch by domain."""
+        return {name: int(faces.in_an_epoch().sum()) for name, faces in self.domains.items()}
 
 
 def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
@@ -55,8 +55,11 @@ def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
     """
     found: dict[str, Faces] = {}
     for domain in recipe.domains:
-        faces = _select(workspace, recipe, domain, share=0.0 if found else recipe.inner_validation)
-        found[domain.name] = faces if not found else _same_validation_people(next(iter(found.values())), faces)
+        faces = _select(workspace, recipe, domain)
+        validating = faces.held_out if recipe.stops_on_test else faces.validating
+        found[domain.name] = dataclasses.replace(
+            faces, validating=validating, trains_on_test=recipe.trains_on_test, real_copies=domain.real_copies
+        )
     if len(found) > 1:
         _refuse_leaks_across(found)
     first = next(iter(found))
@@ -67,28 +70,20 @@ def select_domains(workspace: Workspace, recipe: Recipe) -> Selection:
     return Selection(found)
 
 
-def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float) -> Faces:
+def _select(workspace: Workspace, recipe: Recipe, domain: Domain) -> Faces:
     return select_faces(
         workspace,
         modality=domain.modality,
         dataset=domain.dataset,
         generated=domain.generated,
+        generated_ratio=domain.generated_ratio,
+        extra_modality=domain.extra_modality,
         test_folds=recipe.test_folds,
         needs_emotion=domain.needs_emotion,
         needs_va=domain.needs_va,
         classes=recipe.class_names,
-        val_share=share,
-        seed=recipe.seed,
+        val_share=recipe.inner_validation,
     )
-
-
-def _same_validation_people(first: Faces, faces: Faces) -> Faces:
-    """Keep for validation the faces of people who are kept for it in the first domain."""
-    people = set(first.table["subject_id"].take(pa.array(first.rows("val"))).to_pylist()) - {None}
-    if not people:
-        return faces
-    kept = np.array([subject in people for subject in faces.table["subject_id"].to_pylist()], bool)
-    return dataclasses.replace(faces, validating=kept & ~faces.held_out)
 
 
 def _refuse_leaks_across(domains: Mapping[str, Faces]) -> None:

@@ -25,6 +25,9 @@ class Domain:
         needs_emotion: whether a face without one of the recipe's classes is left out.
         needs_va: whether a face without valence and arousal is left out.
         generated: runs, as `SYSTEM/RUN`, whose generated faces are trained on beside the real ones.
+        generated_ratio: most generated training faces for each real one; 0 for all there are.
+        real_copies: how often each real training face comes in an epoch.
+        extra_modality: modality of further real faces of training people that are trained on; empty for none.
     """
 
     name: str
@@ -33,3 +36,6 @@ class Domain:
     needs_emotion: bool = False
     needs_va: bool = False
     generated: tuple[str, ...] = ()
+    generated_ratio: float = 0.0
+    real_copies: int = 1
+    extra_modality: Modality | Literal[""] = ""

@@ -93,6 +93,16 @@ class Recipe(ABC):
         """Share of the training people on whom the best state is chosen; 0 for none."""
         return 0.0
 
+    @property
+    def stops_on_test(self) -> bool:
+        """Whether the best state is chosen on the test people, as leaky protocols do."""
+        return False
+
+    @property
+    def trains_on_test(self) -> bool:
+        """Whether the faces of test people are trained on, as leaky protocols do."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class SingleDomainRecipe(Recipe):
@@ -110,6 +120,9 @@ class SingleDomainRecipe(Recipe):
                 needs_emotion=self.needs_emotion,
                 needs_va=self.needs_va,
                 generated=self.generated_runs,
+                generated_ratio=self.most_generated,
+                real_copies=self.copies_of_real,
+                extra_modality=self.further_modality,
             ),
         )
 
@@ -117,6 +130,21 @@ class SingleDomainRecipe(Recipe):
     def generated_runs(self) -> tuple[str, ...]:
         """Runs whose generated faces are trained on beside the real ones."""
         return ()
+
+    @property
+    def most_generated(self) -> float:
+        """Most generated training faces for each real one; 0 for all."""
+        return 0.0
+
+    @property
+    def copies_of_real(self) -> int:
+        """How often each real training face comes in an epoch."""
+        return 1
+
+    @property
+    def further_modality(self) -> Modality | Literal[""]:
+        """Modality of further real faces of training people that are trained on; empty for none."""
+        return ""
 
     @property
     def needs_emotion(self) -> bool:
@@ -202,7 +230,7 @@ class TranslatingRecipe(EngineRecipe):
     """What the recipe of a system that turns faces into others has.
 
     Raises:
-        RecipeError: a judge without people to validate on, or people without a judge.
+        RecipeError: a judge without people to validate on.
     """
 
     translates = True
@@ -215,15 +243,15 @@ class TranslatingRecipe(EngineRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if bool(self.judge) != bool(self.val_share):
+        if self.judge and not self.val_share:
             raise RecipeError(
-                f"judge is '{self.judge}' and val_share is {self.val_share:g}, and neither is of use alone; set both, "
-                "such as judge=classifier/cpu and val_share=0.1, or none"
+                f"judge is '{self.judge}', and val_share is 0, so there is nobody whose faces it could read; set both, "
+                "such as judge=classifier/cpu and val_share=0.1, or no judge"
             )
 
     @property
     def inner_validation(self) -> float:
-        """Share of the training people on whom the best state is chosen."""
+        """Share of the training people whose faces a judge reads; without one they are kept out of training alone."""
         return self.val_share
 
 
