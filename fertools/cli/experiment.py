@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fertools.training.reports.table_formatting import TableFormat
 
 GROUPS = {
-    "Most used options": ("--workspace", "--device", "--format"),
+    "Most used options": ("--workspace", "--protocol", "--preset", "--device", "--format"),
     "Information": ("--list", "--dry-run"),
     "Many machines": ("--fold", "--step", "--engine", "--ray-address", "--wait"),
 }
@@ -28,6 +28,8 @@ GROUPS = {
 @click.argument("name", required=False, metavar="NAME")
 @workspace_option
 @wait_option
+@click.option("--protocol", default=None, help="Protocol of the experiment.  [default: the first that it names]")
+@click.option("--preset", default=None, help="Preset of the experiment.  [default: its steps as written]")
 @click.option("--fold", type=click.IntRange(0), default=None, help="Run only this fold, for a job array.")
 @click.option("--step", default=None, help="Run only this step.")
 @click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
@@ -57,6 +59,8 @@ GROUPS = {
 def command(
     name: str | None,
     folder: Path,
+    protocol: str | None,
+    preset: str | None,
     fold: int | None,
     step: str | None,
     device: str,
@@ -86,7 +90,7 @@ def command(
         return 0
     if name is None:
         raise click.UsageError("say which experiment; --list shows them", click.get_current_context())
-    experiment = read_experiment(name, workspace.root)
+    experiment = read_experiment(name, workspace.root, protocol=protocol, preset=preset)
     if dry_run:
         _print_plan(workspace, experiment, as_json)
         return 0
@@ -97,6 +101,8 @@ def command(
         result = run_experiment(
             workspace,
             name,
+            protocol=protocol,
+            preset=preset,
             fold=fold,
             step=step,
             device=device,
@@ -127,7 +133,7 @@ def command(
 def _print_plan(workspace: Workspace, experiment: Experiment, as_json: bool) -> None:
     """Show every run of an experiment, and what leaks in it."""
     from fertools.training.experiments.audit import audit
-    from fertools.training.experiments.graph import find_folds, list_tasks
+    from fertools.training.experiments.graph import describe_budget, find_folds, list_tasks
 
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)
@@ -143,9 +149,11 @@ def _print_plan(workspace: Workspace, experiment: Experiment, as_json: bool) -> 
             }
             for task in tasks
         ]
-        click.echo(json.dumps({"runs": runs, "leaks": leaks}, indent=2, ensure_ascii=False))
+        plan = {"experiment": experiment.name, "runs": runs, "leaks": leaks}
+        click.echo(json.dumps(plan, indent=2, ensure_ascii=False))
         return
     for task in tasks:
         click.echo(f"{task.step.kind}  {' '.join(task.folders)}  {' '.join(task.overrides)}".rstrip())
     for leak in leaks:
         click.echo(f"leak: {leak}")
+    click.echo(f"{experiment.name}: {describe_budget(workspace, tasks)}")

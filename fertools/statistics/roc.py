@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +48,32 @@ def micro_curve(labels: NDArray[np.int64], probabilities: Floats) -> tuple[Float
     """Return the micro-averaged curve: all pairs of a face and a class pooled."""
     truths = labels[:, None] == np.arange(probabilities.shape[1])
     return roc_curve(truths.ravel(), probabilities.ravel())
+
+
+def macro_curve(curves: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Return the macro-averaged curve: the mean true positive rate of several curves at each false positive rate.
+
+    Its area is the mean of their areas.
+
+    Example:
+        >>> perfect, chance = (np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0])), (np.arange(2.0), np.arange(2.0))
+        >>> across, up = macro_curve([perfect, chance])
+        >>> across.tolist(), up.tolist(), area(across, up)
+        ([0.0, 0.0, 1.0, 1.0], [0.0, 0.5, 1.0, 1.0], 0.75)
+    """
+    rates = np.unique(np.concatenate([across for across, _ in curves]))
+    # A curve may rise at one rate, where it has a value before and one after.
+    ends = [np.mean([_value(*curve, rates, after=after) for curve in curves], axis=0) for after in (False, True)]
+    return np.repeat(rates, 2), np.stack(ends, axis=1).ravel()
+
+
+def _value(across: Floats, up: Floats, rates: Floats, *, after: bool) -> Floats:
+    """Return the height of a curve at some rates; where it rises at a rate, that before or after the rise."""
+    side: Literal["left", "right"] = "right" if after else "left"
+    exact = np.searchsorted(across, rates, side=side) - (1 if after else 0)
+    found = across[exact] == rates
+    values: Floats = np.where(found, up[exact], np.interp(rates, across, up))
+    return values
 
 
 def thinned(across: Floats, up: Floats, points: int = 200) -> tuple[Floats, Floats]:

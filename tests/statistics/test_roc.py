@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from fertools.statistics.roc import area, micro_curve, one_against_rest, roc_curve, thinned
+from fertools.statistics.roc import area, macro_curve, micro_curve, one_against_rest, roc_curve, thinned
 
 # Few distinct scores, so that ties are the rule.
 scored = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=50)
@@ -55,3 +55,14 @@ def test_a_thinned_curve_has_the_same_ends_and_about_the_same_area() -> None:
     assert (few_across[0], few_up[0], few_across[-1], few_up[-1]) == (0, 0, 1, 1)
     assert area(few_across, few_up) == pytest.approx(area(across, up), abs=1e-3)
     assert thinned(across[:50], up[:50], 100)[0].tolist() == across[:50].tolist()
+
+
+def test_the_area_of_the_macro_curve_is_the_mean_of_the_areas() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        curves = [roc_curve(rng.random(40) < 0.3, rng.integers(0, 6, 40).astype(float)) for _ in range(4)]
+        across, up = macro_curve(curves)
+        assert area(across, up) == pytest.approx(np.mean([area(*curve) for curve in curves]))
+        assert (np.diff(across) >= 0).all()
+        assert (np.diff(up) >= -1e-12).all()
+        assert (across[0], up[0], across[-1], up[-1]) == (0, 0, 1, 1)

@@ -103,7 +103,9 @@ class BatchLoader:
             for number, (name, source) in enumerate(sources.items())
             if name != self.main
         }
-        rows, sampling_weights = first.rows("train"), sources[self.main].sampling_weights
+        copies = first.in_an_epoch()
+        rows, sampling_weights = np.repeat(first.rows("train"), copies), sources[self.main].sampling_weights
+        sampling_weights = sampling_weights if sampling_weights is None else np.repeat(sampling_weights, copies)
         for partners in self._partners.values():
             kept = partners.has(rows)
             rows, sampling_weights = (

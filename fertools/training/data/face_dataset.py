@@ -58,7 +58,6 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         val_share: share of the faces that are not held out to keep for `val`, by person; 0 for none.
-        seed: seed that breaks ties in choosing the people of `val`.
 
     Attributes:
         classes: names of the expressions, in the order of their indices.
@@ -89,7 +88,6 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
         needs_emotion: bool = True,
         needs_va: bool = False,
         val_share: float = 0.0,
-        seed: int = 0,
     ) -> None:
         if side not in _SIDES:
             raise InputError(f"{argument('side')} is '{side}'; choose one of {', '.join(_SIDES)}")
@@ -110,7 +108,6 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
             needs_emotion=needs_emotion,
             needs_va=needs_va,
             val_share=val_share,
-            seed=seed,
         )
         self.classes, self.side, self._transform = tuple(classes), side, transform
         # Rows of all parts, so that the datasets of all parts and folds share one file.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,9 +28,8 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
-from fertools.splits.folds import assign_groups
-from fertools.splits.groups import group_faces
 from fertools.training.data.generated_faces import read_generated
+from fertools.training.data.validation_people import choose_validation_people
 
 Side = Literal["train", "val", "test"]
 Pixels = NDArray[np.uint8]
@@ -53,6 +52,8 @@ class Faces:
         emotions: N int64 indices into `classes`; -1 where unknown.
         valence_arousal: Nx2 float32 in [-1, 1]; NaN where unknown.
         soft_labels: NxC float32 shares of the raters who chose each class; rows of NaN where there are no ratings.
+        trains_on_test: whether the test part is trained on as well, as in leaky protocols.
+        real_copies: number of times that each real training face comes in an epoch.
     """
 
     table: pa.Table
@@ -62,6 +63,8 @@ class Faces:
     emotions: NDArray[np.int64]
     valence_arousal: NDArray[np.float32]
     soft_labels: NDArray[np.float32]
+    trains_on_test: bool = False
+    real_copies: int = 1
 
     def fingerprint(self) -> str:
         """Return a digest of the columns that training depends on."""
@@ -75,11 +78,16 @@ class Faces:
     def rows(self, side: Side) -> NDArray[np.int64]:
         """Return the row numbers of one split part."""
         parts = {
-            "train": ~(self.held_out | self.validating),
+            "train": ~self.validating if self.trains_on_test else ~(self.held_out | self.validating),
             "val": self.validating,
             "test": self.held_out,
         }
         return np.flatnonzero(parts[side])
+
+    def in_an_epoch(self) -> NDArray[np.int64]:
+        """Return how often each training face comes in an epoch, in the order of `rows("train")`."""
+        real = np.asarray(pc.is_null(self.table["parent_id"]))[self.rows("train")]
+        return np.where(real, self.real_copies, 1)
 
     @property
     def has_folds(self) -> bool:
@@ -96,6 +104,8 @@ class Faces:
             self.emotions[chosen],
             self.valence_arousal[chosen],
             self.soft_labels[chosen],
+            self.trains_on_test,
+            self.real_copies,
         )
 
     def only(self, classes: tuple[str, ...]) -> Faces:
@@ -135,11 +145,12 @@ def select_faces(
     test_folds: Sequence[int] = (0,),
     dataset: str = "",
     generated: Sequence[str] = (),
+    generated_ratio: float = 0.0,
+    extra_modality: str = "",
     needs_emotion: bool,
     needs_va: bool,
     classes: Sequence[str] = EMOTIONS,
     val_share: float = 0.0,
-    seed: int = 0,
     allow_leaks: bool = False,
 ) -> Faces:
     """Return the faces that a system can be trained and tested on.
@@ -150,11 +161,13 @@ def select_faces(
         test_folds: folds to hold out, where the manifest has folds.
         dataset: name of the only dataset to use; empty for all.
         generated: runs or selections whose generated faces are added to the training part; see `read_generated`.
+        generated_ratio: limit on the generated training faces for each real one; 0 for all.
+        extra_modality: modality of further real training faces of the same people; empty for none.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: names of two or more expressions.
-        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none.
-        seed: seed that breaks ties in choosing these people.
+        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none. See
+            `choose_validation_people`.
         allow_leaks: whether to use generated faces of a generator that was trained on a held-out fold.
 
     Raises:
@@ -165,18 +178,8 @@ def select_faces(
     classes = tuple(classes)
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
-    table = nested.keep(table, pc.and_(real, pc.equal(table["modality"], modality)))
-    table = nested.keep(table, pc.is_valid(table["path"]))
-    if dataset:
-        table = nested.keep(table, pc.equal(table["dataset"], dataset))
-    if not len(table):
-        named = f" of the dataset '{dataset}'" if dataset else ""
-        raise InputError(
-            f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first, with "
-            f"`fertools ingest DIR --modality {modality}`"
-        )
-    table = _with_split(workspace, table)
-    _refuse_out_of_range(workspace, table)
+    everybody = nested.keep(table, real)
+    table = _selected(workspace, everybody, modality, dataset)
     if needs_emotion:
         table = _with_emotion(table, classes)
     if needs_va:
@@ -185,6 +188,11 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
+    if extra_modality:
+        extra = _selected(workspace, everybody, extra_modality, dataset)
+        extra = _with_emotion(extra, classes) if needs_emotion else extra
+        extra = nested.keep(extra, ~_held_out(extra, test_folds, extra_modality))
+        table = nested.in_order(pa.concat_tables([table, extra]), "face_id")
     if generated:
         added = [
             read_generated(
@@ -201,11 +209,13 @@ def select_faces(
         table = _each_once(pa.concat_tables([table, *added]))
     held_out = _held_out(table, test_folds, modality)
     refuse_leaks(table, held_out)
-    faces = build_faces(table, held_out, classes, val_share=val_share, seed=seed)
-    if generated:
-        # Validation uses real faces only, and its people are not trained on.
-        parents = pc.is_valid(table["parent_id"]).to_numpy(zero_copy_only=False)
-        faces = faces.keep(~(faces.validating & np.asarray(parents, bool)))
+    people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
+    faces = build_faces(table, held_out, classes, validation_people=people)
+    # Validation uses real faces of the one modality only, and its people are not trained on.
+    added_rows = np.asarray(pc.or_(pc.is_valid(table["parent_id"]), pc.not_equal(table["modality"], modality)))
+    faces = faces.keep(~(faces.validating & added_rows))
+    if generated_ratio:
+        faces = _limit_generated(faces, generated_ratio)
     _refuse_empty_parts(faces, modality, needs_emotion=needs_emotion)
     return faces
 
@@ -216,8 +226,46 @@ def _each_once(table: pa.Table) -> pa.Table:
     return nested.take(table, first)
 
 
+def _selected(workspace: Workspace, everybody: pa.Table, modality: str, dataset: str) -> pa.Table:
+    """Return the rows of a modality and dataset that have crops, a split part, and numbers in range.
+
+    Raises:
+        InputError: there are none, or a number is out of range.
+    """
+    table = nested.keep(everybody, pc.equal(everybody["modality"], modality))
+    table = nested.keep(table, pc.is_valid(table["path"]))
+    if dataset:
+        table = nested.keep(table, pc.equal(table["dataset"], dataset))
+    if not len(table):
+        named = f" of the dataset '{dataset}'" if dataset else ""
+        raise InputError(
+            f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first, with "
+            f"`fertools ingest DIR --modality {modality}`"
+        )
+    table = _with_split(workspace, table)
+    _refuse_out_of_range(workspace, table)
+    return table
+
+
+def _limit_generated(faces: Faces, ratio: float) -> Faces:
+    """Return faces with at most `ratio` generated training faces for each real one, chosen by their identifiers."""
+    rows = faces.rows("train")
+    generated = rows[np.asarray(pc.is_valid(faces.table["parent_id"]))[rows]]
+    wanted = round(ratio * (len(rows) - len(generated)))
+    names = faces.table["face_id"].to_pylist()
+    # An identifier is a digest, so its order is a random one that does not change.
+    left_out = sorted(generated.tolist(), key=lambda row: names[row])[wanted:]
+    kept = np.ones(len(names), bool)
+    kept[left_out] = False
+    return faces.keep(kept)
+
+
 def build_faces(
-    table: pa.Table, held_out: NDArray[np.bool_], classes: tuple[str, ...], *, val_share: float = 0.0, seed: int = 0
+    table: pa.Table,
+    held_out: NDArray[np.bool_],
+    classes: tuple[str, ...],
+    *,
+    validation_people: Collection[str] = frozenset(),
 ) -> Faces:
     """Return rows of a manifest as faces to train and test on.
 
@@ -225,19 +273,15 @@ def build_faces(
         table: N rows, with the labels to learn in `emotion`, `valence` and `arousal`.
         held_out: N booleans: whether a face is in the test part.
         classes: names of the expressions.
-        val_share: share of the other faces to keep for validation, by person; 0 for none.
-        seed: seed that breaks ties in choosing these people.
-
-    Raises:
-        InputError: there are too few people for validation.
+        validation_people: `subject_id` of the people whose other faces are kept for validation.
     """
-    emotions = _class_numbers(table, classes)
+    kept = [name in validation_people for name in table["subject_id"].to_pylist()]
     return Faces(
         table=table,
         held_out=held_out,
-        validating=_validating(table, emotions, held_out, len(classes), val_share, seed),
+        validating=np.array(kept, bool) & ~held_out,
         classes=classes,
-        emotions=emotions,
+        emotions=_class_numbers(table, classes),
         valence_arousal=np.stack(
             [np.asarray(table[name].to_numpy(), np.float32) for name in ("valence", "arousal")], axis=1
         ),
@@ -327,30 +371,12 @@ def _class_numbers(table: pa.Table, classes: tuple[str, ...]) -> NDArray[np.int6
     return np.asarray(pc.fill_null(indices, -1).to_numpy(), np.int64)
 
 
-def _validating(
-    table: pa.Table,
-    emotions: NDArray[np.int64],
-    held_out: NDArray[np.bool_],
-    class_count: int,
-    share: float,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Return which faces are kept for validation: some training people, with classes distributed like the rest."""
-    chosen = np.zeros(len(table), bool)
-    training = np.flatnonzero(~held_out)
-    if not share or not len(training):
-        return chosen
-    groups, names = group_faces(nested.take(table, training))
-    if len(names) < 2:
-        raise InputError(
-            f"val_share is {share:g}, but all training faces show one person, so nobody is left for validation; add "
-            "people, or set val_share=0"
-        )
-    counts = np.zeros((len(names), class_count + 1), np.int64)
-    np.add.at(counts, (groups, emotions[training]), 1)
-    parts = assign_groups(counts, np.array([1 - share, share]), np.random.default_rng(seed))
-    chosen[training] = parts[groups] == 1
-    return chosen
+def _validation_people(
+    workspace: Workspace, everybody: pa.Table, test_folds: Sequence[int], share: float
+) -> frozenset[str]:
+    """Return the people kept for validation among all real faces of a manifest, whatever the domain."""
+    table = _with_split(workspace, everybody)
+    return choose_validation_people(table, _held_out(table, test_folds, "real"), share)
 
 
 def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> None:

@@ -49,8 +49,8 @@ class Selection:
         return hash_bytes(*named)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of training faces by domain."""
-        return {name: len(faces.rows("train")) for name, faces in self.domains.items()}
+        """Return the number of faces in an epoch by domain."""
+        return {name: int(faces.in_an_epoch().sum()) for name, faces in self.domains.items()}
 
 
 def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = False) -> Selection:
@@ -74,9 +74,11 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     """
     found: dict[str, Faces] = {}
     for domain in recipe.domains:
-        share = 0.0 if found else recipe.inner_validation
-        faces = _select(workspace, recipe, domain, share, allow_leaks=allow_leaks)
-        found[domain.name] = faces if not found else _same_validation_people(next(iter(found.values())), faces)
+        faces = _select(workspace, recipe, domain, allow_leaks=allow_leaks)
+        validating = faces.held_out if recipe.stops_on_test else faces.validating
+        found[domain.name] = dataclasses.replace(
+            faces, validating=validating, trains_on_test=recipe.trains_on_test, real_copies=domain.real_copies
+        )
     if len(found) > 1:
         _refuse_leaks_across(found)
     found = divide_training(found, recipe.domains, recipe.seed)
@@ -88,29 +90,21 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     return Selection(found, recipe.domain_pairing)
 
 
-def _select(workspace: Workspace, recipe: Recipe, domain: Domain, share: float, *, allow_leaks: bool) -> Faces:
+def _select(workspace: Workspace, recipe: Recipe, domain: Domain, *, allow_leaks: bool) -> Faces:
     return select_faces(
         workspace,
         modality=domain.modality,
         dataset=domain.dataset,
         generated=domain.generated,
+        generated_ratio=domain.generated_ratio,
+        extra_modality=domain.extra_modality,
         test_folds=recipe.test_folds,
         needs_emotion=domain.needs_emotion,
         needs_va=domain.needs_va,
         classes=domain.classes or recipe.class_names,
-        val_share=share,
-        seed=recipe.seed,
+        val_share=recipe.inner_validation,
         allow_leaks=allow_leaks,
     )
-
-
-def _same_validation_people(first: Faces, faces: Faces) -> Faces:
-    """Keep the same people for validation as in the first domain."""
-    people = set(first.table["subject_id"].take(pa.array(first.rows("val"))).to_pylist()) - {None}
-    if not people:
-        return faces
-    kept = np.array([subject in people for subject in faces.table["subject_id"].to_pylist()], bool)
-    return dataclasses.replace(faces, validating=kept & ~faces.held_out)
 
 
 def _refuse_leaks_across(domains: Mapping[str, Faces]) -> None:

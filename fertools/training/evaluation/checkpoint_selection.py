@@ -129,5 +129,5 @@ def _refuse_leaks(judge: LoadedRun[EngineRecipe], faces: Faces) -> None:
         if both := people & shown_people(faces, members):
             raise CheckFailed(
                 f"{judge.name} was trained on {len(both)} of the people whom this run {words}; train it with the same "
-                "test_folds, seed and val_share as this run"
+                "test_folds and val_share as this run"
             )

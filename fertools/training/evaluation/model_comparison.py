@@ -1,8 +1,12 @@
-"""Comparison of runs on the same faces: differences of metrics, with intervals and tests."""
+"""Comparison of methods on the same faces: differences of metrics, with intervals and tests.
+
+A method may have several repeats, which are runs with other seeds. Faces, people and folds stay the units of every
+test: the metrics of a method are means over its repeats, so more seeds do not count as more faces.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
@@ -10,9 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
-from fertools.statistics.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
+from fertools.statistics.classification import accuracy, balanced_accuracy, macro_f1, recall
 from fertools.statistics.intervals import Floats, interval_as_json
 from fertools.statistics.jackknife import jackknife_intervals
 from fertools.statistics.paired_tests import corrected_paired_test, holm, mcnemar
@@ -20,83 +25,133 @@ from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.predictions import Predictions
 
 _METRICS = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
+Repeats = Predictions | Sequence[Predictions]
+"""The predictions of a method: of one run, or of several with other seeds."""
+Pair = tuple[str, str, Sequence[str]]
+"""Names of two methods, and the classes whose recall is compared as well."""
 
 
-def compare_all(runs: Mapping[str, Predictions]) -> list[dict[str, Any]]:
-    """Return `compare` for every pair of runs, with p-values corrected for the number of pairs (`p_holm`).
+def compare_all(runs: Mapping[str, Repeats], pairs: Sequence[Pair] | None = None) -> list[dict[str, Any]]:
+    """Return `compare` of pairs of methods, with p-values corrected for the number of pairs (`p_holm`).
+
+    The p-values of classes are a family of their own.
 
     Args:
-        runs: predictions of two or more runs, by name.
+        runs: predictions of two or more methods, by name.
+        pairs: pairs to compare; None for every pair.
 
     Raises:
         InputError: two runs have no labelled face in common.
     """
+    if pairs is None:
+        pairs = [(first, second, ()) for first, second in combinations(runs, 2)]
     found = [
-        {"first": first, "second": second} | compare(runs[first], runs[second])
-        for first, second in combinations(runs, 2)
+        {"first": first, "second": second} | compare(runs[first], runs[second], classes)
+        for first, second, classes in pairs
     ]
-    for entry, p in zip(found, holm([entry["mcnemar"]["p"] for entry in found]), strict=True):
-        entry["mcnemar"]["p_holm"] = p
+    _correct([entry["mcnemar"] for entry in found])
     for name in _METRICS:
-        tested = [entry for entry in found if entry["measures"][name]["folds"]]
-        corrected = holm([entry["measures"][name]["folds"]["p"] for entry in tested])
-        for entry, p in zip(tested, corrected, strict=True):
-            entry["measures"][name]["folds"]["p_holm"] = p
+        _correct([entry["measures"][name]["folds"] for entry in found])
+    _correct([tested["folds"] for entry in found for tested in entry["classes"].values()])
     return found
 
 
-def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
-    """Return the differences of two runs on the faces that both classify.
+def _correct(tests: Sequence[dict[str, Any] | None]) -> None:
+    """Add `p_holm` to the tests of one family; None is a test that could not be made."""
+    known = [test for test in tests if test is not None]
+    for test, p in zip(known, holm([test["p"] for test in known]), strict=True):
+        test["p_holm"] = p
+
+
+def compare(first: Repeats, second: Repeats, classes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the differences of two methods on the faces that both classify.
 
     Args:
-        first: predictions of one run.
-        second: predictions of the other run; a face must have the same label and fold in both.
+        first: predictions of one method.
+        second: predictions of the other method; a face must have the same label and fold in both.
+        classes: classes whose recall is compared as well.
 
     Returns:
-        `faces`, the number of common faces; `left_out`, the number of faces of only one run; `mcnemar`, the test on the
-        common faces; and `measures`, for accuracy, balanced accuracy and macro F1: `difference` (first minus second,
-        pooled), `people` (ends of the interval over people) and `folds` (corrected paired test, None with one fold).
+        `faces`, the number of common faces; `left_out`, the number of faces of only one method; `repeats` of both;
+        `mcnemar`, the test on the common faces, where a method with repeats wins a face if more of its repeats are
+        correct; and `measures`, for accuracy, balanced accuracy and macro F1: `difference` (first minus second, pooled,
+        mean over repeats), `people` (ends of the interval over people) and `folds` (corrected paired test, None with
+        one fold). `classes` has the same for the recall of each of `classes`.
 
     Raises:
-        InputError: they have no labelled face in common, or a common face differs in label or fold.
+        InputError: they have no labelled face in common, a common face differs in label or fold, or no method knows a
+            class.
     """
-    first_common, second_common = _common(first, second)
-    classes = tuple(dict.fromkeys((*first.classes, *second.classes)))
-    labels = _codes(first_common.table["emotion"], classes)
-    width, folds = len(classes), first_common.folds()
-    decided = [_decisions(side, classes) for side in (first_common, second_common)]
-    tables = [np.eye(width * width)[labels * width + choice] for choice in decided]
+    sides = [[side] if isinstance(side, Predictions) else list(side) for side in (first, second)]
+    first_common, second_common = _common(sides[0][0], sides[1][0])
+    names = tuple(dict.fromkeys((*first_common.classes, *second_common.classes)))
+    if unknown := [name for name in classes if name not in names]:
+        raise InputError(f"no run predicts the class {unknown[0]}; the classes are {', '.join(names)}")
+    labels, folds = _codes(first_common.table["emotion"], names), first_common.folds()
+    decided = [np.stack([_decisions(_common(run, first_common)[0], names) for run in side]) for side in sides]
+    measures: dict[str, Callable[[Floats], Floats]] = dict(_METRICS)
+    measures |= {name: _recall_of(names.index(name)) for name in classes}
     groups = np.unique(np.array(first_common.groups()), return_inverse=True)[1]
-
-    def differences(sums: Floats) -> Floats:
-        one, two = (sums[:, side].reshape(-1, width, width) for side in (slice(width**2), slice(width**2, None)))
-        return np.stack([measure(one) - measure(two) for measure in _METRICS.values()], axis=1)
-
-    pooled = differences(np.concatenate(tables, axis=1).sum(axis=0, keepdims=True))[0]
-    ends = jackknife_intervals(group_sums(groups, np.concatenate(tables, axis=1)), differences, ["free"])
-    each = [
-        [
-            float(measure(confusion_matrix(labels[part], decided[0][part], width)))
-            - float(measure(confusion_matrix(labels[part], decided[1][part], width)))
-            for measure in _METRICS.values()
+    differences = _differences(decided, list(measures.values()), len(names))
+    cells = _cells(labels, decided, len(names))
+    pooled = differences(cells.sum(axis=0, keepdims=True))[0]
+    ends = jackknife_intervals(group_sums(groups, cells), differences, ["free"])
+    each = [differences(cells[folds == fold].sum(axis=0, keepdims=True))[0] for fold in np.unique(folds).tolist()]
+    single = [len(np.unique(labels[folds == fold])) == 1 for fold in np.unique(folds).tolist()]
+    share = max(_tested_per_trained(side) for side in (first_common, second_common))
+    found = {}
+    for index, name in enumerate(measures):
+        # A fold with one class has no macro F1, and one without a class has no recall of it.
+        values = [
+            float(line[index]) for line, alone in zip(each, single, strict=True) if not (name == "macro_f1" and alone)
         ]
-        for part in (folds == fold for fold in np.unique(folds).tolist())
-    ]
-    share = _tested_per_trained(first_common)
-    measures = {}
-    for index, name in enumerate(_METRICS):
-        test = corrected_paired_test([values[index] for values in each], share)
-        measures[name] = {
+        test = corrected_paired_test([value for value in values if value == value], share)
+        found[name] = {
             "difference": float(pooled[index]),
             "people": interval_as_json(ends[index]),
             "folds": asdict(test) if test else None,
         }
+    right = [(choices == labels).mean(axis=0) for choices in decided]
     return {
         "faces": len(labels),
-        "left_out": len(first.table) + len(second.table) - 2 * len(labels),
-        "mcnemar": asdict(mcnemar(decided[0] == labels, decided[1] == labels)),
-        "measures": measures,
+        "left_out": len(sides[0][0].table) + len(sides[1][0].table) - 2 * len(labels),
+        "repeats": [len(side) for side in sides],
+        "mcnemar": asdict(mcnemar(right[0] > right[1], right[1] > right[0])),
+        "measures": {name: found[name] for name in _METRICS},
+        "classes": {name: found[name] for name in classes},
     }
+
+
+def _recall_of(index: int) -> Callable[[Floats], Floats]:
+    def measure(confusion: Floats) -> Floats:
+        value: Floats = recall(confusion)[..., index]
+        return value
+
+    return measure
+
+
+def _cells(labels: NDArray[np.int64], decided: Sequence[NDArray[np.int64]], width: int) -> Floats:
+    """Return for each face the cell of every repeat's confusion matrix that it counts in, those of both sides."""
+    cells = [np.eye(width * width)[labels * width + choice] for side in decided for choice in side]
+    return np.concatenate(cells, axis=1)
+
+
+def _differences(
+    decided: Sequence[NDArray[np.int64]],
+    measures: Sequence[Callable[[Floats], Floats]],
+    width: int,
+) -> Callable[[Floats], Floats]:
+    """Return a function from sums of cells to the differences of all measures, each a mean over repeats."""
+    first = len(decided[0])
+
+    def differences(sums: Floats) -> Floats:
+        tables = sums.reshape(len(sums), -1, width, width)
+        columns = [
+            measure(tables[:, :first]).mean(axis=1) - measure(tables[:, first:]).mean(axis=1) for measure in measures
+        ]
+        return np.stack(columns, axis=1)
+
+    return differences
 
 
 def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:

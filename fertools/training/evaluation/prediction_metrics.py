@@ -8,7 +8,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,7 +29,7 @@ from fertools.statistics.calibration import (
 from fertools.statistics.concordance import AGREEMENT_SCALES, agreement_of, agreement_terms
 from fertools.statistics.intervals import interval_as_json, mean_over_folds
 from fertools.statistics.jackknife import Scale, jackknife_intervals
-from fertools.statistics.roc import area, micro_curve, one_against_rest, thinned
+from fertools.statistics.roc import area, macro_curve, micro_curve, one_against_rest, thinned
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.breakdowns import break_down, by_subject
 from fertools.training.evaluation.predictions import Predictions, TrainingSummary
@@ -96,7 +96,11 @@ def _classification(predictions: Predictions) -> Metrics:
     folds, classes = predictions.folds()[known], predictions.classes
     decided = probabilities.argmax(axis=1)
     groups = np.array(predictions.groups())[known]
+    single = [fold for fold in np.unique(folds).tolist() if len(np.unique(labels[folds == fold])) == 1]
     each = {fold: _metrics(labels[folds == fold], probabilities[folds == fold]) for fold in np.unique(folds).tolist()}
+    for fold in single:
+        # Macro F1 and AUC compare classes, and here is one.
+        each[fold]["macro_f1"] = each[fold]["macro_auc"] = None
     people = _over_people(labels, probabilities, groups)
     confusion = decisions.confusion_matrix(labels, decided, len(classes))
     bins = reliability(labels, probabilities)
@@ -108,12 +112,13 @@ def _classification(predictions: Predictions) -> Metrics:
             name: {
                 "pooled": value,
                 "people": people["measures"].get(name),
-                "folds": _interval(each[fold][name] for fold in each),
+                "folds": interval_over_folds(each[fold][name] for fold in each),
             }
             for name, value in _metrics(labels, probabilities).items()
         },
-        "baselines": _baselines(labels, folds, classes, predictions.trained),
-        "per_class": _per_class(confusion, labels, probabilities, classes, people["recall"]),
+        "folds_of_one_class": single,
+        "baselines": _baselines(labels, folds, classes, predictions.trained, single),
+        "per_class": _per_class(confusion, labels, probabilities, classes, people["recall"], folds),
         "confusion": {"counts": confusion.astype(int).tolist(), "shares": _row_shares(confusion)},
         "roc": _curves(labels, probabilities, classes),
         "reliability": [asdict(entry) for entry in bins],
@@ -167,12 +172,15 @@ def _over_people(labels: Integers, probabilities: Floats, groups: NDArray[Any]) 
     return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
 
 
-def _interval(values: Iterable[float | None]) -> Metrics | None:
+def interval_over_folds(values: Iterable[float | None]) -> Metrics | None:
+    """Return the mean over folds with its interval, as JSON can hold it; None is a fold without a value."""
     found = mean_over_folds([float("nan") if value is None else value for value in values])
     return asdict(found) if found else None
 
 
-def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trained: Any) -> dict[str, Metrics]:
+def _baselines(
+    labels: Integers, folds: Integers, classes: tuple[str, ...], trained: Any, single: Sequence[int]
+) -> dict[str, Metrics]:
     """Return the metrics of two baselines that know the class frequencies of the training faces and use no image.
 
     `majority` always predicts the most frequent class. `prior` draws a class by its frequency; its metrics are those of
@@ -191,7 +199,11 @@ def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trai
         name: {
             measure: {
                 "pooled": float(function(np.sum(list(by_fold.values()), axis=0))),
-                "folds": _interval(float(function(table)) for table in by_fold.values()),
+                "folds": interval_over_folds(
+                    float(function(table))
+                    for fold, table in by_fold.items()
+                    if not (measure == "macro_f1" and fold in single)
+                ),
             }
             for measure, function in _DECISIONS.items()
         }
@@ -200,7 +212,7 @@ def _baselines(labels: Integers, folds: Integers, classes: tuple[str, ...], trai
     sizes = {fold: int((folds == fold).sum()) for fold in surprise}
     found["prior"]["nll"] = {
         "pooled": sum(surprise.values()) / len(labels),
-        "folds": _interval(total / sizes[fold] for fold, total in surprise.items()),
+        "folds": interval_over_folds(total / sizes[fold] for fold, total in surprise.items()),
     }
     return found
 
@@ -211,8 +223,19 @@ def _frequencies(trained: TrainingSummary | None, classes: tuple[str, ...]) -> F
 
 
 def _per_class(
-    confusion: Floats, labels: Integers, probabilities: Floats, classes: tuple[str, ...], recalls: list[Any]
+    confusion: Floats,
+    labels: Integers,
+    probabilities: Floats,
+    classes: tuple[str, ...],
+    recalls: list[Any],
+    folds: Integers,
 ) -> list[Metrics]:
+    """Return the metrics of each class; the mean over folds of its F1 is over the folds that have its faces."""
+    decided = probabilities.argmax(axis=1)
+    by_fold = [
+        decisions.confusion_matrix(labels[folds == fold], decided[folds == fold], len(classes))
+        for fold in np.unique(folds).tolist()
+    ]
     areas = {index: area(*curve) for index, curve in one_against_rest(labels, probabilities).items()}
     columns = (decisions.precision(confusion), decisions.recall(confusion), decisions.f1(confusion))
     return [
@@ -224,6 +247,7 @@ def _per_class(
             "recall": _known(columns[1][index]),
             "recall_people": recalls[index],
             "f1": _known(columns[2][index]),
+            "f1_folds": interval_over_folds(float(decisions.f1(part)[index]) for part in by_fold if part[index].sum()),
             "auc": areas.get(index),
         }
         for index, name in enumerate(classes)
@@ -238,6 +262,8 @@ def _row_shares(confusion: Floats) -> list[list[float] | None]:
 def _curves(labels: Integers, probabilities: Floats, classes: tuple[str, ...]) -> dict[str, Metrics]:
     curves = {classes[index]: curve for index, curve in one_against_rest(labels, probabilities).items()}
     found = {name: _drawn_curve(*curve) for name, curve in curves.items()}
+    if curves:
+        found["macro"] = _drawn_curve(*macro_curve(list(curves.values())))
     if len(classes) > 1:
         found["micro"] = _drawn_curve(*micro_curve(labels, probabilities))
     return found
@@ -282,7 +308,11 @@ def _agreements(estimates: Floats, truths: Floats, folds: Integers, codes: Integ
         intervals = jackknife_intervals(group_sums(codes, terms), agreement_of, AGREEMENT_SCALES)
         people = [interval_as_json(interval) for interval in intervals]
     return {
-        name: {"pooled": pooled[index], "people": people[index], "folds": _interval(values[index] for values in each)}
+        name: {
+            "pooled": pooled[index],
+            "people": people[index],
+            "folds": interval_over_folds(values[index] for values in each),
+        }
         for index, name in enumerate(AGREEMENTS)
     }
 

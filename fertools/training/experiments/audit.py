@@ -22,7 +22,7 @@ from fertools.training.experiments.experiment_steps import EvaluateStep, TrainSt
 from fertools.training.experiments.graph import Task
 from fertools.training.recipes.recipe import Recipe
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
-from fertools.training.runs.ancestry import find_known_people, trace_recipe
+from fertools.training.runs.ancestry import find_known_people, find_own_leaks, trace_recipe
 from fertools.training.runs.configuration import CPU_PRESET, GPU_PRESET
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import Ancestor, read_lineage
@@ -48,6 +48,7 @@ def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], ta
     planned = _leaks_of_the_graph(folds, tasks, built_upon)
     leaks += planned.values()
     leaks += _leaks_of_lineage(workspace, table, [task for task in tasks if task.run not in planned], built_upon)
+    leaks += _leaks_of_recipes(workspace, experiment, tasks, built_upon)
     if leaks and not experiment.leaky:
         more = f"; {len(leaks) - 1} more like it" if len(leaks) > 1 else ""
         raise CheckFailed(
@@ -140,6 +141,33 @@ def _recipes(workspace: Workspace, task: Task, step: TrainStep) -> Iterator[Reci
     presets = [step.preset] if step.preset is not None else [p for p in (GPU_PRESET, CPU_PRESET) if p in known]
     for preset in presets:
         yield resolve_recipe(step.system, kind, preset, task.overrides, workspace.root).recipe
+
+
+def _leaks_of_recipes(
+    workspace: Workspace, experiment: Experiment, tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
+) -> Iterator[str]:
+    """Yield where a recipe trains or chooses on test people, or breaks the inner split that the experiment promises."""
+    shares: dict[str, float] = {}
+    for task in tasks:
+        if not isinstance(task.step, TrainStep):
+            continue
+        recipes = list(_recipes(workspace, task, task.step))
+        shares[task.run] = min((recipe.inner_validation for recipe in recipes), default=0.0)
+        for sentence in dict.fromkeys(sentence for recipe in recipes for sentence in find_own_leaks(recipe)):
+            yield f"in {task.words}, {sentence}"
+    if experiment.validation is None:
+        return
+    for task in tasks:
+        if not _is_tested(task) or not shares.get(task.run):
+            continue
+        for other in _all_built_upon(task, built_upon):
+            if shares.get(other.run, 1.0) < shares[task.run]:
+                yield (
+                    f"{task.words} chooses its best state on people whom {other.words} is trained on, since its "
+                    f"val_share is {shares[other.run]:g} and not {shares[task.run]:g}"
+                )
+        if (record := RunFolder(workspace.root / task.folders[0]).read()) is not None:
+            yield from (f"in {task.words}, {found}" for found in record.get("lineage", {}).get("validation", []))
 
 
 def _all_built_upon(task: Task, built_upon: Mapping[str, Sequence[Task]]) -> list[Task]:

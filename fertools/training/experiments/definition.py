@@ -15,7 +15,7 @@ A file names its protocol, its steps and the paper's numbers. The steps form a g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -33,9 +33,13 @@ from fertools.training.experiments.experiment_steps import (
     read_step,
 )
 from fertools.training.experiments.tables import check_keys, table_of, text_of
-from fertools.training.recipes.recipe import nearest
+from fertools.training.experiments.variants import PROTOCOL_KEYS, Kind, find_variant, lay_over, list_variants
+from fertools.training.recipes.recipe import Recipe, nearest
+from fertools.training.systems.registry import find_system
 
 Protocol = Literal["k-fold", "leave-one-subject-out", "hold-out"]
+VALIDATION_KEY = "val_share"
+"""The recipe's key with the share of training people who are kept for validation."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,27 @@ class Reported:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Two steps whose difference the experiment is about.
+
+    Attributes:
+        first: the step that is to be better.
+        second: the step that it is compared with.
+        classes: classes whose recall is tested as well.
+    """
+
+    first: str
+    second: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A protocol with its steps.
 
     Attributes:
-        name: name of the file.
+        name: name of the file, followed by the chosen protocol and preset where the file has them, such as
+            `et-cyclegan.in-sample.smoke`.
         title: the experiment's title.
         source: the paper and table that it reproduces.
         about: what it shows, in a sentence or two.
@@ -66,8 +86,11 @@ class Experiment:
         folds: the number of folds; None for as many as the manifest has.
         repeats: how often a step over `repeat` runs, each time with another seed.
         leaky: why test faces have a part in training; empty where they have none.
+        validation: share of the training people whom every run keeps for validation; None for what each recipe says.
         steps: by name, each after those that it needs.
+        compared: the comparisons that are tested; empty for all pairs of tested steps.
         reported: the paper's numbers.
+        variant: sentences on the chosen protocol and preset; empty where the file has none.
     """
 
     name: str
@@ -78,8 +101,11 @@ class Experiment:
     folds: int | None
     repeats: int
     leaky: str
+    validation: float | None
     steps: Mapping[str, Step]
+    compared: tuple[Compared, ...]
     reported: tuple[Reported, ...]
+    variant: str
 
     @property
     def tested(self) -> list[Step]:
@@ -94,11 +120,19 @@ def list_experiments(workspace: Path | None = None) -> dict[str, str]:
     return {name: read_experiment(name, workspace).title for name in names}
 
 
-def read_experiment(name: str, workspace: Path | None = None) -> Experiment:
+def read_experiment(
+    name: str, workspace: Path | None = None, *, protocol: str | None = None, preset: str | None = None
+) -> Experiment:
     """Return the experiment of `training/experiments/<name>.toml`; the workspace's own file wins over one that ships.
 
+    Args:
+        name: name of the file.
+        workspace: root folder of the workspace.
+        protocol: one of the file's `[protocols]`; None for the first of them.
+        preset: one of the file's `[presets]`; None for the steps as they are written.
+
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, protocol or preset.
         RecipeError: an unknown key, step or measure, steps that need each other, or nothing that is tested.
     """
     folders = [*([workspace / "training"] if workspace else []), package_data.shipped_folder("training")]
@@ -109,13 +143,25 @@ def read_experiment(name: str, workspace: Path | None = None) -> Experiment:
         raise InputError(f"there is no experiment '{name}'{nearest(name, known)}; there are {', '.join(known)}")
     if not NAME.fullmatch(name):
         raise RecipeError(f"{path} cannot name an experiment; use small letters, digits and '-'")
-    return _read(name, package_data.read_toml(path), str(path))
+    content = package_data.read_toml(path)
+    names, about = [name], []
+    chosen: dict[Kind, str | None] = {"protocols": protocol, "presets": preset}
+    chosen["protocols"] = protocol or next(iter(list_variants(content, "protocols", str(path))), None)
+    for kind, variant in chosen.items():
+        if variant is not None:
+            content = lay_over(
+                content, find_variant(content, kind, variant, str(path)), f"[{kind}.{variant}] in {path}"
+            )
+            names.append(variant)
+            about.append(f"{kind.removesuffix('s')} {variant}: {list_variants(content, kind, str(path))[variant]}")
+    return replace(_read(".".join(names), content, str(path)), variant="; ".join(about))
 
 
 def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
-    check_keys(content, ("title", "source", "about", "protocol", "steps", "reported"), where)
+    known = ("title", "source", "about", "protocol", "protocols", "presets", "steps", "compared", "reported")
+    check_keys(content, known, where)
     protocol = table_of(content, "protocol", where)
-    check_keys(protocol, ("kind", "folds", "repeats", "leaky"), f"[protocol] in {where}")
+    check_keys(protocol, PROTOCOL_KEYS, f"[protocol] in {where}")
     kind = protocol.get("kind", "k-fold")
     if kind not in get_args(Protocol):
         raise RecipeError(f"kind in [protocol] of {where} is '{kind}'; choose one of {', '.join(get_args(Protocol))}")
@@ -124,10 +170,15 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
         raise RecipeError(f"folds in [protocol] of {where} is {folds!r}; give a whole number from 2, or leave it out")
     if type(repeats) is not int or not 1 <= repeats <= 1000:
         raise RecipeError(f"repeats in [protocol] of {where} is {shown(repeats)}; give a whole number from 1 to 1000")
+    validation = protocol.get("validation")
+    if validation is not None and not (type(validation) in (int, float) and 0 <= validation <= 0.5):
+        raise RecipeError(f"validation in [protocol] of {where} is {shown(validation)}; give a number from 0 to 0.5")
     table = table_of(content, "steps", where)
     steps = {key: read_step(key, table_of(table, key, where), f"[steps.{key}] in {where}") for key in table}
     if not any(step.tested for step in steps.values()):
         raise RecipeError(f"no step of {where} is tested; write test = true in the one whose predictions count")
+    if validation is not None:
+        steps = {key: _validating(step, float(validation)) for key, step in steps.items()}
     return Experiment(
         name=name,
         title=text_of(content, "title", where),
@@ -137,9 +188,22 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
         folds=folds,
         repeats=repeats,
         leaky=text_of(protocol, "leaky", where, ""),
+        validation=validation,
         steps=_ordered(steps, where),
-        reported=tuple(_reported(row, steps, where) for row in _rows(content, where)),
+        compared=tuple(_compared(row, steps, where) for row in _rows(content, "compared", where)),
+        reported=tuple(_reported(row, steps, where) for row in _rows(content, "reported", where)),
+        variant="",
     )
+
+
+def _validating(step: Step, share: float) -> Step:
+    """Return a step whose runs keep a share of the training people for validation, unless it sets that share itself."""
+    if not isinstance(step, TrainStep):
+        return step
+    kind: type[Recipe] = find_system(step.system).recipe_class()
+    if VALIDATION_KEY not in {field.name for field in fields(kind)}:
+        return step
+    return replace(step, settings={VALIDATION_KEY: share, **step.settings})
 
 
 def _ordered(steps: Mapping[str, Step], where: str) -> dict[str, Step]:
@@ -171,6 +235,12 @@ def _check_axes(step: Step, needed: Step, where: str) -> None:
             f"[steps.{step.name}] in {where} runs once and needs {needed.name}, which has many runs; let it run over "
             "folds, too"
         )
+    others = isinstance(step, GenerateStep) and step.folds == "others"
+    if others and not ("fold" in step.over and "fold" in needed.over):
+        raise RecipeError(
+            f'[steps.{step.name}] in {where} has folds = "others", which is for a step over folds that refers to a '
+            f"step over folds; {step.name} and {needed.name} are not both of that kind"
+        )
     if "fold" in needed.over and "pair" in step.over:
         raise RecipeError(
             f"[steps.{step.name}] in {where} runs over pairs of folds and needs {needed.name}, which holds out one of "
@@ -197,11 +267,27 @@ def _check_kinds(step: Step, steps: Mapping[str, Step], where: str) -> None:
             )
 
 
-def _rows(content: Mapping[str, Any], where: str) -> list[Any]:
-    rows = content.get("reported", [])
+def _rows(content: Mapping[str, Any], name: str, where: str) -> list[Any]:
+    rows = content.get(name, [])
     if not isinstance(rows, list):
-        raise RecipeError(f"reported in {where} is {shown(rows)}; write tables, as [[reported]]")
+        raise RecipeError(f"{name} in {where} is {shown(rows)}; write tables, as [[{name}]]")
     return rows
+
+
+def _compared(row: Any, steps: Mapping[str, Step], where: str) -> Compared:
+    where = f"[[compared]] in {where}"
+    if not isinstance(row, dict):
+        raise RecipeError(f"{where} holds {row!r}; write tables")
+    check_keys(row, ("first", "second", "classes"), where)
+    names = [text_of(row, key, where) for key in ("first", "second")]
+    for name in names:
+        if name not in steps or not steps[name].tested:
+            tested = [step.name for step in steps.values() if step.tested]
+            raise RecipeError(f"{where} names the step '{name}'{nearest(name, tested)}; give one that is tested")
+    classes = row.get("classes", [])
+    if not isinstance(classes, list) or not all(isinstance(item, str) for item in classes):
+        raise RecipeError(f'classes in {where} is {shown(classes)}; write a list of texts, as ["fear"]')
+    return Compared(names[0], names[1], tuple(classes))
 
 
 def _reported(row: Any, steps: Mapping[str, Step], where: str) -> Reported:

@@ -15,7 +15,7 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.evaluation_results import PredictionMetrics, RunComparison, TranslationMetrics
 from fertools.training.experiments.audit import audit
 from fertools.training.experiments.definition import Experiment, read_experiment
-from fertools.training.experiments.graph import Task, find_folds, list_tasks, needed_by
+from fertools.training.experiments.graph import Task, describe_budget, find_folds, list_tasks, needed_by
 from fertools.training.experiments.outcome import evaluate_experiment, experiment_folder, has_results
 from fertools.training.experiments.work import Trainer, carry_out
 from fertools.training.recipes.recipe import nearest
@@ -66,6 +66,8 @@ def run_experiment(
     workspace: WorkspaceLike,
     name: str,
     *,
+    protocol: str | None = None,
+    preset: str | None = None,
     fold: int | None = None,
     step: str | None = None,
     device: str = "auto",
@@ -80,6 +82,8 @@ def run_experiment(
         workspace: whose faces to use; results go into its `training/experiments/<name>/`, training runs to where all
             runs are.
         name: name of the experiment.
+        protocol: one of the protocols that the experiment names; None for the first of them.
+        preset: one of the presets that the experiment names, such as `smoke`; None for its steps as they are written.
         fold: run only the tasks of this fold, for a job array; None for all.
         step: run only the tasks of this step; None for all.
         device: as `fertools.train` takes it.
@@ -98,13 +102,14 @@ def run_experiment(
     """
     workspace = Workspace(workspace)
     report = report or Silent()
-    experiment = read_experiment(name, workspace.root)
+    experiment = read_experiment(name, workspace.root, protocol=protocol, preset=preset)
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)
     leaks = audit(workspace, experiment, folds, tasks)
     if experiment.leaky:
         report.note(f"this protocol leaks, as its file declares: {experiment.leaky}")
     chosen = _chosen(experiment, folds, tasks, fold, step)
+    report.note(f"{experiment.name}: {describe_budget(workspace, chosen)}")
     work = partial(
         carry_out,
         workspace,
@@ -125,7 +130,7 @@ def run_experiment(
             f"{len(failed)} of {len(chosen)} runs of the experiment '{name}' failed, the first: {first.words}: "
             f"{failed[first.run].message}"
         )
-    folder = experiment_folder(workspace, name)
+    folder = experiment_folder(workspace, experiment.name)
     tested = [task for task in tasks if task.step.tested]
     missing = [task for task in tested if not has_results(workspace, experiment, task)]
     if missing:

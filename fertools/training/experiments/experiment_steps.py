@@ -75,8 +75,9 @@ class TrainStep(Step):
 
     @property
     def texts(self) -> Sequence[str]:
-        """The values of its settings that are text."""
-        return [value for value in self.settings.values() if isinstance(value, str)]
+        """The values of its settings that are text, and the texts in lists."""
+        values = [item for value in self.settings.values() for item in (value if isinstance(value, list) else [value])]
+        return [value for value in values if isinstance(value, str)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +89,15 @@ class GenerateStep(Step):
         faces: which faces are translated: of held-out people, of training people, or all.
         emotions: the target expressions; empty for all that the system knows.
         limit: translate at most N faces, evenly spaced; 0 for all.
+        folds: `own` for the run that holds out the same fold; `others` for the runs of all other folds.
     """
 
     kind = "generate"
-    keys = ("test", "of", "faces", "emotions", "limit")
+    keys = ("test", "of", "faces", "emotions", "limit", "folds")
 
     of: str
     faces: Which
+    folds: Literal["own", "others"]
     emotions: tuple[str, ...]
     limit: int
 
@@ -202,6 +205,7 @@ def read_step(name: str, table: Mapping[str, Any], where: str) -> Step:
             faces=faces,
             emotions=_texts(table, "emotions", where),
             limit=_count(table, "limit", 0, where),
+            folds=_word(table, "folds", ("own", "others"), "own", where),
         )
     if kind == "select":
         features = text_of(table, "features", where, "pixels")

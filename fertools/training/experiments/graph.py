@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,6 +17,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import GenerateStep, Step, TrainStep, resolve
+from fertools.training.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def list_tasks(workspace: Workspace, experiment: Experiment, folds: Sequence[int
         _refuse_too_few(experiment, step, folds)
         for held_out, repeat in _cells(experiment, step, folds):
             needed = {
-                name: [task for task in tasks if task.step.name == name and _builds_upon(held_out, repeat, task)]
+                name: [task for task in tasks if task.step.name == name and _builds_upon(step, held_out, repeat, task)]
                 for name in step.needs
             }
             references = {name: tuple(f for task in found for f in task.folders) for name, found in needed.items()}
@@ -123,6 +125,23 @@ def list_tasks(workspace: Workspace, experiment: Experiment, folds: Sequence[int
     return tasks
 
 
+def describe_budget(workspace: Workspace, tasks: Sequence[Task]) -> str:
+    """Return how many runs of each system the tasks train, and how many of them have finished.
+
+    Example:
+        >>> describe_budget(Workspace("my-dataset"), [])
+        'nothing to train'
+    """
+    trained = [(step.system, task) for task in tasks if isinstance(step := task.step, TrainStep)]
+    counts = Counter(system for system, _ in trained)
+    if not counts:
+        return "nothing to train"
+    records = (RunFolder(workspace.root / task.folders[0]).read() for _, task in trained)
+    done = sum(record is not None and bool(record["finished"]) for record in records)
+    listed = ", ".join(f"{count} of {system}" for system, count in counts.items())
+    return f"{len(trained)} runs to train ({listed}); {done} of them have finished"
+
+
 def needed_by(task: Task, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that a task builds upon directly."""
     return [other for other in tasks if other.run in task.needs]
@@ -139,13 +158,15 @@ def _cells(experiment: Experiment, step: Step, folds: Sequence[int]) -> Iterator
     yield from ((entry, repeat) for repeat in repeats for entry in held_out)
 
 
-def _builds_upon(folds: tuple[int, ...], repeat: int | None, other: Task) -> bool:
+def _builds_upon(step: Step, folds: tuple[int, ...], repeat: int | None, other: Task) -> bool:
     """Return whether a task of some folds and a repeat, whose step refers to that of another task, builds upon it.
 
     A task over a fold builds upon every pair that its fold is in, as none of these has seen the fold; and a task that
     all repeats share builds upon every repeat.
     """
     same_folds = not other.folds or set(folds) <= set(other.folds)
+    if isinstance(step, GenerateStep) and step.folds == "others":
+        same_folds = not set(folds) & set(other.folds)
     return same_folds and (None in (repeat, other.repeat) or repeat == other.repeat)
 
 
@@ -194,5 +215,7 @@ def _written(value: Any, references: Mapping[str, tuple[str, ...]]) -> str:
     """Return a value as `--set` takes it, its references replaced; several runs are separated by commas."""
     if isinstance(value, str):
         value = ",".join(resolve(value, references))
+    if isinstance(value, list):
+        value = [part for item in value for part in (resolve(item, references) if isinstance(item, str) else [item])]
     # What JSON and TOML write alike: text, numbers, true and false, and lists of them.
     return json.dumps(value, ensure_ascii=False)

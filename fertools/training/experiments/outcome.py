@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from fertools.manifests import store
 from fertools.training.data.synthetic import count_drawn
 from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.find import EVALUATION_NAME
-from fertools.training.evaluation.model_comparison import compare_all
-from fertools.training.evaluation.prediction_metrics import Metrics, compute_metrics
+from fertools.training.evaluation.model_comparison import Pair, compare_all
+from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.evaluation.predictions import Predictions, join_predictions, read_predictions, write_predictions
+from fertools.training.evaluation.repeats import score_repeats
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME, read_translations
 from fertools.training.experiments.definition import Experiment
@@ -85,25 +86,27 @@ def evaluate_experiment(
     by_step = {name: [task for task in tasks if task.step.name == name] for name in experiment.steps}
     for found in by_step.values():
         _refuse_mixed(workspace, [task for task in found if isinstance(task.step, TrainStep)])
-    predictions: dict[str, Predictions] = {}
+    predictions: dict[str, list[Predictions]] = {}
     translations: dict[str, dict[str, Any]] = {}
     parents: set[str] = set()
     for step in experiment.tested:
         for title, part in _by_repeat(step, by_step[step.name]).items():
             if joined := _joined(workspace, part):
-                predictions[title] = joined
+                predictions.setdefault(step.title, []).append(joined)
                 write_predictions(folder / _folder_name(step, part) / PREDICTIONS_NAME, joined)
             if generated := _generated(workspace, part, parents):
                 translations[title] = generated
-    runs = {title: compute_metrics(entry) for title, entry in predictions.items()}
-    parents |= {name for entry in predictions.values() for name in entry.table["face_id"].to_pylist()}
-    firsts = {_title(step, by_step[step.name]) for step in experiment.tested}
-    compared = {title: entry for title, entry in predictions.items() if title in firsts and _classifies(runs[title])}
+    runs = {title: score_repeats(entry) for title, entry in predictions.items()}
+    for repeats in predictions.values():
+        parents.update(name for entry in repeats for name in entry.table["face_id"].to_pylist())
+    compared = {title: entry for title, entry in predictions.items() if _classifies(runs[title])}
+    pairs = _declared_pairs(experiment, compared)
     evaluation: dict[str, Any] = {
         "experiment": experiment.name,
         "title": experiment.title,
         "source": experiment.source,
         "about": experiment.about,
+        "variant": experiment.variant,
         "drawn": _count_drawn(workspace, parents),
         "tested": len(parents),
         "protocol": {
@@ -116,9 +119,9 @@ def evaluate_experiment(
         "steps": [_describe(workspace, step, by_step[step.name]) for step in experiment.steps.values()],
         "runs": runs,
         "translations": translations,
-        "comparisons": compare_all(compared) if len(compared) > 1 else [],
+        "comparisons": compare_all(compared, pairs) if len(compared) > 1 else [],
         "reported": [
-            {**asdict(row), "ours": _title(experiment.steps[row.step], by_step[row.step]) if row.step else None}
+            {**asdict(row), "ours": experiment.steps[row.step].title if row.step else None}
             for row in experiment.reported
         ],
     }
@@ -139,9 +142,13 @@ def _by_repeat(step: Step, tasks: Sequence[Task]) -> dict[str, list[Task]]:
     return found
 
 
-def _title(step: Step, tasks: Sequence[Task]) -> str:
-    """Return what tables call a step; its first repeat, where there are several."""
-    return next(iter(_by_repeat(step, tasks)))
+def _declared_pairs(experiment: Experiment, compared: Collection[str]) -> list[Pair] | None:
+    """Return the comparisons that the experiment declares, by title; None where it declares none."""
+    pairs = [
+        (experiment.steps[entry.first].title, experiment.steps[entry.second].title, entry.classes)
+        for entry in experiment.compared
+    ]
+    return [pair for pair in pairs if pair[0] in compared and pair[1] in compared] if pairs else None
 
 
 def _folder_name(step: Step, tasks: Sequence[Task]) -> str:

@@ -24,6 +24,7 @@ from fertools.manifests.schema import FACES
 from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
 from fertools.training.data.synthetic import count_drawn
+from fertools.training.data.validation_people import choose_validation_people
 from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, Resolved, TranslatingRecipe
@@ -147,4 +148,5 @@ def generated_and_held_out(
     tested = nested.take(real.table, real.rows("test"))
     table = pa.concat_tables([generated, tested])
     held_out = np.arange(len(table)) >= len(generated)
-    return build_faces(table, held_out, classes, val_share=judge.recipe.inner_validation, seed=judge.recipe.seed)
+    people = choose_validation_people(table, held_out, judge.recipe.inner_validation)
+    return build_faces(table, held_out, classes, validation_people=people)

@@ -45,6 +45,9 @@ class Domain:
         needs_va: whether to leave out faces without valence and arousal.
         generated: runs, as `SYSTEM/RUN`, or folders of selections, whose generated faces are added to the training
             faces.
+        generated_ratio: limit on the generated training faces for each real one; 0 for all.
+        real_copies: number of times that each real training face comes in an epoch.
+        extra_modality: modality of further real training faces of the same people; empty for none.
         classes: the expressions of its faces, if they differ from the recipe's; empty for those of the recipe.
         part: the part of the training faces to use; None for all. Domains with a part divide the same people or
             samples, so that no two of them have one in common.
@@ -60,3 +63,6 @@ class Domain:
     classes: tuple[str, ...] = ()
     part: Part | None = None
     samples: int = 0
+    generated_ratio: float = 0.0
+    real_copies: int = 1
+    extra_modality: Modality | Literal[""] = ""

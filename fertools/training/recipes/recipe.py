@@ -103,6 +103,16 @@ class Recipe(ABC):
         """Share of the training faces, by person, that select the checkpoint; 0 for none."""
         return 0.0
 
+    @property
+    def stops_on_test(self) -> bool:
+        """Whether the best state is chosen on the test people, as leaky protocols do."""
+        return False
+
+    @property
+    def trains_on_test(self) -> bool:
+        """Whether the faces of test people are trained on, as leaky protocols do."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class SingleDomainRecipe(Recipe):
@@ -120,6 +130,9 @@ class SingleDomainRecipe(Recipe):
                 needs_emotion=self.needs_emotion,
                 needs_va=self.needs_va,
                 generated=self.generated_runs,
+                generated_ratio=self.most_generated,
+                real_copies=self.copies_of_real,
+                extra_modality=self.further_modality,
             ),
         )
 
@@ -127,6 +140,21 @@ class SingleDomainRecipe(Recipe):
     def generated_runs(self) -> tuple[str, ...]:
         """Runs whose generated faces are added to the training faces."""
         return ()
+
+    @property
+    def most_generated(self) -> float:
+        """Most generated training faces for each real one; 0 for all."""
+        return 0.0
+
+    @property
+    def copies_of_real(self) -> int:
+        """How often each real training face comes in an epoch."""
+        return 1
+
+    @property
+    def further_modality(self) -> Modality | Literal[""]:
+        """Modality of further real faces of training people that are trained on; empty for none."""
+        return ""
 
     @property
     def needs_emotion(self) -> bool:
@@ -216,7 +244,7 @@ class TranslatingRecipe(EngineRecipe):
     """The base class of recipes for systems that translate faces.
 
     Raises:
-        RecipeError: only one of `judge` and `val_share` is set.
+        RecipeError: `judge` is set without people for validation.
     """
 
     translates = True
@@ -229,15 +257,15 @@ class TranslatingRecipe(EngineRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if bool(self.judge) != bool(self.val_share):
+        if self.judge and not self.val_share:
             raise RecipeError(
-                f"judge is '{self.judge}' and val_share is {self.val_share:g}, but each needs the other; set both, "
-                "such as judge=classifier/cpu and val_share=0.1, or none"
+                f"judge is '{self.judge}', and val_share is 0, so there is nobody whose faces it could read; set both, "
+                "such as judge=classifier/cpu and val_share=0.1, or no judge"
             )
 
     @property
     def inner_validation(self) -> float:
-        """Share of the training faces, by person, that select the checkpoint."""
+        """Share of the training people for validation. A judge selects the checkpoint on their faces."""
         return self.val_share
 
 

@@ -9,7 +9,7 @@ from fertools.training.evaluation.prediction_metrics import METRICS
 from fertools.training.recipes.recipe import write_value
 from fertools.training.reports.charts import overlaid_chart
 from fertools.training.reports.experiment_tables import experiment_tables
-from fertools.training.reports.figures import interval_chart
+from fertools.training.reports.figures import MOST_CURVES, interval_chart, roc_comparison
 from fertools.training.reports.html import escape, fact_boxes, folded, render_result_table, table
 from fertools.training.reports.prediction_sections import method_rows, prediction_sections
 from fertools.training.reports.run_sections import recipe_section
@@ -29,6 +29,8 @@ def protocol_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
     protocol, tested = evaluation["protocol"], evaluation["tested"]
     if evaluation["about"]:
         yield f'<p class="lead">{escape(evaluation["about"])}</p>'
+    if evaluation["variant"]:
+        yield f"<p>Chosen {escape(evaluation['variant'])}.</p>"
     if protocol["leaky"]:
         leaks = "".join(f"<li>{escape(leak)}</li>" for leak in protocol["leaks"][:_SHOWN_LEAKS])
         if (more := len(protocol["leaks"]) - _SHOWN_LEAKS) > 0:
@@ -66,6 +68,7 @@ def _all_scores(evaluation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def results_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """Yield the results: all methods beside the paper's numbers, and each method in full."""
     yield from _side_by_side(evaluation)
+    yield from _curves_of_methods(evaluation)
     yield from (render_result_table(result) for result in experiment_tables(evaluation))
     for name, scores in evaluation["runs"].items():
         yield from folded(f"{name} in full", prediction_sections(name, scores))
@@ -99,6 +102,23 @@ def _side_by_side(evaluation: Mapping[str, Any]) -> Iterator[str]:
         if rows:
             chance = guess[measure]["folds"]["mean"] if guess else None
             yield f"<h3>{escape(METRICS[measure])}</h3>{interval_chart(rows, METRICS[measure], chance=chance)}"
+
+
+def _curves_of_methods(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ROC curves of the compared methods together; of all methods where no comparison is declared."""
+    curves = {
+        name: scores["classification"]["roc"]
+        for name, scores in evaluation["runs"].items()
+        if "classification" in scores
+    }
+    compared = {entry[side] for entry in evaluation["comparisons"] for side in ("first", "second")}
+    shown = {name: entry for name, entry in curves.items() if not compared or name in compared}
+    if len(shown) < 2:
+        return
+    yield "<h2>ROC curves of the methods</h2>"
+    few = dict(list(shown.items())[:MOST_CURVES])
+    left_out = f" The first {len(few)} of {len(shown)} methods are shown." if len(few) < len(shown) else ""
+    yield f"<p>Each class against all others, over all test faces.{left_out}</p>{roc_comparison(few)}"
 
 
 def steps_section(evaluation: Mapping[str, Any]) -> Iterable[str]:

@@ -12,6 +12,7 @@ from fertools.training.reports.result_tables import (
     comparison_tables,
     metric_tables,
     number,
+    repeat_tables,
     with_half_width,
 )
 from fertools.training.reports.table_formatting import ResultTable
@@ -27,6 +28,7 @@ def experiment_tables(evaluation: Mapping[str, Any]) -> list[ResultTable]:
     tables = [
         *_beside_the_paper(evaluation),
         *metric_tables(evaluation["runs"]),
+        *repeat_tables(evaluation["runs"]),
         *_generated_faces(evaluation["translations"]),
         *comparison_tables(evaluation["comparisons"]),
     ]
@@ -65,7 +67,7 @@ def _beside_the_paper(evaluation: Mapping[str, Any]) -> Iterable[ResultTable]:
     head = ("", *(f"{METRICS[name]}, {whose}" for name in named for whose in ("paper", "ours")))
     paper = f"Paper: {evaluation['source']}. " if evaluation["source"] else ""
     note = (
-        f"{paper}Ours: mean over folds ± half of the 95 % interval of Student's t, on the faces "
-        "of this workspace, which may be others than the paper's."
+        f"{paper}Ours: mean over folds (of several seeds, the mean of each fold) ± half of the 95 % interval of "
+        "Student's t, on the faces of this workspace, which may be others than the paper's."
     )
     yield ResultTable("The paper's numbers beside ours", head, tuple(rows), note)

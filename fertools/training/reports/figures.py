@@ -17,6 +17,12 @@ _MOST_PAIRS = 400
 """Faces shown in the plane of valence and arousal; more would cover one another."""
 
 
+_DASHES = ("none", "6 3", "2 2", "9 3 2 3", "1 4")
+"""Dash patterns of the curves of several methods in one chart."""
+MOST_CURVES = len(_DASHES)
+"""Methods in one chart."""
+
+
 def roc_panels(curves: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a panel per ROC curve, with the other curves pale in the background.
 
@@ -35,6 +41,29 @@ def roc_panels(curves: Mapping[str, Mapping[str, Any]]) -> str:
             f"<div><h3>{html.escape(name)}</h3>{_square(words, body, 'false positive rate', 'true positive rate')}"
             f"<p>AUC {curve['auc']:.3f}</p></div>"
         )
+    return f'<div class="charts small">{"".join(panels)}</div>'
+
+
+def roc_comparison(methods: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Return a panel per class, and for the macro and micro averages, with a curve per method.
+
+    Args:
+        methods: `fpr`, `tpr` and `auc` by class, by method; at most as many methods as there are dash patterns.
+    """
+    panels = []
+    for name in dict.fromkeys(name for curves in methods.values() for name in curves):
+        body, words = _diagonal(), []
+        for (method, curves), dashes in zip(methods.items(), _DASHES, strict=False):
+            if (curve := curves.get(name)) is None:
+                continue
+            points = _points(curve["fpr"], curve["tpr"])
+            body += f'<polyline class="line" style="stroke-dasharray: {dashes}" points="{points}"/>'
+            sample = f'<line class="line" style="stroke-dasharray: {dashes}" x1="0" x2="34" y1="5" y2="5"/>'
+            words.append(
+                f'<svg class="key" viewBox="0 0 34 10">{sample}</svg> {html.escape(method)}: {curve["auc"]:.3f}'
+            )
+        square = _square(f"ROC curves of {name}, by method", body, "false positive rate", "true positive rate")
+        panels.append(f"<div><h3>{html.escape(name)}</h3>{square}<p>AUC<br>{'<br>'.join(words)}</p></div>")
     return f'<div class="charts small">{"".join(panels)}</div>'
 
 

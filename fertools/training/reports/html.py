@@ -43,6 +43,7 @@ svg text { font: 11px system-ui, "Liberation Sans", sans-serif; fill: var(--quie
 svg text.name { font-size: 12px; fill: var(--ink); }
 .rule { stroke: var(--faint); } .axis { stroke: var(--quiet); stroke-width: 1; }
 .line { fill: none; stroke: var(--line); stroke-width: 1.8; stroke-linejoin: round; }
+svg.key { width: 34px; height: 10px; display: inline; }
 .run { fill: none; stroke: var(--line); stroke-width: 1; opacity: .45; }
 .others { fill: none; stroke: var(--other); stroke-width: .8; opacity: .6; }
 .chance { stroke: var(--quiet); stroke-dasharray: 4 4; fill: none; }

@@ -93,6 +93,35 @@ def metric_tables(runs: Mapping[str, Metrics]) -> list[ResultTable]:
     return tables
 
 
+def repeat_tables(runs: Mapping[str, Metrics]) -> list[ResultTable]:
+    """Return the table of the spread between seeds, if a method has several.
+
+    Args:
+        runs: scores by name.
+    """
+    found = {
+        name: scores["classification"]["repeats"]
+        for name, scores in runs.items()
+        if "repeats" in scores.get("classification", {})
+    }
+    if not found:
+        return []
+    rows = tuple(
+        (
+            name,
+            f"{entry['count']}",
+            *(
+                MISSING if (line := entry["measures"][measure]) is None else f"{line['mean']:.3f} ({line['sd']:.3f})"
+                for measure in _SHOWN
+            ),
+        )
+        for name, entry in found.items()
+    )
+    head = ("", "seeds", *(METRICS[name] for name in _SHOWN))
+    note = "Mean of the pooled values of all seeds, and in brackets their standard deviation. It is no interval."
+    return [ResultTable("Spread between seeds", head, rows, note)]
+
+
 def _has(scores: Metrics, name: str) -> bool:
     return name in scores.get("valence_arousal", {})
 
@@ -116,9 +145,13 @@ def _classifying(runs: Mapping[str, Metrics], *, over_folds: bool) -> ResultTabl
         ]
     counts = sorted({scores["faces"] for scores in runs.values()})
     faces = " or ".join(f"{count:,}" for count in counts)
+    single = max(len(scores["folds_of_one_class"]) for scores in runs.values())
     title = "Mean over folds ± half of the 95 % interval of Student's t" if over_folds else "All test faces pooled"
+    alone = f" Left out of macro F1 and AUC: {single} folds whose faces are all of one class." if single else ""
+    repeats = {scores["repeats"]["count"] for scores in runs.values() if "repeats" in scores}
+    seeds = f" Of {max(repeats)} seeds, each fold has the mean." if repeats else ""
     note = (
-        "Folds share training faces, so this interval is narrower than that of independent trials."
+        f"Folds share training faces, so this interval is narrower than that of independent trials.{seeds}{alone}"
         if over_folds
         else f"{faces} faces. {interval_note(*(scores['measures'] for scores in runs.values()))}"
     )
@@ -182,11 +215,12 @@ def _per_class(found: Metrics) -> ResultTable:
             number(row["precision"]),
             with_interval(row["recall"], row["recall_people"]),
             number(row["f1"]),
+            with_half_width(row["f1_folds"]),
             number(row["auc"]),
         )
         for row in found["per_class"]
     )
-    return ResultTable("By class", ("", "faces", "precision", "recall", "F1", "AUC"), rows)
+    return ResultTable("By class", ("", "faces", "precision", "recall", "F1", "F1, mean over folds", "AUC"), rows)
 
 
 def _confusion(found: Metrics, classes: Sequence[str]) -> ResultTable:
@@ -212,7 +246,7 @@ def _parts(found: Metrics) -> Iterable[ResultTable]:
 
 def comparison_tables(found: Sequence[Mapping[str, Any]]) -> list[ResultTable]:
     """Return the table of `compare_all`'s results, if there are any."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for entry in found:
         measured = entry["measures"]
         rows.append(
@@ -226,7 +260,7 @@ def comparison_tables(found: Sequence[Mapping[str, Any]]) -> list[ResultTable]:
                 *(_p(measured[name]["folds"]) for name in ("accuracy", "balanced_accuracy")),
             )
         )
-    head = (
+    head: tuple[str, ...] = (
         "difference",
         "accuracy",
         "balanced accuracy (UAR)",
@@ -239,7 +273,20 @@ def comparison_tables(found: Sequence[Mapping[str, Any]]) -> list[ResultTable]:
         f"Pooled differences. {interval_note(found)} McNemar's exact test assumes independent faces. Over folds: the "
         "corrected resampled t test (Nadeau and Bengio, 2003). p-values are corrected for the number of pairs (Holm)."
     )
-    return [ResultTable("Differences between runs", head, tuple(rows), note)] if rows else []
+    tables = [ResultTable("Differences between runs", head, tuple(rows), note)] if rows else []
+    rows = [
+        (
+            f"{entry['first']} − {entry['second']}",
+            name,
+            with_interval(tested["difference"], tested["people"]),
+            _p(tested["folds"]),
+        )
+        for entry in found
+        for name, tested in entry["classes"].items()
+    ]
+    head = ("difference", "class", "recall", "p over folds")
+    note = "The tests are those of the table above, corrected for the number of rows here (Holm)."
+    return [*tables, ResultTable("Differences by class", head, tuple(rows), note)] if rows else tables
 
 
 def _p(entry: Mapping[str, Any] | None) -> str:

@@ -78,6 +78,12 @@ def lineage_section(record: Record) -> Iterable[str]:
             '<div class="warn"><b>Test people have a part in training.</b> The numbers on this page say nothing about '
             f"people whom the model has never seen.<ul>{items}</ul></div>"
         )
+    if known := lineage.get("validation"):
+        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in known)
+        yield (
+            '<div class="warn"><b>Validation people were trained on before.</b> The best state was chosen on people '
+            f"whom a part of the model already knew. The test people were not among them.<ul>{items}</ul></div>"
+        )
     if not (ancestors := lineage.get("ancestors")):
         return
     yield "<h2>What it builds upon</h2>"

@@ -14,6 +14,7 @@ from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_bytes, hash_file
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
+from fertools.training.data.faces import Side
 from fertools.training.data.generated_faces import find_generators, find_seen_folds, find_selection, read_selection
 from fertools.training.networks.published_weights import find_weights
 from fertools.training.recipes.recipe import EngineRecipe, Recipe, TranslatingRecipe
@@ -114,15 +115,47 @@ def find_known_people(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[s
         tested: rows of the test faces, with `subject_id` and `face_id`.
         ancestors: ancestors of the run.
     """
-    pairs = set(zip(tested["subject_id"].to_pylist(), tested["face_id"].to_pylist(), strict=True))
-    names = {digest_person(subject, face): subject or f"face {face}" for subject, face in pairs}
-    sentences = []
-    for ancestor in ancestors:
-        if known := sorted({names[person] for person in names.keys() & ancestor.people}):
-            listed = ", ".join(known[:_NAMED]) + (" and others" if len(known) > _NAMED else "")
-            count = "1 person" if len(known) == 1 else f"{len(known)} people"
-            sentences.append(f"{ancestor.words} learned from {count} held out here ({listed})")
-    return sentences
+    names = _names(tested)
+    found = ((ancestor, sorted({names[person] for person in names.keys() & ancestor.people})) for ancestor in ancestors)
+    return [
+        f"{ancestor.words} learned from {_count(known)} held out here ({_listed(known)})"
+        for ancestor, known in found
+        if known
+    ]
+
+
+def find_trained(validating: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
+    """Return a sentence for each ancestor that was trained on people by whom a run chooses its best state.
+
+    Args:
+        validating: rows of the validation faces, with `subject_id` and `face_id`.
+        ancestors: what the run builds upon; a judge, which only chooses, is passed over.
+    """
+    names = _names(validating)
+    found = (
+        (ancestor, sorted({names[person] for person in names.keys() & ancestor.trained_on}))
+        for ancestor in ancestors
+        if ancestor.role != "judge"
+    )
+    return [
+        f"{ancestor.words} was trained on {_count(known)} kept for validation here ({_listed(known)})"
+        for ancestor, known in found
+        if known
+    ]
+
+
+def _names(rows: pa.Table) -> dict[str, str]:
+    """Return what messages call each person, by digest."""
+    pairs = set(zip(rows["subject_id"].to_pylist(), rows["face_id"].to_pylist(), strict=True))
+    return {digest_person(subject, face): subject or f"face {face}" for subject, face in pairs}
+
+
+def _count(people: Sequence[str]) -> str:
+    return "1 person" if len(people) == 1 else f"{len(people)} people"
+
+
+def _listed(people: Sequence[str]) -> str:
+    return ", ".join(people[:_NAMED]) + (" and others" if len(people) > _NAMED else "")
 
 
 def record_lineage(
@@ -143,17 +176,19 @@ def record_lineage(
         return
     run = job.folder.root.relative_to(job.workspace.root / "training").as_posix()
     if old is None or "lineage" not in old:
-        faces = job.selection.domains.values()
-        tested, trained_on = (
-            pa.concat_tables([nested.keep(part.table, part.held_out == held_out).select(_COLUMNS) for part in faces])
-            for held_out in (True, False)
-        )
+        sides: tuple[Side, ...] = ("test", "train", "val")
+        tested, trained_on, validated_on = (_rows_of(job, side) for side in sides)
         ancestors = [*trace_recipe(job.workspace, job.configuration.resolved.recipe), *learned_from]
-        lineage = compose_lineage(run, job.record, trained_on, ancestors, _identify_real_faces(job))
+        real_faces = _identify_real_faces(job)
+        lineage = compose_lineage(run, job.record, trained_on, ancestors, real_faces, validated_on)
         leaks = find_known_people(tested, ancestors) or _seen_by_generators(job)
-        job.record["lineage"] = {**lineage.record, "leaks": leaks}
+        job.record["lineage"] = {
+            **lineage.record,
+            "leaks": [*find_own_leaks(job.configuration.resolved.recipe), *leaks],
+            "validation": find_trained(validated_on, ancestors),
+        }
         if allow_leaks or not job.record["lineage"]["leaks"]:
-            write_people(job.folder, lineage.people)
+            write_people(job.folder, lineage)
     if (leaks := job.record["lineage"]["leaks"]) and not allow_leaks:
         raise CheckFailed(
             f"{run} would be tested on people whom it has learned from: {leaks[0]}; use one with the same folds held "
@@ -170,6 +205,21 @@ def _seen_by_generators(job: Job) -> list[str]:
         real = nested.keep(faces.table, pc.invert(generated))
         sentences += find_seen_folds(nested.keep(faces.table, generated), real, test_folds)
     return list(dict.fromkeys(sentences))
+
+
+def find_own_leaks(recipe: Recipe) -> list[str]:
+    """Return a sentence for each way in which a recipe itself lets test people have a part in training."""
+    found = {
+        "its own training, since learn_from=all": recipe.trains_on_test,
+        "its own choice of the best state, since early_stop=test-fold": recipe.stops_on_test,
+    }
+    return [f"the test people have a part in {words}" for words, leaks in found.items() if leaks]
+
+
+def _rows_of(job: Job, side: Side) -> pa.Table:
+    """Return the rows of one side in all domains."""
+    parts = [nested.take(part.table, part.rows(side)).select(_COLUMNS) for part in job.selection.domains.values()]
+    return pa.concat_tables(parts)
 
 
 def _identify_real_faces(job: Job) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -52,10 +52,12 @@ class Lineage:
         record: the entry of `run.json`: `run` (`SYSTEM/RUN`), `test_folds` (held out by its own training), `faces`,
             `pixels` and `real_faces` (digests), `people` (their number) and `ancestors` (from `Ancestor.record`).
         people: digest of each person, in hexadecimal.
+        validators: digests of the people who were used for validation only; nothing was trained on their faces.
     """
 
     record: Mapping[str, Any]
     people: frozenset[str]
+    validators: frozenset[str] = frozenset()
 
     @property
     def run(self) -> str:
@@ -66,7 +68,7 @@ class Lineage:
         """Return the lineage as metadata of a safetensors file, for `read_metadata`."""
         return {
             METADATA_KEY: json.dumps(self.record, ensure_ascii=False, sort_keys=True),
-            _PEOPLE_KEY: base64.b64encode(_pack(self.people).tobytes()).decode("ascii"),
+            _PEOPLE_KEY: base64.b64encode(_pack(self).tobytes()).decode("ascii"),
         }
 
 
@@ -90,6 +92,11 @@ class Ancestor:
     def people(self) -> frozenset[str]:
         """The digests of the people behind it, as far as they are known."""
         return frozenset().union(*(lineage.people for lineage in self.lineages))
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """The people behind it on whose faces something was trained."""
+        return frozenset().union(*(lineage.people - lineage.validators for lineage in self.lineages))
 
     @property
     def words(self) -> str:
@@ -154,18 +161,27 @@ def trace_weights(workspace: Workspace, path: Path, name: str, role: Role = "wei
 
 
 def compose_lineage(
-    run: str, record: Record, trained_on: pa.Table, ancestors: Sequence[Ancestor], real_faces: str
+    run: str,
+    record: Record,
+    trained_on: pa.Table,
+    ancestors: Sequence[Ancestor],
+    real_faces: str,
+    validated_on: pa.Table | None = None,
 ) -> Lineage:
     """Return the lineage of a run that begins.
 
     Args:
         run: name of the run, as `SYSTEM/RUN`.
         record: content of its `run.json`, with the digest of its pixels.
-        trained_on: rows of the training and validation faces.
+        trained_on: rows of the training faces.
         ancestors: files and runs that it builds upon.
         real_faces: digest of its real faces and their pixels.
+        validated_on: the rows that it chooses its best state by.
     """
-    people = describe_people(trained_on).union(*(ancestor.people for ancestor in ancestors))
+    trained = describe_people(trained_on).union(*(ancestor.trained_on for ancestor in ancestors))
+    people = trained.union(*(ancestor.people for ancestor in ancestors))
+    if validated_on is not None:
+        people |= describe_people(validated_on)
     return Lineage(
         {
             "run": run,
@@ -174,24 +190,22 @@ def compose_lineage(
             "pixels": record["data"].get("pixels"),
             "real_faces": real_faces,
             "people": len(people),
+            "validators": len(people - trained),
             "ancestors": [ancestor.record() for ancestor in ancestors],
         },
         people,
+        people - trained,
     )
 
 
-def write_people(folder: RunFolder, people: Iterable[str]) -> None:
+def write_people(folder: RunFolder, lineage: Lineage) -> None:
     """Write the digests of the people of a run into its folder.
-
-    Args:
-        folder: folder of the run.
-        people: digest of each person, in hexadecimal.
 
     Raises:
         StorageError: the disk is full.
     """
     stream = io.BytesIO()
-    np.save(stream, _pack(people), allow_pickle=False)
+    np.save(stream, _pack(lineage), allow_pickle=False)
     files.write_bytes(folder.people_path, stream.getvalue())
 
 
@@ -222,7 +236,7 @@ def load_lineage(folder: RunFolder, record: Record) -> Lineage | None:
         "is not a list of people",
         f"restore it, or train the run again with {given('resume', False)}",
     ):
-        return Lineage(record["lineage"], _unpack(np.load(folder.people_path, allow_pickle=False)))
+        return Lineage(record["lineage"], *_unpack(np.load(folder.people_path, allow_pickle=False)))
 
 
 def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
@@ -230,10 +244,11 @@ def read_metadata(metadata: Mapping[str, str]) -> Lineage | None:
     try:
         record = json.loads(metadata[METADATA_KEY])
         packed = np.frombuffer(base64.b64decode(metadata[_PEOPLE_KEY], validate=True), np.uint8)
-        people = _unpack(packed.reshape(-1, PEOPLE_BYTES))
+        people, validators = _unpack(packed.reshape(-1, PEOPLE_BYTES + 1))
     except (KeyError, ValueError):
         return None
-    return Lineage(record, people) if isinstance(record, dict) and isinstance(record.get("run"), str) else None
+    known = isinstance(record, dict) and isinstance(record.get("run"), str)
+    return Lineage(record, people, validators) if known else None
 
 
 def _embedded_lineage(path: Path) -> list[Lineage]:
@@ -279,12 +294,16 @@ def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
     return hash_file(path)
 
 
-def _pack(people: Iterable[str]) -> np.ndarray:
-    coded = b"".join(bytes.fromhex(person) for person in sorted(people))
-    return np.frombuffer(coded, np.uint8).reshape(-1, PEOPLE_BYTES)
+def _pack(lineage: Lineage) -> np.ndarray:
+    """Return a row per person: the digest, and a last byte that is 1 for a validator."""
+    coded = (bytes.fromhex(person) + bytes([person in lineage.validators]) for person in sorted(lineage.people))
+    return np.frombuffer(b"".join(coded), np.uint8).reshape(-1, PEOPLE_BYTES + 1)
 
 
-def _unpack(packed: np.ndarray) -> frozenset[str]:
-    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != PEOPLE_BYTES:
+def _unpack(packed: np.ndarray) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the people and, among them, the validators."""
+    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != PEOPLE_BYTES + 1:
         raise ValueError(f"it has the shape {packed.shape} of {packed.dtype}")
-    return frozenset(row.tobytes().hex() for row in packed)
+    people = [row[:PEOPLE_BYTES].tobytes().hex() for row in packed]
+    validators = (person for person, row in zip(people, packed, strict=True) if row[PEOPLE_BYTES])
+    return frozenset(people), frozenset(validators)

@@ -80,9 +80,7 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
     """The measure is that of single pictures, made and read one by one."""
     settings = (*TINY, *JUDGED, "condition=class7+va2")
     configuration = configure_run("stargan", preset="smoke", overrides=settings, device="cpu", workspace=judged.root)
-    faces = select_faces(
-        judged, modality="visible", test_folds=[0], needs_emotion=True, needs_va=True, val_share=0.3, seed=0
-    )
+    faces = select_faces(judged, modality="visible", test_folds=[0], needs_emotion=True, needs_va=True, val_share=0.3)
     folder = RunFolder(judged.runs("stargan") / "measured")
     job = Job(
         judged, configuration, Selection({FACES: faces}), {}, folder, ProcessGroup(choose_device("cpu")), Silent()
@@ -145,8 +143,7 @@ def test_stopped_and_gone_on_with_it_has_the_same_best(judged: Workspace, tmp_pa
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (("val_share=0.1",), "people whom this run validates on.*same test_folds, seed and val_share"),
-        (("seed=5",), "people whom this run validates on.*same test_folds, seed and val_share"),
+        (("val_share=0",), "people whom this run validates on.*same test_folds and val_share"),
         (("test_folds=1",), "learned from 2 people held out here"),
     ],
 )
@@ -180,7 +177,8 @@ def test_a_judge_that_was_trained_anew_is_refused(judged: Workspace, tmp_path: P
         train_tiny(workspace, *JUDGED, run="waits")
 
 
-@pytest.mark.parametrize("override", ["judge=classifier/judge", SHARE])
-def test_one_without_the_other_is_refused(tmp_path: Path, override: str) -> None:
-    with pytest.raises(RecipeError, match="but each needs the other"):
-        configure_run("stargan", preset="smoke", overrides=(override,), device="cpu")
+def test_a_judge_needs_validation_people_who_may_be_kept_without_one() -> None:
+    with pytest.raises(RecipeError, match="there is nobody whose faces it could read"):
+        configure_run("stargan", preset="smoke", overrides=("judge=classifier/judge",), device="cpu")
+    kept = configure_run("stargan", preset="smoke", overrides=(SHARE,), device="cpu")
+    assert kept.resolved.recipe.inner_validation == 0.3

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from fertools.core.errors import InputError
-from fertools.statistics.paired_tests import corrected_paired_test
+from fertools.statistics.paired_tests import corrected_paired_test, holm
 from fertools.training.evaluation.model_comparison import compare, compare_all
 from fertools.training.evaluation.predictions import Predictions
 from tests.training.guesses import invent
@@ -53,6 +55,56 @@ def test_of_several_runs_every_two_are_compared_and_p_is_corrected_for_it() -> N
         assert entry["measures"]["accuracy"]["folds"]["p"] <= entry["measures"]["accuracy"]["folds"]["p_holm"]
     smallest = min(found, key=lambda entry: entry["mcnemar"]["p"])["mcnemar"]
     assert smallest["p_holm"] == pytest.approx(3 * smallest["p"])
+
+
+def test_more_seeds_are_not_more_faces_folds_or_people() -> None:
+    """The same run three times says as much as once."""
+    good, poor = invent(skill=2, seed=1), invent(skill=1, seed=2)
+    once, thrice = compare(good, poor, ("fear",)), compare([good] * 3, [poor] * 3, ("fear",))
+    assert thrice["repeats"] == [3, 3]
+    for key in ("mcnemar", "measures", "classes"):
+        assert_alike(thrice[key], once[key])
+
+
+def assert_alike(found: Any, wanted: Any) -> None:
+    if isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+        for key, value in wanted.items():
+            assert_alike(found[key], value)
+    else:
+        assert found == pytest.approx(wanted)
+
+
+def test_of_several_seeds_the_mean_counts() -> None:
+    seeds, other = [invent(seed=seed) for seed in range(3)], invent(seed=9)
+    found = compare(seeds, other)["measures"]
+    alone = [compare(run, other)["measures"] for run in seeds]
+    for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+        means = [entry[name]["difference"] for entry in alone]
+        assert found[name]["difference"] == pytest.approx(np.mean(means))
+    folds = [entry["accuracy"]["folds"]["mean"] for entry in alone]
+    assert found["accuracy"]["folds"]["mean"] == pytest.approx(np.mean(folds))
+    assert found["accuracy"]["folds"]["folds"] == 4
+    won = np.mean([right(run) for run in seeds], axis=0)
+    assert compare(seeds, other)["mcnemar"]["first_only"] == int((won > right(other)).sum())
+
+
+def test_chosen_pairs_and_classes_are_two_families() -> None:
+    runs = {"a": invent(skill=3, seed=1), "b": invent(seed=2), "c": invent(seed=3)}
+    found = compare_all(runs, [("a", "b", ["fear", "anger"]), ("a", "c", ["fear"])])
+    assert [(entry["first"], entry["second"], list(entry["classes"])) for entry in found] == [
+        ("a", "b", ["fear", "anger"]),
+        ("a", "c", ["fear"]),
+    ]
+    p = [test["folds"]["p"] for entry in found for test in entry["classes"].values()]
+    corrected = [test["folds"]["p_holm"] for entry in found for test in entry["classes"].values()]
+    assert corrected == pytest.approx(holm(p))
+    labels = runs["a"].labels()
+    fear = labels == runs["a"].classes.index("fear")
+    wanted = right(runs["a"])[fear].mean() - right(runs["b"])[fear].mean()
+    assert found[0]["classes"]["fear"]["difference"] == pytest.approx(wanted)
+    with pytest.raises(InputError, match="no run predicts the class pain; the classes are anger"):
+        compare(runs["a"], runs["b"], ["pain"])
 
 
 def test_only_common_faces_count() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fertools.core.errors import InputError, Interrupted, ItemsFailed
+from fertools.core.errors import InputError, Interrupted, ItemsFailed, RecipeError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.samples.counterparts import MARKS
@@ -49,6 +49,46 @@ def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None
         f"{result.evaluation['runs']['Tuned']['classification']['measures']['accuracy']['folds']['mean']:.3f} ± "
     )
     assert beside.rows[1] == ("Another", "0.500", "–", "–", "–")
+
+
+def test_seeds_are_one_row_and_declared_comparisons_are_the_only_ones(workspace: Workspace) -> None:
+    text = TWO_STEPS.replace("folds = 4", "folds = 4\nrepeats = 3").replace(
+        'title = "Plain"', 'title = "Plain"\nover = ["fold", "repeat"]'
+    )
+    text = text.replace("[steps.source]", '[steps.third]\nsystem = "svm"\ntest = true\n\n[steps.source]')
+    text += '\n[[compared]]\nfirst = "tuned"\nsecond = "plain"\nclasses = ["fear"]\n'
+    write_experiment(workspace.root, text)
+    result = run_experiment(workspace, "two", trainer=Guesser())
+    assert list(result.evaluation["runs"]) == ["Plain", "third", "Tuned"]
+    plain = result.evaluation["runs"]["Plain"]
+    assert (plain["faces"], plain["classification"]["repeats"]["count"]) == (28, 3)
+    assert [part["fold"] for part in plain["classification"]["by_fold"]] == [0, 1, 2, 3]
+    (found,) = result.evaluation["comparisons"]
+    assert (found["first"], found["second"], found["repeats"], list(found["classes"])) == (
+        "Tuned",
+        "Plain",
+        [1, 3],
+        ["fear"],
+    )
+    titles = [table.title for table in experiment_tables(result.evaluation)]
+    assert {"Spread between seeds", "Differences by class"} <= set(titles)
+    for repeat in range(3):
+        assert len(read_predictions(result.folder / f"plain.repeat-{repeat}" / "predictions.parquet").table) == 28
+    assert "ROC curves of the methods" in (result.folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ('first = "tuned"\nsecond = "source"', "names the step 'source'.*give one that is tested"),
+        ('first = "tuned"\nsecond = "plain"\nclasses = "fear"', "classes in .* write a list of texts"),
+        ('first = "tuned"', "has no second"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_refused(workspace: Workspace, row: str, words: str) -> None:
+    write_experiment(workspace.root, f"{TWO_STEPS}\n[[compared]]\n{row}\n")
+    with pytest.raises(RecipeError, match=words):
+        run_experiment(workspace, "two", trainer=Guesser())
 
 
 def test_figures_say_how_many_faces_are_drawn_and_how_runs_went(workspace: Workspace) -> None:

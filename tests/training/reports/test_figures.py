@@ -13,6 +13,7 @@ from fertools.training.reports.figures import (
     confusion_table,
     interval_chart,
     reliability_chart,
+    roc_comparison,
     roc_panels,
     valence_arousal_plot,
 )
@@ -27,14 +28,25 @@ def drawings(markup: str) -> list[ElementTree.Element]:
 def test_every_curve_has_a_panel_of_its_own_with_the_others_behind() -> None:
     curves = compute_metrics(invent())["classification"]["roc"]
     found = drawings(roc_panels(curves))
-    assert len(found) == len(curves) == 8
+    assert len(found) == len(curves) == 9
     for picture, (name, curve) in zip(found, curves.items(), strict=True):
         assert picture.attrib["role"] == "img"
         assert name in picture.attrib["aria-label"]
         assert f"{curve['auc']:.3f}" in picture.attrib["aria-label"]
         lines = picture.findall("polyline")
         assert [line.attrib["class"] for line in lines].count("line") == 1
-        assert len(lines) == 8
+        assert len(lines) == 9
+
+
+def test_curves_of_several_methods_lie_in_one_panel_per_class_and_are_told_apart() -> None:
+    methods = {f"Method <{seed}>": compute_metrics(invent(seed=seed))["classification"]["roc"] for seed in range(3)}
+    page = roc_comparison(methods)
+    panels = re.findall(r'<svg viewBox="0 0 \d+ \d+" role="img" aria-label="ROC curves of .*?</svg>', page)
+    assert len(panels) == 9
+    for panel in panels:
+        dashes = re.findall(r'<polyline class="line" style="stroke-dasharray: ([^"]*)"', panel)
+        assert len(dashes) == len(set(dashes)) == 3
+    assert f"Method &lt;2&gt;: {methods['Method <2>']['macro']['auc']:.3f}" in page
 
 
 def test_calibration_is_drawn_at_its_numbers() -> None:

@@ -43,6 +43,7 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
         "title": "A & B",
         "source": "Somebody (2020)",
         "about": "What it is about.",
+        "variant": "protocol nested: two <folds>",
         "drawn": 0,
         "tested": 168,
         "protocol": {"kind": "k-fold", "folds": [0, 1, 2, 3], "leaky": leaky, "leaks": ["a leak"] if leaky else []},
@@ -181,6 +182,13 @@ def test_a_system_without_words_of_its_own_is_told_by_its_source(monkeypatch: py
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [new] if group == GROUP else [])
     record = made_up_record("svm") | {"system": "new"}
     assert "M was trained for 1,234 iterations, after: A Source." in write_methods({}, trained={"M": record})[0]
+
+
+def test_the_chosen_protocol_and_the_curves_of_all_methods_are_shown() -> None:
+    page = render_experiment(invented_evaluation())
+    assert "Chosen protocol nested: two &lt;folds&gt;." in page
+    assert "<h2>ROC curves of the methods</h2>" in page
+    assert 'aria-label="ROC curves of macro, by method"' in page
 
 
 def test_runs_of_a_step_lie_over_one_another() -> None:

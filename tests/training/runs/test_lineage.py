@@ -146,7 +146,8 @@ def test_a_face_of_nobody_known_is_a_person_and_a_generated_one_is_its_parent() 
 
 
 def test_metadata_hold_it_and_what_they_hold_is_not_trusted() -> None:
-    lineage = Lineage({"run": "classifier/ü", "people": 2}, frozenset({"00" * PEOPLE_BYTES, "ff" * PEOPLE_BYTES}))
+    people = frozenset({"00" * PEOPLE_BYTES, "ff" * PEOPLE_BYTES})
+    lineage = Lineage({"run": "classifier/ü", "people": 2}, people, frozenset({"ff" * PEOPLE_BYTES}))
     metadata = lineage.to_metadata()
     assert read_metadata(metadata) == lineage
     for damaged in ({}, {METADATA_KEY: "["}, {METADATA_KEY: "[]"}, {METADATA_KEY: json.dumps({"people": 1})}):

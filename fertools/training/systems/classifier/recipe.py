@@ -11,7 +11,7 @@ from fertools.core.errors import RecipeError
 from fertools.training.networks.names import BACKBONES, FEATURES_ALONE, TIMM
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
-from fertools.training.recipes.domains import FACES
+from fertools.training.recipes.domains import FACES, Modality
 from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded, nearest
 
 NETWORK = "network"
@@ -47,6 +47,10 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     mixup: float = bounded(0, 100)
     distributions: str
     generated: str
+    generated_ratio: float = bounded(0, 1000)
+    real_copies: int = bounded(1, 1000)
+    extra_modality: Literal["", "visible", "thermal", "nir", "animated"]
+    grey: bool
     class_weights: Literal["none", "inverse", "root"]
     rotate_deg: float = bounded(0, 180)
     shift: float = bounded(0, 0.5)
@@ -56,6 +60,8 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     erase: float = bounded(0, 1)
     val_share: float = bounded(0, 0.5)
     patience: int = bounded(0)
+    early_stop: Literal["validation", "test-fold"]
+    learn_from: Literal["training-folds", "all"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,8 +83,13 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
             )
         if (self.width != 1 or self.dropout) and not self.network.startswith("resnet"):
             raise RecipeError(f"width and dropout are for ResNets; with {self.network} set width to 1 and dropout to 0")
-        if self.patience and not self.val_share:
+        if self.patience and not (self.val_share or self.stops_on_test):
             raise RecipeError("patience needs people to validate on; set val_share to 0.1, or patience to 0")
+        if self.extra_modality == self.modality:
+            raise RecipeError(
+                f"extra_modality is {self.extra_modality}, and those faces are trained on already; give another one, "
+                "or use real_copies to let each face come more than once"
+            )
 
     @property
     def predicts_emotion(self) -> bool:
@@ -107,8 +118,33 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
 
     @property
     def inner_validation(self) -> float:
-        """Share of the training faces, by person, that select the best epoch."""
-        return self.val_share
+        """Share of the training people that select the best epoch."""
+        return 0.0 if self.stops_on_test else self.val_share
+
+    @property
+    def stops_on_test(self) -> bool:
+        """Whether the best epoch is selected on the test people."""
+        return self.early_stop == "test-fold"
+
+    @property
+    def trains_on_test(self) -> bool:
+        """Whether the faces of test people are trained on."""
+        return self.learn_from == "all"
+
+    @property
+    def most_generated(self) -> float:
+        """The key `generated_ratio`."""
+        return self.generated_ratio
+
+    @property
+    def copies_of_real(self) -> int:
+        """The key `real_copies`."""
+        return self.real_copies
+
+    @property
+    def further_modality(self) -> Modality | Literal[""]:
+        """The key `extra_modality`."""
+        return self.extra_modality
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -135,6 +171,11 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
             test_folds=test_folds,
             distributions="",
             generated="",
+            extra_modality="",
+            real_copies=1,
+            early_stop="validation",
+            learn_from="training-folds",
+            patience=self.patience if self.val_share else 0,
         )
 
     @property
@@ -157,4 +198,5 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
         count = faces[FACES]
         epoch = math.ceil(count / self.batch_size)
         iterations = max(1, math.ceil(self.epochs * count / self.batch_size))
-        return Course.of(iterations, validate_every=epoch if self.val_share else 0, patience=self.patience)
+        validates = self.val_share or self.stops_on_test
+        return Course.of(iterations, validate_every=epoch if validates else 0, patience=self.patience)

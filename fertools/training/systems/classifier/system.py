@@ -27,6 +27,9 @@ from fertools.training.systems.base import Autocast, Noise, Prediction, Step, Sy
 from fertools.training.systems.classifier.recipe import NETWORK, ClassifierRecipe
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luma of ITU-R BT.601."""
+
 
 class Classifier(System):
     """The network of a classifier, its losses and its step.
@@ -95,7 +98,7 @@ class Classifier(System):
         del at
         batch, network = batches[FACES], self.networks[NETWORK]
         network.train()
-        images, mix, other = normalised(batch.images), noise["mix"], None
+        images, mix, other = self._seen(batch.images), noise["mix"], None
         if self.recipe.mixup:
             other = _neighbours(len(images), images.device)
             images = torch.lerp(images[other], images, mix.view(-1, 1, 1, 1))
@@ -117,8 +120,12 @@ class Classifier(System):
 
     def predict(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return NxC logits and Nx2 (valence, arousal) in [-1, 1], or Nx0 each, of Nx3xSxS faces in [-1, 1]."""
-        outputs = widened(network(normalised(images)))
+        outputs = widened(network(self._seen(images)))
         return outputs[:, : self.classes], outputs[:, self.classes :].tanh()
+
+    def _seen(self, images: Tensor) -> Tensor:
+        """Return images as the network takes them: without colour where the recipe asks for that, and normalised."""
+        return normalised(without_colour(images) if self.recipe.grey else images)
 
     def _loss(
         self, outputs: Tensor, batch: Batch, weights: Tensor, rows: slice | Tensor, terms: dict[str, Tensor]
@@ -135,6 +142,17 @@ class Classifier(System):
             terms["loss_va"] = va_loss(estimates, batch.valence_arousal[rows], weights)
             loss = loss + recipe.lambda_va * terms["loss_va"]
         return loss
+
+
+def without_colour(images: Tensor) -> Tensor:
+    """Return Nx3xHxW images whose three channels are all the luma of ITU-R BT.601; images without colour stay.
+
+    Example:
+        >>> without_colour(torch.full((1, 3, 1, 1), 0.5)).flatten().tolist()
+        [0.5, 0.5, 0.5]
+    """
+    luma = (images * images.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return luma.expand_as(images)
 
 
 def _neighbours(count: int, device: torch.device) -> Tensor:

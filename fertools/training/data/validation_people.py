@@ -1,0 +1,102 @@
+"""The people who are kept for validation: the same in every run that holds out the same folds.
+
+All kept real people of a manifest stand in one order, which depends on the manifest alone. A run keeps the first people
+of that order whom it does not hold out, until they have about the wanted number of faces. That number does not depend
+on the folds. So whoever is kept by a run that holds out fold 0 is kept, or held out, by each run that holds out fold 0
+and another one. A generator of a pair of folds has therefore never met the people by whom a classifier of one of the
+two folds chooses its best state. The order does not depend on the recipe, so all systems keep the same people.
+
+People of each dataset and of each set of modalities are taken in the same share, and so are people who mostly show one
+expression.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fertools.core.errors import InputError
+from fertools.core.hashing import hash_bytes
+from fertools.manifests import nested
+from fertools.splits.groups import group_faces
+
+
+def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share: float) -> frozenset[str]:
+    """Return the `subject_id` of the people kept for validation.
+
+    Args:
+        table: all kept real rows of a manifest that are in a fold or a split part.
+        held_out: which of them are held out.
+        share: share of the training faces, by person; 0 for nobody.
+
+    Raises:
+        InputError: all training faces are of one person.
+    """
+    if not share or held_out.all():
+        return frozenset()
+    groups, names = group_faces(table)
+    training = np.unique(groups[~held_out])
+    if len(training) < 2:
+        raise InputError(
+            f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "
+            "people, or set val_share=0"
+        )
+    tested = set(groups[held_out].tolist())
+    sizes = np.bincount(groups, minlength=len(names))
+    trained_share = _trained_share(table, held_out)
+    chosen: list[int] = []
+    for members in _strata(table, groups):
+        left = [group for group in _ordered(members, names) if group not in tested]
+        faces = sizes[left].sum() if left else 0
+        wanted = min(share * trained_share * sum(sizes[group] for group in members), faces / 2)
+        taken = 0
+        for number, group in enumerate(left[: len(left) - 1]):
+            if number and taken + sizes[group] / 2 > wanted:
+                break
+            chosen.append(group)
+            taken += sizes[group]
+    if not chosen:
+        # Each stratum has one person; the first of all is kept.
+        chosen = [_ordered(dict.fromkeys(training.tolist(), ""), names)[0]]
+    rows = np.isin(groups, chosen)
+    return frozenset(name for name in nested.keep(table, rows)["subject_id"].to_pylist() if name is not None)
+
+
+def _trained_share(table: pa.Table, held_out: NDArray[np.bool_]) -> float:
+    """Return the share of all faces that a run trains on which holds out one fold; it is the same for every fold."""
+    if table["fold"].null_count == len(table):
+        return float(1 - held_out.mean())
+    folds: int = pc.count_distinct(table["fold"]).as_py()
+    return 1 - 1 / max(2, folds)
+
+
+def _strata(table: pa.Table, groups: NDArray[np.int64]) -> list[dict[int, str]]:
+    """Return the people of each dataset and set of modalities, each with the expression that they mostly show."""
+    kinds: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    shown: dict[int, Counter[str]] = defaultdict(Counter)
+    columns = (table[name].to_pylist() for name in ("dataset", "modality", "emotion"))
+    for group, dataset, modality, emotion in zip(groups.tolist(), *columns, strict=True):
+        kinds[group].add((dataset or "", modality or ""))
+        shown[group][emotion or ""] += 1
+    strata: dict[tuple[tuple[str, str], ...], dict[int, str]] = defaultdict(dict)
+    for group in sorted(kinds):
+        most = max(shown[group].items(), key=lambda entry: (entry[1], entry[0]))[0]
+        strata[tuple(sorted(kinds[group]))][group] = most
+    return [strata[key] for key in sorted(strata)]
+
+
+def _ordered(members: dict[int, str], names: list[str]) -> list[int]:
+    """Return people so that each first part of the list has all expressions in about the shares of the whole."""
+    by_class: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for group, emotion in members.items():
+        by_class[emotion].append((hash_bytes(b"validation", names[group].encode()), group))
+    placed = [
+        ((place + 0.5) / len(entries), digest, group)
+        for entries in by_class.values()
+        for place, (digest, group) in enumerate(sorted(entries))
+    ]
+    return [group for _, _, group in sorted(placed)]
