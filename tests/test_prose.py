@@ -33,15 +33,10 @@ ROOMS = sorted(
 """Packages, those of training one by one, and modules at the top."""
 LONG_DOCSTRINGS = {
     "fertools/training/data",
-    "fertools/training/engine",
     "fertools/training/evaluation",
     "fertools/training/experiments",
-    "fertools/training/jobs",
     "fertools/training/losses",
     "fertools/training/networks",
-    "fertools/training/recipes",
-    "fertools/training/reports",
-    "fertools/training/runs",
     "fertools/training/systems",
 }
 """Rooms whose docstrings still have longer sentences."""

@@ -14,6 +14,7 @@ from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.notebook import html_fields
+from fertools.core.spelling import nearest
 from fertools.faces.alignment import extract_crop, similarity
 from fertools.faces.centring import CENTRED
 from fertools.inference.detect import Face, Faces, find_detector, largest
@@ -21,7 +22,6 @@ from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures,
 from fertools.inference.rebuilt_network import Network, build_network
 from fertools.inference.results import PicturePredictions
 from fertools.training.data.pixel_cache import resize
-from fertools.training.recipes.recipe import nearest
 from fertools.training.runs.artefact import ModelInfo, read_model
 
 

@@ -15,7 +15,7 @@ def find_pair(picture: Path) -> str | None:
     """Return the `pair_id` of a picture, None if it is not of a drawn dataset.
 
     The identifier depends on the options of the dataset and on the moment. So it does not matter which modality is
-    ingested first, or where the dataset lies.
+    ingested first, or in which folder the dataset is.
 
     Args:
         picture: path of the picture.

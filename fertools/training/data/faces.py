@@ -1,8 +1,7 @@
 """Faces for training: the rows of the manifest that are used, and the split part of each.
 
 A face is held out if its fold is a test fold. Where the manifest was split by a hold-out, it is held out if its split
-is
-`test`. A face that has neither a fold nor a split is not used. No person may be in two parts; this is checked here,
+is `test`. A face that has neither a fold nor a split is not used. No person may be in two parts; this is checked here,
 whatever made the split. Some of the other people may be kept for validation. They select the checkpoint, so that the
 test fold selects nothing.
 """
@@ -29,6 +28,13 @@ from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
 from fertools.training.data.generated_faces import read_generated
+from fertools.training.data.manifest_rows import (
+    describe_people,
+    held_out_rows,
+    rows_with_emotion,
+    rows_with_split,
+    select_rows,
+)
 from fertools.training.data.validation_people import choose_validation_people
 
 Side = Literal["train", "val", "test"]
@@ -36,8 +42,6 @@ Pixels = NDArray[np.uint8]
 
 _MEANING = ("face_id", "path", "emotion", "valence", "arousal", "subject_id", "fold", "split", "weight")
 """Columns that a run depends on: a change in one of them makes it another run."""
-_RANGES = {"valence": (-1.0, 1.0), "arousal": (-1.0, 1.0), "weight": (0.0, np.inf)}
-"""Allowed range of each column where it is not null."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +183,9 @@ def select_faces(
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
     everybody = nested.keep(table, real)
-    table = _selected(workspace, everybody, modality, dataset)
+    table = select_rows(workspace, everybody, modality, dataset)
     if needs_emotion:
-        table = _with_emotion(table, classes)
+        table = rows_with_emotion(table, classes)
     if needs_va:
         table = nested.keep(table, pc.and_(pc.is_valid(table["valence"]), pc.is_valid(table["arousal"])))
         if not len(table):
@@ -189,9 +193,9 @@ def select_faces(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
     if extra_modality:
-        extra = _selected(workspace, everybody, extra_modality, dataset)
-        extra = _with_emotion(extra, classes) if needs_emotion else extra
-        extra = nested.keep(extra, ~_held_out(extra, test_folds, extra_modality))
+        extra = select_rows(workspace, everybody, extra_modality, dataset)
+        extra = rows_with_emotion(extra, classes) if needs_emotion else extra
+        extra = nested.keep(extra, ~held_out_rows(extra, test_folds, extra_modality))
         table = nested.in_order(pa.concat_tables([table, extra]), "face_id")
     if generated:
         added = [
@@ -207,7 +211,7 @@ def select_faces(
             for name in generated
         ]
         table = _each_once(pa.concat_tables([table, *added]))
-    held_out = _held_out(table, test_folds, modality)
+    held_out = held_out_rows(table, test_folds, modality)
     refuse_leaks(table, held_out)
     people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
     faces = build_faces(table, held_out, classes, validation_people=people)
@@ -224,27 +228,6 @@ def _each_once(table: pa.Table) -> pa.Table:
     """Return rows in the order of `face_id`, each face once: two names may stand for the same generated face."""
     _, first = np.unique(np.asarray(table["face_id"].to_pylist(), object), return_index=True)
     return nested.take(table, first)
-
-
-def _selected(workspace: Workspace, everybody: pa.Table, modality: str, dataset: str) -> pa.Table:
-    """Return the rows of a modality and dataset that have crops, a split part, and numbers in range.
-
-    Raises:
-        InputError: there are none, or a number is out of range.
-    """
-    table = nested.keep(everybody, pc.equal(everybody["modality"], modality))
-    table = nested.keep(table, pc.is_valid(table["path"]))
-    if dataset:
-        table = nested.keep(table, pc.equal(table["dataset"], dataset))
-    if not len(table):
-        named = f" of the dataset '{dataset}'" if dataset else ""
-        raise InputError(
-            f"{workspace.manifest} has no kept {modality} faces{named} with crops; ingest some first, with "
-            f"`fertools ingest DIR --modality {modality}`"
-        )
-    table = _with_split(workspace, table)
-    _refuse_out_of_range(workspace, table)
-    return table
 
 
 def _limit_generated(faces: Faces, ratio: float) -> Faces:
@@ -289,62 +272,6 @@ def build_faces(
     )
 
 
-def _with_split(workspace: Workspace, table: pa.Table) -> pa.Table:
-    """Return the rows with a fold; where there are no folds, those in the training or the test part.
-
-    A face without a fold beside others with one was ingested after the split, so its part is not known yet.
-    """
-    folds = pc.is_valid(table["fold"])
-    parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
-    table = nested.keep(table, folds if pc.any(folds).as_py() else parts)
-    if not len(table):
-        raise InputError(f"no face of {workspace.manifest} is in a fold or split; run {calls.SPLIT} first")
-    return table
-
-
-def _refuse_out_of_range(workspace: Workspace, table: pa.Table) -> None:
-    """Raise if a label or a weight is out of range: one NaN would make every weight of a network NaN."""
-    for name, (least, most) in _RANGES.items():
-        values = np.asarray(pc.fill_null(table[name], 0.0).to_numpy(), np.float64)
-        wrong = np.flatnonzero(~((values >= least) & (values <= most) & np.isfinite(values)))
-        if len(wrong):
-            face, value = table["face_id"][int(wrong[0])].as_py(), values[wrong[0]]
-            raise InputError(
-                f"{name} of {len(wrong):,} faces in {workspace.manifest} is not a number from {least:g} to {most:g}, "
-                f"the first {value:g} of face {face}; correct that column, or make it null where nothing is known"
-            )
-
-
-def _with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
-    labelled = nested.keep(table, pc.is_in(table["emotion"], value_set=pa.array(classes)))
-    present = pc.unique(labelled["emotion"]).to_pylist()
-    if not present:
-        named = "the seven expressions" if classes == EMOTIONS else f"the expressions {', '.join(classes)}"
-        raise InputError(
-            f"no face has one of {named} as its label; put videos into folders named by emotion and ingest them, or "
-            "label them with `fertools annotate --emotion`"
-        )
-    if len(present) == 1:
-        raise InputError(
-            f"every labelled face is {present[0]}, and a classifier needs two classes; add faces of another emotion"
-        )
-    return labelled
-
-
-def _held_out(table: pa.Table, test_folds: Sequence[int], modality: str) -> NDArray[np.bool_]:
-    if table["fold"].null_count == len(table):
-        return np.asarray(pc.equal(table["split"], "test").to_numpy(zero_copy_only=False), bool)
-    folds = pc.unique(table["fold"].drop_null()).to_pylist()
-    if unknown := [fold for fold in test_folds if fold not in folds]:
-        raise InputError(
-            f"test_folds has {unknown[0]}, and the manifest's folds go from {min(folds)} to {max(folds)} for the "
-            f"{modality} faces, which show {_people(table)} in all; give one of these folds, or split again with fewer "
-            "folds or more people"
-        )
-    held_out = pc.is_in(table["fold"], value_set=pa.array(test_folds, table["fold"].type))
-    return np.asarray(held_out.to_numpy(zero_copy_only=False), bool)
-
-
 def refuse_leaks(table: pa.Table, held_out: NDArray[np.bool_]) -> None:
     """Raise if a person of the test part is in another part.
 
@@ -375,8 +302,8 @@ def _validation_people(
     workspace: Workspace, everybody: pa.Table, test_folds: Sequence[int], share: float
 ) -> frozenset[str]:
     """Return the people kept for validation among all real faces of a manifest, whatever the domain."""
-    table = _with_split(workspace, everybody)
-    return choose_validation_people(table, _held_out(table, test_folds, "real"), share)
+    table = rows_with_split(workspace, everybody)
+    return choose_validation_people(table, held_out_rows(table, test_folds, "real"), share)
 
 
 def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> None:
@@ -385,18 +312,13 @@ def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> 
         if not len(faces.rows(side)):
             raise InputError(
                 f"no labelled face is left in the {words} part of the {modality} faces, which show "
-                f"{_people(faces.table)} in all; split again with fewer folds, or add people"
+                f"{describe_people(faces.table)} in all; split again with fewer folds, or add people"
             )
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if needs_emotion and len(present) == 1:
         raise InputError(
             f"every training face is {present[0]}, and a classifier needs two classes; choose other test_folds"
         )
-
-
-def _people(table: pa.Table) -> str:
-    count = pc.count_distinct(table["subject_id"]).as_py()
-    return "1 person" if count == 1 else f"{count} people"
 
 
 def pick_examples(faces: Faces, count: int) -> NDArray[np.int64]:

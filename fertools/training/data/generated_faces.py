@@ -57,7 +57,7 @@ def read_selection(path: Path) -> pa.Table:
     Raises:
         SchemaError: the file is damaged, or no selection of this version.
     """
-    remedy = "select again to write it anew"
+    remedy = "select again to write it"
     table = read_parquet(path, remedy=remedy)
     if not table.schema.equals(SELECTION):
         raise SchemaError(f"{path} is no selection of this version of fertools; {remedy}")

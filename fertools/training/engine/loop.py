@@ -35,7 +35,8 @@ from fertools.training.engine.run_state import Best, RunState, StatePaths
 from fertools.training.engine.stopping import StopRequest
 from fertools.training.engine.throughput import TimeEstimate
 from fertools.training.recipes.course import Course
-from fertools.training.recipes.recipe import EngineRecipe, read_precisions
+from fertools.training.recipes.precisions import read_precisions
+from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.recipes.schedules import rate_factor
 from fertools.training.systems.base import Step, System
 

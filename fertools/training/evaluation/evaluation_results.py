@@ -42,7 +42,7 @@ class PredictionMetrics:
         faces: number of faces.
         subjects: number of known people.
         folds: the held-out folds.
-        classes: the expressions that are told apart.
+        classes: the expressions of the predictions.
         classification: metrics of the expression by name, such as `accuracy`; empty where none is predicted.
         valence: metrics of valence by name, such as `ccc`; empty where it is not predicted.
         arousal: metrics of arousal by name; empty where it is not predicted.
@@ -161,7 +161,8 @@ class RunComparison:
         left_out: number of faces that only one of them has classified.
         differences: first minus second, by metric.
         p_mcnemar: p-value of McNemar's exact test, corrected for the number of pairs (Holm).
-        p_folds: p-value of the corrected paired test over folds by metric, corrected likewise; None with one fold.
+        p_folds: p-value of the corrected paired test over folds by metric, corrected in the same way; None with one
+            fold.
     """
 
     first: str

@@ -8,9 +8,9 @@ from pathlib import Path
 from fertools.core import calls
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
+from fertools.core.spelling import nearest
 from fertools.core.workspace import Workspace
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
-from fertools.training.recipes.recipe import nearest
 from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
 
 EVALUATION_NAME = "evaluation.json"
@@ -66,6 +66,6 @@ def read_leaks(folder: Path) -> list[str]:
     evaluation = folder.parent / EVALUATION_NAME
     if not evaluation.is_file():
         return []
-    with reading(evaluation, "is no evaluation of an experiment", "run the experiment again to write it anew"):
+    with reading(evaluation, "is no evaluation of an experiment", "run the experiment again to write it"):
         protocol = json.loads(evaluation.read_text(encoding="utf-8"))["protocol"]
     return [f"the protocol leaks, as it declares: {protocol['leaky']}"] if protocol["leaky"] else []

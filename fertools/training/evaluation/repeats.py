@@ -24,8 +24,8 @@ def score_repeats(repeats: Sequence[Predictions]) -> Metrics:
         repeats: the predictions of all folds, once for each seed.
 
     Returns:
-        What `compute_metrics` returns. Of a method with several repeats, each measure is the mean over them, in every fold and
-        pooled. Curves, confusion matrices and intervals over people are of all repeats together, and `classification`
+        The result of `compute_metrics`. If there are several repeats, each measure is the mean over them, in each fold
+        and pooled. Curves, confusion matrices and intervals over people cover all repeats, and `classification`
         has `repeats`: for each measure the `mean` and the standard deviation `sd` of the pooled values over seeds.
         `faces` counts each face once.
 

@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args
 
 from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
+from fertools.core.spelling import nearest
 from fertools.core.toml import shown
 from fertools.training.evaluation.prediction_metrics import METRICS
 from fertools.training.experiments.experiment_steps import (
@@ -34,7 +35,7 @@ from fertools.training.experiments.experiment_steps import (
 )
 from fertools.training.experiments.tables import check_keys, table_of, text_of
 from fertools.training.experiments.variants import PROTOCOL_KEYS, Kind, find_variant, lay_over, list_variants
-from fertools.training.recipes.recipe import Recipe, nearest
+from fertools.training.recipes.recipe import Recipe
 from fertools.training.systems.registry import find_system
 
 Protocol = Literal["k-fold", "leave-one-subject-out", "hold-out"]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interrupted, ItemsFailed, MachineError
 from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
+from fertools.core.spelling import nearest
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.evaluation_results import PredictionMetrics, RunComparison, TranslationMetrics
 from fertools.training.experiments.audit import audit
@@ -18,7 +19,6 @@ from fertools.training.experiments.definition import Experiment, read_experiment
 from fertools.training.experiments.graph import Task, describe_budget, find_folds, list_tasks, needed_by
 from fertools.training.experiments.outcome import evaluate_experiment, experiment_folder, has_results
 from fertools.training.experiments.work import Trainer, carry_out
-from fertools.training.recipes.recipe import nearest
 
 Engine = Literal["local", "ray"]
 Outcome = tuple[Task, FertoolsError | None]

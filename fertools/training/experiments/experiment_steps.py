@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 from fertools.core.errors import RecipeError
+from fertools.core.spelling import nearest
 from fertools.core.toml import shown
 from fertools.training.experiments.tables import check_keys, table_of, text_of
-from fertools.training.recipes.recipe import nearest
 
 Axis = Literal["fold", "pair", "repeat"]
 Which = Literal["test", "train", "all"]

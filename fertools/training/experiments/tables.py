@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fertools.core.errors import InputError, RecipeError
+from fertools.core.spelling import nearest
 from fertools.core.toml import table_in
-from fertools.training.recipes.recipe import nearest
 
 
 def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from fertools.core.errors import InputError, RecipeError
+from fertools.core.spelling import nearest
 from fertools.training.experiments.tables import check_keys, table_of, text_of
-from fertools.training.recipes.recipe import nearest
 
 Kind = Literal["protocols", "presets"]
 PROTOCOL_KEYS = ("kind", "folds", "repeats", "leaky", "validation")

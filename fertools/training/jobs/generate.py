@@ -17,6 +17,7 @@ from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
+from fertools.core.spelling import nearest
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.augmentation import Augmentation
 from fertools.training.data.batch_loader import BatchLoader, FaceSource
@@ -32,7 +33,7 @@ from fertools.training.evaluation.translations import (
 )
 from fertools.training.evaluation.translator import Translator, split_batches, to_pixels
 from fertools.training.jobs.translating import add_to_manifest, evenly_spaced, group_translations
-from fertools.training.recipes.recipe import TranslatingRecipe, nearest
+from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.runs.generated import generated_id, picture_path, write_pictures
 from fertools.training.runs.load import LoadedRun, load_translator
 from fertools.training.systems.base import System, Translation

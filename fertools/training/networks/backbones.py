@@ -14,11 +14,11 @@ from fertools.core.errors import InputError, RecipeError
 from fertools.core.explain import reading
 from fertools.core.progress import on_one_line
 from fertools.core.sealed import check_whole, is_sealed
+from fertools.core.spelling import nearest
 from fertools.training.networks.array_pickle import is_array_pickle, read_arrays
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.networks.plain import AlexNet, Vgg
 from fertools.training.networks.resnet import ResNet
-from fertools.training.recipes.recipe import nearest
 
 _STATE_KEYS = ("state_dict", "model")
 """Keys under which training programs store the weights of a network."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from fertools.core import package_data
 from fertools.core.errors import InputError
+from fertools.core.spelling import nearest
 from fertools.core.toml import table_in
 from fertools.core.workspace import Workspace
-from fertools.training.recipes.recipe import nearest
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fertools.core.errors import RecipeError
+from fertools.core.spelling import nearest
 from fertools.core.vocabulary import EMOTIONS
-from fertools.training.recipes.recipe import nearest
 
 CLASS_SETS = {
     "seven": EMOTIONS,
@@ -15,7 +15,7 @@ CLASS_SETS = {
 
 
 def read_classes(text: str) -> tuple[str, ...]:
-    """Return the classes that the key `classes` names: a set's name, or labels parted by commas.
+    """Return the classes of the key `classes`: the name of a set, or labels separated by commas.
 
     Raises:
         RecipeError: fewer than two, one twice, or none of these.
@@ -30,6 +30,6 @@ def read_classes(text: str) -> tuple[str, ...]:
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):
         raise RecipeError(
             f"classes is '{text}'{nearest(text, CLASS_SETS)}; give {', '.join(CLASS_SETS)}, or two or more labels "
-            "parted by commas, each once"
+            "separated by commas, each once"
         )
     return names

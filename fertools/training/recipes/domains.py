@@ -20,7 +20,7 @@ PartUnit = Literal["subject", "sample"]
 
 @dataclass(frozen=True)
 class Part:
-    """A share of the training faces of several domains, of which each takes another.
+    """A share of the training faces that several domains divide among them.
 
     Attributes:
         unit: what is kept together.

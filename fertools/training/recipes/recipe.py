@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 from fertools.core.errors import RecipeError
+from fertools.core.spelling import nearest
 from fertools.core.toml import shown
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Domain, Modality, Pairing
+from fertools.training.recipes.precisions import read_precisions
 from fertools.training.recipes.schedules import Schedule
 
 ORIGINS = {
@@ -32,8 +33,6 @@ ORIGINS = {
 
 LARGEST = 2**63 - 1
 """The largest whole number that a key may have: the largest int64."""
-PRECISIONS = ("float32", "bf16", "fp16")
-"""Precisions that networks can run in."""
 
 
 def bounded(least: float | None = None, most: float | None = None) -> Any:
@@ -269,34 +268,6 @@ class TranslatingRecipe(EngineRecipe):
         return self.val_share
 
 
-def read_precisions(text: str, parts: Iterable[str]) -> dict[str, str]:
-    """Return the precision by part, from text such as `penalty=float32,discriminator=fp16`.
-
-    Args:
-        text: value of the key `precision_parts`; empty for none.
-        parts: known names of parts.
-
-    Raises:
-        RecipeError: a part or a precision is unknown.
-
-    Example:
-        >>> read_precisions("penalty=float32", ("generator", "penalty"))
-        {'penalty': 'float32'}
-    """
-    found: dict[str, str] = {}
-    known = tuple(parts)
-    for item in filter(None, (item.strip() for item in text.split(","))):
-        name, _, precision = (part.strip() for part in item.partition("="))
-        if name not in known:
-            raise RecipeError(
-                f"precision_parts names the part '{name}'{nearest(name, known)}; there are {', '.join(known) or 'none'}"
-            )
-        if precision not in PRECISIONS:
-            raise RecipeError(f"precision_parts gives {name} '{precision}'; choose one of {', '.join(PRECISIONS)}")
-        found[name] = precision
-    return found
-
-
 R = TypeVar("R", bound=Recipe)
 R_co = TypeVar("R_co", bound=Recipe, covariant=True)
 
@@ -389,12 +360,6 @@ def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> 
         span = f"from {least} to {most}" if most is not None else f"{least} or more"
         raise RecipeError(f"{name} in {where} is {value}; give {span}")
     return value
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'x'` for the known word that is most similar to `word`; an empty text if none is."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean '{near[0]}'" if near else ""
 
 
 def write_value(value: object) -> str:

@@ -7,10 +7,11 @@ from typing import Any, Generic, TypeVar
 
 from fertools.core import calls
 from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.spelling import nearest
 from fertools.core.workspace import Workspace
 from fertools.training.data.faces import Faces
 from fertools.training.data.selection import Selection, select_domains
-from fertools.training.recipes.recipe import EngineRecipe, Origin, Recipe, Resolved, TranslatingRecipe, nearest
+from fertools.training.recipes.recipe import EngineRecipe, Origin, Recipe, Resolved, TranslatingRecipe
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.metadata import Record
 from fertools.training.runs.pixel_identity import refuse_changed_pixels

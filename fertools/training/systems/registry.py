@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint
 
 from fertools.core.errors import RecipeError
 from fertools.core.plugins import find_plugins, load_plugin
-from fertools.training.recipes.recipe import nearest
+from fertools.core.spelling import nearest
 from fertools.training.systems.entry import SystemEntry
 
 GROUP = "fertools.systems"

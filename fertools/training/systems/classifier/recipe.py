@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fertools.core.errors import RecipeError
+from fertools.core.spelling import nearest
 from fertools.training.networks.names import BACKBONES, FEATURES_ALONE, TIMM
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Modality
-from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded, nearest
+from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded
 
 NETWORK = "network"
 """Name of the single network."""

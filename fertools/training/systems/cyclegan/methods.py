@@ -37,7 +37,7 @@ def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
 def describe_two_way(
     name: str, kind: str, record: Mapping[str, Any], pairs: str, weights: tuple[float, float]
 ) -> MethodsText:
-    """Return how a system on CycleGAN's parts was trained, as far as it is trained like CycleGAN.
+    """Return the text on the training of a system with CycleGAN's parts: what it shares with CycleGAN.
 
     Args:
         name: what a reader calls the model.

@@ -36,8 +36,8 @@ class WeightedTerm:
     """A part of a loss.
 
     Attributes:
-        value: a scalar with its graph; it is logged as it is.
-        weight: what it is multiplied by in the loss.
+        value: a scalar with its graph; it is logged without the weight.
+        weight: factor of the value in the loss.
     """
 
     value: Tensor

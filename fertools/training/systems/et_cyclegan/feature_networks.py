@@ -57,7 +57,7 @@ def build_emotion_network(recipe: EtCycleganRecipe, weights: StartingWeights | N
     """Return the network that knows expressions: that of a run of a classifier, or one of published weights.
 
     Args:
-        recipe: which features, and of which architecture weights from elsewhere are.
+        recipe: recipe with the features and the architecture of the weights.
         weights: None for random ones.
 
     Raises:
@@ -83,7 +83,7 @@ def build_emotion_network(recipe: EtCycleganRecipe, weights: StartingWeights | N
 
 
 def _framed(network: nn.Module, recipe: EtCycleganRecipe, where: str, name: str, trained_px: int) -> FeatureNetwork:
-    """Return a network behind the size of its pictures, if it has the features that are asked for."""
+    """Return a network behind the size of its pictures, if it has the features of the recipe."""
     if recipe.emotion_features == "layer4" and not isinstance(network, ResNet):
         raise InputError(f"emotion_features is layer4, and {where} is {name}, no ResNet; set emotion_features=pooled")
     sides: Mapping[Any, int] = {"image": 0, "trained": trained_px}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fertools.core.errors import RecipeError
+from fertools.core.spelling import nearest
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.recipes.domains import Pairing
-from fertools.training.recipes.recipe import bounded, nearest
+from fertools.training.recipes.recipe import bounded
 from fertools.training.systems.cyclegan.recipe import TwoWayRecipe
 
 FACE, EMOTION = "face", "emotion"
@@ -113,5 +114,5 @@ class EtCycleganRecipe(TwoWayRecipe):
         return {name: weights for name, weights in wanted.items() if weights != RANDOM}
 
     def _weighed(self, weight: float) -> float:
-        """Return a weight as the key `weights` has it: as it is, or 1 for each that is not 0."""
+        """Return a weight in the form of the key `weights`: unchanged, or 1 for each that is not 0."""
         return float(bool(weight)) if self.weights == "literal" else weight

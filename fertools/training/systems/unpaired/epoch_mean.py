@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class EpochMean(nn.Module):
-    """A running mean that begins anew with each epoch.
+    """A running mean that restarts with each epoch.
 
     It never reads its numbers on the CPU, so that a GPU need not be waited for.
 

@@ -47,7 +47,7 @@ def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
         f"{', beginning the ' + ' and the '.join(begun) if begun else ' from random weights'}; then the "
         f"{value('thermal_modality')} network was {kept} for {value('stage2_epochs')} epochs, in which the other "
         f"minimised {losses}.",
-        f"The optimiser was stochastic gradient descent (momentum {value('momentum'):g}, weight decay "
+        f"The optimiser was SGD with momentum (momentum {value('momentum'):g}, weight decay "
         f"{value('weight_decay'):g}) with batches of {value('batch_size')} faces and a learning rate of {lr}, "
         f"{SCHEDULES[value('lr_schedule')]} in each stage; that of the discriminators was Adam with "
         f"{value('discriminator_lr'):g}.",

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fertools.core.errors import RecipeError
+from fertools.core.spelling import nearest
 from fertools.training.networks.names import BACKBONES
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course, Stage
 from fertools.training.recipes.domains import Domain, Modality, Pairing, Part
-from fertools.training.recipes.recipe import EngineRecipe, bounded, nearest
+from fertools.training.recipes.recipe import EngineRecipe, bounded
 
 VISIBLE, THERMAL = "visible", "thermal"
 """The two domains, and the classifier of each."""
@@ -270,7 +271,7 @@ def read_losses(text: str) -> frozenset[str]:
     names = [name.strip() for name in text.split(",")]
     if unknown := [name for name in names if name not in TERMS]:
         listed = ", ".join(f"{name} ({words})" for name, words in TERMS.items())
-        raise RecipeError(f"losses names '{unknown[0]}'; it takes {listed}, parted by commas")
+        raise RecipeError(f"losses names '{unknown[0]}'; it takes {listed}, separated by commas")
     if len(set(names)) < len(names) or len({"v", "a"} & set(names)) != 1:
         raise RecipeError(f"losses is '{text}'; give each term once, and one of v and a, such as a,h,l,r")
     if "a" in names and not {"h", "l"} & set(names):
