@@ -70,7 +70,7 @@ def test_a_fold_without_thermal_people_is_refused_with_their_number(fertools: Ru
     )
     for tested, words in (
         ((fold + 1) % _PEOPLE, "for the thermal faces, which show 1 person in all; give one of these folds, or split"),
-        (fold, "on the training side of the thermal faces, which show 1 person in all; split again with fewer folds"),
+        (fold, "in the training part of the thermal faces, which show 1 person in all; split again with fewer folds"),
     ):
         settings = ("--set", "modality=thermal", "--set", f"test_folds={tested}")
         ended = fertools("train", "classifier", "--preset", "smoke", "--device", "cpu", *settings)

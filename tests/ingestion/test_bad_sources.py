@@ -55,7 +55,7 @@ def _break_opening(patch: pytest.MonkeyPatch, error: BaseException) -> None:
 def _break_turning(patch: pytest.MonkeyPatch, error: BaseException) -> None:
     frames = _unless_bad(videos.FrameReader._frames, lambda reader, *_: reader.path, error)
     patch.setattr(videos.FrameReader, "_frames", frames)
-    patch.setattr(images, "to_rgb", _unless_bad(images.to_rgb, lambda picture, path: path, error))
+    patch.setattr(images, "to_rgb", _unless_bad(images.to_rgb, lambda picture, path, *_: path, error))
 
 
 def _break_cropping(patch: pytest.MonkeyPatch, error: BaseException) -> None:

@@ -73,8 +73,8 @@ def _divided(domains: Mapping[str, Faces], parts: Mapping[str, Part], seed: int)
         counts.append(count)
     # The classes of every domain, and in the last column the faces without one.
     together = np.column_stack([*(count[:, :-1] for count in counts), sum(count[:, -1] for count in counts)])
-    soft_labels = np.full(wanted.of, 1 / wanted.of)
-    part_of = assign_groups(together, soft_labels, np.random.default_rng([seed, _PARTS]))
+    shares = np.full(wanted.of, 1 / wanted.of)
+    part_of = assign_groups(together, shares, np.random.default_rng([seed, _PARTS]))
     divided = {}
     for name, faces in domains.items():
         kept = np.ones(len(faces.table), bool)

@@ -34,7 +34,7 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
         share: share of the training faces, by person; 0 for nobody.
 
     Raises:
-        InputError: all training faces are of one person.
+        InputError: all training faces show one person.
     """
     if not share or held_out.all():
         return frozenset()
@@ -42,7 +42,7 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
     training = np.unique(groups[~held_out])
     if len(training) < 2:
         raise InputError(
-            f"val_share is {share:g}, and all training faces are of one person, so nobody is left to validate on; add "
+            f"val_share is {share:g}, and all training faces show one person, so nobody is left for validation; add "
             "people, or set val_share=0"
         )
     tested = set(groups[held_out].tolist())

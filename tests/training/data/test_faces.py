@@ -118,7 +118,7 @@ def only_while_training(rows: list[Row]) -> None:
     [
         (with_fold(None), r"run `fertools\.split\(workspace, folds=10\)` first"),
         (with_fold(7), "folds go from 7 to 7"),
-        (with_fold(0), "no labelled face is left on the training side"),
+        (with_fold(0), "no labelled face is left in the training part"),
         (only("fear"), "every labelled face is fear"),
         (only("contempt"), "no face has one of the seven expressions"),
         (only_while_training, "every training face is fear"),

@@ -134,7 +134,7 @@ def test_held_out_people_and_leaky_generators_are_no_better_when_selected(tmp_pa
         added_by(workspace, "tested")
     leaky = write(tmp_path / "leaky", unseen=[1])
     choose(leaky.root / "near", [row["face_id"][::-1] for row in rows])
-    with pytest.raises(CheckFailed, match="was trained with faces of fold 0"):
+    with pytest.raises(CheckFailed, match="was trained on fold 0"):
         added_by(leaky, "near")
 
 

@@ -124,7 +124,7 @@ def test_a_set_of_folds_is_held_out(tmp_path: Path) -> None:
         assert people(faces, "train") == {"p00", "p02", "p04"}
     alone = select_faces(workspace, modality="visible", test_folds=[3, 1], needs_emotion=True, needs_va=False)
     assert people(alone, "test") == {"p01", "p03"}
-    with pytest.raises(InputError, match="test_folds has 7, but the folds of the manifest go from 0 to 4"):
+    with pytest.raises(InputError, match="test_folds has 7, and the manifest's folds go from 0 to 4"):
         select_domains(workspace, TwoDomains(test_folds=(0, 7)))
     with pytest.raises(InputError, match="no labelled face is left in the training part"):
         select_domains(workspace, TwoDomains(test_folds=(0, 1, 2, 3, 4)))

@@ -82,7 +82,7 @@ def test_people_who_show_one_expression_are_taken_from_all_expressions(tmp_path:
 
 def test_nobody_is_left_of_one_person(tmp_path: Path) -> None:
     table = table_of(tmp_path, 2, 2)
-    with pytest.raises(InputError, match="nobody is left to validate on"):
+    with pytest.raises(InputError, match="nobody is left for validation"):
         chosen(table, 0)
 
 

@@ -137,7 +137,7 @@ def test_every_face_of_a_batch_is_one_process_s(size: int, parts: int) -> None:
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
-    with pytest.raises(RecipeError, match=r"batch of 10 faces .* 2 processes in 3 parts each; .* multiple of 6"):
+    with pytest.raises(RecipeError, match=r"batch of 10 faces .* 2 processes of 3 parts each; .* multiple of 6"):
         Of(0, 2).micro_batches(10, 3)
 
 

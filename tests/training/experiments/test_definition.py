@@ -85,7 +85,8 @@ def test_an_unknown_experiment_is_named_with_the_nearest(tmp_path: Path) -> None
 def test_recipes_of_shipped_experiments_can_be_resolved(name: str) -> None:
     experiment = read_experiment(name)
     for step in experiment.steps.values():
-        assert isinstance(step, TrainStep)
+        if not isinstance(step, TrainStep):
+            continue
         kind = find_system(step.system).recipe_class()
         overrides = [f"{key}={value}" for key, value in step.settings.items()]
         for preset in [step.preset] if step.preset else describe_presets(step.system):

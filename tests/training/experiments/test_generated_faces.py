@@ -177,7 +177,7 @@ def test_the_lineage_goes_through_a_selection_to_generator_and_features(
     ]
     # Whatever it is called: a selection for one fold was made with the people of the other.
     shutil.copytree(result.folder / "neighbours.fold-1", tmp_path / "innocent")
-    words = r"was trained with faces of fold 0|would be tested on people that it knows"
+    words = r"was trained on fold 0|would be tested on people whom it has learned from"
     settings = ["epochs=0.1", "val_share=0", "image_size=32", "test_folds=0", f"generated={tmp_path}/innocent"]
     with pytest.raises(CheckFailed, match=words):
         train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run="innocent")

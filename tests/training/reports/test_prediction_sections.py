@@ -216,7 +216,7 @@ def test_a_source_that_is_not_given_is_not_named() -> None:
 def test_choices_of_each_step_are_in_an_experiments_page() -> None:
     page = render_experiment(invented_evaluation())
     assert "Ours &lt;1&gt;: choices not fixed by the paper" in page
-    assert "share of the face&#x27;s" in page or "share of the face's" in page
+    assert "largest translation as a share of the side" in page
     assert "Ours &lt;1&gt; is resnet18" in page
 
 

@@ -351,7 +351,7 @@ def test_a_note_says_what_is_read(workspace: Workspace) -> None:
             self.said.append(message)
 
     train_small(workspace, "epochs=0.1", run="told", report=Notes())
-    assert any("reading 7 held-out faces" in words for words in Notes.said)
+    assert any("predicting 7 held-out faces" in words for words in Notes.said)
 
 
 def test_a_run_that_holds_out_two_folds_says_of_which_each_face_is(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_the_rate_falls_by_equal_steps_at_the_ends_of_epochs(epoch: int, factor:
         (("gan_mode=wgan",), "choose one of lsgan, vanilla"),
         (("epochs=0",), "give 1 or more"),
         (("precision_parts=penalty=bf16",), "there are generator, discriminator"),
-        (("judge=classifier/cpu",), "but each needs the other"),
+        (("judge=classifier/cpu",), "there is nobody whose faces it could read"),
     ],
 )
 def test_what_does_not_go_together_is_refused(overrides: tuple[str, ...], message: str) -> None:

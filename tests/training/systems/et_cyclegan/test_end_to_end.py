@@ -117,7 +117,9 @@ def test_an_emotion_network_that_has_seen_the_test_people_is_refused(
     shutil.copy(path, innocent)
     wanted = {"run": "classifier/other", "path": str(path), "copy": str(innocent)}[place]
     chosen = (f"emotion_net={wanted}", *SHORT)
-    with pytest.raises(CheckFailed, match=r"et-cyclegan/smoke would be tested on people that it knows: the weights"):
+    with pytest.raises(
+        CheckFailed, match=r"et-cyclegan/smoke would be tested on people whom it has learned from: the weights"
+    ):
         train_smoke(workspace, *chosen)
     result = train_smoke(workspace, *chosen, allow_leaks=True)
     lineage = read_lineage(RunFolder(result.path))

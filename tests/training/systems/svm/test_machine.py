@@ -92,7 +92,7 @@ def test_a_class_that_nobody_shows_gets_next_to_nothing() -> None:
 
 def test_one_person_is_not_enough() -> None:
     features, labels, people = cloud(30, 3)
-    with pytest.raises(InputError, match="of one person"):
+    with pytest.raises(InputError, match="show one person"):
         fit_machine(features, labels, people * 0, 3, recipe())
 
 
