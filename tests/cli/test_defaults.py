@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "validate": (fertools.validate,),
 }
 """What each command calls; `demo`, `doctor`, `report` and `weights` call nothing with a default of its own."""
+HELP = ["-h", "--help"]
+"""As the command line has them: a command keeps its help option once it is built."""
 ARGUMENTS = {
     "sample": ["out"],
     "ingest": ["in"],
@@ -71,7 +73,7 @@ def defaults_of(target: Callable[..., Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_defaults_of_a_command_are_those_of_the_library(name: str) -> None:
     command = importlib.import_module(f"fertools.cli.{name}").command
-    given = command.make_context(name, list(ARGUMENTS.get(name, []))).params
+    given = command.make_context(name, list(ARGUMENTS.get(name, [])), help_option_names=HELP).params
     options = {option.name for option in command.params if option.param_type_name == "option" and option.expose_value}
     known: dict[str, Any] = {}
     for target in COMMANDS[name]:
@@ -86,5 +88,5 @@ def test_defaults_of_a_command_are_those_of_the_library(name: str) -> None:
 
 def test_templates_are_the_librarys() -> None:
     command = importlib.import_module("fertools.cli.ingest").command
-    first, *more = command.make_context("ingest", ["in"]).params["templates"]
+    first, *more = command.make_context("ingest", ["in"], help_option_names=HELP).params["templates"]
     assert (first, tuple(more)) == (fertools.IngestOptions.template, fertools.IngestOptions.more_templates)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from fertools.cli.evaluate import command as evaluate
+from fertools.cli.main import cli
 from fertools.core.errors import CheckFailed, InputError, ItemsFailed
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -222,7 +222,7 @@ def test_a_protocol_that_leaks_through_its_generator_is_refused_unless_it_says_s
     page = (workspace.root / "training/stargan/leaky.gan/report.html").read_text(encoding="utf-8")
     assert "These numbers leak: classifier/leaky.judge.fold-0 was trained on" in page
     assert load_predictor(workspace, run).record["finished"]
-    done = CliRunner().invoke(evaluate, ["-w", str(workspace.root), run])
+    done = CliRunner().invoke(cli, ["evaluate", "-w", str(workspace.root), run])
     assert f"warning: test people of {run} had a part in its training" in done.stderr
     assert "warning" not in done.stdout
 
