@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import copy
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +43,7 @@ from fertools.training.recipes.course import Course, Stage
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.unpaired.recipe import GUIDANCE, UnpairedRecipe
 from fertools.training.systems.unpaired.system import Unpaired
-from tests.benchmarks.taking_turns import describe, differ, time_both
+from tests.benchmarks.taking_turns import measure, step_parser
 from tests.training.drawn_pairs import write_drawn_pairs
 
 DOMAINS = ("visible", "thermal")
@@ -91,7 +90,7 @@ class PlainUnpaired:
         self.weights = torch.zeros(2, device=device)
 
     def go_on(self, iteration: int) -> None:
-        """Train until so many iterations are done."""
+        """Train until this number of iterations is done."""
         for order in self.orders[len(self.losses) : iteration]:
             self.losses.append(self.step(order))
 
@@ -198,28 +197,9 @@ def _loader(
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="cpu")
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--people", type=int, default=8, help="drawn people, each with seven expressions")
-    parser.add_argument("--blocks", type=int, default=8)
-    parser.add_argument("--block", type=int, default=10, help="iterations of one before the other takes its turn")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves the number that it chose")
+    parser = step_parser(__doc__)
     arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    if arguments.blocks < 3:
-        parser.error("--blocks is below 3; give 3 or more, since the first is left out")
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        apart = differ(*begin(root / "faces", root / "first", arguments, "log_every=1"))
-        loop, plain, _ = begin(root / "faces", root / "timed", arguments)
-        times = time_both(loop, plain, arguments.block, arguments.blocks, arguments.device)
-    print(
-        f"unpaired, preset {arguments.preset}, {arguments.device}, {torch.get_num_threads()} threads: "
-        f"{describe(times, arguments.block)}; losses within {apart:.1e}"
-    )
+    print(measure("unpaired", arguments, begin))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +20,7 @@ from fertools.training.engine.journal import read_journal
 from fertools.training.engine.loop import Callbacks, Loop
 
 COMPARED = 4
-"""Losses are compared over so many first iterations; in a GAN rounding grows with each."""
+"""Number of first iterations whose losses are compared; in a GAN, rounding errors grow with each."""
 
 
 class Plain(Protocol):
@@ -31,7 +33,7 @@ class Plain(Protocol):
     losses: list[dict[str, Tensor]]
 
     def go_on(self, iteration: int) -> None:
-        """Train until so many iterations are done."""
+        """Train until this number of iterations is done."""
 
 
 class _Enough(Exception):
@@ -89,4 +91,40 @@ def describe(times: NDArray[np.float64], block: int) -> str:
     return (
         f"{ours:.1f} ms an iteration, plain loop {plain:.1f} ms, ratio {middle:.2f} ({low:.2f} to {high:.2f}), of "
         f"processor time {np.median(ratios[:, 1]):.2f}; {len(times)} blocks"
+    )
+
+
+def step_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the options that every benchmark of a step has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="cpu")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--people", type=int, default=8, help="drawn people, each with seven expressions")
+    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--block", type=int, default=10, help="iterations of one before the other takes its turn")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves the number that it chose")
+    return parser
+
+
+def measure(system: str, arguments: argparse.Namespace, begin: Callable[..., tuple[Loop, Plain, Path]]) -> str:
+    """Return the figures of both loops in a sentence.
+
+    Args:
+        system: name of the system.
+        arguments: values of `step_parser`.
+        begin: builds both loops and the path of the journal, from a workspace, a folder, the arguments and settings.
+    """
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    if arguments.blocks < 3:
+        raise SystemExit("--blocks is below 3; give 3 or more, since the first is left out")
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        apart = differ(*begin(root / "faces", root / "first", arguments, "log_every=1"))
+        loop, plain, _ = begin(root / "faces", root / "timed", arguments)
+        times = time_both(loop, plain, arguments.block, arguments.blocks, arguments.device)
+    return (
+        f"{system}, preset {arguments.preset}, {arguments.device}, {torch.get_num_threads()} threads: "
+        f"{describe(times, arguments.block)}; losses within {apart:.1e}"
     )

@@ -124,13 +124,15 @@ def _refuse_shared(domains: Mapping[str, Faces]) -> None:
     """Raise if two domains have a training face, or the training faces of a moment, in common."""
     seen: dict[str, str] = {}
     for name, faces in domains.items():
-        table = faces.table.take(pa.array(faces.rows("train")))
+        # Columns without lists alone: pyarrow takes wrong rows of sliced nested lists.
+        columns = [column for column in ("face_id", "pair_id") if column in faces.table.column_names]
+        table = faces.table.select(columns).take(pa.array(faces.rows("train")))
         own = {f"the face {face}" for face in table["face_id"].to_pylist()}
         own |= {f"the moment (pair_id) {moment}" for moment in _moments(table) if moment is not None}
         for what in sorted(own):
             if what in seen:
                 raise CheckFailed(
-                    f"{what} is learned from in {seen[what]} and in {name}, which are to have nothing in common; "
+                    f"{what} is a training face of {seen[what]} and of {name}, which must have none in common; "
                     "correct its pair_id and subject_id in the manifest"
                 )
         seen |= dict.fromkeys(own, name)

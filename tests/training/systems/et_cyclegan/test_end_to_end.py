@@ -200,7 +200,7 @@ def test_faces_come_together_as_the_pairing_says(
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, stop_after: int) -> None:
-    """Let a run be interrupted once, after so many iterations."""
+    """Interrupt a run once, after some iterations."""
     iterate, sent = EtCyclegan.iterate, list[int]()
 
     def interrupted(
