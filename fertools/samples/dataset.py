@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -30,6 +29,7 @@ import cv2
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
+from fertools.core.processes import worker_context
 from fertools.samples.moments import Clip, Moment, draw_clip_of
 from fertools.samples.sample_options import SampleOptions
 
@@ -175,9 +175,7 @@ def _draw_all(folder: Path, options: SampleOptions, takes: list[_Take]) -> Itera
             _draw(folder, options, take)
             yield number
         return
-    # A forked copy of a process with OpenCV threads can hang; a spawned one cannot.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, worker_context(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         try:
             pending = [pool.submit(_draw, folder, options, take) for take in takes]
             for number, future in enumerate(as_completed(pending), 1):

@@ -21,7 +21,9 @@ from typing import Any
 import cv2
 
 from fertools.core.device import set_torch_threads, spread
+from fertools.core.processes import prepare_workers, worker_context
 from fertools.core.workspace import Workspace
+from fertools.ingestion.engines import WORKER_MODULES
 from fertools.ingestion.engines.base import (
     WATCH_INTERVAL_S,
     Outcome,
@@ -104,8 +106,8 @@ class _WorkerPool:
         threads: int,
         watch: Watch,
     ) -> None:
-        # A forked copy of a process with torch threads can hang; a spawned one cannot.
-        self._context = multiprocessing.get_context("spawn")
+        prepare_workers(WORKER_MODULES)
+        self._context = worker_context()
         self._workspace, self._options, self._steps, self._watch = workspace, options, steps, watch
         self._devices, self._threads = devices, threads
         self._before = Done()
