@@ -28,12 +28,10 @@ class Selection:
     Attributes:
         domains: faces by name of the domain, in the order of the recipe. The system is tested on the first domain.
         pairing: how the faces of later domains are chosen. With `capture`, training depends on `pair_id`.
-        source: digest of all real faces that the domains were taken from; empty if no part of them was left out.
     """
 
     domains: Mapping[str, Faces]
     pairing: Pairing = "none"
-    source: str = ""
 
     @property
     def main(self) -> Faces:
@@ -51,8 +49,8 @@ class Selection:
         return hash_bytes(*named)
 
     def source_fingerprint(self) -> str:
-        """Return a digest of the rows of all real faces, with those that other runs of a protocol train on."""
-        return self.source or _real_fingerprint(self.domains)
+        """Return a digest of the rows that the real faces were taken from; the folds of a protocol share it."""
+        return hash_bytes(*(faces.source.encode() for faces in self.domains.values()))
 
     def counts(self) -> dict[str, int]:
         """Return the number of faces in an epoch by domain."""
@@ -87,18 +85,13 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
         )
     if len(found) > 1:
         _refuse_leaks_across(found)
-    source = _real_fingerprint(found)
     found = divide_training(found, recipe.domains, recipe.seed)
     first = next(iter(found))
     _refuse_unlabelled(found[first], recipe)
     if recipe.soft_labels:
         soft_labels = read_soft_labels(workspace.root / recipe.soft_labels, found[first])
         found[first] = dataclasses.replace(found[first], soft_labels=soft_labels)
-    return Selection(found, recipe.domain_pairing, source)
-
-
-def _real_fingerprint(domains: Mapping[str, Faces]) -> str:
-    return hash_bytes(*(faces.real_fingerprint().encode() for faces in domains.values()))
+    return Selection(found, recipe.domain_pairing)
 
 
 def _select(workspace: Workspace, recipe: Recipe, domain: Domain, *, allow_leaks: bool) -> Faces:

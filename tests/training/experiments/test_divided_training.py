@@ -1,4 +1,4 @@
-"""Experiments in which each run trains on a part of the training people, as unpaired methods do."""
+"""Experiments in which the folds of a step use different faces, and are joined nevertheless."""
 
 from __future__ import annotations
 
@@ -24,21 +24,24 @@ folds = 5
 
 [steps.full]
 title = "Full"
-system = "unpaired"
-preset = "smoke"
 test = true
-set = { analysis_faces = 0 }
+preset = "smoke"
 """
+# Each run trains on one half of the people in each modality.
+_HALF = 'system = "unpaired"\nset = { analysis_faces = 0 }\n'
+# Each run trains on the visible faces of those who are not held out.
+_ADDED = 'system = "classifier"\nset = { modality = "thermal", extra_modality = "visible", val_share = 0.25 }\n'
 
 
-def _prepare(root: Path) -> Workspace:
+def _prepare(root: Path, step: str = _HALF) -> Workspace:
     workspace = write_drawn_pairs(root, people=5)
-    write_experiment(root, _HALVES, "halves")
+    write_experiment(root, _HALVES + step, "halves")
     return workspace
 
 
-def test_folds_are_joined_though_each_trains_on_other_people(tmp_path: Path) -> None:
-    workspace = _prepare(tmp_path)
+@pytest.mark.parametrize("step", [_HALF, _ADDED], ids=["halves", "added"])
+def test_folds_are_joined_though_each_uses_other_faces(tmp_path: Path, step: str) -> None:
+    workspace = _prepare(tmp_path, step)
     run_experiment(workspace, "halves", device="cpu")
     (metrics,) = run_experiment(workspace, "halves", device="cpu").evaluation["runs"].values()
     assert metrics["faces"] == 5 * 7
