@@ -22,8 +22,8 @@ from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.engine_setup import digest_network
 from fertools.training.jobs.train import TrainResult, train
-from fertools.training.networks.feature_maps import VggMaps, build_feature_network
 from fertools.training.networks import published_weights
+from fertools.training.networks.feature_maps import VggMaps, build_feature_network
 from fertools.training.recipes.course import Iteration
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import read_lineage
