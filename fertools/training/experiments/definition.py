@@ -208,7 +208,7 @@ def _validating(step: Step, share: float) -> Step:
 
 
 def _ordered(steps: Mapping[str, Step], where: str) -> dict[str, Step]:
-    """Return the steps so that each comes after those that it needs."""
+    """Return the steps so that each comes after those that it needs, else in the order of the file."""
     for step in steps.values():
         for needed in step.needs:
             if needed not in steps:
@@ -220,11 +220,12 @@ def _ordered(steps: Mapping[str, Step], where: str) -> dict[str, Step]:
         _check_kinds(step, steps, where)
     ordered: dict[str, Step] = {}
     while len(ordered) < len(steps):
-        ready = [step for step in steps.values() if step.name not in ordered and set(step.needs) <= set(ordered)]
-        if not ready:
-            left = ", ".join(name for name in steps if name not in ordered)
-            raise RecipeError(f"the steps {left} in {where} need each other; one has to come first")
-        ordered |= {step.name: step for step in ready}
+        left = [step for step in steps.values() if step.name not in ordered]
+        ready = next((step for step in left if set(step.needs) <= set(ordered)), None)
+        if ready is None:
+            names = ", ".join(step.name for step in left)
+            raise RecipeError(f"the steps {names} in {where} need each other; one has to come first")
+        ordered[ready.name] = ready
     return ordered
 
 
