@@ -47,7 +47,7 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
     Crops are read once, into a file in the workspace's `training/pixels/` that later datasets and training runs share.
 
     Args:
-        workspace: workspace whose manifest is used, or the path of its folder. It has to be split (`fertools.split`).
+        workspace: workspace with the manifest, or the path of its folder. It has to be split (`fertools.split`).
         fold: number of the held-out fold, or several numbers. Not used if the workspace was split by a hold-out.
         side: split part: `train`, `val`, or the held-out part `test`.
         modality: modality of the faces: `visible`, `thermal`, `nir` or `animated`.

@@ -160,11 +160,11 @@ def select_faces(
     """Return the faces that a system can be trained and tested on.
 
     Args:
-        workspace: workspace whose manifest is used.
+        workspace: workspace with the manifest.
         modality: modality of the faces, such as `visible`.
         test_folds: folds to hold out, where the manifest has folds.
         dataset: name of the only dataset to use; empty for all.
-        generated: runs or selections whose generated faces are added to the training part; see `read_generated`.
+        generated: runs or selections with generated faces to add to the training part; see `read_generated`.
         generated_ratio: limit on the generated training faces for each real one; 0 for all.
         extra_modality: modality of further real training faces of the same people; empty for none.
         needs_emotion: leave out faces without one of `classes`.

@@ -99,7 +99,7 @@ def read_generated(
     """Return generated faces that may be trained on, their target expression in the column `emotion`.
 
     Args:
-        workspace: workspace whose manifests are read.
+        workspace: workspace with the manifests.
         name: run of the generator, as `SYSTEM/RUN`, or the folder of a selection.
         modality: modality of the faces to return.
         classes: target expressions of the faces to return.

@@ -57,7 +57,7 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     """Return the faces of a workspace that a recipe uses.
 
     Args:
-        workspace: workspace whose manifest is used.
+        workspace: workspace with the manifest.
         recipe: recipe with the domains, the folds and the classes.
         allow_leaks: whether to use generated faces of a generator that was trained on a held-out fold.
 
