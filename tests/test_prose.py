@@ -32,8 +32,6 @@ ROOMS = sorted(
 )
 """Packages, those of training one by one, and modules at the top."""
 LONG_DOCSTRINGS = {
-    "fertools/training/losses",
-    "fertools/training/networks",
     "fertools/training/systems",
 }
 """Rooms whose docstrings still have longer sentences."""
