@@ -60,7 +60,7 @@ def sampling_weights(faces: Faces, order: SamplingOrder, *, use_weight: bool = F
         faces: all faces of the domain.
         order: `shuffled` for each face once; `balanced` for each class equally often; `groups` for each person equally
             often.
-        use_weight: whether the column `weight` of the manifest says how often a face comes within its class or person.
+        use_weight: whether the column `weight` of the manifest sets the frequency of a face within its class or person.
             Null is 1. This is for losses that are not a sum over labelled faces.
 
     Raises:

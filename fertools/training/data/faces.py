@@ -324,7 +324,7 @@ def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> 
 def pick_examples(faces: Faces, count: int) -> NDArray[np.int64]:
     """Return the row numbers of at most `count` held-out faces for sample grids: many people, then many expressions.
 
-    The choice depends on the rows alone.
+    The choice depends only on the rows.
     """
     rows = faces.rows("test")
     subjects = faces.table["subject_id"].take(pa.array(rows)).to_pylist()

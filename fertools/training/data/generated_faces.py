@@ -41,7 +41,7 @@ SELECTION = pa.schema(
 
 
 def find_selection(workspace: Workspace, name: str) -> Path | None:
-    """Return the table of a selection; None where `name` is no folder of one.
+    """Return the table of a selection; None if `name` is not the folder of a selection.
 
     Args:
         workspace: workspace with the selection.

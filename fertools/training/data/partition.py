@@ -21,8 +21,8 @@ _PARTS, _SAMPLES = 1, 2
 def divide_training(domains: Mapping[str, Faces], asked: Sequence[Domain], seed: int) -> dict[str, Faces]:
     """Return the faces of each domain without the training faces that belong to another domain's part.
 
-    Validation and held-out faces stay. Each person, or all faces of one moment, go into one part. The parts have
-    similar numbers of faces, and similar classes in each domain.
+    Validation and held-out faces stay. All faces of a person, or of a moment, go into one part. The parts have similar
+    numbers of faces, and similar classes in each domain.
 
     Args:
         domains: faces by name of the domain.

@@ -109,7 +109,7 @@ class TranslationMetrics:
         judges: by judge, the metrics of its predictions of generated faces against the targets.
         features: by weights, the distance to real faces; None with fewer than two faces on a side.
         identity: by weights, the cosine similarity to the input face.
-        gan_train: by judge, the metrics of a classifier of its recipe that learned from generated faces alone.
+        gan_train: by judge, the metrics of a classifier with its recipe that was trained only on generated faces.
         truth: `l1` to the true pictures, and `unchanged_l1` of the inputs; empty where none were drawn.
         waiting: networks without outputs for some of the generated faces.
     """

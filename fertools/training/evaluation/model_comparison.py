@@ -57,7 +57,7 @@ def compare_all(runs: Mapping[str, Repeats], pairs: Sequence[Pair] | None = None
 
 
 def _correct(tests: Sequence[dict[str, Any] | None]) -> None:
-    """Add `p_holm` to the tests of one family; None is a test that could not be made."""
+    """Add `p_holm` to the tests of one family; None stands for a test that is not possible."""
     known = [test for test in tests if test is not None]
     for test, p in zip(known, holm([test["p"] for test in known]), strict=True):
         test["p_holm"] = p

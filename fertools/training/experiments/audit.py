@@ -30,7 +30,7 @@ from fertools.training.systems.registry import find_system
 
 
 def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], tasks: Sequence[Task]) -> list[str]:
-    """Return a sentence for each leak: test people who took part in the training of what is tested on them.
+    """Return a sentence for each leak: a model that is tested on people that it has learned from.
 
     Args:
         workspace: workspace with the faces, runs and weights.

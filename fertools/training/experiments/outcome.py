@@ -218,7 +218,7 @@ def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
 
 
 def _count_drawn(workspace: Workspace, names: Iterable[str]) -> int:
-    """Return how many of some faces show drawn people."""
+    """Return the number of faces that show drawn people."""
     table = store.read_faces(workspace, ("face_id", "source_id"))
     wanted = pa.array(sorted(names), pa.string())
     return count_drawn(workspace, table.filter(pc.is_in(table["face_id"], value_set=wanted)))

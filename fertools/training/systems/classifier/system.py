@@ -76,7 +76,7 @@ class Classifier(System):
         }
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
-        """Return the mixup weight of each face; 1 is the face alone."""
+        """Return the mixup weight of each face; 1 for no mixing."""
         count = len(labels[FACES].emotions)
         if not self.recipe.mixup:
             return {"mix": torch.ones(count)}

@@ -101,7 +101,7 @@ class TwoWayRecipe(TranslatingRecipe, ABC):
 
     @property
     def identity_weight(self) -> float:
-        """The weight of the identity loss beside the adversarial loss, as a share of the weight of the cycle loss."""
+        """The weight of the identity loss beside the adversarial loss; the recipe has it as a share of the cycle's."""
         return self.lambda_cycle * self.lambda_identity
 
     def course(self, faces: Mapping[str, int]) -> Course:

@@ -244,7 +244,7 @@ class Stargan(System):
         return images + draws["noise"][:, which] if "noise" in draws else images
 
     def _class_logits(self, heads: Tensor) -> Tensor:
-        """Return the logits of the expressions, and with `made_class` that of generated faces last.
+        """Return the logits of the expressions; with `made_class`, the logit of generated faces is the last.
 
         Source: Salimans et al., "Improved Techniques for Training GANs" (2016), section 5.
         """

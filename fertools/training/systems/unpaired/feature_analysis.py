@@ -1,4 +1,4 @@
-"""How well features and predictions of both networks still show the modality, and reconstructions by the decoder."""
+"""The analysis of unpaired recognition: how well features and predictions show the modality, and reconstructions."""
 
 from __future__ import annotations
 

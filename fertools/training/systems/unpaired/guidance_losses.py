@@ -45,7 +45,7 @@ def fooling_loss(logits: Tensor, form: Adversarial) -> Tensor:
 
 
 def thermal_fooling_loss(logits: Tensor) -> Tensor:
-    """Return -log D for each thermal face: equations 3 and 4 as printed, which train the thermal network alone."""
+    """Return -log D for each thermal face: equations 3 and 4 as printed. They train only the thermal network."""
     return F.softplus(-widened(logits))
 
 
