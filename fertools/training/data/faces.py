@@ -58,6 +58,8 @@ class Faces:
         soft_labels: NxC float32, the share of raters who chose each class; rows of NaN where there are no ratings.
         trains_on_test: whether the test part is trained on as well, as in leaky protocols.
         real_copies: number of times that each real training face comes in an epoch.
+        source: digest of the real rows that they were taken from, before a fold or a part was left out. It is the same
+            for all folds of a protocol.
     """
 
     table: pa.Table
@@ -69,15 +71,12 @@ class Faces:
     soft_labels: NDArray[np.float32]
     trains_on_test: bool = False
     real_copies: int = 1
+    source: str = ""
 
     def fingerprint(self) -> str:
         """Return a digest of the columns that training depends on."""
         digest = store.fingerprint(self.table, _MEANING)
         return digest if np.isnan(self.soft_labels).all() else hash_bytes(digest.encode(), self.soft_labels.tobytes())
-
-    def real_fingerprint(self) -> str:
-        """Return a digest of the real faces alone, without the generated ones."""
-        return store.fingerprint(nested.keep(self.table, pc.is_null(self.table["parent_id"])), _MEANING)
 
     def rows(self, side: Side) -> NDArray[np.int64]:
         """Return the row numbers of one split part."""
@@ -195,8 +194,11 @@ def select_faces(
     if extra_modality:
         extra = select_rows(workspace, everybody, extra_modality, dataset)
         extra = rows_with_emotion(extra, classes) if needs_emotion else extra
+        source = store.fingerprint(nested.in_order(pa.concat_tables([table, extra]), "face_id"), _MEANING)
         extra = nested.keep(extra, ~held_out_rows(extra, test_folds, extra_modality))
         table = nested.in_order(pa.concat_tables([table, extra]), "face_id")
+    else:
+        source = store.fingerprint(table, _MEANING)
     if generated:
         added = [
             read_generated(
@@ -214,7 +216,7 @@ def select_faces(
     held_out = held_out_rows(table, test_folds, modality)
     refuse_leaks(table, held_out)
     people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
-    faces = build_faces(table, held_out, classes, validation_people=people)
+    faces = dataclasses.replace(build_faces(table, held_out, classes, validation_people=people), source=source)
     # Validation uses real faces of the one modality only, and its people are not trained on.
     added_rows = np.asarray(pc.or_(pc.is_valid(table["parent_id"]), pc.not_equal(table["modality"], modality)))
     faces = faces.keep(~(faces.validating & added_rows))

@@ -48,6 +48,10 @@ class Selection:
             named += [store.fingerprint(table, ("face_id", "pair_id")).encode() for table in tables]
         return hash_bytes(*named)
 
+    def source_fingerprint(self) -> str:
+        """Return a digest of the rows that the real faces were taken from; the folds of a protocol share it."""
+        return hash_bytes(*(faces.source.encode() for faces in self.domains.values()))
+
     def counts(self) -> dict[str, int]:
         """Return the number of faces in an epoch by domain."""
         return {name: int(faces.in_an_epoch().sum()) for name, faces in self.domains.items()}

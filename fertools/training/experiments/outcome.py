@@ -30,6 +30,7 @@ from fertools.training.experiments.work import done_path
 from fertools.training.reports.report import write_experiment_report
 from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
+from fertools.training.runs.pixel_identity import find_differing
 
 _OTHERS = ("iteration", "lr/", "gradient/", "val/")
 """Prefixes of the names of logged values that are not losses."""
@@ -210,7 +211,12 @@ def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
         if (record := RunFolder(workspace.root / task.folders[0]).read()) is not None:
             begun.setdefault(record.get("lineage", {}).get("real_faces", ""), task.run)
     if len(begun) > 1:
-        first, second = list(begun.values())[:2]
+        mixed = list(begun.values())[:2]
+    else:
+        found = find_differing(RunFolder(workspace.root / task.folders[0]) for task in tasks)
+        mixed = [folder.root.name for folder in found or ()]
+    if mixed:
+        first, second = mixed
         raise ResumeRefused(
             f"the runs {first} and {second} were trained on different faces, labels or crops, so their folds cannot be "
             "joined; remove the folders of the older runs and run the experiment again"

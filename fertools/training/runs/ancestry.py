@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -179,8 +178,9 @@ def record_lineage(
         sides: tuple[Side, ...] = ("test", "train", "val")
         tested, trained_on, validated_on = (_rows_of(job, side) for side in sides)
         ancestors = [*trace_recipe(job.workspace, job.configuration.resolved.recipe), *learned_from]
-        real_faces = _identify_real_faces(job)
-        lineage = compose_lineage(run, job.record, trained_on, ancestors, real_faces, validated_on)
+        lineage = compose_lineage(
+            run, job.record, trained_on, ancestors, job.selection.source_fingerprint(), validated_on
+        )
         leaks = find_known_people(tested, ancestors) or _seen_by_generators(job)
         job.record["lineage"] = {
             **lineage.record,
@@ -220,11 +220,3 @@ def _rows_of(job: Job, side: Side) -> pa.Table:
     """Return the rows of one side in all domains."""
     parts = [nested.take(part.table, part.rows(side)).select(_COLUMNS) for part in job.selection.domains.values()]
     return pa.concat_tables(parts)
-
-
-def _identify_real_faces(job: Job) -> str:
-    """Return a digest of a run's real faces and their pixels: folds of a protocol may differ in generated faces."""
-    faces = job.selection.domains.values()
-    real = np.concatenate([np.asarray(pc.is_null(part.table["parent_id"])) for part in faces])
-    pixels = np.load(job.folder.pixels_path, allow_pickle=False)
-    return hash_bytes(*(part.real_fingerprint().encode() for part in faces), pixels[real].tobytes())

@@ -49,7 +49,7 @@ class RunFolder:
 
     @property
     def pixels_path(self) -> Path:
-        """`pixels.npy`: a digest of the pixels of each face, NxB uint8 in the order of `face_id`."""
+        """`pixels.npy`: for each face a digest of its name and one of its pixels; see `runs.pixel_identity`."""
         return self.root / "pixels.npy"
 
     @property

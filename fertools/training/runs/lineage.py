@@ -175,7 +175,7 @@ def compose_lineage(
         record: content of its `run.json`, with the digest of its pixels.
         trained_on: rows of the training faces.
         ancestors: files and runs that it builds upon.
-        real_faces: digest of its real faces and their pixels.
+        real_faces: digest of the rows of all real faces that it was given.
         validated_on: the rows that it chooses its best state by.
     """
     trained = describe_people(trained_on).union(*(ancestor.trained_on for ancestor in ancestors))

