@@ -99,7 +99,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise InputError(
             f"{broken[0]} in {path} has values that are not finite; give weights of a training that did not diverge"
         )
-    # Networks that were trained with DataParallel on several GPUs have this prefix.
+    # Networks that were wrapped for training on several GPUs have this prefix.
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
 

@@ -38,7 +38,8 @@ class EtCyclegan(Cyclegan):
         recipe: sizes, weights and options.
 
     Attributes:
-        frozen: the networks `face` and `emotion`, if their loss has a weight. `take_weights` builds them.
+        frozen: the networks `face` and `emotion`, if their loss has a weight. `take_weights` builds them, except random
+            ones, which are there from the start.
     """
 
     recipe: EtCycleganRecipe
