@@ -31,7 +31,7 @@ OUTPUTS_FOLDER = "readings"
 _REMEDY = "remove it, and run the evaluation again"
 _META_KEY = b"fertools.readings"
 _BLOCK, _CHUNK = 1024, 128
-"""Images between two writings of a table, and images in memory at a time."""
+"""Images per write of a table, and images in memory at a time."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Training faces shared out among domains: by person or by moment, and never the same in two."""
+"""Training faces divided among domains: by person or by moment, and never the same in two."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def test_two_people_of_one_moment_are_in_one_part(workspace: Workspace, tmp_path
 
 
 def test_too_few_are_refused(workspace: Workspace) -> None:
-    with pytest.raises(InputError, match="of 1 subject, too few"):
+    with pytest.raises(InputError, match="have 1 subject, too few"):
         select_domains(workspace, recipe("subject", test_folds=tuple(range(PEOPLE - 1))))
-    with pytest.raises(InputError, match="left for visible show only"):
+    with pytest.raises(InputError, match="remaining training faces of visible show only"):
         select_domains(workspace, recipe("sample", samples=1))
 
 
