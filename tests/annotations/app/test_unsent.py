@@ -58,6 +58,11 @@ def _rate(page: Page, first: int, last: int) -> None:
     expect(page.get_by_text(f"Face {last + 1} of 40")).to_be_visible()
 
 
+def _try_now(page: Page) -> None:
+    """Tell the page that the network is back, as a browser does: by itself it tries again after up to ten seconds."""
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+
 def _valences(workspace: Workspace) -> list[float]:
     return sorted(round(row["valence"], 1) for row in rows_of(workspace))
 
@@ -75,6 +80,7 @@ def test_answers_wait_for_their_log_while_another_workspace_is_served(
 
     # The tab that is still open sends nothing to the other log, and says why.
     port.serve(other)
+    _try_now(page)
     expect(page.locator("#unsent")).to_contain_text("another workspace is served here now")
     # Nor does another tab, whichever rater it is; it rates into its own log.
     second = open_page(context, address, rater="anna")
@@ -128,6 +134,7 @@ def test_what_is_refused_is_kept_and_can_be_downloaded(
     keep = [face_id in faces for face_id in table["face_id"].to_pylist()]
     store.write_table(unlabelled.manifest, FACES, table.filter(keep))
     port.serve(unlabelled)
+    _try_now(page)
     notice = page.locator("#unsent")
     expect(notice).to_contain_text("refused: there is no face")
     expect(page.locator("#saved")).to_have_attribute("data-state", "kept")
