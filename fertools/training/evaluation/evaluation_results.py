@@ -190,7 +190,7 @@ class RunComparison:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of several runs.
+    """The metrics of several runs, or of the tested steps of an experiment.
 
     Attributes:
         predictions: metrics of the runs that predict, by name.
@@ -198,7 +198,8 @@ class Evaluation:
         comparisons: of every two runs that classify.
         leaks: by run, how its test people had a part in training; only runs that were allowed to leak.
         figures: all figures as JSON has them, also confusion matrices, curves and subsets: `runs`, `comparisons`,
-            `translators` and, where there are any, `leaks`; see docs/how-to/evaluate.md.
+            `translators` and, where there are any, `leaks`; see docs/how-to/evaluate.md. Those of an experiment are the
+            content of its `evaluation.json`.
     """
 
     predictions: Mapping[str, PredictionMetrics]
@@ -220,6 +221,19 @@ class Evaluation:
             },
             tuple(RunComparison.of(entry) for entry in figures["comparisons"]),
             {name: tuple(sentences) for name, sentences in figures.get("leaks", {}).items()},
+            figures,
+        )
+
+    @classmethod
+    def of_experiment(cls, figures: Mapping[str, Any]) -> Evaluation:
+        """Return the metrics of an experiment from the content of its `evaluation.json`."""
+        generated = {run: found for step in figures["translations"].values() for run, found in step["runs"].items()}
+        leaks = tuple(figures["protocol"]["leaks"])
+        return cls(
+            {title: PredictionMetrics.of(found) for title, found in figures["runs"].items()},
+            {run: TranslationMetrics.of(found) for run, found in generated.items()},
+            tuple(RunComparison.of(entry) for entry in figures["comparisons"]),
+            {figures["experiment"]: leaks} if leaks else {},
             figures,
         )
 

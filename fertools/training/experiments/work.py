@@ -8,10 +8,11 @@ from typing import Protocol
 
 from fertools.core import files
 from fertools.core.errors import InputError
-from fertools.core.progress import Reporter
+from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.training.experiments.experiment_steps import EvaluateStep, GenerateStep, SelectStep, TrainStep, resolve
 from fertools.training.experiments.graph import Task
+from fertools.training.runs.folder import RunFolder
 
 
 class Trainer(Protocol):
@@ -58,6 +59,7 @@ def carry_out(
     """
     step = task.step
     if isinstance(step, TrainStep):
+        record = RunFolder(workspace.root / task.folders[0]).read()
         (trainer or _train())(
             workspace,
             step.system,
@@ -66,7 +68,8 @@ def carry_out(
             device=device,
             run=task.run,
             allow_leaks=allow_leaks,
-            report=report,
+            # The advice on a finished run is for a user of `fertools.train`.
+            report=Silent() if record is not None and record["finished"] else report,
         )
         return
     if isinstance(step, GenerateStep):
