@@ -51,7 +51,7 @@ def rows(found: dict[str, Any]) -> list[tuple[str, float, float, float, float, f
         found: what `compute_translation_metrics` gives.
     """
     judged = found["judges"][DRAWN_JUDGE]
-    told = [judged[whose]["classification"] for whose in ("made", "unchanged", "truth")]
+    told = [judged[whose]["classification"] for whose in ("generated", "unchanged", "truth")]
     shares = [{row["class"]: row["recall"] for row in entry["per_class"]} for entry in told]
     distances = {part["target"]: part["measures"] for part in found["truth"]["by_target"]}
     lines = []

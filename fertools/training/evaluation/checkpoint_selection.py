@@ -34,7 +34,7 @@ def open_selection_metric(
 ) -> Callable[[], Metrics]:
     """Return a function that measures a translator in its present state; the first metric selects, higher is better.
 
-    `read_as_asked` is the share of generated faces that the judge assigns to the target expression, mean over
+    `judge_accuracy` is the share of generated faces that the judge assigns to the target expression, mean over
     translations; `ccc` the concordance of target and predicted valence and arousal, mean of both. Each is there as far
     as the translations have such targets and the judge predicts them.
 
@@ -59,7 +59,7 @@ def open_selection_metric(
     with_va = [
         translation
         for translation in translator.translations
-        if judge.recipe.predicts_va and translation.point is not None
+        if judge.recipe.predicts_va and translation.valence_arousal is not None
     ]
     if not with_emotion and not with_va:
         raise InputError(f"{name} predicts none of the targets of this system; give another judge, or train one")
@@ -90,12 +90,12 @@ def open_selection_metric(
                         wanted = torch.from_numpy(_targets(translation, faces, part, classes)).to(logits.device)
                         found = logits.argmax(dim=1).eq(wanted)
                         hits[translation.name].append(found[wanted >= 0])
-                    if translation.point is not None and with_va:
-                        targets.append(np.tile(translation.point, (len(part), 1)))
+                    if translation.valence_arousal is not None and with_va:
+                        targets.append(np.tile(translation.valence_arousal, (len(part), 1)))
                         estimated.append(estimates.float().cpu().numpy())
         metrics: Metrics = {}
         if hits:
-            metrics["read_as_asked"] = float(
+            metrics["judge_accuracy"] = float(
                 np.mean([float(torch.cat(found).float().mean()) for found in hits.values()])
             )
         if targets:

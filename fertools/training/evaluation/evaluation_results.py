@@ -132,12 +132,16 @@ class TranslationMetrics:
         """Return the metrics of what `score_translations` gives."""
         return cls(
             scores["faces"],
-            scores["made"],
+            scores["generated"],
             scores["subjects"],
             tuple(scores["folds"]),
             tuple(scores["targets"]),
             _metrics(scores["reconstruction"]),
-            {name: PredictionMetrics.of(found["made"]) for name, found in scores["judges"].items() if "made" in found},
+            {
+                name: PredictionMetrics.of(found["generated"])
+                for name, found in scores["judges"].items()
+                if "generated" in found
+            },
             {name: _distance(found["all"]) for name, found in scores["features"].items()},
             {name: Metric.of(found["cosine"]) for name, found in scores["identity"].items()},
             {name: PredictionMetrics.of(found) for name, found in scores["gan_train"].items()},
@@ -252,7 +256,7 @@ def _metrics(part: Mapping[str, Any] | None) -> dict[str, Metric]:
 def _distance(entry: Mapping[str, Any] | None) -> FeatureDistance | None:
     if entry is None:
         return None
-    return FeatureDistance(entry["fid"], entry["kid"], entry["kid_sd"], entry["real"], entry["made"])
+    return FeatureDistance(entry["fid"], entry["kid"], entry["kid_sd"], entry["real"], entry["generated"])
 
 
 def _shown(caption: str, metrics: Iterable[tuple[str, Metric]]) -> str:

@@ -115,7 +115,7 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
     record = read_record(folder)
     assert (record["data"]["train"]["faces"], record["data"]["test"]["faces"]) == (56, 28)
     judged = compute_translation_metrics(root)["judges"][drawn_judge.DRAWN_JUDGE]
-    for whose, faces in (("made", 49), ("unchanged", 49), ("truth", 49), ("real", 7)):
+    for whose, faces in (("generated", 49), ("unchanged", 49), ("truth", 49), ("real", 7)):
         assert judged[whose]["classification"]["faces"] == faces
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (

@@ -53,11 +53,11 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     found = compute_translation_metrics(root)
     assert list(found["judges"]) == [JUDGE]
     assert found["features"]["inception.pth"]["all"]["fid"] > 0
-    assert found["features"]["inception.pth"]["floor"]["made"] == 28
+    assert found["features"]["inception.pth"]["floor"]["generated"] == 28
     assert -1 <= found["identity"]["facenet.pt"]["cosine"]["pooled"] < 1
     typed = evaluate_runs(workspace, [TRANSLATOR]).translations[TRANSLATOR]
     assert typed.reconstruction["l1"].value == found["reconstruction"]["measures"]["l1"]["pooled"]
-    accuracy = found["judges"][JUDGE]["made"]["classification"]["measures"]["accuracy"]["pooled"]
+    accuracy = found["judges"][JUDGE]["generated"]["classification"]["measures"]["accuracy"]["pooled"]
     assert typed.judges[JUDGE].classification["accuracy"].value == accuracy
     distance = typed.features["inception.pth"]
     assert distance is not None
@@ -96,7 +96,7 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
         InputError, match=r'run `fertools\.generate\(workspace, "stargan/smoke", which="train"\)` first'
     ):
         assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
-    assert not (root / "readings").exists(), "refused before anything was read"
+    assert not (root / "network-outputs").exists(), "refused before anything was read"
     generate(workspace, TRANSLATOR, which="train", device="cpu")
     faces = generated_and_held_out(workspace, load_translator(workspace, TRANSLATOR), load_predictor(workspace, JUDGE))
     learned = faces.table.take(np.flatnonzero(~faces.held_out))

@@ -174,8 +174,8 @@ def test_expressions_that_nobody_shows_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("condition", ["va2", "class7+va2"])
 def test_the_other_conditions_go_all_the_way(workspace: Workspace, condition: str) -> None:
     result = train_tiny(workspace, f"condition={condition}", "conditioning=cin", "ema=0.9")
-    assert set(result.evaluation.figures["own_head_va"]) == {"valence", "arousal"}
-    assert ("own_head" in result.evaluation.figures) == (condition != "va2")
+    assert set(result.evaluation.figures["discriminator_head_va"]) == {"valence", "arousal"}
+    assert ("discriminator_head" in result.evaluation.figures) == (condition != "va2")
     assert len(list((result.path / "generated").iterdir())) == 7
 
 

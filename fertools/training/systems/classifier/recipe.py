@@ -46,7 +46,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     lambda_va: float = bounded(0)
     label_smoothing: float = bounded(0, 0.99)
     mixup: float = bounded(0, 100)
-    distributions: str
+    soft_labels: str
     generated: str
     generated_ratio: float = bounded(0, 1000)
     real_copies: int = bounded(1, 1000)
@@ -170,7 +170,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
             task="emotion",
             image_size=min(self.image_size, least),
             test_folds=test_folds,
-            distributions="",
+            soft_labels="",
             generated="",
             extra_modality="",
             real_copies=1,
@@ -180,9 +180,9 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
         )
 
     @property
-    def soft_labels(self) -> str:
-        """The file in the key `distributions`."""
-        return self.distributions
+    def soft_label_file(self) -> str:
+        """The file in the key `soft_labels`."""
+        return self.soft_labels
 
     @property
     def starting_weights(self) -> Mapping[str, str]:

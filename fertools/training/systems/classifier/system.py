@@ -86,7 +86,7 @@ class Classifier(System):
         return {"mix": torch.from_numpy(np.repeat(weights, 2)[:count].astype(np.float32))}
 
     def iterate(
-        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
         """Yield the single step: cross-entropy plus lambda_va times the loss of valence and arousal.
 
@@ -95,7 +95,7 @@ class Classifier(System):
 
         Source: of mixup, Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018), section 2.
         """
-        del at
+        del iteration
         batch, network = batches[FACES], self.networks[NETWORK]
         network.train()
         images, mix, other = self._seen(batch.images), noise["mix"], None

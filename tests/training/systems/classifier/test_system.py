@@ -286,7 +286,7 @@ def test_votes_take_the_place_of_labels(workspace: Workspace) -> None:
     ]
     lines = [f"{name},0,0,1,0,0,0,0" for name in names.to_pylist()]
     (workspace.root / "votes.csv").write_text("\n".join(["face_id," + ",".join(EMOTIONS), *lines]))
-    learning = ("distributions=votes.csv", "optimiser=adamw", "lr=0.01", "epochs=8")
+    learning = ("soft_labels=votes.csv", "optimiser=adamw", "lr=0.01", "epochs=8")
     result = train_small(workspace, *learning, run="votes")
     assert read_journal(result.path / "metrics.jsonl")[-2]["loss_emotion"] < 0.5, "all are said to be afraid"
     (workspace.root / "votes.csv").write_text("\n".join(["face_id," + ",".join(EMOTIONS), *lines[1:]]))

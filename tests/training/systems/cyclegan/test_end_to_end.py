@@ -103,7 +103,7 @@ def test_a_classifier_of_the_target_chooses_the_best_state_and_learns_from_gener
     train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
     result = train_smoke(workspace, "judge=classifier/thermal", "val_share=0.2")
     entries = read_journal(result.path / "metrics.jsonl")
-    assert [entry["iteration"] for entry in entries if "val/read_as_asked" in entry][:2] == [3, 6]
+    assert [entry["iteration"] for entry in entries if "val/judge_accuracy" in entry][:2] == [3, 6]
     assert (result.path / "checkpoints" / "best.safetensors").is_file()
     generate(workspace, RUN, which="train", device="cpu")
     assess(workspace, RUN, judges=["classifier/thermal"], gan_train=True, device="cpu")
@@ -138,10 +138,10 @@ def test_faces_of_one_moment_come_together_where_that_is_asked_for(
     iterate, alike = Cyclegan.iterate, list[bool]()
 
     def watched(
-        self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+        self: Cyclegan, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
         alike.append(bool((batches["source"].emotions == batches["target"].emotions).all()))
-        return iterate(self, at, batches, noise, cast)
+        return iterate(self, iteration, batches, noise, cast)
 
     monkeypatch.setattr(Cyclegan, "iterate", watched)
     train_smoke(write_drawn_pairs(tmp_path), f"pairing={pairing}")
@@ -166,13 +166,13 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     iterate, sent = Cyclegan.iterate, list[int]()
 
     def interrupted(
-        self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+        self: Cyclegan, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
         # A batch in two parts begins twice, and a second signal would not wait.
-        if at.number == stop_after - 1 and not sent:
-            sent.append(at.number)
+        if iteration.number == stop_after - 1 and not sent:
+            sent.append(iteration.number)
             os.kill(os.getpid(), signal.SIGINT)
-        return iterate(self, at, batches, noise, cast)
+        return iterate(self, iteration, batches, noise, cast)
 
     monkeypatch.setattr(Cyclegan, "iterate", interrupted)
     with pytest.raises(Interrupted, match=f"stopped after iteration {stop_after} of 12"):

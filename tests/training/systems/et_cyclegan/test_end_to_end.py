@@ -189,10 +189,10 @@ def test_faces_come_together_as_the_pairing_says(
     iterate, same = Cyclegan.iterate, list[bool]()
 
     def watched(
-        self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+        self: Cyclegan, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
         same.append(bool((batches["source"].emotions == batches["target"].emotions).all()))
-        return iterate(self, at, batches, noise, cast)
+        return iterate(self, iteration, batches, noise, cast)
 
     monkeypatch.setattr(Cyclegan, "iterate", watched)
     train_smoke(trained, f"pairing={pairing}", "lambda_face=0", run=pairing)
@@ -206,13 +206,13 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, stop_after: int) -> None:
     iterate, sent = EtCyclegan.iterate, list[int]()
 
     def interrupted(
-        self: EtCyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+        self: EtCyclegan, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
         # A batch in two parts begins twice, and a second signal would not wait.
-        if at.number == stop_after - 1 and not sent:
-            sent.append(at.number)
+        if iteration.number == stop_after - 1 and not sent:
+            sent.append(iteration.number)
             os.kill(os.getpid(), signal.SIGINT)
-        return iterate(self, at, batches, noise, cast)
+        return iterate(self, iteration, batches, noise, cast)
 
     monkeypatch.setattr(EtCyclegan, "iterate", interrupted)
 

@@ -237,13 +237,13 @@ def test_a_run_that_is_interrupted_in_a_stage_or_between_them_goes_on_bit_for_bi
     iterate, sent = Unpaired.iterate, list[int]()
 
     def interrupted(
-        self: Unpaired, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+        self: Unpaired, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
         # A batch in two parts begins twice, and a second signal would not wait.
-        if at.number == stop_after - 1 and not sent:
-            sent.append(at.number)
+        if iteration.number == stop_after - 1 and not sent:
+            sent.append(iteration.number)
             os.kill(os.getpid(), signal.SIGINT)
-        return iterate(self, at, batches, noise, cast)
+        return iterate(self, iteration, batches, noise, cast)
 
     monkeypatch.setattr(Unpaired, "iterate", interrupted)
     with pytest.raises(Interrupted, match=f"stopped after iteration {stop_after} of {TOTAL}"):
