@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from fertools.statistics.intervals import FoldMean as FoldMean
     from fertools.training.data.face_dataset import FaceDataset as FaceDataset
     from fertools.training.data.face_dataset import FaceLabels as FaceLabels
+    from fertools.training.evaluation.evaluation_options import EvaluationOptions as EvaluationOptions
     from fertools.training.evaluation.evaluation_results import Evaluation as Evaluation
     from fertools.training.evaluation.evaluation_results import FeatureDistance as FeatureDistance
     from fertools.training.evaluation.evaluation_results import Metric as Metric
@@ -213,6 +214,7 @@ _NAMES = {
         "FaceDataset",
         "FaceLabels",
     ),
+    "fertools.training.evaluation.evaluation_options": ("EvaluationOptions",),
     "fertools.training.evaluation.evaluation_results": (
         "Evaluation",
         "FeatureDistance",

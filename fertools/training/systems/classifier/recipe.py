@@ -10,17 +10,18 @@ from typing import Literal
 from fertools.core.errors import RecipeError
 from fertools.core.spelling import nearest
 from fertools.training.networks.names import BACKBONES, FEATURES_ALONE, TIMM
+from fertools.training.recipes.augmented import AugmentedRecipe
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Modality
-from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded
+from fertools.training.recipes.recipe import SingleDomainRecipe, bounded
 
 NETWORK = "network"
 """Name of the single network."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
+class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
     """The recipe of a classifier.
 
     Raises:
@@ -53,12 +54,6 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     extra_modality: Literal["", "visible", "thermal", "nir", "animated"]
     grey: bool
     class_weights: Literal["none", "inverse", "root"]
-    rotate_deg: float = bounded(0, 180)
-    shift: float = bounded(0, 0.5)
-    scale: float = bounded(0, 0.9)
-    brightness: float = bounded(0, 1)
-    contrast: float = bounded(0, 1)
-    erase: float = bounded(0, 1)
     val_share: float = bounded(0, 0.5)
     patience: int = bounded(0)
     early_stop: Literal["validation", "test-fold"]

@@ -49,15 +49,7 @@ class Classifier(System):
         self.recipe = recipe
         self.classes = len(recipe.class_names) if recipe.predicts_emotion else 0
         outputs = self.classes + (2 if recipe.predicts_va else 0)
-        self.augmentation = Augmentation(
-            flip=recipe.flip,
-            rotate_deg=recipe.rotate_deg,
-            shift=recipe.shift,
-            scale=recipe.scale,
-            brightness=recipe.brightness,
-            contrast=recipe.contrast,
-            erase=recipe.erase,
-        )
+        self.augmentation = Augmentation.of(recipe)
         self.networks = {
             NETWORK: build_backbone(recipe.network, outputs, recipe.width, recipe.dropout, recipe.image_size)
         }

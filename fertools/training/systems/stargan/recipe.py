@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fertools.core.errors import RecipeError
+from fertools.training.recipes.augmented import AugmentedRecipe
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.recipe import SingleDomainRecipe, TranslatingRecipe, bounded
 
 
 @dataclass(frozen=True, kw_only=True)
-class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
+class StarganRecipe(AugmentedRecipe, TranslatingRecipe, SingleDomainRecipe):
     """The recipe of a StarGAN.
 
     Raises:
@@ -44,12 +45,6 @@ class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
     gp: Literal["wgan-gp", "r1", "none"]
     gp_impl: Literal["closed_form", "autograd"]
     augmented: Literal["faces", "seen"]
-    rotate_deg: float = bounded(0, 180)
-    shift: float = bounded(0, 0.5)
-    scale: float = bounded(0, 0.9)
-    brightness: float = bounded(0, 1)
-    contrast: float = bounded(0, 1)
-    erase: float = bounded(0, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -63,8 +63,8 @@ class Stargan(System):
         )
         if recipe.initial_weights == "he":
             init_he(self._discriminator)
-        self._changes = replace(augmentation_of(recipe), flip=False) if recipe.augmented == "seen" else None
-        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else augmentation_of(recipe)
+        self._changes = replace(Augmentation.of(recipe), flip=False) if recipe.augmented == "seen" else None
+        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else Augmentation.of(recipe)
         self.networks = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
@@ -262,19 +262,6 @@ class Stargan(System):
             )
             loss = loss + self.recipe.lambda_va * terms[f"{network}/loss_va"]
         return loss
-
-
-def augmentation_of(recipe: StarganRecipe) -> Augmentation:
-    """Return the augmentation of a recipe, of training faces or of the discriminator's input."""
-    return Augmentation(
-        flip=recipe.flip,
-        rotate_deg=recipe.rotate_deg,
-        shift=recipe.shift,
-        scale=recipe.scale,
-        brightness=recipe.brightness,
-        contrast=recipe.contrast,
-        erase=recipe.erase,
-    )
 
 
 def _step(network: str, loss: Tensor, terms: dict[str, Tensor]) -> Step:
