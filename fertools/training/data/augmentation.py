@@ -6,8 +6,8 @@ processes. One pass over the batch applies them.
 Rotation, translation, scaling and mirroring take one bilinear resampling; the border is repeated. Brightness and
 contrast follow. Random erasing comes last.
 
-Source: of erasing, DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout" (2017),
-section 3.
+Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout" (2017), section 3,
+for the erasing.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Augmentation:
         return images[faces, planes, down[:, None, :, None], across[:, None, None, :]]
 
     def mirror(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Mirror NxCxHxW images of any type. If `change` resamples them anyway, it mirrors them too, and not this."""
+        """Mirror NxCxHxW images of any type. If `change` resamples them anyway, it mirrors them in the same pass."""
         if not self.flip or self._moves:
             return images
         return torch.where(_mirrored(draws).view(-1, 1, 1, 1), images.flip(3), images)
@@ -157,5 +157,5 @@ def _mirrored(draws: Tensor) -> Tensor:
 
 
 def _centres(side: int, like: Tensor) -> Tensor:
-    """Return the centres of the pixels of a side whose edges are at -1 and 1."""
+    """Return the pixel centres along a side that runs from -1 to 1."""
     return (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * (2 / side) - 1

@@ -21,8 +21,8 @@ SamplingOrder = Literal["shuffled", "balanced", "groups"]
 def loss_weights(faces: Faces, class_weights: ClassWeights, *, use_weight: bool) -> NDArray[np.float32]:
     """Return the weight of each face in a loss; the mean over the training faces is 1.
 
-    This mean keeps the size of the loss, and so the learning rate. It also makes the loss of a batch the same for any
-    number of processes.
+    A mean of 1 keeps the scale of the loss, so the learning rate needs no change. It also makes the loss of a batch the
+    same for any number of processes.
 
     Args:
         faces: all faces of the domain.
@@ -60,7 +60,7 @@ def sampling_weights(faces: Faces, order: SamplingOrder, *, use_weight: bool = F
         faces: all faces of the domain.
         order: `shuffled` for each face once; `balanced` for each class equally often; `groups` for each person equally
             often.
-        use_weight: whether the column `weight` of the manifest says how often a face comes within its class or person.
+        use_weight: whether the column `weight` of the manifest sets the frequency of a face within its class or person.
             Null is 1. This is for losses that are not a sum over labelled faces.
 
     Raises:
@@ -91,7 +91,7 @@ def encode_subjects(faces: Faces) -> NDArray[np.int64]:
 
 
 def read_soft_labels(path: Path, faces: Faces) -> NDArray[np.float32]:
-    """Return soft labels, NxC: the shares of the raters who chose each class; NaN for faces that are not in the file.
+    """Return soft labels, NxC: the share of raters who chose each class; NaN for faces that are not in the file.
 
     Args:
         path: a CSV file with a column `face_id`, and a column of counts or shares for each class. An empty cell is 0.

@@ -15,7 +15,7 @@ class Labels:
         emotions: N int64 class indices; -1 where unknown.
         valence_arousal: Nx2 float32 in [-1, 1]; NaN where unknown.
         weights: N float32 weights of the faces in a loss; the mean over the training faces is 1.
-        soft_labels: NxC float32 shares of the raters who chose each class; rows of NaN where there are no ratings.
+        soft_labels: NxC float32, the share of raters who chose each class; rows of NaN where there are no ratings.
     """
 
     emotions: Tensor
@@ -36,7 +36,7 @@ class Batch(Labels):
 
 
 def send(tensor: Tensor, device: str) -> Tensor:
-    """Return a tensor on a device. A copy to a GPU is asynchronous, and what is computed with it waits for it.
+    """Return a tensor on a device. A copy to a GPU is asynchronous; operations that use the tensor wait for it.
 
     Args:
         tensor: on any device.

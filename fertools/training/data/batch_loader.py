@@ -35,7 +35,7 @@ class FaceSource:
         pixels: NxSxSx3 uint8 pixels of the same rows, for training.
         evaluation_pixels: NxTxTx3 uint8 pixels of the same rows, for evaluation; None to use `pixels`.
         weights: N float32 weights in a loss; None for 1 each.
-        sampling_weights: for each training face how often it comes; see `Sampler`.
+        sampling_weights: sampling weight of each training face; None for each face once per epoch. See `Sampler`.
     """
 
     faces: Faces
@@ -69,7 +69,7 @@ class BatchLoader:
     """An endless series of batches of training faces, one batch per domain at a time.
 
     The faces of the first domain come in random order: each once per epoch, or by its sampling weight. `pairing` says
-    how those of the other domains are chosen for them. With `alike`, the faces of a pair get the same augmentation.
+    how the faces of the other domains are chosen. With `alike`, the faces of a pair get the same augmentation.
 
     Args:
         sources: the faces by domain, the first domain first.
@@ -206,7 +206,7 @@ class BatchLoader:
         return BatchPlan(rows, augmentation_draws)
 
     def state(self) -> LoaderState:
-        """Return the state of the loader, from which `restore` continues with the same batches."""
+        """Return the state of the loader. `restore` continues from it with the same batches."""
         if self._prefetched is not None:
             return self._prefetched[1]
         position = self._sampler.position
@@ -264,13 +264,13 @@ def _resident(pixels: Pixels, device: str) -> Tensor | None:
 def _prefetch_rows(pixels: Pixels, rows: Tensor) -> None:
     """Ask the operating system to read pixels into memory in the background.
 
-    It reads all of them at once, where our own reading would wait for one after another. It needs no thread, which
-    would cost more than the reading where the pixels are in memory already.
+    The operating system reads all of them at once; our own reading would wait for one after another. This needs no
+    thread. A thread would cost more than the reading when the pixels are in memory already.
     """
     if not isinstance(pixels, np.memmap) or not hasattr(os, "posix_fadvise"):
         return
     length = pixels.strides[0]
-    # The file may be deleted already, while its pixels are still mapped.
+    # The file may have been deleted while its pixels are still mapped.
     with contextlib.suppress(OSError), Path(str(pixels.filename)).open("rb") as stream:
         for row in rows.tolist():
             os.posix_fadvise(stream.fileno(), pixels.offset + row * length, length, os.POSIX_FADV_WILLNEED)

@@ -24,7 +24,7 @@ _SIDES: tuple[Side, ...] = ("train", "val", "test")
 
 
 class FaceLabels(NamedTuple):
-    """The labels of a face; a DataLoader collates them into those of a batch, with a row per face.
+    """The labels of a face. A DataLoader collates them into the labels of a batch, one row per face.
 
     Attributes:
         emotion: int64 index into the `classes` of the dataset; -1 where unknown.
@@ -47,17 +47,16 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
     Crops are read once, into a file in the workspace's `training/pixels/` that later datasets and training runs share.
 
     Args:
-        workspace: workspace whose manifest is used, or the path of its folder. It has to be split (`fertools.split`).
-        fold: number of the fold that is held out; several for a protocol that holds out several. It has no meaning
-            where the workspace was split by a hold-out.
-        side: split part: `train`, `val` or `test`, which is held out.
+        workspace: workspace with the manifest, or the path of its folder. It has to be split (`fertools.split`).
+        fold: number of the held-out fold, or several numbers. Not used if the workspace was split by a hold-out.
+        side: split part: `train`, `val`, or the held-out part `test`.
         modality: modality of the faces: `visible`, `thermal`, `nir` or `animated`.
         image_size: side S of the faces in pixels.
         transform: applied to each image; takes and returns a tensor.
         classes: names of the expressions.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
-        val_share: share of the faces that are not held out to keep for `val`, by person; 0 for none.
+        val_share: share of the faces outside the test part that is kept for `val`, by person; 0 for none.
 
     Attributes:
         classes: names of the expressions, in the order of their indices.
@@ -148,7 +147,7 @@ class FaceDataset(Dataset[tuple[Tensor, FaceLabels]]):
         return (self[index] for index in range(len(self)))
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker that is not forked maps the file itself. So the pixels are not sent to it.
+        # A worker that is not forked maps the file itself, so that the pixels need not be sent to it.
         state = self.__dict__.copy()
         pixels = state.pop("_pixels")
         return state | {"_mapped": (str(pixels.filename), pixels.offset, pixels.shape)}

@@ -1,9 +1,9 @@
 """Faces for training: the rows of the manifest that are used, and the split part of each.
 
 A face is held out if its fold is a test fold. Where the manifest was split by a hold-out, it is held out if its split
-is `test`. A face that has neither a fold nor a split is not used. No person may be in two parts; this is checked here,
-whatever made the split. Some of the other people may be kept for validation. They select the checkpoint, so that the
-test fold selects nothing.
+is `test`. A face that has neither a fold nor a split is not used. No person may be in two parts. This is checked here,
+even if another tool made the split. Some of the other people may be kept for validation. Their faces select the
+checkpoint, so that the test fold selects nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Faces:
         classes: names of the expressions.
         emotions: N int64 indices into `classes`; -1 where unknown.
         valence_arousal: Nx2 float32 in [-1, 1]; NaN where unknown.
-        soft_labels: NxC float32 shares of the raters who chose each class; rows of NaN where there are no ratings.
+        soft_labels: NxC float32, the share of raters who chose each class; rows of NaN where there are no ratings.
         trains_on_test: whether the test part is trained on as well, as in leaky protocols.
         real_copies: number of times that each real training face comes in an epoch.
         source: digest of the real rows that they were taken from, before a fold or a part was left out. It is the same
@@ -112,7 +112,7 @@ class Faces:
         )
 
     def only(self, classes: tuple[str, ...]) -> Faces:
-        """Return those of these faces that show one of some expressions, told apart in the order given."""
+        """Return the faces that show one of `classes`, which become the classes of the result in this order."""
         emotions = _class_numbers(self.table, classes)
         kept = dataclasses.replace(
             self,
@@ -159,23 +159,23 @@ def select_faces(
     """Return the faces that a system can be trained and tested on.
 
     Args:
-        workspace: workspace whose manifest is used.
+        workspace: workspace with the manifest.
         modality: modality of the faces, such as `visible`.
         test_folds: folds to hold out, where the manifest has folds.
         dataset: name of the only dataset to use; empty for all.
-        generated: runs or selections whose generated faces are added to the training part; see `read_generated`.
+        generated: runs or selections with generated faces to add to the training part; see `read_generated`.
         generated_ratio: limit on the generated training faces for each real one; 0 for all.
         extra_modality: modality of further real training faces of the same people; empty for none.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
         classes: names of two or more expressions.
-        val_share: share of the faces that are not held out to keep for validation, by person; 0 for none. See
+        val_share: share of the faces outside the test part that is kept for validation, by person; 0 for none. See
             `choose_validation_people`.
         allow_leaks: whether to use generated faces of a generator that was trained on a held-out fold.
 
     Raises:
-        InputError: there is no manifest, face, split or label; there is a single class or an empty part; there are too
-            few people for validation; or a label or weight is out of range. The message says what to do.
+        InputError: there is no manifest, face, split or label. Or there is a single class, an empty part, or too few
+            people for validation. Or a label or weight is out of range. The message says what to do.
         CheckFailed: a person is in two parts.
     """
     classes = tuple(classes)
@@ -227,7 +227,7 @@ def select_faces(
 
 
 def _each_once(table: pa.Table) -> pa.Table:
-    """Return rows in the order of `face_id`, each face once: two names may stand for the same generated face."""
+    """Return rows in the order of `face_id`, each face once: a run and a selection may name the same generated face."""
     _, first = np.unique(np.asarray(table["face_id"].to_pylist(), object), return_index=True)
     return nested.take(table, first)
 
@@ -238,7 +238,7 @@ def _limit_generated(faces: Faces, ratio: float) -> Faces:
     generated = rows[np.asarray(pc.is_valid(faces.table["parent_id"]))[rows]]
     wanted = round(ratio * (len(rows) - len(generated)))
     names = faces.table["face_id"].to_pylist()
-    # An identifier is a digest, so its order is a random one that does not change.
+    # An identifier is a digest, so the order of identifiers is random but always the same.
     left_out = sorted(generated.tolist(), key=lambda row: names[row])[wanted:]
     kept = np.ones(len(names), bool)
     kept[left_out] = False
@@ -258,7 +258,7 @@ def build_faces(
         table: N rows, with the labels to learn in `emotion`, `valence` and `arousal`.
         held_out: N booleans: whether a face is in the test part.
         classes: names of the expressions.
-        validation_people: `subject_id` of the people whose other faces are kept for validation.
+        validation_people: `subject_id` of the people who are kept for validation, with all faces outside the test part.
     """
     kept = [name in validation_people for name in table["subject_id"].to_pylist()]
     return Faces(
@@ -303,7 +303,7 @@ def _class_numbers(table: pa.Table, classes: tuple[str, ...]) -> NDArray[np.int6
 def _validation_people(
     workspace: Workspace, everybody: pa.Table, test_folds: Sequence[int], share: float
 ) -> frozenset[str]:
-    """Return the people kept for validation among all real faces of a manifest, whatever the domain."""
+    """Return the people kept for validation, chosen among all real faces of a manifest and not of one domain."""
     table = rows_with_split(workspace, everybody)
     return choose_validation_people(table, held_out_rows(table, test_folds, "real"), share)
 
@@ -326,7 +326,7 @@ def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> 
 def pick_examples(faces: Faces, count: int) -> NDArray[np.int64]:
     """Return the row numbers of at most `count` held-out faces for sample grids: many people, then many expressions.
 
-    The choice depends on the rows alone.
+    The choice depends only on the rows.
     """
     rows = faces.rows("test")
     subjects = faces.table["subject_id"].take(pa.array(rows)).to_pylist()

@@ -1,10 +1,10 @@
 """Generated faces as training faces: labelled with their target expression, and checked for leaks.
 
 A generator passes on what it has learned. So its faces are used only if it was not trained on the folds that are held
-out. A face whose parent is held out is never used.
+out. A face is never used if its parent is held out.
 
-A recipe names a run, for all faces that it has generated, or the folder of a selection, for some faces of one or more
-runs. The table in that folder lists them. A face that is selected twice is trained on once.
+A recipe names a run or the folder of a selection. A run stands for all faces that it has generated. A selection stands
+for some faces of one or more runs. The table in its folder lists them. A face that is selected twice trains once.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ SELECTION = pa.schema(
 
 
 def find_selection(workspace: Workspace, name: str) -> Path | None:
-    """Return the table of a selection; None where `name` is no folder of one.
+    """Return the table of a selection; None if `name` is not the folder of a selection.
 
     Args:
-        workspace: whose selection.
-        name: its folder: below `training/`, relative to the workspace, or an absolute path.
+        workspace: workspace with the selection.
+        name: folder of the selection: below `training/`, relative to the workspace, or an absolute path.
     """
     folders = (workspace.root / "training" / name, workspace.root / Path(name).expanduser())
     return next((folder / SELECTION_NAME for folder in folders if (folder / SELECTION_NAME).is_file()), None)
@@ -65,10 +65,10 @@ def read_selection(path: Path) -> pa.Table:
 
 
 def find_generators(workspace: Workspace, name: str) -> Mapping[str, pa.Array | None]:
-    """Return the runs that generated the faces of a run or of a selection, and which of their faces; None for all.
+    """Return the runs that generated the faces of a run or of a selection, with the chosen faces of each; None for all.
 
     Args:
-        workspace: whose runs and selections.
+        workspace: workspace with the runs and selections.
         name: `SYSTEM/RUN`, or the folder of a selection.
 
     Raises:
@@ -82,7 +82,7 @@ def find_generators(workspace: Workspace, name: str) -> Mapping[str, pa.Array | 
 
 
 def generated_table(workspace: Workspace, run: str) -> Path:
-    """Return where the manifest of the faces is that a run has generated."""
+    """Return the path of the manifest of the faces that a run has generated."""
     return workspace.generated / f"{run.replace('/', '-')}.parquet"
 
 
@@ -99,13 +99,14 @@ def read_generated(
     """Return generated faces that may be trained on, their target expression in the column `emotion`.
 
     Args:
-        workspace: workspace whose manifests are read.
+        workspace: workspace with the manifests.
         name: run of the generator, as `SYSTEM/RUN`, or the folder of a selection.
         modality: modality of the faces to return.
         classes: target expressions of the faces to return.
         real: the real faces that are trained or tested on, with `fold`, `subject_id` and `face_id`.
         test_folds: the folds that are held out.
-        allow_leaks: take faces of a generator that has seen a held-out fold, too; none is of a held-out person.
+        allow_leaks: also use faces of a generator that was trained on a held-out fold. Faces of held-out people are
+            never used.
 
     Raises:
         InputError: the run has generated no such faces, or selected faces are missing.
@@ -117,7 +118,7 @@ def read_generated(
     )
     table = nested.keep(table, wanted)
     if not allow_leaks and (leaks := find_seen_folds(table, real, test_folds)):
-        raise CheckFailed(f"{leaks[0]}, or allow it with {given('allow_leaks', True)}, which every report will say")
+        raise CheckFailed(f"{leaks[0]}, or allow it with {given('allow_leaks', True)}; every report then says so")
     table = nested.keep(table, ~_tested(table, real, test_folds))
     if not len(table):
         raise InputError(
@@ -127,7 +128,7 @@ def read_generated(
 
 
 def find_seen_folds(table: pa.Table, real: pa.Table, test_folds: Sequence[int]) -> list[str]:
-    """Return a sentence for each generator that was trained with faces of a held-out fold, by what its faces say.
+    """Return a sentence for each generator that was trained on a held-out fold, as the rows of its faces record it.
 
     Args:
         table: rows of generated faces.
@@ -150,7 +151,7 @@ def find_seen_folds(table: pa.Table, real: pa.Table, test_folds: Sequence[int]) 
 
 
 def _read(workspace: Workspace, name: str, run: str, chosen: pa.Array | None) -> pa.Table:
-    """Return the faces that a run has generated, or those of them that were chosen."""
+    """Return the faces that a run has generated, or only the chosen ones."""
     path = generated_table(workspace, run)
     if not path.is_file():
         raise InputError(f"{run} has generated no faces; {_remedy(run)}")
@@ -161,8 +162,8 @@ def _read(workspace: Workspace, name: str, run: str, chosen: pa.Array | None) ->
     table = nested.keep(table, pc.is_in(table["face_id"], value_set=chosen))
     if len(table) < len(chosen):
         raise InputError(
-            f"{len(chosen) - len(table):,} of {len(chosen):,} faces that {name} selects are no longer among those "
-            f"that {run} has generated; select again"
+            f"{len(chosen) - len(table):,} of {len(chosen):,} faces that {name} selects are no longer among the "
+            f"generated faces of {run}; select again"
         )
     return table
 

@@ -41,9 +41,9 @@ def select_rows(workspace: Workspace, everybody: pa.Table, modality: str, datase
 
 
 def rows_with_split(workspace: Workspace, table: pa.Table) -> pa.Table:
-    """Return the rows with a fold; where there are no folds, those in the training or the test part.
+    """Return the rows with a fold; if no row has a fold, the rows in the training or the test part.
 
-    A face without a fold beside others with one was ingested after the split, so its part is not known yet.
+    If only some faces have a fold, the others were ingested after the split. So their part is not known yet.
     """
     folds = pc.is_valid(table["fold"])
     parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))

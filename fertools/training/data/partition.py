@@ -1,4 +1,4 @@
-"""Sharing out training faces among domains, so that no person, or no moment, is learned from in two of them."""
+"""Divide training faces among domains, so that no person, or no moment, is in the training faces of two domains."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from fertools.training.data.faces import Faces
 from fertools.training.recipes.domains import Domain, Part
 
 _PARTS, _SAMPLES = 1, 2
-"""What the two kinds of draws add to the seed, so that neither depends on the other."""
+"""Numbers that are added to the seed, so that the two kinds of draws do not depend on each other."""
 
 
 def divide_training(domains: Mapping[str, Faces], asked: Sequence[Domain], seed: int) -> dict[str, Faces]:
     """Return the faces of each domain without the training faces that belong to another domain's part.
 
-    Validation and held-out faces stay. People, or the faces of one moment, are dealt out so that the parts are alike in
-    their number of faces and in the classes of each domain.
+    Validation and held-out faces stay. All faces of a person, or of a moment, go into one part. The parts have similar
+    numbers of faces, and similar classes in each domain.
 
     Args:
-        domains: faces by name.
-        asked: the domains as the recipe has them; those without a part keep all.
-        seed: of the draws.
+        domains: faces by name of the domain.
+        asked: the domains of the recipe; a domain without a part keeps all of its faces.
+        seed: seed of the random draws.
 
     Raises:
-        InputError: there are fewer people or samples than parts, samples without a `pair_id`, or a domain is left
-            without training faces or with one class.
-        CheckFailed: a person, or a moment, is in two parts all the same.
+        InputError: there are fewer people or samples than parts, or samples have no `pair_id`. Or a domain is left
+            without training faces, or with a single class.
+        CheckFailed: two domains still have a training face or a moment in common.
 
     Example:
         >>> divide_training({}, (), 0)
@@ -59,8 +59,8 @@ def _divided(domains: Mapping[str, Faces], parts: Mapping[str, Part], seed: int)
     if len(names) < wanted.of:
         found = f"{len(names)} {wanted.unit}{'' if len(names) == 1 else 's'}"
         raise InputError(
-            f"the training faces of {' and '.join(domains)} are of {found}, too few to share them out among "
-            f"{wanted.of} domains; add more, or let the domains overlap"
+            f"the training faces of {' and '.join(domains)} have {found}, too few to divide among {wanted.of} domains; "
+            "add more, or let the domains overlap"
         )
     counts, begun = [], 0
     each: dict[str, NDArray[np.int64]] = {}
@@ -85,7 +85,7 @@ def _divided(domains: Mapping[str, Faces], parts: Mapping[str, Part], seed: int)
 
 
 def _units(tables: list[pa.Table], part: Part) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the number of the person or moment of each row of some tables, one after another, and all names."""
+    """Return the number of the person or moment of each row, one table after another, and the names by number."""
     if part.unit == "subject":
         return group_faces(pa.concat_tables([table.select(list(COLUMNS)) for table in tables]))
     names: list[str] = []
@@ -93,8 +93,8 @@ def _units(tables: list[pa.Table], part: Part) -> tuple[NDArray[np.int64], list[
         moments = _moments(table)
         if not any(moments):
             raise InputError(
-                "samples are to be shared out, and a domain's faces have no pair_id, so nobody knows which faces show "
-                "the same moment; fill the manifest's column, or share out people (unpaired_unit=subject)"
+                "the unit is sample, and the faces of a domain have no pair_id, which says which faces show the same "
+                "moment; fill that column of the manifest, or divide people instead (unpaired_unit=subject)"
             )
         names += [
             f"face {face}" if moment is None else f"moment {moment}"
@@ -121,10 +121,10 @@ def _limited(faces: Faces, most: int, rng: np.random.Generator) -> Faces:
 
 
 def _refuse_shared(domains: Mapping[str, Faces]) -> None:
-    """Raise if two domains have a training face, or the training faces of a moment, in common."""
+    """Raise if two domains have a training face in common, or training faces of one moment."""
     seen: dict[str, str] = {}
     for name, faces in domains.items():
-        # Columns without lists alone: pyarrow takes wrong rows of sliced nested lists.
+        # Only columns without lists: pyarrow takes wrong rows of sliced nested lists.
         columns = [column for column in ("face_id", "pair_id") if column in faces.table.column_names]
         table = faces.table.select(columns).take(pa.array(faces.rows("train")))
         own = {f"the face {face}" for face in table["face_id"].to_pylist()}
@@ -132,17 +132,17 @@ def _refuse_shared(domains: Mapping[str, Faces]) -> None:
         for what in sorted(own):
             if what in seen:
                 raise CheckFailed(
-                    f"{what} is a training face of {seen[what]} and of {name}, which must have none in common; "
-                    "correct its pair_id and subject_id in the manifest"
+                    f"{what} is in the training faces of {seen[what]} and of {name}, which must share none; correct "
+                    "its pair_id and subject_id in the manifest"
                 )
         seen |= dict.fromkeys(own, name)
 
 
 def _refuse_too_few(faces: Faces, domain: Domain) -> None:
-    """Raise if a domain has too few training faces to learn from after others were left out."""
+    """Raise if a domain has too few training faces left."""
     present = [emotion for emotion, count in faces.counts("train").items() if count]
     if not len(faces.rows("train")) or (domain.needs_emotion and len(present) < 2):
         shown = f"only {present[0]}" if present else "nothing"
         raise InputError(
-            f"the training faces that are left for {domain.name} show {shown}; add people, or take more of them"
+            f"the remaining training faces of {domain.name} show {shown}; add people, or use more of their faces"
         )

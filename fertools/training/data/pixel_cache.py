@@ -2,8 +2,8 @@
 
 A cache belongs to a list of crops and a size. Its name is a digest of both, and of the size and modification time of
 each crop. So a crop that was written again is read again. All runs of a workspace share the cache. It may be deleted at
-any time. A digest of each face follows the pixels. Runs record these digests, and they reveal a damaged cache, which is
-then rebuilt.
+any time. A digest of each face follows the pixels. Runs record these digests. A cache that does not match them is
+damaged, and is rebuilt.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def load_pixels(
 def load_digests(
     workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
 ) -> Digests:
-    """Return a digest of the pixels of each face; the arguments and errors are those of `load_pixels`.
+    """Return a digest of the pixels of each face; arguments and errors are as in `load_pixels`.
 
     The digests are stored in the cache, so that no crop has to be read for them.
     """
@@ -145,7 +145,7 @@ def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[tu
         return pixels, _digest_face(pixels)
 
     with ThreadPoolExecutor() as pool:
-        # In chunks, which bounds the memory of crops that wait for the disk.
+        # Chunks limit the memory of crops that wait to be written.
         for start in range(0, len(names), _CHUNK):
             yield from pool.map(read, names[start : start + _CHUNK])
 

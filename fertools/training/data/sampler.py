@@ -89,12 +89,11 @@ class Sampler:
 
 
 def balanced_weights(members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sampling weight of each item with which all groups come equally often.
+    """Return a sampling weight for each item, so that all groups come equally often.
 
     Args:
         members: N group numbers, any whole numbers.
-        weights: N relative weights of the items within their group, 0 or more. A group whose weights are all 0 never
-            comes.
+        weights: N relative weights of the items within their group, 0 or more. A group with only zeros never comes.
 
     Example:
         >>> balanced_weights(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 1.0, 3.0])).tolist()

@@ -61,20 +61,16 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     """Return the faces of a workspace that a recipe uses.
 
     Args:
-        workspace: workspace whose manifest is used.
+        workspace: workspace with the manifest.
         recipe: recipe with the domains, the folds and the classes.
         allow_leaks: whether to use generated faces of a generator that was trained on a held-out fold.
 
-    Args:
-        workspace: whose faces.
-        recipe: every value.
-        allow_leaks: take generated faces of a generator that has seen a held-out fold, too.
 
     Raises:
-        InputError: see `select_faces`, `divide_training` and `read_soft_labels`; or a split part has no label of a kind
-            that is learned.
-        CheckFailed: a person is in two parts, in one domain or across two; or a generator was trained on a held-out
-            fold; see also `divide_training`.
+        InputError: see `select_faces`, `divide_training` and `read_soft_labels`. Or a split part has no label of a kind
+            that the system predicts.
+        CheckFailed: a person is in two parts, in one domain or across two. Or a generator was trained on a held-out
+            fold. See also `divide_training`.
     """
     found: dict[str, Faces] = {}
     for domain in recipe.domains:

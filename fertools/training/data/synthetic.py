@@ -1,4 +1,4 @@
-"""Recognise drawn faces, so that reports can say that these people do not exist.
+"""Recognise drawn faces, so that reports can say that the people are drawn.
 
 `fertools sample` writes its options and the truth into the root folder of a drawn dataset. A source below these two
 files is drawn.
@@ -17,7 +17,7 @@ from fertools.samples.counterparts import find_drawn
 
 
 def count_drawn(workspace: Workspace, faces: pa.Table) -> int:
-    """Return the number of faces from a drawn dataset that is still where it was ingested from.
+    """Return the number of drawn faces. Faces of a drawn dataset that was moved since its ingest are not counted.
 
     Args:
         workspace: workspace with the table of sources; without that table the number is 0.

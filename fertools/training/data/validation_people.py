@@ -1,13 +1,13 @@
 """The people who are kept for validation: the same in every run that holds out the same folds.
 
-All kept real people of a manifest stand in one order, which depends on the manifest alone. A run keeps the first people
-of that order whom it does not hold out, until they have about the wanted number of faces. That number does not depend
-on the folds. So whoever is kept by a run that holds out fold 0 is kept, or held out, by each run that holds out fold 0
-and another one. A generator of a pair of folds has therefore never met the people by whom a classifier of one of the
-two folds chooses its best state. The order does not depend on the recipe, so all systems keep the same people.
+All kept real people of a manifest have one order, which depends on the manifest alone. A run takes people in that order
+and skips the people that it holds out, until it has about the wanted number of faces. That number does not depend on
+the folds. So if a run that holds out fold 0 keeps a person for validation, a run that holds out folds 0 and 1 never
+trains on that person. This matters where a generator holds out two folds and a classifier one of them: the people who
+select the checkpoint of the classifier have not trained the generator. The order does not depend on the recipe, so all
+systems keep the same people.
 
-People of each dataset and of each set of modalities are taken in the same share, and so are people who mostly show one
-expression.
+The share is the same for each dataset, each set of modalities, and each expression that people mostly show.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
 
     Args:
         table: all kept real rows of a manifest that are in a fold or a split part.
-        held_out: which of them are held out.
+        held_out: N booleans: whether each row is held out.
         share: share of the training faces, by person; 0 for nobody.
 
     Raises:
@@ -67,7 +67,7 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
 
 
 def _trained_share(table: pa.Table, held_out: NDArray[np.bool_]) -> float:
-    """Return the share of all faces that a run trains on which holds out one fold; it is the same for every fold."""
+    """Return the share of all faces that a run trains on if it holds out one fold; it is the same for every fold."""
     if table["fold"].null_count == len(table):
         return float(1 - held_out.mean())
     folds: int = pc.count_distinct(table["fold"]).as_py()
@@ -90,7 +90,7 @@ def _strata(table: pa.Table, groups: NDArray[np.int64]) -> list[dict[int, str]]:
 
 
 def _ordered(members: dict[int, str], names: list[str]) -> list[int]:
-    """Return people so that each first part of the list has all expressions in about the shares of the whole."""
+    """Return people in an order that keeps the mix of expressions: any first part of it is about like the whole."""
     by_class: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for group, emotion in members.items():
         by_class[emotion].append((hash_bytes(b"validation", names[group].encode()), group))

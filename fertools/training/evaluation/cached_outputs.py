@@ -31,7 +31,7 @@ OUTPUTS_FOLDER = "network-outputs"
 _REMEDY = "remove it, and run the evaluation again"
 _META_KEY = b"fertools.network_outputs"
 _BLOCK, _CHUNK = 1024, 128
-"""Images between two writings of a table, and images in memory at a time."""
+"""Images per write of a table, and images in memory at a time."""
 
 
 @dataclass(frozen=True)

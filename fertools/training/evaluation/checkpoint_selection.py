@@ -1,7 +1,7 @@
 """Select the checkpoint whose generated validation faces a classifier most often assigns to the target.
 
-No loss of a GAN says which iteration is best, as each of its two networks is measured by the other. A classifier that
-was trained separately can, on people whom neither was trained on.
+The losses of a GAN do not show which iteration is best, because each of its two networks is measured by the other. A
+classifier that was trained separately shows it, on people that neither model was trained on.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ def open_selection_metric(
 ) -> Callable[[], Metrics]:
     """Return a function that measures a translator in its present state; the first metric selects, higher is better.
 
-    `judge_accuracy` is the share of generated faces that the judge assigns to the target expression, mean over
-    translations; `ccc` the concordance of target and predicted valence and arousal, mean of both. Each is there as far
-    as the translations have such targets and the judge predicts them.
+    `judge_accuracy` is the share of generated faces that the judge assigns to the target expression, as the mean over
+    translations. `ccc` is the concordance of target and predicted values, as the mean of valence and arousal. A metric
+    is left out if no translation has such a target, or if the judge does not predict it.
 
     Args:
-        job: run of the translator; its record gets the judge's name and digest.
+        job: run of the translator. The name and digest of the judge are added to its record.
         translator: translator to measure.
         rows: row numbers of the validation faces to translate, by domain.
         name: run of the judge, as in the key `judge`.
 
     Raises:
-        InputError: there is no such finished run, or it predicts nothing that the translations have a target for.
-        CheckFailed: the judge was trained on validation people or people who are held out.
-        ResumeRefused: the judge was trained again since the run was begun, or the faces have changed.
+        InputError: there is no such finished run, or it predicts none of the targets of the translations.
+        CheckFailed: the judge was trained on validation people or on held-out people.
+        ResumeRefused: the judge was trained again since the run began, or the faces have changed.
     """
     judge = load_predictor(job.workspace, name)
     classes = judge.faces.classes if judge.recipe.predicts_emotion else ()
@@ -115,14 +115,14 @@ def _targets(
     if not translation.keeps_emotion:
         return np.full(len(rows), classes.index(translation.emotion) if translation.emotion in classes else -1)
     numbers = [classes.index(name) if name in classes else -1 for name in faces.classes]
-    # The last entry is for faces without a label, whose index is -1.
+    # The last entry is for faces without a label: their index is -1.
     return np.array([*numbers, -1], np.int64)[faces.emotions[rows]]
 
 
 def _refuse_leaks(judge: LoadedRun[EngineRecipe], faces: Faces) -> None:
-    """Raise if a judge was trained on validation people of the translator, or saw people whom it holds out."""
+    """Raise if validation people or held-out people of the translator took part in the training of a judge."""
     trained = shown_people(judge.faces, ~judge.faces.held_out & ~judge.faces.validating)
-    # People who selected the checkpoint of the judge influenced it, too; nobody of the test fold may be among them.
+    # People who selected the checkpoint of the judge influenced it, too, so no held-out person may be among them.
     seen = trained | shown_people(judge.faces, judge.faces.validating)
     parts = (("validates on", trained, faces.validating), ("holds out", seen, faces.held_out))
     for words, people, members in parts:

@@ -16,7 +16,7 @@ from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 
 _SUBSET = 1000
-"""Largest number of images per subset of the kernel distance; half of the images if there are fewer than twice that."""
+"""Largest number of images per subset of the kernel distance; with fewer than twice as many images, half of them."""
 _PAIRED = 2000
 """Largest number of real faces that are paired with one another."""
 
@@ -33,10 +33,11 @@ def feature_metrics(root: Path, table: pa.Table, found: CachedOutputs, *, seed: 
         seed: seed of the subsets of the kernel distance.
 
     Returns:
-        `dimensions`, the number of features; `published`, whether published distances use these features; `all`, for
-        the faces of the last target domain; `floor`, for the real training faces of that domain; and `by_target`, for
-        each target expression or kept expression. Each distance has `real` and `generated` (numbers of faces), `fid`,
-        `kid`, `kid_sd` and `kid_size`; it is None with fewer than two faces on a side.
+        `dimensions`, the number of features; `published`, whether published distances use these features; and three
+        kinds of distances. `all` is for the faces of the last target domain. `floor` is for the real training faces of
+        that domain. `by_target` is for each target expression or kept expression. Each distance has `real` and
+        `generated` (numbers of faces), `fid`, `kid`, `kid_sd` and `kid_size`. It is None with fewer than two faces
+        on a side.
     """
     real = read_originals(root, held_out=True)
     reached = set(table["target_domain"].to_pylist())
@@ -95,9 +96,9 @@ def identity_metrics(root: Path, table: pa.Table, found: CachedOutputs) -> Metri
         found: embeddings of the generated faces and of the held-out faces.
 
     Returns:
-        `cosine`, the mean with its interval; `by_target`, the same for each target; and for comparison, the mean
-        cosine of pairs of real held-out faces of one person, `same_person`, and of two people, `other_people`; None
-        without such pairs.
+        `cosine`, the mean with its interval; and `by_target`, the same for each target. For comparison, `same_person`
+        is the mean cosine of pairs of real held-out faces of one person, and `other_people` that of two people. They
+        are None without such pairs.
     """
     parents, generated = (found.of(table[name].to_pylist()) for name in ("parent_id", "face_id"))
     cosines, people = identity_preservation(parents, generated)[:, None], number_people(table)

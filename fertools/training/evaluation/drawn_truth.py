@@ -146,15 +146,15 @@ def draw_truths(
 def truth_metrics(root: Path, table: pa.Table) -> Metrics | None:
     """Return the distances of generated faces to the true images, and those of their unchanged parents.
 
-    Faces that show the target expression already, in the same domain, are left out: their true image is the input.
+    Faces that already show the target expression, in the same domain, are left out: their true image is the input.
 
     Args:
         root: folder of the run.
         table: rows of its generated faces.
 
     Returns:
-        `faces`, the number of generated faces; `measures`, with `l1` and `unchanged_l1`, each with its interval; and
-        `by_target`, the same for each expression. None where there are no true images.
+        `faces`, the number of generated faces; `measures`, with `l1` and `unchanged_l1` and their intervals; and
+        `by_target`, the same for each expression. None if there are no true images.
     """
     path = root / TRUTHS_NAME
     if not path.is_file():

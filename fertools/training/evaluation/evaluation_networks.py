@@ -51,16 +51,16 @@ def open_judge(
     Args:
         workspace: workspace with the runs.
         name: run of the classifier, as `SYSTEM/RUN`.
-        translator: run whose generated faces it evaluates.
+        translator: run with the generated faces to evaluate.
         table: rows of these faces.
         device: device of the network, by its name for torch.
-        allow_leaks: whether to use a classifier that was trained on people whose faces were translated; the tables say
+        allow_leaks: whether to use a classifier that was trained on people of the translated faces. The tables then say
             so.
 
     Raises:
         InputError: it is not a finished run of a classifier network, or it predicts no target of the translations.
         ResumeRefused: the faces have changed since it was trained.
-        CheckFailed: it was trained on people whose faces were translated.
+        CheckFailed: it was trained on people of the translated faces.
     """
     judge = load_predictor(workspace, name)
     _refuse_without_targets(judge, translator.name, table)
@@ -122,7 +122,7 @@ def open_predictor(run: LoadedRun[EngineRecipe], device: str) -> tuple[System, n
 
 
 def open_features(workspace: Workspace, wanted: str, device: str) -> EvaluationNetwork:
-    """Return the Inception network whose features FID and KID use.
+    """Return the Inception network that computes the features of FID and KID.
 
     Args:
         workspace: workspace with the weights.
@@ -207,7 +207,7 @@ def _describe_met(judge: LoadedRun[EngineRecipe], translator: LoadedRun[Translat
 
 
 def shown_people(faces: Faces, chosen: NDArray[np.bool_]) -> set[str]:
-    """Return the people whom faces show; each face of an unknown person counts as one person.
+    """Return the people that faces show; each face of an unknown person counts as one person.
 
     Args:
         faces: all faces of the domain.

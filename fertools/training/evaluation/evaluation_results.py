@@ -58,7 +58,7 @@ class PredictionMetrics:
 
     @classmethod
     def of(cls, scores: Metrics) -> PredictionMetrics:
-        """Return the metrics of what `score` gives."""
+        """Return the metrics of a result of `compute_metrics`."""
         points = scores.get("valence_arousal", {})
         return cls(
             scores["faces"],
@@ -109,9 +109,9 @@ class TranslationMetrics:
         judges: by judge, the metrics of its predictions of generated faces against the targets.
         features: by weights, the distance to real faces; None with fewer than two faces on a side.
         identity: by weights, the cosine similarity to the input face.
-        gan_train: by judge, the metrics of a classifier of its recipe that learned from generated faces alone.
+        gan_train: by judge, the metrics of a classifier with its recipe that was trained only on generated faces.
         truth: `l1` to the true pictures, and `unchanged_l1` of the inputs; empty where none were drawn.
-        waiting: networks that have not read all generated faces yet.
+        waiting: networks without outputs for some of the generated faces.
     """
 
     faces: int
@@ -129,7 +129,7 @@ class TranslationMetrics:
 
     @classmethod
     def of(cls, scores: Metrics) -> TranslationMetrics:
-        """Return the metrics of what `score_translations` gives."""
+        """Return the metrics of a result of `compute_translation_metrics`."""
         return cls(
             scores["faces"],
             scores["generated"],
@@ -199,11 +199,11 @@ class Evaluation:
     Attributes:
         predictions: metrics of the runs that predict, by name.
         translations: metrics of the runs that generate faces, by name.
-        comparisons: of every two runs that classify.
-        leaks: by run, how its test people had a part in training; only runs that were allowed to leak.
-        figures: all figures as JSON has them, also confusion matrices, curves and subsets: `runs`, `comparisons`,
-            `translators` and, where there are any, `leaks`; see docs/how-to/evaluate.md. Those of an experiment are the
-            content of its `evaluation.json`.
+        comparisons: comparisons of every two runs that classify.
+        leaks: how test people took part in training, by run; only for runs that were allowed to leak.
+        figures: all figures as in the JSON output, with confusion matrices, curves and subsets. Its keys are `runs`,
+            `comparisons`, `translators` and, if there are any, `leaks`; see docs/how-to/evaluate.md. For an experiment,
+            it is the content of `evaluation.json`.
     """
 
     predictions: Mapping[str, PredictionMetrics]

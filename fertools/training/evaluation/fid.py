@@ -28,9 +28,9 @@ def frechet_distance(real: NDArray[np.floating], generated: NDArray[np.floating]
     Raises:
         ValueError: there are too few rows, or the numbers of features differ.
 
-    Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule" (2017), equation 6. The trace of the root of
-    the product of covariances is the sum of the singular values of A Bᵀ, where AᵀA and BᵀB are the covariances. That
-    needs no root of a matrix and stays exact with fewer images than features.
+    Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule" (2017), equation 6. The covariances are AᵀA
+    and BᵀB. The trace of the root of their product is the sum of the singular values of A Bᵀ. This needs no root of a
+    matrix, and it stays exact with fewer images than features.
 
     Example:
         >>> features = np.random.default_rng(0).normal(size=(50, 4))

@@ -53,10 +53,10 @@ def name_run(workspace: Workspace, folder: Path) -> str:
 
 
 def read_leaks(folder: Path) -> list[str]:
-    """Return how test people had a part in the training of a run or of an experiment's step; empty if they had none.
+    """Return how test people took part in the training of a run or of an experiment's step; empty if they did not.
 
     Args:
-        folder: as `find_run` gives it.
+        folder: folder that `find_run` returned.
 
     Raises:
         InputError: the run's record is damaged.

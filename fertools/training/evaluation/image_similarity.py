@@ -28,7 +28,7 @@ def reconstruction_metrics(pictures: Tensor, back: Tensor) -> Tensor:
         N x 3: the mean absolute difference on the scale from -1 to 1 (0 is perfect); PSNR in dB (at most 58.9, the
         rounding error of 8 bits); and SSIM, the mean over channels and pixels (1 is perfect).
 
-    Source: of SSIM, Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004),
+    Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004), for SSIM,
     with its Gaussian window of 11 pixels, or a smaller one for smaller images.
 
     Example:

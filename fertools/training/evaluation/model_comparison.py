@@ -28,7 +28,7 @@ _METRICS = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "macro
 Repeats = Predictions | Sequence[Predictions]
 """The predictions of a method: of one run, or of several with other seeds."""
 Pair = tuple[str, str, Sequence[str]]
-"""Names of two methods, and the classes whose recall is compared as well."""
+"""Names of two methods, and the classes to compare the recall of as well."""
 
 
 def compare_all(runs: Mapping[str, Repeats], pairs: Sequence[Pair] | None = None) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def compare_all(runs: Mapping[str, Repeats], pairs: Sequence[Pair] | None = None
 
 
 def _correct(tests: Sequence[dict[str, Any] | None]) -> None:
-    """Add `p_holm` to the tests of one family; None is a test that could not be made."""
+    """Add `p_holm` to the tests of one family; None stands for a test that is not possible."""
     known = [test for test in tests if test is not None]
     for test, p in zip(known, holm([test["p"] for test in known]), strict=True):
         test["p_holm"] = p
@@ -69,18 +69,19 @@ def compare(first: Repeats, second: Repeats, classes: Sequence[str] = ()) -> dic
     Args:
         first: predictions of one method.
         second: predictions of the other method; a face must have the same label and fold in both.
-        classes: classes whose recall is compared as well.
+        classes: classes to compare the recall of as well.
 
     Returns:
-        `faces`, the number of common faces; `left_out`, the number of faces of only one method; `repeats` of both;
-        `mcnemar`, the test on the common faces, where a method with repeats wins a face if more of its repeats are
-        correct; and `measures`, for accuracy, balanced accuracy and macro F1: `difference` (first minus second, pooled,
-        mean over repeats), `people` (ends of the interval over people) and `folds` (corrected paired test, None with
-        one fold). `classes` has the same for the recall of each of `classes`.
+        `faces`, the number of common faces; `left_out`, the number of faces of only one method; `repeats`, the numbers
+        of repeats of both; `mcnemar`, the test on the common faces; and `measures`, for accuracy, balanced accuracy
+        and macro F1. In the test, a method with repeats wins a face if more of its repeats are correct. Each measure
+        has `difference`: first minus second, pooled, the mean over repeats. It also has `people`, the ends of the
+        interval over people, and `folds`, the corrected paired test, which is None with one fold. `classes` has the
+        same for the recall of each of `classes`.
 
     Raises:
-        InputError: they have no labelled face in common, a common face differs in label or fold, or no method knows a
-            class.
+        InputError: they have no labelled face in common, a common face differs in label or fold, or neither method
+            predicts a class.
     """
     sides = [[side] if isinstance(side, Predictions) else list(side) for side in (first, second)]
     first_common, second_common = _common(sides[0][0], sides[1][0])
@@ -131,7 +132,7 @@ def _recall_of(index: int) -> Callable[[Floats], Floats]:
 
 
 def _cells(labels: NDArray[np.int64], decided: Sequence[NDArray[np.int64]], width: int) -> Floats:
-    """Return for each face the cell of every repeat's confusion matrix that it counts in, those of both sides."""
+    """Return, for each face, its cell in the confusion matrix of every repeat, for both methods."""
     cells = [np.eye(width * width)[labels * width + choice] for side in decided for choice in side]
     return np.concatenate(cells, axis=1)
 
@@ -141,7 +142,7 @@ def _differences(
     measures: Sequence[Callable[[Floats], Floats]],
     width: int,
 ) -> Callable[[Floats], Floats]:
-    """Return a function from sums of cells to the differences of all measures, each a mean over repeats."""
+    """Return a function that turns sums of cells into the differences of all measures, each the mean over repeats."""
     first = len(decided[0])
 
     def differences(sums: Floats) -> Floats:

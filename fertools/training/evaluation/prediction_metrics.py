@@ -1,9 +1,8 @@
 """All metrics of a run, computed from its table of predictions alone.
 
 Each metric is given twice. The mean over folds has the interval of Student's t, as papers report it. The metric over
-all
-pooled faces has an interval over people, which holds for new people. Two baselines that use no image are always beside
-them.
+all pooled faces has an interval over people, which holds for new people. Two baselines that use no image are always
+given beside them.
 """
 
 from __future__ import annotations
@@ -67,8 +66,8 @@ def compute_metrics(predictions: Predictions) -> Metrics:
         predictions: predictions of one run, over all its folds.
 
     Returns:
-        `faces`, `subjects`, `nameless` (faces of unknown people, each counted as a person), `folds`, `classes`, and
-        where the run has them, `classification` and `valence_arousal`; see docs/how-to/evaluate.md.
+        `faces`, `subjects`, `nameless` (faces of unknown people, each counted as a person), `folds` and `classes`. If
+        the run has them, also `classification` and `valence_arousal`; see docs/how-to/evaluate.md.
 
     Raises:
         InputError: no face has both a prediction and a label.
@@ -99,7 +98,7 @@ def _classification(predictions: Predictions) -> Metrics:
     single = [fold for fold in np.unique(folds).tolist() if len(np.unique(labels[folds == fold])) == 1]
     each = {fold: _metrics(labels[folds == fold], probabilities[folds == fold]) for fold in np.unique(folds).tolist()}
     for fold in single:
-        # Macro F1 and AUC compare classes, and here is one.
+        # Macro F1 and AUC compare classes, and there is only one.
         each[fold]["macro_f1"] = each[fold]["macro_auc"] = None
     people = _over_people(labels, probabilities, groups)
     confusion = decisions.confusion_matrix(labels, decided, len(classes))
@@ -230,7 +229,7 @@ def _per_class(
     recalls: list[Any],
     folds: Integers,
 ) -> list[Metrics]:
-    """Return the metrics of each class; the mean over folds of its F1 is over the folds that have its faces."""
+    """Return the metrics of each class; folds without its faces do not count in the mean of its F1 over folds."""
     decided = probabilities.argmax(axis=1)
     by_fold = [
         decisions.confusion_matrix(labels[folds == fold], decided[folds == fold], len(classes))

@@ -43,7 +43,7 @@ _FIXED = (
 )
 _REMEDY = "train again to write it again"
 _TOLERANCE = 1e-3
-"""Largest difference of the sum of a face's probabilities from 1: half precision has about three digits."""
+"""Largest difference from 1 of the sum of a face's probabilities; half precision has about three digits."""
 
 Floats = NDArray[np.floating]
 
@@ -70,9 +70,10 @@ class Predictions:
     """The predictions of a model for faces that it was not trained on.
 
     Attributes:
-        table: a row per face, sorted by `face_id`. Its columns are `face_id`, `subject_id` and `fold`; the labels
-            `emotion`, `valence` and `arousal`, null where unknown; those of CONTEXT; `valence_predicted` and
-            `arousal_predicted`, null if the model does not predict them; and `p_<class>` for each class.
+        table: a row per face, sorted by `face_id`. The columns `face_id`, `subject_id`, `fold` and those of CONTEXT
+            describe the face. The labels are `emotion`, `valence` and `arousal`, null where unknown. The predictions
+            are `p_<class>` for each class, and `valence_predicted` and `arousal_predicted`, null if the model does not
+            predict them.
         classes: names of the classes in the order of the columns; empty if the model does not classify.
         trained: summary of the training faces, by fold.
     """

@@ -1,7 +1,7 @@
 """The metrics of a method that was trained several times with other seeds, as one row of a table.
 
-The seeds of a fold share its test faces and most of its training faces. They are one cluster, not several results: a
-fold counts once, with the mean over its seeds, and intervals over people take all seeds of a person together.
+The seeds of a fold share its test faces and most of its training faces. They are one cluster, not several results. So a
+fold counts once, with the mean over its seeds. Intervals over people keep all seeds of a person together.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class RunEvaluation:
 
     Attributes:
         faces: number of held-out faces.
-        accuracy: share of the labelled faces whose class is predicted, 0 to 1.
+        accuracy: share of the labelled faces with a correct class, 0 to 1.
         balanced_accuracy: mean recall of the classes (UAR), 0 to 1.
         macro_f1: mean F1 of the classes, 0 to 1.
         ccc: mean of `ccc_valence` and `ccc_arousal`, -1 to 1.

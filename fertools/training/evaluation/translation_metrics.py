@@ -32,10 +32,10 @@ def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
         seed: seed of the subsets of the kernel distance.
 
     Returns:
-        `faces`, `generated` (number of generated faces), `subjects`, `folds`, `targets`; `drawn`, the number of drawn
-        faces of the run; `truth`, the result of `truth_metrics`; `reconstruction`; and by name of the network,
-        `judges`, `features`, `identity` and `gan_train`. `waiting` has the networks without outputs for some of the
-        images. See docs/how-to/evaluate.md.
+        `faces`, `generated` (number of generated faces), `subjects`, `folds`, `targets`, `drawn` (number of drawn faces
+        of the run), `truth` (result of `truth_metrics`) and `reconstruction`. `judges`, `features`, `identity` and
+        `gan_train` have an entry for each network. `waiting` has the networks without outputs for some of the images.
+        See docs/how-to/evaluate.md.
 
     Raises:
         InputError: there are no generated faces.
@@ -95,7 +95,7 @@ def by_target(table: pa.Table) -> list[tuple[str, pa.Table]]:
 def _judge_metrics(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics:
     """Return the metrics of a judge on generated faces, on their unchanged parents, on real faces and on true images.
 
-    The label of a generated face is its target. So is the label of its unchanged parent: that is the metric of a
+    The label of a generated face is its target. Its unchanged parent gets the same label. This gives the metrics of a
     translator that changes nothing.
     """
     wanted = pa.table(

@@ -1,7 +1,7 @@
 """The table `translations.parquet` of a run: a row per face that was generated from a held-out face.
 
 A row has the parent with its labels (`fold` is 0 for a hold-out), the target and the path of the image. It also has the
-reconstruction metrics. All metrics of a translator begin with this table.
+reconstruction metrics. All metrics of a translator are computed from this table.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Translator:
         return generated, reconstruction_metrics(batch.images, back).cpu().double().numpy()
 
     def of(self, domain: str) -> list[Translation]:
-        """Return the translations whose source is a domain."""
+        """Return the translations from a source domain."""
         return [translation for translation in self.translations if translation.source == domain]
 
     @property
@@ -121,10 +121,11 @@ def translate_held_out(
         folder: folder of the images; each translation has its own folder in it.
 
     Returns:
-        Two results. The first has `faces`, the number of faces; `reconstruction_l1`, the mean |x - F(G(x))| over faces
-        and translations on the scale from -1 to 1; and for a discriminator with its own head, `discriminator_head`
-        (accuracies on real faces, and on generated faces by translation) and `discriminator_head_va` (CCC, PCC, RMSE
-        and SAGR on real faces). The second has the Nx3 metrics of `reconstruction_metrics` by translation.
+        Two results. The first has `faces`, the number of faces; and `reconstruction_l1`, the mean |x - F(G(x))| over
+        faces and translations on the scale from -1 to 1. It has two more entries if the discriminator has its own head.
+        `discriminator_head` has its accuracies on real faces, and on generated faces by translation.
+        `discriminator_head_va` has CCC, PCC, RMSE and SAGR on real faces. The second result has the Nx3 metrics of
+        `reconstruction_metrics` by translation.
     """
     qualities: dict[str, NDArray[np.float64]] = {}
     results: dict[str, Any] = {"faces": sum(len(rows[name]) for name in translator.domains)}
@@ -161,10 +162,10 @@ def _translate_domain(
                 right[translation.name] += int((head[0].argmax(dim=1) == wanted).sum())
             write_pictures(folder, translation, faces, part, to_pixels(generated))
     names = [translation.name for translation in chosen]
-    return dict(zip(names, map(np.concatenate, parts), strict=True)), _own_head(faces, rows, real, right)
+    return dict(zip(names, map(np.concatenate, parts), strict=True)), _discriminator_head(faces, rows, real, right)
 
 
-def _own_head(
+def _discriminator_head(
     faces: Faces, rows: Rows, real: Sequence[tuple[Tensor, Tensor]], right: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the metrics of the discriminator's own head; empty if it has none."""

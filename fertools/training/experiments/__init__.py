@@ -1,1 +1,1 @@
-"""Experiments: a paper's whole protocol, as a graph of training runs over folds."""
+"""Experiments: the whole protocol of a paper, as a graph of steps over folds."""

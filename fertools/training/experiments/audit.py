@@ -1,8 +1,8 @@
-"""The leak audit of an experiment: whether test people have a part in what is tested on them.
+"""The leak audit of an experiment: whether a model is tested on people that it has learned from.
 
-Three things are looked up, whatever the experiment's file says of itself: whether a person is in two folds of the
-manifest; whether the graph lets a task build upon one that has seen its test folds; and whom the runs and files of
-weights that a task builds upon have really learned from, as their lineage records it.
+The audit does not trust what the file of the experiment declares. It checks three things. Is a person in two folds of
+the manifest? Does the graph let a task use the result of another task that has seen its test folds? And which people
+have the runs and weights of a task really learned from, according to their recorded lineage?
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from fertools.training.systems.registry import find_system
 
 
 def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], tasks: Sequence[Task]) -> list[str]:
-    """Return a sentence for each way in which test people have a part in what is tested on them.
+    """Return a sentence for each leak: a model that is tested on people that it has learned from.
 
     Args:
-        workspace: whose faces, runs and weights.
+        workspace: workspace with the faces, runs and weights.
         experiment: the protocol.
         folds: all folds.
         tasks: all tasks.
 
     Raises:
-        CheckFailed: there is one, and the experiment does not call itself leaky.
-        RecipeError: a step's recipe is wrong.
+        CheckFailed: there is a leak, and the experiment does not declare it.
+        RecipeError: the recipe of a step is wrong.
     """
     table = store.read_faces(workspace, COLUMNS, [("status", "=", "kept")])
     built_upon = {task.run: _built_upon(task, tasks) for task in tasks}
@@ -59,7 +59,7 @@ def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], ta
 
 
 def _built_upon(task: Task, tasks: Sequence[Task]) -> list[Task]:
-    """Return the tasks that a task builds upon directly: by reference, or because it names their folder or run."""
+    """Return the tasks that a task uses directly: by reference, or because it names their folder or run."""
     texts = " ".join((*task.overrides, *(task.step.texts if isinstance(task.step, EvaluateStep) else ())))
     needed = [other for other in tasks if other.run in task.needs]
     known = {folder for other in needed for folder in other.folders}
@@ -75,7 +75,7 @@ def _built_upon(task: Task, tasks: Sequence[Task]) -> list[Task]:
 def _leaks_of_the_graph(
     folds: Sequence[int], tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
 ) -> dict[str, str]:
-    """Return, by task, a sentence where a tested task builds upon one that has seen its test folds."""
+    """Return, by task, a sentence for each tested task that uses another one which has seen its test folds."""
     everything = frozenset(folds)
     seen: dict[str, frozenset[int]] = {}
 
@@ -83,7 +83,7 @@ def _leaks_of_the_graph(
         if task.run not in seen:
             trains = isinstance(task.step, TrainStep) and len(folds) > 1
             own = everything - set(task.test_folds) if trains else frozenset[int]()
-            # What names itself in a circle has seen no more than the circle.
+            # A task in a circle of names has seen no more folds than the circle.
             seen[task.run] = own
             seen[task.run] = own.union(*(folds_seen(other) for other in built_upon[task.run]))
         return seen[task.run]
@@ -105,7 +105,7 @@ def _is_tested(task: Task) -> bool:
 def _leaks_of_lineage(
     workspace: Workspace, table: pa.Table, tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
 ) -> Iterator[str]:
-    """Yield where something that a tested task builds upon has learned from its test people, by recorded lineage."""
+    """Yield a sentence for each model behind a tested task that learned from its test people, by recorded lineage."""
     ancestors: dict[str, list[Ancestor]] = {}
     for task in tasks:
         if not _is_tested(task):
@@ -120,7 +120,7 @@ def _leaks_of_lineage(
 
 
 def _ancestors(workspace: Workspace, task: Task) -> Iterator[Ancestor]:
-    """Yield what a task takes from outside the graph, and what is recorded of a run that it has already."""
+    """Yield what a task takes from outside the graph, and the record of its own run if there is one already."""
     step = task.step
     if isinstance(step, TrainStep):
         for folder in task.folders:
@@ -135,7 +135,7 @@ def _ancestors(workspace: Workspace, task: Task) -> Iterator[Ancestor]:
 
 
 def _recipes(workspace: Workspace, task: Task, step: TrainStep) -> Iterator[Recipe]:
-    """Yield the recipe of a training run; where the device decides, that of each device."""
+    """Yield the recipe of a training run, or the recipe for each device if the device decides."""
     kind: type[Recipe] = find_system(step.system).recipe_class()
     known = describe_presets(step.system, workspace.root)
     presets = [step.preset] if step.preset is not None else [p for p in (GPU_PRESET, CPU_PRESET) if p in known]
@@ -146,7 +146,7 @@ def _recipes(workspace: Workspace, task: Task, step: TrainStep) -> Iterator[Reci
 def _leaks_of_recipes(
     workspace: Workspace, experiment: Experiment, tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
 ) -> Iterator[str]:
-    """Yield where a recipe trains or chooses on test people, or breaks the inner split that the experiment promises."""
+    """Yield a sentence for each recipe that trains or selects on test people, or breaks the declared inner split."""
     shares: dict[str, float] = {}
     for task in tasks:
         if not isinstance(task.step, TrainStep):
@@ -171,7 +171,7 @@ def _leaks_of_recipes(
 
 
 def _all_built_upon(task: Task, built_upon: Mapping[str, Sequence[Task]]) -> list[Task]:
-    """Return the tasks that a task builds upon, however far back."""
+    """Return the tasks that a task uses, directly or through other tasks."""
     found: dict[str, Task] = {}
     waiting = [task]
     while waiting:

@@ -1,7 +1,7 @@
-"""What an experiment is, read from `training/experiments/<name>.toml`.
+"""The definition of an experiment, read from `training/experiments/<name>.toml`.
 
-A file names its protocol, its steps and the paper's numbers. The steps form a graph: where a text of a step holds
-`{name}`, it stands for the folder of that step's run in the same fold, pair of folds and repeat:
+A file has the protocol, the steps and the paper's numbers. The steps form a graph. `{name}` in a text of a step stands
+for the folder of another step's run in the same fold, pair of folds and repeat:
 
     [steps.source]
     system = "classifier"
@@ -40,7 +40,7 @@ from fertools.training.systems.registry import find_system
 
 Protocol = Literal["k-fold", "leave-one-subject-out", "hold-out"]
 VALIDATION_KEY = "val_share"
-"""The recipe's key with the share of training people who are kept for validation."""
+"""Recipe key for the share of training people who are kept for validation."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Reported:
 
     Attributes:
         method: the paper's name of the method.
-        step: the step that reproduces it; None where none does.
-        values: mean and half of its interval by measure; the half is None where the paper gives none.
+        step: the step that reproduces it; None if no step does.
+        values: mean and half width of its interval, by metric; the half width is None if the paper gives none.
     """
 
     method: str
@@ -60,12 +60,12 @@ class Reported:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two steps whose difference the experiment is about.
+    """Two steps to compare.
 
     Attributes:
-        first: the step that is to be better.
+        first: the step that is expected to be better.
         second: the step that it is compared with.
-        classes: classes whose recall is tested as well.
+        classes: classes to test the recall of as well.
     """
 
     first: str
@@ -78,7 +78,7 @@ class Experiment:
     """A protocol with its steps.
 
     Attributes:
-        name: name of the file, followed by the chosen protocol and preset where the file has them, such as
+        name: name of the file, followed by the chosen protocol and preset if the file has any, such as
             `et-cyclegan.in-sample.smoke`.
         title: the experiment's title.
         source: the paper and table that it reproduces.
@@ -86,12 +86,12 @@ class Experiment:
         protocol: how the faces are split.
         folds: the number of folds; None for as many as the manifest has.
         repeats: how often a step over `repeat` runs, each time with another seed.
-        leaky: why test faces have a part in training; empty where they have none.
-        validation: share of the training people whom every run keeps for validation; None for what each recipe says.
-        steps: by name, each after those that it needs.
-        compared: the comparisons that are tested; empty for all pairs of tested steps.
+        leaky: why training uses test faces; empty if it does not.
+        validation: share of the training people that every run keeps for validation; None to use each recipe's own.
+        steps: the steps by name, each after the steps that it needs.
+        compared: the comparisons to test; empty for all pairs of tested steps.
         reported: the paper's numbers.
-        variant: sentences on the chosen protocol and preset; empty where the file has none.
+        variant: sentences on the chosen protocol and preset; empty if the file has none.
     """
 
     name: str
@@ -110,12 +110,12 @@ class Experiment:
 
     @property
     def tested(self) -> list[Step]:
-        """The steps that are results."""
+        """The tested steps: their results are the results of the experiment."""
         return [step for step in self.steps.values() if step.tested]
 
 
 def list_experiments(workspace: Path | None = None) -> dict[str, str]:
-    """Return the titles of all experiments by name: those that ship, and those of the workspace."""
+    """Return the titles of all experiments by name: ours, and those of the workspace."""
     folders = [package_data.shipped_folder("training"), *([workspace / "training"] if workspace else [])]
     names = sorted({path.stem for folder in folders for path in (folder / "experiments").glob("*.toml")})
     return {name: read_experiment(name, workspace).title for name in names}
@@ -124,17 +124,17 @@ def list_experiments(workspace: Path | None = None) -> dict[str, str]:
 def read_experiment(
     name: str, workspace: Path | None = None, *, protocol: str | None = None, preset: str | None = None
 ) -> Experiment:
-    """Return the experiment of `training/experiments/<name>.toml`; the workspace's own file wins over one that ships.
+    """Return the experiment of `training/experiments/<name>.toml`; a file in the workspace wins over one of ours.
 
     Args:
         name: name of the file.
         workspace: root folder of the workspace.
         protocol: one of the file's `[protocols]`; None for the first of them.
-        preset: one of the file's `[presets]`; None for the steps as they are written.
+        preset: one of the file's `[presets]`; None to leave the steps unchanged.
 
     Raises:
         InputError: there is no such file, protocol or preset.
-        RecipeError: an unknown key, step or measure, steps that need each other, or nothing that is tested.
+        RecipeError: a key, step or metric is unknown, steps need each other, or no step is tested.
     """
     folders = [*([workspace / "training"] if workspace else []), package_data.shipped_folder("training")]
     paths = [folder / "experiments" / f"{name}.toml" for folder in folders]
@@ -198,7 +198,7 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
 
 
 def _validating(step: Step, share: float) -> Step:
-    """Return a step whose runs keep a share of the training people for validation, unless it sets that share itself."""
+    """Return a step with the share of training people to keep for validation, unless it sets that share itself."""
     if not isinstance(step, TrainStep):
         return step
     kind: type[Recipe] = find_system(step.system).recipe_class()
@@ -208,7 +208,7 @@ def _validating(step: Step, share: float) -> Step:
 
 
 def _ordered(steps: Mapping[str, Step], where: str) -> dict[str, Step]:
-    """Return the steps so that each comes after those that it needs."""
+    """Return the steps in the order of the file, but each after the steps that it needs."""
     for step in steps.values():
         for needed in step.needs:
             if needed not in steps:
@@ -220,16 +220,17 @@ def _ordered(steps: Mapping[str, Step], where: str) -> dict[str, Step]:
         _check_kinds(step, steps, where)
     ordered: dict[str, Step] = {}
     while len(ordered) < len(steps):
-        ready = [step for step in steps.values() if step.name not in ordered and set(step.needs) <= set(ordered)]
-        if not ready:
-            left = ", ".join(name for name in steps if name not in ordered)
-            raise RecipeError(f"the steps {left} in {where} need each other; one has to come first")
-        ordered |= {step.name: step for step in ready}
+        left = [step for step in steps.values() if step.name not in ordered]
+        ready = next((step for step in left if set(step.needs) <= set(ordered)), None)
+        if ready is None:
+            names = ", ".join(step.name for step in left)
+            raise RecipeError(f"the steps {names} in {where} need each other; one has to come first")
+        ordered[ready.name] = ready
     return ordered
 
 
 def _check_axes(step: Step, needed: Step, where: str) -> None:
-    """Raise unless it is clear which runs of another step a run of a step builds upon."""
+    """Raise unless it is clear which runs of another step a run of a step uses."""
     folded = {"fold", "pair"}
     if folded & set(needed.over) and not folded & set(step.over):
         raise RecipeError(
@@ -250,7 +251,7 @@ def _check_axes(step: Step, needed: Step, where: str) -> None:
 
 
 def _check_kinds(step: Step, steps: Mapping[str, Step], where: str) -> None:
-    """Raise unless a step refers to steps that have what it needs."""
+    """Raise unless a step refers to steps of the right kind."""
     wanted: list[tuple[str, tuple[type[Step], ...]]] = []
     if isinstance(step, GenerateStep):
         wanted = [(step.of, (TrainStep,))]
@@ -307,7 +308,7 @@ def _reported(row: Any, steps: Mapping[str, Step], where: str) -> Reported:
 
 
 def _value(value: Any, where: str) -> tuple[float, float | None]:
-    """Return mean and half of the interval, from a number or a pair of them."""
+    """Return the mean and the half width of its interval, from a number or a pair of numbers."""
     parts = value if isinstance(value, list) else [value]
     if len(parts) not in (1, 2) or not all(type(part) in (int, float) and abs(part) < 1e9 for part in parts):
         raise RecipeError(f"{where} is {shown(value)}; write the mean, or [mean, half of its interval]")

@@ -1,4 +1,4 @@
-"""`experiment`: a protocol carried out task by task, from whatever state an earlier call left."""
+"""`experiment`: carry out a protocol task by task, and continue from what an earlier call has done."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from fertools.training.experiments.work import Trainer, carry_out
 
 Engine = Literal["local", "ray"]
 Outcome = tuple[Task, FertoolsError | None]
-"""A task, and why it failed."""
+"""A task, and the error that it failed with."""
 
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """How far an experiment is.
+    """The state of an experiment.
 
     Attributes:
         folder: folder of its results.
@@ -66,26 +66,27 @@ def run_experiment(
     """Carry out an experiment, or a part of it, and evaluate it once all of it is done.
 
     Args:
-        workspace: whose faces to use; results go into its `training/experiments/<name>/`, training runs to where all
-            runs are.
+        workspace: workspace with the faces. Results go into its `training/experiments/<name>/`. Training runs go to
+            the same place as all runs.
         name: name of the experiment.
-        protocol: one of the protocols that the experiment names; None for the first of them.
-        preset: one of the presets that the experiment names, such as `smoke`; None for its steps as they are written.
+        protocol: one of the experiment's protocols; None for the first of them.
+        preset: one of the experiment's presets, such as `smoke`; None to leave its steps unchanged.
         fold: run only the tasks of this fold, for a job array; None for all.
         step: run only the tasks of this step; None for all.
-        device: as `fertools.train` takes it.
-        engine: `local`, one task after another, or `ray`, over a cluster that sees the workspace by the same path.
+        device: device of the training; see `fertools.train`.
+        engine: `local` for one task after another; `ray` for a cluster. All machines of a cluster have to see the
+            workspace under one path.
         ray_address: address of the cluster; None for one on this machine.
-        report: shows each task and its progress.
+        report: reporter of each task and its progress.
         trainer: carries out a training run; None for `fertools.train`.
 
     Raises:
-        InputError: no such experiment, step or fold, or a manifest that is not split as the protocol asks for.
+        InputError: there is no such experiment, step or fold, or the manifest is not split as the protocol requires.
         RecipeError: the experiment's file, or a recipe, is wrong.
-        CheckFailed: test people have a part in training, and the experiment does not declare it.
+        CheckFailed: test people take part in training, and the experiment does not declare it.
         ItemsFailed: some tasks failed; the others are done.
         ResumeRefused: runs of one step were trained on different faces or crops.
-        Interrupted: stopped by a signal; what was done is kept.
+        Interrupted: a signal stopped the experiment; finished work is kept.
     """
     workspace = Workspace(workspace)
     report = report or Silent()
@@ -170,7 +171,7 @@ def _carry_out_all(
 
 
 def carry_out_one(task: Task, *, work: partial[None], report: Reporter) -> FertoolsError | None:
-    """Carry out one task; return the error that is its own, and raise one that would end every other task too."""
+    """Carry out one task. Return an error of this task alone; raise an error that would end every other task too."""
     try:
         work(task=task, report=report)
     except (Interrupted, MachineError):

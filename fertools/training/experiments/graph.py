@@ -1,4 +1,4 @@
-"""The tasks of an experiment: each step once in every fold, pair of folds and repeat, in an order that works."""
+"""The tasks of an experiment: each step in every fold, pair of folds and repeat, after the tasks that it needs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Task:
         step: the step.
         folds: the fold, or the two folds of a pair; empty for a task that all folds share.
         repeat: number of the repeat, from 0; None for a task that all repeats share.
-        test_folds: the folds whose people no part of the task may learn from.
+        test_folds: the held-out folds: no part of the task may learn from their people.
         run: the task's name, which is also the name of its training run.
-        folders: where its results lie, relative to the workspace; several for faces that several runs generated.
-        needs: names of the tasks that it builds upon directly.
-        references: by name of a step, the folders that `{name}` stands for.
+        folders: folders of its results, relative to the workspace; several for faces that several runs generated.
+        needs: names of the tasks that it uses directly.
+        references: the folders that `{name}` stands for, by name of the step.
     """
 
     step: Step
@@ -53,7 +53,7 @@ class Task:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """The settings of a training run, `key=value` each, as `fertools.train` takes them."""
+        """The settings of a training run in the form `key=value`, for `fertools.train`."""
         if not isinstance(self.step, TrainStep):
             return ()
         settings = {**self.step.settings, "test_folds": list(self.test_folds)}
@@ -63,10 +63,10 @@ class Task:
 
 
 def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
-    """Return the folds of a workspace's manifest that the experiment goes over.
+    """Return the folds of a workspace's manifest that the experiment runs over.
 
     Raises:
-        InputError: the manifest is not split as the protocol asks for; the message has the command.
+        InputError: the manifest is not split as the protocol requires; the message has the command.
     """
     table = store.read_faces(workspace, ("fold", "split", "subject_id"), [("status", "=", "kept")])
     found = sorted(pc.unique(table["fold"].drop_null()).to_pylist())
@@ -95,7 +95,7 @@ def find_folds(workspace: Workspace, experiment: Experiment) -> tuple[int, ...]:
 
 
 def list_tasks(workspace: Workspace, experiment: Experiment, folds: Sequence[int]) -> list[Task]:
-    """Return every task of an experiment, each after those that it needs.
+    """Return every task of an experiment, each after the tasks that it needs.
 
     Raises:
         InputError: a step runs over pairs of folds or repeats, and there are too few.
@@ -126,7 +126,7 @@ def list_tasks(workspace: Workspace, experiment: Experiment, folds: Sequence[int
 
 
 def describe_budget(workspace: Workspace, tasks: Sequence[Task]) -> str:
-    """Return how many runs of each system the tasks train, and how many of them have finished.
+    """Return in words how many runs of each system the tasks train, and how many of them have finished.
 
     Example:
         >>> describe_budget(Workspace("my-dataset"), [])
@@ -143,7 +143,7 @@ def describe_budget(workspace: Workspace, tasks: Sequence[Task]) -> str:
 
 
 def needed_by(task: Task, tasks: Sequence[Task]) -> list[Task]:
-    """Return the tasks that a task builds upon directly."""
+    """Return the tasks that a task uses directly."""
     return [other for other in tasks if other.run in task.needs]
 
 
@@ -159,10 +159,10 @@ def _cells(experiment: Experiment, step: Step, folds: Sequence[int]) -> Iterator
 
 
 def _builds_upon(step: Step, folds: tuple[int, ...], repeat: int | None, other: Task) -> bool:
-    """Return whether a task of some folds and a repeat, whose step refers to that of another task, builds upon it.
+    """Return whether a task uses another task, if its step refers to the step of the other.
 
-    A task over a fold builds upon every pair that its fold is in, as none of these has seen the fold; and a task that
-    all repeats share builds upon every repeat.
+    A task over a fold uses the tasks of all pairs with that fold, because none of them has seen the fold. A task that
+    all repeats share uses the tasks of every repeat.
     """
     same_folds = not other.folds or set(folds) <= set(other.folds)
     if isinstance(step, GenerateStep) and step.folds == "others":
@@ -184,7 +184,7 @@ def _refuse_too_few(experiment: Experiment, step: Step, folds: Sequence[int]) ->
 
 
 def _own_folds(step: Step, folds: Sequence[int]) -> tuple[int, ...]:
-    """Return the folds that a task holds out which all folds share."""
+    """Return the held-out folds of a task that all folds share."""
     given = step.settings.get("test_folds", folds[0]) if isinstance(step, TrainStep) else folds[0]
     return tuple(given) if isinstance(given, list) else (given,)
 
@@ -204,7 +204,7 @@ def _folders(
     if isinstance(step, TrainStep):
         return (workspace.name_of(workspace.runs(step.system) / run),)
     if isinstance(step, GenerateStep):
-        # The faces lie with the run that generated them.
+        # Generated faces are in the folder of the run that generated them.
         return tuple(resolve(step.of, references))
     return (
         workspace.name_of(workspace.runs("experiments") / experiment.name / run.removeprefix(f"{experiment.name}.")),
@@ -212,10 +212,10 @@ def _folders(
 
 
 def _written(value: Any, references: Mapping[str, tuple[str, ...]]) -> str:
-    """Return a value as `--set` takes it, its references replaced; several runs are separated by commas."""
+    """Return a value in the form of `--set`, with its references replaced; several runs are separated by commas."""
     if isinstance(value, str):
         value = ",".join(resolve(value, references))
     if isinstance(value, list):
         value = [part for item in value for part in (resolve(item, references) if isinstance(item, str) else [item])]
-    # What JSON and TOML write alike: text, numbers, true and false, and lists of them.
+    # JSON and TOML write these values in the same way: text, numbers, true and false, and lists of them.
     return json.dumps(value, ensure_ascii=False)

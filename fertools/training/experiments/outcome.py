@@ -33,13 +33,13 @@ from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
 from fertools.training.runs.pixel_identity import find_differing
 
 _OTHERS = ("iteration", "lr/", "gradient/", "val/")
-"""How the names of logged values begin that are no losses."""
+"""Prefixes of the names of logged values that are not losses."""
 _MOST_POINTS = 150
-"""Points of a curve in a report, about."""
+"""Approximate number of points of a curve in a report."""
 
 
 def experiment_folder(workspace: Workspace, name: str) -> Path:
-    """Return where the results of an experiment lie."""
+    """Return the folder of the results of an experiment."""
     return workspace.runs("experiments") / name
 
 
@@ -47,7 +47,7 @@ def has_results(workspace: Workspace, experiment: Experiment, task: Task) -> boo
     """Return whether a tested task is done.
 
     Raises:
-        InputError: it is done and has neither predictions nor generated faces, so that there is nothing to test.
+        InputError: it is done, but has neither predictions nor generated faces to test.
     """
     folders = [workspace.root / folder for folder in task.folders]
     if isinstance(task.step, TrainStep):
@@ -70,15 +70,15 @@ def evaluate_experiment(
     """Join the results of each tested step, and write its predictions, all metrics and the report.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         experiment: the protocol.
         folds: all folds.
-        tasks: all tasks, each tested one done.
-        leaks: what the audit found.
+        tasks: all tasks; every tested task is done.
+        leaks: sentences of the audit.
 
     Returns:
-        The content of `evaluation.json`. `runs` holds the metrics of predictions by title of the step, `translations`
-        those of generated faces.
+        The content of `evaluation.json`. `runs` has the metrics of predictions by title of the step. `translations` has
+        the metrics of generated faces.
 
     Raises:
         ResumeRefused: runs of one step were trained on different faces or crops.
@@ -136,7 +136,7 @@ def _classifies(scores: Metrics) -> bool:
 
 
 def _by_repeat(step: Step, tasks: Sequence[Task]) -> dict[str, list[Task]]:
-    """Return the tasks of each repeat, by what tables call them."""
+    """Return the tasks of each repeat, by their name in tables."""
     found: dict[str, list[Task]] = {}
     for task in tasks:
         found.setdefault(step.title if task.repeat is None else f"{step.title}, repeat {task.repeat}", []).append(task)
@@ -144,7 +144,7 @@ def _by_repeat(step: Step, tasks: Sequence[Task]) -> dict[str, list[Task]]:
 
 
 def _declared_pairs(experiment: Experiment, compared: Collection[str]) -> list[Pair] | None:
-    """Return the comparisons that the experiment declares, by title; None where it declares none."""
+    """Return the comparisons that the experiment declares, by title; None if it declares none."""
     pairs = [
         (experiment.steps[entry.first].title, experiment.steps[entry.second].title, entry.classes)
         for entry in experiment.compared
@@ -157,7 +157,7 @@ def _folder_name(step: Step, tasks: Sequence[Task]) -> str:
 
 
 def _joined(workspace: Workspace, tasks: Sequence[Task]) -> Predictions | None:
-    """Return the predictions of all folds; None of a step that predicts nothing."""
+    """Return the predictions of all folds; None if the step predicts nothing."""
     paths = [workspace.root / folder / PREDICTIONS_NAME for task in tasks for folder in task.folders]
     if not isinstance(tasks[0].step, TrainStep) or not all(path.is_file() for path in paths):
         return None
@@ -168,9 +168,9 @@ def _generated(workspace: Workspace, tasks: Sequence[Task], parents: set[str]) -
     """Return the metrics of the faces that each run of a step generated, and their means over folds.
 
     Args:
-        workspace: whose runs.
-        tasks: of one step and repeat.
-        parents: `face_id` of the translated faces, which are added.
+        workspace: workspace with the runs.
+        tasks: tasks of one step and repeat.
+        parents: set to which the `face_id` of the translated faces are added.
     """
     folders = {task.words: folder for task in tasks for folder in task.folders}
     if not all((workspace.root / folder / TRANSLATIONS_NAME).is_file() for folder in folders.values()):
@@ -182,7 +182,7 @@ def _generated(workspace: Workspace, tasks: Sequence[Task], parents: set[str]) -
 
 
 def _describe(workspace: Workspace, step: Step, tasks: Sequence[Task]) -> dict[str, Any]:
-    """Return what a report shows of a step."""
+    """Return the description of a step for a report."""
     trained = isinstance(step, TrainStep)
     return {
         "name": step.name,
@@ -201,10 +201,10 @@ def _describe(workspace: Workspace, step: Step, tasks: Sequence[Task]) -> dict[s
 
 
 def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
-    """Raise unless all runs of a step have seen the same real faces and pixels; they may be weeks apart.
+    """Raise unless all runs of a step have seen the same real faces and pixels, because runs may be weeks apart.
 
     Raises:
-        ResumeRefused: two of them have not.
+        ResumeRefused: two of them have seen different ones.
     """
     begun: dict[str, str] = {}
     for task in tasks:
@@ -224,7 +224,7 @@ def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
 
 
 def _count_drawn(workspace: Workspace, names: Iterable[str]) -> int:
-    """Return how many of some faces are of drawn people, who do not exist."""
+    """Return the number of faces that show drawn people."""
     table = store.read_faces(workspace, ("face_id", "source_id"))
     wanted = pa.array(sorted(names), pa.string())
     return count_drawn(workspace, table.filter(pc.is_in(table["face_id"], value_set=wanted)))
@@ -245,7 +245,7 @@ def _curves(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, dict[str, 
 
 
 def _how_trained(workspace: Workspace, task: Task) -> dict[str, Any] | None:
-    """Return what a report says about how a step was trained: a run's record without what differs between folds."""
+    """Return how a step was trained, for a report: the record of a run without the values that differ between folds."""
     record = RunFolder(workspace.root / task.folders[0]).read()
     if record is None:
         return None

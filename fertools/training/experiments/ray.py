@@ -1,7 +1,7 @@
-"""Tasks of an experiment on a Ray cluster whose machines see the workspace under one path.
+"""Tasks of an experiment on a Ray cluster. Its machines must see the workspace under one path.
 
-Each task starts when those that it needs are done. Its results are files in the workspace, so only its error is sent
-back.
+Each task starts when the tasks that it needs are done. Its results are files in the workspace, so only its error is
+sent back.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def work(
     """Yield each task as it ends, with its error.
 
     Args:
-        tasks: the tasks, each after those that it needs.
-        carry_out: carries out one, given the task and `report`; it is sent to the cluster.
+        tasks: the tasks, each after the tasks that it needs.
+        carry_out: carries out one task, given the task and `report`; it is sent to the cluster.
         device: a task requests a GPU unless this is `cpu` or the cluster has none.
         address: address of the cluster; None for one on this machine.
-        report: shows the end of each task.
+        report: reporter of the end of each task.
 
     Raises:
         InputError: there is no cluster at the address.
@@ -70,11 +70,11 @@ def _run_to_end(carry_out: Work, task: Task) -> FertoolsError | None:
 
 
 def _wait(answers: list[Any]) -> list[Any]:
-    """Wait until a task has ended, and return it."""
+    """Wait until a task has ended, and return its answer."""
     try:
         ended: list[Any] = ray.wait(answers, num_returns=1)[0]
     except SystemError as error:
-        # Ray wraps what a signal handler raises while it waits.
+        # While it waits, Ray wraps the error that a signal handler raises.
         if error.__cause__ is None:
             raise
         raise error.__cause__ from None
@@ -85,7 +85,7 @@ def _result(answer: Any) -> FertoolsError | None:
     try:
         error: FertoolsError | None = ray.get(answer)
     except RayTaskError as failed:
-        # The error itself, without the lines that Ray adds.
+        # Raise the error itself, without the lines that Ray adds.
         raise failed.cause from failed
     except RayError as failed:
         return InputError(f"its worker died ({first_line(failed)}); see its Ray logs for the reason")

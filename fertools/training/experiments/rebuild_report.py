@@ -20,15 +20,15 @@ def report_on(workspace: Workspace, name: str) -> Path:
     """Write the report of a run or an experiment and return its path.
 
     Args:
-        workspace: whose run or experiment.
-        name: of an experiment, `SYSTEM/RUN`, or a path to a folder with predictions.
+        workspace: workspace with the run or the experiment.
+        name: name of an experiment, `SYSTEM/RUN`, or the path of a folder with predictions.
 
     Raises:
-        InputError: there is no such run or experiment, or it has nothing to show yet.
+        InputError: there is no such run or experiment, or it has no results yet.
     """
     experiment = experiment_folder(workspace, name.removeprefix("experiments/"))
     if (experiment / EVALUATION_NAME).is_file():
-        # The file may be of another version, and a report reads it in many places.
+        # The file may be of another version, and the report reads it in many places. So one handler covers them all.
         with reading(experiment / EVALUATION_NAME, "does not hold what a report shows", "run the experiment again"):
             figures = json.loads((experiment / EVALUATION_NAME).read_bytes())
             return write_experiment_report(experiment, figures)

@@ -1,7 +1,7 @@
-"""The step `select`: for each real training face, the generated faces that are most like it.
+"""The step `select`: for each real training face, select the most similar generated faces.
 
-The result is `selection.parquet`, a row per real face and selected face. Faces of held-out people, real or generated,
-take no part. A training step learns from the selected faces by `generated = "{step}"`.
+The result is `selection.parquet`, a row per real face and selected face. Real and generated faces of held-out people
+are left out. A training step learns from the selected faces if it has `generated = "{step}"`.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from fertools.training.runs.load import load_predictor
 from fertools.training.systems.capabilities import predicting
 
 _PIXELS_PX, _BATCH = 32, 128
-"""Side of the faces whose pixels are compared, and faces that a network reads at a time."""
+"""Side in pixels of the faces for comparisons of pixels, and batch size of the classifier."""
 
 
 def select_generated(workspace: Workspace, step: SelectStep, task: Task, device: str, report: Reporter) -> None:
     """Carry out a task of the step; see the module.
 
     Args:
-        workspace: whose faces and runs.
-        step: the method, the features and how many.
-        task: the fold or pair of folds.
-        device: where the classifier runs that gives features.
-        report: shows the progress.
+        workspace: workspace with the faces and runs.
+        step: the step, with the method, the features and the number of faces.
+        task: the task, with the fold or pair of folds.
+        device: device of the classifier that computes features.
+        report: reporter of progress.
 
     Raises:
-        InputError: nothing has been generated of people who are not held out, or there are no real faces.
+        InputError: there are no generated faces of people who are not held out, or no real faces.
     """
     candidates = _candidates(workspace, resolve(step.of, task.references), task)
     real = _real_faces(workspace, step, candidates["modality"][0].as_py(), task)
@@ -71,7 +71,7 @@ def select_generated(workspace: Workspace, step: SelectStep, task: Task, device:
 
 
 def _lineage(workspace: Workspace, step: SelectStep, task: Task, real: pa.Table, candidates: pa.Table) -> Lineage:
-    """Return whom a selection has learned from: the real faces, and the people behind generators and features."""
+    """Return the lineage of a selection: the real faces, and the people that generators and features learned from."""
     runs: list[tuple[str, Role]] = [
         (run, "generated faces") for run in sorted(set(candidates["generator_run"].to_pylist()))
     ]
@@ -132,7 +132,7 @@ def _without_held_out(table: pa.Table, task: Task) -> pa.Table:
 def _groups(
     candidates: pa.Table, real: pa.Table, *, same_label: bool
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return the positions of generated and real faces that are compared with one another."""
+    """Return groups of generated and real faces to compare with each other, as row numbers of both."""
     if not same_label:
         return [(np.arange(len(candidates)), np.arange(len(real)))]
     theirs = np.array(candidates["target_emotion"].to_pylist(), object)
@@ -172,7 +172,7 @@ def _selected(
 def _reader(
     workspace: Workspace, step: SelectStep, task: Task, device: str
 ) -> Callable[[Sequence[Path]], NDArray[np.float32]]:
-    """Return what gives the features of pictures: their pixels, or what the classifier's last layer is given."""
+    """Return a function that computes features of pictures: pixels, or the inputs of a classifier's last layer."""
     if step.features == "pixels":
         return lambda paths: np.stack([read_crop(path, _PIXELS_PX).ravel() for path in paths]).astype(np.float32)
     (folder,) = resolve(step.features, task.references)

@@ -1,7 +1,7 @@
-"""Selecting generated faces for real ones: functions of features alone, by name.
+"""Methods that select generated faces for real faces, by name.
 
-A selector takes the features of N candidates and of M real faces and returns, for each real face, positions among the
-candidates and their distances, best first. Another method is another function here.
+A selector takes the features of N candidates and of M real faces. For each real face, it returns the indices of the
+selected candidates and their distances, best first. To add a method, add a function here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 512
-"""Real faces whose distances to all candidates are held in memory at a time."""
+"""Number of real faces per block: the distances to all candidates are in memory for one block at a time."""
 
 
 class Selector(Protocol):
@@ -22,19 +22,19 @@ class Selector(Protocol):
     def __call__(
         self, candidates: NDArray[np.float32], real: NDArray[np.float32], count: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return Mxk positions among the candidates and their distances, best first.
+        """Return Mxk indices of candidates and their distances, best first.
 
         Args:
             candidates: NxD features.
             real: MxD features.
-            count: candidates to select for each real face; k is this, or N where that is less.
+            count: candidates to select for each real face; k is `count`, or N if that is less.
         """
 
 
 def nearest(
     candidates: NDArray[np.float32], real: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the `count` candidates with the least Euclidean distance; of two at one distance, the first.
+    """Return the `count` candidates with the least Euclidean distance; the first of two with the same distance.
 
     Example:
         >>> rows, distances = nearest(np.eye(3, dtype=np.float32), np.zeros((1, 3), np.float32), 2)
@@ -51,10 +51,10 @@ def nearest(
         squared = squares + (block**2).sum(axis=1)[:, None] - 2 * block @ pool.T
         best = np.argsort(squared, axis=1, kind="stable")[:, :count]
         rows[start : start + _BLOCK] = best
-        # The difference of large squares can be a little below zero.
+        # By rounding, the difference of large squares can be a little below zero.
         distances[start : start + _BLOCK] = np.sqrt(np.maximum(np.take_along_axis(squared, best, axis=1), 0))
     return rows, distances
 
 
 SELECTORS: Mapping[str, Selector] = {"nearest": nearest}
-"""All methods by the name that a step gives them."""
+"""All methods by their name in a step."""

@@ -11,10 +11,10 @@ from fertools.core.toml import table_in
 
 
 def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    """Raise unless a table has known keys only.
+    """Raise unless all keys of a table are known.
 
     Raises:
-        RecipeError: it has another; the nearest known one is named.
+        RecipeError: a key is unknown; the message suggests the nearest known one.
     """
     known = list(known)
     for name in table:
@@ -23,10 +23,10 @@ def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> No
 
 
 def table_of(content: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    """Return the table `name` of some content; an empty one where there is none.
+    """Return the table `name` of some content; an empty table if there is none.
 
     Raises:
-        RecipeError: it is no table.
+        RecipeError: it is not a table.
     """
     try:
         return table_in(content, name, where)
@@ -38,7 +38,7 @@ def text_of(content: Mapping[str, Any], name: str, where: str, default: str | No
     """Return the text `name` of some content.
 
     Raises:
-        RecipeError: it is missing and has no default, or it is no text.
+        RecipeError: it is missing and has no default, or it is not a text.
     """
     value = content.get(name, default)
     if not isinstance(value, str):

@@ -28,10 +28,10 @@ PROTOCOL_KEYS = ("kind", "folds", "repeats", "leaky", "validation")
 
 
 def list_variants(content: Mapping[str, Any], kind: Kind, where: str) -> dict[str, str]:
-    """Return what each variant of a kind is for, by name, in the order of the file.
+    """Return the text `about` of each variant of a kind, by name, in the order of the file.
 
     Raises:
-        RecipeError: one of them is no table, or has no `about`.
+        RecipeError: one of them is not a table, or has no `about`.
     """
     table = table_of(content, kind, where)
     return {name: text_of(table_of(table, name, where), "about", f"[{kind}.{name}] in {where}") for name in table}
@@ -52,12 +52,12 @@ def find_variant(content: Mapping[str, Any], kind: Kind, wanted: str, where: str
 
 
 def lay_over(content: Mapping[str, Any], variant: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return the content of an experiment's file as a variant changes it.
+    """Return the content of an experiment's file with the changes of a variant.
 
     Args:
-        content: of the file.
+        content: content of the file.
         variant: the table of the variant.
-        where: how messages name that table.
+        where: name of that table in messages.
 
     Raises:
         RecipeError: the variant changes a step or a system that the experiment does not have, or an unknown key.
@@ -82,7 +82,7 @@ def lay_over(content: Mapping[str, Any], variant: Mapping[str, Any], where: str)
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table with changes; tables inside it are merged, everything else is replaced."""
+    """Return a table with changes: tables inside it are merged, other values are replaced."""
     merged = dict(table)
     for key, value in changes.items():
         old = merged.get(key)

@@ -1,4 +1,4 @@
-"""How one task of an experiment is carried out, by the kind of its step."""
+"""Carry out one task of an experiment, according to the kind of its step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fertools.training.runs.folder import RunFolder
 
 
 class Trainer(Protocol):
-    """Carries out one training run, or finds that it is finished; `fertools.train` is one."""
+    """Carries out one training run, unless it is finished already. `fertools.train` is a `Trainer`."""
 
     def __call__(
         self,
@@ -31,7 +31,7 @@ class Trainer(Protocol):
         allow_leaks: bool,
         report: Reporter,
     ) -> object:
-        """Train to the end; predictions or generated faces lie in the run's folder afterwards."""
+        """Train to the end, and write predictions or generated faces into the folder of the run."""
 
 
 def carry_out(
@@ -44,19 +44,19 @@ def carry_out(
     allow_leaks: bool,
     report: Reporter,
 ) -> None:
-    """Carry out one task to the end; what an earlier call has done of it is not done again.
+    """Carry out one task to the end. Work that an earlier call has finished is not repeated.
 
     Args:
-        workspace: whose faces and runs.
+        workspace: workspace with the faces and runs.
         task: the task.
         experiment: name of the experiment.
         trainer: carries out a training run; None for `fertools.train`.
-        device: as `fertools.train` takes it.
-        allow_leaks: let a run or an evaluation build upon what has learned from its test people.
-        report: shows the progress.
+        device: device of the training; see `fertools.train`.
+        allow_leaks: whether a run or an evaluation may use models that have learned from its test people.
+        report: reporter of progress.
 
     Raises:
-        FertoolsError: what the work of its kind raises.
+        FertoolsError: the work failed, with the errors of training, generation, selection or evaluation.
     """
     step = task.step
     if isinstance(step, TrainStep):
@@ -85,7 +85,7 @@ def carry_out(
 
 
 def done_path(workspace: Workspace, experiment: str, task: Task) -> Path:
-    """Return the file that says that a task which trains nothing is done."""
+    """Return the file that marks a task without training as done."""
     return workspace.runs("experiments") / experiment / "done" / f"{task.run}.json"
 
 
@@ -93,7 +93,7 @@ def run_of(folder: str) -> str:
     """Return the name of the run in a folder.
 
     Raises:
-        InputError: the folder is not where runs are.
+        InputError: the folder is not the folder of a run.
 
     Example:
         >>> run_of("training/stargan/cpu")
@@ -106,7 +106,7 @@ def run_of(folder: str) -> str:
 
 
 def _train() -> Trainer:
-    # Here and not above, since reading and checking an experiment needs no torch.
+    # Imported here, because reading and checking an experiment needs no torch.
     from fertools.training.jobs.train import train
 
     return train

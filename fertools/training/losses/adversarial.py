@@ -1,7 +1,7 @@
-"""The adversarial loss of GANs whose discriminator gives a logit for each patch.
+"""The adversarial loss of GANs with one logit of the discriminator for each patch.
 
 Source: Mao et al., "Least Squares Generative Adversarial Networks" (2017), equation 9; Goodfellow et al., "Generative
-Adversarial Nets" (2014), with the generator's loss that does not saturate.
+Adversarial Nets" (2014), with the non-saturating loss of the generator.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The distance of feature maps: how unlike two pictures are to a network that was trained for something else.
+"""The perceptual distance of two pictures: the distance of their feature maps in a network trained for another task.
 
-Source: Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (2016), for
-the idea; Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (2018), section
-3.3, for absolute differences.
+Source: Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (2016).
+Absolute differences are from Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional
+GANs" (2018), section 3.3.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from torch import Tensor
 from fertools.training.losses.float32 import widened
 
 Reduction = Literal["mean", "sum"]
-"""`mean`: over all elements of a map; `sum`: over the elements of each picture's map, then the mean over the batch."""
+"""`mean`: the mean over all elements of a map; `sum`: the sum over each picture's map, then the mean over the batch."""
 
 
 def feature_distance(
     maps: Sequence[Tensor], others: Sequence[Tensor], weights: Sequence[float], reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return the weighted sum over the layers of absolute differences: a scalar in float32 or wider.
+    """Return the absolute differences of feature maps as a weighted sum over layers: a scalar in float32 or wider.
 
     Args:
-        maps: of some pictures, a tensor per layer, each with a row per picture.
-        others: of the pictures that they are compared with.
-        weights: one per layer.
+        maps: maps of N pictures: a tensor per layer, each with N rows.
+        others: maps of the N pictures to compare with, of the same shapes.
+        weights: weight of each layer.
         reduction: `mean` or `sum`.
 
     Example:

@@ -1,4 +1,4 @@
-"""Conversion to float32, in which losses are computed whatever the precision of the networks."""
+"""Conversion to float32: losses are computed in it for every precision of the networks."""
 
 from __future__ import annotations
 

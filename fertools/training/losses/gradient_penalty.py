@@ -2,12 +2,10 @@
 
 The critic is a chain of convolutions with leaky ReLUs between them. It is piecewise linear in its input x. So the
 gradient of the sum of its output map is the chain run backwards. It begins with ones. For each layer from last to
-first,
-it applies the transposed convolution and multiplies by the slopes of that layer: 1 where the pre-activation is
-positive,
-SLOPE elsewhere. The slopes are constant in the weights except at jumps, where there is no derivative. What remains is a
-first-order function of the weights. Autograd differentiates it once, where the usual implementation differentiates a
-derivative.
+first, it applies the transposed convolution and multiplies by the slopes of that layer: 1 where the pre-activation is
+positive, SLOPE elsewhere. The slopes are constant in the weights except at jumps, where there is no derivative. What
+remains is a first-order function of the weights. Autograd differentiates it once. The usual implementation
+differentiates a derivative.
 
 Values and weight gradients equal those of the usual implementation. Gradients of biases are zero in both.
 """
@@ -52,7 +50,7 @@ def gradient_penalty(gradient: Tensor, kind: Kind) -> Tensor:
     Source: Gulrajani et al., "Improved Training of Wasserstein GANs" (2017), equation 3; Mescheder et al., "Which
     Training Methods for GANs do actually Converge?" (2018), equation 9.
     """
-    # A sum of some ten thousand squares loses most of its digits in bfloat16.
+    # In bfloat16, a sum of about ten thousand squares would lose most of its digits.
     flat = widened(gradient.flatten(1))
     if kind == "wgan-gp":
         norms: Tensor = torch.linalg.vector_norm(flat, dim=1)

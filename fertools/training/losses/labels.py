@@ -14,10 +14,10 @@ def target_probabilities(emotions: Tensor, soft_labels: Tensor, smoothing: float
 
     Args:
         emotions: N class indices; -1 where unknown.
-        soft_labels: NxC shares of the raters who chose each class. Rows of NaN have no ratings and use the class.
+        soft_labels: NxC shares of raters who chose each class. Rows of NaN have no ratings and use the class.
         smoothing: label smoothing: share of every row that is distributed over all classes.
 
-    Source: of smoothing, Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7.
+    Source: Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7, for label smoothing.
     """
     classes = soft_labels.shape[1]
     hard = F.one_hot(emotions.clamp(min=0), classes).to(soft_labels.dtype)
@@ -73,7 +73,7 @@ def ccc_loss(estimates: Tensor, truths: Tensor, weights: Tensor) -> Tensor:
 
     Source: Lin, "A Concordance Correlation Coefficient to Evaluate Reproducibility" (1989), with population moments.
     """
-    # Faces without a label get the weight 0: selecting the others would synchronise the GPU.
+    # Faces without a label get the weight 0, because selecting the other faces would make the CPU wait for the GPU.
     known = ~truths.isnan().any(dim=1)
     x, y = widened(estimates).where(known[:, None], 0.0), truths.where(known[:, None], 0.0)
     counted = weights * known

@@ -1,4 +1,4 @@
-"""Pickles of NumPy arrays, as some programs write weights: read without executing anything that is in them."""
+"""Read weights from pickles of NumPy arrays without executing any code in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
-"""What a file of torch's older format begins with: its number, pickled by itself."""
+"""First bytes of a file in torch's older format: its magic number as a pickle."""
 _BEGINS = b"\x80"
 _RECONSTRUCT: Callable[..., Any] = np.empty(0).__reduce__()[0]  # type: ignore[assignment]  # typed as text or function
 _FROM_BUFFER: Callable[..., Any] = np.empty(1).__reduce_ex__(5)[0]  # type: ignore[assignment]
@@ -24,7 +24,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
     ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
 }
-"""All that a pickle of arrays needs. Everything else is refused, so that a file cannot call anything."""
+"""The functions that a pickle of arrays needs. Others are refused, so that a file cannot call anything."""
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -49,15 +49,15 @@ def is_array_pickle(path: Path) -> bool:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a pickled mapping; those of inner mappings are named `outer/inner`.
+    """Return the arrays of a pickled mapping; arrays in inner mappings are named `outer/inner`.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it holds something else than mappings and arrays of numbers.
-        pickle.UnpicklingError: it is damaged, or asks for anything but arrays.
+        ValueError: it has values other than mappings and arrays of numbers.
+        pickle.UnpicklingError: it is damaged, or needs a function that arrays do not need.
     """
     with path.open("rb") as stream:
         found = _ArraysOnly(stream, encoding="latin1").load()

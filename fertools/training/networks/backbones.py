@@ -71,9 +71,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file of weights, without executing code in it.
 
     Args:
-        path: a `.safetensors` file, or a file of torch (read with `weights_only`), with the state_dict itself or under
-            the key `state_dict` or `model`; or pickled NumPy arrays, those of inner mappings under names such as
-            `outer/inner`.
+        path: a `.safetensors` file, a file of torch, or a pickle of NumPy arrays. A file of torch is read with
+            `weights_only`; it is a state_dict, or has one under the key `state_dict` or `model`. Arrays in inner
+            mappings of a pickle get names such as `outer/inner`.
 
     Raises:
         InputError: the file is missing or damaged, has no state_dict, or has values that are not finite.
@@ -99,7 +99,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise InputError(
             f"{broken[0]} in {path} has values that are not finite; give weights of a training that did not diverge"
         )
-    # Networks that were wrapped for several GPUs have this prefix.
+    # Networks that were wrapped for training on several GPUs have this prefix.
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
 

@@ -3,9 +3,9 @@
 The weights of that package, such as `20180402-114759-vggface2.pt`, load by name. The package itself needs torchvision,
 which fertools does not use.
 
-Source: Schroff et al., "FaceNet" (2015), for embeddings of faces; Szegedy et al., "Inception-v4, Inception-ResNet and
-the Impact of Residual Connections on Learning" (2017), for the blocks; David Sandberg's facenet, which facenet-pytorch
-was converted from, for widths and scales of residuals.
+Source: Schroff et al., "FaceNet" (2015), for embeddings of faces. The blocks are from Szegedy et al., "Inception-v4,
+Inception-ResNet and the Impact of Residual Connections on Learning" (2017). Widths and scales of residuals are from
+David Sandberg's facenet; facenet-pytorch was converted from it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Residual(_Branches):
 
 
 class _Reduction(_Branches):
-    """Branches that halve the size, beside a 3 x 3 maximum pooling that halves it, too."""
+    """Branches that halve the size, beside a 3 x 3 maximum pooling that also halves it."""
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.cat([*self.each(images), F.max_pool2d(images, 3, 2)], dim=1)

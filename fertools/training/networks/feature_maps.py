@@ -1,10 +1,10 @@
-"""Frozen networks whose inner maps faces are compared by: from pictures in [-1, 1] to a list of feature maps.
+"""Frozen networks that compute feature maps of faces, for perceptual losses.
 
-Each network gets the pictures in the size and on the scale that its weights were trained with. All of that can be
-differentiated, so that a loss on feature maps reaches the pictures.
+Each network resizes and scales the pictures as its weights were trained. All steps are differentiable, so that a loss
+on feature maps has a gradient in the pictures.
 
-Source: Johnson, Alahi and Fei-Fei, "Perceptual Losses" (2016), for comparing pictures by such maps; of means and
-layouts, torchvision (ImageNet), the VGG-Face model converted by S. Albanie, and cydonia999/VGGFace2-pytorch.
+Source: Johnson, Alahi and Fei-Fei, "Perceptual Losses" (2016), for comparing pictures by feature maps. Means and
+layouts are from torchvision (ImageNet), the VGG-Face model converted by S. Albanie, and cydonia999/VGGFace2-pytorch.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Scale:
     """The scale of pixels that a network was trained with.
 
     Attributes:
-        white: what white is before the mean is taken away.
-        mean: of red, green and blue.
-        std: that they are divided by.
+        white: value of white before the mean is subtracted.
+        mean: means of red, green and blue, which are subtracted.
+        std: standard deviations of red, green and blue; the differences are divided by them.
     """
 
     white: float
@@ -47,12 +47,12 @@ VGGFACE2 = Scale(255.0, (131.0912, 103.8827, 91.4953))
 
 
 class FeatureNetwork(nn.Module):
-    """A network behind the resizing and the scale that it needs.
+    """A network with the resizing and scaling that it needs.
 
     Args:
-        body: gives a list of maps.
-        scale: of its pixels.
-        size_px: side that pictures are resized to; 0 leaves them as they are.
+        body: module that returns a list of feature maps.
+        scale: scale of its pixels.
+        size_px: side that pictures are resized to; 0 for no resizing.
     """
 
     _factor: Tensor
@@ -74,7 +74,7 @@ class FeatureNetwork(nn.Module):
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return Nx3xHxW RGB pictures in [-1, 1] in the size and on the scale of the network."""
-        # The product with float32 numbers widens pictures of half precision before they are resized.
+        # The factor is float32, so this product converts half-precision pictures before they are resized.
         images, side = images * self._factor + self._offset, self.size_px
         if side and tuple(images.shape[2:]) != (side, side):
             images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
@@ -82,7 +82,7 @@ class FeatureNetwork(nn.Module):
 
 
 class VggMaps(nn.Module):
-    """The convolutions of a VGG network up to the first of its last block, and no more.
+    """The layers of a VGG network up to the first convolution of its last block.
 
     Args:
         depth: 16 or 19.
@@ -108,9 +108,9 @@ class VggMaps(nn.Module):
 
 
 class ResNetMaps(ResNet):
-    """A residual network as a list of maps: its first convolution, and its four stages."""
+    """A residual network that returns five maps: of its first convolution, and of its four stages."""
 
-    def forward(self, images: Tensor) -> list[Tensor]:  # type: ignore[override]  # the maps are what is asked of it
+    def forward(self, images: Tensor) -> list[Tensor]:  # type: ignore[override]  # it returns maps, not logits
         """Return five maps of Nx3xHxW pictures of 32 pixels or more."""
         return self.maps(images)
 
@@ -136,7 +136,7 @@ _KINDS = dict(
     )
 )
 MAPS = 5
-"""How many maps each of these networks gives."""
+"""Number of feature maps that each of these networks returns."""
 
 
 def build_feature_network(
@@ -146,12 +146,12 @@ def build_feature_network(
 
     Args:
         name: one of FEATURE_NETWORKS.
-        size_px: side that pictures are resized to; 0 leaves them as they are.
-        weights: by name, in torchvision's layout, or in that of pytorch-mcn or flax; None for random ones.
-        where: they come from, for the message.
+        size_px: side that pictures are resized to; 0 for no resizing.
+        weights: tensors by name, in the layout of torchvision, pytorch-mcn or flax; None for random weights.
+        where: source of the weights, for the message.
 
     Raises:
-        InputError: they are weights of another network.
+        InputError: the weights belong to another network.
     """
     kind = _KINDS[name]
     body = kind.build()
@@ -161,14 +161,14 @@ def build_feature_network(
     if weights is not None:
         found = _as_torchvision(body, weights)
         if kind.blue_first and "conv1.weight" in found:
-            # Turned once here, instead of each picture.
+            # The weights expect BGR. Reversing the channels of the kernel once replaces reversing every picture.
             found["conv1.weight"] = found["conv1.weight"].flip(1)
         take_weights(body, found, f"{where} holds weights of another network than {name}", "give those of this one")
     return FeatureNetwork(body, kind.scale, size_px)
 
 
 def _as_torchvision(body: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights under the names, and in the order of axes, that torchvision has."""
+    """Return weights with the names and the order of axes of torchvision."""
     convolutions = [name for name, module in body.named_modules() if isinstance(module, nn.Conv2d)]
     by_block = {}
     block = number = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 RESNET_GENERATOR_STEP_PX = 4
-"""The side of a ResNet generator's images is a multiple of this, as the network halves it twice."""
+"""The side of a ResNet generator's images is a multiple of this, because the network halves it twice."""
 RESNET_GENERATOR_LEAST_PX = 8
 """The smallest side: reflection padding and instance norm need two pixels in the smallest feature map."""
 

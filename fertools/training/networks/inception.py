@@ -1,14 +1,13 @@
-"""Inception v3, whose features FID and KID use.
+"""Inception v3, which computes the features of FID and KID.
 
 Published distances use the TensorFlow release of 2015. It differs from later releases in its poolings: averages do not
 count the padding, and the last block takes the maximum. The pytorch-fid project converted its weights
 (`pt_inception-2015-12-05-6726825d.pth`, with 1008 outputs). torchvision's weights (`inception_v3_google-0cc3c7bd.pth`,
-with 1000) are of a later release with the same layer names. They are used with their own poolings, and distances by
-them
-can be compared only with one another.
+with 1000) are of a later release with the same layer names. They are used with their own poolings. Distances by these
+weights can be compared only with one another.
 
 Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2016); Heusel et al., "GANs Trained
-by a Two Time-Scale Update Rule" (2017); layer names from torchvision's `inception_v3`, which pytorch-fid keeps.
+by a Two Time-Scale Update Rule" (2017). Layer names are from torchvision's `inception_v3`; pytorch-fid keeps them.
 """
 
 from __future__ import annotations
@@ -203,9 +202,8 @@ def build_inception(weights: Mapping[str, Tensor], where: str) -> Inception:
     """Return the network with weights, in evaluation mode.
 
     Args:
-        weights: tensors by name, of the first or a later release, which the size of the last layer shows. The last
-            layer
-            and the auxiliary one are not used.
+        weights: tensors by name, of the first or a later release; the size of the last layer shows which. The last
+            layer and the auxiliary one are not used.
         where: source of the weights, for the message.
 
     Raises:

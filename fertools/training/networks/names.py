@@ -15,6 +15,6 @@ BACKBONES = {
 TIMM = "timm:"
 """Prefix of the name of a model of the timm package."""
 FEATURE_NETWORKS = ("vgg19-imagenet", "vgg16-imagenet", "vgg16-lpips", "vgg16-vggface", "resnet50-vggface2")
-"""Networks whose feature maps a loss compares, by the name of their published weights."""
+"""Networks for losses on feature maps, by the name of their published weights."""
 FEATURES_ALONE = ("vgg16-lpips", "vgg16-vggface", "resnet50-vggface2")
-"""Those whose weights no classifier can start from: of another layout, or of other pixels than ImageNet's."""
+"""Feature networks that no classifier can start from: their layout or their scale of pixels is not ImageNet's."""

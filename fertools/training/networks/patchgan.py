@@ -16,11 +16,11 @@ from fertools.training.networks.initial_weights import init_normal
 _SLOPE = 0.2
 """Slope of the leaky ReLU for negative values."""
 _WIDEST = 8
-"""No layer has more channels than this many times those of the first."""
+"""Largest number of channels of a layer, as a multiple of the channels of the first layer."""
 
 
 class PatchGan(nn.Module):
-    """A convolutional discriminator whose outputs each see one patch: 70x70 pixels with three layers.
+    """A convolutional discriminator. Each of its outputs sees one patch: 70x70 pixels with three layers.
 
     With instance norm, the images of a batch do not influence one another. So real and generated images may share a
     batch.

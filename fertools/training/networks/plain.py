@@ -1,8 +1,8 @@
 """Networks without skip connections: AlexNet, VGG-16 and VGG-19, with layer names of torchvision (`features.0`).
 
-Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), the AlexNet with one
-tower;
-Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), table 1, columns D and E, without batch norm.
+Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), for the AlexNet with one
+tower. Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), table 1, columns D and E, for the VGG networks
+without batch norm.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _VGG = {
     16: ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),
     19: ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)),
 }
-"""By depth, channels and number of the convolutions before each pooling."""
+"""Channels and number of the convolutions before each pooling, by depth."""
 
 
 class AlexNet(nn.Module):
@@ -89,11 +89,11 @@ def begin_vgg(network: nn.Module) -> None:
 
 
 class Vgg(nn.Module):
-    """Thirteen or sixteen convolutions and three linear layers, with dropout after the first two of these.
+    """Thirteen or sixteen convolutions and three linear layers, with dropout after the first two linear layers.
 
     Args:
         depth: 16 or 19.
-        outputs: numbers that the head gives.
+        outputs: number of outputs of the head.
     """
 
     def __init__(self, depth: int, outputs: int) -> None:

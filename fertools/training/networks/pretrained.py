@@ -49,13 +49,13 @@ def extract_features(network: FeatureNetwork, pictures: NDArray[np.uint8]) -> ND
 
 
 def take_weights(network: Network, weights: Mapping[str, Tensor], refusal: str, hint: str) -> Network:
-    """Load weights into a network and return it in evaluation mode. Weights without a layer are not used.
+    """Load weights into a network and return it in evaluation mode. Weights of other layers are not used.
 
     Args:
         network: network with the layout of the weights.
         weights: tensors by name.
         refusal: message about weights that do not fit.
-        hint: what to do then, for the message.
+        hint: remedy for the message.
 
     Raises:
         InputError: a layer is missing or has another shape.

@@ -22,12 +22,12 @@ class PublishedWeights:
     Attributes:
         name: name of the weights in recipes.
         network: name of the network with this layout.
-        file: name of the file, with its folder where a Python package carries it.
+        file: name of the file, with its folder if a Python package contains it.
         url: address of the file.
-        sha256: first characters of its SHA-256, in hexadecimal; empty where nobody states it. Nothing is checked then.
+        sha256: first characters of its SHA-256, in hexadecimal; empty if none is published. Nothing is checked then.
         trained_on: training data.
         licence: licence of the weights and of the data.
-        package: Python package that carries the file; empty if none does.
+        package: Python package that contains the file; empty if none does.
     """
 
     name: str
@@ -70,7 +70,7 @@ def weight_folders(workspace: Workspace) -> list[Path]:
     """Return the folders that are searched for files of weights, in order."""
     cache = os.environ.get("TORCH_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
     torch_home = Path(cache).expanduser()
-    # facenet-pytorch stores its files in the third one, and some packages carry files of weights.
+    # facenet-pytorch stores its files in the third folder, and some Python packages contain files of weights.
     packages = Path(sysconfig.get_path("purelib"))
     return [workspace.weights, torch_home / "hub" / "checkpoints", torch_home / "checkpoints", packages]
 
@@ -89,8 +89,8 @@ def find_weights(wanted: str, workspace: Workspace) -> Path:
         workspace: workspace with the files, runs and entries.
 
     Raises:
-        InputError: there is no such file, run or name, the run has no network or several, the file is not on this
-            machine, or it has another SHA-256.
+        InputError: there is no such file, run or name. Or the run has no network or several. Or the file is not on this
+            machine, or has another SHA-256.
     """
     if (path := workspace.root / Path(wanted).expanduser()).is_file():
         return path

@@ -83,8 +83,8 @@ class ResNet(nn.Module):
         outputs: number of outputs of the head.
         width: factor of the channels of every layer; published weights have 1.
         dropout: probability of dropout before the head.
-        original: the form of the paper and of its Caffe model, which weights converted from Caffe need: the stride of
-            a bottleneck is at its first convolution, and the first pooling has no padding and rounds up.
+        original: whether to build the form of the paper and of its Caffe model, for weights converted from Caffe. The
+            stride of a bottleneck is then in its first convolution; the first pooling has no padding and rounds up.
 
     Example:
         >>> sum(weight.numel() for weight in ResNet(34, 7).parameters())
@@ -115,7 +115,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Return the map of the first convolution, at half of the side of the images, and those of the four stages."""
+        """Return five maps: of the first convolution, at half the side of the images, and of the four stages."""
         maps = [F.relu(self.bn1(self.conv1(images)), inplace=True)]
         features = self.maxpool(maps[0])
         for number in range(1, 5):
@@ -128,14 +128,14 @@ class ResNet(nn.Module):
         return self.maps(images)[1:]
 
     def begin(self, images: Tensor, stages: int) -> Tensor:
-        """Return the map of the first `stages` stages, 1 to 4; what comes after them is not computed."""
+        """Return the map of stage number `stages`, 1 to 4; later layers are not computed."""
         features: Tensor = self.maxpool(F.relu(self.bn1(self.conv1(images)), inplace=True))
         for number in range(1, stages + 1):
             features = self.get_submodule(f"layer{number}")(features)
         return features
 
     def finish(self, features: Tensor, stages: int) -> Tensor:
-        """Return Nxoutputs numbers of the map that `begin` gave for as many stages."""
+        """Return the Nxoutputs outputs of the network from the map that `begin` returned for the same `stages`."""
         for number in range(stages + 1, 5):
             features = self.get_submodule(f"layer{number}")(features)
         outputs: Tensor = self.fc(F.dropout(features.mean(dim=(2, 3)), self.dropout, self.training))

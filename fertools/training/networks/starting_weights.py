@@ -1,4 +1,4 @@
-"""Weights that a network begins with, with what is known of where they come from."""
+"""Weights that a network starts from, and their origin."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class StartingWeights:
     """The content of a file of weights.
 
     Attributes:
-        tensors: by name.
-        where: they were read, for messages.
-        recipe: every value of the recipe of the run that wrote them, by key; None for weights from elsewhere.
+        tensors: tensors by name.
+        where: place that they were read from, for messages.
+        recipe: every value of the recipe of the run that wrote them, by key; None for weights of other origin.
     """
 
     tensors: Mapping[str, Tensor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -111,13 +112,18 @@ def _curves_of_methods(evaluation: Mapping[str, Any]) -> Iterator[str]:
         for name, scores in evaluation["runs"].items()
         if "classification" in scores
     }
-    compared = {entry[side] for entry in evaluation["comparisons"] for side in ("first", "second")}
+    compared = Counter(entry[side] for entry in evaluation["comparisons"] for side in ("first", "second"))
     shown = {name: entry for name, entry in curves.items() if not compared or name in compared}
     if len(shown) < 2:
         return
     yield "<h2>ROC curves of the methods</h2>"
-    few = dict(list(shown.items())[:MOST_CURVES])
-    left_out = f" The first {len(few)} of {len(shown)} methods are shown." if len(few) < len(shown) else ""
+    chosen = sorted(shown, key=lambda name: -compared[name])[:MOST_CURVES]
+    few = {name: entry for name, entry in shown.items() if name in chosen}
+    left_out = (
+        f" Shown are {len(few)} of {len(shown)} methods, those with the most comparisons."
+        if len(few) < len(shown)
+        else ""
+    )
     yield f"<p>Each class against all others, over all test faces.{left_out}</p>{roc_comparison(few)}"
 
 

@@ -6,6 +6,7 @@ No figure depends on colour alone: each curve has a panel, marks differ in shape
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from fertools.training.reports.charts import ticks
 
 _SIDE, _LEFT, _BOTTOM, _TOP, _RIGHT = 240, 38, 34, 10, 12
 _ROW, _NAMES, _WIDTH = 34, 250, 760
+_NAME_LETTERS = 38
+"""Letters of a method's name that fit into one line of an interval chart."""
 _MOST_PAIRS = 400
 """Faces shown in the plane of valence and arousal; more would cover one another."""
 
@@ -168,7 +171,13 @@ def interval_chart(rows: Iterable[Mapping[str, Any]], label: str, *, chance: flo
 
 def _interval_row(row: Mapping[str, Any], y: int, across: Any) -> str:
     kind = " paper" if row["paper"] else ""
-    parts = [f'<text class="name" x="{_NAMES - 12}" y="{y + 4}" text-anchor="end">{html.escape(row["name"])}</text>']
+    lines = textwrap.wrap(row["name"], _NAME_LETTERS, max_lines=2, placeholder=" …")
+    # Two lines stand above and below the middle of the row.
+    parts = [
+        f'<text class="name" x="{_NAMES - 12}" y="{y + 4 + 14 * number - 7 * (len(lines) - 1)}" text-anchor="end">'
+        f"{html.escape(line)}</text>"
+        for number, line in enumerate(lines)
+    ]
     if row["low"] is not None:
         ends = f'x1="{across(row["low"]):.1f}" x2="{across(row["high"]):.1f}"'
         parts.append(f'<line class="reach{kind}" {ends} y1="{y}" y2="{y}"/>')

@@ -88,8 +88,9 @@ def _truth(found: Metrics) -> ResultTable:
 
     rows = [("all", *cells(found)), *((part["target"], *cells(part)) for part in found["by_target"])]
     note = (
-        "These people are drawn, so the true image exists: the same moment with the target expression. L1 is on the "
-        f"scale from -1 to 1. Faces that already show the target are left out. {interval_note(parts)}"
+        "These people are drawn, so the true image exists: the same moment with the target expression or in the "
+        "target modality. L1 is on the scale from -1 to 1. Faces that already show the target are left out. "
+        f"{interval_note(parts)}"
     )
     head = ("", "generated faces", "L1 to the true image", "L1 of the unchanged input")
     return ResultTable("Distance to the true image (drawn people)", head, tuple(rows), note)

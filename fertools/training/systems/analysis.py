@@ -1,4 +1,4 @@
-"""What a finished system shows of itself beyond predictions and translations: numbers, points, values and pictures."""
+"""The analysis of a finished system, beyond predictions and translations: numbers, plots and pictures."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a system shows of held-out faces. Every name stands in `words`, too.
+    """The results of a system on held-out faces. `words` has an entry for every name.
 
     Attributes:
-        numbers: by name.
-        words: what each number and figure means, by its name.
-        points: figures of points in a plane, by name; in each, Nx2 by group.
-        values: histograms, by name; in each, N values from 0 to 1 by group.
-        rebuilt: pictures and what was made of them, by name; both Nx3xSxS in [-1, 1].
+        numbers: numbers by name.
+        words: explanation of each number and figure, by name.
+        points: scatter plots by name; each has Nx2 points by group.
+        values: histograms by name; each has N values from 0 to 1 by group.
+        rebuilt: pictures and their reconstructions, by name; both Nx3xSxS in [-1, 1].
     """
 
     numbers: Mapping[str, float]

@@ -91,8 +91,8 @@ class Prediction:
     Attributes:
         network: name of the network in the system's `networks`.
         domain: domain of its faces.
-        classes: the expressions that it predicts, if these are fewer than its domain has. Faces with other expressions
-            are not predicted. Empty for those of the domain.
+        classes: the expressions that it predicts, if they are not all of its domain. Faces with other expressions are
+            then not predicted. Empty for all expressions of the domain.
     """
 
     network: str
@@ -106,16 +106,16 @@ class System(ABC):
     Attributes:
         networks: trained networks by name.
         frozen: networks that are used but not trained, by name. The engine moves them to the device, keeps them in eval
-            mode and without gradients, and records their digests. Checkpoints do not include them. They may be built
-            when their weights are taken, and only training needs them.
+            mode and without gradients, and records their digests. Checkpoints do not include them. A system may build
+            them in `take_weights`. Only training needs them.
         memory: state that is not trained, such as an image pool, as modules with buffers. Checkpoints include it.
         averaged: names of the networks that may have a moving average.
         optimisers: plans of the optimisers by name.
         augmentation: augmentation of training faces.
-        further_predictions: predictions of networks other than that of `prediction`. A run writes and measures them
-            beside the main one.
+        further_predictions: predictions of further networks. A run writes and measures them beside `prediction`.
         analysed_faces: number of held-out faces of each domain for `analyse`; 0 for none.
-        further_models: domain of the faces by name of each other network that a finished run keeps as a model file.
+        further_models: further networks that a finished run keeps as model files: the domain of the faces by name of
+            the network.
     """
 
     networks: Mapping[str, nn.Module]
@@ -129,17 +129,17 @@ class System(ABC):
     analysed_faces: int = 0
 
     def take_weights(self, name: str, weights: StartingWeights) -> bool:
-        """Put weights from elsewhere into a network, before training begins.
+        """Load the recipe's starting weights into a network, before training begins.
 
         Args:
-            name: of the network in the recipe's `starting_weights`.
-            weights: what its file holds.
+            name: name of the network in the recipe's `starting_weights`.
+            weights: content of the file of weights.
 
         Returns:
-            Whether those of the network's last layer were taken too.
+            Whether the weights of the network's last layer were loaded, too.
 
         Raises:
-            InputError: they are of another network.
+            InputError: the weights belong to another network.
         """
         return load_weights(self.networks[name], weights.tensors, weights.where)
 
@@ -169,8 +169,8 @@ class System(ABC):
     def translations(self, prototypes: Tensor) -> list[Translation]:
         """Return the translations of the system; empty if it does not translate.
 
-        A system with translations has `translate`, and where these have a way back `translate_back`; see
-        `fertools.training.systems.capabilities`.
+        A system with translations has the method `translate`. It also has `translate_back` if some of them have a
+        network `back`. See `fertools.training.systems.capabilities`.
 
         Args:
             prototypes: Cx2 mean valence and arousal of each class in the training faces.

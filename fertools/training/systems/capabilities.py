@@ -1,8 +1,8 @@
-"""What a system can do beside training, as protocols: it translates faces, brings them back, or predicts labels.
+"""What a system can do beside training, as protocols: translate faces, translate them back, or predict labels.
 
-A system says in `translations` and `prediction` (see `fertools.training.systems.base.System`) what it can do. One that
-lists a translation has the methods of `Translates`; one whose translations have a way back, those of `TranslatesBack`;
-one with a prediction, those of `Predicts`. A system need not inherit from these.
+A system declares in `translations` and `prediction` what it can do; see `fertools.training.systems.base.System`. With
+translations, it has the method of `Translates`. If a translation has a network `back`, it also has the method of
+`TranslatesBack`. With a prediction, it has the method of `Predicts`. It need not inherit from these protocols.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from fertools.training.systems.base import System, Translation
 
 @runtime_checkable
 class Translates(Protocol):
-    """A system that turns faces into others."""
+    """A system that translates faces."""
 
     def translate(self, network: nn.Module, images: Tensor, translation: Translation) -> Tensor:
-        """Return Nx3xSxS images translated.
+        """Return translated images, Nx3xSxS.
 
         Args:
-            network: the translation's network, or its moving average.
+            network: the network of the translation, or its moving average.
             images: Nx3xSxS in [-1, 1].
             translation: one of the system's `translations`.
         """
@@ -31,16 +31,16 @@ class Translates(Protocol):
 
 @runtime_checkable
 class TranslatesBack(Protocol):
-    """A system that turns translated faces into the faces that they were made of, as well as it can."""
+    """A system that reconstructs faces from their translations."""
 
     def translate_back(self, network: nn.Module, images: Tensor, translation: Translation, labels: Labels) -> Tensor:
-        """Return translated images brought back.
+        """Return the reconstructions of the original images, Nx3xSxS.
 
         Args:
-            network: the translation's network `back`, or its moving average.
-            images: what `translate` gave.
-            translation: how they were made.
-            labels: of the N faces that they were made of.
+            network: the network `back` of the translation, or its moving average.
+            images: translated images, the output of `translate`.
+            translation: the translation of these images.
+            labels: labels of the N original faces.
         """
 
 
@@ -49,19 +49,19 @@ class Predicts(Protocol):
     """A system that predicts the labels of faces."""
 
     def predict(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return NxC logits and Nx2 (valence, arousal), or Nx0 each, of Nx3xSxS faces in [-1, 1].
+        """Return NxC logits and Nx2 (valence, arousal); either is Nx0 if the system does not predict it.
 
         Args:
-            network: the prediction's network, or its moving average.
-            images: faces.
+            network: the network of the prediction, or its moving average.
+            images: Nx3xSxS faces in [-1, 1].
         """
 
 
 def translating(system: System) -> Translates:
-    """Return a system that lists translations.
+    """Return a system with translations, typed as one that translates.
 
     Raises:
-        TypeError: it has no method that translates, which is a bug in it.
+        TypeError: it has no method `translate`, which is a bug of the system.
     """
     if not isinstance(system, Translates):
         raise _lacks(system, "translate")
@@ -69,10 +69,10 @@ def translating(system: System) -> Translates:
 
 
 def translating_back(system: System) -> TranslatesBack:
-    """Return a system that lists translations with a way back.
+    """Return a system with translations that have a network `back`, typed as one that translates back.
 
     Raises:
-        TypeError: it has no method that goes back, which is a bug in it.
+        TypeError: it has no method `translate_back`, which is a bug of the system.
     """
     if not isinstance(system, TranslatesBack):
         raise _lacks(system, "translate_back")
@@ -80,10 +80,10 @@ def translating_back(system: System) -> TranslatesBack:
 
 
 def predicting(system: System) -> Predicts:
-    """Return a system that has a prediction.
+    """Return a system with a prediction, typed as one that predicts.
 
     Raises:
-        TypeError: it has no method that predicts, which is a bug in it.
+        TypeError: it has no method `predict`, which is a bug of the system.
     """
     if not isinstance(system, Predicts):
         raise _lacks(system, "predict")

@@ -17,5 +17,5 @@ SCHEDULES = {
 
 
 def values(record: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Return a function that returns the value of a key of a run's recipe."""
+    """Return a function from a key of a run's recipe to its value."""
     return lambda key: record["recipe"][key]["value"]

@@ -1,4 +1,4 @@
-"""Plans of optimisers, from which the engine builds them."""
+"""Plans of optimisers. The engine builds the optimisers from them."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_held_out_people_and_leaky_generators_are_no_better_when_selected(tmp_pa
 def test_a_selection_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     workspace = write(tmp_path, unseen=[0])
     choose(tmp_path / "gone", ["nothing"])
-    with pytest.raises(InputError, match="1 of 1 faces that gone selects are no longer among those"):
+    with pytest.raises(InputError, match="1 of 1 faces that gone selects are no longer among the generated faces of"):
         added_by(workspace, "gone")
     pq.write_table(pa.table({"face_id": ["x"]}), tmp_path / "gone" / SELECTION_NAME)
     with pytest.raises(SchemaError, match="is no selection of this version"):

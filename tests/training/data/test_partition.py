@@ -1,4 +1,4 @@
-"""Training faces shared out among domains: by person or by moment, and never the same in two."""
+"""Training faces divided among domains: by person or by moment, and never the same in two."""
 
 from __future__ import annotations
 
@@ -127,9 +127,9 @@ def test_a_moment_of_a_person_and_an_animated_character_is_not_shared(workspace:
 
 
 def test_too_few_are_refused(workspace: Workspace) -> None:
-    with pytest.raises(InputError, match="of 1 subject, too few"):
+    with pytest.raises(InputError, match="have 1 subject, too few"):
         select_domains(workspace, recipe("subject", test_folds=tuple(range(PEOPLE - 1))))
-    with pytest.raises(InputError, match="left for visible show only"):
+    with pytest.raises(InputError, match="remaining training faces of visible show only"):
         select_domains(workspace, recipe("sample", samples=1))
 
 

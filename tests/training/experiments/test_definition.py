@@ -43,6 +43,21 @@ def test_steps_come_after_those_that_they_need(tmp_path: Path) -> None:
     assert list(read_experiment(write_experiment(tmp_path, text), tmp_path).steps) == ["first", "middle", "last"]
 
 
+def test_steps_keep_the_order_of_the_file_where_they_can(tmp_path: Path) -> None:
+    text = """
+    title = "x"
+    [steps.source]
+    system = "classifier"
+    [steps.tuned]
+    system = "classifier"
+    set = { pretrained = "{source}/a" }
+    [steps.plain]
+    system = "classifier"
+    test = true
+    """
+    assert list(read_experiment(write_experiment(tmp_path, text), tmp_path).steps) == ["source", "tuned", "plain"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -95,6 +95,17 @@ def test_ours_are_dots_and_the_papers_diamonds() -> None:
     assert {"ours", "theirs", "0.400", "0.700", "accuracy"} <= {text.text for text in picture.findall("text")}
 
 
+def test_a_long_name_of_a_method_has_two_lines_in_its_column() -> None:
+    name = "Control: each real face twice, strong augmentation"
+    row = {"name": name, "values": [], "mean": 0.5, "low": None, "high": None, "paper": False}
+    (picture,) = drawings(interval_chart([row], "accuracy"))
+    lines = [text for text in picture.findall("text") if text.attrib.get("text-anchor") == "end"]
+    assert " ".join(line.text or "" for line in lines) == name
+    # Letters of 12 pixels are about 6.2 pixels wide.
+    assert all(6.2 * len(line.text or "") < float(line.attrib["x"]) for line in lines)
+    assert lines[0].attrib["y"] != lines[1].attrib["y"]
+
+
 def test_one_row_of_one_number_can_be_drawn() -> None:
     row = {"name": "x", "values": [], "mean": 0.5, "low": None, "high": None, "paper": False}
     assert len(drawings(interval_chart([row], "accuracy"))) == 1

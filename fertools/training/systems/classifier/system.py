@@ -1,7 +1,7 @@
 """The classifier: one network that predicts the expression, valence and arousal, or both.
 
-Its head has a logit per class, and for tasks with valence and arousal two more outputs, each through a tanh. Faces are
-normalised like ImageNet, which published weights expect.
+Its head has a logit per class. For tasks with valence and arousal, it has two more outputs, each through a tanh. Faces
+are normalised like ImageNet, because published weights expect that.
 
 Source: Mollahosseini et al., "AffectNet" (2019), for both tasks on one kind of network; Kollias and Zafeiriou, "Affect
 Analysis in-the-wild" (2021), for the CCC as a loss beside the cross-entropy.
@@ -68,7 +68,7 @@ class Classifier(System):
         }
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
-        """Return the mixup weight of each face; 1 is the face alone."""
+        """Return the mixup weight of each face; 1 for no mixing."""
         count = len(labels[FACES].emotions)
         if not self.recipe.mixup:
             return {"mix": torch.ones(count)}
@@ -82,10 +82,10 @@ class Classifier(System):
     ) -> Iterator[Step]:
         """Yield the single step: cross-entropy plus lambda_va times the loss of valence and arousal.
 
-        With mixup, a face is mixed with its neighbour in the batch, whose order is random anyway. Pairs stay together
-        when a batch is split. The losses of both labels are mixed with the same weights.
+        With mixup, a face is mixed with its neighbour in the batch; the order of the batch is random anyway. Pairs stay
+        together when a batch is split. The losses of both labels are mixed with the same weights.
 
-        Source: of mixup, Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018), section 2.
+        Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018), section 2, for mixup.
         """
         del iteration
         batch, network = batches[FACES], self.networks[NETWORK]
@@ -116,7 +116,7 @@ class Classifier(System):
         return outputs[:, : self.classes], outputs[:, self.classes :].tanh()
 
     def _seen(self, images: Tensor) -> Tensor:
-        """Return images as the network takes them: without colour where the recipe asks for that, and normalised."""
+        """Return the inputs of the network: images without colour if the recipe has `grey`, and normalised."""
         return normalised(without_colour(images) if self.recipe.grey else images)
 
     def _loss(
@@ -137,7 +137,7 @@ class Classifier(System):
 
 
 def without_colour(images: Tensor) -> Tensor:
-    """Return Nx3xHxW images whose three channels are all the luma of ITU-R BT.601; images without colour stay.
+    """Return Nx3xHxW images with the luma of ITU-R BT.601 in all three channels; grey images do not change.
 
     Example:
         >>> without_colour(torch.full((1, 3, 1, 1), 0.5)).flatten().tolist()
@@ -148,5 +148,5 @@ def without_colour(images: Tensor) -> Tensor:
 
 
 def _neighbours(count: int, device: torch.device) -> Tensor:
-    """Return the index of the neighbour of each face: 1, 0, 3, 2 and so on; the last of an odd number is its own."""
+    """Return the index of each face's neighbour: 1, 0, 3, 2 and so on; an odd last face is its own neighbour."""
     return (torch.arange(count, device=device) ^ 1).clamp(max=count - 1)

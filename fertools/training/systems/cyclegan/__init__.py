@@ -1,4 +1,4 @@
-"""CycleGAN: two generators that turn the faces of one domain into those of another, and back."""
+"""CycleGAN: two generators that translate faces between two domains, in both directions."""
 
 from fertools.training.systems.entry import SystemEntry
 

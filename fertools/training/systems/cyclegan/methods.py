@@ -1,4 +1,4 @@
-"""CycleGAN in a paper's section on methods."""
+"""The text on a CycleGAN for the methods section of a paper."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MODES = {
 
 
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
-    """Return how a CycleGAN was trained."""
+    """Return the text on the training of a CycleGAN."""
     value = values(record)
     weights = value("lambda_cycle"), value("lambda_cycle") * value("lambda_identity")
     return describe_two_way(name, "a CycleGAN (Zhu et al., 2017)", record, _PAIRS[value("pairing")], weights)
@@ -37,14 +37,14 @@ def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
 def describe_two_way(
     name: str, kind: str, record: Mapping[str, Any], pairs: str, weights: tuple[float, float]
 ) -> MethodsText:
-    """Return the text on the training of a system with CycleGAN's parts: what it shares with CycleGAN.
+    """Return the part of the methods text that CycleGAN and the systems built on it share.
 
     Args:
-        name: what a reader calls the model.
-        kind: what it is, with an article.
-        record: of its run.
-        pairs: a sentence on how the faces of both domains went together, with a space before it; empty for none.
-        weights: of the cycle loss and of the identity loss.
+        name: name of the model for readers.
+        kind: kind of the model, with an article.
+        record: record of its run.
+        pairs: a sentence on the pairing of both domains, with a space before it; empty for none.
+        weights: weights of the cycle loss and of the identity loss.
     """
     value = values(record)
     size, batch = value("image_size"), value("batch_size")

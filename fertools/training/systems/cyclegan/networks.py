@@ -1,4 +1,4 @@
-"""CycleGAN's four networks: a generator to each domain, and a discriminator of each."""
+"""CycleGAN's four networks: a generator and a discriminator for each domain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DOMAINS = (SOURCE, TARGET)
 
 
 def generator_to(domain: str) -> str:
-    """Return the name of the generator that makes faces of a domain out of those of the other.
+    """Return the name of the generator that translates faces of the other domain to this one.
 
     Example:
         >>> generator_to("target")
@@ -22,7 +22,7 @@ def generator_to(domain: str) -> str:
 
 
 def discriminator_of(domain: str) -> str:
-    """Return the name of the discriminator that tells a domain's real faces from generated ones.
+    """Return the name of the discriminator that distinguishes real faces of a domain from generated ones.
 
     Example:
         >>> discriminator_of("source")

@@ -21,12 +21,12 @@ from fertools.training.recipes.recipe import TranslatingRecipe, bounded
 SOURCE, TARGET = "source", "target"
 """The two domains."""
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
-"""The two parts of a step that may have a precision of their own."""
+"""The two parts of a step; each may have its own precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwoWayRecipe(TranslatingRecipe, ABC):
-    """What every system on CycleGAN's parts has: two domains, a generator to each and a discriminator of each.
+    """The recipe of every system built on CycleGAN: two domains, with a generator and a discriminator for each.
 
     Raises:
         RecipeError: the networks cannot take the image size, or both domains are the same faces.
@@ -77,7 +77,7 @@ class TwoWayRecipe(TranslatingRecipe, ABC):
 
     @property
     def domains(self) -> tuple[Domain, ...]:
-        """The faces that are translated, and those that they shall look like."""
+        """The domain of the faces to translate, and the domain that they should look like."""
         labelled = self.domain_pairing == "label"
         return (
             Domain(SOURCE, self.source, self.source_dataset, needs_emotion=labelled),
@@ -101,7 +101,7 @@ class TwoWayRecipe(TranslatingRecipe, ABC):
 
     @property
     def identity_weight(self) -> float:
-        """The weight of the identity loss beside the adversarial loss: a share of that of the cycle loss."""
+        """The weight of the identity loss beside the adversarial loss; the recipe has it as a share of the cycle's."""
         return self.lambda_cycle * self.lambda_identity
 
     def course(self, faces: Mapping[str, int]) -> Course:
@@ -113,7 +113,7 @@ class TwoWayRecipe(TranslatingRecipe, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class CycleganRecipe(TwoWayRecipe):
-    """How one CycleGAN is trained.
+    """The recipe of a CycleGAN.
 
     Raises:
         RecipeError: the networks cannot take the image size, or both domains are the same faces.

@@ -1,4 +1,4 @@
-"""CycleGAN: a generator to each of two domains, a discriminator of each, and the way there and back.
+"""CycleGAN: a generator and a discriminator for each of two domains, trained with a cycle loss.
 
 Source: Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks" (2017), sections
 3 and 4; weights and the order of the steps from junyanz/pytorch-CycleGAN-and-pix2pix. `docs/systems/cyclegan.md` says
@@ -46,12 +46,12 @@ class WeightedTerm:
 
 @dataclass(frozen=True)
 class Faces:
-    """What the generators' step has at hand.
+    """The faces in a step of the generators.
 
     Attributes:
         real: faces by domain.
         fake: translated faces with their graph, by the domain that they imitate.
-        back: real faces after the way there and back, with their graph, by domain; empty without a cycle loss.
+        back: reconstructions of the real faces with their graph, by domain; empty without a cycle loss.
     """
 
     real: Mapping[str, Tensor]
@@ -87,14 +87,14 @@ class Cyclegan(System):
         self.augmentation = Augmentation(flip=recipe.flip, cut_px=recipe.image_size if smaller else 0)
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
-        """Return what decides which generated faces come from the pools."""
+        """Return the random numbers of the image pools."""
         count = len(labels[SOURCE].emotions)
         return {_pool(domain): ImagePool.draw(count, generator) for domain in DOMAINS}
 
     def iterate(
         self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
-        """Yield the step of both generators, then that of both discriminators on the faces that these made."""
+        """Yield the step of both generators, then the step of both discriminators on generated faces of the pools."""
         real = {domain: batches[domain].images for domain in DOMAINS}
         step, fake = self.generator_step(real, cast)
         yield step
@@ -102,15 +102,18 @@ class Cyclegan(System):
         yield self.discriminator_step(real, pooled, cast)
 
     def generator_step(self, real: Mapping[str, Tensor], cast: Autocast = full_precision) -> tuple[Step, Images]:
-        """Return the loss of both generators, and the faces that they made.
+        """Return the loss of both generators, and the generated faces.
 
-        For x of one domain, y of the other, G from x's domain to y's and F back, the loss is
-        adv(D(G(x))) + lambda_cycle mean|F(G(x)) - x| + lambda_cycle lambda_identity mean|G(y) - y|,
+        Let x be a face of one domain and y a face of the other. G translates the domain of x to that of y, F translates
+        back, and D is the discriminator of the domain of y. The loss is
+
+            adv(D(G(x))) + lambda_cycle mean|F(G(x)) - x| + lambda_cycle lambda_identity mean|G(y) - y|
+
         plus the same with the domains exchanged, plus the terms of `further_terms`.
 
         Args:
             real: Nx3xSxS faces by domain.
-            cast: the precision of the generators and of the discriminators.
+            cast: autocast context of each part.
 
         Returns:
             The step, and generated faces with their graph, by the domain that they imitate.
@@ -122,7 +125,7 @@ class Cyclegan(System):
         back: Images = {}
         for domain in DOMAINS:
             others, own = real[_OTHER[domain]], real[domain]
-            # Instance norm keeps the faces of a batch apart, so that one pass gives what two would.
+            # With instance norm, the faces of a batch do not influence one another. So one pass replaces two.
             with cast(GENERATOR):
                 made = self._generator(domain)(torch.cat([others, own]) if identity else others)
             fake[domain] = made[: len(others)]
@@ -134,7 +137,7 @@ class Cyclegan(System):
                     back[domain] = self._generator(domain)(fake[_OTHER[domain]])
                 terms[f"G/loss_cycle_{domain}"] = WeightedTerm(_difference(back[domain], real[domain]), cycle)
             discriminator = self.networks[discriminator_of(domain)]
-            # The step needs no weight gradients of a discriminator, and they are a third of its backward pass.
+            # The step needs no weight gradients of a discriminator. They would be a third of its backward pass.
             discriminator.requires_grad_(False)
             with cast(DISCRIMINATOR):
                 logits = discriminator(fake[domain])
@@ -145,13 +148,14 @@ class Cyclegan(System):
         return Step(GENERATORS, loss, _detached({name: term.value for name, term in terms.items()})), fake
 
     def further_terms(self, faces: Faces, cast: Autocast) -> Mapping[str, WeightedTerm]:
-        """Return what a system on these parts adds to the loss of both generators, by the names they are logged under.
+        """Return further terms of the loss of both generators, by their name in the log.
 
-        CycleGAN itself adds nothing. No generator has to make a face again: all that were made are at hand.
+        CycleGAN has none; systems built on it override this method. It gets all generated faces, so that no generator
+        has to run again.
 
         Args:
-            faces: real and generated.
-            cast: the precision of each part.
+            faces: real and generated faces.
+            cast: autocast context of each part.
         """
         del faces, cast
         return {}
@@ -159,12 +163,12 @@ class Cyclegan(System):
     def discriminator_step(
         self, real: Mapping[str, Tensor], fake: Mapping[str, Tensor], cast: Autocast = full_precision
     ) -> Step:
-        """Return the loss of both discriminators: half the sum of that on real and that on generated faces, for each.
+        """Return the loss of both discriminators: for each, the mean of its losses on real and on generated faces.
 
         Args:
             real: Nx3xSxS faces by domain.
             fake: Nx3xSxS generated faces without a graph, by the domain that they imitate.
-            cast: the precision of the discriminators.
+            cast: autocast context of each part.
         """
         terms: dict[str, Tensor] = {}
         for domain in DOMAINS:
@@ -176,7 +180,7 @@ class Cyclegan(System):
         return Step(DISCRIMINATORS, torch.stack([*terms.values()]).sum() / 2, _detached(terms))
 
     def translations(self, prototypes: Tensor) -> list[Translation]:
-        """Return both directions, that to the target first. The expression of a face stays what it was."""
+        """Return both directions, first the one to the target. A face keeps its expression."""
         del prototypes
         names = name_directions(self.recipe)
         return [
@@ -198,7 +202,7 @@ class Cyclegan(System):
         return translated
 
     def translate_back(self, network: nn.Module, images: Tensor, translation: Translation, labels: Labels) -> Tensor:
-        """Return the output of the generator of the other direction, which asks for no labels."""
+        """Return the output of the generator of the other direction. It needs no labels."""
         del translation, labels
         back: Tensor = network(images)
         return back
@@ -208,7 +212,7 @@ class Cyclegan(System):
 
 
 def name_directions(recipe: TwoWayRecipe) -> dict[str, str]:
-    """Return what a reader calls the faces of each domain: by modality, else by dataset, else by the domain's name."""
+    """Return a name of each domain for readers: its modality, else its dataset, else the name of the domain."""
     source, target = recipe.domains
     if source.modality != target.modality:
         return {SOURCE: source.modality, TARGET: target.modality}

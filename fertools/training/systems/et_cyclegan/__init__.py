@@ -1,4 +1,4 @@
-"""ET-CycleGAN: a CycleGAN whose generators also keep the features of the face and of its expression."""
+"""ET-CycleGAN: a CycleGAN that also keeps features of the face and of its expression."""
 
 from fertools.training.systems.cyclegan import ENTRY as CYCLEGAN
 from fertools.training.systems.entry import SystemEntry
@@ -15,10 +15,11 @@ ENTRY = SystemEntry(
     terms={
         **CYCLEGAN.terms,
         "G/loss_face_features": (
-            "How unlike a generated source face and the real one are to the face network; unweighted."
+            "Distance of a generated source face from the real one in features of the face network, before its weight."
         ),
         "G/loss_emotion_features": (
-            "How unlike a generated target face and the real one are to the emotion network; unweighted."
+            "Distance of a generated target face from the real one in features of the emotion network, before its "
+            "weight."
         ),
     },
 )

@@ -1,4 +1,4 @@
-"""The two frozen networks of ET-CycleGAN: one that knows faces, and one that knows expressions."""
+"""The two frozen feature networks of ET-CycleGAN: one for the face, and one for the expression."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fertools.training.systems.et_cyclegan.recipe import EmotionFeatures, EtCycl
 
 
 class EmotionMaps(nn.Module):
-    """A classification network as a list of one tensor: what the loss compares.
+    """A classification network that returns the compared features as a list of one tensor.
 
     Args:
-        network: with its head.
-        features: which numbers of it.
+        network: network with its head.
+        features: `logits`, the outputs of the head; `pooled`, its inputs; or `layer4`, the last map of a ResNet.
     """
 
     def __init__(self, network: nn.Module, features: EmotionFeatures) -> None:
@@ -38,14 +38,14 @@ class EmotionMaps(nn.Module):
 
 
 def build_face_network(recipe: EtCycleganRecipe, weights: StartingWeights | None) -> FeatureNetwork:
-    """Return the network that knows faces.
+    """Return the network for features of the face.
 
     Args:
-        recipe: which, and how large its pictures are.
-        weights: None for random ones.
+        recipe: recipe with the network and the size of its pictures.
+        weights: weights of the network; None for random weights.
 
     Raises:
-        InputError: they are of another network.
+        InputError: the weights belong to another network.
     """
     side = 0 if recipe.feature_px == "image" else TRAINED_PX
     if weights is None:
@@ -54,22 +54,23 @@ def build_face_network(recipe: EtCycleganRecipe, weights: StartingWeights | None
 
 
 def build_emotion_network(recipe: EtCycleganRecipe, weights: StartingWeights | None) -> FeatureNetwork:
-    """Return the network that knows expressions: that of a run of a classifier, or one of published weights.
+    """Return the network for features of the expression: of a classifier's run, or with published weights.
 
     Args:
         recipe: recipe with the features and the architecture of the weights.
-        weights: None for random ones.
+        weights: weights of the network; None for random weights.
 
     Raises:
-        InputError: they are of another network, or it has no such features, or cannot take so small pictures.
-        RecipeError: the architecture is one of timm, which is not installed or has no such model.
+        InputError: the weights belong to another network. Or the network has no such features, or the pictures are too
+            small for it.
+        RecipeError: the architecture is one of timm, and timm is not installed or has no such model.
     """
     if weights is None:
         network = build_backbone(recipe.emotion_arch, len(recipe.class_names), size_px=recipe.image_size)
         return _framed(network, recipe, "random weights", recipe.emotion_arch, TRAINED_PX)
     own, where = weights.recipe, weights.where
     if own is not None and not {"network", "width", "image_size"} <= own.keys():
-        raise InputError(f"{where} is no classifying network; give emotion_net a run of `fertools train classifier`")
+        raise InputError(f"{where} is not a classifier; set emotion_net to a run of `fertools train classifier`")
     name = str(own["network"]) if own is not None else recipe.emotion_arch
     trained_px = int(own["image_size"]) if own is not None else TRAINED_PX
     network = build_backbone(name, 1, float(own["width"]) if own is not None else 1.0, size_px=trained_px)
@@ -83,14 +84,16 @@ def build_emotion_network(recipe: EtCycleganRecipe, weights: StartingWeights | N
 
 
 def _framed(network: nn.Module, recipe: EtCycleganRecipe, where: str, name: str, trained_px: int) -> FeatureNetwork:
-    """Return a network behind the size of its pictures, if it has the features of the recipe."""
+    """Return a network that resizes its pictures, and check that it has the features of the recipe."""
     if recipe.emotion_features == "layer4" and not isinstance(network, ResNet):
-        raise InputError(f"emotion_features is layer4, and {where} is {name}, no ResNet; set emotion_features=pooled")
+        raise InputError(
+            f"emotion_features is layer4, and {where} is {name}, not a ResNet; set emotion_features=pooled"
+        )
     sides: Mapping[Any, int] = {"image": 0, "trained": trained_px}
     side = sides.get(recipe.feature_px, TRAINED_PX)
     if (side or recipe.image_size) < (least := BACKBONES.get(name, 0)):
         raise InputError(
-            f"the emotion network {name} needs faces of {least} pixels and would get {side or recipe.image_size}; set "
-            "feature_px=224"
+            f"the emotion network {name} needs faces of {least} pixels and gets faces of {side or recipe.image_size}; "
+            "set feature_px=224"
         )
     return FeatureNetwork(EmotionMaps(network, recipe.emotion_features), IMAGENET, side)

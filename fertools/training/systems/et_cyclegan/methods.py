@@ -1,4 +1,4 @@
-"""ET-CycleGAN in a paper's section on methods."""
+"""The text on an ET-CycleGAN for the methods section of a paper."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _ET_CYCLEGAN = (
 _PAIRS = {
     "capture": " These came in pairs of the same moment, and their features were compared within a pair.",
     "label": " These came in pairs of the same expression, and features of expressions were compared within a pair.",
-    "none": " The faces whose features were compared were drawn independently.",
-    "cycle": " Features of each face were compared with those after its translation there and back.",
+    "none": " The source and target faces with compared features were drawn independently.",
+    "cycle": " Features of each face were compared with the features of its reconstruction.",
 }
 _LAYERS = {"uniform": "equally weighted", "pix2pixhd": "with the weights 1/32, 1/16, 1/8, 1/4 and 1"}
 _FEATURES = {"logits": "the logits", "pooled": "the pooled features", "layer4": "the last feature map"}
 
 
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
-    """Return how an ET-CycleGAN was trained, and which networks its features are of."""
+    """Return the text on the training of an ET-CycleGAN and on its feature networks."""
     value = values(record)
     literal = value("weights") == "literal"
 

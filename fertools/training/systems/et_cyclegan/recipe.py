@@ -16,9 +16,9 @@ from fertools.training.systems.cyclegan.recipe import TwoWayRecipe
 FACE, EMOTION = "face", "emotion"
 """The two feature networks."""
 FEATURES = "features"
-"""The part of a step in which they run, which may have a precision of its own."""
+"""The part of a step with the feature networks; it may have its own precision."""
 RANDOM = "random"
-"""What a key of weights says for a network that has learned nothing, to try that everything runs."""
+"""Value of a key of weights for an untrained network, to test that everything runs."""
 EtPairing = Literal["capture", "label", "none", "cycle"]
 EmotionFeatures = Literal["logits", "pooled", "layer4"]
 """Outputs of the last layer, its inputs, or the last feature map."""
@@ -32,10 +32,10 @@ LAYER_WEIGHTS: Mapping[LayerWeights, tuple[float, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class EtCycleganRecipe(TwoWayRecipe):
-    """How one ET-CycleGAN is trained.
+    """The recipe of an ET-CycleGAN.
 
     Raises:
-        RecipeError: networks that cannot take the faces, or keys that do not go together.
+        RecipeError: the networks cannot take the faces, or keys contradict each other.
     """
 
     pairing: EtPairing
@@ -64,18 +64,18 @@ class EtCycleganRecipe(TwoWayRecipe):
             )
         if self.pairing == "cycle" and not self.lambda_cycle:
             raise RecipeError(
-                "pairing is cycle, which compares faces after the way there and back, and lambda_cycle is 0; set "
+                "pairing is cycle, which compares reconstructed faces, and lambda_cycle is 0, so there are none; set "
                 "lambda_cycle=10, or another pairing"
             )
 
     @property
     def domain_pairing(self) -> Pairing:
-        """How target faces are chosen; where the features are compared after the way back, at random."""
+        """How target faces are chosen; at random if the features of reconstructions are compared."""
         return "none" if self.pairing == "cycle" else self.pairing
 
     @property
     def augments_pairs_alike(self) -> bool:
-        """Yes for pairs, since their feature maps are compared position by position."""
+        """Whether both faces of a pair get the same augmentation: their maps are compared position by position."""
         return self.domain_pairing != "none"
 
     @property
@@ -95,7 +95,7 @@ class EtCycleganRecipe(TwoWayRecipe):
 
     @property
     def face_weight(self) -> float:
-        """The weight of the face features; 0 where the two faces of a pair are of different people."""
+        """The weight of the face features; 0 if the two faces of a pair may show different people."""
         return 0.0 if self.pairing == "label" else self._weighed(self.lambda_face)
 
     @property
@@ -105,7 +105,7 @@ class EtCycleganRecipe(TwoWayRecipe):
 
     @property
     def starting_weights(self) -> Mapping[str, str]:
-        """The weights of each feature network that has a part in the loss and is not random."""
+        """The weights of each feature network that the loss uses and that is not random."""
         wanted = {}
         if self.face_weight:
             wanted[FACE] = self.face_weights or self.face_net
@@ -114,5 +114,5 @@ class EtCycleganRecipe(TwoWayRecipe):
         return {name: weights for name, weights in wanted.items() if weights != RANDOM}
 
     def _weighed(self, weight: float) -> float:
-        """Return a weight in the form of the key `weights`: unchanged, or 1 for each that is not 0."""
+        """Return a weight as set by the key `weights`: unchanged, or 1 for every weight that is not 0."""
         return float(bool(weight)) if self.weights == "literal" else weight

@@ -1,4 +1,4 @@
-"""ET-CycleGAN: CycleGAN, and two losses on features of frozen networks.
+"""ET-CycleGAN: CycleGAN with two losses on features of frozen networks.
 
 Source: Pons, El Ali and Cesar, "ET-CycleGAN" (2020), section 3. `docs/systems/et-cyclegan.md` says what the paper
 leaves open.
@@ -28,7 +28,7 @@ from fertools.training.systems.et_cyclegan.recipe import (
 
 _BUILD = {FACE: build_face_network, EMOTION: build_emotion_network}
 _DOMAINS = {FACE: SOURCE, EMOTION: TARGET}
-"""The domain in which each network compares faces: who it is in visible light, what it shows in the thermal picture."""
+"""The domain in which each network compares faces: identity in visible light, and expression in thermal images."""
 
 
 class EtCyclegan(Cyclegan):
@@ -38,7 +38,8 @@ class EtCyclegan(Cyclegan):
         recipe: sizes, weights and options.
 
     Attributes:
-        frozen: `face` and `emotion`, those that have a weight; they are there once their weights are taken.
+        frozen: the networks `face` and `emotion`, if their loss has a weight. `take_weights` builds them, except random
+            ones, which are there from the start.
     """
 
     recipe: EtCycleganRecipe
@@ -60,10 +61,14 @@ class EtCyclegan(Cyclegan):
     def further_terms(self, faces: Faces, cast: Autocast) -> Mapping[str, WeightedTerm]:
         """Return the losses on features of the face and of its expression.
 
-        With x a source face, y a target face, G from source to target and F back, they are
-        L_face = sum over layers of mean|face(F(y)) - face(x)| and L_emotion = mean|emotion(G(x)) - emotion(y)|.
-        So the first reaches F alone and the second G alone. With `pairing=cycle`, F(G(x)) takes the place of F(y) and
-        G(F(y)) that of G(x), and both reach both.
+        Let x be a source face and y a target face. G translates from source to target, and F translates back. The
+        losses are
+
+            L_face = sum over layers of mean|face(F(y)) - face(x)|
+            L_emotion = mean|emotion(G(x)) - emotion(y)|
+
+        So L_face trains F only, and L_emotion trains G only. With `pairing=cycle`, F(G(x)) replaces F(y), and G(F(y))
+        replaces G(x). Then each loss trains both generators.
         """
         made = faces.back if self.recipe.pairing == "cycle" else faces.fake
         terms = {}

@@ -31,7 +31,7 @@ _RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
 
 class ConditionalInstanceNorm(nn.Module):
-    """Instance norm whose scale and shift depend linearly on the condition.
+    """Instance norm with a scale and a shift that depend linearly on the condition.
 
     With one-hot conditions this is one scale and one shift per class and channel.
 
@@ -93,15 +93,14 @@ class Generator(nn.Module):
         conditioning: `concat` (the paper) or `cin` (conditional instance norm).
         padding: `zeros`; `reflect` is a negative control.
         output: `image` (the paper), `change` or `warp`. `change` has three channels of new colour and a mask, the
-            share
-            of the new colour in each pixel. So what an expression does not move is copied, and not generated. `warp`
+            share of the new colour in each pixel. So parts that do not change are copied and not generated. `warp`
             first moves the pixels of the input, and then applies the change. The network works at half the resolution,
             and both are smooth fields. So it cannot generate fine patterns.
         upsampling: `transposed` convolutions (the paper); or `resize`, which repeats the nearest pixel before a 3x3
             convolution and avoids checkerboard artefacts.
 
-    Source: of `change`, Pumarola et al., "GANimation" (2018), equation 1; of moving pixels, Zhou et al., "View
-    Synthesis by Appearance Flow" (2016); of `resize`, Odena et al., "Deconvolution and Checkerboard Artifacts" (2016).
+    Source: Pumarola et al., "GANimation" (2018), equation 1, for `change`. Zhou et al., "View Synthesis by Appearance
+    Flow" (2016), for moving pixels. Odena et al., "Deconvolution and Checkerboard Artifacts" (2016), for `resize`.
 
     Example:
         >>> generator = Generator(condition_dim=7)
@@ -174,9 +173,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Distinguishes real from generated patches with its critic, and predicts the expression with its head.
 
-    The strided convolutions have leaky ReLUs and no normalisation. So the critic is piecewise linear in its input,
-    which
-    `fertools.training.losses.gradient_penalty` uses.
+    The strided convolutions have leaky ReLUs and no normalisation. So the critic is piecewise linear in its input.
+    `fertools.training.losses.gradient_penalty` uses this.
 
     Args:
         image_size: side of the image in pixels, a multiple of 2 to the power `layers`.
@@ -231,8 +229,8 @@ def init_he(discriminator: Discriminator) -> None:
 def load_reference_weights(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load weights in the layout of yunjey/stargan.
 
-    Its instance norms have running statistics, which its code never uses, as it always runs in training mode. They are
-    not loaded, because they would act like batch norm.
+    Its instance norms have running statistics. Its code never uses them, because it always runs in training mode. They
+    are not loaded, because they would act like batch norm.
 
     Args:
         network: a `Generator` or `Discriminator` of the same sizes.

@@ -137,9 +137,10 @@ class Stargan(System):
     def d_step(self, batch: Batch, fake: Tensor, alpha: Tensor, cast: Autocast = full_precision) -> Step:
         """Return the discriminator's loss.
 
-        -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP, with the regression term
-        lambda_va MSE(D_va(x), c) where the condition has valence and arousal. With `generated_class` also
-        lambda_cls CE(D_cls(G(x, c')), made).
+            -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP
+
+        If the condition has valence and arousal, lambda_va MSE(D_va(x), c) is added. With `generated_class`,
+        lambda_cls CE(D_cls(G(x, c')), made) is added.
 
         Args:
             batch: real faces x with their own labels c.
@@ -173,8 +174,10 @@ class Stargan(System):
     ) -> Step:
         """Return the generator's loss.
 
-        -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c'), with the
-        regression term where the condition has valence and arousal, and lambda_change mean|x - G(x, c')|.
+            -mean D(G(x, c')) + lambda_rec mean|x - G(G(x, c'), c)| + lambda_cls CE(D_cls(G(x, c')), c')
+                + lambda_change mean|x - G(x, c')|
+
+        If the condition has valence and arousal, lambda_va MSE(D_va(G(x, c')), c') is added.
 
         Args:
             batch: real faces x with their own labels c.
@@ -183,7 +186,7 @@ class Stargan(System):
             cast: autocast context of each part.
             shown: augmented G(x, c') for the discriminator, with its graph; None to use `fake`.
         """
-        # The weight gradients of the discriminator are not needed; they are a third of its backward pass.
+        # The weight gradients of the discriminator are not needed. They would be a third of its backward pass.
         self._discriminator.requires_grad_(False)
         with cast(D):
             critic, heads = self._discriminator(fake if shown is None else shown)
@@ -241,7 +244,7 @@ class Stargan(System):
         return images + draws["noise"][:, which] if "noise" in draws else images
 
     def _class_logits(self, heads: Tensor) -> Tensor:
-        """Return the logits of the expressions, and with `generated_class` that of generated faces last.
+        """Return the logits of the expressions; with `generated_class`, the logit of generated faces is the last.
 
         Source: Salimans et al., "Improved Techniques for Training GANs" (2016), section 5.
         """

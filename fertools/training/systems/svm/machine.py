@@ -4,9 +4,9 @@ Features are histograms of oriented gradients, or local binary patterns by regio
 decision values into probabilities, which are normalised to the sum 1. The sigmoids are fitted to people that a machine
 was not trained on.
 
-Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection" (2005); Ojala et al., "Multiresolution
-Gray-Scale and Rotation Invariant Texture Classification with Local Binary Patterns" (2002); Shan et al., "Facial
-expression recognition based on Local Binary Patterns" (2009); Platt, "Probabilistic Outputs for Support Vector
+Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection" (2005). Ojala et al., "Multiresolution
+Gray-Scale and Rotation Invariant Texture Classification with Local Binary Patterns" (2002). Shan et al., "Facial
+expression recognition based on Local Binary Patterns" (2009). Platt, "Probabilistic Outputs for Support Vector
 Machines" (1999).
 """
 
@@ -94,7 +94,7 @@ def fit_machine(
         recipe: recipe with the constants.
 
     Raises:
-        InputError: scikit-learn is not installed, or all faces are of one person.
+        InputError: scikit-learn is not installed, or all faces show one person.
     """
     try:
         from sklearn.linear_model import LogisticRegression

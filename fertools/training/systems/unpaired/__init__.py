@@ -1,4 +1,4 @@
-"""Unpaired visible and thermal recognition: a thermal classifier guides a visible one through two discriminators."""
+"""Unpaired recognition: a thermal classifier guides the training of a visible one through two discriminators."""
 
 from fertools.training.systems.entry import SystemEntry
 
@@ -11,16 +11,17 @@ ENTRY = SystemEntry(
     terms={
         "visible/loss_class": "Cross-entropy of the visible network, without the adaptive weight (L_v).",
         "visible/loss_weighted": "Cross-entropy of the visible network times the adaptive weight (L_a).",
-        "visible/loss_h": "How far visible features are from passing for thermal ones (L_h), without its factor.",
-        "visible/loss_l": "How far visible predictions are from passing for thermal ones (L_l), without its factor.",
-        "visible/loss_r": "Mean squared error of faces decoded from the visible features (L_r), without its factor.",
-        "visible/loss_pair": "Squared distance of both predictions of a moment, without its factor; paired baselines.",
+        "visible/loss_h": "Adversarial loss of visible features (L_h), before its weight. Lower if they look thermal.",
+        "visible/loss_l": "Adversarial loss of visible predictions (L_l), before its weight. Lower if they look "
+        "thermal.",
+        "visible/loss_r": "Mean squared error of faces decoded from the visible features (L_r), before its weight.",
+        "visible/loss_pair": "Squared distance of both predictions of one moment, before its weight; paired baselines.",
         "visible/weight": "Mean adaptive weight over the epoch so far; from 1 to 1.693.",
         "thermal/loss_class": "Cross-entropy of the thermal network.",
-        "thermal/loss_h": "How far the thermal features are from passing for visible ones; with thermal=joint.",
-        "thermal/loss_l": "How far the thermal predictions are from passing for visible ones; with thermal=joint.",
+        "thermal/loss_h": "Adversarial loss of thermal features. Lower if they look visible; thermal=joint only.",
+        "thermal/loss_l": "Adversarial loss of thermal predictions. Lower if they look visible; thermal=joint only.",
         "thermal/loss_pair": "Squared distance of both predictions of one moment; paired baselines, thermal=joint.",
-        "D/loss_h": "Loss of the discriminator of features; 1.386 where it guesses.",
-        "D/loss_l": "Loss of the discriminator of predictions; 1.386 where it guesses.",
+        "D/loss_h": "Loss of the discriminator of features; guessing gives 1.386.",
+        "D/loss_l": "Loss of the discriminator of predictions; guessing gives 1.386.",
     },
 )

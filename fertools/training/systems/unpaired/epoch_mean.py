@@ -1,4 +1,4 @@
-"""The mean of something over the epoch so far, kept over an interruption."""
+"""A running mean over the current epoch that checkpoints include."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class EpochMean(nn.Module):
     """A running mean that restarts with each epoch.
 
-    It never reads its numbers on the CPU, so that a GPU need not be waited for.
+    Its numbers stay on the device, so that the CPU does not wait for a GPU.
 
     Example:
         >>> mean = EpochMean()
@@ -24,7 +24,7 @@ class EpochMean(nn.Module):
 
     @torch.no_grad()
     def add(self, values: Tensor, epoch: int) -> Tensor:
-        """Take N values of an epoch, from 0, and return the mean of all that it had so far."""
+        """Add N values of an epoch (numbered from 0), and return the mean of all its values so far."""
         buffers = dict(self.named_buffers())
         same = (buffers["epoch"] == epoch).to(values.dtype)
         buffers["total"].copy_(buffers["total"] * same + values.sum())

@@ -1,4 +1,4 @@
-"""How far the features and predictions of both networks still tell the modality, and what the decoder rebuilds."""
+"""The analysis of unpaired recognition: how well features and predictions show the modality, and reconstructions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _BINS = 20
 _FOLDS = 5
 _PERPLEXITY = 30
 _WORDS = {
-    "modality accuracy": "Balanced accuracy of a new linear classifier that tells visible from thermal features, "
-    "cross-validated over held-out faces; 0.5 is chance.",
-    "A-distance": "2 (1 - 2 error) of that classifier, from 0 where the features tell nothing to 2.",
+    "modality accuracy": "Balanced accuracy of a new linear classifier that distinguishes visible and thermal "
+    "features, cross-validated over held-out faces; 0.5 is chance.",
+    "A-distance": "2 (1 - 2 error) of that classifier: 0 if the features do not show the modality, at most 2.",
     "distance of predictions": "Half the summed difference of the two histograms below; 0 is equal and 1 disjoint.",
 }
 _VALUES = {
@@ -34,12 +34,12 @@ _VALUES = {
 
 @torch.no_grad()
 def analyse(recipe: UnpairedRecipe, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis:
-    """Return what held-out faces look like to the networks of a finished run.
+    """Return the analysis of the networks of a finished run on held-out faces.
 
     Args:
-        recipe: of the run.
-        networks: trained, by name.
-        images: Nx3xSxS in [-1, 1] by domain.
+        recipe: recipe of the run.
+        networks: trained networks by name.
+        images: Nx3xSxS faces in [-1, 1], by domain.
     """
     align = LabelAlignment(recipe)
     shown = {VISIBLE: align.visible, THERMAL: align.thermal}
@@ -62,9 +62,9 @@ def analyse(recipe: UnpairedRecipe, networks: Mapping[str, nn.Module], images: M
     accuracy = modality_accuracy(pooled[VISIBLE], pooled[THERMAL])
     words = _WORDS | {"predictions": _VALUES[two]}
     method, points = _embedded(np.concatenate([pooled[VISIBLE], pooled[THERMAL]]))
-    words["features"] = f"{method} of the output of layer2, mean over places, by modality."
+    words["features"] = f"{method} of the output of layer2, averaged over positions, by modality."
     if rebuilt:
-        words["reconstructions"] = "Held-out visible faces, and what the decoder makes of their features."
+        words["reconstructions"] = "Held-out visible faces, and their reconstructions by the decoder."
     count = len(pooled[VISIBLE])
     return Analysis(
         numbers={
@@ -80,7 +80,7 @@ def analyse(recipe: UnpairedRecipe, networks: Mapping[str, nn.Module], images: M
 
 
 def modality_accuracy(visible: Floats, thermal: Floats) -> float:
-    """Return the balanced accuracy of a ridge classifier that tells two groups apart, over folds of both.
+    """Return the cross-validated balanced accuracy of a ridge classifier that distinguishes two groups.
 
     Args:
         visible: NxC features.
@@ -102,7 +102,7 @@ def modality_accuracy(visible: Floats, thermal: Floats) -> float:
             continue
         mean, spread = features[known].mean(axis=0), features[known].std(axis=0) + 1e-12
         scaled = (features - mean) / spread
-        # The groups weigh alike, whatever their sizes.
+        # Both groups have the same total weight, so that their sizes do not matter.
         weights = 1 / np.where(targets > 0, (targets[known] > 0).sum(), (targets[known] < 0).sum())
         rows = np.column_stack([scaled, np.ones(len(scaled))])
         product = (rows[known] * weights[known, None]).T
@@ -124,7 +124,7 @@ def histogram_distance(some: Floats, others: Floats) -> float:
 
 
 def _embedded(features: Floats) -> tuple[str, Floats]:
-    """Return Nx2 points of NxC features, and by which method: t-SNE where scikit-learn is installed."""
+    """Return the name of a method, and its Nx2 points of NxC features; t-SNE if scikit-learn is installed."""
     centred = features - features.mean(axis=0)
     if importlib.util.find_spec("sklearn") is None or len(features) < 4:
         left, sizes, _ = np.linalg.svd(centred, full_matrices=False)

@@ -1,7 +1,7 @@
 """The losses of unpaired recognition, from the logits of the discriminators. Visible is the positive class.
 
-Source: Xia and Wang (2020), equations 1 to 7. Equations 3 and 4 hold no parameter of the visible network as they are
-printed; here the visible network minimises the adversarial loss that belongs to equations 1 and 2.
+Source: Xia and Wang (2020), equations 1 to 7. As printed, equations 3 and 4 have no parameter of the visible network.
+Here, the visible network minimises the adversarial loss that belongs to equations 1 and 2.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Adversarial = Literal["non-saturating", "saturating"]
 
 
 def critic_loss(logits: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
-    """Return what a discriminator minimises: -E log D(visible) - E log(1 - D(thermal)).
+    """Return the loss of a discriminator: -E log D(visible) - E log(1 - D(thermal)).
 
     Args:
-        logits: N of visible and M of thermal faces.
+        logits: N logits of visible faces and M logits of thermal faces.
         rows: N and M numbers, 1 for faces that count and 0 for others.
 
     Example:
@@ -37,7 +37,7 @@ def fooling_loss(logits: Tensor, form: Adversarial) -> Tensor:
     """Return, for each visible face, the loss of the visible network against a discriminator.
 
     Args:
-        logits: N, what the discriminator says of visible faces.
+        logits: N logits of the discriminator for visible faces.
         form: `non-saturating`, -log(1 - D); `saturating`, log D.
     """
     logits = widened(logits)
@@ -45,7 +45,7 @@ def fooling_loss(logits: Tensor, form: Adversarial) -> Tensor:
 
 
 def thermal_fooling_loss(logits: Tensor) -> Tensor:
-    """Return -log D for each thermal face: equations 3 and 4 as printed, which train the thermal network alone."""
+    """Return -log D for each thermal face: equations 3 and 4 as printed. They train only the thermal network."""
     return F.softplus(-widened(logits))
 
 
@@ -63,12 +63,12 @@ def entropy(logits: Tensor) -> Tensor:
 def adaptive_weight(features: Tensor | None, predictions: Tensor | None, compared: Tensor) -> Tensor:
     """Return the weight of each visible face: 1 + (H(D_h) + H(D_l)) / 2, without a gradient.
 
-    A face that one of the discriminators does not judge has 1 + H of the other.
+    If only one of the discriminators judges a face, its weight is 1 + H of that discriminator.
 
     Args:
-        features: N logits of the discriminator of features; None where there is none.
-        predictions: N logits of the discriminator of predictions; None where there is none.
-        compared: N, 1 for faces whose predictions are judged and 0 for others.
+        features: N logits of the discriminator of features; None without that discriminator.
+        predictions: N logits of the discriminator of predictions; None without that discriminator.
+        compared: N numbers, 1 for faces that the discriminator of predictions judges and 0 for others.
 
     Example:
         >>> unsure = torch.zeros(1)
@@ -87,10 +87,10 @@ def adaptive_weight(features: Tensor | None, predictions: Tensor | None, compare
 
 
 def mean_of(values: Tensor, rows: Tensor) -> Tensor:
-    """Return the mean of some of N values; 0 where none counts.
+    """Return the mean of the values that count; 0 if none counts.
 
     Args:
-        values: N.
-        rows: N, 1 for those that count and 0 for others.
+        values: N values.
+        rows: N numbers, 1 for values that count and 0 for others.
     """
     return (values * rows).sum() / rows.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""Predictions of two classifiers made comparable, where their classes differ."""
+"""Make the predictions of two classifiers comparable if their classes differ."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from fertools.training.systems.unpaired.recipe import UnpairedRecipe
 
 
 class LabelAlignment:
-    """What the discriminator of predictions is shown, and which faces it judges.
+    """The inputs of the discriminator of predictions, and the faces that it judges.
 
-    `identity`: the probabilities. `intersection`: those of the shared classes, renormalised; faces of other classes are
-    not judged. `sorted`: the probabilities in falling order, with zeros up to the larger number of classes.
+    `identity`: the probabilities. `intersection`: the probabilities of the shared classes, renormalised; faces of other
+    classes are not judged. `sorted`: the probabilities in descending order, padded with zeros to the larger number of
+    classes.
 
     Args:
-        recipe: the classes of both domains, and how they are aligned.
+        recipe: recipe with the classes of both domains and their alignment.
     """
 
     def __init__(self, recipe: UnpairedRecipe) -> None:
@@ -49,28 +50,28 @@ class LabelAlignment:
         return F.pad(ordered, (0, self._width - ordered.shape[1]))
 
     def visible_rows(self, batch: Batch) -> Tensor:
-        """Return N, 1 for visible faces whose predictions are judged and 0 for others."""
+        """Return N numbers: 1 for visible faces that the discriminator judges, 0 for others."""
         if self._mode != "intersection":
             return torch.ones_like(batch.weights)
         return (self._looked_up("visible", self._judged, batch.emotions) >= 0).to(batch.weights.dtype)
 
     def thermal_rows(self, batch: Batch) -> Tensor:
-        """Return N, 1 for thermal faces whose predictions are judged and 0 for others."""
+        """Return N numbers: 1 for thermal faces that the discriminator judges, 0 for others."""
         return self.thermal_labels(batch)[1]
 
     def thermal_labels(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return N labels among the classes that the thermal network tells apart, and N, 0 where it has none of them.
+        """Return N labels of the thermal network, and N numbers: 1 for faces with one of its classes, 0 for others.
 
-        A label that is not one of them is 0.
+        The label of a face without one of its classes is 0.
         """
         labels = self._looked_up("thermal", self._of_thermal, batch.emotions)
         return labels.clamp(min=0), (labels >= 0).to(batch.weights.dtype)
 
     def _looked_up(self, name: str, values: list[int], emotions: Tensor) -> Tensor:
-        """Return the value at each emotion's place; -1 for unknown emotions."""
-        # Sent to a GPU once, since a copy from the CPU makes it wait.
+        """Return the value of each emotion from a list of values by emotion; -1 for unknown emotions."""
+        # The table is sent to a GPU only once, because the GPU waits for a copy from the CPU.
         key = f"{name} {emotions.device}"
         if key not in self._tables:
-            # The place -1 of an unknown emotion is the last.
+            # An unknown emotion has the index -1, which is the last entry.
             self._tables[key] = torch.tensor([*values, -1], device=emotions.device)
         return self._tables[key][emotions]

@@ -1,4 +1,4 @@
-"""Unpaired recognition in a paper's section on methods."""
+"""The text on unpaired recognition for the methods section of a paper."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNITS = {
 
 
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
-    """Return how a visible classifier was trained with thermal faces."""
+    """Return the text on the training of a visible classifier with thermal faces."""
     value = values(record)
     size, lr = value("image_size"), f"{value('lr'):g}"
     terms = [term.strip() for term in value("losses").split(",")]

@@ -1,7 +1,7 @@
 """The five networks: two classifiers, a discriminator of features and one of predictions, and a decoder.
 
-Source: Xia and Wang (2020), section 3. The paper does not describe the discriminators and the decoder; for 128 features
-and seven classes they have 443,009, 4,737 and 427,523 parameters here.
+Source: Xia and Wang (2020), section 3. The paper does not describe the discriminators and the decoder. Here, they have
+443,009, 4,737 and 427,523 parameters for 128 features and seven classes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HIDDEN = 64
 
 
 class FeatureCritic(nn.Sequential):
-    """Tells the features of visible faces from those of thermal ones.
+    """Distinguishes the features of visible faces from those of thermal faces.
 
     Args:
         width: channels of the features.
@@ -58,10 +58,10 @@ class FeatureCritic(nn.Sequential):
 
 
 class LabelCritic(nn.Sequential):
-    """Tells the predictions for visible faces from those for thermal ones.
+    """Distinguishes the predictions for visible faces from those for thermal faces.
 
     Args:
-        classes: probabilities per face.
+        classes: number of probabilities per face.
 
     Example:
         >>> [sum(weight.numel() for weight in LabelCritic(classes).parameters()) for classes in (2, 4, 6, 7)]
@@ -84,7 +84,7 @@ class LabelCritic(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Turns features back into the face that they were computed from.
+    """Reconstructs a face from its features.
 
     Args:
         width: channels of the features.
@@ -112,8 +112,8 @@ class Decoder(nn.Sequential):
 def build_networks(recipe: UnpairedRecipe) -> dict[str, nn.Module]:
     """Return the networks that a recipe trains, by name.
 
-    All are drawn, and then those that no loss needs are left out. So two recipes that differ in their losses alone
-    begin with the same weights.
+    The weights of all five are drawn, and then networks that no loss needs are left out. So two recipes that differ
+    only in their losses start with the same weights.
     """
     outputs: Mapping[str, int] = {VISIBLE: len(recipe.class_names), THERMAL: len(recipe.thermal_outputs)}
     networks = {
@@ -128,9 +128,9 @@ def build_networks(recipe: UnpairedRecipe) -> dict[str, nn.Module]:
 
 
 def compared_classes(recipe: UnpairedRecipe) -> int:
-    """Return how many probabilities the discriminator of predictions takes.
+    """Return the number of probabilities that the discriminator of predictions takes.
 
-    With sorted predictions these are as many as the larger set of classes has.
+    With sorted predictions, this is the size of the larger set of classes.
     """
     if recipe.alignment == "sorted":
         return max(len(recipe.class_names), len(recipe.thermal_class_names))
@@ -138,7 +138,7 @@ def compared_classes(recipe: UnpairedRecipe) -> int:
 
 
 def feature_width(network: nn.Module) -> int:
-    """Return the channels of a ResNet's features."""
+    """Return the number of channels of a ResNet's features."""
     assert isinstance(network, ResNet)
     with torch.no_grad():
         training = network.training

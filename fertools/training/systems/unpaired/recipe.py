@@ -18,11 +18,11 @@ from fertools.training.recipes.recipe import EngineRecipe, bounded
 VISIBLE, THERMAL = "visible", "thermal"
 """The two domains, and the classifier of each."""
 DECODER, FEATURE_CRITIC, LABEL_CRITIC = "decoder", "discriminator_features", "discriminator_predictions"
-"""The networks that only training needs."""
+"""The networks that are needed only in training."""
 CLASSIFIER, CRITIC = "classifier", "discriminator"
-"""With the decoder, the parts of a step that may have a precision of their own."""
+"""Parts of a step, beside the decoder; each may have its own precision."""
 CLASSIFIERS, GUIDANCE = "classifiers", "guidance"
-"""The two stages: each network by itself; the thermal one guides the visible one."""
+"""The two stages: first, each network is trained by itself; then the thermal one guides the visible one."""
 TERMS = {
     "v": "cross-entropy",
     "a": "cross-entropy with the adaptive weight",
@@ -30,21 +30,21 @@ TERMS = {
     "l": "adversarial loss of the predictions",
     "r": "reconstruction",
 }
-"""What the key `losses` may name."""
+"""The terms that the key `losses` may name."""
 PAIR = "pair"
-"""The term of the paired baselines, which `losses` cannot name."""
+"""The term of the paired baselines; `losses` cannot name it."""
 _PAIRED = {"wang": frozenset({"v", PAIR}), "pan": frozenset({"v", "h", PAIR})}
 _STEP_PX = 8
-"""The features are maps of an eighth of the faces' side."""
+"""Side of a face per pixel of its feature maps, in pixels."""
 Alignment = Literal["identity", "intersection", "sorted", "off"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnpairedRecipe(EngineRecipe):
-    """How a visible classifier is trained under the guidance of a thermal one.
+    """The recipe of a visible classifier that a thermal one guides.
 
     Raises:
-        RecipeError: keys that do not go together: losses, classes, sizes, or pairs that the halves would part.
+        RecipeError: keys contradict each other: losses, classes, sizes, or pairs that `unpaired_unit` would separate.
     """
 
     predicts = True
@@ -97,7 +97,7 @@ class UnpairedRecipe(EngineRecipe):
         if "a" in self.active and not {"h", "l"} & self.active:
             raise RecipeError(
                 f"losses is {self.losses}, and with label_align=off no discriminator is left for the adaptive weight "
-                "(a); add h, or give v"
+                "(a); add h, or replace a by v"
             )
         if not (self.stage1_epochs or self.stage2_epochs):
             raise RecipeError(
@@ -105,7 +105,7 @@ class UnpairedRecipe(EngineRecipe):
             )
         if not (self.stage1_epochs or self.thermal_start):
             raise RecipeError(
-                "stage1_epochs is 0, so nobody trains the thermal network; set thermal_start to the file of one, such "
+                "stage1_epochs is 0, so the thermal network is never trained; set thermal_start to a trained one, such "
                 "as training/unpaired/RUN/models/thermal.safetensors"
             )
         if self.paired != "none" and self.unpaired_unit != "off":
@@ -127,14 +127,14 @@ class UnpairedRecipe(EngineRecipe):
         known = [name for name in BACKBONES if name.startswith("resnet")]
         if self.network not in known:
             raise RecipeError(
-                f"network is '{self.network}'{nearest(self.network, known)}; the features are those of a ResNet's "
-                f"second stage, so choose one of {', '.join(known)}"
+                f"network is '{self.network}'{nearest(self.network, known)}, and the features come from the second "
+                f"stage of a ResNet; choose one of {', '.join(known)}"
             )
         least = BACKBONES[self.network]
         if self.image_size < least or self.image_size % _STEP_PX:
             raise RecipeError(
-                f"image_size is {self.image_size}, and {self.network} with the decoder needs a multiple of {_STEP_PX} "
-                f"from {least} on; give {max(least, math.ceil(self.image_size / _STEP_PX) * _STEP_PX)}"
+                f"image_size is {self.image_size}, and {self.network} with the decoder needs {least} pixels or more, a "
+                f"multiple of {_STEP_PX}; give {max(least, math.ceil(self.image_size / _STEP_PX) * _STEP_PX)}"
             )
         if self.load_size < self.image_size:
             raise RecipeError(
@@ -155,7 +155,7 @@ class UnpairedRecipe(EngineRecipe):
         if self.paired != "none":
             raise RecipeError(
                 f"paired is {self.paired}, which compares predictions class by class, and the classes of the two "
-                f"domains differ ({differing}); set thermal_classes to nothing"
+                f"domains differ ({differing}); leave thermal_classes empty"
             )
         if self.label_align == "intersection" and len(self.shared_classes) < 2:
             raise RecipeError(
@@ -165,7 +165,7 @@ class UnpairedRecipe(EngineRecipe):
 
     @property
     def domains(self) -> tuple[Domain, ...]:
-        """Visible faces, on which the system is tested, and thermal ones."""
+        """Visible faces, which also test the system, and thermal faces."""
         unit = self.unpaired_unit
         parts = [None if unit == "off" else Part(unit, number, of=2) for number in (0, 1)]
         visible = Domain(VISIBLE, self.visible_modality, self.visible_dataset, needs_emotion=True, samples=self.samples)
@@ -183,7 +183,7 @@ class UnpairedRecipe(EngineRecipe):
 
     @property
     def domain_pairing(self) -> Pairing:
-        """Faces of one moment for the paired baselines; else any."""
+        """Faces of one moment for the paired baselines, else any faces."""
         return "none" if self.paired == "none" else "capture"
 
     @property
@@ -198,7 +198,7 @@ class UnpairedRecipe(EngineRecipe):
 
     @property
     def predicts_emotion(self) -> bool:
-        """Always."""
+        """Whether the system predicts expressions: always."""
         return True
 
     @property
@@ -219,13 +219,13 @@ class UnpairedRecipe(EngineRecipe):
 
     @property
     def alignment(self) -> Alignment:
-        """How predictions of both networks are made comparable; with equal classes an intersection changes nothing."""
+        """How predictions of both networks are made comparable; with equal classes, `intersection` is `identity`."""
         equal = self.class_names == self.thermal_class_names
         return "identity" if equal and self.label_align == "intersection" else self.label_align
 
     @property
     def thermal_outputs(self) -> tuple[str, ...]:
-        """The expressions that the thermal network tells apart."""
+        """The expressions that the thermal network predicts."""
         return self.shared_classes if self.alignment == "intersection" else self.thermal_class_names
 
     @property
@@ -244,11 +244,11 @@ class UnpairedRecipe(EngineRecipe):
 
     @property
     def inner_validation(self) -> float:
-        """Share of the training people on whom the best epoch is chosen."""
+        """Share of the training people that select the best epoch."""
         return self.val_share
 
     def course(self, faces: Mapping[str, int]) -> Course:
-        """Return both stages, counted in passes over the visible faces."""
+        """Return both stages, measured in epochs of the visible faces."""
         epoch = math.ceil(faces[VISIBLE] / self.batch_size)
         stages = {CLASSIFIERS: self.stage1_epochs, GUIDANCE: self.stage2_epochs}
         return Course(
@@ -262,7 +262,8 @@ def read_losses(text: str) -> frozenset[str]:
     """Return the terms that the key `losses` names.
 
     Raises:
-        RecipeError: an unknown term, one twice, none or both of `v` and `a`, or `a` without `h` and `l`.
+        RecipeError: a term is unknown or given twice, or there are none or both of `v` and `a`, or `a` without `h` and
+            `l`.
 
     Example:
         >>> sorted(read_losses("a, h, l, r"))
@@ -273,10 +274,10 @@ def read_losses(text: str) -> frozenset[str]:
         listed = ", ".join(f"{name} ({words})" for name, words in TERMS.items())
         raise RecipeError(f"losses names '{unknown[0]}'; it takes {listed}, separated by commas")
     if len(set(names)) < len(names) or len({"v", "a"} & set(names)) != 1:
-        raise RecipeError(f"losses is '{text}'; give each term once, and one of v and a, such as a,h,l,r")
+        raise RecipeError(f"losses is '{text}'; give each term once, and either v or a, such as a,h,l,r")
     if "a" in names and not {"h", "l"} & set(names):
         raise RecipeError(
-            f"losses is '{text}', and the adaptive weight (a) comes from the discriminators of h and l; add one of "
-            "them, or give v"
+            f"losses is '{text}', and the adaptive weight (a) comes from the discriminators of h and l; add h or l, or "
+            "replace a by v"
         )
     return frozenset(names)

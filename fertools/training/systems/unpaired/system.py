@@ -1,4 +1,4 @@
-"""Unpaired recognition: thermal faces as privileged information of a visible classifier, without pairs.
+"""Unpaired recognition: thermal faces as privileged information for a visible classifier, without pairs.
 
 Source: Xia and Wang, "Unpaired Multimodal Facial Expression Recognition" (2020), section 3. `docs/systems/unpaired.md`
 says what the paper leaves open and where it contradicts itself.
@@ -52,7 +52,7 @@ CRITICS, GUIDED, THERMAL_JOINT = "discriminators", "guided", "thermal_joint"
 """Optimisers of the second stage: the discriminators, the visible network with the decoder, and the thermal one."""
 Terms = dict[str, Tensor]
 FORMAT = torch.channels_last
-"""How maps lie in memory: with the channels of a pixel together, a step takes a quarter less time on a CPU."""
+"""Memory format with the channels of a pixel together. With it, a step takes a quarter less time on a CPU."""
 
 
 class Unpaired(System):
@@ -62,11 +62,11 @@ class Unpaired(System):
         recipe: sizes, weights and options.
 
     Attributes:
-        networks: `visible` and `thermal`, and those of `discriminator_features`, `discriminator_predictions` and
-            `decoder` that the recipe's losses need.
+        networks: `visible` and `thermal`. Also `discriminator_features`, `discriminator_predictions` and `decoder`, if
+            the losses of the recipe need them.
         memory: the mean adaptive weight of the epoch so far.
         averaged: the visible network.
-        optimisers: of each stage its own, so that nothing of the first stage's momentum is left in the second.
+        optimisers: separate optimisers for each stage, so that no momentum of the first stage is left in the second.
     """
 
     averaged = (VISIBLE,)
@@ -89,7 +89,7 @@ class Unpaired(System):
         self.further_models = {name: VISIBLE for name in self.networks if name not in (VISIBLE, THERMAL)}
 
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
-        """Return the pictures that stand for thermal faces, and the order of the weights, where these are drawn."""
+        """Return the random numbers of the controls: noise in place of thermal faces, and an order of the weights."""
         drawn: Noise = {}
         if self.recipe.thermal_faces == "noise":
             side = self.recipe.image_size
@@ -102,7 +102,7 @@ class Unpaired(System):
     def iterate(
         self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
-        """Yield the steps of both classifiers by themselves, or those of the guidance."""
+        """Yield the steps of the stage: each classifier by itself, or the thermal one guides the visible one."""
         visible, thermal = batches[VISIBLE], batches[THERMAL]
         faces = {VISIBLE: visible.images, THERMAL: self._thermal_faces(thermal.images, noise)}
         images = {name: normalised(some).contiguous(memory_format=FORMAT) for name, some in faces.items()}
@@ -114,7 +114,7 @@ class Unpaired(System):
         if self._critics or PAIR in self.recipe.active:
             guide = self._look(THERMAL, images, cast)
         if self._critics and guide is not None:
-            # Batch statistics beside the running ones of the other network would tell the modality.
+            # Both in eval mode: if only one network used batch statistics, that would reveal the modality.
             seen = self._look(VISIBLE, images, cast)
             yield self._critics_step(seen, guide, visible, thermal, cast)
         yield self._guided_step(iteration, images, visible, guide, noise, cast)
@@ -129,7 +129,7 @@ class Unpaired(System):
 
     @torch.no_grad()
     def _look(self, name: str, images: Mapping[str, Tensor], cast: Autocast) -> tuple[Tensor, Tensor | None]:
-        """Return features and logits of a batch in eval mode, without a graph; no logits where nothing needs them."""
+        """Return features and logits of a batch in eval mode, without a graph; None for logits that nothing needs."""
         network = self._classifier(name).eval()
         with cast(CLASSIFIER):
             features = network.begin(images[name], FEATURE_STAGES)
@@ -138,7 +138,7 @@ class Unpaired(System):
             return features, network.finish(features, FEATURE_STAGES)
 
     def analyse(self, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis:
-        """Return how far features and predictions tell the modality, and what the decoder rebuilds."""
+        """Return how well features and predictions show the modality, and reconstructions by the decoder."""
         grey = self.recipe.thermal_faces == "grey"
         return analyse(self.recipe, networks, {**images, THERMAL: _grey(images[THERMAL]) if grey else images[THERMAL]})
 
@@ -150,11 +150,11 @@ class Unpaired(System):
         guides: Batch,
         cast: Autocast,
     ) -> Step:
-        """Return the loss of the discriminators that there are, on features and predictions without a graph."""
+        """Return the loss of the discriminators of this recipe, on features and predictions without a graph."""
         terms: Terms = {}
         if FEATURE_CRITIC in self._critics:
             everybody = torch.ones_like(faces.weights), torch.ones_like(guides.weights)
-            # Nothing in a discriminator mixes the faces of a batch, so that one pass gives what two would.
+            # In a discriminator, the faces of a batch do not influence one another. So one pass replaces two.
             with cast(CRITIC):
                 logits = self.networks[FEATURE_CRITIC](torch.cat([visible[0], thermal[0]]))
             judged = logits.split([len(faces.weights), len(guides.weights)])
@@ -192,7 +192,7 @@ class Unpaired(System):
             terms["h"] = fooling_loss(of_features, recipe.adv).mean()
         if "l" in active:
             of_predictions = self._judged(LABEL_CRITIC, self._align.visible(logits), cast)
-            # A face whose class the other domain lacks adds nothing, and counts all the same.
+            # A face with a class that the other domain does not have adds 0, but still counts in the mean.
             terms["l"] = (fooling_loss(of_predictions, recipe.adv) * compared).mean()
         if "r" in active:
             with cast(DECODER):
@@ -215,7 +215,7 @@ class Unpaired(System):
         return Step(GUIDED, terms["class"] + loss, _detached(logged))
 
     def _thermal_step(self, images: Mapping[str, Tensor], visible: Batch, thermal: Batch, cast: Autocast) -> Step:
-        """Return the loss of a thermal network that learns on: equations 3 and 4 as printed, and cross-entropy."""
+        """Return the loss of the thermal network if it keeps learning: equations 3 and 4 as printed, cross-entropy."""
         active, network = self.recipe.active, self._classifier(THERMAL).train()
         with cast(CLASSIFIER):
             features = network.begin(images[THERMAL], FEATURE_STAGES)
@@ -235,7 +235,7 @@ class Unpaired(System):
         return Step(THERMAL_JOINT, terms["class"] + rest, _detached(logged))
 
     def _judged(self, critic: str, shown: Tensor, cast: Autocast) -> Tensor:
-        """Return what a discriminator says, with a graph to what it is shown but not to its own weights."""
+        """Return the logits of a discriminator, with gradients for its inputs but not for its weights."""
         network = self.networks[critic]
         network.requires_grad_(False)
         with cast(CRITIC):
@@ -253,7 +253,7 @@ class Unpaired(System):
         return torch.stack([factors[name] * value for name, value in terms.items()]).sum() if terms else 0.0
 
     def _cross_entropy(self, name: str, logits: Tensor, batch: Batch, weights: Tensor | None = None) -> Tensor:
-        """Return the cross-entropy of a classifier; of the thermal one over the faces of its classes alone."""
+        """Return the cross-entropy of a classifier; for the thermal one, only over faces of its classes."""
         counted = batch.weights if weights is None else batch.weights * weights
         if name == VISIBLE:
             return soft_cross_entropy(logits, target_probabilities(batch.emotions, batch.soft_labels, 0.0), counted)
@@ -297,11 +297,11 @@ class Unpaired(System):
 
     @property
     def prediction(self) -> Prediction:
-        """What the visible network says of visible faces."""
+        """The prediction of the visible network on visible faces."""
         return Prediction(VISIBLE, VISIBLE)
 
     def predict(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return NxK logits and Nx0 of Nx3xSxS faces in [-1, 1]."""
+        """Return NxK logits of Nx3xSxS faces in [-1, 1], and an Nx0 tensor in place of valence and arousal."""
         grey = self.recipe.thermal_faces == "grey" and network is self.networks[THERMAL]
         outputs = widened(network(normalised(_grey(images) if grey else images)))
         return outputs, outputs[:, :0]

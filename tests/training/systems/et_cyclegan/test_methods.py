@@ -37,4 +37,4 @@ def test_it_leaves_out_what_had_no_part() -> None:
     assert "features of the face" not in words
     assert "a cycle loss of weight 1, an identity loss of weight 1" in words
     assert "No features were compared." in describe("lambda_face=0", "lambda_emotion=0").sentences
-    assert "after its translation there and back" in " ".join(describe("pairing=cycle").sentences)
+    assert "with the features of its reconstruction" in " ".join(describe("pairing=cycle").sentences)

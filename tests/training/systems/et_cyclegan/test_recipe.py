@@ -97,7 +97,7 @@ def test_face_nets_are_those_that_there_are() -> None:
         (("face_net=vgg19",), "face_net in .* is 'vgg19'; choose one of vgg19-imagenet"),
         (("emotion_arch=resnet5",), "emotion_arch is 'resnet5', did you mean 'resnet50'"),
         (("emotion_net=",), "emotion_net is empty; give a classifier's run"),
-        (("pairing=cycle", "lambda_cycle=0"), "pairing is cycle, which compares faces after the way"),
+        (("pairing=cycle", "lambda_cycle=0"), "pairing is cycle, which compares reconstructed faces"),
         (("feature_px=112",), "choose one of 224, image, trained"),
         (("weights=ones",), "choose one of cyclegan, literal"),
         (("image_size=254",), "the generators need a multiple of 4"),
