@@ -120,7 +120,7 @@ def test_a_moment_of_a_person_and_an_animated_character_is_not_shared(workspace:
     store.write_table(other.manifest, FACES, FACES.table(rows))
     visible, thermal = recipe("subject").taken
     taken = (visible, replace(thermal, modality="animated"))
-    with pytest.raises(CheckFailed, match=r"the moment \(pair_id\) .* is a training face of visible and of thermal"):
+    with pytest.raises(CheckFailed, match=r"the moment \(pair_id\) .* is in the .* of visible and of thermal"):
         select_domains(other, TwoDomains(taken=taken))
     drawn = TwoDomains(taken=tuple(replace(domain, part=Part("sample", n, of=2)) for n, domain in enumerate(taken)))
     assert all(select_domains(other, drawn).counts().values())
