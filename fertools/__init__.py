@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fertools.annotations.agreement import Agreement as Agreement
+    from fertools.annotations.agreement import Estimate as Estimate
     from fertools.annotations.agreement import measure_agreement as measure_agreement
+    from fertools.annotations.consistency import Anchoring as Anchoring
+    from fertools.annotations.consistency import AxisConsistency as AxisConsistency
+    from fertools.annotations.consistency import RaterConsistency as RaterConsistency
+    from fertools.annotations.disagreement import Disagreement as Disagreement
+    from fertools.annotations.disagreement import FaceRating as FaceRating
     from fertools.annotations.exchange import ExportSummary as ExportSummary
     from fertools.annotations.exchange import export_annotations as export_annotations
     from fertools.annotations.exchange import import_annotations as import_annotations
@@ -69,12 +75,14 @@ if TYPE_CHECKING:
     from fertools.samples.dataset import SampleSummary as SampleSummary
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.samples.sample_options import SampleOptions as SampleOptions
+    from fertools.sources.grey_range import GreyRange as GreyRange
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
     from fertools.statistics.intervals import FoldMean as FoldMean
     from fertools.training.data.face_dataset import FaceDataset as FaceDataset
     from fertools.training.data.face_dataset import FaceLabels as FaceLabels
+    from fertools.training.evaluation.evaluation_options import EvaluationOptions as EvaluationOptions
     from fertools.training.evaluation.evaluation_results import Evaluation as Evaluation
     from fertools.training.evaluation.evaluation_results import FeatureDistance as FeatureDistance
     from fertools.training.evaluation.evaluation_results import Metric as Metric
@@ -101,7 +109,17 @@ __version__ = "0.1.0"
 _NAMES = {
     "fertools.annotations.agreement": (
         "Agreement",
+        "Estimate",
         "measure_agreement",
+    ),
+    "fertools.annotations.consistency": (
+        "Anchoring",
+        "AxisConsistency",
+        "RaterConsistency",
+    ),
+    "fertools.annotations.disagreement": (
+        "Disagreement",
+        "FaceRating",
     ),
     "fertools.annotations.exchange": (
         "ExportSummary",
@@ -183,6 +201,7 @@ _NAMES = {
         "draw_dataset",
     ),
     "fertools.samples.sample_options": ("SampleOptions",),
+    "fertools.sources.grey_range": ("GreyRange",),
     "fertools.splits.split": (
         "SplitSummary",
         "split",
@@ -195,6 +214,7 @@ _NAMES = {
         "FaceDataset",
         "FaceLabels",
     ),
+    "fertools.training.evaluation.evaluation_options": ("EvaluationOptions",),
     "fertools.training.evaluation.evaluation_results": (
         "Evaluation",
         "FeatureDistance",

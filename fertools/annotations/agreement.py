@@ -8,16 +8,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fertools.annotations.consistency import measure_anchoring, measure_consistency
+from fertools.annotations.consistency import Anchoring, RaterConsistency, measure_anchoring, measure_consistency
 from fertools.annotations.current import current_annotations
-from fertools.annotations.disagreement import most_disputed_faces, most_disputed_videos
+from fertools.annotations.disagreement import Disagreement, most_disputed_faces, most_disputed_videos
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import AXES, Ratings, choose_raters, face_ratings, first_differences, trace_ratings
+from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
@@ -75,18 +75,18 @@ class Agreement:
         raters: names of the compared raters.
         videos: number of sources, by `Estimate.about`.
         estimates: estimates over all raters first, then of pairs, then of single raters.
-        disagreements: the items with the largest disagreement, largest first; see `fertools.annotations.disagreement`.
-        consistency: per rater, the agreement with their own repeated ratings; see `fertools.annotations.consistency`.
-        anchoring: per rater, the influence of suggestions; see `fertools.annotations.consistency`.
+        disagreements: the items with the largest disagreement, largest first, faces before traces.
+        consistency: per rater, the agreement with their own repeated ratings.
+        anchoring: per rater, the influence of suggestions.
         notes: sentences about what could not be computed, and why.
     """
 
     raters: tuple[str, ...]
     videos: dict[str, int]
     estimates: list[Estimate]
-    disagreements: list[dict[str, Any]]
-    consistency: list[dict[str, Any]]
-    anchoring: list[dict[str, Any]]
+    disagreements: list[Disagreement]
+    consistency: list[RaterConsistency]
+    anchoring: list[Anchoring]
     notes: list[str]
 
 
@@ -108,7 +108,7 @@ def measure_agreement(
     """
     workspace = Workspace(workspace)
     if disagreements < 0:
-        raise InputError(f"disagreements is {disagreements}; give 0 or more")
+        raise InputError(f"{argument('disagreements')} is {disagreements}; give 0 or more")
     with RatingLog(workspace.ratings_log, existing=True) as log:
         table = current_annotations(log, workspace)
         chosen = choose_raters(table, raters)
@@ -136,14 +136,12 @@ def measure_agreement(
             "raise the share that all get with `fertools annotate --va --overlap 0.2`, or let them rate on"
         )
     notes = _notes(estimates, videos)
-    differing = [*most_disputed_faces(faces, disagreements), *most_disputed_videos(traces, disagreements)]
     paths = dict(zip(*store.read_sources(workspace, ("source_id", "path")).to_pydict().values(), strict=True))
-    differing = [{**one, "source": paths.get(one["source_id"])} for one in differing]
     return Agreement(
         chosen,
         videos,
         estimates,
-        differing,
+        [*most_disputed_faces(faces, disagreements, paths), *most_disputed_videos(traces, disagreements, paths)],
         consistency,
         anchoring,
         notes,

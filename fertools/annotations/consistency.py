@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,70 @@ from fertools.statistics.jackknife import FEWEST_GROUPS
 Floats = npt.NDArray[np.float64]
 
 
-def measure_consistency(current: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class AxisConsistency:
+    """How far the first and the second rating of the same faces agree on one axis; None where it is undefined.
+
+    Attributes:
+        ccc: concordance correlation, -1 to 1.
+        pcc: Pearson correlation, -1 to 1.
+        mean_difference: mean absolute difference, 0 to 2.
+    """
+
+    ccc: float | None
+    pcc: float | None
+    mean_difference: float | None
+
+
+@dataclass(frozen=True)
+class RaterConsistency:
+    """How far a rater agrees with their own repeated ratings of the calibration set.
+
+    Attributes:
+        rater: name of the rater.
+        faces: number of faces with two ratings of valence and arousal.
+        valence: agreement of the two ratings of valence.
+        arousal: agreement of the two ratings of arousal.
+        faces_named: number of faces with two emotion labels.
+        same_emotion: share of these with equal labels, 0 to 1; None without such faces.
+    """
+
+    rater: str
+    faces: int
+    valence: AxisConsistency
+    arousal: AxisConsistency
+    faces_named: int
+    same_emotion: float | None
+
+
+@dataclass(frozen=True)
+class Anchoring:
+    """How much closer ratings are to a suggestion that was shown than to one that was hidden.
+
+    Attributes:
+        rater: name of the rater; `all` for all raters together.
+        shown: number of ratings with a shown suggestion.
+        hidden: number of ratings with a hidden suggestion.
+        distance_shown: mean distance of rating and shown suggestion in the plane of valence and arousal.
+        distance_hidden: mean distance of rating and hidden suggestion.
+        pull: `distance_hidden` minus `distance_shown`; above 0 if suggestions attract ratings.
+        low: lower end of the 95 % interval of `pull`; None with fewer than five ratings of a kind.
+        high: upper end of the interval.
+        accepted: share of the shown suggestions that were accepted unchanged, 0 to 1.
+    """
+
+    rater: str
+    shown: int
+    hidden: int
+    distance_shown: float
+    distance_hidden: float
+    pull: float
+    low: float | None
+    high: float | None
+    accepted: float
+
+
+def measure_consistency(current: pa.Table, raters: Sequence[str]) -> list[RaterConsistency]:
     """Return the agreement of each rater with their own repeated ratings of the calibration set.
 
     Args:
@@ -28,8 +91,7 @@ def measure_consistency(current: pa.Table, raters: Sequence[str]) -> list[dict[s
         raters: names of the raters.
 
     Returns:
-        For each rater with repeats: `rater` and `faces`; for each axis `ccc`, `pcc` and `mean_difference` (mean
-        absolute difference); `faces_named` and `same_emotion` (share of equal labels). Undefined values are None.
+        One entry for each rater with repeated ratings.
     """
     twice = pa.array(["calibration", "repeat"])
     table = current.filter(pc.and_(pc.equal(current["kind"], "face"), pc.is_in(current["part"], value_set=twice)))
@@ -43,20 +105,22 @@ def measure_consistency(current: pa.Table, raters: Sequence[str]) -> list[dict[s
         named = own[own["emotion"].notna() & own["emotion_again"].notna()]
         if rated.empty and named.empty:
             continue
-        row: dict[str, Any] = {"rater": rater, "faces": len(rated)}
-        for axis in AXES:
-            one, other = rated[axis].to_numpy(np.float64), rated[f"{axis}_again"].to_numpy(np.float64)
-            row[axis] = {
-                "ccc": _number(concordance(one, other)),
-                "pcc": _number(correlation(one, other)),
-                "mean_difference": _number(float(np.abs(one - other).mean())) if len(one) else None,
-            }
+        valence, arousal = (_on_axis(rated, axis) for axis in AXES)
         same = float((named["emotion"] == named["emotion_again"]).mean()) if len(named) else None
-        found.append({**row, "faces_named": len(named), "same_emotion": same})
+        found.append(RaterConsistency(rater, len(rated), valence, arousal, len(named), same))
     return found
 
 
-def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) -> list[dict[str, Any]]:
+def _on_axis(rated: pd.DataFrame, axis: str) -> AxisConsistency:
+    one, other = rated[axis].to_numpy(np.float64), rated[f"{axis}_again"].to_numpy(np.float64)
+    return AxisConsistency(
+        _number(concordance(one, other)),
+        _number(correlation(one, other)),
+        _number(float(np.abs(one - other).mean())) if len(one) else None,
+    )
+
+
+def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) -> list[Anchoring]:
     """Return how much closer ratings are to a suggestion that was shown than to one that was hidden.
 
     A `pull` above 0 whose interval excludes 0 means that suggestions influenced the ratings.
@@ -67,10 +131,7 @@ def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) 
         raters: names of the raters.
 
     Returns:
-        For all raters together (`rater` is `all`) and for each rater with ratings of both kinds: `shown` and `hidden`
-        (numbers of ratings), `distance_shown` and `distance_hidden` (mean distance in the plane), `pull` (the second
-        minus the first), its 95 % interval `low` and `high` (None with fewer than five ratings of a kind), and
-        `accepted` (share of shown suggestions that were accepted unchanged).
+        One entry for all raters together, then one for each rater, if there are ratings of both kinds.
     """
     seen = _suggestions(log)
     table = current.filter(pc.and_(pc.equal(current["kind"], "face"), pc.is_valid(current["suggestion"])))
@@ -91,17 +152,17 @@ def measure_anchoring(log: RatingLog, current: pa.Table, raters: Sequence[str]) 
         enough = min(len(near), len(far)) >= FEWEST_GROUPS
         low, high = (mean_difference_interval(far, near) if enough else None) or (None, None)
         found.append(
-            {
-                "rater": rater,
-                "shown": len(near),
-                "hidden": len(far),
-                "distance_shown": float(near.mean()),
-                "distance_hidden": float(far.mean()),
-                "pull": float(far.mean() - near.mean()),
-                "low": low,
-                "high": high,
-                "accepted": float(shown["accepted"].mean()),
-            }
+            Anchoring(
+                rater=rater,
+                shown=len(near),
+                hidden=len(far),
+                distance_shown=float(near.mean()),
+                distance_hidden=float(far.mean()),
+                pull=float(far.mean() - near.mean()),
+                low=low,
+                high=high,
+                accepted=float(shown["accepted"].mean()),
+            )
         )
     return found
 

@@ -180,6 +180,6 @@ def _replay(takes: pd.DataFrame, rows: Sequence[int]) -> tuple[Integers, Floats,
 def _by_frame(samples: Any, axis: str, take: int) -> _Layer:
     """Return the mean of a take's samples per frame, on one axis."""
     frames, first, number = np.unique(samples[:, 0].astype(np.int64), return_index=True, return_inverse=True)
-    readings = samples[:, SAMPLE_COLUMNS.index(axis)]
-    means = np.bincount(number, readings) / np.bincount(number)
+    values = samples[:, SAMPLE_COLUMNS.index(axis)]
+    means = np.bincount(number, values) / np.bincount(number)
     return _Layer(frames, samples[first, 1], means, np.full(len(frames), take, np.int64))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fertools.annotations.agreement import Agreement, Estimate
+    from fertools.annotations.consistency import RaterConsistency
+    from fertools.annotations.disagreement import Disagreement
 
 MEASURES = {
     "ccc": "CCC",
@@ -88,6 +90,8 @@ def _as_csv(estimates: list[Estimate]) -> str:
 
 
 def _print(found: Agreement, console: Console) -> None:
+    from dataclasses import asdict
+
     for about, videos in found.videos.items():
         own = [one for one in found.estimates if one.about == about]
         count = max(one.items for one in own if one.who == "all")
@@ -103,7 +107,7 @@ def _print(found: Agreement, console: Console) -> None:
         )
     _print_rows("Where raters differ most", [_disagreement_row(one) for one in found.disagreements], console)
     _print_rows("The calibration set, answered again", [_again_row(one) for one in found.consistency], console)
-    _print_rows("Distance to the suggestion, shown and hidden", found.anchoring, console)
+    _print_rows("Distance to the suggestion, shown and hidden", [asdict(one) for one in found.anchoring], console)
     for note in found.notes:
         console.print(f"Note: {note}.")
 
@@ -122,15 +126,18 @@ def _cell(one: Estimate) -> str:
     return f"{one.value:.3f}" if one.low is None else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
-def _disagreement_row(one: dict[str, Any]) -> dict[str, Any]:
-    said = (f"{rater}: {', '.join(map(str, values.values()))}" for rater, values in one.get("said", {}).items())
-    place = one["source"] if one["frame_index"] is None else f"{one['source']}, frame {one['frame_index']}"
-    return {"face or video": one.get("face_id", "trace"), "in": place, "spread": one["spread"], "said": "; ".join(said)}
+def _disagreement_row(one: Disagreement) -> dict[str, Any]:
+    from dataclasses import astuple
+
+    values = {rater: [value for value in astuple(given) if value is not None] for rater, given in one.ratings.items()}
+    ratings = (f"{rater}: {', '.join(map(str, given))}" for rater, given in values.items())
+    place = one.source if one.frame_index is None else f"{one.source}, frame {one.frame_index}"
+    return {"face or video": one.face_id or "trace", "in": place, "spread": one.spread, "ratings": "; ".join(ratings)}
 
 
-def _again_row(one: dict[str, Any]) -> dict[str, Any]:
-    axes = {f"{axis} CCC": one[axis]["ccc"] for axis in ("valence", "arousal")}
-    return {"rater": one["rater"], "faces": one["faces"], **axes, "same emotion": one["same_emotion"]}
+def _again_row(one: RaterConsistency) -> dict[str, Any]:
+    axes = {"valence CCC": one.valence.ccc, "arousal CCC": one.arousal.ccc}
+    return {"rater": one.rater, "faces": one.faces, **axes, "same emotion": one.same_emotion}
 
 
 def _print_rows(title: str, rows: list[dict[str, Any]], console: Console) -> None:

@@ -69,6 +69,7 @@ def command(
     people drawn by `fertools sample` with the true images, and trains a classifier on other drawn people.
     """
     from fertools.core.progress import Progress
+    from fertools.training.evaluation.evaluation_options import EvaluationOptions
     from fertools.training.jobs.evaluate import assess_runs, evaluate_runs
     from fertools.training.reports.result_tables import comparison_tables, detail_tables, metric_tables
     from fertools.training.reports.table_formatting import format_table
@@ -76,20 +77,10 @@ def command(
     from fertools.training.reports.translator_comparison import translator_comparison_tables
 
     workspace = open_workspace(folder)
-    if judges or features or identity or gan_train or drawn:
+    options = EvaluationOptions(judges, features, identity, gan_train, drawn, allow_leaks, device)
+    if options.any_network:
         with Progress("evaluate", "steps") as report:
-            assess_runs(
-                workspace,
-                runs,
-                judges=judges,
-                features=features,
-                identity=identity,
-                gan_train=gan_train,
-                drawn=drawn,
-                allow_leaks=allow_leaks,
-                device=device,
-                report=report,
-            )
+            assess_runs(workspace, runs, options, report=report)
     evaluation = evaluate_runs(workspace, runs, seed=seed)
     for name, leaks in evaluation.leaks.items():
         more = f" ({len(leaks) - 1} more like it)" * (len(leaks) > 1)

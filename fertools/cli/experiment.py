@@ -116,14 +116,14 @@ def command(
             "finished": result.finished,
             "runs": result.runs,
             "done": result.done,
-            **result.evaluation,
+            **(result.evaluation.figures if result.evaluation else {}),
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
-    elif result.finished:
+    elif result.evaluation is not None:
         from fertools.training.reports.experiment_tables import experiment_tables
         from fertools.training.reports.table_formatting import format_table
 
-        tables = experiment_tables(result.evaluation)
+        tables = experiment_tables(result.evaluation.figures)
         click.echo("\n\n".join(format_table(result_table, form) for result_table in tables))
     else:
         click.echo(f"{result.done} of {result.runs} tested runs are done; the figures come with the last")

@@ -50,7 +50,7 @@ def command(
         result = generate(workspace, run, which=which, emotions=emotions, limit=limit, device=device, report=report)
     described = {
         "manifest": str(result.manifest),
-        "pictures": str(result.folder),
+        "images": str(result.folder),
         "translated": result.parents,
         "generated faces": result.faces,
         "of these now": result.new_faces,

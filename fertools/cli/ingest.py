@@ -19,6 +19,7 @@ from fertools.cli.options import (
 from fertools.cli.values import (
     parse_centre,
     parse_fps,
+    parse_grey_range,
     parse_min_face,
     parse_shard,
     parse_span,
@@ -133,6 +134,7 @@ GROUPS = {
 @click.option(
     "--grey-range",
     default=None,
+    callback=read_by(parse_grey_range),
     help="Values of 16-bit grey pictures that become black and white: LOW,HIGH for the whole dataset, image for those "
     "of each picture, or full.  [default: full; thermal pictures need a value]",
 )

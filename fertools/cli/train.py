@@ -113,6 +113,7 @@ def command(
 
 def _described(result: TrainResult) -> dict[str, Any]:
     """Return a result under names to be read."""
+    figures = result.evaluation.figures
     return {
         "report": str(result.report),
         "run": f"{result.system}/{result.run}",
@@ -120,10 +121,10 @@ def _described(result: TrainResult) -> dict[str, Any]:
         "device": result.device,
         "iterations": result.iterations,
         "of these now": result.new_iterations,
-        "held-out faces": result.results["faces"],
+        "held-out faces": figures["faces"],
         **{
             name.replace("_", " "): round(value, 4)
-            for name, value in result.results.items()
+            for name, value in figures.items()
             if name != "faces" and isinstance(value, float)
         },
     }

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from fertools.faces.detection.min_face import MinFace
+    from fertools.sources.grey_range import GreyRange
 
 
 def read_by(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -35,6 +36,17 @@ def parse_min_face(text: str) -> MinFace:
     from fertools.faces.detection.min_face import MinFace
 
     return MinFace.parse(text)
+
+
+def parse_grey_range(text: str) -> GreyRange:
+    """Read `LOW,HIGH`, `image` or `full`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    from fertools.sources.grey_range import GreyRange
+
+    return GreyRange.parse(text)
 
 
 def parse_thresholds(text: str) -> tuple[float, ...]:

@@ -84,12 +84,12 @@ class PicturePredictions(Sequence[PicturePrediction]):
     def to_pandas(self) -> pd.DataFrame:
         """Return a data frame with a row per picture; a picture without a face has None and NaN.
 
-        The columns are `picture`, `emotion`, `p_<class>` for each class, `valence` and `arousal`, as far as the model
+        The columns are `image`, `emotion`, `p_<class>` for each class, `valence` and `arousal`, as far as the model
         predicts them.
         """
         import pandas as pd
 
-        columns: dict[str, object] = {"picture": pd.Series(self.pictures, dtype=object)}
+        columns: dict[str, object] = {"image": pd.Series(self.pictures, dtype=object)}
         if self.classes:
             columns["emotion"] = pd.Series([one.emotion for one in self], dtype=object)
             columns |= {f"p_{name}": self.probabilities[:, place] for place, name in enumerate(self.classes)}
@@ -105,4 +105,4 @@ class PicturePredictions(Sequence[PicturePrediction]):
         caption = f"{len(self)} picture{'' if len(self) == 1 else 's'}"
         caption += f", {lacking} without a face" if lacking else ""
         caption += f", the first {_SHOWN}" if len(self) > _SHOWN else ""
-        return html_table(caption, ("picture", *self.classes, *axes), rows)
+        return html_table(caption, ("image", *self.classes, *axes), rows)

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core import calls, files, products
-from fertools.core.arguments import argument, given
+from fertools.core.arguments import argument, either, given
 from fertools.core.device import choose_device
 from fertools.core.errors import FertoolsError, InputError, StorageError
 from fertools.core.hashing import hash_bytes
@@ -291,8 +291,9 @@ def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> N
         return
     if wide := next((file.path for file in found if file.kind == "image" and is_wide(file.path)), None):
         raise InputError(
-            f"{wide} has more than 8 bits per pixel; give {argument('grey_range')} LOW,HIGH, the stored values that "
-            f"become black and white in the whole dataset, or {argument('grey_range')} image for those of each picture"
+            f"{wide} has more than 8 bits per pixel; give {argument('grey_range')} "
+            f"{either('GreyRange(LOW, HIGH)', 'LOW,HIGH')}, the stored values that become black and white in the whole "
+            f"dataset, or {argument('grey_range')} {either('GreyRange()', 'image')} for those of each picture"
         )
 
 

@@ -95,9 +95,9 @@ class IngestOptions:
         crops: the sources are face crops already. Nothing is searched, and each picture or frame is one face.
         landmarks: table of five points per crop (see `fertools.sources.points`), which aligns the crops.
         centre: centre of the square of a crop without landmarks, as shares of width and height; None for the middle.
-        grey_range: stored values of a grey picture of more than 8 bits that become black and white: `LOW,HIGH`,
-            `image` for those of each picture, or `full`. None is `full`, and refuses thermal pictures of more than 8
-            bits.
+        grey_range: stored values of a grey picture of more than 8 bits that become black and white;
+            `GreyRange()` takes those of each picture. None takes all 16 bits, and refuses thermal pictures of more
+            than 8 bits.
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
         emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.
@@ -141,7 +141,7 @@ class IngestOptions:
     crops: bool = False
     landmarks: Path | None = None
     centre: tuple[float, float] | None = None
-    grey_range: str | None = None
+    grey_range: GreyRange | None = None
     quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
@@ -180,8 +180,6 @@ class IngestOptions:
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         # These refuse what is out of range.
         _ = MinFace.of(self.min_face), self.sampling, self.crop_centre, self.own_shard
-        if self.grey_range is not None:
-            GreyRange.parse(self.grey_range)
         if self.engine not in ENGINES:
             raise InputError(f"{argument('engine')} '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
         if self.ray_address is not None and self.engine != "ray":

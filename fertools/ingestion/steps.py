@@ -25,7 +25,6 @@ from fertools.ingestion.postprocessing import postprocess
 from fertools.ingestion.rows import Cropper, row_of_frame
 from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
 from fertools.sources.animations import count_pages, read_video
-from fertools.sources.grey_range import GreyRange
 from fertools.sources.images import read_image
 from fertools.sources.videos import BrokenVideoError, Frame
 
@@ -56,9 +55,7 @@ class Decode:
         if context.is_video:
             yield from self._video(context)
             return
-        grey_range = context.options.grey_range
-        scale = None if grey_range is None else GreyRange.parse(grey_range)
-        frame = Frame(0, None, read_image(context.source.path, scale))
+        frame = Frame(0, None, read_image(context.source.path, context.options.grey_range))
         width, height = frame_size(frame)
         context.measured.update(width_px=width, height_px=height, frames_decoded=1, frames_searched=1)
         if (pages := count_pages(context.source.path)) > 1:

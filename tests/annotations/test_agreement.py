@@ -15,6 +15,7 @@ from scipy import stats
 
 from fertools.annotations.agreement import Estimate, axis_estimates, emotion_estimates, measure_agreement
 from fertools.annotations.current import current_annotations
+from fertools.annotations.disagreement import FaceRating
 from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
 from fertools.annotations.matrix import MAX_GAP_S, Ratings, face_ratings, first_differences, trace_ratings
@@ -213,18 +214,19 @@ def test_the_report_has_everything(workspace: Workspace) -> None:
     assert (by_key["traces", "valence", "all", "ccc"].value or 0) > 0.99
     assert by_key["emotion", "emotion", "all", "alpha"].value == 1
     assert by_key["faces", "arousal", "all", "pcc"].value is None
-    assert found.disagreements[0]["face_id"] == face_id(7)
-    assert found.disagreements[0]["source"] == "b.webm"
-    assert found.disagreements[0]["said"]["cleo"] == {"valence": 0.9, "arousal": 0.0, "emotion": "anger"}
-    assert [one["about"] for one in found.disagreements] == ["faces"] * 3 + ["traces"] * 2
+    assert found.disagreements[0].face_id == face_id(7)
+    assert found.disagreements[0].source == "b.webm"
+    assert found.disagreements[0].ratings["cleo"] == FaceRating(valence=0.9, arousal=0.0, emotion="anger")
+    assert [one.about for one in found.disagreements] == ["faces"] * 3 + ["traces"] * 2
     again = found.consistency[0]
-    assert (again["rater"], again["faces"]) == ("anna", 4)
-    assert again["valence"]["mean_difference"] == pytest.approx(0.1)
-    assert again["valence"]["pcc"] == pytest.approx(1)
+    assert (again.rater, again.faces) == ("anna", 4)
+    assert again.valence.mean_difference == pytest.approx(0.1)
+    assert again.valence.pcc == pytest.approx(1)
     anchoring = found.anchoring[0]
-    assert (anchoring["rater"], anchoring["shown"], anchoring["hidden"]) == ("all", 24, 24)
-    assert anchoring["pull"] == pytest.approx(0.5, abs=0.05)
-    assert anchoring["low"] > 0.4
+    assert (anchoring.rater, anchoring.shown, anchoring.hidden) == ("all", 24, 24)
+    assert anchoring.pull == pytest.approx(0.5, abs=0.05)
+    assert anchoring.low is not None
+    assert anchoring.low > 0.4
     assert measure_agreement(workspace, disagreements=3) == found
     assert measure_agreement(workspace, raters=["ben", "anna"]).raters == ("anna", "ben")
 
@@ -255,7 +257,7 @@ def test_too_little_is_said_in_a_sentence(workspace: Workspace, fertools: Run) -
     _write(workspace, {"ben": [_rate(1, 0.1)]})
     assert "no face and no frame was answered by two of anna, ben" in refused()
     assert "no answer by a rater 'eve'; answers are by anna, ben" in refused("--rater", "eve")
-    with pytest.raises(InputError, match="disagreements is -1; give 0 or more"):
+    with pytest.raises(InputError, match="`disagreements` is -1; give 0 or more"):
         measure_agreement(workspace, disagreements=-1)
 
 

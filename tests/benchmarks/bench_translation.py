@@ -25,6 +25,7 @@ from fertools.cli.main import cli
 from fertools.core.device import choose_device
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.drawn_judge import DRAWN_JUDGE
 from fertools.training.jobs.evaluate_translator import assess
@@ -51,7 +52,7 @@ def rows(found: dict[str, Any]) -> list[tuple[str, float, float, float, float, f
         found: what `compute_translation_metrics` gives.
     """
     judged = found["judges"][DRAWN_JUDGE]
-    told = [judged[whose]["classification"] for whose in ("made", "unchanged", "truth")]
+    told = [judged[whose]["classification"] for whose in ("generated", "unchanged", "truth")]
     shares = [{row["class"]: row["recall"] for row in entry["per_class"]} for entry in told]
     distances = {part["target"]: part["measures"] for part in found["truth"]["by_target"]}
     lines = []
@@ -95,7 +96,7 @@ def main() -> None:
     )
     took_s, spent_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     name = f"stargan/{result.run}"
-    assess(workspace, name, drawn=True, device=device)
+    assess(workspace, name, EvaluationOptions(drawn=True, device=device))
     print(f"{name}: {result.new_iterations} iterations, {took_s:.0f} s by the clock, ", end="")
     print(f"{spent_s / torch.get_num_threads():.0f} s of each of {torch.get_num_threads()} threads")
     judge = next((result.path / "drawn-judge").glob("*/run.json"))

@@ -103,7 +103,7 @@ def test_a_run_that_makes_faces_is_judged_and_stays_so(fertools: Run) -> None:
     assert json.loads(both.out)["translators"] is None
     found = json.loads(both.out)["runs"]
     judged = found["stargan/smoke"]["translation"]["judges"]["classifier/smoke"]
-    assert judged["made"]["classification"]["faces"] == 28
+    assert judged["generated"]["classification"]["faces"] == 28
     assert found["classifier/smoke"]["classification"]["faces"] == 14
 
 

@@ -10,6 +10,7 @@ import pytest
 from fertools.cli import values
 from fertools.core.errors import InputError
 from fertools.faces.detection.min_face import MinFace
+from fertools.sources.grey_range import FULL, PER_IMAGE, GreyRange
 from tests.cli.conftest import Run
 
 
@@ -22,6 +23,9 @@ from tests.cli.conftest import Run
         (values.parse_span, "10 - 25.5", (Fraction(10), Fraction(51, 2))),
         (values.parse_centre, "0.5,0.4", (0.5, 0.4)),
         (values.parse_shard, "2/8", (2, 8)),
+        (values.parse_grey_range, "27000,33000", GreyRange(27000, 33000)),
+        (values.parse_grey_range, "image", PER_IMAGE),
+        (values.parse_grey_range, "full", FULL),
     ],
 )
 def test_a_text_becomes_a_value(parse: Callable[[str], object], text: str, value: object) -> None:

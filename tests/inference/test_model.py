@@ -101,13 +101,13 @@ def test_results_are_named(home: Path) -> None:
     assert [one.picture for one in found] == [str(path) for path in paths]
     assert [one.picture for one in found[:1]] == [str(paths[0])]
     df = found.to_pandas()
-    assert list(df) == ["picture", "emotion", *(f"p_{name}" for name in EMOTIONS), "valence", "arousal"]
+    assert list(df) == ["image", "emotion", *(f"p_{name}" for name in EMOTIONS), "valence", "arousal"]
     assert df["emotion"].tolist() == [one.emotion for one in found]
     assert "2 pictures" in found._repr_html_()
     va = load(home, "va").predict(paths[0], aligned=True)
     assert len(va) == 1
     assert va[0].emotion is None
-    assert list(va.to_pandas()) == ["picture", "valence", "arousal"]
+    assert list(va.to_pandas()) == ["image", "valence", "arousal"]
 
 
 def test_the_face_of_a_picture_is_found_and_aligned(home: Path, portrait: NDArray[np.uint8]) -> None:

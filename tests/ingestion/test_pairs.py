@@ -20,6 +20,7 @@ from fertools.manifests import store
 from fertools.manifests.validation import validate
 from fertools.samples.dataset import draw_dataset
 from fertools.samples.sample_options import SampleOptions
+from fertools.sources.grey_range import GreyRange
 from fertools.splits.split import split
 
 
@@ -81,7 +82,7 @@ def _counts(folder: Path, *, wide: bool = True) -> Path:
 
 def test_a_table_gives_pairs_which_later_ingests_keep(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "out")
-    ingest(_counts(tmp_path / "warm"), workspace, _crops("thermal", grey_range="image"))
+    ingest(_counts(tmp_path / "warm"), workspace, _crops("thermal", grey_range=GreyRange()))
     (tmp_path / "pairs.csv").write_text("file,pair_id\nwarm/p0/joyful/a.tiff,m1\nwarm/p1/joyful/a.tiff,m2\n")
     import_labels(workspace, tmp_path / "pairs.csv")
     ingest(_counts(tmp_path / "light", wide=False), workspace, _crops("visible"))
@@ -96,10 +97,10 @@ def test_a_table_gives_pairs_which_later_ingests_keep(tmp_path: Path) -> None:
 
 def test_thermal_pictures_of_16_bits_need_a_range_which_is_recorded(tmp_path: Path) -> None:
     counts, workspace = _counts(tmp_path / "warm"), Workspace(tmp_path / "out")
-    with pytest.raises(InputError, match=r"grey_range. LOW,HIGH"):
+    with pytest.raises(InputError, match=r"grey_range. GreyRange\(LOW, HIGH\)"):
         ingest(counts, workspace, _crops("thermal"))
     assert not workspace.manifest.exists()
-    options = _crops("thermal", grey_range="30000,31000", crop_format="png", quality="keep-all")
+    options = _crops("thermal", grey_range=GreyRange(30_000, 31_000), crop_format="png", quality="keep-all")
     ingest(counts, workspace, options)
     assert workspace.settings()["sources"]["warm (thermal)"]["grey_range"] == "30000,31000"
     for path in store.read_faces(workspace)["path"].to_pylist():
@@ -107,7 +108,7 @@ def test_thermal_pictures_of_16_bits_need_a_range_which_is_recorded(tmp_path: Pa
         assert int(crop.min()) < 5
         assert int(crop.max()) > 250
     with pytest.raises(ResumeRefused, match="grey_range 30000,31000"):
-        ingest(counts, workspace, _crops("thermal", grey_range="image", crop_format="png", quality="keep-all"))
+        ingest(counts, workspace, _crops("thermal", grey_range=GreyRange(), crop_format="png", quality="keep-all"))
     summary = recrop(workspace, RecropOptions(template="centre", crop_px=16, crop_format="png"))
     assert summary.written == 2
     for path in summary.folder.rglob("*.png"):

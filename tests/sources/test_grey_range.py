@@ -65,5 +65,16 @@ def test_temperatures_in_degrees_need_a_range_and_must_be_numbers(tmp_path: Path
 
 @pytest.mark.parametrize("text", ["", "5", "9,3", "1,2,3", "nan,4", "0,inf", "images"])
 def test_what_is_no_range_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="LOW,HIGH"):
+    with pytest.raises(InputError, match=r"`grey_range` is .*; give GreyRange\(LOW, HIGH\)"):
         GreyRange.parse(text)
+
+
+@pytest.mark.parametrize(("low", "high"), [(9, 3), (5, None), (None, 5), (float("nan"), 4), (0, float("inf"))])
+def test_values_that_are_no_range_are_refused(low: float | None, high: float | None) -> None:
+    with pytest.raises(InputError, match="`grey_range` is from"):
+        GreyRange(low, high)
+
+
+@pytest.mark.parametrize("text", ["27000,33000", "0.5,36.75", "-1,2", "image", "full"])
+def test_the_text_of_a_range_is_read_back(text: str) -> None:
+    assert str(GreyRange.parse(text)) == text

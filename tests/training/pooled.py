@@ -34,10 +34,10 @@ class Remembering(Watched):
         return super().draw(labels, generator) | {"pool": ImagePool.draw(len(labels[FACES].emotions), generator)}
 
     def iterate(
-        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
         images = self.pool.exchange(batches[FACES].images, noise["pool"])
-        yield from super().iterate(at, {FACES: replace(batches[FACES], images=images)}, noise, cast)
+        yield from super().iterate(iteration, {FACES: replace(batches[FACES], images=images)}, noise, cast)
 
 
 class Stopped(Exception):

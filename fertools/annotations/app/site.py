@@ -227,9 +227,9 @@ class _Site:
             found = await run_in_threadpool(measure_agreement, self.service.workspace, disagreements=DISAGREEMENTS)
         # Only numbers: the ratings of others stay hidden.
         disagreements = [
-            {"face": one["face_id"], "spread": one["spread"]}
+            {"face": one.face_id, "spread": one.spread}
             for one in found.disagreements
-            if one.get("face_id") in self.service.catalogue.row_of
+            if one.face_id in self.service.catalogue.row_of
         ]
         estimates = [asdict(one) for one in found.estimates]
         return _Answer(

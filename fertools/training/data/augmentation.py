@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from fertools.training.recipes.augmented import AugmentedRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,19 @@ class Augmentation:
     contrast: float = 0.0
     erase: float = 0.0
     cut_px: int = 0
+
+    @classmethod
+    def of(cls, recipe: AugmentedRecipe) -> Self:
+        """Return the augmentation of a recipe, without a random crop."""
+        return cls(
+            flip=recipe.flip,
+            rotate_deg=recipe.rotate_deg,
+            shift=recipe.shift,
+            scale=recipe.scale,
+            brightness=recipe.brightness,
+            contrast=recipe.contrast,
+            erase=recipe.erase,
+        )
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Return count x 9 numbers from 0 to 1; count x 11 with a random crop.

@@ -84,8 +84,8 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     found = divide_training(found, recipe.domains, recipe.seed)
     first = next(iter(found))
     _refuse_unlabelled(found[first], recipe)
-    if recipe.soft_labels:
-        soft_labels = read_soft_labels(workspace.root / recipe.soft_labels, found[first])
+    if recipe.soft_label_file:
+        soft_labels = read_soft_labels(workspace.root / recipe.soft_label_file, found[first])
         found[first] = dataclasses.replace(found[first], soft_labels=soft_labels)
     return Selection(found, recipe.domain_pairing)
 

@@ -39,7 +39,7 @@ class Display:
         now_s = time.monotonic()
         elapsed_s, faces = now_s - self._shown_s, (iteration - self._iteration) * self._batch_size
         parts = [describe_losses(losses)]
-        # Two readings of a coarse clock may be equal.
+        # Two times of a coarse clock may be equal.
         found: dict[str, float] = {}
         if faces and elapsed_s > 0:
             found["faces_per_s"] = faces / elapsed_s

@@ -26,10 +26,10 @@ from fertools.core.progress import Reporter
 from fertools.training.data.faces import Pixels
 from fertools.training.runs.generated import slug
 
-OUTPUTS_FOLDER = "readings"
+OUTPUTS_FOLDER = "network-outputs"
 """Folder of the tables in the folder of a run."""
 _REMEDY = "remove it, and run the evaluation again"
-_META_KEY = b"fertools.readings"
+_META_KEY = b"fertools.network_outputs"
 _BLOCK, _CHUNK = 1024, 128
 """Images per write of a table, and images in memory at a time."""
 
@@ -164,13 +164,13 @@ def read_outputs(path: Path) -> CachedOutputs:
     """
     table = read_parquet(path, remedy=_REMEDY)
     coded = (table.schema.metadata or {}).get(_META_KEY)
-    if coded is None or table.column_names != ["face_id", "picture", "values"]:
+    if coded is None or table.column_names != ["face_id", "image_digest", "values"]:
         raise SchemaError(f"{path} is not a table of cached outputs; {_REMEDY}")
     with reading(path, "is damaged", _REMEDY):
         meta = json.loads(coded)
         flat = pc.list_flatten(table["values"]).to_numpy().astype(np.float32)
         values = flat.reshape(len(table), meta.pop("width"))
-        names, digests = (tuple(table[name].to_pylist()) for name in ("face_id", "picture"))
+        names, digests = (tuple(table[name].to_pylist()) for name in ("face_id", "image_digest"))
         return CachedOutputs(names=names, digests=digests, values=values, **meta)
 
 
@@ -206,7 +206,7 @@ def _write(
             f"{network.name} has outputs that are not finite, so no metrics can be computed; check its weights"
         )
     lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), network.width)
-    columns = {"face_id": pa.array(names, pa.string()), "picture": pa.array(digests, pa.string()), "values": lists}
+    columns = {"face_id": pa.array(names, pa.string()), "image_digest": pa.array(digests, pa.string()), "values": lists}
     table = pa.table(columns)
     table = table.replace_schema_metadata({_META_KEY: json.dumps(meta, ensure_ascii=False).encode()})
     with files.replacing(path) as temporary:

@@ -34,7 +34,7 @@ def open_selection_metric(
 ) -> Callable[[], Metrics]:
     """Return a function that measures a translator in its present state; the first metric selects, higher is better.
 
-    `read_as_asked` is the share of generated faces that the judge assigns to the target expression, as the mean over
+    `judge_accuracy` is the share of generated faces that the judge assigns to the target expression, as the mean over
     translations. `ccc` is the concordance of target and predicted values, as the mean of valence and arousal. A metric
     is left out if no translation has such a target, or if the judge does not predict it.
 
@@ -59,7 +59,7 @@ def open_selection_metric(
     with_va = [
         translation
         for translation in translator.translations
-        if judge.recipe.predicts_va and translation.point is not None
+        if judge.recipe.predicts_va and translation.valence_arousal is not None
     ]
     if not with_emotion and not with_va:
         raise InputError(f"{name} predicts none of the targets of this system; give another judge, or train one")
@@ -90,12 +90,12 @@ def open_selection_metric(
                         wanted = torch.from_numpy(_targets(translation, faces, part, classes)).to(logits.device)
                         found = logits.argmax(dim=1).eq(wanted)
                         hits[translation.name].append(found[wanted >= 0])
-                    if translation.point is not None and with_va:
-                        targets.append(np.tile(translation.point, (len(part), 1)))
+                    if translation.valence_arousal is not None and with_va:
+                        targets.append(np.tile(translation.valence_arousal, (len(part), 1)))
                         estimated.append(estimates.float().cpu().numpy())
         metrics: Metrics = {}
         if hits:
-            metrics["read_as_asked"] = float(
+            metrics["judge_accuracy"] = float(
                 np.mean([float(torch.cat(found).float().mean()) for found in hits.values()])
             )
         if targets:

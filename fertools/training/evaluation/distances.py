@@ -35,8 +35,9 @@ def feature_metrics(root: Path, table: pa.Table, found: CachedOutputs, *, seed: 
     Returns:
         `dimensions`, the number of features; `published`, whether published distances use these features; and three
         kinds of distances. `all` is for the faces of the last target domain. `floor` is for the real training faces of
-        that domain. `by_target` is for each target expression or kept expression. Each distance has `real` and `made`
-        (numbers of faces), `fid`, `kid`, `kid_sd` and `kid_size`. It is None with fewer than two faces on a side.
+        that domain. `by_target` is for each target expression or kept expression. Each distance has `real` and
+        `generated` (numbers of faces), `fid`, `kid`, `kid_sd` and `kid_size`. It is None with fewer than two faces
+        on a side.
     """
     real = read_originals(root, held_out=True)
     reached = set(table["target_domain"].to_pylist())
@@ -53,7 +54,7 @@ def feature_metrics(root: Path, table: pa.Table, found: CachedOutputs, *, seed: 
         kernel = kernel_distance(one, two, np.random.default_rng(seed), size=size)
         return {
             "real": len(one),
-            "made": len(two),
+            "generated": len(two),
             "fid": frechet_distance(one, two),
             "kid": kernel.mean,
             "kid_sd": kernel.sd,

@@ -132,12 +132,16 @@ class TranslationMetrics:
         """Return the metrics of a result of `compute_translation_metrics`."""
         return cls(
             scores["faces"],
-            scores["made"],
+            scores["generated"],
             scores["subjects"],
             tuple(scores["folds"]),
             tuple(scores["targets"]),
             _metrics(scores["reconstruction"]),
-            {name: PredictionMetrics.of(found["made"]) for name, found in scores["judges"].items() if "made" in found},
+            {
+                name: PredictionMetrics.of(found["generated"])
+                for name, found in scores["judges"].items()
+                if "generated" in found
+            },
             {name: _distance(found["all"]) for name, found in scores["features"].items()},
             {name: Metric.of(found["cosine"]) for name, found in scores["identity"].items()},
             {name: PredictionMetrics.of(found) for name, found in scores["gan_train"].items()},
@@ -190,7 +194,7 @@ class RunComparison:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of several runs.
+    """The metrics of several runs, or of the tested steps of an experiment.
 
     Attributes:
         predictions: metrics of the runs that predict, by name.
@@ -198,7 +202,8 @@ class Evaluation:
         comparisons: comparisons of every two runs that classify.
         leaks: how test people took part in training, by run; only for runs that were allowed to leak.
         figures: all figures as in the JSON output, with confusion matrices, curves and subsets. Its keys are `runs`,
-            `comparisons`, `translators` and, if there are any, `leaks`; see docs/how-to/evaluate.md.
+            `comparisons`, `translators` and, if there are any, `leaks`; see docs/how-to/evaluate.md. For an experiment,
+            it is the content of `evaluation.json`.
     """
 
     predictions: Mapping[str, PredictionMetrics]
@@ -223,6 +228,19 @@ class Evaluation:
             figures,
         )
 
+    @classmethod
+    def of_experiment(cls, figures: Mapping[str, Any]) -> Evaluation:
+        """Return the metrics of an experiment from the content of its `evaluation.json`."""
+        generated = {run: found for step in figures["translations"].values() for run, found in step["runs"].items()}
+        leaks = tuple(figures["protocol"]["leaks"])
+        return cls(
+            {title: PredictionMetrics.of(found) for title, found in figures["runs"].items()},
+            {run: TranslationMetrics.of(found) for run, found in generated.items()},
+            tuple(RunComparison.of(entry) for entry in figures["comparisons"]),
+            {figures["experiment"]: leaks} if leaks else {},
+            figures,
+        )
+
     def _repr_html_(self) -> str:
         runs: list[tuple[str, PredictionMetrics | TranslationMetrics]] = [
             *self.predictions.items(),
@@ -238,7 +256,7 @@ def _metrics(part: Mapping[str, Any] | None) -> dict[str, Metric]:
 def _distance(entry: Mapping[str, Any] | None) -> FeatureDistance | None:
     if entry is None:
         return None
-    return FeatureDistance(entry["fid"], entry["kid"], entry["kid_sd"], entry["real"], entry["made"])
+    return FeatureDistance(entry["fid"], entry["kid"], entry["kid_sd"], entry["real"], entry["generated"])
 
 
 def _shown(caption: str, metrics: Iterable[tuple[str, Metric]]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.errors import InputError
 from fertools.core.notebook import html_fields, html_table
 from fertools.statistics.classification import confusion_matrix
 from fertools.training.evaluation.predictions import read_predictions
@@ -70,6 +71,8 @@ class RunEvaluation:
         ccc_arousal: concordance of predicted and true arousal, -1 to 1.
         reconstruction_l1: mean absolute difference of faces and their translations translated back, 0 to 2.
         confusion: confusion matrix of the labelled faces.
+        figures: all figures as `run.json` has them, also those of single translations and further folds; see
+            `fertools.training.evaluation.translator.translate_held_out`.
     """
 
     faces: int
@@ -81,6 +84,7 @@ class RunEvaluation:
     ccc_arousal: float | None = None
     reconstruction_l1: float | None = None
     confusion: ConfusionMatrix | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def _repr_html_(self) -> str:
         values = {name.replace("_", " "): getattr(self, name) for name in ("faces", *_FIELDS)}
@@ -88,17 +92,19 @@ class RunEvaluation:
         return shown + (self.confusion._repr_html_() if self.confusion is not None else "")
 
 
-def read_evaluation(folder: RunFolder, results: Mapping[str, Any]) -> RunEvaluation:
+def read_evaluation(folder: RunFolder) -> RunEvaluation:
     """Return the metrics of a finished run.
 
     Args:
         folder: folder of the run.
-        results: `results` of its `run.json`.
 
     Raises:
-        InputError: the run's predictions cannot be read.
-        SchemaError: they are not a table of predictions.
+        InputError: the run has no results, or its record or predictions cannot be read.
+        SchemaError: the predictions are not a table of predictions.
     """
+    results = (folder.read() or {}).get("results")
+    if not results:
+        raise InputError(f"{folder.root} has no results; train the run to its end first")
     confusion = None
     if folder.predictions_path().is_file():
         predictions = read_predictions(folder.predictions_path())
@@ -108,4 +114,4 @@ def read_evaluation(folder: RunFolder, results: Mapping[str, Any]) -> RunEvaluat
             counts = confusion_matrix(labels[labels >= 0], predicted, len(classes))
             confusion = ConfusionMatrix(classes, counts.astype(np.int64))
     values = {name: float(results[key]) for name, key in _FIELDS.items() if key in results}
-    return RunEvaluation(int(results["faces"]), **values, confusion=confusion)
+    return RunEvaluation(int(results["faces"]), **values, confusion=confusion, figures=results)

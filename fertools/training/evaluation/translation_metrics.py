@@ -32,8 +32,8 @@ def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
         seed: seed of the subsets of the kernel distance.
 
     Returns:
-        `faces`, `made` (number of generated faces), `subjects`, `folds`, `targets`, `drawn` (number of drawn faces of
-        the run), `truth` (result of `truth_metrics`) and `reconstruction`. `judges`, `features`, `identity` and
+        `faces`, `generated` (number of generated faces), `subjects`, `folds`, `targets`, `drawn` (number of drawn faces
+        of the run), `truth` (result of `truth_metrics`) and `reconstruction`. `judges`, `features`, `identity` and
         `gan_train` have an entry for each network. `waiting` has the networks without outputs for some of the images.
         See docs/how-to/evaluate.md.
 
@@ -46,7 +46,7 @@ def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
     ready, waiting = _ready(root, table)
     return {
         "faces": len(set(parents)),
-        "made": len(table),
+        "generated": len(table),
         "subjects": len(set(table["subject_id"].to_pylist()) - {None}),
         "folds": sorted(set(table["fold"].to_pylist())),
         "targets": list(dict.fromkeys(table.sort_by("target")["target"].to_pylist())),
@@ -109,7 +109,7 @@ def _judge_metrics(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics
     )
     real = read_originals(root, held_out=True)
     results = {
-        "made": _predictions(wanted, judge, table["face_id"].to_pylist()),
+        "generated": _predictions(wanted, judge, table["face_id"].to_pylist()),
         "unchanged": _predictions(wanted, judge, table["parent_id"].to_pylist()),
         "real": _predictions(real, judge, real["face_id"].to_pylist()),
     }

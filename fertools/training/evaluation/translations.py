@@ -80,7 +80,7 @@ def list_translations(
     parents = nested.take(faces.table, rows)
     names, count, parts = parents["face_id"].to_pylist(), len(rows), []
     for translation, quality in zip(translations, qualities, strict=True):
-        valence, arousal = translation.point or (None, None)
+        valence, arousal = translation.valence_arousal or (None, None)
         wanted = (
             parents["emotion"].combine_chunks()
             if translation.keeps_emotion

@@ -123,8 +123,9 @@ def translate_held_out(
     Returns:
         Two results. The first has `faces`, the number of faces; and `reconstruction_l1`, the mean |x - F(G(x))| over
         faces and translations on the scale from -1 to 1. It has two more entries if the discriminator has its own head.
-        `own_head` has its accuracies on real faces, and on generated faces by translation. `own_head_va` has CCC, PCC,
-        RMSE and SAGR on real faces. The second result has the Nx3 metrics of `reconstruction_metrics` by translation.
+        `discriminator_head` has its accuracies on real faces, and on generated faces by translation.
+        `discriminator_head_va` has CCC, PCC, RMSE and SAGR on real faces. The second result has the Nx3 metrics of
+        `reconstruction_metrics` by translation.
     """
     qualities: dict[str, NDArray[np.float64]] = {}
     results: dict[str, Any] = {"faces": sum(len(rows[name]) for name in translator.domains)}
@@ -149,22 +150,22 @@ def _translate_domain(
     for part in split_batches(rows):
         batch = translator.loader.batch(part, domain)
         with translator.autocast():
-            if (head := translator.system.own_head(batch.images)) is not None:
+            if (head := translator.system.discriminator_head(batch.images)) is not None:
                 real.append((head[0].cpu(), head[1].cpu()))
         for translation, found in zip(chosen, parts, strict=True):
             generated, quality = translator.translate_cycle(batch, translation)
             with translator.autocast():
-                head = translator.system.own_head(generated)
+                head = translator.system.discriminator_head(generated)
             found.append(quality)
             if head is not None and translation.emotion is not None:
                 wanted = faces.classes.index(translation.emotion)
                 right[translation.name] += int((head[0].argmax(dim=1) == wanted).sum())
             write_pictures(folder, translation, faces, part, to_pixels(generated))
     names = [translation.name for translation in chosen]
-    return dict(zip(names, map(np.concatenate, parts), strict=True)), _own_head(faces, rows, real, right)
+    return dict(zip(names, map(np.concatenate, parts), strict=True)), _discriminator_head(faces, rows, real, right)
 
 
-def _own_head(
+def _discriminator_head(
     faces: Faces, rows: Rows, real: Sequence[tuple[Tensor, Tensor]], right: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the metrics of the discriminator's own head; empty if it has none."""
@@ -175,9 +176,9 @@ def _own_head(
     if logits.shape[1]:
         hits = logits.argmax(dim=1).numpy() == faces.emotions[rows]
         shares = {name: count / len(rows) for name, count in right.items()}
-        results["own_head"] = {"real": float(np.mean(hits)), "translated": shares}
+        results["discriminator_head"] = {"real": float(np.mean(hits)), "translated": shares}
     if valence_arousal.shape[1]:
-        results["own_head_va"] = {
+        results["discriminator_head_va"] = {
             name: measure_va(valence_arousal[:, axis].numpy(), faces.valence_arousal[rows, axis])
             for axis, name in enumerate(("valence", "arousal"))
         }

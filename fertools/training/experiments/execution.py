@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from fertools.core.arguments import given
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interrupted, ItemsFailed, MachineError
 from fertools.core.explain import explain
 from fertools.core.progress import Reporter, Silent
 from fertools.core.spelling import nearest
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.training.evaluation.evaluation_results import PredictionMetrics, RunComparison, TranslationMetrics
+from fertools.training.evaluation.evaluation_results import Evaluation
 from fertools.training.experiments.audit import audit
 from fertools.training.experiments.definition import Experiment, read_experiment
 from fertools.training.experiments.graph import Task, describe_budget, find_folds, list_tasks, needed_by
@@ -31,35 +32,21 @@ class ExperimentResult:
 
     Attributes:
         folder: folder of its results.
-        finished: whether every tested task is done, so that there is an evaluation.
         runs: number of tested tasks.
-        done: number of tested tasks that have results.
-        evaluation: the content of `evaluation.json`; empty until the experiment is finished.
+        done: number of tested tasks with results.
+        evaluation: metrics of the tested steps, once all tasks are done; None before. Predictions are named by the
+            title of their step, translations by their task, and leaks by the experiment.
     """
 
     folder: Path
-    finished: bool
     runs: int
     done: int
-    evaluation: dict[str, Any]
+    evaluation: Evaluation | None
 
     @property
-    def predictions(self) -> Mapping[str, PredictionMetrics]:
-        """Metrics of the tested steps that predict, all folds joined, by the title of the step."""
-        return {title: PredictionMetrics.of(scores) for title, scores in self.evaluation.get("runs", {}).items()}
-
-    @property
-    def translations(self) -> Mapping[str, Mapping[str, TranslationMetrics]]:
-        """Metrics of the tested steps that generate faces, by the title of the step and by run."""
-        return {
-            title: {run: TranslationMetrics.of(scores) for run, scores in entry["runs"].items()}
-            for title, entry in self.evaluation.get("translations", {}).items()
-        }
-
-    @property
-    def comparisons(self) -> tuple[RunComparison, ...]:
-        """The difference of every two steps that classify."""
-        return tuple(RunComparison.of(entry) for entry in self.evaluation.get("comparisons", []))
+    def finished(self) -> bool:
+        """Whether every tested task is done, so that there is an evaluation."""
+        return self.evaluation is not None
 
 
 def run_experiment(
@@ -127,18 +114,19 @@ def run_experiment(
     if failed:
         first = next(task for task in tasks if task.run in failed)
         kind = CheckFailed if isinstance(failed[first.run], CheckFailed) else ItemsFailed
+        # An experiment has no argument `resume`: it begins a run again if the run's folder is gone.
+        reason = failed[first.run].message.replace(given("resume", False), f"{' and '.join(first.folders)} removed")
         raise kind(
-            f"{len(failed)} of {len(chosen)} runs of the experiment '{name}' failed, the first: {first.words}: "
-            f"{failed[first.run].message}"
+            f"{len(failed)} of {len(chosen)} runs of the experiment '{name}' failed, the first: {first.words}: {reason}"
         )
     folder = experiment_folder(workspace, experiment.name)
     tested = [task for task in tasks if task.step.tested]
     missing = [task for task in tested if not has_results(workspace, experiment, task)]
     if missing:
         report.note(f"{len(missing)} of {len(tested)} tested runs are left, the first: {missing[0].words}")
-        return ExperimentResult(folder, False, len(tested), len(tested) - len(missing), {})
-    evaluation = evaluate_experiment(workspace, experiment, folds, tasks, leaks)
-    return ExperimentResult(folder, True, len(tested), len(tested), evaluation)
+        return ExperimentResult(folder, len(tested), len(tested) - len(missing), None)
+    figures = evaluate_experiment(workspace, experiment, folds, tasks, leaks)
+    return ExperimentResult(folder, len(tested), len(tested), Evaluation.of_experiment(figures))
 
 
 def _chosen(

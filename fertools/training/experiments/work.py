@@ -8,10 +8,12 @@ from typing import Protocol
 
 from fertools.core import files
 from fertools.core.errors import InputError
-from fertools.core.progress import Reporter
+from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.experiments.experiment_steps import EvaluateStep, GenerateStep, SelectStep, TrainStep, resolve
 from fertools.training.experiments.graph import Task
+from fertools.training.runs.folder import RunFolder
 
 
 class Trainer(Protocol):
@@ -58,6 +60,7 @@ def carry_out(
     """
     step = task.step
     if isinstance(step, TrainStep):
+        record = RunFolder(workspace.root / task.folders[0]).read()
         (trainer or _train())(
             workspace,
             step.system,
@@ -66,7 +69,8 @@ def carry_out(
             device=device,
             run=task.run,
             allow_leaks=allow_leaks,
-            report=report,
+            # The advice on a finished run is for a user of `fertools.train`.
+            report=Silent() if record is not None and record["finished"] else report,
         )
         return
     if isinstance(step, GenerateStep):
@@ -129,16 +133,14 @@ def _evaluate(
     from fertools.training.jobs.evaluate_translator import assess
 
     judges = [judge for text in step.judges for judge in resolve(text, task.references)]
+    options = EvaluationOptions(
+        judges=[run_of(judge) if judge.startswith("training/") else judge for judge in judges],
+        features=step.features,
+        identity=step.identity,
+        gan_train=step.gan_train,
+        drawn=step.drawn,
+        allow_leaks=allow_leaks,
+        device=device,
+    )
     for folder in resolve(step.of, task.references):
-        assess(
-            workspace,
-            run_of(folder),
-            judges=[run_of(judge) if judge.startswith("training/") else judge for judge in judges],
-            features=step.features,
-            identity=step.identity,
-            gan_train=step.gan_train,
-            drawn=step.drawn,
-            allow_leaks=allow_leaks,
-            device=device,
-            report=report,
-        )
+        assess(workspace, run_of(folder), options, report=report)

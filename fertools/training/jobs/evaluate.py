@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace, WorkspaceLike
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.evaluation_results import Evaluation
 from fertools.training.evaluation.find import find_run, name_run, read_leaks
 from fertools.training.evaluation.model_comparison import compare_all
@@ -58,14 +59,8 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
 def assess_runs(
     workspace: WorkspaceLike,
     names: Sequence[str],
+    options: EvaluationOptions,
     *,
-    judges: Sequence[str] = (),
-    features: str = "",
-    identity: str = "",
-    gan_train: bool = False,
-    drawn: bool = False,
-    allow_leaks: bool = False,
-    device: str = "auto",
     report: Reporter | None = None,
 ) -> None:
     """Apply evaluation networks to the generated faces of runs.
@@ -73,13 +68,7 @@ def assess_runs(
     Args:
         workspace: workspace with the runs.
         names: as `fertools.training.evaluation.find.find_run` takes them.
-        judges: runs of classifiers trained on real faces of other people.
-        features: Inception weights for FID and KID: a path, or a name that `fertools weights` lists; empty for none.
-        identity: Facenet weights for the similarity of identities: a path or a name; empty for none.
-        gan_train: train a classifier on generated faces alone, with the recipe of each judge.
-        drawn: compare translations of drawn faces with the true pictures, and train a judge on other drawn people.
-        allow_leaks: take judges that were trained on people whose faces were translated; the tables say so.
-        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        options: networks to apply, and the device.
         report: shows the progress.
 
     Raises:
@@ -93,15 +82,4 @@ def assess_runs(
     if not making:
         raise InputError(f"{', '.join(names)} generates no faces to evaluate; name a run of a system such as stargan")
     for name in making:
-        assess(
-            workspace,
-            name,
-            judges=judges,
-            features=features,
-            identity=identity,
-            gan_train=gan_train,
-            drawn=drawn,
-            allow_leaks=allow_leaks,
-            device=device,
-            report=report,
-        )
+        assess(workspace, name, options, report=report)

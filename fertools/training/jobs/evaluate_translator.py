@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fertools.core.arguments import argument
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
@@ -21,6 +19,7 @@ from fertools.training.data.pixel_cache import load_digests, load_pixels, read_c
 from fertools.training.evaluation.cached_outputs import ImageSet, update_outputs
 from fertools.training.evaluation.drawn_truth import draw_truths, truth_names, truth_paths
 from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge, wrap_judge
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.originals import write_originals
 from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs.drawn_judge import train_drawn_judge
@@ -34,14 +33,8 @@ from fertools.training.runs.load import LoadedRun, load_predictor, load_translat
 def assess(
     workspace: WorkspaceLike,
     name: str,
+    options: EvaluationOptions,
     *,
-    judges: Sequence[str] = (),
-    features: str = "",
-    identity: str = "",
-    gan_train: bool = False,
-    drawn: bool = False,
-    allow_leaks: bool = False,
-    device: str = "auto",
     report: Reporter | None = None,
 ) -> None:
     """Apply evaluation networks to the generated faces of a translator, and write the run's report again.
@@ -52,14 +45,7 @@ def assess(
     Args:
         workspace: workspace with the runs and their faces.
         name: run of the translator, as `SYSTEM/RUN`.
-        judges: runs of classifiers trained on real faces of other people.
-        features: weights of Inception, as a path or a name that `fertools weights` lists; empty for none.
-        identity: weights of the face recognition network, as a path or a name; empty for none.
-        gan_train: whether to train a classifier on generated faces with the recipe of each judge.
-        drawn: whether to compare translations of drawn faces with the true images. A classifier of other drawn people
-            is trained first, and evaluates both.
-        allow_leaks: whether to use judges that were trained on people whose faces were translated; the tables say so.
-        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        options: networks to apply, and the device.
         report: reporter of progress.
 
     Raises:
@@ -71,25 +57,26 @@ def assess(
         StorageError: the disk is full.
 
     Example:
-        >>> assess(Workspace("my-dataset"), "stargan/cpu", judges=["classifier/cpu"])
+        >>> assess(Workspace("my-dataset"), "stargan/cpu", EvaluationOptions(judges=["classifier/cpu"]))
     """
     workspace = Workspace(workspace)
-    report, chosen = report or Silent(), choose_device(device)
-    if gan_train and not judges:
-        raise InputError(f"GAN-train takes the recipe of a judge; name one with {argument('judge')}")
+    report, chosen = report or Silent(), choose_device(options.device)
     translator = load_translator(workspace, name)
     table = read_translations(translator.folder.root)
     # All checks come before the first image is processed.
-    networks = [open_judge(workspace, judge, translator, table, chosen, allow_leaks=allow_leaks) for judge in judges]
-    networks += [open_features(workspace, features, chosen)] if features else []
-    networks += [open_identity(workspace, identity, chosen)] if identity else []
-    recipes = [load_predictor(workspace, judge) for judge in judges] if gan_train else []
+    networks = [
+        open_judge(workspace, judge, translator, table, chosen, allow_leaks=options.allow_leaks)
+        for judge in options.judges
+    ]
+    networks += [open_features(workspace, options.features, chosen)] if options.features else []
+    networks += [open_identity(workspace, options.identity, chosen)] if options.identity else []
+    recipes = [load_predictor(workspace, judge) for judge in options.judges] if options.gan_train else []
     for judge in recipes:
         generated_and_held_out(workspace, translator, judge)
     root = translator.folder.root
     with translator.folder.locked("an evaluation"):
         write_originals(root, translator.selection)
-        if drawn:
+        if options.drawn:
             report.note(f"drawing the true images of {len(table):,} translations")
             draw_truths(workspace, translator, table, report)
             networks.append(wrap_judge(train_drawn_judge(workspace, translator, table, chosen, report), chosen))
@@ -97,11 +84,11 @@ def assess(
             report.note(f"evaluating generated and real faces with {network.name}")
             with_training = len(table) if network.kind == "features" else 0
             image_sets = _image_sets(workspace, translator, table, with_training)
-            if drawn and network.kind == "judge":
+            if options.drawn and network.kind == "judge":
                 image_sets.append(_truths(root, translator, table))
             update_outputs(root, network, image_sets, report)
     for judge in recipes:
-        train_on_generated(workspace, translator, judge, chosen, report, allow_leaks=allow_leaks)
+        train_on_generated(workspace, translator, judge, chosen, report, allow_leaks=options.allow_leaks)
     write_report(translator.folder, translator.record, workspace)
 
 

@@ -6,7 +6,6 @@ import contextlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from fertools.core import files
 from fertools.core.arguments import argument, either, given
@@ -47,8 +46,6 @@ class TrainResult:
         new_iterations: number of iterations of this call; 0 if the run was finished before.
         device: device of this call, by its name for torch.
         first_process: whether this process writes files and reports progress for the process group.
-        results: metrics of held-out faces; see `fertools.training.evaluation.translator.translate_held_out` and
-            `fertools.training.jobs.predicting.measure`.
     """
 
     system: str
@@ -60,16 +57,15 @@ class TrainResult:
     new_iterations: int
     device: str
     first_process: bool
-    results: dict[str, Any]
 
     @cached_property
     def evaluation(self) -> RunEvaluation:
         """The metrics of held-out faces.
 
         Raises:
-            InputError: the run's predictions cannot be read.
+            InputError: the run's record or predictions cannot be read.
         """
-        return read_evaluation(RunFolder(self.path), self.results)
+        return read_evaluation(RunFolder(self.path))
 
     def _repr_html_(self) -> str:
         fields = {
@@ -226,5 +222,4 @@ def _result(record: Record, folder: RunFolder, process_group: ProcessGroup, *, n
         new_iterations=new_iterations,
         device=process_group.device,
         first_process=process_group.is_first,
-        results=record["results"],
     )

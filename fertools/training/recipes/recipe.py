@@ -88,7 +88,7 @@ class Recipe(ABC):
         return False
 
     @property
-    def soft_labels(self) -> str:
+    def soft_label_file(self) -> str:
         """A CSV file of soft labels, relative to the workspace; empty for none."""
         return ""
 

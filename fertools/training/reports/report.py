@@ -25,12 +25,12 @@ from fertools.training.reports.methods_text import write_methods
 from fertools.training.reports.prediction_sections import prediction_sections
 from fertools.training.reports.run_sections import (
     data_section,
+    discriminator_head_section,
     environment_section,
     lineage_section,
     losses_section,
     networks_section,
     optimisation_section,
-    own_head_section,
     recipe_section,
     samples_section,
     summary_section,
@@ -118,7 +118,7 @@ def render_run(
         further_section(record["results"]),
         analysis,
         generated,
-        own_head_section(record["results"]),
+        discriminator_head_section(record["results"]),
         validation_section(record, journal),
         losses_section(record, journal),
         optimisation_section(journal, speed),

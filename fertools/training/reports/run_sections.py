@@ -132,9 +132,9 @@ def samples_section(record: Record, grids: Sequence[tuple[int, bytes]]) -> Itera
         yield "</details>"
 
 
-def own_head_section(results: Mapping[str, Any]) -> Iterable[str]:
+def discriminator_head_section(results: Mapping[str, Any]) -> Iterable[str]:
     """Yield the metrics of the discriminator's own classification head, for a run that has one."""
-    if own := results.get("own_head"):
+    if own := results.get("discriminator_head"):
         yield "<h3>Predictions of the discriminator's own head (not an independent classifier)</h3>"
         yield (
             f"<p>Accuracy on real faces: {own['real']:.1%} (chance: {1 / len(EMOTIONS):.1%}). On generated faces it "
@@ -142,7 +142,7 @@ def own_head_section(results: Mapping[str, Any]) -> Iterable[str]:
         )
         shares = [(words, f"{share:.1%}") for words, share in own["translated"].items()]
         yield table(("target", "predicted as the target"), shares, numbers=(1,))
-    if va := results.get("own_head_va"):
+    if va := results.get("discriminator_head_va"):
         yield "<p>Valence and arousal of real held-out faces, predicted by the discriminator's own head.</p>"
         rows = [
             (name, *(f"{values[key]:.3f}" for key in ("ccc", "pcc", "rmse", "sagr"))) for name, values in va.items()

@@ -16,7 +16,7 @@ VALIDATION_TERMS = {
     "val/macro_f1": "Mean F1 of the classes on the validation subjects.",
     "val/ccc_valence": "CCC of valence on the validation subjects.",
     "val/ccc_arousal": "CCC of arousal on the validation subjects.",
-    "val/read_as_asked": "Share of generated faces of validation subjects that the judge assigns to the target.",
+    "val/judge_accuracy": "Share of generated faces of validation subjects that the judge assigns to the target.",
 }
 """Metrics that the engine logs beside the terms of a system."""
 

@@ -13,7 +13,7 @@ from fertools.training.runs.generated import slug
 
 _DECISIONS = ("accuracy", "balanced_accuracy", "macro_f1")
 _WHOSE = {
-    "made": "generated faces",
+    "generated": "generated faces",
     "unchanged": "the same faces, unchanged",
     "real": "real faces, by their own label",
     "truth": "true images of the target (drawn people)",
@@ -74,8 +74,8 @@ def _reconstruction(found: Metrics) -> ResultTable:
     rows += [(part["target"], *cells(part["measures"])) for part in parts["by_target"]]
     of = f"{_count(found['faces'], 'face')} of {_count(found['subjects'], 'person')}"
     note = (
-        f"{found['made']:,} generated faces, of {of}, each translated back. L1 is on the scale from -1 to 1. An L1 of "
-        f"0 and an SSIM of 1 are perfect. {interval_note(parts)}"
+        f"{found['generated']:,} generated faces, of {of}, each translated back. L1 is on the scale from -1 to 1. "
+        f"An L1 of 0 and an SSIM of 1 are perfect. {interval_note(parts)}"
     )
     return ResultTable("Reconstruction, by target", ("", *_RECONSTRUCTION.values()), tuple(rows), note)
 
@@ -119,12 +119,12 @@ def _judged(judge: str, scores: Metrics) -> Iterator[ResultTable]:
         )
         head = ("", "faces", *(METRICS[name] for name in _DECISIONS))
         yield ResultTable(f"Expressions predicted by {judge}", head, tuple(rows), note)
-        if "made" in predicted:
+        if "generated" in predicted:
             yield _by_expression(judge, predicted)
-            yield _confusion(judge, scores["made"])
+            yield _confusion(judge, scores["generated"])
     for axis in ("valence", "arousal"):
         agreements = {key: entry["valence_arousal"][axis] for key, entry in whose.items() if _has(entry, axis)}
-        if "made" in agreements:
+        if "generated" in agreements:
             rows = [
                 (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in AGREEMENTS))
                 for key, entry in agreements.items()
@@ -158,7 +158,7 @@ def _by_expression(judge: str, predicted: Mapping[str, Metrics]) -> ResultTable:
             with_interval(row["recall"], row["recall_people"]),
             *(number(recalls[key][name]["recall"]) if key in recalls else MISSING for key in ("unchanged", "real")),
         )
-        for name, row in recalls["made"].items()
+        for name, row in recalls["generated"].items()
         if row["faces"]
     )
     head = (
@@ -169,7 +169,10 @@ def _by_expression(judge: str, predicted: Mapping[str, Metrics]) -> ResultTable:
         "real faces of it predicted as it",
     )
     return ResultTable(
-        f"Share of generated faces that {judge} assigns to the target", head, rows, interval_note(predicted["made"])
+        f"Share of generated faces that {judge} assigns to the target",
+        head,
+        rows,
+        interval_note(predicted["generated"]),
     )
 
 
@@ -185,7 +188,7 @@ def _features(network: str, scores: Metrics) -> ResultTable:
     entries.append(("real training faces, for comparison", scores["floor"]))
     rows = tuple((words, *_distance(entry)) for words, entry in entries)
     known = [entry for _, entry in entries if entry]
-    few = any(min(entry["real"], entry["made"]) < _FEW for entry in known)
+    few = any(min(entry["real"], entry["generated"]) < _FEW for entry in known)
     notes = [
         "Generated faces against real held-out ones, each expression against real faces that show it. KID: mean and "
         "standard deviation over 100 subsets."
@@ -205,7 +208,7 @@ def _distance(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
     if entry is None:
         return (MISSING,) * 4
     kid = f"{entry['kid']:.4f} ± {entry['kid_sd']:.4f}"
-    return f"{entry['real']:,}", f"{entry['made']:,}", f"{entry['fid']:.2f}", kid
+    return f"{entry['real']:,}", f"{entry['generated']:,}", f"{entry['fid']:.2f}", kid
 
 
 def _identity(network: str, scores: Metrics) -> ResultTable:

@@ -16,7 +16,7 @@ def _judged(kind: str, measure: str) -> Callable[[Metrics], float | None]:
     """Return the function for a metric of the first judge; `kind` is `classification`, `valence` or `arousal`."""
 
     def read(found: Metrics) -> float | None:
-        generated: Metrics = next(iter(found["judges"].values()), {"made": {}}).get("made", {})
+        generated: Metrics = next(iter(found["judges"].values()), {"generated": {}}).get("generated", {})
         entry = generated.get(kind) or generated.get("valence_arousal", {}).get(kind)
         value: float | None = entry["measures"][measure]["pooled"] if entry else None
         return value

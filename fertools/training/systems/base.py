@@ -69,7 +69,7 @@ class Translation:
         emotion: target expression; None for no target expression.
         keeps_emotion: whether a generated face keeps the expression of the input.
         condition: n_c numbers for the generator; None if it takes none.
-        point: target valence and arousal; None for no such target.
+        valence_arousal: target valence and arousal, each -1 to 1; None for no such target.
         back: name of the network that translates back; None if there is none.
     """
 
@@ -80,7 +80,7 @@ class Translation:
     emotion: str | None = None
     keeps_emotion: bool = False
     condition: Tensor | None = None
-    point: tuple[float, float] | None = None
+    valence_arousal: tuple[float, float] | None = None
     back: str | None = None
 
 
@@ -154,11 +154,13 @@ class System(ABC):
         return {}
 
     @abstractmethod
-    def iterate(self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast) -> Iterator[Step]:
+    def iterate(
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+    ) -> Iterator[Step]:
         """Yield the steps of one iteration. The engine applies each step before it asks for the next one.
 
         Args:
-            at: number of the iteration, and its stage.
+            iteration: number of the iteration, and its stage.
             batches: faces by domain.
             noise: random numbers of `draw`, on the device.
             cast: autocast context of each part.
@@ -191,7 +193,7 @@ class System(ABC):
         del networks, images
         return None
 
-    def own_head(self, images: Tensor) -> tuple[Tensor, Tensor] | None:
+    def discriminator_head(self, images: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return the predictions of a discriminator's own head in the form of `predict`; None if it has none."""
         del images
         return None

@@ -472,7 +472,7 @@ def test_agreement_tells_numbers_and_not_what_others_said(open_page: Open, works
     measures = {one["measure"] for one in found["estimates"]}
     assert {"ccc", "pcc", "icc_2_1", "alpha"} <= measures
     assert found["disagreements"][0]["face"] == face_id(3)
-    assert "said" not in answer.text
+    assert "ratings" not in answer.text
     assert client.get("/api/agreement", params={"rater": "eve"}).status_code == 400
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fertools.core.errors import InputError
+from fertools.core.errors import CheckFailed, InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
@@ -108,6 +108,22 @@ def test_two_people_of_one_moment_are_in_one_part(workspace: Workspace, tmp_path
     ]
     assert all(parts)
     assert not parts[0] & parts[1]
+
+
+def test_a_moment_of_a_person_and_an_animated_character_is_not_shared(workspace: Workspace, tmp_path: Path) -> None:
+    # A split may separate a character from the people whom it imitates, so a moment can be in two parts.
+    rows = store.read_faces(workspace).to_pylist()
+    for row in rows:
+        if row["modality"] == "thermal":
+            row |= {"modality": "animated", "subject_id": f"character of {row['subject_id']}"}
+    other = Workspace(tmp_path)
+    store.write_table(other.manifest, FACES, FACES.table(rows))
+    visible, thermal = recipe("subject").taken
+    taken = (visible, replace(thermal, modality="animated"))
+    with pytest.raises(CheckFailed, match=r"the moment \(pair_id\) .* is in the .* of visible and of thermal"):
+        select_domains(other, TwoDomains(taken=taken))
+    drawn = TwoDomains(taken=tuple(replace(domain, part=Part("sample", n, of=2)) for n, domain in enumerate(taken)))
+    assert all(select_domains(other, drawn).counts().values())
 
 
 def test_too_few_are_refused(workspace: Workspace) -> None:

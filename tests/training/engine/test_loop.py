@@ -41,12 +41,12 @@ class Watched(Stargan):
     spoiled_at: int | None = None
 
     def iterate(
-        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
         if self.before is not None:
-            self.before(at.number)
-        for step in super().iterate(at, batches, noise, cast):
-            factor = float("nan") if at.number == self.spoiled_at else 1.0
+            self.before(iteration.number)
+        for step in super().iterate(iteration, batches, noise, cast):
+            factor = float("nan") if iteration.number == self.spoiled_at else 1.0
             yield Step(step.optimiser, step.loss * factor, {name: value * factor for name, value in step.terms.items()})
 
 

@@ -54,14 +54,16 @@ class TwoStages(System):
     def draw(self, labels: Mapping[str, Labels], generator: torch.Generator) -> Noise:
         return {"noise": torch.randn(len(labels[FACES].emotions), 3, 16, 16, generator=generator)}
 
-    def iterate(self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast) -> Iterator[Step]:
-        self.seen.append(at)
-        if at.number == self.stop_at:
+    def iterate(
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+    ) -> Iterator[Step]:
+        self.seen.append(iteration)
+        if iteration.number == self.stop_at:
             os.kill(os.getpid(), signal.SIGINT)
         noisy = batches[FACES].images + 0.1 * noise["noise"]
         with cast(""):
             features = self.networks["encoder"](noisy)
-            if at.stage == FIRST:
+            if iteration.stage == FIRST:
                 loss = (features - self.frozen["judge"](batches[FACES].images)).square().mean()
                 yield Step("encoder", loss, {"loss_features": loss.detach()})
                 return
@@ -109,7 +111,7 @@ def test_each_stage_trains_its_own_and_has_a_schedule_of_its_own(faces: Faces, t
     before = weights(system)
     loop.run(Silent())
     assert system.seen == [COURSE.at(number) for number in range(8)]
-    assert [at.stage for at in system.seen] == [FIRST] * 4 + [SECOND] * 4
+    assert [iteration.stage for iteration in system.seen] == [FIRST] * 4 + [SECOND] * 4
     entries = read_journal(tmp_path / "metrics.jsonl")
     assert ["loss_features" in entry for entry in entries] == [True] * 4 + [False] * 4
     assert ["loss_picture" in entry for entry in entries] == [False] * 4 + [True] * 4

@@ -102,7 +102,7 @@ def test_numbers_that_are_none_are_refused(camera: Camera, tmp_path: Path) -> No
 
 
 def test_files_of_something_else_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "readings/judge-x.parquet"
+    path = tmp_path / "network-outputs/judge-x.parquet"
     path.parent.mkdir()
     pq.write_table(pa.table({"face_id": ["a"]}), path)
     with pytest.raises(SchemaError, match="not a table of cached outputs"):

@@ -62,9 +62,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_the_best_state_by_the_judge_is_the_one_that_is_used(judged: Workspace) -> None:
     folder = judged.runs("stargan") / "smoke"
     told = {
-        int(entry["iteration"]): entry["val/read_as_asked"]
+        int(entry["iteration"]): entry["val/judge_accuracy"]
         for entry in read_journal(folder / "metrics.jsonl")
-        if "val/read_as_asked" in entry
+        if "val/judge_accuracy" in entry
     }
     assert list(told) == [3, 6, 9]
     record = read_record(folder)
@@ -103,11 +103,11 @@ def test_the_judge_reads_what_the_generator_makes(judged: Workspace) -> None:
             with torch.no_grad():
                 outputs = network(normalised(sized))[0]
             hits.append(int(outputs[:7].argmax()) == number)
-            asked.append(translation.point)
+            asked.append(translation.valence_arousal)
             read.append(outputs[7:].tanh().tolist())
         shares.append(np.mean(hits))
-    assert measured["read_as_asked"] == pytest.approx(np.mean(shares), abs=1e-6)
-    assert list(measured) == ["read_as_asked", "ccc"]
+    assert measured["judge_accuracy"] == pytest.approx(np.mean(shares), abs=1e-6)
+    assert list(measured) == ["judge_accuracy", "ccc"]
     x, y = np.array(read), np.array(asked)
     spread = x.var(axis=0) + y.var(axis=0) + (x.mean(axis=0) - y.mean(axis=0)) ** 2
     ccc = 2 * ((x - x.mean(axis=0)) * (y - y.mean(axis=0))).mean(axis=0) / spread

@@ -24,6 +24,7 @@ from fertools.manifests.schema import FACES, SOURCES
 from fertools.samples.counterparts import open_drawn
 from fertools.samples.sample_options import SampleOptions
 from fertools.training.evaluation.drawn_truth import TRUTHS_NAME, draw_truths, truth_paths
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs import drawn_judge
@@ -109,13 +110,13 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
     monkeypatch.setattr(drawn_judge, "_HELD_OUT", 1)
     root = workspace.root / "training" / TRANSLATOR
     options: dict[str, Any] = {"drawn": True, "device": "cpu"}
-    assess(workspace, TRANSLATOR, **options)
+    assess(workspace, TRANSLATOR, EvaluationOptions(**options))
     (folder,) = (root / "drawn-judge").iterdir()
     assert folder.name == "seed-2", "people of the workspace's own seed would be known to it"
     record = read_record(folder)
     assert (record["data"]["train"]["faces"], record["data"]["test"]["faces"]) == (56, 28)
     judged = compute_translation_metrics(root)["judges"][drawn_judge.DRAWN_JUDGE]
-    for whose, faces in (("made", 49), ("unchanged", 49), ("truth", 49), ("real", 7)):
+    for whose, faces in (("generated", 49), ("unchanged", 49), ("truth", 49), ("real", 7)):
         assert judged[whose]["classification"]["faces"] == faces
     page = (root / "report.html").read_text(encoding="utf-8")
     for words in (
@@ -128,7 +129,7 @@ def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, mon
     assert "evaluate stargan/smoke --drawn" not in page, "nothing is left to measure"
 
     stamp = (folder / "models/network.safetensors").stat().st_mtime_ns
-    assess(workspace, TRANSLATOR, **options)
+    assess(workspace, TRANSLATOR, EvaluationOptions(**options))
     assert (folder / "models/network.safetensors").stat().st_mtime_ns == stamp, "it is finished"
 
 
@@ -136,5 +137,5 @@ def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:
     workspace = write_people(tmp_path)
     train_tiny(workspace, "translate_faces=1")
     with pytest.raises(InputError, match="leave `drawn` out"):
-        assess(workspace, TRANSLATOR, drawn=True, device="cpu")
+        assess(workspace, TRANSLATOR, EvaluationOptions(drawn=True, device="cpu"))
     assert "--drawn" not in (tmp_path / "training" / TRANSLATOR / "report.html").read_text(encoding="utf-8")

@@ -66,7 +66,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
 
 def test_reconstruction_is_the_mean_of_the_table(setting: Setting) -> None:
     found = compute_translation_metrics(setting.root)
-    assert (found["faces"], found["made"], found["subjects"]) == (6, 42, 2)
+    assert (found["faces"], found["generated"], found["subjects"]) == (6, 42, 2)
     assert (found["targets"], found["folds"]) == (list(EMOTIONS), [0])
     measures = found["reconstruction"]["measures"]
     for name in ("l1", "psnr", "ssim"):
@@ -90,16 +90,16 @@ def test_a_judge_is_asked_of_made_unchanged_and_real_faces(setting: Setting) -> 
 
     asked = setting.made["target_emotion"].to_pylist()
     for key, truth, decisions in (
-        ("made", asked, decided(setting.made["face_id"])),
+        ("generated", asked, decided(setting.made["face_id"])),
         ("unchanged", asked, decided(setting.made["parent_id"])),
         ("real", setting.real["emotion"].to_pylist(), decided(setting.real["face_id"])),
     ):
         measures = found[key]["classification"]["measures"]
         assert measures["accuracy"]["pooled"] == pytest.approx(np.mean(np.array(truth) == np.array(decisions))), key
         assert measures["balanced_accuracy"]["pooled"] == pytest.approx(balanced_accuracy_score(truth, decisions))
-    counts = np.array(found["made"]["classification"]["confusion"]["counts"])
+    counts = np.array(found["generated"]["classification"]["confusion"]["counts"])
     assert counts.sum(axis=1).tolist() == [6] * 7, "rows are the targets"
-    assert "valence_arousal" not in found["made"]
+    assert "valence_arousal" not in found["generated"]
     assert found["unchanged"]["classification"]["measures"]["accuracy"]["pooled"] == pytest.approx(1 / 7), (
         "each face stands for every expression once"
     )
@@ -111,12 +111,12 @@ def test_points_are_compared_with_those_that_were_asked_for(tmp_path: Path) -> N
     found = compute_translation_metrics(setting.root)["judges"]["some/one"]
     for axis, name in enumerate(("valence", "arousal")):
         wanted = setting.made[f"target_{name}"].to_numpy().astype(float)
-        for key, column in (("made", "face_id"), ("unchanged", "parent_id")):
+        for key, column in (("generated", "face_id"), ("unchanged", "parent_id")):
             read = setting.of(setting.made[column])[:, axis]
             measures = found[key]["valence_arousal"][name]["measures"]
             assert measures["ccc"]["pooled"] == pytest.approx(concordance(read, wanted), abs=1e-6)
             assert measures["rmse"]["pooled"] == pytest.approx(np.sqrt(np.mean((read - wanted) ** 2)))
-    assert "classification" not in found["made"]
+    assert "classification" not in found["generated"]
 
 
 def test_distances_are_those_of_the_saved_features(setting: Setting) -> None:
@@ -124,17 +124,17 @@ def test_distances_are_those_of_the_saved_features(setting: Setting) -> None:
     found = compute_translation_metrics(setting.root, seed=3)["features"]["some/one"]
     real, made = setting.of(setting.real["face_id"]), setting.of(setting.made["face_id"])
     assert (found["dimensions"], found["published"]) == (12, True)
-    assert (found["all"]["real"], found["all"]["made"]) == (14, 42)
+    assert (found["all"]["real"], found["all"]["generated"]) == (14, 42)
     assert found["all"]["fid"] == pytest.approx(frechet_distance(real, made))
     kernel = kernel_distance(real, made, np.random.default_rng(3), size=7)
     assert (found["all"]["kid"], found["all"]["kid_sd"], found["all"]["kid_size"]) == (kernel.mean, kernel.sd, 7)
     training = setting.of(setting.training["face_id"][:20])
-    assert found["floor"]["made"] == 20, "only those that have been read"
+    assert found["floor"]["generated"] == 20, "only those that have been read"
     assert found["floor"]["fid"] == pytest.approx(frechet_distance(real, training))
     fear = next(part["distance"] for part in found["by_target"] if part["target"] == "fear")
     few = setting.real.filter(pa.compute.equal(setting.real["emotion"], "fear"))
     some = setting.made.filter(pa.compute.equal(setting.made["target_emotion"], "fear"))
-    assert (fear["real"], fear["made"]) == (2, 6)
+    assert (fear["real"], fear["generated"]) == (2, 6)
     assert fear["fid"] == pytest.approx(frechet_distance(setting.of(few["face_id"]), setting.of(some["face_id"])))
 
 

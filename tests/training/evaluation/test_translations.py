@@ -26,7 +26,7 @@ def test_training_lists_what_it_made_and_generate_adds_held_out_faces_alone(tmp_
     first = read_translations(result.path)
     manifest = store.read_table(workspace.generated / "stargan-smoke.parquet", FACES)
     assert first["face_id"].to_pylist() == manifest["face_id"].to_pylist(), "generated faces have one name everywhere"
-    assert first["l1"].to_numpy().mean() == pytest.approx(result.results["reconstruction_l1"])
+    assert first["l1"].to_numpy().mean() == pytest.approx(result.evaluation.figures["reconstruction_l1"])
     parents = {row["face_id"]: row for row in store.read_faces(workspace).to_pylist()}
     for row in first.to_pylist():
         parent = parents[row["parent_id"]]

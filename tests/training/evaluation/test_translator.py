@@ -109,9 +109,9 @@ def test_measures_are_those_of_a_plain_loop(setting: Setting, tmp_path: Path) ->
     assert list(qualities) == list(EMOTIONS)
     found = np.stack([qualities[emotion] for emotion in EMOTIONS], axis=1)
     assert found[..., 0].ravel() == pytest.approx(errors, rel=1e-4)
-    assert results["own_head"]["real"] == pytest.approx(real / 7)
-    assert results["own_head"]["translated"] == {emotion: count / 7 for emotion, count in right.items()}
-    assert "own_head_va" not in results
+    assert results["discriminator_head"]["real"] == pytest.approx(real / 7)
+    assert results["discriminator_head"]["translated"] == {emotion: count / 7 for emotion, count in right.items()}
+    assert "discriminator_head_va" not in results
 
 
 def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
@@ -122,11 +122,11 @@ def test_valence_and_arousal_are_measured_on_real_faces(tmp_path: Path) -> None:
         read = setting.system.networks["discriminator"](images)[1].numpy()
     truths = setting.faces.valence_arousal[setting.rows]
     for axis, name in enumerate(("valence", "arousal")):
-        measures = results["own_head_va"][name]
+        measures = results["discriminator_head_va"][name]
         assert measures["pcc"] == pytest.approx(stats.pearsonr(read[:, axis], truths[:, axis]).statistic, abs=1e-5)
         assert measures["rmse"] == pytest.approx(np.sqrt(np.mean((read[:, axis] - truths[:, axis]) ** 2)), rel=1e-5)
         assert set(measures) == {"ccc", "pcc", "rmse", "sagr"}
-    assert "own_head" not in results
+    assert "discriminator_head" not in results
     assert listed(setting, tmp_path / "made") is None, "the schema has no column for such targets"
     assert len(list((tmp_path / "made").iterdir())) == 7
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,6 +16,7 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.evaluation.predictions import make_predictions, write_predictions
+from fertools.training.experiments.execution import ExperimentResult
 from fertools.training.runs.folder import PREDICTIONS_NAME
 
 TWO_STEPS = """
@@ -58,6 +60,12 @@ def write_experiment(root: Path, text: str = TWO_STEPS, name: str = "two") -> st
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return name
+
+
+def figures_of(result: ExperimentResult) -> Mapping[str, Any]:
+    """Return the figures of a finished experiment."""
+    assert result.evaluation is not None
+    return result.evaluation.figures
 
 
 class Guesser:

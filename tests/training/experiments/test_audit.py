@@ -17,7 +17,7 @@ from fertools.training.jobs.train import train
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import read_lineage
 from tests.training.blobs import blob_rows, write_blobs
-from tests.training.experiments.protocols import write_experiment
+from tests.training.experiments.protocols import figures_of, write_experiment
 
 SMALL = "epochs = 0.1, val_share = 0, image_size = 32"
 TUNED = f"""
@@ -90,7 +90,7 @@ def test_a_declared_leak_is_trained_recorded_and_repeated(workspace: Workspace) 
     write_experiment(workspace.root, text, "declared")
     result = run_experiment(workspace, "declared", device="cpu")
     assert result.finished
-    assert len(result.evaluation["protocol"]["leaks"]) == 2
+    assert len(figures_of(result)["protocol"]["leaks"]) == 2
     lineages = [read_lineage(RunFolder(workspace.runs("classifier") / f"declared.tuned.fold-{k}")) for k in range(3)]
     assert [len(lineage.record["leaks"]) for lineage in lineages if lineage] == [1, 1, 0]
     page = (result.folder / "report.html").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.experiments.execution import run_experiment
 from tests.training.drawn_pairs import write_drawn_pairs
-from tests.training.experiments.protocols import write_experiment
+from tests.training.experiments.protocols import figures_of, write_experiment
 
 _HALVES = """
 title = "Halves"
@@ -43,7 +43,7 @@ def _prepare(root: Path, step: str = _HALF) -> Workspace:
 def test_folds_are_joined_though_each_uses_other_faces(tmp_path: Path, step: str) -> None:
     workspace = _prepare(tmp_path, step)
     run_experiment(workspace, "halves", device="cpu")
-    (metrics,) = run_experiment(workspace, "halves", device="cpu").evaluation["runs"].values()
+    (metrics,) = figures_of(run_experiment(workspace, "halves", device="cpu"))["runs"].values()
     assert metrics["faces"] == 5 * 7
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fertools.core.errors import InputError, Interrupted, ItemsFailed, RecipeError
+from fertools.core.arguments import given
+from fertools.core.errors import InputError, Interrupted, ItemsFailed, RecipeError, ResumeRefused
+from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.samples.counterparts import MARKS
@@ -16,9 +18,18 @@ from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.experiments.execution import run_experiment
 from fertools.training.reports.experiment_tables import experiment_tables
+from fertools.training.runs.folder import SAME_OR_RESTART
 from tests.training.blobs import write_blobs
 from tests.training.data.test_synthetic import write_sources
-from tests.training.experiments.protocols import TWO_STEPS, Guesser, write_experiment
+from tests.training.experiments.protocols import TWO_STEPS, Guesser, figures_of, write_experiment
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.said.append(message)
 
 
 @pytest.fixture
@@ -38,15 +49,15 @@ def test_all_of_it_gives_figures_beside_the_papers(workspace: Workspace) -> None
     assert (result.finished, result.runs, result.done, len(trainer.trained)) == (True, 8, 8, 12)
     whole = read_predictions(result.folder / "tuned" / "predictions.parquet")
     assert (len(whole.table), sorted(whole.trained)) == (28, [0, 1, 2, 3])
-    assert result.evaluation["runs"]["Tuned"] == compute_metrics(whole)
-    assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(result.evaluation))
-    assert [(entry["first"], entry["second"]) for entry in result.evaluation["comparisons"]] == [("Plain", "Tuned")]
+    assert figures_of(result)["runs"]["Tuned"] == compute_metrics(whole)
+    assert json.loads((result.folder / "evaluation.json").read_text()) == json.loads(json.dumps(figures_of(result)))
+    assert [(entry["first"], entry["second"]) for entry in figures_of(result)["comparisons"]] == [("Plain", "Tuned")]
     assert "experiments/two/tuned" in known_runs(workspace)
-    beside = experiment_tables(result.evaluation)[0]
+    beside = experiment_tables(figures_of(result))[0]
     assert beside.head[:3] == ("", "accuracy, paper", "accuracy, ours")
     assert beside.rows[0][:2] == ("Theirs", "0.400 ± 0.030")
     assert beside.rows[0][2].startswith(
-        f"{result.evaluation['runs']['Tuned']['classification']['measures']['accuracy']['folds']['mean']:.3f} ± "
+        f"{figures_of(result)['runs']['Tuned']['classification']['measures']['accuracy']['folds']['mean']:.3f} ± "
     )
     assert beside.rows[1] == ("Another", "0.500", "–", "–", "–")
 
@@ -59,18 +70,18 @@ def test_seeds_are_one_row_and_declared_comparisons_are_the_only_ones(workspace:
     text += '\n[[compared]]\nfirst = "tuned"\nsecond = "plain"\nclasses = ["fear"]\n'
     write_experiment(workspace.root, text)
     result = run_experiment(workspace, "two", trainer=Guesser())
-    assert list(result.evaluation["runs"]) == ["Plain", "third", "Tuned"]
-    plain = result.evaluation["runs"]["Plain"]
+    assert list(figures_of(result)["runs"]) == ["Plain", "third", "Tuned"]
+    plain = figures_of(result)["runs"]["Plain"]
     assert (plain["faces"], plain["classification"]["repeats"]["count"]) == (28, 3)
     assert [part["fold"] for part in plain["classification"]["by_fold"]] == [0, 1, 2, 3]
-    (found,) = result.evaluation["comparisons"]
+    (found,) = figures_of(result)["comparisons"]
     assert (found["first"], found["second"], found["repeats"], list(found["classes"])) == (
         "Tuned",
         "Plain",
         [1, 3],
         ["fear"],
     )
-    titles = [table.title for table in experiment_tables(result.evaluation)]
+    titles = [table.title for table in experiment_tables(figures_of(result))]
     assert {"Spread between seeds", "Differences by class"} <= set(titles)
     for repeat in range(3):
         assert len(read_predictions(result.folder / f"plain.repeat-{repeat}" / "predictions.parquet").table) == 28
@@ -103,10 +114,10 @@ def test_figures_say_how_many_faces_are_drawn_and_how_runs_went(workspace: Works
         lines = [f'{{"iteration": {step}, "loss": {1 / step}, "val/uar": 0.5}}' for step in range(1, 400)]
         journal.write_text("\n".join(lines))
     result = run_experiment(workspace, "two", trainer=Guesser())
-    assert result.evaluation["drawn"] == 3
+    assert figures_of(result)["drawn"] == 3
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     assert "3 of these 28 faces are drawn" in page
-    curves = result.evaluation["steps"][0]["curves"]
+    curves = figures_of(result)["steps"][0]["curves"]
     assert list(curves) == ["loss", "val/uar"]
     assert list(curves["loss"]) == [f"plain, fold {fold}" for fold in range(4)]
     assert 100 < len(curves["loss"]["plain, fold 0"]) < 300
@@ -146,6 +157,14 @@ def test_a_run_that_fails_ends_only_what_builds_upon_it(workspace: Workspace) ->
     assert mended.trained == ["two.source.fold-1", "two.tuned.fold-1"]
 
 
+def test_advice_of_a_failed_run_fits_an_experiment(workspace: Workspace) -> None:
+    trainer = Guesser(fails={"two.source.fold-1"}, error=ResumeRefused(SAME_OR_RESTART))
+    with pytest.raises(ItemsFailed) as refused:
+        carry_out(workspace, trainer)
+    assert "start again with training/classifier/two.source.fold-1 removed" in refused.value.message
+    assert given("resume", False) not in refused.value.message
+
+
 def test_a_signal_ends_it_at_once(workspace: Workspace) -> None:
     trainer = Guesser(fails={"two.plain.fold-1"}, error=Interrupted("stopped"))
     with pytest.raises(Interrupted):
@@ -174,8 +193,8 @@ def test_every_table_of_a_leaky_protocol_says_so(workspace: Workspace) -> None:
     )
     write_experiment(workspace.root, text)
     result = run_experiment(workspace, "two", trainer=Guesser())
-    assert len(result.evaluation["protocol"]["leaks"]) == 3
-    tables = experiment_tables(result.evaluation)
+    assert len(figures_of(result)["protocol"]["leaks"]) == 3
+    tables = experiment_tables(figures_of(result))
     assert all(result_table.title.startswith("LEAKY PROTOCOL: ") for result_table in tables)
     assert all("trained once" in result_table.note for result_table in tables)
 
@@ -197,7 +216,7 @@ test = true
 def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) -> None:
     write_experiment(workspace.root, BASELINE, "baseline")
     result = run_experiment(workspace, "baseline", device="cpu")
-    (step,) = result.evaluation["steps"]
+    (step,) = figures_of(result)["steps"]
     assert step["trained"]["recipe"]["features"] == {
         "value": "hog",
         "origin": "R",
@@ -209,3 +228,7 @@ def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) ->
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     assert "A machine is a linear support vector machine (C = 0.01)" in page
     assert "A machine: choices not fixed by the paper" in page
+    notes = Notes()
+    run_experiment(workspace, "baseline", device="cpu", report=notes)
+    assert len(notes.said) == 5
+    assert not [note for note in notes.said if "is finished" in note], "that advice is for single runs"

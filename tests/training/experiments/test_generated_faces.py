@@ -24,7 +24,7 @@ from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import read_lineage
 from fertools.training.runs.load import load_predictor
 from tests.training.blobs import blob_rows, write_blobs
-from tests.training.experiments.protocols import write_experiment
+from tests.training.experiments.protocols import figures_of, write_experiment
 
 STARGAN = "iterations = 2, image_size = 16, discriminator_layers = 2, conv_dim = 4, translate_faces = 2"
 CLASSIFIER = "epochs = 0.1, val_share = 0, image_size = 32"
@@ -99,19 +99,20 @@ def result(workspace: Workspace) -> ExperimentResult:
 
 def test_it_ends_with_predictions_and_generated_faces(result: ExperimentResult) -> None:
     assert (result.finished, result.runs, result.done) == (True, 6, 6)
-    assert list(result.evaluation["runs"]) == ["With generated faces", "With selected faces"]
-    found = result.evaluation["translations"]["StarGAN"]
+    assert list(figures_of(result)["runs"]) == ["With generated faces", "With selected faces"]
+    found = figures_of(result)["translations"]["StarGAN"]
     assert list(found["runs"]) == ["gan, fold 0", "gan, fold 1"]
     for fold, scores in enumerate(found["runs"].values()):
         assert scores["folds"] == [fold]
         assert list(scores["judges"]) == [f"classifier/all-kinds.judge.fold-{fold}"]
     assert set(found["side_by_side"]["folds"]) >= {"consistency", "l1"}
-    assert list(result.predictions) == ["With generated faces", "With selected faces"]
-    accuracy = result.evaluation["runs"]["With selected faces"]["classification"]["measures"]["accuracy"]["pooled"]
-    assert result.predictions["With selected faces"].classification["accuracy"].value == accuracy
-    assert result.translations["StarGAN"]["gan, fold 1"].folds == (1,)
-    assert [entry.first for entry in result.comparisons] == ["With generated faces"]
-    titles = [table.title for table in experiment_tables(result.evaluation)]
+    assert result.evaluation is not None
+    assert list(result.evaluation.predictions) == ["With generated faces", "With selected faces"]
+    accuracy = figures_of(result)["runs"]["With selected faces"]["classification"]["measures"]["accuracy"]["pooled"]
+    assert result.evaluation.predictions["With selected faces"].classification["accuracy"].value == accuracy
+    assert result.evaluation.translations["gan, fold 1"].folds == (1,)
+    assert [entry.first for entry in result.evaluation.comparisons] == ["With generated faces"]
+    titles = [table.title for table in experiment_tables(figures_of(result))]
     assert "StarGAN: generated faces by run" in titles
 
 

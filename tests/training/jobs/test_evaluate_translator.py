@@ -14,6 +14,7 @@ from fertools.core.errors import InputError, Interrupted, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.training.evaluation.cached_outputs import list_outputs
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.evaluate import evaluate_runs
@@ -49,15 +50,15 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
     options: dict[str, Any] = {"features": "inception.pth", "identity": "facenet.pt", "device": "cpu"}
     before = (root / "report.html").read_text(encoding="utf-8")
     assert "fertools evaluate stargan/smoke --judge classifier/RUN" in before
-    assess(workspace, TRANSLATOR, judges=[JUDGE], **options)
+    assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], **options))
     found = compute_translation_metrics(root)
     assert list(found["judges"]) == [JUDGE]
     assert found["features"]["inception.pth"]["all"]["fid"] > 0
-    assert found["features"]["inception.pth"]["floor"]["made"] == 28
+    assert found["features"]["inception.pth"]["floor"]["generated"] == 28
     assert -1 <= found["identity"]["facenet.pt"]["cosine"]["pooled"] < 1
     typed = evaluate_runs(workspace, [TRANSLATOR]).translations[TRANSLATOR]
     assert typed.reconstruction["l1"].value == found["reconstruction"]["measures"]["l1"]["pooled"]
-    accuracy = found["judges"][JUDGE]["made"]["classification"]["measures"]["accuracy"]["pooled"]
+    accuracy = found["judges"][JUDGE]["generated"]["classification"]["measures"]["accuracy"]["pooled"]
     assert typed.judges[JUDGE].classification["accuracy"].value == accuracy
     distance = typed.features["inception.pth"]
     assert distance is not None
@@ -81,10 +82,10 @@ def test_networks_read_made_and_real_faces_once(workspace: Workspace, monkeypatc
         raise AssertionError("a picture was read twice")
 
     monkeypatch.setattr("fertools.training.evaluation.evaluation_networks.extract_features", refuse)
-    assess(workspace, TRANSLATOR, judges=[JUDGE], **options)
+    assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], **options))
     generate(workspace, TRANSLATOR, emotions=["fear"], device="cpu")
     assert compute_translation_metrics(root)["waiting"] == [JUDGE, "inception.pth", "facenet.pt"]
-    assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
+    assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], device="cpu"))
     assert compute_translation_metrics(root)["waiting"] == ["inception.pth", "facenet.pt"]
 
 
@@ -95,8 +96,8 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     with pytest.raises(
         InputError, match=r'run `fertools\.generate\(workspace, "stargan/smoke", which="train"\)` first'
     ):
-        assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
-    assert not (root / "readings").exists(), "refused before anything was read"
+        assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], gan_train=True, device="cpu"))
+    assert not (root / "network-outputs").exists(), "refused before anything was read"
     generate(workspace, TRANSLATOR, which="train", device="cpu")
     faces = generated_and_held_out(workspace, load_translator(workspace, TRANSLATOR), load_predictor(workspace, JUDGE))
     learned = faces.table.take(np.flatnonzero(~faces.held_out))
@@ -114,10 +115,10 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     with monkeypatch.context() as patch:
         patch.setattr("fertools.training.jobs.gan_train.train_networks", stop)
         with pytest.raises(Interrupted):
-            assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
+            assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], gan_train=True, device="cpu"))
     assert not read_record(folder.root)["finished"]
     assert compute_translation_metrics(root)["gan_train"] == {}
-    assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
+    assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], gan_train=True, device="cpu"))
     said = read_predictions(folder.predictions_path())
     held_out = store.read_faces(workspace)
     held_out = held_out.filter(pc.equal(held_out["fold"], 0))
@@ -130,17 +131,17 @@ def test_a_classifier_learns_from_made_faces_and_is_tried_on_real_ones(
     assert "GAN-train with the recipe of classifier_smoke" in (root / "report.html").read_text(encoding="utf-8")
 
     stamp = folder.model_path("network").stat().st_mtime_ns
-    assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
+    assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], gan_train=True, device="cpu"))
     assert folder.model_path("network").stat().st_mtime_ns == stamp, "it is finished"
     (workspace.generated / "stargan-smoke.parquet").unlink()
     generate(workspace, TRANSLATOR, which="train", emotions=["fear", "anger"], device="cpu")
     with pytest.raises(ResumeRefused, match="begun with other generated faces"):
-        assess(workspace, TRANSLATOR, judges=[JUDGE], gan_train=True, device="cpu")
+        assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], gan_train=True, device="cpu"))
 
 
 def test_what_gan_train_cannot_be_done_with_is_named(workspace: Workspace) -> None:
-    with pytest.raises(InputError, match="name one with `judge`"):
-        assess(workspace, TRANSLATOR, gan_train=True, device="cpu")
+    with pytest.raises(InputError, match="name one with `judges`"):
+        assess(workspace, TRANSLATOR, EvaluationOptions(gan_train=True, device="cpu"))
     train_judge(workspace, "task=emotion+va", "classes=anger, fear", run="two")
     generate(workspace, TRANSLATOR, which="train", device="cpu")
     two = load_predictor(workspace, "classifier/two")

@@ -52,7 +52,7 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace) -> None:
     assert record["data"]["test"]["subjects"] == 1
     assert record["sessions"][0]["iterations"] == 6
     assert record["sessions"][0]["seconds"] > 0
-    assert record["results"] == result.results
+    assert record["results"] == result.evaluation.figures
     assert record["generated"] == "manifests/generated/stargan-smoke.parquet"
     assert (workspace.root / record["generated"]).is_file()
     assert result.report.is_file()
@@ -91,7 +91,7 @@ def test_a_finished_run_is_not_touched(workspace: Workspace) -> None:
     notes = Notes()
     again = train_tiny(workspace, report=notes)
     assert again.new_iterations == 0
-    assert again.results == first.results
+    assert again.evaluation.figures == first.evaluation.figures
     assert lasting(first.path) == before
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     assert "is finished" in notes.said[-1]
@@ -174,8 +174,8 @@ def test_expressions_that_nobody_shows_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("condition", ["va2", "class7+va2"])
 def test_the_other_conditions_go_all_the_way(workspace: Workspace, condition: str) -> None:
     result = train_tiny(workspace, f"condition={condition}", "conditioning=cin", "ema=0.9")
-    assert set(result.results["own_head_va"]) == {"valence", "arousal"}
-    assert ("own_head" in result.results) == (condition != "va2")
+    assert set(result.evaluation.figures["discriminator_head_va"]) == {"valence", "arousal"}
+    assert ("discriminator_head" in result.evaluation.figures) == (condition != "va2")
     assert len(list((result.path / "generated").iterdir())) == 7
 
 

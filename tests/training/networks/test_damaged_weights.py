@@ -10,6 +10,7 @@ from fertools.core.errors import InputError, Interrupted
 from fertools.core.workspace import Workspace
 from fertools.faces.detection.mtcnn.weights import load_weights, save_weights
 from fertools.training.engine.checkpoint import best_path
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.generate import generate
 from fertools.training.jobs.train import train
@@ -54,7 +55,7 @@ def test_nobody_generates_judges_chooses_or_begins_with_damaged_weights(tmp_path
     weights = workspace.runs("classifier") / "smoke/models/network.safetensors"
     flip(weights)
     with pytest.raises(InputError, match=r"classifier/smoke/models/network\.safetensors is damaged"):
-        assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
+        assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], device="cpu"))
     with pytest.raises(InputError, match=r"classifier/smoke/models/network\.safetensors is damaged"):
         train_tiny(workspace, f"judge={JUDGE}", "val_share=0.3", run="judged")
     begun = ("image_size=32", f"pretrained={weights}")

@@ -129,7 +129,7 @@ def test_the_papers_sizes_are_recognised(folder: RunFolder, record: dict[str, An
         (lambda record: record["recipe"]["ema"].update(value=0.9), "moving average of its weights"),
         (
             lambda record: record["results"].update(
-                own_head_va={"valence": {"ccc": 0.125, "pcc": 0.25, "rmse": 0.5, "sagr": 0.75}}
+                discriminator_head_va={"valence": {"ccc": 0.125, "pcc": 0.25, "rmse": 0.5, "sagr": 0.75}}
             ),
             "0.125",
         ),

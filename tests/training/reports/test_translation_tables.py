@@ -18,11 +18,11 @@ def measured(value: float) -> dict[str, Any]:
 
 def figures() -> dict[str, Any]:
     parts = {"l1": measured(0.5), "psnr": measured(20), "ssim": measured(0.75)}
-    far = {"real": 30, "made": 70, "fid": 12.5, "kid": 0.25, "kid_sd": 0.01, "kid_size": 15}
+    far = {"real": 30, "generated": 70, "fid": 12.5, "kid": 0.25, "kid_sd": 0.01, "kid_size": 15}
     real = compute_metrics(invent(skill=3, va=True))
     return {
         "faces": 1,
-        "made": 7,
+        "generated": 7,
         "subjects": 1,
         "folds": [0],
         "targets": ["fear"],
@@ -33,7 +33,7 @@ def figures() -> dict[str, Any]:
             "classifier/x": {
                 "digest": "d",
                 "chose": False,
-                "made": compute_metrics(invent(skill=1, va=True)),
+                "generated": compute_metrics(invent(skill=1, va=True)),
                 "unchanged": compute_metrics(invent(skill=0, seed=2, va=True)),
                 "real": real,
             }
@@ -90,7 +90,7 @@ def test_few_pictures_and_unpublished_features_are_said() -> None:
     found = figures()
     assert "FID is mostly bias" in text(found)
     assert "Published distances use other features" not in text(found)
-    found["features"]["net"]["all"] |= {"real": 5000, "made": 5000}
+    found["features"]["net"]["all"] |= {"real": 5000, "generated": 5000}
     found["features"]["net"]["published"] = False
     assert "FID is mostly bias" not in text(found)
     assert "Published distances use other features" in text(found)

@@ -13,7 +13,7 @@ from tests.training.reports.test_translation_tables import figures, measured
 def test_the_main_measures_stand_side_by_side() -> None:
     first, second = figures() | {"folds": [0]}, figures() | {"folds": [0], "judges": {}, "features": {}}
     found = compare_translators({"a": first, "b": second})
-    made = first["judges"]["classifier/x"]["made"]
+    made = first["judges"]["classifier/x"]["generated"]
     assert found["runs"]["a"]["consistency"] == made["classification"]["measures"]["accuracy"]["pooled"]
     assert found["runs"]["a"]["arousal_ccc"] == made["valence_arousal"]["arousal"]["measures"]["ccc"]["pooled"]
     assert (found["runs"]["a"]["fid"], found["runs"]["a"]["kid"], found["runs"]["a"]["cosine"]) == (12.5, 0.25, 0.6)

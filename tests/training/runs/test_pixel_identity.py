@@ -14,6 +14,7 @@ from fertools.core.errors import InputError, Interrupted, ResumeRefused
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.training.data.pixel_cache import load_pixels
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.experiments.execution import run_experiment
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.generate import generate
@@ -86,7 +87,7 @@ def test_nobody_generates_or_judges_with_other_pixels(tmp_path: Path) -> None:
     with pytest.raises(ResumeRefused, match=f"3 of 42 crops have changed since {TRANSLATOR}"):
         generate(workspace, TRANSLATOR, device="cpu")
     with pytest.raises(ResumeRefused, match=f"3 of 42 crops have changed since {TRANSLATOR}"):
-        assess(workspace, TRANSLATOR, judges=[JUDGE], device="cpu")
+        assess(workspace, TRANSLATOR, EvaluationOptions(judges=[JUDGE], device="cpu"))
     with pytest.raises(ResumeRefused, match=f"3 of 42 crops have changed since {JUDGE}"):
         load_predictor(workspace, JUDGE)
 

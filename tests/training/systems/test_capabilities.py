@@ -25,7 +25,9 @@ from fertools.training.systems.registry import BUILT_IN, find_system
 class OneWay(System):
     """Translates, and neither goes back nor predicts."""
 
-    def iterate(self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast) -> Iterator[Step]:
+    def iterate(
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+    ) -> Iterator[Step]:
         raise AssertionError
 
     def translate(self, network: nn.Module, images: Tensor, translation: Translation) -> Tensor:

@@ -10,17 +10,18 @@ from typing import Literal
 from fertools.core.errors import RecipeError
 from fertools.core.spelling import nearest
 from fertools.training.networks.names import BACKBONES, FEATURES_ALONE, TIMM
+from fertools.training.recipes.augmented import AugmentedRecipe
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Modality
-from fertools.training.recipes.recipe import EngineRecipe, SingleDomainRecipe, bounded
+from fertools.training.recipes.recipe import SingleDomainRecipe, bounded
 
 NETWORK = "network"
 """Name of the single network."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
+class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
     """The recipe of a classifier.
 
     Raises:
@@ -46,19 +47,13 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
     lambda_va: float = bounded(0)
     label_smoothing: float = bounded(0, 0.99)
     mixup: float = bounded(0, 100)
-    distributions: str
+    soft_labels: str
     generated: str
     generated_ratio: float = bounded(0, 1000)
     real_copies: int = bounded(1, 1000)
     extra_modality: Literal["", "visible", "thermal", "nir", "animated"]
     grey: bool
     class_weights: Literal["none", "inverse", "root"]
-    rotate_deg: float = bounded(0, 180)
-    shift: float = bounded(0, 0.5)
-    scale: float = bounded(0, 0.9)
-    brightness: float = bounded(0, 1)
-    contrast: float = bounded(0, 1)
-    erase: float = bounded(0, 1)
     val_share: float = bounded(0, 0.5)
     patience: int = bounded(0)
     early_stop: Literal["validation", "test-fold"]
@@ -170,7 +165,7 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
             task="emotion",
             image_size=min(self.image_size, least),
             test_folds=test_folds,
-            distributions="",
+            soft_labels="",
             generated="",
             extra_modality="",
             real_copies=1,
@@ -180,9 +175,9 @@ class ClassifierRecipe(EngineRecipe, SingleDomainRecipe):
         )
 
     @property
-    def soft_labels(self) -> str:
-        """The file in the key `distributions`."""
-        return self.distributions
+    def soft_label_file(self) -> str:
+        """The file in the key `soft_labels`."""
+        return self.soft_labels
 
     @property
     def starting_weights(self) -> Mapping[str, str]:

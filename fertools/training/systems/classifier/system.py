@@ -49,15 +49,7 @@ class Classifier(System):
         self.recipe = recipe
         self.classes = len(recipe.class_names) if recipe.predicts_emotion else 0
         outputs = self.classes + (2 if recipe.predicts_va else 0)
-        self.augmentation = Augmentation(
-            flip=recipe.flip,
-            rotate_deg=recipe.rotate_deg,
-            shift=recipe.shift,
-            scale=recipe.scale,
-            brightness=recipe.brightness,
-            contrast=recipe.contrast,
-            erase=recipe.erase,
-        )
+        self.augmentation = Augmentation.of(recipe)
         self.networks = {
             NETWORK: build_backbone(recipe.network, outputs, recipe.width, recipe.dropout, recipe.image_size)
         }
@@ -86,7 +78,7 @@ class Classifier(System):
         return {"mix": torch.from_numpy(np.repeat(weights, 2)[:count].astype(np.float32))}
 
     def iterate(
-        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
         """Yield the single step: cross-entropy plus lambda_va times the loss of valence and arousal.
 
@@ -95,7 +87,7 @@ class Classifier(System):
 
         Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018), section 2, for mixup.
         """
-        del at
+        del iteration
         batch, network = batches[FACES], self.networks[NETWORK]
         network.train()
         images, mix, other = self._seen(batch.images), noise["mix"], None

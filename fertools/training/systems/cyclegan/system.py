@@ -92,7 +92,7 @@ class Cyclegan(System):
         return {_pool(domain): ImagePool.draw(count, generator) for domain in DOMAINS}
 
     def iterate(
-        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
         """Yield the step of both generators, then the step of both discriminators on generated faces of the pools."""
         real = {domain: batches[domain].images for domain in DOMAINS}

@@ -12,7 +12,7 @@ ENTRY = SystemEntry(
         "D/loss_real": "Minus the critic's mean on real faces. The lower, the surer it is that they are real.",
         "D/loss_fake": "The critic's mean on generated faces. The lower, the surer it is that they are generated.",
         "D/loss_cls": "Cross-entropy of the discriminator's expression head on real faces; guessing gives 1.946.",
-        "D/loss_made": "Cross-entropy of the discriminator's head on generated faces for the class of generated faces.",
+        "D/loss_generated": "Cross-entropy of the discriminator's head on generated faces for their own class.",
         "D/loss_va": "Squared error of the discriminator's valence and arousal on real faces.",
         "D/loss_gp": "Gradient penalty, before its weight.",
         "G/loss_fake": "Minus the critic's mean on generated faces, seen from the generator.",

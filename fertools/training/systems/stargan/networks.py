@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 Conditioning = Literal["concat", "cin"]
 Padding = Literal["zeros", "reflect"]
-Output = Literal["picture", "change", "warp"]
+Output = Literal["image", "change", "warp"]
 Upsampling = Literal["transposed", "resize"]
 
 SLOPE = 0.01
@@ -92,7 +92,7 @@ class Generator(nn.Module):
         blocks: number of residual blocks.
         conditioning: `concat` (the paper) or `cin` (conditional instance norm).
         padding: `zeros`; `reflect` is a negative control.
-        output: `picture` (the paper), `change` or `warp`. `change` has three channels of new colour and a mask, the
+        output: `image` (the paper), `change` or `warp`. `change` has three channels of new colour and a mask, the
             share of the new colour in each pixel. So parts that do not change are copied and not generated. `warp`
             first moves the pixels of the input, and then applies the change. The network works at half the resolution,
             and both are smooth fields. So it cannot generate fine patterns.
@@ -115,7 +115,7 @@ class Generator(nn.Module):
         blocks: int = 6,
         conditioning: Conditioning = "concat",
         padding: Padding = "zeros",
-        output: Output = "picture",
+        output: Output = "image",
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
@@ -142,9 +142,9 @@ class Generator(nn.Module):
                 nn.ReLU(inplace=True),
             ]
             width //= 2
-        outputs = {"picture": 3, "change": 4, "warp": 6}[output]
+        outputs = {"image": 3, "change": 4, "warp": 6}[output]
         layers.append(nn.Conv2d(width, outputs, 7, 1, 3, bias=False, padding_mode=padding))
-        self.main = nn.Sequential(*layers, *([nn.Tanh()] if output == "picture" else []))
+        self.main = nn.Sequential(*layers, *([nn.Tanh()] if output == "image" else []))
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
         """Return the translated images.
@@ -161,7 +161,7 @@ class Generator(nn.Module):
             planes = condition.to(images.dtype)[..., None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, planes], dim=1)
         painted = _run(self.main, images, condition)
-        if self.output == "picture":
+        if self.output == "image":
             return painted
         if self.output == "change":
             return torch.lerp(inputs, painted[:, :3].tanh(), painted[:, 3:].sigmoid())

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fertools.core.errors import RecipeError
+from fertools.training.recipes.augmented import AugmentedRecipe
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.recipe import SingleDomainRecipe, TranslatingRecipe, bounded
 
 
 @dataclass(frozen=True, kw_only=True)
-class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
+class StarganRecipe(AugmentedRecipe, TranslatingRecipe, SingleDomainRecipe):
     """The recipe of a StarGAN.
 
     Raises:
-        RecipeError: `image_size` does not fit the discriminator, or `made_class` is set without expressions.
+        RecipeError: `image_size` does not fit the discriminator, or `generated_class` is set without expressions.
     """
 
     iterations: int = bounded(1)
@@ -25,14 +26,14 @@ class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
     beta2: float = bounded(0, 0.999999)
     condition: Literal["class7", "va2", "class7+va2"]
     conditioning: Literal["concat", "cin"]
-    generator_output: Literal["picture", "change", "warp"]
+    generator_output: Literal["image", "change", "warp"]
     upsampling: Literal["transposed", "resize"]
     conv_dim: int = bounded(1, 1024)
     discriminator_conv_dim: int = bounded(0, 1024)
     generator_blocks: int = bounded(0, 64)
     discriminator_layers: int = bounded(1, 10)
     initial_weights: Literal["torch", "he"]
-    made_class: bool
+    generated_class: bool
     head_start: int = bounded(0)
     input_noise: float = bounded(0, 1)
     n_critic: int = bounded(1)
@@ -44,12 +45,6 @@ class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
     gp: Literal["wgan-gp", "r1", "none"]
     gp_impl: Literal["closed_form", "autograd"]
     augmented: Literal["faces", "seen"]
-    rotate_deg: float = bounded(0, 180)
-    shift: float = bounded(0, 0.5)
-    scale: float = bounded(0, 0.9)
-    brightness: float = bounded(0, 1)
-    contrast: float = bounded(0, 1)
-    erase: float = bounded(0, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,8 +55,8 @@ class StarganRecipe(TranslatingRecipe, SingleDomainRecipe):
                 f"multiple of {step}; give {max(1, round(self.image_size / step)) * step}"
             )
 
-        if self.made_class and not self.needs_emotion:
-            raise RecipeError("made_class adds a class to the expressions, but va2 has none; use condition=class7")
+        if self.generated_class and not self.needs_emotion:
+            raise RecipeError("generated_class adds a class to the expressions, but va2 has none; use condition=class7")
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -59,12 +59,12 @@ class Stargan(System):
         )
         width = recipe.discriminator_conv_dim or recipe.conv_dim
         self._discriminator = Discriminator(
-            recipe.image_size, dim + recipe.made_class, width, recipe.discriminator_layers
+            recipe.image_size, dim + recipe.generated_class, width, recipe.discriminator_layers
         )
         if recipe.initial_weights == "he":
             init_he(self._discriminator)
-        self._changes = replace(augmentation_of(recipe), flip=False) if recipe.augmented == "seen" else None
-        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else augmentation_of(recipe)
+        self._changes = replace(Augmentation.of(recipe), flip=False) if recipe.augmented == "seen" else None
+        self.augmentation = Augmentation(flip=recipe.flip) if recipe.augmented == "seen" else Augmentation.of(recipe)
         self.networks = {G: self._generator, D: self._discriminator}
         self.optimisers = {name: _plan(name, recipe) for name in self.networks}
 
@@ -98,7 +98,7 @@ class Stargan(System):
         return draws
 
     def iterate(
-        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
         """Yield the discriminator's step, and on every `n_critic`-th iteration the generator's on the same batch.
 
@@ -110,10 +110,10 @@ class Stargan(System):
         """
         batch = batches[FACES]
         seen = replace(batch, images=self._seen(batch.images, noise, 0))
-        if at.number < self.recipe.head_start:
+        if iteration.number < self.recipe.head_start:
             yield self.head_step(seen, cast)
             return
-        with_generator = (at.number + 1) % self.recipe.n_critic == 0
+        with_generator = (iteration.number + 1) % self.recipe.n_critic == 0
         target = replace(batch, emotions=noise["emotions"], valence_arousal=noise["valence_arousal"])
         with torch.set_grad_enabled(with_generator), cast(G):
             fake = self._generator(batch.images, self.condition(target.emotions, target.valence_arousal))
@@ -139,7 +139,7 @@ class Stargan(System):
 
             -mean D(x) + mean D(G(x, c')) + lambda_cls CE(D_cls(x), c) + lambda_gp GP
 
-        If the condition has valence and arousal, lambda_va MSE(D_va(x), c) is added. With `made_class`,
+        If the condition has valence and arousal, lambda_va MSE(D_va(x), c) is added. With `generated_class`,
         lambda_cls CE(D_cls(G(x, c')), made) is added.
 
         Args:
@@ -157,10 +157,10 @@ class Stargan(System):
         loss = terms["D/loss_real"] + terms["D/loss_fake"]
         of_real, of_generated = heads.chunk(2)
         loss = loss + self._label_loss("D", of_real, batch, terms)
-        if recipe.made_class:
+        if recipe.generated_class:
             generated = torch.full_like(batch.emotions, self.classes)
-            terms["D/loss_made"] = F.cross_entropy(self._class_logits(widened(of_generated)), generated)
-            loss = loss + recipe.lambda_cls * terms["D/loss_made"]
+            terms["D/loss_generated"] = F.cross_entropy(self._class_logits(widened(of_generated)), generated)
+            loss = loss + recipe.lambda_cls * terms["D/loss_generated"]
         if recipe.gp != "none":
             points = interpolate(batch.images, fake, alpha) if recipe.gp == "wgan-gp" else batch.images
             with cast("penalty"):
@@ -207,13 +207,13 @@ class Stargan(System):
         """Return the translations to the seven expressions, or to the targets of CIRCLE."""
         if not self.classes:
             return [
-                Translation(f"v {v:+.1f} a {a:+.1f}", G, condition=torch.tensor([v, a]), point=(v, a), back=G)
+                Translation(f"v {v:+.1f} a {a:+.1f}", G, condition=torch.tensor([v, a]), valence_arousal=(v, a), back=G)
                 for v, a in CIRCLE
             ]
         rows = self.condition(torch.arange(self.classes), prototypes)
         points = [(v, a) if self.regressions else None for v, a in prototypes.tolist()]
         return [
-            Translation(word, G, emotion=word, condition=row, point=point, back=G)
+            Translation(word, G, emotion=word, condition=row, valence_arousal=point, back=G)
             for word, row, point in zip(EMOTIONS, rows, points, strict=True)
         ]
 
@@ -229,7 +229,7 @@ class Stargan(System):
         back: Tensor = network(images, self.condition(labels.emotions, labels.valence_arousal))
         return back
 
-    def own_head(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator_head(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the predictions of the discriminator's head: Nx7 logits (Nx0 without classes) and Nx2 regressions."""
         heads = widened(self._discriminator(images)[1])
         return heads[:, : self.classes], heads[:, self.classes : self.classes + self.regressions]
@@ -244,11 +244,11 @@ class Stargan(System):
         return images + draws["noise"][:, which] if "noise" in draws else images
 
     def _class_logits(self, heads: Tensor) -> Tensor:
-        """Return the logits of the expressions; with `made_class`, the logit of generated faces is the last.
+        """Return the logits of the expressions; with `generated_class`, the logit of generated faces is the last.
 
         Source: Salimans et al., "Improved Techniques for Training GANs" (2016), section 5.
         """
-        if not self.recipe.made_class:
+        if not self.recipe.generated_class:
             return heads[:, : self.classes]
         return torch.cat([heads[:, : self.classes], heads[:, -1:]], dim=1)
 
@@ -265,19 +265,6 @@ class Stargan(System):
             )
             loss = loss + self.recipe.lambda_va * terms[f"{network}/loss_va"]
         return loss
-
-
-def augmentation_of(recipe: StarganRecipe) -> Augmentation:
-    """Return the augmentation of a recipe, for training faces or for the discriminator's input."""
-    return Augmentation(
-        flip=recipe.flip,
-        rotate_deg=recipe.rotate_deg,
-        shift=recipe.shift,
-        scale=recipe.scale,
-        brightness=recipe.brightness,
-        contrast=recipe.contrast,
-        erase=recipe.erase,
-    )
 
 
 def _step(network: str, loss: Tensor, terms: dict[str, Tensor]) -> Step:

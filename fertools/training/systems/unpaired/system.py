@@ -100,13 +100,13 @@ class Unpaired(System):
         return drawn
 
     def iterate(
-        self, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
+        self, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast = full_precision
     ) -> Iterator[Step]:
         """Yield the steps of the stage: each classifier by itself, or the thermal one guides the visible one."""
         visible, thermal = batches[VISIBLE], batches[THERMAL]
         faces = {VISIBLE: visible.images, THERMAL: self._thermal_faces(thermal.images, noise)}
         images = {name: normalised(some).contiguous(memory_format=FORMAT) for name, some in faces.items()}
-        if at.stage == CLASSIFIERS:
+        if iteration.stage == CLASSIFIERS:
             yield self._alone(VISIBLE_ALONE, VISIBLE, images, visible, cast)
             yield self._alone(THERMAL_ALONE, THERMAL, images, thermal, cast)
             return
@@ -117,7 +117,7 @@ class Unpaired(System):
             # Both in eval mode: if only one network used batch statistics, that would reveal the modality.
             seen = self._look(VISIBLE, images, cast)
             yield self._critics_step(seen, guide, visible, thermal, cast)
-        yield self._guided_step(at, images, visible, guide, noise, cast)
+        yield self._guided_step(iteration, images, visible, guide, noise, cast)
         if self.recipe.thermal == "joint":
             yield self._thermal_step(images, visible, thermal, cast)
 
@@ -171,7 +171,7 @@ class Unpaired(System):
 
     def _guided_step(
         self,
-        at: Iteration,
+        iteration: Iteration,
         images: Mapping[str, Tensor],
         batch: Batch,
         guide: tuple[Tensor, Tensor | None] | None,
@@ -206,7 +206,7 @@ class Unpaired(System):
         logged = {f"{VISIBLE}/loss_{name}": value for name, value in terms.items()}
         if "a" in active:
             weights = adaptive_weight(of_features, of_predictions, compared)
-            epoch = at.in_stage * recipe.stage2_epochs // at.stage_iterations
+            epoch = iteration.in_stage * recipe.stage2_epochs // iteration.stage_iterations
             logged[f"{VISIBLE}/weight"] = self._mean_weight.add(weights, epoch)
             if recipe.adaptive == "permuted":
                 weights = weights[noise["order"].argsort()]

@@ -196,9 +196,9 @@ def test_a_run_leaves_all_that_is_promised(workspace: Workspace, finished: Train
         "val": 1,
         "test": 1,
     }
-    assert finished.results["faces"] == 7
-    assert 0 <= finished.results["uar"] <= 1
-    assert -1 <= finished.results["ccc"] <= 1
+    assert finished.evaluation.figures["faces"] == 7
+    assert 0 <= finished.evaluation.figures["uar"] <= 1
+    assert -1 <= finished.evaluation.figures["ccc"] <= 1
     page = finished.report.read_text(encoding="utf-8")
     assert "<td>validation</td>" in page
     assert "macro F1" in page
@@ -225,7 +225,7 @@ def test_predictions_are_what_the_weights_say_of_faces_nobody_was_trained_on(
         points = [predictions.table[f"{name}_predicted"][row].as_py() for name in ("valence", "arousal")]
         np.testing.assert_allclose(points, outputs[7:].tanh(), atol=1e-5)
     right = predictions.probabilities().argmax(axis=1) == predictions.labels()
-    assert finished.results["accuracy"] == pytest.approx(right.mean())
+    assert finished.evaluation.figures["accuracy"] == pytest.approx(right.mean())
     validated = read_predictions(finished.path / "predictions-val.parquet")
     assert set(validated.groups()).isdisjoint(predictions.groups())
 
@@ -266,7 +266,7 @@ def test_it_learns_what_can_be_learned(tmp_path: Path) -> None:
         row["fold"] = 0 if row["fold"] < 4 else 1
     learning = ("width=0.125", "batch_size=12", "epochs=12", "optimiser=adamw", "lr=2e-3", "val_share=0", "flip=true")
     result = train_small(write_blobs(tmp_path, rows), "classes=happiness,surprise", *learning)
-    assert result.results["uar"] > 0.9
+    assert result.evaluation.figures["uar"] > 0.9
 
 
 def test_pretrained_weights_are_begun_with_and_written_down(workspace: Workspace, finished: TrainResult) -> None:
@@ -286,7 +286,7 @@ def test_votes_take_the_place_of_labels(workspace: Workspace) -> None:
     ]
     lines = [f"{name},0,0,1,0,0,0,0" for name in names.to_pylist()]
     (workspace.root / "votes.csv").write_text("\n".join(["face_id," + ",".join(EMOTIONS), *lines]))
-    learning = ("distributions=votes.csv", "optimiser=adamw", "lr=0.01", "epochs=8")
+    learning = ("soft_labels=votes.csv", "optimiser=adamw", "lr=0.01", "epochs=8")
     result = train_small(workspace, *learning, run="votes")
     assert read_journal(result.path / "metrics.jsonl")[-2]["loss_emotion"] < 0.5, "all are said to be afraid"
     (workspace.root / "votes.csv").write_text("\n".join(["face_id," + ",".join(EMOTIONS), *lines[1:]]))

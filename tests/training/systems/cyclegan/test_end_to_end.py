@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fertools.core.errors import InputError, Interrupted
+from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.inference.model import load_model
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.training.data.batch import Batch
 from fertools.training.engine.journal import read_journal
+from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.jobs.evaluate_translator import assess
 from fertools.training.jobs.generate import generate
@@ -27,6 +26,7 @@ from fertools.training.systems.base import Autocast, Noise, Step
 from fertools.training.systems.cyclegan import ENTRY
 from fertools.training.systems.cyclegan.system import Cyclegan
 from tests.training.drawn_pairs import write_drawn_pairs
+from tests.training.interrupted import interrupt_and_resume
 from tests.training.tiny import lasting, read_record
 
 RUN = "cyclegan/smoke"
@@ -92,7 +92,7 @@ def test_no_expression_can_be_asked_for(trained: Workspace) -> None:
 def test_a_classifier_of_the_target_reads_generated_faces(trained: Workspace) -> None:
     settings = ("modality=thermal", "image_size=32")
     train(trained, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
-    assess(trained, RUN, judges=["classifier/thermal"], device="cpu")
+    assess(trained, RUN, EvaluationOptions(judges=["classifier/thermal"], device="cpu"))
     found = compute_translation_metrics(trained.root / "training" / RUN)
     assert list(found["judges"]) == ["classifier/thermal"]
 
@@ -103,10 +103,10 @@ def test_a_classifier_of_the_target_chooses_the_best_state_and_learns_from_gener
     train(workspace, "classifier", preset="smoke", overrides=settings, device="cpu", run="thermal")
     result = train_smoke(workspace, "judge=classifier/thermal", "val_share=0.2")
     entries = read_journal(result.path / "metrics.jsonl")
-    assert [entry["iteration"] for entry in entries if "val/read_as_asked" in entry][:2] == [3, 6]
+    assert [entry["iteration"] for entry in entries if "val/judge_accuracy" in entry][:2] == [3, 6]
     assert (result.path / "checkpoints" / "best.safetensors").is_file()
     generate(workspace, RUN, which="train", device="cpu")
-    assess(workspace, RUN, judges=["classifier/thermal"], gan_train=True, device="cpu")
+    assess(workspace, RUN, EvaluationOptions(judges=["classifier/thermal"], gan_train=True, device="cpu"))
     assert list(compute_translation_metrics(result.path)["judges"]) == ["classifier/thermal"]
 
 
@@ -138,10 +138,10 @@ def test_faces_of_one_moment_come_together_where_that_is_asked_for(
     iterate, alike = Cyclegan.iterate, list[bool]()
 
     def watched(
-        self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+        self: Cyclegan, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
         alike.append(bool((batches["source"].emotions == batches["target"].emotions).all()))
-        return iterate(self, at, batches, noise, cast)
+        return iterate(self, iteration, batches, noise, cast)
 
     monkeypatch.setattr(Cyclegan, "iterate", watched)
     train_smoke(write_drawn_pairs(tmp_path), f"pairing={pairing}")
@@ -163,21 +163,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     tmp_path: Path, unbroken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     workspace = write_drawn_pairs(tmp_path)
-    iterate, sent = Cyclegan.iterate, list[int]()
-
-    def interrupted(
-        self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
-    ) -> Iterator[Step]:
-        # A batch in two parts begins twice, and a second signal would not wait.
-        if at.number == stop_after - 1 and not sent:
-            sent.append(at.number)
-            os.kill(os.getpid(), signal.SIGINT)
-        return iterate(self, at, batches, noise, cast)
-
-    monkeypatch.setattr(Cyclegan, "iterate", interrupted)
-    with pytest.raises(Interrupted, match=f"stopped after iteration {stop_after} of 12"):
-        train_smoke(workspace, *LASTING)
-    monkeypatch.undo()
-    result = train_smoke(workspace, *LASTING)
-    assert result.new_iterations == 12 - stop_after
-    assert lasting(result.path) == unbroken
+    resumed = interrupt_and_resume(
+        monkeypatch, Cyclegan, lambda: train_smoke(workspace, *LASTING), after=stop_after, of=12
+    )
+    assert resumed == unbroken

@@ -211,7 +211,7 @@ def test_translations_are_both_directions_and_lead_back() -> None:
     assert (to_source.network, to_source.back) == ("generator_source", "generator_target")
     for translation in (to_target, to_source):
         assert translation.keeps_emotion
-        assert (translation.emotion, translation.condition, translation.point) == (None, None, None)
+        assert (translation.emotion, translation.condition, translation.valence_arousal) == (None, None, None)
 
 
 @torch.no_grad()
@@ -230,4 +230,4 @@ def test_translating_there_and_back_is_what_the_cycle_loss_measures() -> None:
 
 def test_it_predicts_nothing() -> None:
     assert system().prediction is None
-    assert system().own_head(torch.zeros(1, 3, 16, 16)) is None
+    assert system().discriminator_head(torch.zeros(1, 3, 16, 16)) is None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from fertools.training.systems.cyclegan.system import Cyclegan
 from fertools.training.systems.et_cyclegan import ENTRY
 from fertools.training.systems.et_cyclegan.system import EtCyclegan
 from tests.training.drawn_pairs import write_drawn_pairs
+from tests.training.interrupted import interrupt_and_resume, interrupt_once
 from tests.training.tiny import lasting, read_record
 
 THERMAL = ("modality=thermal", "image_size=32", "epochs=0.2", "val_share=0")
@@ -172,7 +171,7 @@ def test_a_run_goes_on_only_with_the_feature_networks_that_it_was_begun_with(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = ("emotion_net=classifier/thermal", *SHORT)
-    stop_at(monkeypatch, 2)
+    interrupt_once(monkeypatch, EtCyclegan, after=2)
     with pytest.raises(Interrupted):
         train_smoke(workspace, *chosen)
     monkeypatch.undo()
@@ -189,32 +188,16 @@ def test_faces_come_together_as_the_pairing_says(
     iterate, same = Cyclegan.iterate, list[bool]()
 
     def watched(
-        self: Cyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
+        self: Cyclegan, iteration: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
     ) -> Iterator[Step]:
         same.append(bool((batches["source"].emotions == batches["target"].emotions).all()))
-        return iterate(self, at, batches, noise, cast)
+        return iterate(self, iteration, batches, noise, cast)
 
     monkeypatch.setattr(Cyclegan, "iterate", watched)
     train_smoke(trained, f"pairing={pairing}", "lambda_face=0", run=pairing)
     assert len(same) == 12
     # Of four faces of seven expressions, all four agree by chance once in 2,401.
     assert all(same) == (pairing in ("label", "capture"))
-
-
-def stop_at(monkeypatch: pytest.MonkeyPatch, stop_after: int) -> None:
-    """Interrupt a run once, after some iterations."""
-    iterate, sent = EtCyclegan.iterate, list[int]()
-
-    def interrupted(
-        self: EtCyclegan, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
-    ) -> Iterator[Step]:
-        # A batch in two parts begins twice, and a second signal would not wait.
-        if at.number == stop_after - 1 and not sent:
-            sent.append(at.number)
-            os.kill(os.getpid(), signal.SIGINT)
-        return iterate(self, at, batches, noise, cast)
-
-    monkeypatch.setattr(EtCyclegan, "iterate", interrupted)
 
 
 LASTING = ("ema=0.9", "accumulate=2", "log_every=1", "face_net=vgg16-imagenet")
@@ -230,10 +213,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     tmp_path: Path, unbroken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     workspace = write_drawn_pairs(tmp_path)
-    stop_at(monkeypatch, stop_after)
-    with pytest.raises(Interrupted, match=f"stopped after iteration {stop_after} of 12"):
-        train_smoke(workspace, *LASTING)
-    monkeypatch.undo()
-    result = train_smoke(workspace, *LASTING)
-    assert result.new_iterations == 12 - stop_after
-    assert lasting(result.path) == unbroken
+    resumed = interrupt_and_resume(
+        monkeypatch, EtCyclegan, lambda: train_smoke(workspace, *LASTING), after=stop_after, of=12
+    )
+    assert resumed == unbroken

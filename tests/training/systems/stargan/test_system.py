@@ -256,7 +256,9 @@ def test_translations_to_classes_are_the_seven_expressions_in_order(condition: s
     assert all(len(condition) == dim for condition in conditions)
     if dim == 9:
         assert torch.equal(torch.stack([condition[7:] for condition in conditions]), prototypes)
-        assert [translation.point for translation in translations] == [tuple(row) for row in prototypes.tolist()]
+        assert [translation.valence_arousal for translation in translations] == [
+            tuple(row) for row in prototypes.tolist()
+        ]
 
 
 def test_translations_to_va_lie_in_the_square_and_are_written_out() -> None:
@@ -288,7 +290,7 @@ def test_a_face_is_translated_and_brought_back_by_the_generator_with_their_label
 
 @pytest.mark.parametrize("condition", ["class7", "class7+va2"])
 def test_a_class_for_made_faces_is_learned_beside_the_expressions(condition: str) -> None:
-    built = system(f"condition={condition}", "made_class=true", "n_critic=1")
+    built = system(f"condition={condition}", "generated_class=true", "n_critic=1")
     (batch, draws) = batches(1)[0]
     d_step, g_step = built.iterate(Iteration(0), {FACES: batch}, draws)
     with torch.no_grad():
@@ -298,9 +300,9 @@ def test_a_class_for_made_faces_is_learned_beside_the_expressions(condition: str
     expressions = built.classes
     logits = torch.cat([heads[:, :expressions], heads[:, -1:]], dim=1)
     made = -logits.log_softmax(dim=1)[:, -1].mean()
-    assert d_step.terms["D/loss_made"].item() == pytest.approx(made.item(), rel=1e-8)
-    assert "G/loss_made" not in g_step.terms
-    classes, points = built.own_head(batch.images)
+    assert d_step.terms["D/loss_generated"].item() == pytest.approx(made.item(), rel=1e-8)
+    assert "G/loss_generated" not in g_step.terms
+    classes, points = built.discriminator_head(batch.images)
     assert (classes.shape[1], points.shape[1]) == (expressions, built.regressions)
     if built.regressions:
         torch.testing.assert_close(points, own[:, expressions : expressions + 2])

@@ -104,7 +104,7 @@ def test_a_run_writes_predictions_that_its_machine_makes_again(tmp_path: Path, f
     workspace = write_blobs(tmp_path, rows)
     settings = (f"features={features}", "classes=happiness,sadness,surprise", "image_size=48")
     result = train(workspace, "svm", preset="smoke", overrides=settings, device="cpu")
-    assert result.results["uar"] > 0.6, "guessing gives a third"
+    assert result.evaluation.figures["uar"] > 0.6, "guessing gives a third"
     predictions = read_predictions(result.path / "predictions.parquet")
     machine = SupportVectorMachine(**load_file(result.path / "models/machine.safetensors"))
     paths = {row["face_id"]: row["path"] for row in rows}
@@ -114,7 +114,8 @@ def test_a_run_writes_predictions_that_its_machine_makes_again(tmp_path: Path, f
     record = read_record(result.path)
     assert record["finished"]
     assert record["system"] == "svm"
-    assert train(workspace, "svm", preset="smoke", overrides=settings, device="cpu").results == result.results
+    again = train(workspace, "svm", preset="smoke", overrides=settings, device="cpu")
+    assert again.evaluation.figures == result.evaluation.figures
     assert "Support vector machine" in result.report.read_text(encoding="utf-8")
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from fertools.core.errors import CheckFailed, InputError, Interrupted, ResumeRefused
+from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.inference.model import load_model
 from fertools.manifests import store
@@ -23,11 +20,10 @@ from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.jobs.evaluate import evaluate_runs
 from fertools.training.jobs.train import TrainResult, train
-from fertools.training.recipes.course import Iteration
-from fertools.training.systems.base import Autocast, Noise, Step
 from fertools.training.systems.unpaired import ENTRY
 from fertools.training.systems.unpaired.system import Unpaired
 from tests.training.drawn_pairs import write_drawn_pairs
+from tests.training.interrupted import interrupt_and_resume
 from tests.training.tiny import lasting, read_record
 
 RUN = "unpaired/smoke"
@@ -234,22 +230,8 @@ def test_a_run_that_is_interrupted_in_a_stage_or_between_them_goes_on_bit_for_bi
     tmp_path: Path, unbroken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     workspace = write_drawn_pairs(tmp_path, people=5)
-    iterate, sent = Unpaired.iterate, list[int]()
-
-    def interrupted(
-        self: Unpaired, at: Iteration, batches: Mapping[str, Batch], noise: Noise, cast: Autocast
-    ) -> Iterator[Step]:
-        # A batch in two parts begins twice, and a second signal would not wait.
-        if at.number == stop_after - 1 and not sent:
-            sent.append(at.number)
-            os.kill(os.getpid(), signal.SIGINT)
-        return iterate(self, at, batches, noise, cast)
-
-    monkeypatch.setattr(Unpaired, "iterate", interrupted)
-    with pytest.raises(Interrupted, match=f"stopped after iteration {stop_after} of {TOTAL}"):
-        train_smoke(workspace, *LASTING)
-    monkeypatch.undo()
-    result = train_smoke(workspace, *LASTING)
-    assert result.new_iterations == TOTAL - stop_after
-    assert lasting(result.path) == unbroken
+    resumed = interrupt_and_resume(
+        monkeypatch, Unpaired, lambda: train_smoke(workspace, *LASTING), after=stop_after, of=TOTAL
+    )
+    assert resumed == unbroken
     assert any(name.startswith("checkpoints") for name in unbroken)
