@@ -109,6 +109,19 @@ def test_a_run_of_a_classifier_is_the_emotion_network(workspace: Workspace, feat
     assert "classifier/thermal" in (result.path / "report.html").read_text(encoding="utf-8")
 
 
+def test_its_own_emotion_network_is_no_independent_judge(workspace: Workspace) -> None:
+    folder = train_smoke(workspace, "emotion_net=classifier/thermal", *SHORT).path
+    train_classifier(workspace, "another", "seed=1")
+    where = ("--device", "cpu", "--workspace", str(workspace.root))
+    words = "whose weights had a part in training these generators"
+    for judge, marked in (("thermal", 1), ("another", 0)):
+        told = " ".join(call("evaluate", "et-cyclegan/smoke", "--judge", f"classifier/{judge}", *where).split())
+        assert f"How often classifier/{judge}, " in told
+        assert (f"How often classifier/{judge}, {words}" in told) == marked
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert page.count(words) == 1, "of both judges one is marked"
+
+
 @pytest.mark.parametrize("place", ["run", "path", "copy"])
 def test_an_emotion_network_that_has_seen_the_test_people_is_refused(
     workspace: Workspace, tmp_path: Path, place: str
