@@ -101,7 +101,9 @@ def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list
         return []
     shown = [key for key in HEADLINES if any(line[key] is not None for line in side_by_side["runs"].values())]
     rows = [(name, *(number(line[key]) for key in shown)) for name, line in side_by_side["runs"].items()]
-    note = f"Of several judges or weights, the first by name is shown.{dependence_note(side_by_side)}"
+    note = (
+        f"Of several judges or weights, the first by name is shown.{dependence_note(side_by_side.get('dependent', {}))}"
+    )
     if side_by_side["folds"] is not None:
         rows.append(("mean over folds", *(_reach(side_by_side["folds"].get(key)) for key in shown)))
         note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."
@@ -112,9 +114,40 @@ def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list
     ]
 
 
-def dependence_note(side_by_side: Mapping[str, Any]) -> str:
-    """Return a sentence on the judges that are not independent of the generators; empty if all are."""
-    dependent: Mapping[str, str] = side_by_side.get("dependent", {})
+def generator_tables(generators: Mapping[str, Mapping[str, Any]]) -> list[ResultTable]:
+    """Return a table with a row of mean metrics for each generator, if there are any.
+
+    Args:
+        generators: by title, what `fertools.training.experiments.beside_results.summarise_generators` returns.
+    """
+    shown = [key for key in HEADLINES if any(key in entry["measures"] for entry in generators.values())]
+    if not shown:
+        return []
+    rows = tuple(
+        (title, f"{entry['runs']}", *(_mean_with_deviation(entry["measures"].get(key)) for key in shown))
+        for title, entry in generators.items()
+    )
+    dependent = {name: why for entry in generators.values() for name, why in entry["dependent"].items()}
+    note = (
+        "Mean over the runs of a step, with the standard deviation in brackets. There is no interval, since runs may "
+        f"share held-out people. Of several judges or weights, the first by name is shown.{dependence_note(dependent)}"
+    )
+    head = ("", "runs", *(HEADLINES[key][0] for key in shown))
+    return [ResultTable("Generators: their faces of held-out people", head, rows, note)]
+
+
+def _mean_with_deviation(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return MISSING
+    return number(entry["mean"]) + (f" ({number(entry['sd'])})" if entry["sd"] is not None else "")
+
+
+def dependence_note(dependent: Mapping[str, str]) -> str:
+    """Return a sentence on a judge that is not independent of the generators; empty if all are.
+
+    Args:
+        dependent: by name of the judge, why it is not.
+    """
     if not dependent:
         return ""
     name, why = next(iter(dependent.items()))
