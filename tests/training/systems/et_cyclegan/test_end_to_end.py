@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from fertools.cli.main import cli
 from fertools.core.errors import CheckFailed, InputError, Interrupted, ResumeRefused
@@ -120,6 +121,14 @@ def test_its_own_emotion_network_is_no_independent_judge(workspace: Workspace) -
         assert (f"How often classifier/{judge}, {words}" in told) == marked
         page = (folder / "report.html").read_text(encoding="utf-8")
         assert page.count(words) == 1, "of both judges one is marked"
+
+
+def test_compiling_reaches_the_frozen_networks(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda network: compiled.append(network))
+    train_smoke(workspace, "compile=true", "epochs=1", "decay_epochs=0")
+    assert [type(network).__name__ for network in compiled].count("FeatureNetwork") == 2
+    assert len(compiled) == 4 + 2
 
 
 @pytest.mark.parametrize("place", ["run", "path", "copy"])
