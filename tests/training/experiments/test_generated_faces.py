@@ -138,6 +138,28 @@ def list_tasks_of(workspace: Workspace, experiment: Experiment, name: str) -> li
     return [task for task in list_tasks(workspace, experiment, (0, 1)) if task.step.name == name]
 
 
+@pytest.mark.parametrize(
+    ("place", "steps"),
+    [
+        ("set = {{ {} }}\n\n[steps.faces]", "judge and helped"),
+        ('generated = "{{neighbours}}", {}', "helped and chosen"),
+    ],
+)
+def test_classifiers_of_one_generator_with_other_classes_are_refused_when_planned(
+    tmp_path: Path, place: str, steps: str
+) -> None:
+    place = place.format(CLASSIFIER)
+    changed = ALL_KINDS.replace(place, place.replace(CLASSIFIER, f'classes = "six", {CLASSIFIER}'))
+    assert changed != ALL_KINDS
+    write_experiment(tmp_path, changed, "mixed")
+    write_blobs(tmp_path, blob_rows(subjects=2))
+    command = ["experiment", "mixed", "--dry-run", "--workspace", str(tmp_path)]
+    words = rf"the steps {steps} have to do with the faces of gan, and their classes differ \(neutral\)"
+    with pytest.raises(InputError, match=words) as raised:
+        CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert raised.value.exit_code == 2
+
+
 def test_its_page_shows_both(result: ExperimentResult) -> None:
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     for words in (

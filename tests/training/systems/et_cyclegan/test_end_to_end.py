@@ -18,6 +18,8 @@ from torch import nn
 from fertools.cli.main import cli
 from fertools.core.errors import CheckFailed, InputError, Interrupted, ResumeRefused
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.manifests.schema import FACES
 from fertools.training.data.batch import Batch
 from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
@@ -202,6 +204,20 @@ def test_a_run_goes_on_only_with_the_feature_networks_that_it_was_begun_with(
     train_classifier(workspace, "thermal", "seed=1")
     with pytest.raises(ResumeRefused, match="holds other weights than those that the run 'smoke' was begun with"):
         train_smoke(workspace, *chosen)
+
+
+@pytest.mark.parametrize(("modality", "domain"), [("visible", "source"), ("thermal", "target")])
+def test_pairs_by_label_of_domains_with_different_classes_are_refused(
+    workspace: Workspace, modality: str, domain: str
+) -> None:
+    rows = store.read_table(workspace.manifest, FACES).to_pylist()
+    left = [row for row in rows if (row["modality"], row["emotion"]) != (modality, "fear")]
+    store.write_table(workspace.manifest, FACES, FACES.table(left))
+    words = f"pairing is label, and no training face of the domain {domain} shows fear"
+    with pytest.raises(InputError, match=words) as raised:
+        call("train", "et-cyclegan", "--preset", "smoke", "--set", "pairing=label", "--workspace", str(workspace.root))
+    assert raised.value.exit_code == 2
+    assert not workspace.runs("et-cyclegan").exists()
 
 
 @pytest.mark.parametrize("pairing", ["none", "label", "capture", "cycle"])
