@@ -133,8 +133,8 @@ def command(
 def _print_plan(workspace: Workspace, experiment: Experiment, as_json: bool) -> None:
     """Show every run of an experiment, and what leaks in it."""
     from fertools.training.experiments.audit import audit
-    from fertools.training.experiments.classes import refuse_differing_classes
     from fertools.training.experiments.graph import describe_budget, find_folds, list_tasks
+    from fertools.training.experiments.shared_classes import refuse_differing_classes
 
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)

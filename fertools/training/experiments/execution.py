@@ -15,10 +15,10 @@ from fertools.core.spelling import nearest
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.evaluation_results import PredictionMetrics, RunComparison, TranslationMetrics
 from fertools.training.experiments.audit import audit
-from fertools.training.experiments.classes import refuse_differing_classes
 from fertools.training.experiments.definition import Experiment, read_experiment
 from fertools.training.experiments.graph import Task, describe_budget, find_folds, list_tasks, needed_by
 from fertools.training.experiments.outcome import evaluate_experiment, experiment_folder, has_results
+from fertools.training.experiments.shared_classes import refuse_differing_classes
 from fertools.training.experiments.work import Trainer, carry_out
 
 Engine = Literal["local", "ray"]
