@@ -134,9 +134,11 @@ def _print_plan(workspace: Workspace, experiment: Experiment, as_json: bool) -> 
     """Show every run of an experiment, and what leaks in it."""
     from fertools.training.experiments.audit import audit
     from fertools.training.experiments.graph import describe_budget, find_folds, list_tasks
+    from fertools.training.experiments.shared_classes import refuse_differing_classes
 
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)
+    refuse_differing_classes(workspace, tasks)
     leaks = audit(workspace, experiment, folds, tasks)
     if as_json:
         runs = [

@@ -1,7 +1,7 @@
 """Time CycleGAN's training, or ET-CycleGAN's, beside a loop written by hand that does the same; compare their losses.
 
     .venv/bin/python tests/benchmarks/bench_cyclegan.py [--system et-cyclegan] [--preset cpu] [--set key=value ...]
-        [--people 8] [--blocks 8] [--block 10] [--device cpu] [--threads 2]
+        [--people 8] [--blocks 8] [--block 10] [--device cpu] [--threads 2] [--double]
 
 The engine trains with a journal and all else that a run has. The loop by hand indexes faces from one float tensor in
 memory, lets every image pass go through its network by itself, as the reference implementation does, and keeps its
@@ -11,7 +11,9 @@ in the same order with the same random numbers.
 
 They take turns, a block of iterations each, so that a change of the machine's pace touches both. The first block is
 left out. Printed are the median time of an iteration of each, the median of the ratios block by block with the
-quartiles, the median ratio of processor time, and the largest difference of a loss in the first iterations.
+quartiles, the median ratio of processor time, and the largest difference of a loss in the first iterations. With
+`--double` both compute in float64. Then the losses agree as far as the journal's float32 tells, unless the loops differ
+in more than rounding.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from torch import Tensor, nn
 # Run as a script, only this folder is on the path; the faces are drawn by what lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from fertools.training.data.batch import Batch
 from fertools.training.data.batch_loader import BatchLoader, BatchPlan, FaceSource
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.data.selection import Selection, select_domains
@@ -187,17 +190,22 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
     recipe = replace(resolved.recipe, epochs=epochs, decay_epochs=0)
     torch.manual_seed(recipe.seed)
     system = entry.system_class()(recipe)
+    if arguments.double:
+        for network in (*system.networks.values(), *system.frozen.values(), *system.memory.values()):
+            network.double()
     pixels = {
         name: load_pixels(workspace, faces, recipe.loaded_px, workspace.pixels)
         for name, faces in selection.domains.items()
     }
-    ours, twin = (_loader(recipe, system, selection, pixels, device) for device in (arguments.device, "cpu"))
+    kinds = (_Float64Loader if arguments.double else BatchLoader, arguments.device), (BatchLoader, "cpu")
+    ours, twin = (_loader(kind, recipe, system, selection, pixels, device) for kind, device in kinds)
     generator, turns = torch.Generator().manual_seed(recipe.seed + 2), list[Turn]()
     for _ in range(total):
         order = twin.next()
         turns.append((order, system.draw(twin.labels(order), generator)))
+    dtype = torch.float64 if arguments.double else torch.float32
     images = {
-        name: torch.from_numpy(np.array(some)).permute(0, 3, 1, 2).float().div(127.5).sub(1).to(arguments.device)
+        name: torch.from_numpy(np.array(some)).permute(0, 3, 1, 2).float().div(127.5).sub(1).to(arguments.device, dtype)
         for name, some in pixels.items()
     }
     plain = PlainCyclegan(recipe, system, images, turns, arguments.device)
@@ -206,10 +214,23 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
     return loop, plain, paths.journal
 
 
+class _Float64Loader(BatchLoader):
+    """Batches of faces in float64."""
+
+    def load(self, plan: BatchPlan) -> dict[str, Batch]:
+        batches = super().load(plan)
+        return {name: replace(batch, images=batch.images.double()) for name, batch in batches.items()}
+
+
 def _loader(
-    recipe: TwoWayRecipe, system: Cyclegan, selection: Selection, pixels: dict[str, NDArray[np.uint8]], device: str
+    kind: type[BatchLoader],
+    recipe: TwoWayRecipe,
+    system: Cyclegan,
+    selection: Selection,
+    pixels: dict[str, NDArray[np.uint8]],
+    device: str,
 ) -> BatchLoader:
-    return BatchLoader(
+    return kind(
         {name: FaceSource(faces, pixels[name]) for name, faces in selection.domains.items()},
         batch_size=recipe.batch_size,
         augmentation=system.augmentation,
@@ -223,6 +244,7 @@ def _loader(
 def main() -> None:
     """Measure and print."""
     parser = step_parser(__doc__)
+    parser.add_argument("--double", action="store_true", help="compute in float64, to tell rounding from other causes")
     parser.add_argument("--system", default="cyclegan", choices=["cyclegan", "et-cyclegan"])
     arguments = parser.parse_args()
     print(measure(arguments.system, arguments, begin))

@@ -31,6 +31,19 @@ def test_train_evaluate_and_report(fertools: Run, tmp_path: Path) -> None:
     assert page.is_file()
 
 
+def test_too_few_people_are_refused_with_what_to_do(fertools: Run, tmp_path: Path) -> None:
+    write_drawn_pairs(tmp_path, people=2)
+    ended = fertools(*TRAIN)
+    assert (ended.code, ended.err.count("fertools: ")) == (2, 1)
+    assert "are of 1 subject, too few to share them out among 2 domains; add more" in ended.err
+    assert not (tmp_path / "training" / "unpaired").exists()
+    for name in ("unpaired", "et-cyclegan"):
+        planned = fertools("experiment", name, "--preset", "smoke", "--dry-run")
+        assert planned.code == 2
+        assert "goes over 3 folds, and" in planned.err
+        assert "has 2; run `fertools split --folds 3" in planned.err
+
+
 def test_what_is_wrong_is_said_in_one_sentence(fertools: Run, tmp_path: Path) -> None:
     write_drawn_pairs(tmp_path, people=5)
     for settings, words in (

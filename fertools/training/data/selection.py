@@ -82,6 +82,8 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     if len(found) > 1:
         _refuse_leaks_across(found)
     found = divide_training(found, recipe.domains, recipe.seed)
+    if recipe.domain_pairing == "label":
+        _refuse_differing_classes(found)
     first = next(iter(found))
     _refuse_unlabelled(found[first], recipe)
     if recipe.soft_label_file:
@@ -114,6 +116,22 @@ def _refuse_leaks_across(domains: Mapping[str, Faces]) -> None:
     # Two domains may share faces; each face counts once.
     _, once = np.unique(np.asarray(tables["face_id"].to_pylist()), return_index=True)
     refuse_leaks(tables.take(pa.array(np.sort(once))), held_out[np.sort(once)])
+
+
+def _refuse_differing_classes(domains: Mapping[str, Faces]) -> None:
+    """Raise if the training faces of a domain show an expression that those of another do not.
+
+    Raises:
+        InputError: faces of such an expression would have no partner; the message names the domain and the expression.
+    """
+    shown = {name: {kind for kind, count in faces.counts("train").items() if count} for name, faces in domains.items()}
+    everything = set().union(*shown.values())
+    for name, kinds in shown.items():
+        if missing := sorted(everything - kinds):
+            raise InputError(
+                f"pairing is label, and no training face of the domain {name} shows {' or '.join(missing)}, which "
+                "another domain shows; add some, leave out those of the other, or set pairing=none"
+            )
 
 
 def _refuse_unlabelled(faces: Faces, recipe: Recipe) -> None:

@@ -112,7 +112,7 @@ class Loop:
         self._average = MovingAverage({name: system.networks[name] for name in averaged}, recipe.ema)
         if recipe.compile:
             # In place, so that weights keep their names; and after the averages were copied.
-            for network in system.networks.values():
+            for network in (*system.networks.values(), *system.frozen.values()):
                 network.compile()
         self._noise = torch.Generator().manual_seed(recipe.seed + 2)
         parts = {

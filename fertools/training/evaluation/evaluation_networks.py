@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from fertools.training.networks.facenet import build_facenet
 from fertools.training.networks.inception import build_inception
 from fertools.training.networks.pretrained import FeatureNetwork, extract_features
 from fertools.training.networks.published_weights import find_weights, list_weights
+from fertools.training.networks.starting_weights import digest_weights
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_predictor
 from fertools.training.systems.base import System
@@ -71,17 +73,25 @@ def open_judge(
             f"test_folds={list(translator.recipe.test_folds)}, or allow it with {given('allow_leaks', True)}"
         )
     chose = translator.record.get("judge", {}).get("run") == judge.name
-    return wrap_judge(judge, device, chose=chose, leak=_describe_met(judge, translator, met) if met else "")
+    leak = _describe_met(judge, translator, met) if met else ""
+    return wrap_judge(judge, device, trained_by=translator.record.get("start", {}), chose=chose, leak=leak)
 
 
 def wrap_judge(
-    judge: LoadedRun[EngineRecipe], device: str, *, chose: bool = False, leak: str = ""
+    judge: LoadedRun[EngineRecipe],
+    device: str,
+    *,
+    trained_by: Mapping[str, Mapping[str, Any]] | None = None,
+    chose: bool = False,
+    leak: str = "",
 ) -> EvaluationNetwork:
     """Return a trained classifier as an evaluation network.
 
     Args:
         judge: run of the classifier.
         device: device of the network, by its name for torch.
+        trained_by: the entry `start` in the record of the run that it evaluates: digests of the weights that this run
+            began with, or whose features are in its loss. A judge with such weights is marked, whatever its name.
         chose: whether it selected the checkpoint of the run that it evaluates.
         leak: which people of the evaluated faces it was trained on, in words; empty for none.
     """
@@ -89,13 +99,16 @@ def wrap_judge(
     system, network, faces, path = open_predictor(judge, device)
     classes = faces.classes if recipe.predicts_emotion else ()
     trained = nested.take(faces.table, faces.rows("train"))
-    about = {
+    own = {hash_file(path), digest_weights(network.state_dict())}
+    about: dict[str, Any] = {
         "classes": list(classes),
         "reads_va": recipe.predicts_va,
         "size_px": recipe.image_size,
         "chose": chose,
         "trained": asdict(summarise_training(trained)),
     } | ({"leak": leak} if leak else {})
+    if any(own & {entry.get("digest"), entry.get("weights")} for entry in (trained_by or {}).values()):
+        about["had_part"] = True
     width = len(classes) + 2 * recipe.predicts_va
     return EvaluationNetwork(
         "judge", judge.name, hash_file(path), about, width, _predicts(system, network, recipe.image_size, device)

@@ -116,7 +116,7 @@ def _judge_metrics(root: Path, table: pa.Table, judge: CachedOutputs) -> Metrics
     if judge.covers(truths := truth_names(table)):
         results["truth"] = _predictions(wanted, judge, truths)
     known = {"digest": judge.digest, "chose": judge.about["chose"]}
-    known |= {"leak": judge.about["leak"]} if "leak" in judge.about else {}
+    known |= {key: judge.about[key] for key in ("leak", "had_part") if key in judge.about}
     return {**known, **{name: compute_metrics(found) for name, found in results.items() if _has_truth(found)}}
 
 

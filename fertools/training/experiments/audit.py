@@ -126,7 +126,7 @@ def _ancestors(workspace: Workspace, task: Task) -> Iterator[Ancestor]:
         for folder in task.folders:
             if (lineage := read_lineage(RunFolder(workspace.root / folder))) is not None:
                 yield Ancestor("weights", lineage.run, "", (lineage,))
-        for recipe in _recipes(workspace, task, step):
+        for recipe in list_recipes(workspace, task, step):
             yield from trace_recipe(workspace, recipe)
     if isinstance(step, EvaluateStep):
         for judge in (name.removeprefix("training/") for name in step.judges if "{" not in name):
@@ -134,7 +134,7 @@ def _ancestors(workspace: Workspace, task: Task) -> Iterator[Ancestor]:
                 yield Ancestor("judge", judge, "", (lineage,))
 
 
-def _recipes(workspace: Workspace, task: Task, step: TrainStep) -> Iterator[Recipe]:
+def list_recipes(workspace: Workspace, task: Task, step: TrainStep) -> Iterator[Recipe]:
     """Yield the recipe of a training run, or the recipe for each device if the device decides."""
     kind: type[Recipe] = find_system(step.system).recipe_class()
     known = describe_presets(step.system, workspace.root)
@@ -151,7 +151,7 @@ def _leaks_of_recipes(
     for task in tasks:
         if not isinstance(task.step, TrainStep):
             continue
-        recipes = list(_recipes(workspace, task, task.step))
+        recipes = list(list_recipes(workspace, task, task.step))
         shares[task.run] = min((recipe.inner_validation for recipe in recipes), default=0.0)
         for sentence in dict.fromkeys(sentence for recipe in recipes for sentence in find_own_leaks(recipe)):
             yield f"in {task.words}, {sentence}"

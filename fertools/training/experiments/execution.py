@@ -19,6 +19,7 @@ from fertools.training.experiments.audit import audit
 from fertools.training.experiments.definition import Experiment, read_experiment
 from fertools.training.experiments.graph import Task, describe_budget, find_folds, list_tasks, needed_by
 from fertools.training.experiments.outcome import evaluate_experiment, experiment_folder, has_results
+from fertools.training.experiments.shared_classes import refuse_differing_classes
 from fertools.training.experiments.work import Trainer, carry_out
 
 Engine = Literal["local", "ray"]
@@ -93,6 +94,7 @@ def run_experiment(
     experiment = read_experiment(name, workspace.root, protocol=protocol, preset=preset)
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)
+    refuse_differing_classes(workspace, tasks)
     leaks = audit(workspace, experiment, folds, tasks)
     if experiment.leaky:
         report.note(f"this protocol leaks, as its file declares: {experiment.leaky}")

@@ -23,6 +23,11 @@ from fertools.training.evaluation.predictions import Predictions, join_predictio
 from fertools.training.evaluation.repeats import score_repeats
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME, read_translations
+from fertools.training.experiments.beside_results import (
+    compare_analyses,
+    summarise_generators,
+    summarise_validation,
+)
 from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import Step, TrainStep
 from fertools.training.experiments.graph import Task
@@ -78,7 +83,7 @@ def evaluate_experiment(
 
     Returns:
         The content of `evaluation.json`. `runs` has the metrics of predictions by title of the step. `translations` has
-        the metrics of generated faces.
+        the metrics of generated faces. `generators` and `analyses` are what `beside_results` returns.
 
     Raises:
         ResumeRefused: runs of one step were trained on different faces or crops.
@@ -120,6 +125,8 @@ def evaluate_experiment(
         "steps": [_describe(workspace, step, by_step[step.name]) for step in experiment.steps.values()],
         "runs": runs,
         "translations": translations,
+        "generators": summarise_generators(workspace, experiment, by_step),
+        "analyses": compare_analyses(workspace, experiment, by_step),
         "comparisons": compare_all(compared, pairs) if len(compared) > 1 else [],
         "reported": [
             {**asdict(row), "ours": experiment.steps[row.step].title if row.step else None}
@@ -196,6 +203,7 @@ def _describe(workspace: Workspace, step: Step, tasks: Sequence[Task]) -> dict[s
         "settings": dict(step.settings) if isinstance(step, TrainStep) else {},
         "runs": [task.run for task in tasks],
         "trained": _how_trained(workspace, tasks[0]) if trained else None,
+        "validation": summarise_validation(workspace, tasks) if trained else None,
         "curves": _curves(workspace, tasks) if trained else {},
     }
 

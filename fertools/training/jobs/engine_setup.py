@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from fertools.core.errors import ResumeRefused
-from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.hashing import hash_file
 from fertools.training.data.balancing import loss_weights, sampling_weights
 from fertools.training.data.batch_loader import BatchLoader, FaceSource
 from fertools.training.data.pixel_cache import load_pixels
@@ -20,7 +20,7 @@ from fertools.training.engine.precision import supported_precision
 from fertools.training.engine.run_state import StatePaths
 from fertools.training.networks.backbones import read_weights
 from fertools.training.networks.published_weights import find_weights
-from fertools.training.networks.starting_weights import StartingWeights
+from fertools.training.networks.starting_weights import StartingWeights, digest_weights
 from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.runs.artefact import is_model, read_info
 from fertools.training.runs.folder import SAME_OR_RESTART, RunFolder
@@ -94,10 +94,12 @@ def load_initial_weights(job: Job, recipe: EngineRecipe, system: System) -> None
                 f"{path} holds other weights than those that the run '{job.record['run']}' was begun with ({was[:8]}, "
                 f"now {digest[:8]}); {SAME_OR_RESTART}"
             )
-        with_head = system.take_weights(name, _read_start(path))
+        weights = _read_start(path)
+        with_head = system.take_weights(name, weights)
         does = "uses" if name in system.frozen else "begins with"
         job.report.note(f"{does} the weights of {path}{'' if with_head else ', without the last layer'}")
-        begun[name] = {"name": wanted, "file": path.name, "digest": digest, "head": with_head}
+        content = digest_weights(weights.tensors)
+        begun[name] = {"name": wanted, "file": path.name, "digest": digest, "weights": content, "head": with_head}
 
 
 def _read_start(path: Path) -> StartingWeights:
@@ -182,5 +184,4 @@ def _count(network: nn.Module) -> int:
 
 def digest_network(network: nn.Module) -> str:
     """Return a digest of a network's weights and buffers."""
-    state = network.state_dict()
-    return hash_bytes(*(state[name].detach().cpu().numpy().tobytes() for name in sorted(state)))
+    return digest_weights(network.state_dict())

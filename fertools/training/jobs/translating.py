@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def sample_grids(job: Job, translator: Translator, count: int) -> Callable[[int]
     """
     domains = {name: job.selection.domains[name] for name in translator.domains}
     examples = {name: pick_examples(faces, count) for name, faces in domains.items()}
-    labels = {name: [_label(faces, row) for row in examples[name].tolist()] for name, faces in domains.items()}
+    labels = {name: [label_row(faces, row) for row in examples[name].tolist()] for name, faces in domains.items()}
 
     def sample(iteration: int) -> None:
         grids = []
@@ -143,12 +144,16 @@ def warn_of_missing_expressions(job: Job) -> None:
         job.report.note(f"no training face shows {', '.join(missing)}, so the model cannot learn what that looks like")
 
 
-def _label(faces: Faces, row: int) -> str:
-    """Return the label of a row of a sample grid: the subject and the expression, on two lines."""
+def label_row(faces: Faces, row: int) -> str:
+    """Return the label of a row of a sample grid: the subject, and on a second line the expression.
+
+    A face without an expression has its valence and arousal there, if it has any.
+    """
     subject = str(faces.table["subject_id"][row].as_py() or "unknown")
+    if (index := int(faces.emotions[row])) >= 0:
+        return f"{subject}\n{faces.classes[index]}"
     valence, arousal = faces.valence_arousal[row].tolist()
-    index = int(faces.emotions[row])
-    return f"{subject}\n{faces.classes[index] if index >= 0 else f'v {valence:+.1f} a {arousal:+.1f}'}"
+    return f"{subject}\nv {valence:+.1f} a {arousal:+.1f}" if math.isfinite(valence + arousal) else subject
 
 
 def evenly_spaced(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

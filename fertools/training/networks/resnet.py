@@ -9,7 +9,9 @@ stride of a bottleneck is in its 3x3 convolution; the paper has it in the first 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -140,6 +142,12 @@ class ResNet(nn.Module):
             features = self.get_submodule(f"layer{number}")(features)
         outputs: Tensor = self.fc(F.dropout(features.mean(dim=(2, 3)), self.dropout, self.training))
         return outputs
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile the network in place as `nn.Module.compile` does, and with it `begin` and `finish` by themselves."""
+        super().compile(*args, **options)
+        for name in ("begin", "finish"):
+            setattr(self, name, torch.compile(getattr(self, name), *args, **options))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return N x outputs of Nx3xHxW normalised images."""

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
+
+from fertools.core.hashing import hash_bytes
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,14 @@ class StartingWeights:
     tensors: Mapping[str, Tensor]
     where: str
     recipe: Mapping[str, Any] | None = None
+
+
+def digest_weights(tensors: Mapping[str, Tensor]) -> str:
+    """Return a digest of weights and buffers. It does not depend on the file that they come from.
+
+    Args:
+        tensors: by name, as in a state_dict.
+    """
+    flat = (tensors[name].detach().cpu().contiguous().flatten() for name in sorted(tensors))
+    # NumPy has no bfloat16, so bytes are taken.
+    return hash_bytes(*(values.view(torch.uint8).numpy().tobytes() for values in flat))

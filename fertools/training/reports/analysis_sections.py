@@ -38,10 +38,46 @@ def analysis_section(folder: RunFolder) -> Iterator[str]:
     yield "<h2>What the networks make of held-out faces</h2>"
     yield f"<p>Of {escape(counts)}.</p>"
     yield table(("measure", "value", "meaning"), rows, numbers=(1,))
-    cells = "".join(f"<div><h3>{escape(name)}</h3>{chart}<p>{escape(words)}</p></div>" for name, chart, words in charts)
+    cells = "".join(_chart(*entry) for entry in charts)
     yield f'<div class="charts">{cells}</div>'
     if folder.rebuilt_path.is_file():
         yield figure(folder.rebuilt_path.read_bytes(), "Held-out faces, and what was made of them.")
+
+
+def _chart(name: str, chart: str, words: str) -> str:
+    return f"<div><h3>{escape(name)}</h3>{chart}<p>{escape(words)}</p></div>"
+
+
+def compared_analyses(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the systems of an experiment's steps show of held-out faces, one step beside another.
+
+    Args:
+        found: what `fertools.training.experiments.beside_results.compare_analyses` returns; nothing is shown if it has
+            no numbers.
+    """
+    numbers: Mapping[str, Mapping[str, float]] = found.get("numbers", {})
+    if not numbers:
+        return
+    names = list(dict.fromkeys(name for entry in numbers.values() for name in entry))
+    rows = [
+        (title, *(f"{entry[name]:.3f}" if name in entry else "" for name in names)) for title, entry in numbers.items()
+    ]
+    yield "<h2>What the networks make of held-out faces, by method</h2>"
+    yield "<p>Means over the runs of a method.</p>"
+    yield table(("", *names), rows, numbers=tuple(range(1, len(names) + 1)))
+    meant = "".join(
+        f"<li>{escape(name)}: {escape(found['words'][name])}</li>" for name in names if name in found["words"]
+    )
+    yield f'<ul class="quiet">{meant}</ul>'
+    cells = "".join(
+        _chart(f"{title}: {name}", draw(groups), found["words"].get(name, ""))
+        for kind, draw in (("points", scatter), ("values", histogram))
+        for title, figures in found["figures"].items()
+        for name, groups in figures[kind].items()
+    )
+    if cells:
+        yield "<p>Figures of the two methods that are compared first, each of its first run.</p>"
+        yield f'<div class="charts">{cells}</div>'
 
 
 def further_section(results: Mapping[str, Any]) -> Iterator[str]:

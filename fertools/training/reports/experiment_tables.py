@@ -16,7 +16,7 @@ from fertools.training.reports.result_tables import (
     with_half_width,
 )
 from fertools.training.reports.table_formatting import ResultTable
-from fertools.training.reports.translator_comparison import translator_comparison_tables
+from fertools.training.reports.translator_comparison import generator_tables, translator_comparison_tables
 
 
 def experiment_tables(evaluation: Mapping[str, Any]) -> list[ResultTable]:
@@ -30,7 +30,9 @@ def experiment_tables(evaluation: Mapping[str, Any]) -> list[ResultTable]:
         *metric_tables(evaluation["runs"]),
         *repeat_tables(evaluation["runs"]),
         *_generated_faces(evaluation["translations"]),
+        *generator_tables(evaluation.get("generators", {})),
         *comparison_tables(evaluation["comparisons"]),
+        *_validation(evaluation["steps"]),
     ]
     if not (why := evaluation["protocol"]["leaky"]):
         return tables
@@ -48,6 +50,29 @@ def _generated_faces(translations: Mapping[str, Any]) -> Iterable[ResultTable]:
     for title, entry in translations.items():
         for result in translator_comparison_tables(entry["side_by_side"]):
             yield replace(result, title=f"{title}: generated faces by run")
+
+
+def _validation(steps: Iterable[Mapping[str, Any]]) -> Iterable[ResultTable]:
+    """Yield the metrics by which checkpoints were selected, of all steps that have validation people."""
+    found = [(step["title"], step["validation"]) for step in steps if step.get("validation")]
+    rows = tuple(
+        (
+            title,
+            entry["metric"],
+            f"{len(values := entry['values'])}",
+            number(sum(values) / len(values)),
+            number(min(values)),
+            number(max(values)),
+        )
+        for title, entry in found
+    )
+    if rows:
+        note = (
+            "The metric of the selected checkpoint on validation people, who are not held out. Choose values of keys "
+            "by this table, never by results on test people."
+        )
+        head = ("", "metric", "runs", "mean", "smallest", "largest")
+        yield ResultTable("Validation metric, by step", head, rows, note)
 
 
 def _beside_the_paper(evaluation: Mapping[str, Any]) -> Iterable[ResultTable]:

@@ -107,11 +107,7 @@ def _judged(judge: str, scores: Metrics) -> Iterator[ResultTable]:
             (_WHOSE[key], f"{entry['faces']:,}", *(_measure(entry["measures"][name]) for name in _DECISIONS))
             for key, entry in predicted.items()
         ]
-        apart = (
-            "which selected the checkpoint of this run and so is not independent of it"
-            if scores["chose"]
-            else ("which had no part in training")
-        )
+        apart = why_dependent(scores) or "which had no part in training"
         note = (
             f"How often {judge}, {apart}, predicts the target (expression consistency; GAN-test, as it was trained on "
             "real faces only). The second row is a generator that changes nothing. The third row is the judge itself, "
@@ -135,6 +131,19 @@ def _judged(judge: str, scores: Metrics) -> Iterator[ResultTable]:
             note += _leak(scores)
             head = ("", "faces", *AGREEMENTS.values())
             yield ResultTable(f"{axis.capitalize()} predicted by {judge}", head, tuple(rows), note)
+
+
+def why_dependent(scores: Metrics) -> str:
+    """Return why a judge is not independent of the generator that it judges, as a clause; empty if it is.
+
+    Args:
+        scores: metrics of the judge.
+    """
+    if scores.get("had_part"):
+        return "whose weights had a part in training these generators and which so is not independent of them"
+    if scores["chose"]:
+        return "which selected the checkpoint of this run and so is not independent of it"
+    return ""
 
 
 def _leak(scores: Metrics) -> str:

@@ -10,6 +10,7 @@ from fertools.statistics.intervals import mean_over_folds
 from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.reports.result_tables import MISSING, number, with_half_width
 from fertools.training.reports.table_formatting import ResultTable
+from fertools.training.reports.translation_tables import why_dependent
 
 
 def _judged(kind: str, measure: str) -> Callable[[Metrics], float | None]:
@@ -77,8 +78,9 @@ def compare_translators(runs: Mapping[str, Metrics]) -> dict[str, Any]:
         runs: results of `compute_translation_metrics` by name.
 
     Returns:
-        `runs`, by name the metrics of HEADLINES, None where unknown; and `folds`, by metric the interval of Student's t
-        over the runs, or None if two of them hold out the same fold.
+        `runs`, by name the metrics of HEADLINES, None where unknown; `folds`, by metric the interval of Student's t
+        over the runs, or None if two of them hold out the same fold; and `dependent`, the shown judges that are not
+        independent of the generators, each with the reason.
     """
     values = {name: {key: read(found) for key, (_, read) in HEADLINES.items()} for name, found in runs.items()}
     held_out = [fold for found in runs.values() for fold in found["folds"]]
@@ -88,7 +90,9 @@ def compare_translators(runs: Mapping[str, Metrics]) -> dict[str, Any]:
         known = {key: [value for value in line if value is not None] for key, line in each.items()}
         intervals = {key: mean_over_folds(line) for key, line in known.items() if len(line) == len(runs)}
         folds = {key: asdict(interval) for key, interval in intervals.items() if interval}
-    return {"runs": values, "folds": folds}
+    judges = [next(iter(found["judges"].items()), None) for found in runs.values()]
+    dependent = {entry[0]: why for entry in judges if entry and (why := why_dependent(entry[1]))}
+    return {"runs": values, "folds": folds, "dependent": dependent}
 
 
 def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list[ResultTable]:
@@ -97,7 +101,9 @@ def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list
         return []
     shown = [key for key in HEADLINES if any(line[key] is not None for line in side_by_side["runs"].values())]
     rows = [(name, *(number(line[key]) for key in shown)) for name, line in side_by_side["runs"].items()]
-    note = "Of several judges or weights, the first by name is shown."
+    note = (
+        f"Of several judges or weights, the first by name is shown.{dependence_note(side_by_side.get('dependent', {}))}"
+    )
     if side_by_side["folds"] is not None:
         rows.append(("mean over folds", *(_reach(side_by_side["folds"].get(key)) for key in shown)))
         note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."
@@ -106,6 +112,46 @@ def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list
             "Generated faces of the runs side by side", ("", *(HEADLINES[key][0] for key in shown)), tuple(rows), note
         )
     ]
+
+
+def generator_tables(generators: Mapping[str, Mapping[str, Any]]) -> list[ResultTable]:
+    """Return a table with a row of mean metrics for each generator, if there are any.
+
+    Args:
+        generators: by title, what `fertools.training.experiments.beside_results.summarise_generators` returns.
+    """
+    shown = [key for key in HEADLINES if any(key in entry["measures"] for entry in generators.values())]
+    if not shown:
+        return []
+    rows = tuple(
+        (title, f"{entry['runs']}", *(_mean_with_deviation(entry["measures"].get(key)) for key in shown))
+        for title, entry in generators.items()
+    )
+    dependent = {name: why for entry in generators.values() for name, why in entry["dependent"].items()}
+    note = (
+        "Mean over the runs of a step, with the standard deviation in brackets. There is no interval, since runs may "
+        f"share held-out people. Of several judges or weights, the first by name is shown.{dependence_note(dependent)}"
+    )
+    head = ("", "runs", *(HEADLINES[key][0] for key in shown))
+    return [ResultTable("Generators: their faces of held-out people", head, rows, note)]
+
+
+def _mean_with_deviation(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return MISSING
+    return number(entry["mean"]) + (f" ({number(entry['sd'])})" if entry["sd"] is not None else "")
+
+
+def dependence_note(dependent: Mapping[str, str]) -> str:
+    """Return a sentence on a judge that is not independent of the generators; empty if all are.
+
+    Args:
+        dependent: by name of the judge, why it is not.
+    """
+    if not dependent:
+        return ""
+    name, why = next(iter(dependent.items()))
+    return f" The expression consistency (GAN-test) is by {name}, {why}."
 
 
 def _reach(entry: Mapping[str, Any] | None) -> str:

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, ResumeRefused
+from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
 from fertools.training.data.pixel_cache import load_pixels
 from fertools.training.evaluation.cached_outputs import EvaluationNetwork
 from fertools.training.evaluation.evaluation_networks import open_features, open_identity, open_judge
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.evaluation.translations import read_translations
+from fertools.training.networks.backbones import read_weights
+from fertools.training.networks.starting_weights import digest_weights
 from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_translator
 from tests.training.blobs import blob_rows, write_blobs
@@ -57,6 +60,18 @@ def test_one_that_chose_the_best_state_of_the_translator_is_marked(workspace: Wo
     assert not open_for(workspace, JUDGE, translator).about["chose"]
     chosen = dataclasses.replace(translator, record=translator.record | {"judge": {"run": JUDGE, "digest": "d"}})
     assert open_for(workspace, JUDGE, chosen).about["chose"]
+
+
+@pytest.mark.parametrize("key", ["digest", "weights"])
+def test_one_that_had_a_part_in_training_is_marked_by_its_weights(workspace: Workspace, key: str) -> None:
+    """By the file, or by the weights in it, which stay the same when they are saved again under another name."""
+    translator = load_translator(workspace, TRANSLATOR)
+    assert "had_part" not in open_for(workspace, JUDGE, translator).about
+    path = workspace.root / "training" / JUDGE / "models" / "network.safetensors"
+    digests = {"digest": hash_file(path), "weights": digest_weights(read_weights(path))}
+    for used, marked in (({key: digests[key]}, True), ({key: "another", "name": JUDGE}, False)):
+        taught = dataclasses.replace(translator, record=translator.record | {"start": {"emotion": used}})
+        assert open_for(workspace, JUDGE, taught).about.get("had_part", False) == marked
 
 
 def test_pictures_of_another_size_are_brought_to_its_own(workspace: Workspace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from fertools.core import package_data
 from fertools.core.errors import InputError, RecipeError
 from fertools.training.experiments.definition import list_experiments, read_experiment
 from fertools.training.experiments.experiment_steps import GenerateStep, TrainStep
+from fertools.training.experiments.graph import find_folds, list_tasks
 from fertools.training.recipes.resolve import describe_presets, resolve_recipe
 from fertools.training.systems.registry import find_system
+from tests.training.blobs import write_blobs
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment
 
 SHIPPED = sorted(path.stem for path in (package_data.shipped_folder("training") / "experiments").glob("*.toml"))
@@ -106,6 +110,24 @@ def test_recipes_of_shipped_experiments_can_be_resolved(name: str) -> None:
         overrides = [f"{key}={value}" for key, value in step.settings.items()]
         for preset in [step.preset] if step.preset else describe_presets(step.system):
             resolve_recipe(step.system, kind, preset, [text.replace("True", "true") for text in overrides])
+
+
+def test_the_sweep_of_unpaired_has_every_combination_and_tests_the_defaults_alone(tmp_path: Path) -> None:
+    workspace = write_blobs(tmp_path)
+    experiment = read_experiment("unpaired-sweep", preset="smoke")
+    tasks = list_tasks(workspace, experiment, find_folds(workspace, experiment))
+    assert len(tasks) == (27 + 4) * 2
+    assert {task.test_folds for task in tasks} == {(0,)}
+    kind = find_system("unpaired").recipe_class()
+    recipes = {task.run: resolve_recipe("unpaired", kind, "smoke", task.overrides).recipe for task in tasks}
+    weights = {(recipe.lambda_h, recipe.lambda_l, recipe.lambda_r) for recipe in recipes.values() if not recipe.samples}
+    assert weights == set(itertools.product((0.01, 0.1, 1.0), repeat=3))
+    assert all(recipe.val_share == 0.2 for recipe in recipes.values()), "weights are chosen on validation people"
+    (tested,) = experiment.tested
+    default = resolve_recipe("unpaired", kind, "smoke", ()).recipe
+    for seed in (0, 1):
+        found = recipes[f"unpaired-sweep.smoke.{tested.name}.fold-0.repeat-{seed}"]
+        assert found == dataclasses.replace(default, val_share=0.2, seed=seed)
 
 
 GRAPH = """

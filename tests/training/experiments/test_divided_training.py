@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,9 @@ import pytest
 from fertools.core.errors import ResumeRefused
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.training.engine.journal import read_journal
 from fertools.training.experiments.execution import run_experiment
+from fertools.training.reports.experiment_tables import experiment_tables
 from tests.training.drawn_pairs import write_drawn_pairs
 from tests.training.experiments.protocols import figures_of, write_experiment
 
@@ -45,6 +48,30 @@ def test_folds_are_joined_though_each_uses_other_faces(tmp_path: Path, step: str
     run_experiment(workspace, "halves", device="cpu")
     (metrics,) = figures_of(run_experiment(workspace, "halves", device="cpu"))["runs"].values()
     assert metrics["faces"] == 5 * 7
+
+
+def test_methods_are_compared_by_their_analyses_and_validation(tmp_path: Path) -> None:
+    """The steps of the first comparison have their figures side by side, and the rest only numbers."""
+    step = 'system = "unpaired"\npreset = "smoke"\ntest = true\nset = {{ losses = "{}", val_share = {} }}\n'
+    text = _HALVES[: _HALVES.index("[protocol]")] + '[protocol]\nkind = "hold-out"\n'
+    for name, losses, share in (("full", "a,h,l,r", 0.25), ("alone", "v", 0.25), ("rest", "v,r", 0)):
+        text += f"\n[steps.{name}]\n" + step.format(losses, share)
+    workspace = write_drawn_pairs(tmp_path, people=5)
+    write_experiment(tmp_path, text + '\n[[compared]]\nfirst = "full"\nsecond = "alone"\n', "analysed")
+    result = run_experiment(workspace, "analysed", device="cpu")
+    analyses = figures_of(result)["analyses"]
+    assert list(analyses["numbers"]) == ["full", "alone", "rest"]
+    for name, numbers in analyses["numbers"].items():
+        own = json.loads((tmp_path / f"training/unpaired/analysed.{name}.fold-0/analysis.json").read_bytes())
+        assert numbers == own["numbers"]
+    assert set(analyses["figures"]) == {"full", "alone"}
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert ["full: features" in page, "alone: features" in page, "rest: features" in page] == [True, True, False]
+    (table,) = [table for table in experiment_tables(figures_of(result)) if table.title.startswith("Validation")]
+    journal = read_journal(tmp_path / "training/unpaired/analysed.full.fold-0/metrics.jsonl")
+    best = max(entry["val/uar"] for entry in journal if "val/uar" in entry)
+    assert [row[:4] for row in table.rows] == [("full", "uar", "1", f"{best:.3f}"), table.rows[1][:4]]
+    assert table.rows[1][0] == "alone"
 
 
 def test_folds_of_different_pixels_are_not_joined(tmp_path: Path) -> None:

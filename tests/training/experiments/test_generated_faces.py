@@ -15,7 +15,10 @@ from fertools.cli.main import cli
 from fertools.core.errors import CheckFailed, InputError, ItemsFailed
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.training.experiments.beside_results import summarise_generators
+from fertools.training.experiments.definition import Experiment, read_experiment
 from fertools.training.experiments.execution import ExperimentResult, run_experiment
+from fertools.training.experiments.graph import Task, list_tasks
 from fertools.training.jobs.evaluate import evaluate_runs
 from fertools.training.jobs.train import train
 from fertools.training.reports.experiment_tables import experiment_tables
@@ -114,6 +117,48 @@ def test_it_ends_with_predictions_and_generated_faces(result: ExperimentResult) 
     assert [entry.first for entry in result.evaluation.comparisons] == ["With generated faces"]
     titles = [table.title for table in experiment_tables(figures_of(result))]
     assert "StarGAN: generated faces by run" in titles
+
+
+def test_generators_are_compared_whether_they_are_tested_or_not(result: ExperimentResult, workspace: Workspace) -> None:
+    found = figures_of(result)["generators"]["StarGAN"]
+    lines = figures_of(result)["translations"]["StarGAN"]["side_by_side"]["runs"].values()
+    values = [line["consistency"] for line in lines]
+    assert found["runs"] == 2
+    assert found["measures"]["consistency"]["mean"] == pytest.approx(np.mean(values))
+    assert found["measures"]["consistency"]["sd"] == pytest.approx(np.std(values, ddof=1))
+    untested = read_experiment("all-kinds", workspace.root)
+    gan = dataclasses.replace(untested.steps["gan"], tested=False)
+    untested = dataclasses.replace(untested, steps={**untested.steps, "gan": gan})
+    by_step = {name: list_tasks_of(workspace, untested, name) for name in untested.steps}
+    assert summarise_generators(workspace, untested, by_step) == figures_of(result)["generators"]
+    (table,) = [table for table in experiment_tables(figures_of(result)) if table.title.startswith("Generators")]
+    assert table.rows[0][:2] == ("StarGAN", "2")
+
+
+def list_tasks_of(workspace: Workspace, experiment: Experiment, name: str) -> list[Task]:
+    return [task for task in list_tasks(workspace, experiment, (0, 1)) if task.step.name == name]
+
+
+@pytest.mark.parametrize(
+    ("place", "steps"),
+    [
+        ("set = {{ {} }}\n\n[steps.faces]", "judge and helped"),
+        ('generated = "{{neighbours}}", {}', "helped and chosen"),
+    ],
+)
+def test_classifiers_of_one_generator_with_other_classes_are_refused_when_planned(
+    tmp_path: Path, place: str, steps: str
+) -> None:
+    place = place.format(CLASSIFIER)
+    changed = ALL_KINDS.replace(place, place.replace(CLASSIFIER, f'classes = "six", {CLASSIFIER}'))
+    assert changed != ALL_KINDS
+    write_experiment(tmp_path, changed, "mixed")
+    write_blobs(tmp_path, blob_rows(subjects=2))
+    command = ["experiment", "mixed", "--dry-run", "--workspace", str(tmp_path)]
+    words = rf"the steps {steps} have to do with the faces of gan, and their classes differ \(neutral\)"
+    with pytest.raises(InputError, match=words) as raised:
+        CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert raised.value.exit_code == 2
 
 
 def test_its_page_shows_both(result: ExperimentResult) -> None:

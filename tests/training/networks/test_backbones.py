@@ -253,3 +253,15 @@ def test_the_one_network_of_a_run_is_found_by_the_name_of_the_run(tmp_path: Path
     (run / "models" / "another.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match="has the networks another, network; give the path of one"):
         find_weights("classifier/mine", workspace)
+
+
+def test_both_halves_of_a_compiled_pass_give_what_they_gave() -> None:
+    torch.manual_seed(0)
+    network, faces = ResNet(18, 3, width=0.1).eval(), torch.rand(2, 3, 32, 32)
+    wanted = network(faces)
+    before = network.begin
+    network.compile(backend="eager")
+    assert network.begin is not before
+    with torch.no_grad():
+        assert torch.allclose(network.finish(network.begin(faces, 2), 2), wanted)
+    assert list(network.state_dict()) == list(ResNet(18, 3, width=0.1).state_dict()), "weights keep their names"

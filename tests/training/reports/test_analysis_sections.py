@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from fertools.core.errors import InputError
-from fertools.training.reports.analysis_sections import analysis_section, further_section, histogram, scatter
+from fertools.training.reports.analysis_sections import (
+    analysis_section,
+    compared_analyses,
+    further_section,
+    histogram,
+    scatter,
+)
 from fertools.training.runs.folder import RunFolder
 
 
@@ -30,6 +36,21 @@ def test_every_point_and_every_number_is_shown(tmp_path: Path) -> None:
     for words in ("2 visible faces and 1 thermal faces", "1.250", "How far.", "Points.", "Bars."):
         assert words in page, words
     assert page.count("<circle") == 3 + 2 + 2, "points, and a legend for each figure"
+
+
+def test_methods_are_shown_beside_each_other() -> None:
+    assert list(compared_analyses({"numbers": {}, "words": {}, "figures": {}})) == []
+    points = {"features": {"visible": [[0, 0], [3, 4]], "thermal": [[1, 2]]}}
+    found = {
+        "numbers": {"Alone": {"A-distance": 1.25}, "Guided": {"A-distance": 0.5}, "Noise": {"PSNR": 9.0}},
+        "words": {"A-distance": "How far.", "features": "Points."},
+        "figures": {title: {"points": points, "values": {}} for title in ("Alone", "Guided")},
+    }
+    page = "".join(compared_analyses(found))
+    for words in ("1.250", "0.500", "9.000", "A-distance: How far.", "Alone: features", "Guided: features"):
+        assert words in page, words
+    assert "Noise: features" not in page
+    assert page.index("Alone: features") < page.index("Guided: features")
 
 
 def test_the_metrics_of_other_networks_are_a_table() -> None:

@@ -104,6 +104,13 @@ def test_a_judge_that_chose_the_best_state_is_no_independent_one() -> None:
     assert "is not independent of it" in text(found)
 
 
+def test_a_judge_that_had_a_part_in_training_is_no_independent_one() -> None:
+    found = figures()
+    found["judges"]["classifier/x"]["had_part"] = True
+    assert "which had no part in training" not in text(found)
+    assert "whose weights had a part in training these generators" in text(found)
+
+
 @pytest.mark.parametrize(
     ("part", "words"),
     [

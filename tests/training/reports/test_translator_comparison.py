@@ -27,6 +27,15 @@ def test_the_main_measures_stand_side_by_side() -> None:
     assert translator_comparison_tables(None) == []
 
 
+def test_a_judge_that_is_not_independent_is_named_once_beside_its_figure() -> None:
+    runs = {name: figures() | {"folds": [fold]} for fold, name in enumerate("ab")}
+    (plain,) = translator_comparison_tables(compare_translators(runs))
+    assert "GAN-test" not in plain.note
+    runs["b"]["judges"]["classifier/x"]["had_part"] = True
+    (marked,) = translator_comparison_tables(compare_translators(runs))
+    assert marked.note.count("is by classifier/x, whose weights had a part in training these generators") == 1
+
+
 def test_runs_that_hold_out_other_folds_have_a_mean_with_an_interval() -> None:
     runs, values = {}, [0.2, 0.3, 0.7]
     for fold, value in enumerate(values):

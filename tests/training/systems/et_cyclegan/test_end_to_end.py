@@ -11,10 +11,13 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from fertools.cli.main import cli
 from fertools.core.errors import CheckFailed, InputError, Interrupted, ResumeRefused
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
+from fertools.manifests.schema import FACES
 from fertools.training.data.batch import Batch
 from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
@@ -108,6 +111,27 @@ def test_a_run_of_a_classifier_is_the_emotion_network(workspace: Workspace, feat
     assert "classifier/thermal" in (result.path / "report.html").read_text(encoding="utf-8")
 
 
+def test_its_own_emotion_network_is_no_independent_judge(workspace: Workspace) -> None:
+    folder = train_smoke(workspace, "emotion_net=classifier/thermal", *SHORT).path
+    train_classifier(workspace, "another", "seed=1")
+    where = ("--device", "cpu", "--workspace", str(workspace.root))
+    words = "whose weights had a part in training these generators"
+    for judge, marked in (("thermal", 1), ("another", 0)):
+        told = " ".join(call("evaluate", "et-cyclegan/smoke", "--judge", f"classifier/{judge}", *where).split())
+        assert f"How often classifier/{judge}, " in told
+        assert (f"How often classifier/{judge}, {words}" in told) == marked
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert page.count(words) == 1, "of both judges one is marked"
+
+
+def test_compiling_reaches_the_frozen_networks(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda network: compiled.append(network))
+    train_smoke(workspace, "compile=true", "epochs=1", "decay_epochs=0")
+    assert [type(network).__name__ for network in compiled].count("FeatureNetwork") == 2
+    assert len(compiled) == 4 + 2
+
+
 @pytest.mark.parametrize("place", ["run", "path", "copy"])
 def test_an_emotion_network_that_has_seen_the_test_people_is_refused(
     workspace: Workspace, tmp_path: Path, place: str
@@ -179,6 +203,20 @@ def test_a_run_goes_on_only_with_the_feature_networks_that_it_was_begun_with(
     train_classifier(workspace, "thermal", "seed=1")
     with pytest.raises(ResumeRefused, match="holds other weights than those that the run 'smoke' was begun with"):
         train_smoke(workspace, *chosen)
+
+
+@pytest.mark.parametrize(("modality", "domain"), [("visible", "source"), ("thermal", "target")])
+def test_pairs_by_label_of_domains_with_different_classes_are_refused(
+    workspace: Workspace, modality: str, domain: str
+) -> None:
+    rows = store.read_table(workspace.manifest, FACES).to_pylist()
+    left = [row for row in rows if (row["modality"], row["emotion"]) != (modality, "fear")]
+    store.write_table(workspace.manifest, FACES, FACES.table(left))
+    words = f"pairing is label, and no training face of the domain {domain} shows fear"
+    with pytest.raises(InputError, match=words) as raised:
+        call("train", "et-cyclegan", "--preset", "smoke", "--set", "pairing=label", "--workspace", str(workspace.root))
+    assert raised.value.exit_code == 2
+    assert not workspace.runs("et-cyclegan").exists()
 
 
 @pytest.mark.parametrize("pairing", ["none", "label", "capture", "cycle"])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from fertools.core.errors import CheckFailed, InputError, ResumeRefused
 from fertools.core.workspace import Workspace
@@ -51,6 +55,30 @@ def test_a_run_learns_from_two_halves_of_the_people(trained: Workspace) -> None:
     assert record["iterations"] == 4
     assert sorted(record["parameters"]) == NETWORKS
     assert record["lineage"]["people"] == 4
+
+
+def test_compiling_reaches_the_guidance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Workspace) -> None:
+    """Each network runs by what torch.compile returned, in both stages; the run stays what it was."""
+    ran, compiled = Counter[str](), []
+
+    def compile_as_is(function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled.append(function)
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            ran[function.__name__] += 1
+            return function(*arguments, **named)
+
+        return counted
+
+    monkeypatch.setattr(torch, "compile", compile_as_is)
+    result = train_smoke(write_drawn_pairs(tmp_path, people=5), "compile=true")
+    # Two iterations of the second stage: thermal and visible features for the discriminators, then the visible step.
+    assert ran["begin"] >= 2 * 3
+    assert ran["finish"] >= 2 * 3
+    # `begin` and `finish` of two classifiers, and a call of each of the five networks.
+    assert len(compiled) == 2 * 2 + 5
+    plain = read_journal(trained.root / "training" / RUN / "metrics.jsonl")
+    assert read_journal(result.path / "metrics.jsonl") == plain
 
 
 def test_the_test_person_is_nowhere_in_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
