@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "split": (fertools.split,),
     "train": (fertools.train,),
     "generate": (fertools.generate,),
-    "evaluate": (fertools.evaluate_runs, fertools.assess_runs),
+    "evaluate": (fertools.evaluate_runs, fertools.EvaluationOptions),
     "experiment": (fertools.run_experiment,),
     "show": (fertools.ContactSheetOptions,),
     "validate": (fertools.validate,),

@@ -35,7 +35,7 @@ def test_too_few_people_are_refused_with_what_to_do(fertools: Run, tmp_path: Pat
     write_drawn_pairs(tmp_path, people=2)
     ended = fertools(*TRAIN)
     assert (ended.code, ended.err.count("fertools: ")) == (2, 1)
-    assert "are of 1 subject, too few to share them out among 2 domains; add more" in ended.err
+    assert "have 1 subject, too few to divide among 2 domains; add more" in ended.err
     assert not (tmp_path / "training" / "unpaired").exists()
     for name in ("unpaired", "et-cyclegan"):
         planned = fertools("experiment", name, "--preset", "smoke", "--dry-run")
