@@ -69,15 +69,17 @@ def compared_analyses(found: Mapping[str, Any]) -> Iterator[str]:
         f"<li>{escape(name)}: {escape(found['words'][name])}</li>" for name in names if name in found["words"]
     )
     yield f'<ul class="quiet">{meant}</ul>'
-    cells = "".join(
-        _chart(f"{title}: {name}", draw(groups), found["words"].get(name, ""))
+    rows = [
+        "".join(
+            _chart(f"{title}: {name}", draw(groups), found["words"].get(name, ""))
+            for title, figures in found["figures"].items()
+            for name, groups in figures[kind].items()
+        )
         for kind, draw in (("points", scatter), ("values", histogram))
-        for title, figures in found["figures"].items()
-        for name, groups in figures[kind].items()
-    )
-    if cells:
+    ]
+    if any(rows):
         yield "<p>Figures of the two methods that are compared first, each of its first run.</p>"
-        yield f'<div class="charts">{cells}</div>'
+        yield from (f'<div class="charts">{row}</div>' for row in rows if row)
 
 
 def further_section(results: Mapping[str, Any]) -> Iterator[str]:

@@ -162,12 +162,16 @@ def steps_section(evaluation: Mapping[str, Any]) -> Iterable[str]:
 def _curves(step: Mapping[str, Any]) -> Iterator[str]:
     """Yield the curves of a step's runs in one chart: the loss, and the metric that selects the checkpoint."""
     terms = describe_terms(step["system"]) if step["system"] else {}
-    charts = []
-    for name, runs in step["curves"].items():
-        chart = overlaid_chart(name, "iteration", runs)
-        mean = " A thick line is their mean." if 'class="line"' in chart else ""
-        note = f"{terms.get(name, '')} A thin line is one of {len(runs)} runs.{mean}"
-        charts.append(f"<div><h3><code>{escape(name)}</code></h3>{chart}<p>{escape(note)}</p></div>")
+    charts = [
+        f"<div><h3><code>{escape(name)}</code></h3>{overlaid_chart(name, 'iteration', runs)}"
+        f"<p>{escape(terms.get(name, ''))}</p></div>"
+        for name, runs in step["curves"].items()
+    ]
     if charts:
         yield f"<h3>{escape(step['title'])}: curves of its runs</h3>"
+        if max(len(runs) for runs in step["curves"].values()) > 1:
+            yield (
+                "<p class='quiet'>A thin line is one run. A thick line is their mean, where all have the same "
+                "iterations.</p>"
+            )
         yield f'<div class="charts">{"".join(charts)}</div>'

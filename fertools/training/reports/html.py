@@ -31,6 +31,7 @@ figcaption, small, .note { font-size: .88rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 1.6rem; }
 .charts.small { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 .charts.tables { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
+.charts + .charts { margin-top: 1.6rem; }
 .charts h3 { margin: 0; } .charts > div { min-width: 0; }
 .charts p { font-size: .88rem; margin: .2rem 0 0; color: var(--quiet); }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)); gap: 1rem; }
