@@ -69,7 +69,7 @@ def compared_analyses(found: Mapping[str, Any]) -> Iterator[str]:
         f"<li>{escape(name)}: {escape(found['words'][name])}</li>" for name in names if name in found["words"]
     )
     yield f'<ul class="quiet">{meant}</ul>'
-    rows = [
+    figures_by_kind = [
         "".join(
             _chart(f"{title}: {name}", draw(groups), found["words"].get(name, ""))
             for title, figures in found["figures"].items()
@@ -77,9 +77,9 @@ def compared_analyses(found: Mapping[str, Any]) -> Iterator[str]:
         )
         for kind, draw in (("points", scatter), ("values", histogram))
     ]
-    if any(rows):
+    if any(figures_by_kind):
         yield "<p>Figures of the two methods that are compared first, each of its first run.</p>"
-        yield from (f'<div class="charts">{row}</div>' for row in rows if row)
+        yield from (f'<div class="charts">{row}</div>' for row in figures_by_kind if row)
 
 
 def further_section(results: Mapping[str, Any]) -> Iterator[str]:
