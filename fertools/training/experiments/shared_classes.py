@@ -13,10 +13,10 @@ from fertools.training.experiments.graph import Task
 
 
 def refuse_differing_classes(workspace: Workspace, tasks: Sequence[Task]) -> None:
-    """Raise if classifiers that have to do with one generator tell different expressions apart.
+    """Raise if the classifiers around one generator have different classes.
 
-    These are the classifiers that train it, such as an emotion network, those that judge its faces, and those that
-    learn from its faces. A generator taught by other expressions than it is judged by would be judged wrongly.
+    These are the classifiers that train it, such as an emotion network, that judge its faces, and that learn from its
+    faces. A judge cannot give the right answer to a face of an expression that it does not know.
 
     Args:
         workspace: whose recipes.
@@ -41,8 +41,8 @@ def refuse_differing_classes(workspace: Workspace, tasks: Sequence[Task]) -> Non
         for first, second in pairwise(around):
             if differing := sorted({*known[first]} ^ {*known[second]}):
                 raise InputError(
-                    f"the steps {first} and {second} have to do with the faces of {generator}, and their classes "
-                    f"differ ({', '.join(differing)}); give both the same classes"
+                    f"the steps {first} and {second} are classifiers around the generator {generator}, and their "
+                    f"classes differ ({', '.join(differing)}); give both the same classes"
                 )
 
 

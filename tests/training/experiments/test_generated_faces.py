@@ -155,7 +155,7 @@ def test_classifiers_of_one_generator_with_other_classes_are_refused_when_planne
     write_experiment(tmp_path, changed, "mixed")
     write_blobs(tmp_path, blob_rows(subjects=2))
     command = ["experiment", "mixed", "--dry-run", "--workspace", str(tmp_path)]
-    words = rf"the steps {steps} have to do with the faces of gan, and their classes differ \(neutral\)"
+    words = rf"the steps {steps} are classifiers around the generator gan, and their classes differ \(neutral\)"
     with pytest.raises(InputError, match=words) as raised:
         CliRunner().invoke(cli, command, catch_exceptions=False)
     assert raised.value.exit_code == 2
