@@ -203,11 +203,12 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
     (joyful/ is happiness) or the subject (p03/). Otherwise each video is a subject of its own. Run the same command
     again to resume after any stop.
     """
-    from fertools.core.processes import prepare_workers
+    from fertools.core.processes import prepare_workers, processors
     from fertools.ingestion.engines import WORKER_MODULES
 
     # The workers' imports run beside those of this process.
-    if values["engine"] == "local" and values["workers"] != 1 and (len(sources) > 1 or sources[0].is_dir()):
+    workers = values["workers"] or processors()
+    if values["engine"] == "local" and workers > 1 and (len(sources) > 1 or sources[0].is_dir()):
         prepare_workers(WORKER_MODULES)
 
     from fertools.core.errors import ItemsFailed

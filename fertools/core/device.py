@@ -7,12 +7,12 @@ where they have to.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from pathlib import Path
 
 from fertools.core.arguments import argument
 from fertools.core.errors import DeviceError
+from fertools.core.processes import processors
 
 
 def choose_device(wanted: str = "auto") -> str:
@@ -76,7 +76,7 @@ def set_torch_threads(count: int | None) -> int | None:
     if torch is None:
         return None
     before: int = torch.get_num_threads()
-    torch.set_num_threads(count or os.cpu_count() or 1)
+    torch.set_num_threads(count or processors())
     return before
 
 

@@ -9,6 +9,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from fertools.core.processes import processors
+
 PACKAGES = ("torch", "numpy", "opencv-python", "av", "pandas", "pyarrow", "pillow", "click", "rich", "yt-dlp")
 LEAST_DISK_BYTES = 1 << 30
 
@@ -38,7 +40,7 @@ def _system() -> Finding:
 
 
 def _processors() -> Finding:
-    return Finding("processors", str(os.cpu_count()))
+    return Finding("processors", str(processors()))
 
 
 def _memory() -> Finding:

@@ -9,6 +9,7 @@ at import (OpenBLAS, jemalloc) prepare for a copy. Elsewhere each worker is a ne
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,24 +19,38 @@ from multiprocessing.context import BaseContext
 _METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
 
-def worker_context() -> BaseContext:
-    """Return the `multiprocessing` context of all worker processes.
+def processors() -> int:
+    """Return the number of processors that this process may use; a container or a batch job can limit it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_context(modules: Sequence[str]) -> BaseContext:
+    """Return the `multiprocessing` context of worker processes.
+
+    Args:
+        modules: modules that the workers need; see `prepare_workers`.
 
     Example:
-        >>> worker_context().get_start_method() in ("forkserver", "spawn")
+        >>> worker_context(["fertools.samples.dataset"]).get_start_method() in ("forkserver", "spawn")
         True
     """
+    prepare_workers(modules)
     return multiprocessing.get_context(_METHOD)
 
 
 def prepare_workers(modules: Sequence[str]) -> None:
-    """Import `modules` for later workers in the background, where workers are copies.
+    """Begin to import modules for later workers, in the background.
 
-    A fork server that already runs is kept, with the modules that it has.
+    Nothing is done where workers are new processes, or if the fork server of this process runs already.
+
+    Args:
+        modules: modules that the workers need. A missing module is passed over.
     """
     if _METHOD != "forkserver":
         return
-    worker_context().set_forkserver_preload(list(modules))
+    multiprocessing.get_context(_METHOD).set_forkserver_preload(list(modules))
     # Ctrl-C reaches every process of the terminal. The server ignores it after its imports only, so it starts with the
     # signal blocked. Its workers ignore it, too. The start of Python's resource tracker would let the signal in again.
     resource_tracker.ensure_running()

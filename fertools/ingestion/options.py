@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -11,6 +10,7 @@ from typing import Any
 
 from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError
+from fertools.core.processes import processors
 from fertools.faces.alignment import FILLS
 from fertools.faces.centring import Centre
 from fertools.faces.detection.detector import DetectorOptions, ScoreLevels
@@ -58,13 +58,6 @@ MAX_SMOOTHING_S = 1.0
 """In a longer window a head turns and a mouth opens and closes. All frames of the window stay in memory."""
 
 CROP_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
-
-
-def processors() -> int:
-    """Return the number of processors that this process may use; a container or a batch job can limit it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

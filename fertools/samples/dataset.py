@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -29,7 +28,7 @@ import cv2
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
-from fertools.core.processes import worker_context
+from fertools.core.processes import processors, worker_context
 from fertools.samples.moments import Clip, Moment, draw_clip_of
 from fertools.samples.sample_options import SampleOptions
 
@@ -169,13 +168,13 @@ def _claim(folder: Path, options: SampleOptions) -> None:
 
 def _draw_all(folder: Path, options: SampleOptions, takes: list[_Take]) -> Iterator[int]:
     """Draw clips in worker processes, and yield the number of finished clips."""
-    workers = min(os.cpu_count() or 1, len(takes))
+    workers = min(processors(), len(takes))
     if workers <= 1:
         for number, take in enumerate(takes, 1):
             _draw(folder, options, take)
             yield number
         return
-    with ProcessPoolExecutor(workers, worker_context(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, worker_context([__name__]), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         try:
             pending = [pool.submit(_draw, folder, options, take) for take in takes]
             for number, future in enumerate(as_completed(pending), 1):

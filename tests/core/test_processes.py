@@ -31,14 +31,14 @@ def test_workers_begin_with_the_imports_of_the_server(tmp_path: Path) -> None:
         """
         import json, os, sys
         from concurrent.futures import ProcessPoolExecutor
-        from fertools.core.processes import prepare_workers, worker_context
+        from fertools.core.processes import worker_context
 
         def look(_):
             return os.getpid(), os.getppid(), "colorsys" in sys.modules
 
         if __name__ == "__main__":
-            prepare_workers(["colorsys", "a_module_that_nobody_has"])
-            with ProcessPoolExecutor(2, worker_context()) as pool:
+            context = worker_context(["colorsys", "a_module_that_nobody_has"])
+            with ProcessPoolExecutor(2, context) as pool:
                 print(json.dumps([os.getpid(), "colorsys" in sys.modules, list(pool.map(look, range(4)))]))
         """,
     )

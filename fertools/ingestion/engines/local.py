@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 
 from fertools.core.device import set_torch_threads, spread
-from fertools.core.processes import prepare_workers, worker_context
+from fertools.core.processes import processors, worker_context
 from fertools.core.workspace import Workspace
 from fertools.ingestion.engines import WORKER_MODULES
 from fertools.ingestion.engines.base import (
@@ -36,7 +36,7 @@ from fertools.ingestion.engines.base import (
     worker_loss_reason,
 )
 from fertools.ingestion.extract import Extractor
-from fertools.ingestion.options import IngestOptions, processors
+from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import Step
 from fertools.ingestion.plan import Item
 from fertools.ingestion.shared_progress import SharedProgress
@@ -106,8 +106,7 @@ class _WorkerPool:
         threads: int,
         watch: Watch,
     ) -> None:
-        prepare_workers(WORKER_MODULES)
-        self._context = worker_context()
+        self._context = worker_context(WORKER_MODULES)
         self._workspace, self._options, self._steps, self._watch = workspace, options, steps, watch
         self._devices, self._threads = devices, threads
         self._before = Done()

@@ -264,8 +264,8 @@ def _resident(pixels: Pixels, device: str) -> Tensor | None:
 def _prefetch_rows(pixels: Pixels, rows: Tensor) -> None:
     """Ask the operating system to read pixels into memory in the background.
 
-    The operating system reads all of them at once; our own reading would wait for one after another. This needs no
-    thread. A thread would cost more than the reading when the pixels are in memory already.
+    The operating system reads them side by side. Reading them here would be one after another. A thread of ours would
+    cost more than it saves, if the pixels are in memory already.
     """
     if not isinstance(pixels, np.memmap) or not hasattr(os, "posix_fadvise"):
         return

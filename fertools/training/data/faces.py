@@ -191,14 +191,13 @@ def select_faces(
             raise InputError(
                 "no face has valence and arousal, which this recipe needs; rate them with `fertools annotate --va`"
             )
+    source = table
     if extra_modality:
         extra = select_rows(workspace, everybody, extra_modality, dataset)
         extra = rows_with_emotion(extra, classes) if needs_emotion else extra
-        source = store.fingerprint(nested.in_order(pa.concat_tables([table, extra]), "face_id"), _MEANING)
+        source = pa.concat_tables([table, extra])
         extra = nested.keep(extra, ~held_out_rows(extra, test_folds, extra_modality))
         table = nested.in_order(pa.concat_tables([table, extra]), "face_id")
-    else:
-        source = store.fingerprint(table, _MEANING)
     if generated:
         added = [
             read_generated(
@@ -216,7 +215,8 @@ def select_faces(
     held_out = held_out_rows(table, test_folds, modality)
     refuse_leaks(table, held_out)
     people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
-    faces = dataclasses.replace(build_faces(table, held_out, classes, validation_people=people), source=source)
+    faces = build_faces(table, held_out, classes, validation_people=people)
+    faces = dataclasses.replace(faces, source=store.fingerprint(source, _MEANING))
     # Validation uses real faces of the one modality only, and its people are not trained on.
     added_rows = np.asarray(pc.or_(pc.is_valid(table["parent_id"]), pc.not_equal(table["modality"], modality)))
     faces = faces.keep(~(faces.validating & added_rows))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.training.engine.journal import read_journal
+from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
 from fertools.training.experiments.definition import Experiment
@@ -20,7 +22,10 @@ from fertools.training.runs.folder import RunFolder
 
 
 def summarise_generators(
-    workspace: Workspace, experiment: Experiment, by_step: Mapping[str, Sequence[Task]]
+    workspace: Workspace,
+    experiment: Experiment,
+    by_step: Mapping[str, Sequence[Task]],
+    measure: Callable[[Path], Metrics] = compute_translation_metrics,
 ) -> dict[str, Any]:
     """Return the mean metrics of each generator that an `evaluate` step measures, by title; tested or not.
 
@@ -28,9 +33,10 @@ def summarise_generators(
     figures come together.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         experiment: the protocol.
         by_step: tasks by name of the step.
+        measure: returns the metrics of a run's generated faces.
 
     Returns:
         `runs`, their number; `measures`, by name mean and standard deviation over runs; and `dependent`, the judges
@@ -44,7 +50,7 @@ def summarise_generators(
         folders = [workspace.root / folder for task in by_step[generator.name] for folder in task.folders]
         if not all((folder / TRANSLATIONS_NAME).is_file() for folder in folders):
             continue
-        compared = compare_translators({folder.name: compute_translation_metrics(folder) for folder in folders})
+        compared = compare_translators({folder.name: measure(folder) for folder in folders})
         lines = list(compared["runs"].values())
         columns = {key: [line[key] for line in lines if line[key] is not None] for key in lines[0]}
         found[generator.title] = {
@@ -65,7 +71,7 @@ def compare_analyses(
     """Return what the systems of tested steps show of held-out faces, and figures of the first two compared steps.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         experiment: the protocol.
         by_step: tasks by name of the step.
 
@@ -105,7 +111,7 @@ def summarise_validation(workspace: Workspace, tasks: Sequence[Task]) -> dict[st
     """Return the best validation metric of each run of a step, as its journal has it; None without validation.
 
     Args:
-        workspace: whose runs.
+        workspace: workspace with the runs.
         tasks: of the step.
     """
     values, metric = [], ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,8 @@ def evaluate_experiment(
     by_step = {name: [task for task in tasks if task.step.name == name] for name in experiment.steps}
     for found in by_step.values():
         _refuse_mixed(workspace, [task for task in found if isinstance(task.step, TrainStep)])
+    # Tables of results and of generators need the same metrics.
+    measure = functools.cache(compute_translation_metrics)
     predictions: dict[str, list[Predictions]] = {}
     translations: dict[str, dict[str, Any]] = {}
     parents: set[str] = set()
@@ -100,7 +103,7 @@ def evaluate_experiment(
             if joined := _joined(workspace, part):
                 predictions.setdefault(step.title, []).append(joined)
                 write_predictions(folder / _folder_name(step, part) / PREDICTIONS_NAME, joined)
-            if generated := _generated(workspace, part, parents):
+            if generated := _generated(workspace, part, parents, measure):
                 translations[title] = generated
     runs = {title: score_repeats(entry) for title, entry in predictions.items()}
     for repeats in predictions.values():
@@ -125,7 +128,7 @@ def evaluate_experiment(
         "steps": [_describe(workspace, step, by_step[step.name]) for step in experiment.steps.values()],
         "runs": runs,
         "translations": translations,
-        "generators": summarise_generators(workspace, experiment, by_step),
+        "generators": summarise_generators(workspace, experiment, by_step, measure),
         "analyses": compare_analyses(workspace, experiment, by_step),
         "comparisons": compare_all(compared, pairs) if len(compared) > 1 else [],
         "reported": [
@@ -171,18 +174,21 @@ def _joined(workspace: Workspace, tasks: Sequence[Task]) -> Predictions | None:
     return join_predictions([read_predictions(path) for path in paths])
 
 
-def _generated(workspace: Workspace, tasks: Sequence[Task], parents: set[str]) -> dict[str, Any] | None:
+def _generated(
+    workspace: Workspace, tasks: Sequence[Task], parents: set[str], measure: Callable[[Path], Metrics]
+) -> dict[str, Any] | None:
     """Return the metrics of the faces that each run of a step generated, and their means over folds.
 
     Args:
         workspace: workspace with the runs.
         tasks: tasks of one step and repeat.
         parents: set to which the `face_id` of the translated faces are added.
+        measure: returns the metrics of a run's generated faces.
     """
     folders = {task.words: folder for task in tasks for folder in task.folders}
     if not all((workspace.root / folder / TRANSLATIONS_NAME).is_file() for folder in folders.values()):
         return None
-    runs = {words: compute_translation_metrics(workspace.root / folder) for words, folder in folders.items()}
+    runs = {words: measure(workspace.root / folder) for words, folder in folders.items()}
     for folder in folders.values():
         parents.update(read_translations(workspace.root / folder)["parent_id"].to_pylist())
     return {"runs": runs, "side_by_side": compare_translators(runs)}

@@ -19,7 +19,7 @@ def refuse_differing_classes(workspace: Workspace, tasks: Sequence[Task]) -> Non
     faces. A judge cannot give the right answer to a face of an expression that it does not know.
 
     Args:
-        workspace: whose recipes.
+        workspace: workspace with the recipes.
         tasks: all tasks of an experiment.
 
     Raises:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ import pyarrow as pa
 from fertools.core import files, locking
 from fertools.core.errors import ResumeRefused
 from fertools.core.hashing import hash_bytes
-from fertools.core.processes import worker_context
+from fertools.core.processes import processors, worker_context
 from fertools.core.progress import Reporter
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
@@ -135,8 +134,8 @@ def _other_people(cut: _Cut, report: Reporter) -> Faces:
     report.note(f"drawing {_PEOPLE} other people")
     report.start(_PEOPLE)
     rows: list[dict[str, Any]] = []
-    workers = min(os.cpu_count() or 1, _PEOPLE)
-    with ProcessPoolExecutor(workers, worker_context(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    workers = min(processors(), _PEOPLE)
+    with ProcessPoolExecutor(workers, worker_context([__name__]), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         for done, found in enumerate(pool.map(functools.partial(_draw_person, cut), people), 1):
             rows += found
             report.advance(done)

@@ -55,7 +55,7 @@ def compared_analyses(found: Mapping[str, Any]) -> Iterator[str]:
         found: what `fertools.training.experiments.beside_results.compare_analyses` returns; nothing is shown if it has
             no numbers.
     """
-    numbers: Mapping[str, Mapping[str, float]] = found.get("numbers", {})
+    numbers: Mapping[str, Mapping[str, float]] = found["numbers"]
     if not numbers:
         return
     names = list(dict.fromkeys(name for entry in numbers.values() for name in entry))

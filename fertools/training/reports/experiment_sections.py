@@ -71,7 +71,7 @@ def results_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """Yield the results: all methods beside the paper's numbers, and each method in full."""
     yield from _side_by_side(evaluation)
     yield from _curves_of_methods(evaluation)
-    yield from compared_analyses(evaluation.get("analyses", {}))
+    yield from compared_analyses(evaluation["analyses"])
     yield from (render_result_table(result) for result in experiment_tables(evaluation))
     for name, scores in evaluation["runs"].items():
         yield from folded(f"{name} in full", prediction_sections(name, scores))

@@ -30,7 +30,7 @@ def experiment_tables(evaluation: Mapping[str, Any]) -> list[ResultTable]:
         *metric_tables(evaluation["runs"]),
         *repeat_tables(evaluation["runs"]),
         *_generated_faces(evaluation["translations"]),
-        *generator_tables(evaluation.get("generators", {})),
+        *generator_tables(evaluation["generators"]),
         *comparison_tables(evaluation["comparisons"]),
         *_validation(evaluation["steps"]),
     ]
@@ -54,7 +54,7 @@ def _generated_faces(translations: Mapping[str, Any]) -> Iterable[ResultTable]:
 
 def _validation(steps: Iterable[Mapping[str, Any]]) -> Iterable[ResultTable]:
     """Yield the metrics by which checkpoints were selected, of all steps that have validation people."""
-    found = [(step["title"], step["validation"]) for step in steps if step.get("validation")]
+    found = [(step["title"], step["validation"]) for step in steps if step["validation"]]
     rows = tuple(
         (
             title,

@@ -101,9 +101,7 @@ def translator_comparison_tables(side_by_side: Mapping[str, Any] | None) -> list
         return []
     shown = [key for key in HEADLINES if any(line[key] is not None for line in side_by_side["runs"].values())]
     rows = [(name, *(number(line[key]) for key in shown)) for name, line in side_by_side["runs"].items()]
-    note = (
-        f"Of several judges or weights, the first by name is shown.{dependence_note(side_by_side.get('dependent', {}))}"
-    )
+    note = f"Of several judges or weights, the first by name is shown.{dependence_note(side_by_side['dependent'])}"
     if side_by_side["folds"] is not None:
         rows.append(("mean over folds", *(_reach(side_by_side["folds"].get(key)) for key in shown)))
         note += " ±: half of the 95 % interval of Student's t over folds, which share training faces."

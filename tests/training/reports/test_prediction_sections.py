@@ -61,10 +61,13 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
                 "runs": ["a", "b"],
                 "trained": made_up_record("classifier"),
                 "curves": {"val/uar": {"fold <0>": [(1, 0.2), (2, 0.3)], "fold 1": [(1, 0.3), (2, 0.5)]}},
+                "validation": {"metric": "uar", "values": [0.3, 0.5]},
             }
         ],
         "runs": {name: compute_metrics(run) for name, run in runs.items()},
         "translations": {},
+        "generators": {},
+        "analyses": {"numbers": {}, "words": {}, "figures": {}},
         "comparisons": compare_all(runs),
         "reported": [
             {"method": "Theirs", "step": None, "ours": "Ours <1>", "values": {"accuracy": (0.4, 0.03)}},
