@@ -27,6 +27,12 @@ from fertools.cli.values import (
     read_by,
 )
 
+_CUT_OFF = (
+    "{cut_off:,} of {detected:,} faces are cut off by the edge of their picture, so the pictures may be face crops; "
+    "keep these faces with `fertools filter --quality keep-all`, or ingest again with --overwrite and --template tight"
+)
+"""Printed when most faces are rejected for this reason: a dataset of face crops would else seem empty."""
+
 GROUPS = {
     "Most used options": (
         "--workspace",
@@ -223,6 +229,8 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
         summary = ingest(sources, workspace, options, report)
     result = describe_summary(shard.place(workspace) if shard else workspace, summary, as_json)
     print_result(result, as_json)
+    if (cut_off := summary.faces_rejected.get("cut_off", 0)) > summary.detected / 2:
+        click.echo(_CUT_OFF.format(cut_off=cut_off, detected=summary.detected), err=True)
     if failed := len(summary.failures):
         raise ItemsFailed(f"{failed} of {sum(summary.sources.values())} sources failed; see manifests/sources.parquet")
     return 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from fertools.cli.main import COMMANDS
@@ -117,3 +119,17 @@ def test_a_dataset_goes_to_a_store_and_back(fertools: Run, tmp_path: Path) -> No
     ended = fertools("pull", url, "-w", "theirs", "--crops")
     assert ended.code == 0, ended.err
     assert fertools("validate", "-w", "theirs").code == 0
+
+
+def test_ingest_says_what_to_do_when_faces_are_cut_off(
+    fertools: Run, portrait: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    Image.fromarray(portrait[70:195, 170:280]).save(tmp_path / "crop.png")
+    ended = fertools("ingest", "crop.png", "--workers", "1")
+    assert "1 cut_off" in ended.out
+    assert "1 of 1 faces are cut off" in ended.err
+    assert "fertools filter --quality keep-all" in ended.err
+    assert fertools("filter", "--quality", "keep-all").code == 0
+
+    Image.fromarray(portrait).save(tmp_path / "whole.png")
+    assert "cut off" not in fertools("ingest", "whole.png", "--workers", "1", "--overwrite").err
