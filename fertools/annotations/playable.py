@@ -20,6 +20,7 @@ from fertools.core import files, products
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.sources.animations import read_video
+from fertools.sources.grey_range import PER_IMAGE
 from fertools.sources.videos import (
     BrokenVideoError,
     Frame,
@@ -171,7 +172,8 @@ def _encode(path: Path, target: Path, advance: Callable[[int], None]) -> list[fl
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    reader = read_video(path)
+    # The whole range of 16 bits would show most thermal videos as one grey.
+    reader = read_video(path, grey_range=PER_IMAGE)
     try:
         yield from reader
     except BrokenVideoError:

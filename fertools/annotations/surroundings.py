@@ -85,11 +85,11 @@ def _frame(path: Path, face: dict[str, Any]) -> Picture:
                 for frame in container.decode(stream):
                     if isinstance(frame, av.VideoFrame) and frame.time is not None:
                         if abs(frame.time - face["pts_s"]) <= _NEAR_S:
-                            return upright(frame, VideoReformatter())
+                            return upright(frame, VideoReformatter(), PER_IMAGE)
                         if frame.time > face["pts_s"]:
                             break
     # Where times are not as the container states them, frames are counted.
-    for found in read_video(path, sampling=Sampling(indices=frozenset({face["frame_index"]}))):
+    for found in read_video(path, sampling=Sampling(indices=frozenset({face["frame_index"]})), grey_range=PER_IMAGE):
         return found.rgb
     raise InputError(f"{path} ends before frame {face['frame_index']}; it has changed since it was ingested")
 

@@ -141,8 +141,8 @@ GROUPS = {
     "--grey-range",
     default=None,
     callback=read_by(parse_grey_range),
-    help="Values of 16-bit grey pictures that become black and white: LOW,HIGH for the whole dataset, image for those "
-    "of each picture, or full.  [default: full; thermal pictures need a value]",
+    help="Values of grey pictures and videos of more than 8 bits that become black and white: LOW,HIGH for the whole "
+    "dataset, image for those of each picture or frame, or full.  [default: full; thermal sources need a value]",
 )
 @click.option("--crops", is_flag=True, help="Take the sources as face crops; nothing is detected.")
 @click.option(

@@ -50,6 +50,7 @@ from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
+from fertools.sources.videos import is_wide_video
 
 _log = logging.getLogger(__name__)
 
@@ -286,15 +287,19 @@ def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) 
 
 
 def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> None:
-    """Raise InputError for thermal pictures of more than 8 bits without a range, which would become almost one grey."""
+    """Raise InputError for thermal sources of more than 8 bits without a range, which would become almost one grey."""
     if options.modality != "thermal" or options.grey_range is not None:
         return
-    if wide := next((file.path for file in found if file.kind == "image" and is_wide(file.path)), None):
+    if wide := next((file.path for file in found if _is_wide_source(file)), None):
         raise InputError(
             f"{wide} has more than 8 bits per pixel; give {argument('grey_range')} "
             f"{either('GreyRange(LOW, HIGH)', 'LOW,HIGH')}, the stored values that become black and white in the whole "
-            f"dataset, or {argument('grey_range')} {either('GreyRange()', 'image')} for those of each picture"
+            f"dataset, or {argument('grey_range')} {either('GreyRange()', 'image')} for those of each picture or frame"
         )
+
+
+def _is_wide_source(file: SourceFile) -> bool:
+    return is_wide(file.path) if file.kind == "image" else is_wide_video(file.path)
 
 
 def _note_unseen(workspace: Workspace, found: Sequence[SourceFile], options: IngestOptions, report: Reporter) -> None:

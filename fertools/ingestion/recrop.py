@@ -208,4 +208,4 @@ def _frames(path: Path, source: dict[str, Any], indices: Collection[int]) -> Gen
     if source["kind"] == "image":
         yield Frame(0, None, read_image(path, source["grey_range"]))
         return
-    yield from read_video(path, sampling=Sampling(indices=frozenset(indices)))
+    yield from read_video(path, sampling=Sampling(indices=frozenset(indices)), grey_range=source["grey_range"])

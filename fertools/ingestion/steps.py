@@ -67,7 +67,11 @@ class Decode:
     def _video(self, context: SourceContext) -> Generator[FrameFaces, None, None]:
         source, options, measured = context.source, context.options, context.measured
         reader = read_video(
-            source.path, sampling=options.sampling, threads=context.threads, heartbeat=context.heartbeat
+            source.path,
+            sampling=options.sampling,
+            threads=context.threads,
+            grey_range=options.grey_range,
+            heartbeat=context.heartbeat,
         )
         length = size_bytes(source.path)
         first_s: float | None = None

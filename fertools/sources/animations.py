@@ -15,6 +15,7 @@ from typing import Final
 from PIL import Image
 
 from fertools.core.errors import InputError
+from fertools.sources.grey_range import GreyRange
 from fertools.sources.images import open_image, to_rgb
 from fertools.sources.sampling import FrameSampler, Sampling
 from fertools.sources.signatures import HEAD_BYTES, signature_of
@@ -60,11 +61,12 @@ def read_video(
     *,
     sampling: Sampling | None = None,
     threads: int = 0,
+    grey_range: GreyRange | None = None,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> FrameReader:
     """Return a reader of the frames of the video or animation at `path`; see `FrameReader` for the arguments."""
     reader = AnimationReader if _is_read_here(path) else FrameReader
-    return reader(path, sampling=sampling, threads=threads, heartbeat=heartbeat)
+    return reader(path, sampling=sampling, threads=threads, grey_range=grey_range, heartbeat=heartbeat)
 
 
 def count_pages(path: Path) -> int:

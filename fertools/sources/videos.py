@@ -20,12 +20,14 @@ from av.container import InputContainer
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
+from av.video.format import VideoFormat
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from fertools.core.arguments import argument
 from fertools.core.errors import FertoolsError, InputError, first_line
 from fertools.core.explain import raise_of_machine
+from fertools.sources.grey_range import GreyRange
 from fertools.sources.orientation import Orientation
 from fertools.sources.sampling import FrameSampler, Sampling
 
@@ -60,6 +62,7 @@ class FrameReader:
         sampling: frames to yield; None for all. Frames between them are decoded but not converted, which is much
             faster. Nothing is decoded after the last chosen frame.
         threads: number of decoding threads; 0 lets FFmpeg choose.
+        grey_range: which values of grey frames of more than 8 bits become black and white; all values if None.
         heartbeat: called for every decoded frame.
 
     Attributes:
@@ -79,11 +82,13 @@ class FrameReader:
         *,
         sampling: Sampling | None = None,
         threads: int = 0,
+        grey_range: GreyRange | None = None,
         heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
         self.sampling = sampling or Sampling()
         self.threads = threads
+        self.grey_range = grey_range
         self.heartbeat = heartbeat
         self.decoded = 0
         self.share = 0.0
@@ -145,7 +150,8 @@ class FrameReader:
                 return
             picture = None
             if sampler.wants(index, time_s):
-                picture = Frame(index, None if time_s is None else float(time_s), upright(frame, reformatter))
+                rgb = upright(frame, reformatter, self.grey_range)
+                picture = Frame(index, None if time_s is None else float(time_s), rgb)
             self.decoded = index + 1
             if picture is not None:
                 yield picture
@@ -257,8 +263,40 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     return Orientation() if matrix is None else Orientation.of_matrix(np.frombuffer(matrix, np.int32).reshape(3, 3))
 
 
-def upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
-    """Return a decoded frame as (H, W, 3) uint8 RGB, upright."""
+def is_wide_video(path: Path) -> bool:
+    """Return whether a video has grey values of more than 8 bits; False for a file that cannot be opened."""
+    try:
+        with open_video(path) as container:
+            return _is_wide(choose_stream(container).codec_context.format)
+    except Exception:  # the error of the file is reported when it is read
+        return False
+
+
+def _is_wide(pixels: VideoFormat | None) -> bool:
+    return pixels is not None and re.fullmatch(r"gray(9|1\d)[lb]e", pixels.name) is not None
+
+
+def _stored_values(frame: av.VideoFrame) -> NDArray[np.uint16]:
+    """Return the values of a grey frame of more than 8 bits, (H, W), as stored: FFmpeg would scale them to 16 bits."""
+    plane = frame.planes[0]
+    word = np.dtype(">u2" if frame.format.is_big_endian else "<u2")
+    words = np.frombuffer(memoryview(plane), word).reshape(-1, plane.line_size // 2)
+    return words[: frame.height, : frame.width].astype(np.uint16)
+
+
+def upright(
+    frame: av.VideoFrame, reformatter: VideoReformatter, grey_range: GreyRange | None = None
+) -> NDArray[np.uint8]:
+    """Return a decoded frame as (H, W, 3) uint8 RGB, upright.
+
+    Args:
+        frame: decoded frame.
+        reformatter: converts all other pixel formats; one can serve many frames.
+        grey_range: see `FrameReader`.
+    """
+    if grey_range is not None and _is_wide(frame.format):
+        grey = grey_range.to_8_bits(_stored_values(frame).astype(np.float64))
+        return orientation_of(frame).apply(np.repeat(grey[..., None], 3, axis=2))
     # One thread, because threads of the reformatter stay alive, and workers have a fixed number of threads.
     rgb = np.asarray(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
     return orientation_of(frame).apply(rgb)

@@ -1,10 +1,11 @@
-"""Pairs of drawn data, and thermal pictures of more than 8 bits, from the command line's own functions."""
+"""Pairs of drawn data, and thermal pictures and videos of more than 8 bits, from the command line's own functions."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,8 +35,8 @@ class Notes(Silent):
         self.notes.append(message)
 
 
-def _crops(modality: str, **options: object) -> IngestOptions:
-    return IngestOptions(crops=True, modality=modality, crop_px=32, workers=1, **options)  # type: ignore[arg-type]
+def _crops(modality: str, crop_px: int = 32, **options: object) -> IngestOptions:
+    return IngestOptions(crops=True, modality=modality, crop_px=crop_px, workers=1, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,41 @@ def test_thermal_pictures_of_16_bits_need_a_range_which_is_recorded(tmp_path: Pa
     assert summary.written == 2
     for path in summary.folder.rglob("*.png"):
         assert int(np.asarray(Image.open(path)).max()) > 240
+
+
+def _wide_video(path: Path, pixels: str) -> Path:
+    """Write a thermal video as recorders do: two frames of counts, losslessly, in a known pixel format."""
+    counts = np.linspace(800, 900, 64 * 48).reshape(48, 64).astype(np.uint16)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        for number in range(2):
+            frame = av.VideoFrame(64, 48, pixels)
+            plane = frame.planes[0]
+            words = np.zeros((48, plane.line_size // 2), "<u2")
+            words[:, :64] = counts + 100 * number
+            plane.update(words.tobytes())
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("pixels", ["gray16le", "gray12le", "gray10le"])
+def test_a_thermal_video_of_more_than_8_bits_has_a_range_as_pictures_do(tmp_path: Path, pixels: str) -> None:
+    video, workspace = _wide_video(tmp_path / "warm.mkv", pixels), Workspace(tmp_path / "out")
+    with pytest.raises(InputError, match=r"warm.mkv has more than 8 bits per pixel; give .grey_range"):
+        ingest(video, workspace, _crops("thermal"))
+    options = _crops("thermal", grey_range=GreyRange(800, 1020), crop_format="png", crop_px=48, quality="keep-all")
+    ingest(video, workspace, options)
+    rows = sorted(store.read_faces(workspace).to_pylist(), key=lambda row: row["frame_index"])
+    crops = [np.asarray(Image.open(workspace.root / row["path"])) for row in rows]
+    expected = np.linspace(800, 900, 64 * 48).reshape(48, 64).astype(np.uint16)[:, 8:56].astype(np.float64)
+    for number, crop in enumerate(crops):
+        levels = np.clip(np.round((expected + 100 * number - 800) * 255 / 220), 0, 255)
+        assert np.abs(crop[..., 0] - levels).max() <= 1
+    assert recrop(workspace, RecropOptions(template="centre", crop_px=16, crop_format="png")).written == 2
+    again = (workspace.root / "faces" / "centre-16").rglob("*.png")
+    assert sorted(int(np.asarray(Image.open(path)).max()) // 20 for path in again) == [5, 11]
 
 
 def test_a_detector_that_finds_nothing_in_thermal_pictures_says_so(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_frames_before_damage_come_out_before_the_error(tmp_path: Path, monkeypa
             raise av.error.InvalidDataError(1, "damaged")
         return np.asarray(real(frame, format=options["format"]))
 
-    monkeypatch.setattr("fertools.sources.videos.upright", lambda frame, reformatter: failing(frame, format="rgb24"))
+    monkeypatch.setattr("fertools.sources.videos.upright", lambda frame, *_: failing(frame, format="rgb24"))
     frames = iter(FrameReader(path))
     assert [next(frames).index for _ in range(4)] == [0, 1, 2, 3]
     with pytest.raises(BrokenVideoError, match="after frame"):
