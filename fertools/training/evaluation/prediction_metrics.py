@@ -100,7 +100,7 @@ def _classification(predictions: Predictions) -> Metrics:
     for fold in single:
         # Macro F1 and AUC compare classes, and there is only one.
         each[fold]["macro_f1"] = each[fold]["macro_auc"] = None
-    people = _over_people(labels, probabilities, groups)
+    people = intervals_over_people([predictions])
     confusion = decisions.confusion_matrix(labels, decided, len(classes))
     bins = reliability(labels, probabilities)
     right = decided == labels
@@ -149,20 +149,38 @@ def _metrics(labels: Integers, probabilities: Floats) -> dict[str, float | None]
     return found
 
 
-def _over_people(labels: Integers, probabilities: Floats, groups: NDArray[Any]) -> dict[str, Any]:
-    """Return the intervals over people of all metrics that are functions of sums over people."""
-    classes = probabilities.shape[1]
-    codes = np.unique(groups, return_inverse=True)[1]
-    cells = np.eye(classes * classes)[labels * classes + probabilities.argmax(axis=1)]
-    losses = np.stack([log_losses(labels, probabilities), brier_losses(labels, probabilities)], axis=1)
+def intervals_over_people(repeats: Sequence[Predictions]) -> dict[str, Any]:
+    """Return the intervals over people of all metrics that are functions of sums over people.
+
+    Args:
+        repeats: predictions of one run; or of several repeats, for the interval of the mean over them. A person is one
+            group in all of them.
+
+    Returns:
+        `measures`, the interval of each metric by name; and `recall`, that of each class.
+    """
+    classes = len(repeats[0].classes)
+    known = [run.labels() >= 0 for run in repeats]
+    people = [np.array(run.groups())[rows] for run, rows in zip(repeats, known, strict=True)]
+    codes = np.split(np.unique(np.concatenate(people), return_inverse=True)[1], np.cumsum([*map(len, people)])[:-1])
+    cells = []
+    for number, (run, rows) in enumerate(zip(repeats, known, strict=True)):
+        labels, probabilities = run.labels()[rows], run.probabilities()[rows]
+        counts = np.eye(classes * classes)[labels * classes + probabilities.argmax(axis=1)]
+        losses = np.stack([log_losses(labels, probabilities), brier_losses(labels, probabilities)], axis=1)
+        own = np.concatenate([counts, losses], axis=1)
+        cells.append(np.pad(own, ((0, 0), (number * own.shape[1], (len(repeats) - number - 1) * own.shape[1]))))
 
     def statistic(sums: Floats) -> Floats:
+        return np.asarray(np.mean([each(part) for part in np.split(sums, len(repeats), axis=1)], axis=0))
+
+    def each(sums: Floats) -> Floats:
         confusion = sums[:, : classes * classes].reshape(-1, classes, classes)
         values = [measure(confusion)[:, None] for measure in _DECISIONS.values()]
         faces = confusion.sum(axis=(1, 2))[:, None]
         return np.concatenate([*values, sums[:, classes * classes :] / faces, decisions.recall(confusion)], axis=1)
 
-    sums = group_sums(codes, np.concatenate([cells, losses], axis=1))
+    sums = group_sums(np.concatenate(codes), np.concatenate(cells))
     names = [*_DECISIONS, "nll", "brier"]
     scales: list[Scale] = ["share" for _ in _DECISIONS]
     scales += ["positive", "positive"]

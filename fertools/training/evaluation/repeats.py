@@ -13,7 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from fertools.statistics.intervals import mean_over_folds
-from fertools.training.evaluation.prediction_metrics import Metrics, compute_metrics, interval_over_folds
+from fertools.training.evaluation.prediction_metrics import (
+    Metrics,
+    compute_metrics,
+    interval_over_folds,
+    intervals_over_people,
+)
 from fertools.training.evaluation.predictions import Predictions
 
 
@@ -25,7 +30,7 @@ def score_repeats(repeats: Sequence[Predictions]) -> Metrics:
 
     Returns:
         The result of `compute_metrics`. If there are several repeats, each measure is the mean over them, in each fold
-        and pooled. Curves, confusion matrices and intervals over people cover all repeats, and `classification`
+        and pooled, with the interval of that mean. Curves and confusion matrices cover all repeats. `classification`
         has `repeats`: for each measure the `mean` and the standard deviation `sd` of the pooled values over seeds.
         `faces` counts each face once.
 
@@ -45,10 +50,10 @@ def score_repeats(repeats: Sequence[Predictions]) -> Metrics:
             lines = [scores["by_fold"][number] for scores in each]
             part["faces"] = lines[0]["faces"]
             part["measures"] = {name: _mean([line["measures"][name] for line in lines]) for name in part["measures"]}
-        spread = {}
+        spread, people = {}, intervals_over_people(repeats)["measures"]
         for name, entry in found["measures"].items():
             values = [scores["measures"][name]["pooled"] for scores in each]
-            entry["pooled"] = _mean(values)
+            entry["pooled"], entry["people"] = _mean(values), people.get(name)
             entry["folds"] = interval_over_folds(part["measures"][name] for part in found["by_fold"])
             seeds = mean_over_folds([float("nan") if value is None else value for value in values])
             spread[name] = {"mean": seeds.mean, "sd": seeds.sd} if seeds else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from fertools.training.evaluation.prediction_metrics import compute_metrics
@@ -39,6 +40,28 @@ def test_a_person_counts_once_however_many_seeds() -> None:
         assert found["folds"] == pytest.approx(entry["folds"])
         if entry["people"]:
             assert found["people"] == pytest.approx(entry["people"])
+
+
+def test_an_interval_over_people_is_that_of_the_mean_over_seeds() -> None:
+    """Seeds that err in different ways: the macro F1 of their pooled faces is not the mean of their macro F1."""
+    seeds = []
+    for preferred in range(3):
+        run = invent(seed=preferred)
+        names = [f"p_{name}" for name in run.classes]
+        table = run.table
+        for name in names:
+            share = 0.9 if name == names[preferred] else 0.1 / (len(names) - 1)
+            table = table.set_column(
+                table.column_names.index(name),
+                table.field(name),
+                pa.array([share] * len(table), table.field(name).type),
+            )
+        seeds.append(type(run)(table, run.classes, run.trained))
+    found = score_repeats(seeds)["classification"]["measures"]["macro_f1"]
+    alone = [compute_metrics(run)["classification"]["measures"]["macro_f1"] for run in seeds]
+    assert found["pooled"] == pytest.approx(np.mean([entry["pooled"] for entry in alone]))
+    assert found["people"]["low"] < found["pooled"] < found["people"]["high"]
+    assert found["people"]["groups"] == alone[0]["people"]["groups"]
 
 
 def test_tables_say_that_there_are_seeds_and_how_far_they_are_apart() -> None:
