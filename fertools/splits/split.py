@@ -126,12 +126,12 @@ def split(
         record = options.record() | {"faces": len(kept), "membership": store.fingerprint(kept, _MEMBERSHIP)}
         done = _done_already(workspace, kept, record, overwrite=overwrite)
         groups, names = group_faces(kept, options.group_by)
-        counts, classes = _count_classes(kept, groups, len(names))
+        counts, classes = count_classes(kept, groups, len(names))
         shares = _shares(options, names, kept)
         parts = _parts_of(kept, options) if done else _assign(options, counts, shares)[groups]
         parts_of_groups = np.zeros(len(names), np.int64)
         parts_of_groups[groups] = parts
-        warnings = _refuse_lost_classes(options, counts, classes, parts_of_groups, len(shares))
+        warnings = refuse_lost_classes(options, counts, classes, parts_of_groups, len(shares))
         finished = _with_parts(kept, parts, options)
         if leaks := find_leaks(finished, by_source=options.group_by == "source"):
             raise CheckFailed(
@@ -187,8 +187,14 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
     )
 
 
-def _count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:
-    """Return G x (C + 1) face counts, the last column for faces without a label, and the C labels."""
+def count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:
+    """Return G x (C + 1) face counts, the last column for faces without a label, and the C labels.
+
+    Args:
+        kept: N rows of faces.
+        groups: N group numbers.
+        group_count: G, the number of groups.
+    """
     present = set(pc.unique(kept["emotion"].drop_null()).to_pylist())
     classes = [label for label in EMOTIONS if label in present] + sorted(present - set(EMOTIONS))
     column = pc.fill_null(pc.index_in(kept["emotion"], value_set=pa.array(classes, pa.string())), len(classes))
@@ -234,12 +240,22 @@ def _assign(options: SplitOptions, counts: Integers, shares: Floats) -> Integers
     return assign_groups(counts, shares, np.random.default_rng(options.seed))
 
 
-def _refuse_lost_classes(
+def refuse_lost_classes(
     options: SplitOptions, counts: Integers, classes: list[str], folds: Integers, part_count: int
 ) -> list[str]:
     """Return warnings; raise if the training set of a fold has no face of one of the seven expressions.
 
     For other labels this is only a warning, because the seven-class systems leave their faces out.
+
+    Args:
+        options: protocol of the split.
+        counts: G x (C + 1) face counts of `count_classes`.
+        classes: the C labels.
+        folds: G fold numbers.
+        part_count: number of split parts.
+
+    Raises:
+        InputError: a fold has all faces of an expression.
     """
     if not classes:
         return ["no face has an emotion, so only the sizes of the folds are balanced"]

@@ -60,6 +60,7 @@ class Recipe(ABC):
 
     image_size: int = bounded(4, 1024)
     test_folds: tuple[int, ...]
+    split_seed: int = bounded(0, LARGEST)
     seed: int = bounded(0, LARGEST)
 
     @property

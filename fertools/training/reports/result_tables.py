@@ -150,6 +150,11 @@ def _classifying(runs: Mapping[str, Metrics], *, over_folds: bool) -> ResultTabl
     alone = f" Left out of macro F1 and AUC: {single} folds whose faces are all of one class." if single else ""
     repeats = {scores["repeats"]["count"] for scores in runs.values() if "repeats" in scores}
     seeds = f" Of {max(repeats)} seeds, each fold has the mean." if repeats else ""
+    if any(scores["repeats"]["new_folds"] for scores in runs.values() if "repeats" in scores):
+        seeds = (
+            f" {max(repeats)} complete repeats have other seeds and other folds. The folds of one number count as one. "
+            "The interval over people, in the next table, does not depend on who shares a fold."
+        )
     note = (
         f"Folds share training faces, so this interval is narrower than that of independent trials.{seeds}{alone}"
         if over_folds
