@@ -31,6 +31,7 @@ from fertools.training.data.pixel_cache import load_pixels, read_crop, resize
 from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 from fertools.training.recipes.recipe import TranslatingRecipe
+from fertools.training.recipes.view import View
 from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.runs.load import LoadedRun
 
@@ -106,12 +107,12 @@ def draw_truths(
         InputError: a face is not drawn, its dataset is missing, or a target is not an expression.
         StorageError: the disk is full.
     """
-    root, size_px = translator.folder.root, translator.recipe.image_size
+    root, size_px, view = translator.folder.root, translator.recipe.image_size, translator.recipe.view
     modality = {domain.name: domain.modality for domain in translator.recipe.domains}
     domains = {
         name: _Domain(
             faces.table,
-            load_pixels(workspace, faces, size_px, workspace.pixels),
+            load_pixels(workspace, faces, view, workspace.pixels),
             {face: row for row, face in enumerate(faces.table["face_id"].to_pylist())},
             drawn_datasets(workspace, faces),
         )
@@ -127,7 +128,7 @@ def draw_truths(
         if not path.is_file():
             face = domain.table.slice(row, 1).to_pylist()[0]
             wanted = modality[entry["target_domain"]]
-            picture = _draw(domain.drawn, face, entry["target_emotion"], wanted, size_px, fill)
+            picture = _draw(domain.drawn, face, entry["target_emotion"], wanted, view, fill)
             if picture is None:
                 raise InputError(
                     f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; they "
@@ -201,7 +202,7 @@ def _draw(
     face: dict[str, Any],
     emotion: str | None,
     modality: str,
-    size_px: int,
+    view: View,
     fill: str,
 ) -> Pixels | None:
     """Return the true image of a face with an expression in a modality; None if the face is not drawn."""
@@ -212,7 +213,7 @@ def _draw(
     if moment is None:
         return None
     frame = moment.picture(modality, dataset.options.size_px)
-    return resize(extract_crop(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), size_px)
+    return resize(extract_crop(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), view)
 
 
 def _distance(one: Pixels, other: Pixels) -> float:
