@@ -39,7 +39,9 @@ def score_repeats(repeats: Sequence[Predictions]) -> Metrics:
     first = repeats[0]
     if len(repeats) == 1:
         return compute_metrics(first)
-    together = compute_metrics(replace(first, table=pa.concat_tables([run.table for run in repeats]).combine_chunks()))
+    # Each repeat votes on its own: a sequence has a name in each.
+    tables = [_named_apart(run.table, number) for number, run in enumerate(repeats)]
+    together = compute_metrics(replace(first, table=pa.concat_tables(tables).combine_chunks()))
     alone = [compute_metrics(run) for run in repeats]
     together |= {"faces": alone[0]["faces"], "nameless": alone[0]["nameless"]}
     if (found := together.get("classification")) is not None:
@@ -61,10 +63,25 @@ def score_repeats(repeats: Sequence[Predictions]) -> Metrics:
         if new_folds:
             # Guessing by the frequencies of the training faces needs one set of folds.
             found["baselines"] = each[0]["baselines"]
+    if (voted := together.get("sequences")) is not None:
+        each = [scores["sequences"] for scores in alone]
+        voted |= {key: each[0][key] for key in ("sequences", "frames", "mixed")}
+        for number, part in enumerate(voted["by_fold"]):
+            lines = [scores["by_fold"][number] for scores in each]
+            part["sequences"] = round(float(np.mean([line["sequences"] for line in lines])))
+            part["measures"] = {name: _mean([line["measures"][name] for line in lines]) for name in part["measures"]}
+        for name, entry in voted["measures"].items():
+            entry["pooled"] = _mean([scores["measures"][name]["pooled"] for scores in each])
+            entry["folds"] = interval_over_folds(part["measures"][name] for part in voted["by_fold"])
     for axis, entry in together.get("valence_arousal", {}).items():
         each = [scores["valence_arousal"][axis] for scores in alone]
         entry["faces"] = each[0]["faces"]
     return together
+
+
+def _named_apart(table: pa.Table, number: int) -> pa.Table:
+    names = [None if name is None else f"{number} {name}" for name in table["sequence"].to_pylist()]
+    return table.set_column(table.column_names.index("sequence"), "sequence", pa.array(names, pa.string()))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
