@@ -23,7 +23,8 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
-from fertools.faces.alignment import extract_crop
+from fertools.faces.alignment import extract_crop, similarity
+from fertools.faces.centring import CENTRED
 from fertools.manifests import store
 from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
 from fertools.training.data.faces import Faces, Pixels
@@ -212,8 +213,11 @@ def _draw(
     moment = dataset.moment(path, face["frame_index"], emotion)
     if moment is None:
         return None
-    frame = moment.picture(modality, dataset.options.size_px)
-    return resize(extract_crop(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), view)
+    side, matrix = dataset.options.size_px, np.array(face["matrix"], np.float64)
+    if modality == "animated" and face["template"] != CENTRED:
+        # The character is elsewhere in its picture than the person, and is aligned by its own landmarks.
+        matrix = similarity(moment.landmarks(modality, side), face["template"], face["size_px"])
+    return resize(extract_crop(moment.picture(modality, side), matrix, face["size_px"], fill), view)
 
 
 def _distance(one: Pixels, other: Pixels) -> float:

@@ -170,6 +170,7 @@ class HaGan(System):
         pictures: Tensor = network.generator(images)
         return pictures
 
+    @torch.no_grad()
     def analyse(self, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis | None:
         """Return how much the noise changes a generated face."""
         network = networks[RECOGNISER]
