@@ -28,7 +28,7 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import align
 from fertools.manifests.schema import FACES
-from fertools.samples.moments import draw_clip_of
+from fertools.samples.clips import draw_clip_of
 from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
 from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
