@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_pixels, read_crop
+from fertools.training.data.sequences import name_sequences
 from fertools.training.evaluation.drawn_truth import truth_paths
 from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.nearest_faces import Search, write_nearest
@@ -58,7 +59,7 @@ def compare_pictures(
             parents = nested.take(domains[name].table, _rows(domains[name], part))
             names += part["face_id"].to_pylist()
             people += parents["subject_id"].to_pylist()
-            sequences += _sequences(parents)
+            sequences += _sequences(workspace, parents)
             moments += parents["pair_id"].to_pylist()
             images["generated"] += _read(workspace, part, view.size_px)
             images["unchanged"] += [pixels[name][row] for row in _rows(domains[name], part)]
@@ -75,9 +76,9 @@ def compare_pictures(
 
 def _searches(
     workspace: Workspace,
-    domains: dict[str, Faces],
-    pixels: dict[str, Pixels],
-    by_source: dict[str, pa.Table],
+    domains: Mapping[str, Faces],
+    pixels: Mapping[str, Pixels],
+    by_source: Mapping[str, pa.Table],
     size_px: int,
 ) -> Iterator[Search]:
     for name, part in by_source.items():
@@ -110,10 +111,10 @@ def _truths(root: Path, part: pa.Table, size_px: int) -> list[Pixels]:
     return [read_crop(path, size_px) for path in paths] if all(path.is_file() for path in paths) else []
 
 
-def _sequences(parents: pa.Table) -> list[str]:
-    """Return the track of a video, or the picture, that each face is in."""
-    columns = (parents[name].to_pylist() for name in ("source_id", "track_id"))
-    return [f"{source} {track or 0}" for source, track in zip(*columns, strict=True)]
+def _sequences(workspace: Workspace, parents: pa.Table) -> list[str]:
+    """Return the take of each face, or its source for a single picture."""
+    names, _ = name_sequences(workspace, parents)
+    return [name or str(source) for name, source in zip(names, parents["source_id"].to_pylist(), strict=True)]
 
 
 def _joined(sequences: list[str], moments: list[str | None]) -> list[str]:

@@ -181,8 +181,8 @@ def _voting(runs: Mapping[str, Metrics]) -> Iterator[ResultTable]:
     mixed = max(scores["mixed"] for scores in runs.values())
     left_out = f" Left out: {mixed:,} sequences whose frames have several labels." if mixed else ""
     note = (
-        "A sequence is one track of a video. The class of most frames wins; of several, that of the highest mean "
-        f"probability. {interval_note(*(scores['measures'] for scores in runs.values()))} ±: half of the 95 % interval "
+        "A sequence is a track of a video, or numbered pictures of one take. The class of most frames wins; of "
+        f"several, that of the highest mean probability. {interval_note(*(scores['measures'] for scores in runs.values()))} ±: half of the 95 % interval "
         f"of Student's t over folds.{left_out}"
     )
     yield ResultTable("Sequences: the vote of their frames", head, tuple(rows), note)

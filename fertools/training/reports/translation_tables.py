@@ -249,8 +249,8 @@ def _probe(found: Metrics) -> ResultTable:
     rows.append(("guessing", number(found["chance"])))
     note = (
         f"{found['faces']:,} generated faces of {_count(found['people'], 'person')} who are held out. A linear "
-        "classifier of their pixels is fitted to some videos of each person and tested on the others. At the level of guessing, "
-        f"identity is gone as far as such a classifier sees. {interval_note(found)}"
+        "classifier of their pixels is fitted to some videos of each person and tested on the others. At the level of "
+        f"guessing, identity is gone as far as such a classifier sees. {interval_note(found)}"
     )
     return ResultTable("People told apart by a linear probe", ("", "accuracy"), tuple(rows), note)
 
