@@ -37,6 +37,7 @@ from fertools.training.data.pixel_cache import load_pixels, read_crop, resize
 from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 from fertools.training.recipes.recipe import TranslatingRecipe
+from fertools.training.recipes.view import View
 from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.runs.load import LoadedRun
 
@@ -117,14 +118,14 @@ def draw_truths(
             several characters.
         StorageError: the disk is full.
     """
-    root, size_px = translator.folder.root, translator.recipe.image_size
+    root, size_px, view = translator.folder.root, translator.recipe.image_size, translator.recipe.view
     modality = {domain.name: domain.modality for domain in translator.recipe.domains}
     domains = {
         name: _Domain(
             modality[name],
             _character_of(translator.name, faces.table, modality[name]),
             faces.table,
-            load_pixels(workspace, faces, size_px, workspace.pixels),
+            load_pixels(workspace, faces, view, workspace.pixels),
             {face: row for row, face in enumerate(faces.table["face_id"].to_pylist())},
             drawn_datasets(workspace, faces),
         )
@@ -140,7 +141,7 @@ def draw_truths(
         if not path.is_file():
             face = domain.table.slice(row, 1).to_pylist()[0]
             target = domains[entry["target_domain"]]
-            picture = _draw(domain.drawn, face, entry["target_emotion"], target, size_px, fill)
+            picture = _draw(domain.drawn, face, entry["target_emotion"], target, view, fill)
             if picture is None:
                 raise InputError(
                     f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; they "
@@ -214,7 +215,7 @@ def _draw(
     face: dict[str, Any],
     emotion: str | None,
     target: _Domain,
-    size_px: int,
+    view: View,
     fill: str,
 ) -> Pixels | None:
     """Return the true image of a face with an expression in a domain; None if the face is not drawn."""
@@ -231,7 +232,7 @@ def _draw(
     if target.modality == ANIMATED and like["template"] in template_names():
         crop_px = like["size_px"]
         matrix = similarity(moment.landmarks(ANIMATED, drawn_px), like["template"], crop_px)
-    return resize(extract_crop(moment.picture(target.modality, drawn_px), matrix, crop_px, fill), size_px)
+    return resize(extract_crop(moment.picture(target.modality, drawn_px), matrix, crop_px, fill), view)
 
 
 def _character_of(run: str, table: pa.Table, modality: str) -> Person | None:
