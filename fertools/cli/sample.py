@@ -47,7 +47,7 @@ from fertools.samples.sample_options import SampleOptions
     default=SampleOptions.kind,
     show_default=True,
     help="clips: videos and stills; pairs: visible and thermal stills, of people who differ strongly; characters: "
-    "visible stills of such people, and of six characters.",
+    "videos and stills of such people, and stills of six characters.",
 )
 @click.option(
     "--thermal-people",
@@ -83,8 +83,8 @@ def command(
 
     Each person shows the seven expressions in videos and stills. Stills come in three modalities: visible light, a
     thermal image of the same moment, and a drawn character. With --kind pairs, each frame is a visible and a thermal
-    still of an occasion of its own, of six expressions. With --kind characters, the frames are visible stills from the
-    end of a clip, and each character of the cast plays each of them. Each also has pictures in which it plays nobody.
+    still of an occasion of its own, of six expressions. With --kind characters, the frames are the last ones of a clip.
+    Each of them is also drawn as played by each character of the cast. In further pictures a character plays nobody.
     truth.csv holds the exact labels and landmarks. No result on drawn people says anything about real people.
     """
     from fertools.core.progress import Progress

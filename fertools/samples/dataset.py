@@ -1,4 +1,4 @@
-"""Draw a dataset of invented people: videos, stills and a table of ground truth. Only the kind `clips` has videos.
+"""Draw a dataset of invented people: videos, stills and a table of ground truth. The kind `pairs` has no videos.
 
     DIR/README.md                               description of the dataset: drawings, not photographs of people
     DIR/sample.json                             the options, with which a second run continues

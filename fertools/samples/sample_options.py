@@ -35,9 +35,8 @@ class SampleOptions:
         seed: random seed; another seed draws other people.
         least_shown: intensity of an expression in the first frame, as a share of its peak, from 0 to 1.
         kind: `clips`, videos and stills of the seven expressions; or `pairs`, only visible and thermal stills of six
-            expressions, of people who differ strongly; or `characters`, visible stills of such people and the cast. In
-            `pairs` each frame is an occasion of its own, and a still. In `characters` the frames are the last ones of
-            a clip, and stills.
+            expressions, of people who differ strongly, where each frame is an occasion of its own, and a still; or
+            `characters`, videos and stills of the last frames of clips of such people, and stills of the cast.
         thermal_people: with `pairs`, how many people have thermal stills, the first ones; None is all.
         characters: with `characters`, how many of the six characters are drawn, the first ones; None is all.
         pictures: with `characters`, how many pictures of each character and expression are drawn; None is 30.
@@ -113,6 +112,11 @@ class SampleOptions:
     def performances(self) -> int:
         """Number of pictures of each character and expression."""
         return self.pictures or _PERFORMANCES
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether people are drawn in videos, too."""
+        return self.kind in ("clips", "characters")
 
     @property
     def looks(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class ClipTake:
 
     def video(self, options: SampleOptions) -> str | None:
         """Return the path of the video, None if there is none."""
-        return f"videos/{self._place}/clip.mp4" if options.kind == "clips" else None
+        return f"videos/{self._place}/clip.mp4" if options.has_videos else None
 
     def stills(self, options: SampleOptions) -> Iterator[Still]:
         """Yield the stills, moment by moment."""

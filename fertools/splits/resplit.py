@@ -13,6 +13,7 @@ from fertools.core import calls
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
+from fertools.splits.characters import assign_beside, find_characters
 from fertools.splits.folds import assign_groups_anew
 from fertools.splits.groups import group_faces
 from fertools.splits.protocol import SplitOptions
@@ -41,15 +42,18 @@ def resplit(workspace: Workspace, faces: pa.Table, seed: int) -> pa.Table:
         raise InputError(f"split_seed is {seed}, and {workspace.manifest} has no folds; run {calls.SPLIT} first")
     known = nested.in_order(known, "face_id")
     groups, names = group_faces(known, workspace.settings().get(SECTION, {}).get("group_by", SplitOptions.group_by))
-    if len(names) <= len(folds):
+    characters = find_characters(known, groups, len(names))
+    people = ~characters
+    if people.sum() <= len(folds):
         raise InputError(
             f"split_seed is {seed}, and each of the {len(folds)} folds holds one person, so there are no other folds; "
             "set split_seed to 0, or split into fewer folds"
         )
     counts, classes = count_classes(known, groups, len(names))
     shares = np.full(len(folds), 1 / len(folds))
-    assigned = assign_groups_anew(counts, shares, np.random.default_rng(seed))
-    refuse_lost_classes(SplitOptions(folds=len(folds)), counts, classes, assigned, len(folds))
+    assigned = assign_groups_anew(counts[people], shares, np.random.default_rng(seed))
+    refuse_lost_classes(SplitOptions(folds=len(folds)), counts[people], classes, assigned, len(folds))
+    assigned = assign_beside(assigned, counts, shares, characters)
     numbers = pa.array(np.array(sorted(folds), np.int32)[assigned[groups]])
     position = pc.index_in(faces["face_id"], value_set=known["face_id"].combine_chunks())
     return store.replace_columns(faces, {"fold": pc.take(numbers, position).combine_chunks()})

@@ -30,7 +30,7 @@ OPTIONS = SampleOptions(people=2, frames=3, size_px=64, kind="characters", chara
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("characters")
     summary = draw_dataset(folder, OPTIONS)
-    assert (summary.videos, summary.stills) == (0, 2 * 7 * 3 * (1 + 2) + 2 * 7 * 2)
+    assert (summary.videos, summary.stills) == (2 * 7, 2 * 7 * 3 * (1 + 2) + 2 * 7 * 2)
     return folder
 
 
