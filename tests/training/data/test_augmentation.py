@@ -176,7 +176,7 @@ def test_a_pass_over_all_variants_has_each_crop_angle_and_mirroring_once(angles:
     numbers = torch.arange(count)
     seen = augmentation.apply(face, augmentation.at_variant(torch.rand(count, 11), numbers))
     assert seen.shape == (count, 3, 5, 5)
-    assert len(seen.flatten(1).unique(dim=0)) == count
+    assert len(torch.unique(seen.flatten(1), dim=0)) == count
     again = augmentation.apply(face, augmentation.at_variant(torch.rand(count, 11), numbers + count))
     torch.testing.assert_close(again, seen)
 

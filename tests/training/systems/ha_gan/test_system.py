@@ -69,7 +69,7 @@ class Plain:
         if recipe.character_input == "image":
             network.generator.get_buffer("neutral").copy_(batches[NEUTRAL].images[0])
         fake = network.generator(x, noise.get("z"))
-        log = {}
+        log: dict[str, Tensor] = {}
         real, shares = self.d(x, s)
         terms = {"D/loss_class": self.ce(shares, labels, weights)}
         if recipe.lambda_real:
@@ -148,9 +148,8 @@ def test_a_weight_of_zero_leaves_its_loss_out(off: str) -> None:
         {"G/loss_pixel"} if off.startswith("lambda_real") else {"D/loss_real", "D/loss_fake", "G/loss_gan"}
     )
     if off.startswith("lambda_real"):
-        real_head = {
-            name: found for name, found in gradients(built, "")["discriminator"].items() if "real_head" in name
-        }
+        reached = gradients(built)["discriminator"]
+        real_head = {name: found for name, found in reached.items() if "real_head" in name}
         assert real_head
         assert not any(real_head.values())
 
@@ -177,9 +176,8 @@ def test_the_system_predicts_human_faces_and_draws_the_character() -> None:
     faces = turns(built, 1)[0][0][HUMAN].images
     drawn = built.translate(network, faces, way)
     assert drawn.shape == faces.shape
-    torch.testing.assert_close(
-        built.predict(network, faces)[0], built.networks[RECOGNISER].discriminator.classify(faces, drawn)
-    )
+    assert isinstance(network, Recogniser)
+    torch.testing.assert_close(built.predict(network, faces)[0], network.discriminator.classify(faces, drawn))
     assert not system("method=baseline").translations(torch.zeros(6, 2))
 
 
