@@ -109,9 +109,9 @@ def _search(search: Search) -> tuple[list[tuple[str, ...]], Grid]:
     lines: list[tuple[str, ...]] = []
     for row in known.tolist():
         face, parent, subject, emotion, path = (values[row] for values in columns.values())
-        found = int(chosen[row])
+        best = int(chosen[row])
         ours = (face, parent, subject or "", emotion, paths[row], path)
-        lines.append((*ours, names[found], crops[found], f"{distances[row]:.6f}", overall[row] or ""))
+        lines.append((*ours, names[best], crops[best], f"{distances[row]:.6f}", overall[row] or ""))
     shown = _examples(table, known)
     cells = [[parents[row], generated[row], search.pool_pixels[chosen[row]]] for row in shown]
     labels = [f"{columns['subject_id'][row] or 'unknown'}\n{wanted[row]}" for row in shown]

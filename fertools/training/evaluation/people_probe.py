@@ -121,7 +121,7 @@ def probe_people(
         The number of people; fewer than two have no probe, and nothing is written.
     """
     halves = split_sequences(people, sequences)
-    rows = np.flatnonzero(halves >= 0)
+    rows: list[int] = np.flatnonzero(halves >= 0).tolist()
     known = sorted({str(people[row]) for row in rows})
     if len(known) < 2:
         return len(known)

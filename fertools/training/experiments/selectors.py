@@ -19,7 +19,7 @@ class Selector(Protocol):
     """Selects candidates for each real face."""
 
     def __call__(
-        self, candidates: NDArray[np.float32], real: NDArray[np.float32], count: int
+        self, candidates: NDArray[np.float32], real: NDArray[np.float32], /, count: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return Mxk indices of candidates and their distances, best first.
 
