@@ -123,7 +123,7 @@ def draw_truths(
     domains = {
         name: _Domain(
             modality[name],
-            _character_of(translator.name, faces.table, modality[name]),
+            character_of(translator.name, faces.table, modality[name]),
             faces.table,
             load_pixels(workspace, faces, view, workspace.pixels),
             {face: row for row, face in enumerate(faces.table["face_id"].to_pylist())},
@@ -235,8 +235,17 @@ def _draw(
     return resize(extract_crop(moment.picture(target.modality, drawn_px), matrix, crop_px, fill), view)
 
 
-def _character_of(run: str, table: pa.Table, modality: str) -> Person | None:
-    """Return the character of the cast that all faces of a domain show, or None."""
+def character_of(run: str, table: pa.Table, modality: str) -> Person | None:
+    """Return the character of the cast that all faces of a domain show; None for people and other characters.
+
+    Args:
+        run: name of the run.
+        table: rows of the domain.
+        modality: modality of the domain.
+
+    Raises:
+        InputError: they show several characters.
+    """
     if modality != ANIMATED:
         return None
     found = {subject: find_member(subject or "") for subject in pc.unique(table["subject_id"]).to_pylist()}
