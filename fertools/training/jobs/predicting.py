@@ -103,7 +103,8 @@ def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] 
 def predict_held_out(job: Job, predictor: Predictor) -> None:
     """Write the predictions of a network for validation and held-out faces."""
     faces = job.selection.domains[predictor.prediction.domain]
-    job.report.note(f"predicting {len(faces.rows('test'))} held-out faces")
+    if count := len(faces.rows("test")):
+        job.report.note(f"predicting {count} held-out faces")
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):
