@@ -74,10 +74,10 @@ class Predictions:
 
     Attributes:
         table: a row per face, sorted by `face_id`. The columns `face_id`, `subject_id`, `fold` and those of CONTEXT
-            describe the face. `run` is the run that predicts. `sequence` names the track of a video with the face, and
-            `frame_index` its frame; `sequence` is null for a picture. The labels are `emotion`, `valence` and
-            `arousal`, null where unknown. The predictions are `p_<class>` for each class, and `valence_predicted` and
-            `arousal_predicted`, null if the model does not predict them.
+            describe the face. `run` is the run that predicts. `sequence` names the take that the face is a frame of,
+            and `frame_index` the frame; both are null for a single picture, see `fertools.training.data.sequences`. The
+            labels are `emotion`, `valence` and `arousal`, null where unknown. The predictions are `p_<class>` for each
+            class, and `valence_predicted` and `arousal_predicted`, null if the model does not predict them.
         classes: names of the classes in the order of the columns; empty if the model does not classify.
         trained: summary of the training faces, by fold.
     """
@@ -123,7 +123,7 @@ def make_predictions(
     """Return the predictions of one fold's model.
 
     Args:
-        tested: N rows of the manifest, in the order of the predictions.
+        tested: N rows of the manifest, in the order of the predictions. They may have `sequence` as a further column.
         trained: rows of the manifest that the model was trained on.
         fold: fold of the test faces; 0 for a hold-out; None for several folds, named by the column `fold`.
         run: name of the run that predicts, as `SYSTEM/RUN`; empty for none.
@@ -147,7 +147,6 @@ def make_predictions(
     folds = [fold] * count if fold is not None else tested["fold"].to_pylist()
     columns["fold"] = pa.array(folds, pa.int32())
     columns["run"] = pa.array([run or None] * count, _TEXT)
-    columns["sequence"] = _sequences(tested)
     if valence_arousal is not None:
         valence_arousal = _checked(valence_arousal, (count, 2), "valence and arousal")
         columns["valence_predicted"], columns["arousal_predicted"] = (
@@ -247,17 +246,6 @@ def read_predictions(path: Path) -> Predictions:
 
 def _schema(classes: Sequence[str]) -> pa.Schema:
     return pa.schema([*_FIXED, *(pa.field(f"p_{name}", _F32, nullable=False) for name in classes)])
-
-
-def _sequences(rows: pa.Table) -> pa.Array:
-    """Return the names of the tracks of faces in videos, from rows of the manifest; null for a face in a picture."""
-    if "sequence" in rows.column_names:
-        return rows["sequence"].cast(_TEXT).combine_chunks()
-    if not {"source_id", "track_id", "pts_s"} <= set(rows.column_names):
-        return pa.nulls(len(rows), _TEXT)
-    columns = (rows[name].to_pylist() for name in ("source_id", "track_id", "pts_s"))
-    names = [None if time is None else f"{source} {track or 0}" for source, track, time in zip(*columns, strict=True)]
-    return pa.array(names, _TEXT)
 
 
 def _column(rows: pa.Table, field: pa.Field) -> pa.Array:

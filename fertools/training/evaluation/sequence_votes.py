@@ -1,7 +1,7 @@
-"""Recognition of sequences: the frames of a video vote on its expression.
+"""Recognition of sequences: the frames of a take vote on its expression.
 
-A sequence is one track of one video. The class with most frames wins. Of several such classes, the one with the highest
-mean probability wins.
+A sequence is a track of a video, or numbered pictures of one take. The class with most frames wins. Of several such
+classes, the one with the highest mean probability wins.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def vote(probabilities: Floats, sequences: Integers) -> Integers:
 
 
 def sequence_metrics(predictions: Predictions) -> dict[str, Any] | None:
-    """Return the metrics of votes over sequences; None if no sequence has two labelled frames.
+    """Return the metrics of votes over sequences; None if no sequence has two labelled frames, or none one label.
 
     Args:
         predictions: predictions of one run, over all its folds.
@@ -73,6 +73,8 @@ def sequence_metrics(predictions: Predictions) -> dict[str, Any] | None:
     if counts.max() < 2:
         return None
     pure = least == most
+    if not pure.any():
+        return None
     first = np.unique(codes, return_index=True)[1][pure]
     decided = vote(predictions.probabilities()[chosen], codes)[pure]
     people = np.unique(np.array(predictions.groups())[chosen][first], return_inverse=True)[1]

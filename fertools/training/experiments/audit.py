@@ -8,7 +8,7 @@ have the runs and weights of a task really learned from, according to their reco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ from fertools.core.errors import CheckFailed
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS, find_leaks
+from fertools.manifests.schema import ANIMATED
 from fertools.splits.resplit import resplit
 from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import EvaluateStep, TrainStep
@@ -46,10 +47,12 @@ def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], ta
     table = store.read_faces(workspace, (*COLUMNS, "emotion"), [("status", "=", "kept")])
     built_upon = {task.run: _built_upon(task, tasks) for task in tasks}
     leaks = [f"in the manifest, {leak}" for leak in find_leaks(table)]
-    planned = _leaks_of_the_graph(folds, tasks, built_upon)
+    planned = _leaks_of_the_graph(
+        folds, tasks, built_upon, {task.run for task in tasks if _sees_people(workspace, task)}
+    )
     leaks += planned.values()
     seeds = dict.fromkeys(task.split_seed for task in tasks)
-    tables = {seed: resplit(workspace, table, seed) for seed in seeds}
+    tables = {seed: _without_characters(resplit(workspace, table, seed)) for seed in seeds}
     leaks += _leaks_of_lineage(workspace, tables, [task for task in tasks if task.run not in planned], built_upon)
     leaks += _leaks_of_recipes(workspace, experiment, tasks, built_upon)
     if leaks and not experiment.leaky:
@@ -76,15 +79,22 @@ def _built_upon(task: Task, tasks: Sequence[Task]) -> list[Task]:
 
 
 def _leaks_of_the_graph(
-    folds: Sequence[int], tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
+    folds: Sequence[int], tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]], training: Collection[str]
 ) -> dict[str, str]:
-    """Return, by task, a sentence for each tested task that uses another one which has seen its test folds."""
+    """Return, by task, a sentence for each tested task that uses another one which has seen its test folds.
+
+    Args:
+        folds: all folds.
+        tasks: all tasks.
+        built_upon: the tasks that each task uses, by its name.
+        training: names of the tasks that train on people.
+    """
     everything = frozenset(folds)
     seen: dict[str, frozenset[int]] = {}
 
     def folds_seen(task: Task) -> frozenset[int]:
         if task.run not in seen:
-            trains = isinstance(task.step, TrainStep) and len(folds) > 1
+            trains = task.run in training and len(folds) > 1
             own = everything - set(task.test_folds) if trains else frozenset[int]()
             # A task in a circle of names has seen no more folds than the circle.
             seen[task.run] = own
@@ -99,6 +109,23 @@ def _leaks_of_the_graph(
             listed = " and ".join(map(str, sorted(met)))
             leaks[task.run] = f"{task.words} builds upon {' and '.join(culprits)}, trained with faces of fold {listed}"
     return leaks
+
+
+def _sees_people(workspace: Workspace, task: Task) -> bool:
+    """Return whether a task trains on people; a character shows nobody."""
+    if not isinstance(task.step, TrainStep):
+        return False
+    recipes = list_recipes(workspace, task, task.step)
+    return any(not domain.character for recipe in recipes for domain in recipe.domains)
+
+
+def _without_characters(table: pa.Table) -> pa.Table:
+    """Return the rows of people: subjects of animated faces alone are characters, if there are people as well."""
+    animated = pc.equal(table["modality"], ANIMATED)
+    people = pc.unique(table["subject_id"].filter(pc.invert(animated)).drop_null())
+    if not len(people):
+        return table
+    return nested.keep(table, pc.or_(pc.invert(animated), pc.is_in(table["subject_id"], value_set=people)))
 
 
 def _is_tested(task: Task) -> bool:

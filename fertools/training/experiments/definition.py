@@ -50,11 +50,15 @@ class Reported:
     Attributes:
         method: the paper's name of the method.
         step: the step that reproduces it; None if no step does.
+        table: title of the table, where a paper has several; empty for the only one.
+        classes: number of classes; None if the table does not mix numbers of classes.
         values: mean and half width of its interval, by metric; the half width is None if the paper gives none.
     """
 
     method: str
     step: str | None
+    table: str
+    classes: int | None
     values: Mapping[str, tuple[float, float | None]]
 
 
@@ -316,13 +320,20 @@ def _reported(row: Any, steps: Mapping[str, Step], where: str) -> Reported:
     where = f"[[reported]] in {where}"
     if not isinstance(row, dict):
         raise RecipeError(f"{where} holds {row!r}; write tables")
-    check_keys(row, ("method", "step", *METRICS), where)
+    check_keys(row, ("method", "step", "table", "classes", *METRICS), where)
     step = row.get("step")
     if step is not None and (not isinstance(step, str) or step not in steps):
         raise RecipeError(f"{where} names the step '{step}'{nearest(str(step), steps)}; there is none")
+    classes = row.get("classes")
+    if classes is not None and (type(classes) is not int or not 2 <= classes <= 1000):
+        raise RecipeError(
+            f"classes in {where} is {shown(classes)}; give a whole number from 2 to 1000, or leave it out"
+        )
     return Reported(
         method=text_of(row, "method", where),
         step=step,
+        table=text_of(row, "table", where, ""),
+        classes=classes,
         values={name: _value(row[name], f"{name} of {row['method']} in {where}") for name in METRICS if name in row},
     )
 

@@ -139,6 +139,7 @@ class SingleDomainRecipe(Recipe):
                 generated_ratio=self.most_generated,
                 real_copies=self.copies_of_real,
                 extra_modality=self.further_modality,
+                character=self.only_character,
             ),
         )
 
@@ -160,6 +161,11 @@ class SingleDomainRecipe(Recipe):
     @property
     def further_modality(self) -> Modality | Literal[""]:
         """Modality of further real faces of training people that are trained on; empty for none."""
+        return ""
+
+    @property
+    def only_character(self) -> str:
+        """`subject_id` of an animated character, whose faces alone train; empty for all subjects."""
         return ""
 
     @property

@@ -176,14 +176,15 @@ def _voting(runs: Mapping[str, Metrics]) -> Iterator[ResultTable]:
             entry = scores["measures"][measure]
             cells += [with_interval(entry["pooled"], entry["people"]), with_half_width(entry["folds"])]
         rows.append((name, f"{scores['sequences']:,}", f"{scores['frames']:,}", *cells))
-    head = ("", "sequences", "frames")
-    head += tuple(f"{METRICS[name]}, {how}" for name in DECISIONS for how in ("pooled", "over folds"))
+    columns = (f"{METRICS[name]}, {how}" for name in DECISIONS for how in ("pooled", "over folds"))
+    head = ("", "sequences", "frames", *columns)
     mixed = max(scores["mixed"] for scores in runs.values())
     left_out = f" Left out: {mixed:,} sequences whose frames have several labels." if mixed else ""
     note = (
-        "A sequence is one track of a video. The class of most frames wins; of several, that of the highest mean "
-        f"probability. {interval_note(*(scores['measures'] for scores in runs.values()))} ±: half of the 95 % interval "
-        f"of Student's t over folds.{left_out}"
+        "A sequence is a track of a video, or numbered pictures of one take. The class of most frames wins; of "
+        f"several, that of the highest mean probability. "
+        f"{interval_note(*(scores['measures'] for scores in runs.values()))} ±: half of the 95 % interval of Student's "
+        f"t over folds.{left_out}"
     )
     yield ResultTable("Sequences: the vote of their frames", head, tuple(rows), note)
 

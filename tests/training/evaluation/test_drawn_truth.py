@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,8 +46,8 @@ from tests.training.tiny import read_record, train_tiny
 SEED = 1
 
 
-def write_drawn(root: Path) -> Workspace:
-    """Write two drawn people, one face for each expression, as they are where they have been ingested."""
+def write_drawn(root: Path, modalities: Sequence[str] = ("visible",)) -> Workspace:
+    """Write two drawn people, one face for each expression and modality, as they are where they have been ingested."""
     workspace, drawn = Workspace(root), root / "drawn"
     drawn.mkdir()
     (drawn / "sample.json").write_text(json.dumps(asdict(SampleOptions(people=2, frames=2, size_px=128, seed=SEED))))
@@ -58,22 +59,28 @@ def write_drawn(root: Path) -> Workspace:
             video = drawn / f"videos/lab/p{person:02d}/{emotion}/clip.mp4"
             moment = dataset.moment(video, 1)
             assert moment is not None
-            crop, matrix = align(moment.picture("visible", 128), moment.landmarks("visible", 128), size_px=64)
-            name = hash_bytes(f"{person} {emotion}".encode())
-            path = root / workspace.crop_path(name, ".png")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), crop[..., ::-1])
-            sources.append(
-                {"source_id": name, "path": video.relative_to(root).as_posix(), "kind": "video", "modality": "visible",
-                 "status": "done", "faces_kept": 1, "faces_rejected": 0}
-            )  # fmt: skip
-            faces.append(
-                {"face_id": name, "source_id": name, "dataset": "drawn", "modality": "visible", "frame_index": 1,
-                 "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(),
-                 "interpolated": False,
-                 "template": "loose", "status": "kept", "subject_id": f"p{person:02d}", "subject_origin": "folder",
-                 "emotion": emotion, "emotion_origin": "folder", "fold": person - 1}
-            )  # fmt: skip
+            for modality in modalities:
+                file = (
+                    video
+                    if modality == "visible"
+                    else drawn / f"stills/{modality}/lab/p{person:02d}/{emotion}/0001.png"
+                )
+                crop, matrix = align(moment.picture(modality, 128), moment.landmarks(modality, 128), size_px=64)
+                name = hash_bytes(f"{person} {emotion} {modality}".encode())
+                path = root / workspace.crop_path(name, ".png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), crop[..., ::-1])
+                sources.append(
+                    {"source_id": name, "path": file.relative_to(root).as_posix(), "kind": "video",
+                     "modality": modality, "status": "done", "faces_kept": 1, "faces_rejected": 0}
+                )  # fmt: skip
+                faces.append(
+                    {"face_id": name, "source_id": name, "dataset": "drawn", "modality": modality, "frame_index": 1,
+                     "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(),
+                     "interpolated": False,
+                     "template": "loose", "status": "kept", "subject_id": f"p{person:02d}", "subject_origin": "folder",
+                     "emotion": emotion, "emotion_origin": "folder", "fold": person - 1}
+                )  # fmt: skip
     store.write_table(workspace.sources, SOURCES, SOURCES.table(sources))
     store.write_table(workspace.manifest, FACES, FACES.table(faces))
     return workspace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from fertools.training.evaluation.prediction_metrics import compute_metrics
-from fertools.training.evaluation.predictions import Predictions, make_predictions
+from fertools.training.evaluation.predictions import Predictions
 from fertools.training.evaluation.repeats import score_repeats
 from fertools.training.evaluation.sequence_votes import sequence_metrics, vote
 from fertools.training.reports.result_tables import metric_tables
@@ -27,7 +28,7 @@ def with_sequences(run: Predictions, frames: int = 3) -> Predictions:
     return with_column(run, "sequence", names)
 
 
-def with_column(run: Predictions, name: str, values: list[str | None]) -> Predictions:
+def with_column(run: Predictions, name: str, values: Sequence[str | None]) -> Predictions:
     column = pa.array(values, pa.string())
     return replace(run, table=run.table.set_column(run.table.column_names.index(name), name, column))
 
@@ -94,20 +95,3 @@ def test_repeats_vote_each_on_its_own() -> None:
     for name, entry in found["measures"].items():
         assert entry["pooled"] == pytest.approx(np.mean([each["measures"][name]["pooled"] for each in alone]))
     assert found["measures"]["accuracy"]["people"]["groups"] == 12
-
-
-def test_a_face_of_a_video_carries_its_track_and_frame() -> None:
-    rows = pa.table(
-        {
-            "face_id": ["a", "b", "c"],
-            "subject_id": ["s", "s", "s"],
-            "emotion": ["fear", "fear", "anger"],
-            "source_id": ["v", "v", "p"],
-            "track_id": pa.array([1, 1, None], pa.int32()),
-            "pts_s": [0.0, 0.04, None],
-            "frame_index": pa.array([0, 1, 0], pa.int32()),
-        }
-    )
-    made = make_predictions(rows, rows, run="x/y", classes=("anger", "fear"), probabilities=np.full((3, 2), 0.5))
-    columns = {name: made.table[name].to_pylist() for name in ("run", "sequence", "frame_index")}
-    assert columns == {"run": ["x/y"] * 3, "sequence": ["v 1", "v 1", None], "frame_index": [0, 1, 0]}

@@ -5,7 +5,8 @@ from fertools.training.systems.entry import SystemEntry
 ENTRY = SystemEntry(
     title="HA-GAN",
     source=(
-        "Ali, Isler, Hughes, Facial Expression Recognition Using Human to Animated-Character Expression Translation (2019)"
+        "Ali, Isler, Hughes, Facial Expression Recognition Using Human to Animated-Character Expression Translation "
+        "(2019)"
     ),
     recipe="fertools.training.systems.ha_gan.recipe:HaGanRecipe",
     system="fertools.training.systems.ha_gan.system:HaGan",

@@ -53,8 +53,9 @@ def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
         weight = "of weight 1 on the sum" if value("weights") == "literal" else f"of weight {value('lambda_pixel'):g}"
         pixels = f", and the {norm} difference to {_TARGETS[value('l1_target')]} {weight}"
     sentences = (
-        f"{name} is an HA-GAN (Ali et al., 2019): a generator draws {character} with the expression of a {value('human')} face of {size} "
-        f"× {size} pixels, and a head of the discriminator recognises the expression; {_HEADS[value('d_input')]}.",
+        f"{name} is an HA-GAN (Ali et al., 2019): a generator draws {character} with the expression of a "
+        f"{value('human')} face of {size} × {size} pixels, and a head of the discriminator recognises the expression; "
+        f"{_HEADS[value('d_input')]}.",
         f"The generator had a code of {value('code_dim')} numbers and noise of {value('z_dim')}, and minimised the "
         f"cross-entropy of the expression{', an adversarial loss' if value('lambda_real') else ''}{pixels}.",
         training,

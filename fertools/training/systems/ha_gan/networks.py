@@ -6,6 +6,8 @@ what they follow.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -121,7 +123,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, recipe: HaGanRecipe, classes: int, *, judges_real: bool = True) -> None:
         super().__init__()
-        self.mode = recipe.d_input if judges_real else "generated"
+        self.mode, self.judges_real = recipe.d_input if judges_real else "generated", judges_real
         wide, hidden = recipe.discriminator_dim, recipe.hidden_dim
         inputs = {"split": (6, 3), "pair": (6,), "generated": (3,)}[self.mode]
         # `split` has a stem for pairs and one for single faces; all later layers are shared.
@@ -189,6 +191,14 @@ class Recogniser(nn.Module):
         baseline = recipe.method == "baseline"
         self.generator = None if baseline else Generator(recipe)
         self.discriminator = Discriminator(recipe, len(recipe.class_names), judges_real=not baseline)
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the parts that training calls, and not `forward`, which only tests call; see `nn.Module.compile`."""
+        critic = self.discriminator
+        parts = [self.generator, *critic.stems, critic.trunk, critic.class_head]
+        for part in (*parts, critic.real_head if critic.judges_real else None):
+            if part is not None:
+                part.compile(*arguments, **options)
 
     def forward(self, human: Tensor) -> Tensor:
         """Return NxC logits of the expressions of Nx3xSxS human faces in [-1, 1], without noise."""
