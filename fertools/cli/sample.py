@@ -47,7 +47,8 @@ from fertools.samples.sample_options import SampleOptions
     default=SampleOptions.kind,
     show_default=True,
     help="clips: videos and stills; pairs: visible and thermal stills, of people who differ strongly; characters: "
-    "videos and stills of such people, and stills of six characters.",
+    "videos and stills of such people, and stills of six characters; laboratory: stills of "
+    "posed expressions; wild: stills of such people in snapshots.",
 )
 @click.option(
     "--thermal-people",
@@ -64,6 +65,13 @@ from fertools.samples.sample_options import SampleOptions
     default=None,
     help="With --kind characters: pictures of each character and expression.  [default: 30]",
 )
+@click.option(
+    "--first-person",
+    type=int,
+    default=SampleOptions.first_person,
+    show_default=True,
+    help="Number of the first person, for several datasets of different people.",
+)
 @json_option
 def command(
     folder: Path,
@@ -77,6 +85,7 @@ def command(
     thermal_people: int | None,
     characters: int | None,
     pictures: int | None,
+    first_person: int,
     as_json: bool,
 ) -> int:
     """Draw a synthetic dataset of people who do not exist into DIR.
@@ -101,7 +110,7 @@ def command(
             report.advance(done)
 
         options = SampleOptions(
-            people, frames, stills, size_px, seed, least_shown, kind, thermal_people, characters, pictures
+            people, frames, stills, size_px, seed, least_shown, kind, thermal_people, characters, pictures, first_person
         )
         summary = draw_dataset(folder, options, advance=advance)
     print_result({"folder": str(folder), **vars(summary)}, as_json)

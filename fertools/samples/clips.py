@@ -11,7 +11,7 @@ from fertools.samples.cast import cast_member
 from fertools.samples.expression import choose_manner
 from fertools.samples.identity import draw_person
 from fertools.samples.moments import Clip, Moment, draw_clip, draw_occasions, share_shown
-from fertools.samples.population import VARIED
+from fertools.samples.population import POSED, VARIED
 from fertools.samples.sample_options import SampleOptions
 from fertools.samples.scene import LOOKS, draw_scene
 
@@ -23,6 +23,9 @@ def draw_clip_of(options: SampleOptions, person: int, emotion: str, look: str) -
     """Return the clip of a person in a drawn dataset with these options; see `draw_clip`."""
     if options.kind == "pairs":
         return draw_occasions(person, emotion, look, options.frames, options.seed)
+    if options.kind in ("laboratory", "wild"):
+        population = POSED if options.kind == "laboratory" else VARIED
+        return draw_occasions(person, emotion, look, options.frames, options.seed, population)
     if options.kind == "characters":
         return draw_sequence(person, emotion, look, options.frames, options.seed)
     return draw_clip(person, emotion, look, options.frames, options.seed, options.least_shown)

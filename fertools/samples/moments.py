@@ -79,7 +79,12 @@ class Moment:
         """Return the person in visible light."""
         image = self.scene.background(size_px)
         camera, face = Camera(self.pose("visible"), size_px), build_face(self.person, self.actions)
+        accidents = self.scene.accidents
+        if accidents is not None:
+            accidents.paint_behind(Canvas(image), size_px)
         paint_portrait(Canvas(image), camera, self.person, face, self.actions, self.scene.light)
+        if accidents is not None:
+            accidents.paint_front(Canvas(image), camera, self.person)
         return self.scene.expose(image, self.frame)
 
     def thermal(self, size_px: int) -> Image:
@@ -158,8 +163,10 @@ def draw_clip(
     )
 
 
-def draw_occasions(number: int, emotion: str, look: str, count: int, seed: int = 0) -> Clip:
-    """Return person `number` of `VARIED` people showing `emotion` on several occasions, each in a scene of its own.
+def draw_occasions(
+    number: int, emotion: str, look: str, count: int, seed: int = 0, population: Population = VARIED
+) -> Clip:
+    """Return a person showing `emotion` on several occasions, each in a scene of its own.
 
     Args:
         number: from 1.
@@ -167,15 +174,16 @@ def draw_occasions(number: int, emotion: str, look: str, count: int, seed: int =
         look: `lab` or `wild`.
         count: how many occasions.
         seed: of the population.
+        population: how strongly people and occasions differ.
     """
-    person, character = draw_person(number, seed, VARIED), draw_character(1, seed)
+    person, character = draw_person(number, seed, population), draw_character(1, seed)
     moments = []
     for frame in range(count):
         key = (3, number, EMOTIONS.index(emotion), list(LOOKS).index(look), frame)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-        peak = float(rng.uniform(*VARIED.peaks))
-        manner = choose_manner(emotion, peak, person.accent, rng, VARIED, person.rest)
-        moments.append(Moment(person, character, manner, peak, draw_scene(look, rng), 0.0, frame, VARIED))
+        peak = float(rng.uniform(*population.peaks))
+        manner = choose_manner(emotion, peak, person.accent, rng, population, person.rest)
+        moments.append(Moment(person, character, manner, peak, draw_scene(look, rng), 0.0, frame, population))
     return Clip(tuple(moments))
 
 

@@ -70,3 +70,14 @@ VARIED = Population(
 were chosen."""
 CAST = Population(accent=0.0, tremor=0.03, blend=0.0, peaks=(0.75, 1.0))
 """How the characters of `fertools.samples.cast` play."""
+POSED = Population(
+    proportions=1.6,
+    accent=0.16,
+    rest=0.04,
+    tremor=0.04,
+    blend=0.1,
+    peaks=(0.85, 1.0),
+    beard=0.3,
+    glasses=0.1,
+)
+"""People of `fertools sample --kind laboratory`. They differ as much as `VARIED` ones, and pose at full strength."""

@@ -9,14 +9,14 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 
-KINDS = ("clips", "pairs", "characters")
+KINDS = ("clips", "pairs", "characters", "laboratory", "wild")
 """What a dataset can be made of."""
 MODALITIES = ("visible", "thermal", "animated")
 """The pictures that can be drawn of a moment, by the manifest's words."""
 CAST_SIZE = 6
 """Number of characters; see `fertools.samples.cast`."""
 _PERFORMANCES = 30
-_ADDED = ("characters", "pictures")
+_ADDED = ("characters", "pictures", "first_person")
 """Options that earlier versions do not have. A dataset without them has the files of those versions."""
 LEAST_SHOWN = 0.3
 """Default intensity of an expression in the first frame, as a share of its peak, which it reaches in the middle."""
@@ -36,10 +36,14 @@ class SampleOptions:
         least_shown: intensity of an expression in the first frame, as a share of its peak, from 0 to 1.
         kind: `clips`, videos and stills of the seven expressions; or `pairs`, only visible and thermal stills of six
             expressions, of people who differ strongly, where each frame is an occasion of its own, and a still; or
-            `characters`, videos and stills of the last frames of clips of such people, and stills of the cast.
+            `characters`, videos and stills of the last frames of clips of such people, and stills of the cast; or
+            `laboratory` and `wild`, only visible stills of posed expressions, and of such people in snapshots, where
+            each frame is an occasion of its own.
         thermal_people: with `pairs`, how many people have thermal stills, the first ones; None is all.
         characters: with `characters`, how many of the six characters are drawn, the first ones; None is all.
         pictures: with `characters`, how many pictures of each character and expression are drawn; None is 30.
+        first_person: number of the first person. Datasets of one seed show different people if no number is in two of
+            them.
 
     Raises:
         InputError: a value is out of range.
@@ -55,6 +59,7 @@ class SampleOptions:
     thermal_people: int | None = None
     characters: int | None = None
     pictures: int | None = None
+    first_person: int = 1
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -62,6 +67,7 @@ class SampleOptions:
             ("frames", 1, 10_000),
             ("size_px", 64, 2048),
             ("seed", 0, 2**31),
+            ("first_person", 1, 999_999),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -101,7 +107,7 @@ class SampleOptions:
     @property
     def numbers(self) -> range:
         """Numbers of the people."""
-        return range(1, self.people + 1)
+        return range(self.first_person, self.first_person + self.people)
 
     @property
     def cast_size(self) -> int:
@@ -121,7 +127,7 @@ class SampleOptions:
     @property
     def looks(self) -> tuple[str, ...]:
         """Looks that are drawn; see `fertools.samples.scene`."""
-        return ("lab", "wild") if self.kind == "clips" else ("lab",)
+        return {"clips": ("lab", "wild"), "wild": ("snapshot",)}.get(self.kind, ("lab",))
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -132,9 +138,9 @@ class SampleOptions:
         """Return the modalities of the stills of person `person`, from 1."""
         if self.kind == "clips":
             return MODALITIES
-        if self.kind == "characters":
+        if self.kind != "pairs":
             return ("visible",)
-        has_thermal = self.thermal_people is None or person <= self.thermal_people
+        has_thermal = self.thermal_people is None or person < self.first_person + self.thermal_people
         return ("visible", "thermal") if has_thermal else ("visible",)
 
     def still_frames(self) -> list[int]:

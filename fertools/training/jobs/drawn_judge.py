@@ -89,12 +89,12 @@ def train_drawn_judge(
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full.
     """
-    drawn = [
-        dataset.options
-        for faces in translator.selection.domains.values()
-        for dataset, _ in drawn_datasets(workspace, faces).values()
-    ]
-    used = {options.seed for options in drawn}
+    drawn = {
+        name: [dataset.options for dataset, _ in drawn_datasets(workspace, faces).values()]
+        for name, faces in translator.selection.domains.items()
+    }
+    everywhere = list(itertools.chain.from_iterable(drawn.values()))
+    used = {options.seed for options in everywhere}
     seed = next(number for number in itertools.count(1) if number not in used)
     folder = RunFolder(translator.folder.root / _FOLDER / f"seed-{seed}")
     reached = set(table["target_domain"].to_pylist())
@@ -107,7 +107,7 @@ def train_drawn_judge(
         workspace=workspace,
         folder=folder.root / "faces",
         seed=seed,
-        options=_options_like(drawn, seed),
+        options=_options_like(drawn[domain.name] or everywhere, seed),
         modality=domain.modality,
         character=character_of(translator.name, translator.selection.domains[domain.name].table, domain.modality),
         template=template,
@@ -186,11 +186,11 @@ def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
 
 
 def _options_like(drawn: Sequence[SampleOptions], seed: int) -> SampleOptions:
-    """Return how other people are drawn, as those of the workspace are."""
+    """Return how other people are drawn: as in the datasets of the target domain."""
     options = SampleOptions(people=_PEOPLE, frames=_FRAMES, seed=seed)
-    for kind in ("pairs", "characters"):
-        if any(one.kind == kind for one in drawn):
-            return replace(options, kind=kind)
+    kind = next((one.kind for one in drawn if one.kind != "clips"), "clips")
+    if kind != "clips":
+        return replace(options, kind=kind)
     return replace(options, least_shown=min((one.least_shown for one in drawn), default=LEAST_SHOWN))
 
 
