@@ -159,7 +159,7 @@ class HaGan(System):
         """Of the pair, the human half is changed: an expression head that reads it will then be wrong."""
         if self._generator is None or self.recipe.d_input != "pair":
             return {}
-        return {"zeroed": "human half zeroed", "other": "human half of another person and expression"}
+        return {"zeroed": "human half zeroed", "other": "human half of another person"}
 
     def predict_control(self, network: nn.Module, images: Tensor, others: Tensor, control: str) -> Tensor:
         """Return NxC logits of pairs of another human half and the character drawn of the face itself."""

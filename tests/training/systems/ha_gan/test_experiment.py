@@ -212,7 +212,7 @@ def finished(few: Workspace) -> Mapping[str, Any]:
 
 
 def test_the_rows_are_faces_sequences_and_controls(few: Workspace, finished: Mapping[str, Any]) -> None:
-    titles = ["Pair", "Pair, human half zeroed", "Pair, human half of another person and expression"]
+    titles = ["Pair", "Pair, human half zeroed", "Pair, human half of another person"]
     assert list(finished["runs"]) == titles
     for scores in finished["runs"].values():
         assert scores["faces"] == 48
@@ -226,7 +226,8 @@ def test_the_rows_are_faces_sequences_and_controls(few: Workspace, finished: Map
         assert found.folds().tolist() == [fold_of[name] for name in found.table["face_id"].to_pylist()]
         assert {name.partition(".fold")[0] for name in found.table["run"].to_pylist()} == {"ha-gan/short.pair"}
     page = (few.root / "training/ha-gan/short.pair.fold-0.repeat-0/report.html").read_text(encoding="utf-8")
-    assert "human half of another person and expression" in page
+    assert "human half of another person" in page
+    assert "nearest-faces.csv lists all of them" in page
 
 
 def test_the_tables_have_the_paper_the_votes_the_probe_and_the_judge(finished: Mapping[str, Any]) -> None:
