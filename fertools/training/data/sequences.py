@@ -1,7 +1,7 @@
 """Sequences: faces that are frames of one take, so that they can vote, and stay together where a probe is tested.
 
-Frames of a video are one sequence per track. Pictures are a sequence if they are numbered files of one folder whose
-names differ only in the number at their end, as datasets store the frames of a video, and if all show one subject.
+Frames of a video are one sequence per track. Datasets also store the frames of a video as numbered pictures. Pictures
+of one folder and one subject are a sequence if their names differ only in the number at their end.
 """
 
 from __future__ import annotations

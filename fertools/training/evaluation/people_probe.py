@@ -84,7 +84,7 @@ def split_sequences(people: Sequence[str | None], sequences: Sequence[str]) -> I
 
     Example:
         >>> split_sequences(["a", "a", "a", "b", None], ["v", "v", "w", "x", "y"]).tolist()
-        [1, 1, 0, -1, -1]
+        [0, 0, 1, -1, -1]
     """
     of_person: dict[str, set[str]] = {}
     for person, sequence in zip(people, sequences, strict=True):

@@ -80,7 +80,12 @@ def _ready(root: Path, table: pa.Table) -> tuple[list[CachedOutputs], list[str]]
     return [entry for entry in found if entry.covers(names)], [entry.name for entry in found if not entry.covers(names)]
 
 
-def _reconstruction(table: pa.Table) -> Metrics:
+def _reconstruction(table: pa.Table) -> Metrics | None:
+    """Return the metrics of faces that were translated back; None if there are none."""
+    table = table.filter(pc.invert(pc.is_nan(table[METRICS[0]])))
+    if not len(table):
+        return None
+
     def measured(part: pa.Table) -> Metrics:
         values = np.stack([part[name].to_numpy() for name in METRICS], axis=1).astype(np.float64)
         return dict(zip(METRICS, mean_over_subjects(values, number_people(part)), strict=True))

@@ -43,7 +43,7 @@ def translator_tables(name: str, found: Metrics) -> list[ResultTable]:
 
 def measured_tables(found: Metrics) -> list[ResultTable]:
     """Return the tables of all metrics of generated faces that were measured."""
-    tables = [_reconstruction(found)]
+    tables = [_reconstruction(found)] if found["reconstruction"] else []
     if found["truth"]:
         tables.append(_truth(found["truth"]))
     for judge, scores in found["judges"].items():

@@ -26,7 +26,12 @@ def _judged(kind: str, measure: str, images: str = "generated") -> Callable[[Met
 
 
 def _reconstructed(measure: str) -> Callable[[Metrics], float | None]:
-    return lambda found: float(found["reconstruction"]["measures"][measure]["pooled"])
+    def read(found: Metrics) -> float | None:
+        parts = found["reconstruction"]
+        value: float | None = parts["measures"][measure]["pooled"] if parts else None
+        return value
+
+    return read
 
 
 def _distance(measure: str) -> Callable[[Metrics], float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
@@ -40,19 +41,25 @@ ABLATED = {
 }
 
 
-def write_cast(root: Path, people: int = 6) -> Workspace:
-    """Write drawn people in three folds, each moment as two frames, and characters c01 to c06 who play nobody."""
+def write_cast(root: Path, people: int = 6, folds: int = 3) -> Workspace:
+    """Write drawn people, each moment as two frames, and a character for each person, who plays nobody."""
     workspace = write_drawn_pairs(root, people=people, modalities=("visible", "animated"))
     rows = store.read_faces(workspace).to_pylist()
     for row in rows:
         person = int(row["subject_id"][1:])
-        row["fold"] %= 3
+        row["fold"] %= folds
         if row["modality"] == "animated":
             row |= {"subject_id": f"c{person + 1:02}", "pair_id": None}
         else:
             row |= {"pts_s": 0.0, "track_id": 0}
-    visible = [row for row in rows if row["modality"] == "visible"]
-    again = [row | {"face_id": row["face_id"][::-1], "frame_index": 1, "pts_s": 0.04} for row in visible]
+    again = []
+    for row in rows:
+        if row["modality"] == "visible":
+            name = row["face_id"][::-1]
+            path = f"faces/{name[:2]}/{name}.png"
+            (root / path).parent.mkdir(exist_ok=True)
+            shutil.copy(root / row["path"], root / path)
+            again.append(row | {"face_id": name, "path": path, "frame_index": 1, "pts_s": 0.04})
     store.write_table(workspace.manifest, FACES, FACES.table(rows + again))
     return workspace
 
@@ -62,8 +69,8 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return write_cast(tmp_path_factory.mktemp("cast"))
 
 
-def list_smoke(workspace: Workspace, **chosen: str) -> list[Task]:
-    return list_tasks(workspace, read_experiment("ha-gan", preset="smoke", **chosen), (0, 1, 2))
+def list_smoke(workspace: Workspace, protocol: str | None = None) -> list[Task]:
+    return list_tasks(workspace, read_experiment("ha-gan", protocol=protocol, preset="smoke"), (0, 1, 2))
 
 
 def recipe_of(workspace: Workspace, task: Task) -> HaGanRecipe:
@@ -153,7 +160,7 @@ title = "Short"
 
 [protocol]
 kind = "k-fold"
-folds = 3
+folds = 2
 repeats = 2
 new_folds = true
 
@@ -195,26 +202,31 @@ accuracy = 0.8
 
 
 @pytest.fixture(scope="module")
-def finished(cast: Workspace) -> Mapping[str, Any]:
-    return figures_of(run_experiment(cast, write_experiment(cast.root, SHORT, "short"), device="cpu"))
+def few(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return write_cast(tmp_path_factory.mktemp("few"), people=4, folds=2)
 
 
-def test_the_rows_are_faces_sequences_and_controls(cast: Workspace, finished: Mapping[str, Any]) -> None:
+@pytest.fixture(scope="module")
+def finished(few: Workspace) -> Mapping[str, Any]:
+    return figures_of(run_experiment(few, write_experiment(few.root, SHORT, "short"), device="cpu"))
+
+
+def test_the_rows_are_faces_sequences_and_controls(few: Workspace, finished: Mapping[str, Any]) -> None:
     titles = ["Pair", "Pair, human half zeroed", "Pair, human half of another person and expression"]
     assert list(finished["runs"]) == titles
     for scores in finished["runs"].values():
-        assert scores["faces"] == 72
-        assert (scores["sequences"]["sequences"], scores["sequences"]["frames"]) == (36, 72)
-        assert scores["classification"]["repeats"]["new_folds"]
-        assert scores["classification"]["measures"]["accuracy"]["folds"]["folds"] == 3
-    folds = [
-        read_predictions(cast.root / f"training/experiments/short/pair.repeat-{number}/predictions.parquet")
-        for number in (0, 1)
-    ]
-    wanted = resplit(cast, store.read_faces(cast), 1)
+        assert scores["faces"] == 48
+        assert (scores["sequences"]["sequences"], scores["sequences"]["frames"]) == (24, 48)
+        assert scores["classification"]["measures"]["accuracy"]["folds"]["folds"] == 2
+    wanted = resplit(few, store.read_faces(few), 1)
     fold_of = dict(zip(wanted["face_id"].to_pylist(), wanted["fold"].to_pylist(), strict=True))
-    assert folds[1].table["fold"].to_pylist() == [fold_of[name] for name in folds[1].table["face_id"].to_pylist()]
-    assert (folds[0].folds() != folds[1].folds()).any()
+    folder = few.root / "training/experiments/short"
+    for control in ("", ".zeroed", ".other"):
+        found = read_predictions(folder / f"pair.repeat-1{control}" / "predictions.parquet")
+        assert found.folds().tolist() == [fold_of[name] for name in found.table["face_id"].to_pylist()]
+        assert {name.partition(".fold")[0] for name in found.table["run"].to_pylist()} == {"ha-gan/short.pair"}
+    page = (few.root / "training/ha-gan/short.pair.fold-0.repeat-0/report.html").read_text(encoding="utf-8")
+    assert "human half of another person and expression" in page
 
 
 def test_the_tables_have_the_paper_the_votes_the_probe_and_the_judge(finished: Mapping[str, Any]) -> None:
@@ -235,10 +247,10 @@ def test_the_tables_have_the_paper_the_votes_the_probe_and_the_judge(finished: M
 
 
 def test_another_human_half_is_of_another_person_with_another_expression(
-    cast: Workspace, finished: Mapping[str, Any]
+    few: Workspace, finished: Mapping[str, Any]
 ) -> None:
     assert finished["experiment"] == "short"
-    faces = load_predictor(cast, "ha-gan/short.pair.fold-0.repeat-0").faces
+    faces = load_predictor(few, "ha-gan/short.pair.fold-0.repeat-0").faces
     rows = faces.rows("test")
     others = choose_others(faces, rows)
     assert others is not None
