@@ -56,7 +56,7 @@ _DESIGNS = (
 SIZE = len(_DESIGNS)
 """Number of characters."""
 _AGAIN = Actions(**dict.fromkeys(ACTION_NAMES, 1.0))
-"""The accent of somebody who shows each action as it is meant."""
+"""The accent of somebody who shows each action at its own strength."""
 
 
 def cast_member(number: int) -> Person:

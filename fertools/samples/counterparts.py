@@ -13,7 +13,7 @@ from pathlib import Path
 from fertools.core.errors import InputError
 from fertools.samples.moments import Moment
 from fertools.samples.sample_options import SampleOptions
-from fertools.samples.takes import moment_of
+from fertools.samples.takes import is_frame_of, moment_of
 
 MARKS = ("sample.json", "truth.csv")
 """Files that mark the root of a drawn dataset."""
@@ -43,6 +43,10 @@ class DrawnDataset:
             The moment, or None if no drawn frame is there.
         """
         return moment_of(self.options, path.relative_to(self.root).as_posix(), frame, emotion)
+
+    def is_frame(self, picture: Path) -> bool:
+        """Return whether a still is a frame of a clip, and not an occasion of its own."""
+        return is_frame_of(self.options, picture.relative_to(self.root).as_posix())
 
 
 def find_drawn(path: Path) -> Path | None:

@@ -34,11 +34,10 @@ class SampleOptions:
         size_px: side of the square pictures in pixels; an even number, because of video encoding.
         seed: random seed; another seed draws other people.
         least_shown: intensity of an expression in the first frame, as a share of its peak, from 0 to 1.
-        kind: `clips`, videos and stills of the seven expressions; or `pairs`, only visible and thermal stills of six
-            expressions, of people who differ strongly, where each frame is an occasion of its own, and a still; or
-            `characters`, videos and stills of the last frames of clips of such people, and stills of the cast; or
-            `laboratory` and `wild`, only visible stills of posed expressions, and of such people in snapshots, where
-            each frame is an occasion of its own.
+        kind: what is drawn. `clips` is videos and stills. `pairs` is visible and thermal stills of six expressions, of
+            people who differ strongly. `characters` is videos and stills of such people in the last frames of a clip,
+            and stills of the cast. `laboratory` is visible stills of posed expressions. `wild` is visible snapshots.
+            Except in clips and characters, each frame is an occasion of its own.
         thermal_people: with `pairs`, how many people have thermal stills, the first ones; None is all.
         characters: with `characters`, how many of the six characters are drawn, the first ones; None is all.
         pictures: with `characters`, how many pictures of each character and expression are drawn; None is 30.

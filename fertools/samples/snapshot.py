@@ -46,7 +46,7 @@ class Accidents:
 
     Attributes:
         cover: one of `COVERS`; empty for a free face.
-        is_shaded: whether a shadow lies across the picture.
+        is_shaded: whether a shadow covers a part of the picture.
         is_grey: whether the picture has no colours.
         exposure: factor on the light.
         gamma: exponent of the tone curve.

@@ -152,3 +152,13 @@ def moment_of(options: SampleOptions, path: str, frame: int, emotion: str | None
     moment, other = (take.moments(options)[number] for take in takes)
     moment = replace(moment, manner=other.manner, intensity=other.intensity)
     return replace(moment, character=cast_member(character)) if character is not None else moment
+
+
+def is_frame_of(options: SampleOptions, path: str) -> bool:
+    """Return whether a still is a frame of a clip. Otherwise its number counts occasions or performances.
+
+    Args:
+        options: options of the dataset.
+        path: path of the still in the folder of the dataset.
+    """
+    return options.has_videos and _OWN.fullmatch(path) is None

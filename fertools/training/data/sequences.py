@@ -1,19 +1,22 @@
 """Sequences: faces that are frames of one take, so that they can vote, and stay together where a probe is tested.
 
 Frames of a video are one sequence per track. Datasets also store the frames of a video as numbered pictures. Pictures
-of one folder and one subject are a sequence if their names differ only in the number at their end.
+of one folder and one subject are a sequence if their names differ only in the number at their end. Drawn
+stills count only if they are frames of a clip.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
 
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
 
 _NUMBERED = re.compile(r"(?P<name>.*?)(?P<number>\d+)")
 
@@ -58,7 +61,11 @@ def _numbered_pictures(workspace: Workspace, faces: pa.Table) -> list[tuple[str,
     if not workspace.sources.is_file():
         return [nothing] * len(faces)
     rows = store.read_sources(workspace, ("source_id", "path", "kind")).to_pylist()
-    known = {row["source_id"]: split_name(row["path"]) for row in rows if row["kind"] == "image"}
+    known = {
+        row["source_id"]: split_name(row["path"])
+        for row in rows
+        if row["kind"] == "image" and not _shows_an_occasion((workspace.root / row["path"]).absolute())
+    }
     sources, people = _columns(faces, "source_id", "subject_id")
     found = [known.get(source) for source in sources]
     shown: dict[str, set[str | None]] = {}
@@ -67,6 +74,18 @@ def _numbered_pictures(workspace: Workspace, faces: pa.Table) -> list[tuple[str,
             shown.setdefault(entry[0], set()).add(person)
     single = {name for name, subjects in shown.items() if len(subjects) == 1 and None not in subjects}
     return [entry if entry is not None and entry[0] in single else nothing for entry in found]
+
+
+def _shows_an_occasion(picture: Path) -> bool:
+    """Return whether a picture is of a drawn dataset that numbers occasions, and not the frames of a clip."""
+    drawn = _drawn_at(picture.parent)
+    return drawn is not None and not drawn.is_frame(picture)
+
+
+@functools.lru_cache(maxsize=4096)
+def _drawn_at(folder: Path) -> DrawnDataset | None:
+    root = find_drawn(folder)
+    return None if root is None else open_drawn(root)
 
 
 def _columns(faces: pa.Table, *names: str) -> list[list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import SOURCES
+from fertools.samples.sample_options import SampleOptions
 from fertools.training.data.sequences import name_sequences, split_name
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.jobs.train import train
@@ -57,6 +59,26 @@ def test_numbered_pictures_of_several_people_are_none(tmp_path: Path, people: tu
         *((hash_bytes(name), person, None, None, 0) for name, person in zip((b"a", b"b"), people, strict=True))
     )
     assert name_sequences(workspace, table) == ([None, None], [None, None])
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "are_frames"),
+    [
+        ("clips", "visible/lab/p01/fear", True),
+        ("characters", "visible/lab/p01/fear", True),
+        ("characters", "animated/c01/fear", False),
+        ("pairs", "thermal/lab/p01/fear", False),
+        ("wild", "visible/snapshot/p01/fear", False),
+    ],
+)
+def test_drawn_occasions_are_no_frames(tmp_path: Path, kind: str, folder: str, are_frames: bool) -> None:
+    drawn = tmp_path / "drawn"
+    drawn.mkdir()
+    (drawn / "sample.json").write_text(json.dumps(SampleOptions(kind=kind).record()))
+    (drawn / "truth.csv").touch()
+    workspace = write_sources(tmp_path, {str(number): f"drawn/stills/{folder}/000{number}.png" for number in range(2)})
+    table = rows_of(*((hash_bytes(name), "p01", None, None, 0) for name in (b"0", b"1")))
+    assert name_sequences(workspace, table)[1] == ([0, 1] if are_frames else [None, None])
 
 
 def test_a_name_without_a_number_or_with_an_endless_one_is_no_frame() -> None:
