@@ -27,6 +27,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
+from fertools.splits.resplit import resplit
 from fertools.training.data.generated_faces import read_generated
 from fertools.training.data.manifest_rows import (
     describe_people,
@@ -147,6 +148,7 @@ def select_faces(
     *,
     modality: str,
     test_folds: Sequence[int] = (0,),
+    split_seed: int = 0,
     dataset: str = "",
     generated: Sequence[str] = (),
     generated_ratio: float = 0.0,
@@ -164,6 +166,7 @@ def select_faces(
         workspace: workspace with the manifest.
         modality: modality of the faces, such as `visible`.
         test_folds: folds to hold out, where the manifest has folds.
+        split_seed: 0 for the folds of the manifest; any other number for other folds, see `fertools.splits.resplit`.
         dataset: name of the only dataset to use; empty for all.
         generated: runs or selections with generated faces to add to the training part; see `read_generated`.
         generated_ratio: limit on the generated training faces for each real one; 0 for all.
@@ -184,7 +187,7 @@ def select_faces(
     classes = tuple(classes)
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
-    everybody = nested.keep(table, real)
+    everybody = resplit(workspace, nested.keep(table, real), split_seed)
     table = select_rows(workspace, everybody, modality, dataset)
     if character:
         table = rows_of_character(table, character)

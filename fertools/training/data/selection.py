@@ -106,6 +106,7 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, *, allow_leaks
         generated_ratio=domain.generated_ratio,
         extra_modality=domain.extra_modality,
         test_folds=recipe.test_folds,
+        split_seed=recipe.split_seed,
         needs_emotion=domain.needs_emotion,
         needs_va=domain.needs_va,
         classes=domain.classes or recipe.class_names,

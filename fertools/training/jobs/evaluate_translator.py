@@ -22,6 +22,7 @@ from fertools.training.evaluation.evaluation_networks import open_features, open
 from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.originals import write_originals
 from fertools.training.evaluation.translations import read_translations
+from fertools.training.jobs.compare_pictures import compare_pictures
 from fertools.training.jobs.drawn_judge import train_drawn_judge
 from fertools.training.jobs.gan_train import generated_and_held_out, train_on_generated
 from fertools.training.jobs.translating import evenly_spaced
@@ -88,6 +89,8 @@ def assess(
             if options.drawn and network.kind == "judge":
                 image_sets.append(_truths(root, translator, table))
             update_outputs(root, network, image_sets, report)
+        if options.people_probe or options.nearest:
+            compare_pictures(workspace, translator, table, options, report)
     for judge in recipes:
         train_on_generated(workspace, translator, judge, chosen, report, allow_leaks=options.allow_leaks)
     write_report(translator.folder, translator.record, workspace)

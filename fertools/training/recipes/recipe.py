@@ -61,6 +61,7 @@ class Recipe(ABC):
 
     image_size: int = bounded(4, 1024)
     test_folds: tuple[int, ...]
+    split_seed: int = bounded(0, LARGEST)
     seed: int = bounded(0, LARGEST)
 
     @property
@@ -138,6 +139,7 @@ class SingleDomainRecipe(Recipe):
                 generated_ratio=self.most_generated,
                 real_copies=self.copies_of_real,
                 extra_modality=self.further_modality,
+                character=self.only_character,
             ),
         )
 
@@ -159,6 +161,11 @@ class SingleDomainRecipe(Recipe):
     @property
     def further_modality(self) -> Modality | Literal[""]:
         """Modality of further real faces of training people that are trained on; empty for none."""
+        return ""
+
+    @property
+    def only_character(self) -> str:
+        """`subject_id` of an animated character, whose faces alone train; empty for all subjects."""
         return ""
 
     @property

@@ -130,6 +130,14 @@ class System(ABC):
     further_models: Mapping[str, str] = {}
     analysed_faces: int = 0
 
+    @property
+    def controls(self) -> Mapping[str, str]:
+        """Predictions from changed inputs, which a run writes beside those of `prediction`: by name what is changed.
+
+        A system with controls has the method `predict_control`; see `fertools.training.systems.capabilities`.
+        """
+        return {}
+
     def take_weights(self, name: str, weights: StartingWeights) -> bool:
         """Load the recipe's starting weights into a network, before training begins.
 

@@ -154,6 +154,20 @@ class HaGan(System):
         logits = widened(network(images))
         return logits, logits.new_empty(len(logits), 0)
 
+    @property
+    def controls(self) -> Mapping[str, str]:
+        """Of the pair, the human half is changed: an expression head that reads it will then be wrong."""
+        if self._generator is None or self.recipe.d_input != "pair":
+            return {}
+        return {"zeroed": "human half zeroed", "other": "human half of another person"}
+
+    def predict_control(self, network: nn.Module, images: Tensor, others: Tensor, control: str) -> Tensor:
+        """Return NxC logits of pairs of another human half and the character drawn of the face itself."""
+        assert isinstance(network, Recogniser)
+        assert network.generator is not None
+        human = torch.zeros_like(images) if control == "zeroed" else others
+        return widened(network.discriminator.classify(human, network.generator(images)))
+
     def translations(self, prototypes: Tensor) -> list[Translation]:
         """Return the one translation, to the character; the baseline has none."""
         del prototypes
