@@ -5,6 +5,7 @@ from __future__ import annotations
 BACKBONES = {
     "resnet18": 32,
     "resnet34": 32,
+    "resnet38": 32,
     "resnet50": 32,
     "resnet101": 32,
     "vgg16": 32,
