@@ -107,7 +107,8 @@ def _read_start(path: Path) -> StartingWeights:
     tensors = read_weights(path)
     if not is_model(path):
         return StartingWeights(tensors, str(path))
-    return StartingWeights(tensors, str(path), read_info(path).recipe)
+    info = read_info(path)
+    return StartingWeights(tensors, str(path), info.recipe, info.classes)
 
 
 def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoader) -> Loop:

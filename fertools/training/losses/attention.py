@@ -14,16 +14,14 @@ their code for ImageNet, for `reference`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fertools.training.losses.attention_forms import AttentionForm
 from fertools.training.losses.float32 import widened
 
-AttentionForm = Literal["literal", "reference"]
-"""The form of the maps and of their distance; see the module."""
 _EPSILON = 1e-12
 """Added inside the root of `literal`: the norm of a difference has no derivative at equal maps."""
 _REFERENCE_WEIGHT = 1000.0

@@ -10,11 +10,16 @@ Recognition in the Wild" (2018), name 38 layers and no blocks; theirs is ours wi
 from __future__ import annotations
 
 import functools
+import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from fertools.core.errors import InputError
 
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 38: (3, 4, 6, 5), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Blocks per stage; networks of 50 and more layers have bottlenecks."""
@@ -158,6 +163,32 @@ class ResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return N x outputs of Nx3xHxW normalised images."""
         return self.finish(self.begin(images, 4), 4)
+
+
+def like_weights(weights: Mapping[str, Tensor], where: str) -> ResNet:
+    """Return a ResNet with weights; its depth, its width and the size of its head are those of the weights.
+
+    Args:
+        weights: tensors by name, with the names of torchvision.
+        where: source of the weights, for the message.
+
+    Raises:
+        InputError: they are not the weights of a ResNet.
+    """
+    refused = InputError(f"{where} does not hold the weights of a ResNet; give those of one, such as of a classifier")
+    found = [re.match(r"layer([1-4])\.(\d+)\.", name) for name in weights]
+    blocks = Counter(stage for stage, _ in {(match[1], match[2]) for match in found if match})
+    counts, deep = tuple(blocks[stage] for stage in "1234"), "layer1.0.conv3.weight" in weights
+    depth = next((depth for depth, known in DEPTHS.items() if known == counts and (depth >= 50) == deep), None)
+    head, last = weights.get("fc.weight"), weights.get("layer4.0.conv1.weight")
+    if depth is None or head is None or last is None or head.ndim != 2:
+        raise refused
+    network = ResNet(depth, len(head), len(last) / _WIDTHS[-1])
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise refused from error
+    return network
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:

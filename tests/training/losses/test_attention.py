@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fertools.training.losses.attention import AttentionForm, attention_maps, attention_transfer
+from fertools.training.losses.attention import attention_maps, attention_transfer
+from fertools.training.losses.attention_forms import AttentionForm
 from fertools.training.networks.resnet import ResNet
 
 FORMS: tuple[AttentionForm, ...] = ("literal", "reference")
