@@ -28,10 +28,13 @@ from fertools.training.networks.resnet import ResNet, like_weights
 from fertools.training.networks.starting_weights import StartingWeights
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
+from fertools.training.systems.analysis import Analysis
+from fertools.training.systems.attention_pictures import compared_attention
 from fertools.training.systems.base import Autocast, Noise, Prediction, Step, System, full_precision
 from fertools.training.systems.classifier.recipe import NETWORK, TEACHER, ClassifierRecipe
 from fertools.training.systems.optimiser_plan import OptimiserPlan
 
+_ANALYSED = 64
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luma of ITU-R BT.601."""
 
@@ -62,6 +65,7 @@ class Classifier(System):
         if recipe.init == "normal":
             init_normal(self.networks[NETWORK])
         self.frozen: dict[str, ResNet] = {}
+        self.analysed_faces = _ANALYSED if recipe.attends else 0
         self.optimisers = {
             NETWORK: OptimiserPlan(
                 networks=(NETWORK,),
@@ -158,6 +162,19 @@ class Classifier(System):
         """Return NxC logits and Nx2 (valence, arousal) in [-1, 1], or Nx0 each, of Nx3xSxS faces in [-1, 1]."""
         outputs = widened(network(self._seen(images)))
         return outputs[:, : self.classes], outputs[:, self.classes :].tanh()
+
+    @torch.no_grad()
+    def analyse(self, networks: Mapping[str, nn.Module], images: Mapping[str, Tensor]) -> Analysis | None:
+        """Return the attention maps of the network and of its teacher on the same faces; None without a teacher."""
+        network, faces = networks[NETWORK].eval(), images[FACES]
+        if not self.frozen or not isinstance(network, ResNet):
+            return None
+        seen = self._seen(faces)
+        stages = {"student": network.stages(seen), TEACHER: self.frozen[TEACHER].stages(seen)}
+        columns, numbers = compared_attention(faces, stages, self.recipe.at_form)
+        words = dict.fromkeys(numbers, "Mean cosine of the maps of the network and of its teacher; 1 is equal.")
+        words["attention"] = "Held-out faces, and what the network and its teacher attend to after each stage."
+        return Analysis(numbers, words, grids={"attention": {"face": faces, **columns}})
 
     def _seen(self, images: Tensor) -> Tensor:
         """Return the inputs of the network: images without colour if the recipe has `grey`, and normalised."""

@@ -27,6 +27,7 @@ from fertools.training.networks.starting_weights import StartingWeights
 from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.resolve import resolve_recipe
+from fertools.training.systems.attention_pictures import compared_attention
 from fertools.training.systems.classifier.recipe import NETWORK, TEACHER, ClassifierRecipe
 from fertools.training.systems.classifier.system import Classifier
 from tests.training.blobs import blob_rows, write_blobs
@@ -146,6 +147,22 @@ def test_ten_crops_are_corners_and_the_centre_and_their_mirror_images() -> None:
     assert [crop[0, 0, 8].sum().round().item() for crop in crops[::2]] == [7, 9, 7, 9, 8]
 
 
+def test_attention_is_drawn_where_it_is_and_compared() -> None:
+    faces = torch.zeros(2, 3, 8, 8)
+    left = torch.zeros(2, 5, 4, 4)
+    left[:, :, :, 0] = 2.0
+    columns, similar = compared_attention(faces, {"one": [left], "other": [3 * left], "third": [left]}, "literal")
+    assert list(columns) == ["one 1", "other 1", "third 1"]
+    picture = columns["one 1"]
+    # Grey of one half, in a share of 0.35, and black; white is added where the network responds.
+    assert sorted(set(picture[:, :, :, 7].flatten().tolist())) == pytest.approx([0.35 - 1])
+    assert sorted(set(picture[:, :, :, 0].flatten().tolist())) == pytest.approx([0.35 + 1.3 - 1])
+    assert similar == {"attention of stage 1": pytest.approx(1.0)}
+    right = left.flip(-1)
+    assert compared_attention(faces, {"one": [left], "other": [right]}, "reference")[1] == {"attention of stage 1": 0.0}
+    assert not compared_attention(faces, {"one": [left], "other": [right[..., :2]]}, "literal")[1]
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """People 0, 1 and 4 are of the laboratory, 2 and 3 of the wild; folds are 0 and 1."""
@@ -201,7 +218,13 @@ def test_a_run_with_a_teacher_records_it_and_what_it_learned_from(workspace: Wor
     assert set(record["start"]) == {NETWORK, TEACHER}
     assert set(record["frozen"]) == {TEACHER}
     assert {entry["name"] for entry in record["lineage"]["ancestors"]} == {"classifier/source"}
-    assert "attention maps" in result.report.read_text(encoding="utf-8")
+    page = result.report.read_text(encoding="utf-8")
+    for words in ("learned the attention maps", "attention of stage 4", "attend to after each stage"):
+        assert words in page, words
+    assert (result.path / "rebuilt.png").read_bytes().startswith(b"\x89PNG")
+    similar = record["results"]["analysis"]
+    assert list(similar) == [f"attention of stage {number}" for number in (1, 2, 3, 4)]
+    assert all(0 < value <= 1 for value in similar.values())
     assert not (result.path / "models/teacher.safetensors").exists()
 
 
