@@ -22,6 +22,7 @@ from fertools.training.networks.backbones import head_name, read_weights
 from fertools.training.networks.feature_maps import TRAINED_PX
 from fertools.training.networks.first_convolution import build_first_convolution
 from fertools.training.networks.published_weights import find_weights
+from fertools.training.recipes.view import View
 from fertools.training.runs.load import load_predictor
 from fertools.training.systems.capabilities import predicting
 
@@ -101,7 +102,7 @@ def open_reader(workspace: Workspace, step: SelectStep, task: Task, device: str)
     def read(paths: Sequence[Path]) -> Features:
         given.clear()
         for start in range(0, len(paths), _BATCH):
-            images = _images(paths[start : start + _BATCH], run.recipe.image_size, device)
+            images = _images(paths[start : start + _BATCH], run.recipe.view, device)
             predicting(system).predict(network, images)
         return np.asarray(torch.cat(given).numpy(), np.float32)
 
@@ -129,9 +130,9 @@ def _first_convolution(workspace: Workspace, weights: str, device: str) -> Reade
     return Reader(read, record)
 
 
-def _crops(paths: Sequence[Path], size_px: int) -> NDArray[np.uint8]:
-    return np.stack([read_crop(path, size_px) for path in paths])
+def _crops(paths: Sequence[Path], view: View | int) -> NDArray[np.uint8]:
+    return np.stack([read_crop(path, view) for path in paths])
 
 
-def _images(paths: Sequence[Path], size_px: int, device: str) -> Tensor:
-    return torch.from_numpy(_crops(paths, size_px)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+def _images(paths: Sequence[Path], view: View | int, device: str) -> Tensor:
+    return torch.from_numpy(_crops(paths, view)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -14,8 +14,9 @@ from scipy.spatial import cKDTree
 from torch.nn import functional as F
 
 from fertools.core.errors import InputError
+from fertools.statistics.neighbours import nearest
 from fertools.training.experiments.selection_features import FaceFeatures
-from fertools.training.experiments.selectors import PROJECTIONS, joint_tsne, nearest, principal_components
+from fertools.training.experiments.selectors import PROJECTIONS, joint_tsne, principal_components
 from fertools.training.networks.first_convolution import build_first_convolution
 from fertools.training.networks.imagenet import normalised
 from fertools.training.networks.plain import AlexNet

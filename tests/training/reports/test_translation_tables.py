@@ -28,6 +28,8 @@ def figures() -> dict[str, Any]:
         "targets": ["fear"],
         "drawn": 0,
         "truth": None,
+        "people_probe": None,
+        "nearest": None,
         "reconstruction": {"measures": parts, "by_target": [{"target": "fear", "measures": parts}]},
         "judges": {
             "classifier/x": {
