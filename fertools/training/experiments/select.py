@@ -24,6 +24,13 @@ from fertools.manifests.schema import FACES
 from fertools.splits.resplit import resplit
 from fertools.statistics.neighbours import nearest
 from fertools.training.data.generated_faces import SELECTION, SELECTION_NAME
+from fertools.training.experiments.domain_shift import (
+    DOMAINS_NAME,
+    GENERATED,
+    SOURCE,
+    TARGET,
+    write_domain_shift,
+)
 from fertools.training.experiments.experiment_steps import CONV1, SelectStep, resolve
 from fertools.training.experiments.graph import Task
 from fertools.training.experiments.selection_features import RANDOM, FaceFeatures, Reader, open_reader
@@ -63,6 +70,9 @@ def select_generated(workspace: Workspace, step: SelectStep, task: Task, device:
     table = table.replace_schema_metadata(_lineage(workspace, step, task, real, candidates, reader).to_metadata())
     with files.replacing(workspace.root / task.folders[0] / SELECTION_NAME) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+    if step.features == CONV1 and len(originals := _originals(workspace, candidates)):
+        groups = {SOURCE: [workspace.path_of(path) for path in originals], GENERATED: paths[0], TARGET: paths[1]}
+        write_domain_shift(workspace.root / task.folders[0] / DOMAINS_NAME, reader, groups)
 
 
 def _lineage(
@@ -102,6 +112,14 @@ def _candidates(workspace: Workspace, folders: Sequence[str], task: Task) -> pa.
             'refers to translate training faces, by faces = "train"'
         )
     return table
+
+
+def _originals(workspace: Workspace, candidates: pa.Table) -> list[str]:
+    """Return the paths of the real faces that the candidates were generated from."""
+    table = store.read_faces(workspace)
+    parents = pc.is_in(table["face_id"], value_set=candidates["parent_id"].combine_chunks())
+    paths: list[str] = table.filter(pc.and_(parents, pc.is_valid(table["path"])))["path"].to_pylist()
+    return paths
 
 
 def _drawn(table: pa.Table, most: int) -> pa.Table:

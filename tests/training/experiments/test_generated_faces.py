@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -308,6 +309,10 @@ def test_faces_are_selected_by_the_first_convolution_of_alexnet(
     # Seven real faces of the one training person, each with two of three candidates.
     assert table["rank"].to_pylist() == [0, 1] * 7
     assert len(set(table["face_id"].to_pylist())) <= 3
+    domains = json.loads((workspace.runs("experiments") / name / "neighbours.fold-0" / "domains.json").read_bytes())
+    # Two of the three may be generated from one face.
+    assert domains["faces"].pop("source") in (1, 2, 3)
+    assert domains["faces"] == {"generated": 3, "target": 7}
     ancestor = trace_generated(workspace, f"experiments/{name}/neighbours.fold-0")
     assert ancestor is not None
     assert ancestor.record()["runs"][0]["features"] == {"weights": "random"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +16,13 @@ from torch.nn import functional as F
 
 from fertools.core.errors import InputError
 from fertools.statistics.neighbours import nearest
-from fertools.training.experiments.selection_features import FaceFeatures
+from fertools.training.experiments.domain_shift import write_domain_shift
+from fertools.training.experiments.selection_features import FaceFeatures, Reader
 from fertools.training.experiments.selectors import PROJECTIONS, joint_tsne, principal_components
 from fertools.training.networks.first_convolution import build_first_convolution
 from fertools.training.networks.imagenet import normalised
 from fertools.training.networks.plain import AlexNet
+from fertools.training.reports.domain_sections import domains_section
 
 
 @pytest.mark.parametrize(("candidates", "real", "count"), [(40, 7, 3), (5, 1200, 1), (3, 4, 9)])
@@ -86,6 +89,24 @@ def test_tsne_has_three_dimensions_and_needs_five_faces() -> None:
     assert [points.shape for points in found] == [(4, 3), (2, 3)]
     with pytest.raises(InputError, match="needs five faces or more, and there are 4"):
         joint_tsne(stored(values[:2]), stored(values[:2]))
+
+
+def test_a_translation_that_reaches_the_target_has_no_distance_left(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    # Forty faces of each of three groups; generated ones look like those of the target.
+    values = rng.normal(size=(120, 30))
+    values[:40] += 30
+    faces = stored(values)
+    groups = {"source": faces.paths[:40], "generated": faces.paths[40:80], "target": faces.paths[80:]}
+    write_domain_shift(tmp_path / "domains.json", Reader(faces.read, {}), groups)
+    found = json.loads((tmp_path / "domains.json").read_bytes())
+    assert found["numbers"]["A-distance before"] == 2
+    assert found["numbers"]["A-distance after"] < 0.7
+    assert {name: len(points) for name, points in found["points"]["after"].items()} == {"generated": 40, "target": 40}
+    page = "".join(domains_section({"Chosen faces": found}))
+    assert "<td>Chosen faces</td>" in page
+    assert page.count("<svg") == 2
+    assert not list(domains_section({}))
 
 
 def test_without_scikit_learn_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
