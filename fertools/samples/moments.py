@@ -18,7 +18,7 @@ from fertools.samples.expression import Actions, Manner, actions_at, choose_mann
 from fertools.samples.identity import Person, draw_character, draw_person
 from fertools.samples.population import STANDARD, VARIED, Population
 from fertools.samples.portrait import paint_portrait
-from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
+from fertools.samples.sample_options import LEAST_SHOWN
 from fertools.samples.scene import LOOKS, Image, Scene, draw_scene
 from fertools.samples.thermal import AIR, SKIN, paint_thermal
 
@@ -123,13 +123,6 @@ class Clip:
     moments: tuple[Moment, ...]
 
 
-def draw_clip_of(options: SampleOptions, person: int, emotion: str, look: str) -> Clip:
-    """Return the clip of a person in a drawn dataset with these options; see `draw_clip`."""
-    if options.kind == "pairs":
-        return draw_occasions(person, emotion, look, options.frames, options.seed)
-    return draw_clip(person, emotion, look, options.frames, options.seed, options.least_shown)
-
-
 def draw_clip(
     number: int, emotion: str, look: str, frames: int, seed: int = 0, least_shown: float = LEAST_SHOWN
 ) -> Clip:
@@ -151,7 +144,15 @@ def draw_clip(
     times = np.linspace(0, 1, frames) if frames > 1 else np.ones(1)
     return Clip(
         tuple(
-            Moment(person, character, manner, manner.peak * _shown(float(time), least_shown), scene, float(time), frame)
+            Moment(
+                person,
+                character,
+                manner,
+                manner.peak * share_shown(float(time), least_shown),
+                scene,
+                float(time),
+                frame,
+            )
             for frame, time in enumerate(times)
         )
     )
@@ -178,7 +179,7 @@ def draw_occasions(number: int, emotion: str, look: str, count: int, seed: int =
     return Clip(tuple(moments))
 
 
-def _shown(time: float, least: float) -> float:
+def share_shown(time: float, least: float) -> float:
     """Return the share of the peak that is shown: it rises without a jerk and stays."""
     rise = min(1.0, 2 * time)
     return least + (1 - least) * rise * rise * (3 - 2 * rise)

@@ -17,6 +17,7 @@ from fertools.core.errors import CheckFailed
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS, find_leaks
+from fertools.splits.resplit import resplit
 from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import EvaluateStep, TrainStep
 from fertools.training.experiments.graph import Task
@@ -42,12 +43,14 @@ def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], ta
         CheckFailed: there is a leak, and the experiment does not declare it.
         RecipeError: the recipe of a step is wrong.
     """
-    table = store.read_faces(workspace, COLUMNS, [("status", "=", "kept")])
+    table = store.read_faces(workspace, (*COLUMNS, "emotion"), [("status", "=", "kept")])
     built_upon = {task.run: _built_upon(task, tasks) for task in tasks}
     leaks = [f"in the manifest, {leak}" for leak in find_leaks(table)]
     planned = _leaks_of_the_graph(folds, tasks, built_upon)
     leaks += planned.values()
-    leaks += _leaks_of_lineage(workspace, table, [task for task in tasks if task.run not in planned], built_upon)
+    seeds = dict.fromkeys(task.split_seed for task in tasks)
+    tables = {seed: resplit(workspace, table, seed) for seed in seeds}
+    leaks += _leaks_of_lineage(workspace, tables, [task for task in tasks if task.run not in planned], built_upon)
     leaks += _leaks_of_recipes(workspace, experiment, tasks, built_upon)
     if leaks and not experiment.leaky:
         more = f"; {len(leaks) - 1} more like it" if len(leaks) > 1 else ""
@@ -103,14 +106,24 @@ def _is_tested(task: Task) -> bool:
 
 
 def _leaks_of_lineage(
-    workspace: Workspace, table: pa.Table, tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
+    workspace: Workspace,
+    tables: Mapping[int, pa.Table],
+    tasks: Sequence[Task],
+    built_upon: Mapping[str, Sequence[Task]],
 ) -> Iterator[str]:
-    """Yield a sentence for each model behind a tested task that learned from its test people, by recorded lineage."""
+    """Yield a sentence for each model behind a tested task that learned from its test people, by recorded lineage.
+
+    Args:
+        workspace: workspace with the runs and weights.
+        tables: all kept faces, by seed of the folds.
+        tasks: the tasks to check.
+        built_upon: the tasks that each task uses, by its name.
+    """
     ancestors: dict[str, list[Ancestor]] = {}
     for task in tasks:
         if not _is_tested(task):
             continue
-        tested = _tested_rows(table, task)
+        tested = _tested_rows(tables[task.split_seed], task)
         for source in (task, *_all_built_upon(task, built_upon)):
             if source.run not in ancestors:
                 ancestors[source.run] = list(_ancestors(workspace, source))

@@ -91,8 +91,11 @@ def evaluate_experiment(
     """
     folder = experiment_folder(workspace, experiment.name)
     by_step = {name: [task for task in tasks if task.step.name == name] for name in experiment.steps}
-    for found in by_step.values():
-        _refuse_mixed(workspace, [task for task in found if isinstance(task.step, TrainStep)])
+    for name, found in by_step.items():
+        if isinstance(experiment.steps[name], TrainStep):
+            for seed in dict.fromkeys(task.split_seed for task in found):
+                # Repeats with other folds have other rows of the same faces.
+                _refuse_mixed(workspace, [task for task in found if task.split_seed == seed])
     # Tables of results and of generators need the same metrics.
     measure = functools.cache(compute_translation_metrics)
     predictions: dict[str, list[Predictions]] = {}
@@ -122,6 +125,7 @@ def evaluate_experiment(
             "kind": experiment.protocol,
             "folds": list(folds),
             "repeats": experiment.repeats,
+            "new_folds": experiment.new_folds,
             "leaky": experiment.leaky,
             "leaks": list(leaks),
         },

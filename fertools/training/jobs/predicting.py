@@ -161,6 +161,7 @@ def write_part_predictions(
         nested.take(faces.table, faces.rows(side)),
         nested.take(faces.table, faces.rows("train")),
         fold=(None if several else folds[0]) if faces.has_folds else 0,
+        run=job.folder.root.relative_to(job.workspace.root / "training").as_posix(),
         classes=faces.classes if probabilities.shape[1] else (),
         probabilities=probabilities if probabilities.shape[1] else None,
         valence_arousal=valence_arousal if valence_arousal.shape[1] else None,

@@ -19,6 +19,7 @@ from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Domain, Modality, Pairing
 from fertools.training.recipes.precisions import read_precisions
 from fertools.training.recipes.schedules import Schedule
+from fertools.training.recipes.view import View
 
 ORIGINS = {
     "P": "the paper states it",
@@ -62,12 +63,18 @@ class Recipe(ABC):
 
     image_size: int = bounded(4, 1024)
     test_folds: tuple[int, ...]
+    split_seed: int = bounded(0, LARGEST)
     seed: int = bounded(0, LARGEST)
 
     @property
     @abstractmethod
     def domains(self) -> tuple[Domain, ...]:
         """The sets of faces that the system learns from; it is tested on the first."""
+
+    @property
+    def view(self) -> View:
+        """What the system sees of a face in a test: the whole face at `image_size`, if it does not say otherwise."""
+        return View(self.image_size)
 
     @property
     def domain_pairing(self) -> Pairing:
