@@ -70,6 +70,7 @@ class BatchLoader:
 
     The faces of the first domain come in random order: each once per epoch, or by its sampling weight. `pairing` says
     how the faces of the other domains are chosen. With `alike`, the faces of a pair get the same augmentation.
+    A domain without training faces is in no batch.
     If a face comes several times in an epoch, and the augmentation has variants, each time has a variant of its own.
 
     Args:
@@ -107,7 +108,7 @@ class BatchLoader:
         self._partners = {
             name: Partners(first, source.faces, (pairings or {}).get(name, pairing), _seed(seed, number))
             for number, (name, source) in enumerate(sources.items())
-            if name != self.main
+            if name != self.main and len(source.faces.rows("train"))
         }
         copies = first.in_an_epoch()
         rows, sampling_weights = np.repeat(first.rows("train"), copies), sources[self.main].sampling_weights

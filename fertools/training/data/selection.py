@@ -76,9 +76,10 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     for domain in recipe.domains:
         faces = _select(workspace, recipe, domain, allow_leaks=allow_leaks)
         validating = faces.held_out if recipe.stops_on_test else faces.validating
-        found[domain.name] = dataclasses.replace(
+        faces = dataclasses.replace(
             faces, validating=validating, trains_on_test=recipe.trains_on_test, real_copies=domain.real_copies
         )
+        found[domain.name] = faces.keep(faces.held_out) if domain.tested_only else faces
     if len(found) > 1:
         _refuse_leaks_across(found)
     found = divide_training(found, recipe.domains, recipe.seed)

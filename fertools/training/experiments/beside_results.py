@@ -15,7 +15,8 @@ from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME
 from fertools.training.experiments.definition import Experiment
-from fertools.training.experiments.experiment_steps import EvaluateStep, TrainStep
+from fertools.training.experiments.domain_shift import DOMAINS_NAME
+from fertools.training.experiments.experiment_steps import EvaluateStep, SelectStep, TrainStep
 from fertools.training.experiments.graph import Task
 from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import RunFolder
@@ -105,6 +106,38 @@ def compare_analyses(
         if step.name in drawn:
             figures[step.title] = {kind: analyses[0][kind] for kind in ("points", "values")}
     return {"numbers": numbers, "words": words, "figures": figures}
+
+
+def compare_domains(
+    workspace: Workspace, experiment: Experiment, by_step: Mapping[str, Sequence[Task]]
+) -> dict[str, Any]:
+    """Return how far generated faces and their originals are from the target, for each selection that measures it.
+
+    Args:
+        workspace: workspace with the selections.
+        experiment: the protocol.
+        by_step: tasks by name of the step.
+
+    Returns:
+        By title of the step: `numbers`, their means over its selections; `points` and `words` of the first one.
+
+    Raises:
+        InputError: a file of a selection is damaged.
+    """
+    found: dict[str, Any] = {}
+    for step in experiment.steps.values():
+        if not isinstance(step, SelectStep):
+            continue
+        entries = []
+        for path in (workspace.root / task.folders[0] / DOMAINS_NAME for task in by_step[step.name]):
+            if path.is_file():
+                with reading(path, "is no file of distances", "remove it and the file of its step in done/"):
+                    entries.append(json.loads(path.read_bytes()))
+        if entries:
+            names = entries[0]["numbers"]
+            means = {name: statistics.fmean(entry["numbers"][name] for entry in entries) for name in names}
+            found[step.title] = {**{key: entries[0][key] for key in ("points", "words")}, "numbers": means}
+    return found
 
 
 def summarise_validation(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, Any] | None:

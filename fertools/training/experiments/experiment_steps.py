@@ -22,6 +22,10 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _REFERENCE = re.compile(r"\{([^{}]*)\}")
 _ONCE = "once"
 _COMMON = ("kind", "title", "over")
+SelectMethod = Literal["nearest", "pca-knn", "tsne-knn"]
+"""How generated faces are selected; see `fertools.training.experiments.selectors`."""
+CONV1 = "alexnet-conv1"
+"""Name of the features of AlexNet's first convolution."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,18 +118,23 @@ class SelectStep(Step):
     Attributes:
         of: reference to the step that generated the faces to select from.
         method: name of the selector in `fertools.training.experiments.selectors`.
-        features: space of the distances: `pixels`, or a reference to a step with a classifier that computes features.
+        features: what is compared: `pixels`; `alexnet-conv1`, the first convolution of AlexNet; or a reference to a
+            step with a classifier that computes features.
+        weights: weights of `alexnet-conv1`: a name that `fertools weights` lists, a path, or `random`.
+        candidates: limit on the generated faces to select from, drawn at random; 0 for all.
         count: number of faces to select for each real face.
         same_label: whether a generated face must show the expression of the real face.
         dataset: the dataset of the real faces; empty for all.
     """
 
     kind = "select"
-    keys = ("of", "method", "features", "count", "same_label", "dataset")
+    keys = ("of", "method", "features", "weights", "candidates", "count", "same_label", "dataset")
 
     of: str
-    method: Literal["nearest"]
+    method: SelectMethod
     features: str
+    weights: str
+    candidates: int
     count: int
     same_label: bool
     dataset: str
@@ -213,12 +222,16 @@ def read_step(name: str, table: Mapping[str, Any], where: str) -> Step:
         )
     if kind == "select":
         features = text_of(table, "features", where, "pixels")
-        if features != "pixels":
+        if features not in ("pixels", CONV1):
             _reference(table, "features", where)
+        if "weights" in table and features != CONV1:
+            raise RecipeError(f'weights in {where} are those of {CONV1}; set features = "{CONV1}", or leave them out')
         return SelectStep(
             **common,
-            method=_word(table, "method", ("nearest",), "nearest", where),
+            method=_word(table, "method", get_args(SelectMethod), "nearest", where),
             features=features,
+            weights=text_of(table, "weights", where, "alexnet-imagenet"),
+            candidates=_count(table, "candidates", 0, where),
             count=_count(table, "count", 1, where, least=1),
             same_label=_flag(table, "same_label", where),
             dataset=text_of(table, "dataset", where, ""),

@@ -26,6 +26,7 @@ from fertools.training.evaluation.translation_metrics import compute_translation
 from fertools.training.evaluation.translations import TRANSLATIONS_NAME, read_translations
 from fertools.training.experiments.beside_results import (
     compare_analyses,
+    compare_domains,
     summarise_generators,
     summarise_validation,
 )
@@ -138,6 +139,7 @@ def evaluate_experiment(
         "translations": translations,
         "generators": summarise_generators(workspace, experiment, by_step, measure),
         "analyses": compare_analyses(workspace, experiment, by_step),
+        "domains": compare_domains(workspace, experiment, by_step),
         "comparisons": compare_all(compared, pairs) if len(compared) > 1 else [],
         "reported": [
             {**asdict(row), "ours": experiment.steps[row.step].title if row.step else None}

@@ -6,16 +6,13 @@ are left out. A training step learns from the selected faces if it has `generate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fertools.core import files
 from fertools.core.device import choose_device
@@ -25,22 +22,23 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 from fertools.splits.resplit import resplit
+from fertools.statistics.neighbours import nearest
 from fertools.training.data.generated_faces import SELECTION, SELECTION_NAME
-from fertools.training.data.pixel_cache import read_crop
-from fertools.training.evaluation.evaluation_networks import open_predictor
-from fertools.training.experiments.experiment_steps import SelectStep, resolve
+from fertools.training.experiments.domain_shift import (
+    DOMAINS_NAME,
+    GENERATED,
+    SOURCE,
+    TARGET,
+    write_domain_shift,
+)
+from fertools.training.experiments.experiment_steps import CONV1, SelectStep, resolve
 from fertools.training.experiments.graph import Task
-from fertools.training.experiments.selectors import SELECTORS
+from fertools.training.experiments.selection_features import RANDOM, FaceFeatures, Reader, open_reader
+from fertools.training.experiments.selectors import PROJECTIONS
 from fertools.training.experiments.work import run_of
-from fertools.training.networks.backbones import head_name
 from fertools.training.runs.ancestry import trace_run
 from fertools.training.runs.generated import generated_path
 from fertools.training.runs.lineage import Lineage, Role, describe_people
-from fertools.training.runs.load import load_predictor
-from fertools.training.systems.capabilities import predicting
-
-_PIXELS_PX, _BATCH = 32, 128
-"""Side in pixels of the faces for comparisons of pixels, and batch size of the classifier."""
 
 
 def select_generated(workspace: Workspace, step: SelectStep, task: Task, device: str, report: Reporter) -> None:
@@ -56,27 +54,35 @@ def select_generated(workspace: Workspace, step: SelectStep, task: Task, device:
     Raises:
         InputError: there are no generated faces of people who are not held out, or no real faces.
     """
-    candidates = _candidates(workspace, resolve(step.of, task.references), task)
+    candidates = _drawn(_candidates(workspace, resolve(step.of, task.references), task), step.candidates)
     real = _real_faces(workspace, step, candidates["modality"][0].as_py(), task)
     report.note(f"selecting from {len(candidates):,} generated faces for {len(real):,} real faces")
-    read = _reader(workspace, step, task, choose_device(device))
-    features = [read([workspace.path_of(path) for path in table["path"].to_pylist()]) for table in (candidates, real)]
+    reader = open_reader(workspace, step, task, choose_device(device))
+    if step.features == CONV1 and step.weights == RANDOM:
+        report.note(f"{CONV1} has random weights, so faces are compared by filters that have learned nothing")
+    paths = [[workspace.path_of(path) for path in table["path"].to_pylist()] for table in (candidates, real)]
+    points = PROJECTIONS[step.method](*(FaceFeatures(some, reader.read) for some in paths))
     parts = [
-        _selected(step, candidates, real, features, theirs, ours)
+        _selected(step, candidates, real, points, theirs, ours)
         for theirs, ours in _groups(candidates, real, same_label=step.same_label)
     ]
     table = pa.concat_tables(parts).sort_by([("real_id", "ascending"), ("rank", "ascending")]).combine_chunks()
-    table = table.replace_schema_metadata(_lineage(workspace, step, task, real, candidates).to_metadata())
+    table = table.replace_schema_metadata(_lineage(workspace, step, task, real, candidates, reader).to_metadata())
     with files.replacing(workspace.root / task.folders[0] / SELECTION_NAME) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+    if step.features == CONV1 and len(originals := _originals(workspace, candidates)):
+        groups = {SOURCE: [workspace.path_of(path) for path in originals], GENERATED: paths[0], TARGET: paths[1]}
+        write_domain_shift(workspace.root / task.folders[0] / DOMAINS_NAME, reader, groups)
 
 
-def _lineage(workspace: Workspace, step: SelectStep, task: Task, real: pa.Table, candidates: pa.Table) -> Lineage:
+def _lineage(
+    workspace: Workspace, step: SelectStep, task: Task, real: pa.Table, candidates: pa.Table, reader: Reader
+) -> Lineage:
     """Return the lineage of a selection: the real faces, and the people that generators and features learned from."""
     runs: list[tuple[str, Role]] = [
         (run, "generated faces") for run in sorted(set(candidates["generator_run"].to_pylist()))
     ]
-    if step.features != "pixels":
+    if step.features not in ("pixels", CONV1):
         runs += [(run_of(folder), "judge") for folder in resolve(step.features, task.references)]
     traced = [trace_run(workspace, run, role) for run, role in runs]
     ancestors = [ancestor for ancestor in traced if ancestor is not None]
@@ -85,6 +91,7 @@ def _lineage(workspace: Workspace, step: SelectStep, task: Task, real: pa.Table,
         "run": task.folders[0].removeprefix("training/"),
         "test_folds": list(task.test_folds),
         "people": len(people),
+        "features": reader.record,
         "ancestors": [ancestor.record() for ancestor in ancestors],
     }
     return Lineage(record, people)
@@ -105,6 +112,23 @@ def _candidates(workspace: Workspace, folders: Sequence[str], task: Task) -> pa.
             'refers to translate training faces, by faces = "train"'
         )
     return table
+
+
+def _originals(workspace: Workspace, candidates: pa.Table) -> list[str]:
+    """Return the paths of the real faces that the candidates were generated from."""
+    table = store.read_faces(workspace)
+    parents = pc.is_in(table["face_id"], value_set=candidates["parent_id"].combine_chunks())
+    paths: list[str] = table.filter(pc.and_(parents, pc.is_valid(table["path"])))["path"].to_pylist()
+    return paths
+
+
+def _drawn(table: pa.Table, most: int) -> pa.Table:
+    """Return at most `most` rows, drawn at random and always the same; all rows if `most` is 0."""
+    if not 0 < most < len(table):
+        return table
+    table = nested.in_order(table, "face_id")
+    rows = np.random.default_rng(0).choice(len(table), most, replace=False)
+    return nested.take(table, np.sort(rows))
 
 
 def _real_faces(workspace: Workspace, step: SelectStep, modality: str, task: Task) -> pa.Table:
@@ -147,11 +171,11 @@ def _selected(
     step: SelectStep,
     candidates: pa.Table,
     real: pa.Table,
-    features: Sequence[NDArray[np.float32]],
+    points: Sequence[NDArray[np.float32]],
     theirs: NDArray[np.int64],
     ours: NDArray[np.int64],
 ) -> pa.Table:
-    rows, distances = SELECTORS[step.method](features[0][theirs], features[1][ours], step.count)
+    rows, distances = nearest(points[0][theirs], points[1][ours], step.count)
     count = rows.shape[1]
     chosen = nested.take(candidates, theirs[rows.ravel()])
     real_ids = real["face_id"].take(pa.array(np.repeat(ours, count)))
@@ -167,28 +191,3 @@ def _selected(
         ],
         schema=SELECTION,
     )
-
-
-def _reader(
-    workspace: Workspace, step: SelectStep, task: Task, device: str
-) -> Callable[[Sequence[Path]], NDArray[np.float32]]:
-    """Return a function that computes features of pictures: pixels, or the inputs of a classifier's last layer."""
-    if step.features == "pixels":
-        return lambda paths: np.stack([read_crop(path, _PIXELS_PX).ravel() for path in paths]).astype(np.float32)
-    (folder,) = resolve(step.features, task.references)
-    run = load_predictor(workspace, folder)
-    system, network, _, _ = open_predictor(run, device)
-    given: list[Tensor] = []
-    head = network.get_submodule(head_name(network))
-    head.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0].flatten(1).float().cpu()))
-
-    @torch.no_grad()
-    def read(paths: Sequence[Path]) -> NDArray[np.float32]:
-        given.clear()
-        for start in range(0, len(paths), _BATCH):
-            pictures = np.stack([read_crop(path, run.recipe.image_size) for path in paths[start : start + _BATCH]])
-            images = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-            predicting(system).predict(network, images)
-        return np.asarray(torch.cat(given).numpy(), np.float32)
-
-    return read

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fertools.core import files
 from fertools.training.data.batch_loader import BatchLoader
@@ -20,7 +21,7 @@ from fertools.training.systems.base import System
 _SIMILARITIES = {"psnr": "In dB, mean over faces; higher is closer.", "ssim": "Mean over faces; 1 is equal."}
 """Measures of rebuilt faces, with their meaning."""
 _SHOWN = 6
-"""Rebuilt faces in a grid."""
+"""Faces in a grid."""
 
 
 def analyse_held_out(job: Job, system: System, loop: Loop, loader: BatchLoader) -> None:
@@ -55,10 +56,12 @@ def analyse_held_out(job: Job, system: System, loop: Loop, loader: BatchLoader) 
         "words": {**found.words, **meanings},
         "points": {name: _plain(groups) for name, groups in found.points.items()},
         "values": {name: _plain(groups) for name, groups in found.values.items()},
+        "grids": list(found.grids),
     }
     files.write_json(job.folder.analysis_path, content)
-    if found.rebuilt:
-        files.write_bytes(job.folder.rebuilt_path, draw_grids([_grid(found, name) for name in found.rebuilt]))
+    columns = [{"face": pair[0], name: pair[1]} for name, pair in found.rebuilt.items()]
+    if grids := [_grid(some) for some in (*columns, *found.grids.values())]:
+        files.write_bytes(job.folder.rebuilt_path, draw_grids(grids))
 
 
 def _plain(groups: Mapping[str, Floats]) -> dict[str, Any]:
@@ -78,9 +81,9 @@ def _named(measure: str, name: str) -> str:
     return f"{measure.upper()} of {name}"
 
 
-def _grid(found: Analysis, name: str) -> Grid:
-    pairs = [
+def _grid(columns: Mapping[str, Tensor]) -> Grid:
+    pictures = [
         (((some[:_SHOWN].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
-        for some in found.rebuilt[name]
+        for some in columns.values()
     ]
-    return Grid(("face", name), [str(row + 1) for row in range(len(pairs[0]))], list(zip(*pairs, strict=True)))
+    return Grid(tuple(columns), [str(row + 1) for row in range(len(pictures[0]))], list(zip(*pictures, strict=True)))

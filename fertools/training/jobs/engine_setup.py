@@ -51,8 +51,8 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
     job.process_group.barrier()
     sources = {}
     for name, faces in job.selection.domains.items():
-        weights = None
-        if recipe.predicts:
+        weights, trains = None, bool(len(faces.rows("train")))
+        if recipe.predicts and trains:
             weights = loss_weights(faces, recipe.class_weighting, use_weight=recipe.use_weight)
         sources[name] = FaceSource(
             faces,
@@ -61,7 +61,9 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
             if View(recipe.loaded_px) != recipe.view
             else None,
             weights=weights,
-            sampling_weights=sampling_weights(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
+            sampling_weights=sampling_weights(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None)
+            if trains
+            else None,
         )
     return BatchLoader(
         sources,
@@ -110,7 +112,8 @@ def _read_start(path: Path) -> StartingWeights:
     tensors = read_weights(path)
     if not is_model(path):
         return StartingWeights(tensors, str(path))
-    return StartingWeights(tensors, str(path), read_info(path).recipe)
+    info = read_info(path)
+    return StartingWeights(tensors, str(path), info.recipe, info.classes)
 
 
 def make_loop(job: Job, recipe: EngineRecipe, system: System, loader: BatchLoader) -> Loop:

@@ -21,6 +21,8 @@ from fertools.training.data.faces import Faces, Side
 from fertools.training.data.sequences import name_sequences
 from fertools.training.engine.loop import Loop, Metrics
 from fertools.training.evaluation.predictions import Floats, make_predictions, write_predictions
+from fertools.training.evaluation.ten_crops import ten_crops
+from fertools.training.recipes.recipe import TestCrops
 from fertools.training.runs.job import Job
 from fertools.training.systems.base import Prediction, System
 from fertools.training.systems.capabilities import predicting
@@ -38,6 +40,7 @@ class Predictor:
         network: the network, or its moving average.
         loader: loader of the faces.
         autocast: returns the autocast context of the network.
+        crops: what it predicts of a face whose prediction is written; validation always predicts the whole face.
     """
 
     system: System
@@ -45,13 +48,16 @@ class Predictor:
     network: nn.Module
     loader: BatchLoader
     autocast: Callable[[], AbstractContextManager[object]]
+    crops: TestCrops = "one"
 
     @classmethod
     def of(cls, system: System, loop: Loop, loader: BatchLoader) -> Predictor | None:
         """Return the predictor of a system in training; None if it predicts nothing."""
         if (prediction := system.prediction) is None:
             return None
-        return cls(system, prediction, loop.network(prediction.network), loader, loop.autocast)
+        return cls(
+            system, prediction, loop.network(prediction.network), loader, loop.autocast, loop.recipe.crops_in_tests
+        )
 
     def further(self, loop: Loop) -> list[Predictor]:
         """Return the predictors of the system's other networks."""
@@ -75,17 +81,28 @@ class Predictor:
         return np.asarray(rows[(faces.emotions[rows] >= 0) & metrics[faces.emotions[rows]]], np.int64)
 
     @torch.no_grad()
-    def predict(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return NxC probabilities and Nx2 (valence, arousal) for N row numbers; Nx0 for what it does not predict."""
+    def predict(
+        self, rows: NDArray[np.int64], crops: TestCrops = "one"
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return NxC probabilities and Nx2 (valence, arousal) for N row numbers; Nx0 for what it does not predict.
+
+        Args:
+            rows: row numbers of the faces in their domain.
+            crops: `one` for the whole face; `ten` for the mean over ten crops of it.
+        """
         training = self.network.training
         self.network.eval()
-        probabilities, valence_arousal = [], []
+        probabilities: list[NDArray[np.float32]] = []
+        valence_arousal: list[NDArray[np.float32]] = []
         for start in range(0, len(rows), _BATCH):
             images = self.loader.batch(rows[start : start + _BATCH], self.prediction.domain).images
-            with self.autocast():
-                logits, estimates = predicting(self.system).predict(self.network, images)
-            probabilities.append(logits.float().softmax(dim=1).cpu().numpy())
-            valence_arousal.append(estimates.float().cpu().numpy())
+            found = []
+            for view in ten_crops(images) if crops == "ten" else (images,):
+                with self.autocast():
+                    logits, estimates = predicting(self.system).predict(self.network, view)
+                found.append((logits.float().softmax(dim=1), estimates.float()))
+            for values, parts in zip((probabilities, valence_arousal), zip(*found, strict=True), strict=True):
+                values.append(torch.stack(parts).mean(dim=0).cpu().numpy())
         self.network.train(training)
         return np.concatenate(probabilities), np.concatenate(valence_arousal)
 
@@ -108,7 +125,7 @@ def predict_held_out(job: Job, predictor: Predictor) -> None:
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):
-            probabilities, valence_arousal = predictor.predict(rows)
+            probabilities, valence_arousal = predictor.predict(rows, predictor.crops)
             write_part_predictions(job, faces, side, job.folder.predictions_path(side), probabilities, valence_arousal)
             if side == "test":
                 job.record["results"] |= held_out_metrics(faces, side, probabilities, valence_arousal)
@@ -119,7 +136,7 @@ def predict_further(job: Job, predictor: Predictor) -> None:
     faces, rows = predictor.faces(job), predictor.rows(job, "test")
     if len(rows):
         domain = predictor.prediction.domain
-        probabilities, valence_arousal = predictor.predict(rows)
+        probabilities, valence_arousal = predictor.predict(rows, predictor.crops)
         write_part_predictions(
             job, faces, "test", job.folder.predictions_path("test", domain), probabilities, valence_arousal
         )

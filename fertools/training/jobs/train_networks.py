@@ -79,7 +79,11 @@ def save_networks(
         translator: translator of the system; None if it does not translate.
         further: predictors of other networks.
     """
+    predictors: dict[str, Predictor] = {}
     for entry in filter(None, (predictor, *further)):
+        # A network that also predicts faces of another domain is one model, of the domain that it was trained for.
+        predictors.setdefault(entry.prediction.network, entry)
+    for entry in predictors.values():
         prediction, classes = entry.prediction, entry.prediction.classes or None
         save_model(job, prediction.network, entry.network.state_dict(), domain=prediction.domain, classes=classes)
     if translator is not None:

@@ -75,10 +75,14 @@ class FeatureNetwork(nn.Module):
     def prepare(self, images: Tensor) -> Tensor:
         """Return Nx3xHxW RGB pictures in [-1, 1] in the size and on the scale of the network."""
         # The factor is float32, so this product converts half-precision pictures before they are resized.
-        images, side = images * self._factor + self._offset, self.size_px
-        if side and tuple(images.shape[2:]) != (side, side):
-            images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
-        return images
+        return resized(images * self._factor + self._offset, self.size_px)
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """Return NxCxHxW images with `side` pixels a side, with a gradient in the images; 0 for no resizing."""
+    if side and tuple(images.shape[2:]) != (side, side):
+        images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
+    return images
 
 
 class VggMaps(nn.Module):

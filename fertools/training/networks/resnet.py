@@ -1,21 +1,27 @@
-"""Residual networks of 18, 34, 50 and 101 layers.
+"""Residual networks of 18, 34, 38, 50 and 101 layers.
 
 Layers are named as in torchvision (`layer1.0.conv1`, `fc`, ...), so that weights published in its layout load by name.
 
 Source: He et al., "Deep Residual Learning for Image Recognition" (2016), table 1 and figure 5. As in torchvision, the
-stride of a bottleneck is in its 3x3 convolution; the paper has it in the first 1x1.
+stride of a bottleneck is in its 3x3 convolution; the paper has it in the first 1x1. Zhang et al., "Facial Expression
+Recognition in the Wild" (2018), name 38 layers and no blocks; theirs is ours with two more basic blocks than 34 layers.
 """
 
 from __future__ import annotations
 
 import functools
+import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+from fertools.core.errors import InputError
+
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 38: (3, 4, 6, 5), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Blocks per stage; networks of 50 and more layers have bottlenecks."""
 _WIDTHS = (64, 128, 256, 512)
 
@@ -81,7 +87,7 @@ class ResNet(nn.Module):
     """A residual network with global average pooling and a linear head.
 
     Args:
-        depth: number of layers: 18, 34, 50 or 101.
+        depth: number of layers: 18, 34, 38, 50 or 101.
         outputs: number of outputs of the head.
         width: factor of the channels of every layer; published weights have 1.
         dropout: probability of dropout before the head.
@@ -129,6 +135,11 @@ class ResNet(nn.Module):
         """Return the feature maps of the four stages, with 1/4, 1/8, 1/16 and 1/32 of the side of the images."""
         return self.maps(images)[1:]
 
+    def forward_with_stages(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the N x outputs of the network, and the feature maps of its four stages, computed once."""
+        stages = self.stages(images)
+        return self.finish(stages[-1], len(stages)), stages
+
     def begin(self, images: Tensor, stages: int) -> Tensor:
         """Return the map of stage number `stages`, 1 to 4; later layers are not computed."""
         features: Tensor = self.maxpool(F.relu(self.bn1(self.conv1(images)), inplace=True))
@@ -144,14 +155,40 @@ class ResNet(nn.Module):
         return outputs
 
     def compile(self, *args: Any, **options: Any) -> None:
-        """Compile the network in place as `nn.Module.compile` does, and with it `begin` and `finish` by themselves."""
+        """Compile the network in place as `nn.Module.compile` does, and with it its other ways through the layers."""
         super().compile(*args, **options)
-        for name in ("begin", "finish"):
+        for name in ("begin", "finish", "stages", "forward_with_stages"):
             setattr(self, name, torch.compile(getattr(self, name), *args, **options))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return N x outputs of Nx3xHxW normalised images."""
         return self.finish(self.begin(images, 4), 4)
+
+
+def like_weights(weights: Mapping[str, Tensor], where: str) -> ResNet:
+    """Return a ResNet with weights; its depth, its width and the size of its head are those of the weights.
+
+    Args:
+        weights: tensors by name, with the names of torchvision.
+        where: source of the weights, for the message.
+
+    Raises:
+        InputError: they are not the weights of a ResNet.
+    """
+    refused = InputError(f"{where} does not hold the weights of a ResNet; give those of one, such as of a classifier")
+    found = [re.match(r"layer([1-4])\.(\d+)\.", name) for name in weights]
+    blocks = Counter(stage for stage, _ in {(match[1], match[2]) for match in found if match})
+    counts, deep = tuple(blocks[stage] for stage in "1234"), "layer1.0.conv3.weight" in weights
+    depth = next((depth for depth, known in DEPTHS.items() if known == counts and (depth >= 50) == deep), None)
+    head, last = weights.get("fc.weight"), weights.get("layer4.0.conv1.weight")
+    if depth is None or head is None or last is None or head.ndim != 2:
+        raise refused
+    network = ResNet(depth, len(head), len(last) / _WIDTHS[-1])
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise refused from error
+    return network
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:

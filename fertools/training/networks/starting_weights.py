@@ -20,11 +20,13 @@ class StartingWeights:
         tensors: tensors by name.
         where: place that they were read from, for messages.
         recipe: every value of the recipe of the run that wrote them, by key; None for weights of other origin.
+        classes: the expressions that the network of that run predicts, in order; empty if it is not known.
     """
 
     tensors: Mapping[str, Tensor]
     where: str
     recipe: Mapping[str, Any] | None = None
+    classes: tuple[str, ...] = ()
 
 
 def digest_weights(tensors: Mapping[str, Tensor]) -> str:

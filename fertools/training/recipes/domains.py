@@ -55,6 +55,7 @@ class Domain:
         character: `subject_id` of an animated character, whose faces alone are used; empty for all subjects. Nobody is
             shown, so all its faces are training faces, in every fold.
         pairing: how its faces are chosen for those of the first domain; None for the pairing of the recipe.
+        tested_only: whether its faces only test the system. Its training and validation faces are then left out.
     """
 
     name: str
@@ -71,3 +72,4 @@ class Domain:
     extra_modality: Modality | Literal[""] = ""
     character: str = ""
     pairing: Pairing | None = None
+    tested_only: bool = False

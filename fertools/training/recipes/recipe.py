@@ -32,6 +32,8 @@ ORIGINS = {
 """Meaning of each origin tag."""
 
 
+TestCrops = Literal["one", "ten"]
+"""What is predicted of a held-out face: the whole face once, or ten crops of it."""
 LARGEST = 2**63 - 1
 """The largest whole number that a key may have: the largest int64."""
 
@@ -133,6 +135,7 @@ class SingleDomainRecipe(Recipe):
             Domain(
                 FACES,
                 self.modality,
+                self.only_dataset,
                 needs_emotion=self.needs_emotion,
                 needs_va=self.needs_va,
                 generated=self.generated_runs,
@@ -142,6 +145,11 @@ class SingleDomainRecipe(Recipe):
                 character=self.only_character,
             ),
         )
+
+    @property
+    def only_dataset(self) -> str:
+        """Name of the only dataset whose real faces are used; empty for all."""
+        return ""
 
     @property
     def generated_runs(self) -> tuple[str, ...]:
@@ -234,6 +242,11 @@ class EngineRecipe(Recipe, ABC):
             test_folds: the folds that the generator was not trained on.
         """
         return dataclasses.replace(self, image_size=min(self.image_size, size_px), test_folds=test_folds)
+
+    @property
+    def crops_in_tests(self) -> TestCrops:
+        """What is predicted of a held-out face."""
+        return "one"
 
     @property
     def loaded_px(self) -> int:

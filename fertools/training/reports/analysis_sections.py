@@ -38,10 +38,11 @@ def analysis_section(folder: RunFolder) -> Iterator[str]:
     yield "<h2>What the networks make of held-out faces</h2>"
     yield f"<p>Of {escape(counts)}.</p>"
     yield table(("measure", "value", "meaning"), rows, numbers=(1,))
-    cells = "".join(_chart(*entry) for entry in charts)
-    yield f'<div class="charts">{cells}</div>'
+    if cells := "".join(_chart(*entry) for entry in charts):
+        yield f'<div class="charts">{cells}</div>'
     if folder.rebuilt_path.is_file():
-        yield figure(folder.rebuilt_path.read_bytes(), "Held-out faces, and what was made of them.")
+        words = " ".join(found["words"][name] for name in found.get("grids", ()))
+        yield figure(folder.rebuilt_path.read_bytes(), words or "Held-out faces, and what was made of them.")
 
 
 def _chart(name: str, chart: str, words: str) -> str:

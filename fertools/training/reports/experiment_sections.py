@@ -10,6 +10,7 @@ from fertools.training.evaluation.prediction_metrics import METRICS
 from fertools.training.recipes.recipe import write_value
 from fertools.training.reports.analysis_sections import compared_analyses
 from fertools.training.reports.charts import overlaid_chart
+from fertools.training.reports.domain_sections import domains_section
 from fertools.training.reports.experiment_tables import experiment_tables
 from fertools.training.reports.figures import MOST_CURVES, interval_chart, roc_comparison
 from fertools.training.reports.html import escape, fact_boxes, folded, render_result_table, table
@@ -72,6 +73,7 @@ def results_section(evaluation: Mapping[str, Any]) -> Iterator[str]:
     yield from _side_by_side(evaluation)
     yield from _curves_of_methods(evaluation)
     yield from compared_analyses(evaluation["analyses"])
+    yield from domains_section(evaluation["domains"])
     yield from (render_result_table(result) for result in experiment_tables(evaluation))
     for name, scores in evaluation["runs"].items():
         yield from folded(f"{name} in full", prediction_sections(name, scores))

@@ -22,6 +22,7 @@ class Analysis:
         points: scatter plots by name; each has Nx2 points by group.
         values: histograms by name; each has N values from 0 to 1 by group.
         rebuilt: pictures and their reconstructions, by name; both Nx3xSxS in [-1, 1].
+        grids: pictures of the same faces by column and by name of the grid, each Nx3xSxS in [-1, 1].
     """
 
     numbers: Mapping[str, float]
@@ -29,3 +30,4 @@ class Analysis:
     points: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     rebuilt: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    grids: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)

@@ -196,6 +196,8 @@ def test_every_kind_of_step_is_read(tmp_path: Path) -> None:
         ('[steps.judge]\nsystem = "classifier"', '[steps.judge]\nsystem = "classifier"\nover = 3', "choose one of"),
         ('kind = "select"', 'kind = "select"\nover = "pair"', "runs over pairs of folds and needs faces"),
         ('kind = "select"', 'kind = "select"\ntest = true', "'test' is no known key"),
+        ('kind = "select"', 'kind = "select"\nmethod = "pca-kn"', "did you mean 'pca-knn'"),
+        ('kind = "select"', 'kind = "select"\nweights = "random"', 'set features = "alexnet-conv1"'),
     ],
 )
 def test_what_is_wrong_in_a_step_is_said(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -292,6 +293,29 @@ def test_faces_are_selected_by_pixels_and_none_is_of_a_held_out_person(workspace
     run_experiment(workspace, "pixels", fold=0, step="neighbours", device="cpu")
     folder = workspace.runs("experiments") / "pixels" / "neighbours.fold-0"
     assert len(pq.read_table(folder / "selection.parquet")) == 2
+
+
+@pytest.mark.parametrize("method", ["pca-knn", "tsne-knn"])
+def test_faces_are_selected_by_the_first_convolution_of_alexnet(
+    workspace: Workspace, result: ExperimentResult, method: str
+) -> None:
+    chosen = f'features = "alexnet-conv1"\nweights = "random"\nmethod = "{method}"\ncandidates = 3\nsame_label = false'
+    old = ALL_KINDS.replace('features = "{judge}"\n', chosen + "\n").replace("same_label = true\n", "")
+    name = f"by-{method}"
+    write_experiment(workspace.root, old.replace("all-kinds", name), name)
+    for step in ("gan", "faces", "neighbours"):
+        run_experiment(workspace, name, fold=0, step=step, device="cpu")
+    table = pq.read_table(workspace.runs("experiments") / name / "neighbours.fold-0" / "selection.parquet")
+    # Seven real faces of the one training person, each with two of three candidates.
+    assert table["rank"].to_pylist() == [0, 1] * 7
+    assert len(set(table["face_id"].to_pylist())) <= 3
+    domains = json.loads((workspace.runs("experiments") / name / "neighbours.fold-0" / "domains.json").read_bytes())
+    # Two of the three may be generated from one face.
+    assert domains["faces"].pop("source") in (1, 2, 3)
+    assert domains["faces"] == {"generated": 3, "target": 7}
+    ancestor = trace_generated(workspace, f"experiments/{name}/neighbours.fold-0")
+    assert ancestor is not None
+    assert ancestor.record()["runs"][0]["features"] == {"weights": "random"}
 
 
 def test_a_tested_step_without_results_is_said(workspace: Workspace, result: ExperimentResult) -> None:

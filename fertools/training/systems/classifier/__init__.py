@@ -12,6 +12,7 @@ ENTRY = SystemEntry(
     terms={
         "loss": "The total loss.",
         "loss_emotion": "Cross-entropy of the expressions; guessing among seven gives 1.946.",
+        "loss_attention": "Distance of the attention maps from those of the teacher, before its weight.",
         "loss_va": "Loss of valence and arousal: 1 - CCC of the batch, or the squared error.",
     },
 )

@@ -16,6 +16,12 @@ _NETWORKS = {
     "convolutional neural networks. NeurIPS.",
 }
 
+_ATTENTION = (
+    "Zagoruyko, S., Komodakis, N. (2017). Paying more attention to attention: Improving the performance of "
+    "convolutional neural networks via attention transfer. ICLR."
+)
+_CROPS = "Its predictions are means over ten crops of each face."
+
 
 def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
     """Return the text on the training of a classifier."""
@@ -26,13 +32,25 @@ def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
     weights = value("pretrained")
     begun = f"beginning with the weights {weights}" if weights else "from random weights"
     size = value("image_size")
+    cited = (_NETWORKS[key],) if key else ()
+    tested = (_CROPS,) if value("test_crops") == "ten" else ()
+    if not value("epochs"):
+        return MethodsText(
+            (f"{name} is {network}{width} with the weights {weights}, which were not trained further.", *tested), cited
+        )
     sentences = [
         f"{name} is {network}{width}, trained {begun} for at most {value('epochs'):g} epochs on faces of {size} × "
         f"{size} pixels in batches of {value('batch_size')}, by {OPTIMISERS[value('optimiser')]} with a learning rate "
         f"of {value('lr'):g}, {SCHEDULES[value('lr_schedule')]}."
     ]
+    if (teacher := value("teacher")) and value("beta"):
+        sentences.append(
+            f"It also learned the attention maps of the network {teacher} (Zagoruyko and Komodakis, 2017), with a "
+            f"weight of {value('beta'):g} in the form {value('at_form')}."
+        )
+        cited = (*cited, _ATTENTION)
     if share := value("val_share"):
         sentences.append(
             f"The best epoch was chosen on {share:.0%} of the training subjects, who had no other part in training."
         )
-    return MethodsText(tuple(sentences), (_NETWORKS[key],) if key else ())
+    return MethodsText((*sentences, *tested), cited)

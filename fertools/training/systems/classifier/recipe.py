@@ -9,15 +9,18 @@ from typing import Literal
 
 from fertools.core.errors import RecipeError
 from fertools.core.spelling import nearest
+from fertools.training.losses.attention_forms import AttentionForm
 from fertools.training.networks.names import BACKBONES, FEATURES_ALONE, TIMM
 from fertools.training.recipes.augmented import AugmentedRecipe
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Modality
-from fertools.training.recipes.recipe import SingleDomainRecipe, bounded
+from fertools.training.recipes.recipe import SingleDomainRecipe, TestCrops, bounded
 
 NETWORK = "network"
-"""Name of the single network."""
+"""Name of the trained network."""
+TEACHER = "teacher"
+"""Name of the frozen network whose attention it learns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +38,13 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
     network: str
     width: float = bounded(0.05, 4)
     dropout: float = bounded(0, 0.95)
+    init: Literal["he", "normal"]
     pretrained: str
+    teacher: str
+    at_form: AttentionForm
+    beta: float = bounded(0)
     lr_schedule: Literal["constant", "linear", "cosine"]
-    epochs: float = bounded(0.001)
+    epochs: float = bounded(0)
     optimiser: Literal["sgd", "adam", "adamw"]
     momentum: float = bounded(0, 0.9999)
     beta1: float = bounded(0, 0.9999)
@@ -59,6 +66,8 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
     patience: int = bounded(0)
     early_stop: Literal["validation", "test-fold"]
     learn_from: Literal["training-folds", "all"]
+    dataset: str
+    test_crops: TestCrops
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,6 +89,13 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
             )
         if (self.width != 1 or self.dropout) and not self.network.startswith("resnet"):
             raise RecipeError(f"width and dropout are for ResNets; with {self.network} set width to 1 and dropout to 0")
+        if self.attends and not self.network.startswith("resnet"):
+            raise RecipeError(
+                f"teacher is '{self.teacher}', and attention is compared after each stage of a ResNet, but network is "
+                f"{self.network}; choose a ResNet, such as resnet18"
+            )
+        if not (self.epochs or self.pretrained):
+            raise RecipeError("epochs is 0, and there are no weights to test; set pretrained to some, or epochs to 1")
         if self.patience and not (self.val_share or self.stops_on_test):
             raise RecipeError("patience needs people to validate on; set val_share to 0.1, or patience to 0")
         if self.character and self.val_share:
@@ -117,6 +133,21 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, in the order of their indices."""
         return read_classes(self.classes)
+
+    @property
+    def attends(self) -> bool:
+        """Whether the attention of a teacher is learned."""
+        return bool(self.teacher and self.beta)
+
+    @property
+    def crops_in_tests(self) -> TestCrops:
+        """The key `test_crops`."""
+        return self.test_crops
+
+    @property
+    def only_dataset(self) -> str:
+        """The key `dataset`."""
+        return self.dataset
 
     @property
     def inner_validation(self) -> float:
@@ -178,6 +209,7 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
             test_folds=test_folds,
             soft_labels="",
             generated="",
+            teacher="",
             extra_modality="",
             character="",
             real_copies=1,
@@ -193,8 +225,9 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
 
     @property
     def starting_weights(self) -> Mapping[str, str]:
-        """The weights in the key `pretrained`."""
-        return {NETWORK: self.pretrained} if self.pretrained else {}
+        """The weights in the keys `pretrained` and `teacher`."""
+        wanted = {NETWORK: self.pretrained, TEACHER: self.teacher if self.attends else ""}
+        return {name: weights for name, weights in wanted.items() if weights}
 
     @property
     def class_weighting(self) -> Literal["none", "inverse", "root"]:
@@ -205,6 +238,6 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
         """Return the course of `epochs` epochs, with a validation after each epoch."""
         count = faces[FACES]
         epoch = math.ceil(count / self.batch_size)
-        iterations = max(1, math.ceil(self.epochs * count / self.batch_size))
+        iterations = math.ceil(self.epochs * count / self.batch_size)
         validates = self.val_share or self.stops_on_test
         return Course.of(iterations, validate_every=epoch if validates else 0, patience=self.patience)

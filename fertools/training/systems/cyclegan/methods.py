@@ -35,7 +35,7 @@ def describe(name: str, record: Mapping[str, Any]) -> MethodsText:
 
 
 def describe_two_way(
-    name: str, kind: str, record: Mapping[str, Any], pairs: str, weights: tuple[float, float]
+    name: str, kind: str, record: Mapping[str, Any], pairs: str, weights: tuple[float, float], length: str = ""
 ) -> MethodsText:
     """Return the part of the methods text that CycleGAN and the systems built on it share.
 
@@ -45,18 +45,20 @@ def describe_two_way(
         record: record of its run.
         pairs: a sentence on the pairing of both domains, with a space before it; empty for none.
         weights: weights of the cycle loss and of the identity loss.
+        length: how long it was trained; empty for its epochs.
     """
     value = values(record)
-    size, batch = value("image_size"), value("batch_size")
-    faces = "1 face" if batch == 1 else f"{batch} faces"
+    size = value("image_size")
+    if not length:
+        epochs = value("epochs") + value("decay_epochs")
+        length = f"for {epochs} epochs ({record['iterations']:,} iterations of {count_faces(value('batch_size'))})"
     schedule = SCHEDULES[value("lr_schedule")]
     if value("lr_schedule") == "epochs":
         schedule = f"falling in equal steps over the last {value('decay_epochs')} epochs"
     cycle, identity = weights
     sentences = (
         f"{name} is {kind}, trained to translate {value('source')} faces to {value('target')} "
-        f"faces and back, at {size} × {size} pixels, for {value('epochs') + value('decay_epochs')} epochs "
-        f"({record['iterations']:,} iterations of {faces} of each domain).{pairs}",
+        f"faces and back, at {size} × {size} pixels, {length}.{pairs}",
         f"Its generators have {value('generator_blocks')} residual blocks, its discriminators "
         f"{value('discriminator_layers')} strided layers.",
         f"It was trained with {_MODES[value('gan_mode')]}, a cycle loss of weight {cycle:g}, an "
@@ -65,3 +67,8 @@ def describe_two_way(
         f"learning rate of {value('lr'):g}, {schedule}.",
     )
     return MethodsText(sentences, (_CYCLEGAN, _LSGAN) if value("gan_mode") == "lsgan" else (_CYCLEGAN,))
+
+
+def count_faces(count: int) -> str:
+    """Return the size of a batch in words, such as `1 face of each domain`."""
+    return f"{count} face{'' if count == 1 else 's'} of each domain"

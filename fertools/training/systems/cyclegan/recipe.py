@@ -44,8 +44,6 @@ class TwoWayRecipe(TranslatingRecipe, ABC):
     lambda_cycle: float = bounded(0)
     lambda_identity: float = bounded(0)
     pool_size: int = bounded(0, 100_000)
-    epochs: int = bounded(1)
-    decay_epochs: int = bounded(0)
     beta1: float = bounded(0, 0.9999)
     beta2: float = bounded(0, 0.999999)
 
@@ -104,6 +102,28 @@ class TwoWayRecipe(TranslatingRecipe, ABC):
         """The weight of the identity loss beside the adversarial loss; the recipe has it as a share of the cycle's."""
         return self.lambda_cycle * self.lambda_identity
 
+    @property
+    def falling_epochs(self) -> int:
+        """Epochs over which the learning rate falls, for the schedule `epochs`."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoWayEpochsRecipe(TwoWayRecipe, ABC):
+    """The recipe of a system built on CycleGAN whose length is counted in epochs.
+
+    Raises:
+        RecipeError: see `TwoWayRecipe`.
+    """
+
+    epochs: int = bounded(1)
+    decay_epochs: int = bounded(0)
+
+    @property
+    def falling_epochs(self) -> int:
+        """The key `decay_epochs`."""
+        return self.decay_epochs
+
     def course(self, faces: Mapping[str, int]) -> Course:
         """Return `epochs` and then `decay_epochs` passes over the larger domain."""
         epoch = math.ceil(max(faces.values()) / self.batch_size)
@@ -112,7 +132,7 @@ class TwoWayRecipe(TranslatingRecipe, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CycleganRecipe(TwoWayRecipe):
+class CycleganRecipe(TwoWayEpochsRecipe):
     """The recipe of a CycleGAN.
 
     Raises:

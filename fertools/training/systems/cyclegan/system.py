@@ -98,8 +98,7 @@ class Cyclegan(System):
         real = {domain: batches[domain].images for domain in DOMAINS}
         step, fake = self.generator_step(real, cast)
         yield step
-        pooled = {domain: self._pools[_pool(domain)].exchange(fake[domain], noise[_pool(domain)]) for domain in DOMAINS}
-        yield self.discriminator_step(real, pooled, cast)
+        yield self.discriminator_step(real, self.pooled(fake, noise), cast)
 
     def generator_step(self, real: Mapping[str, Tensor], cast: Autocast = full_precision) -> tuple[Step, Images]:
         """Return the loss of both generators, and the generated faces.
@@ -160,6 +159,18 @@ class Cyclegan(System):
         del faces, cast
         return {}
 
+    def pooled(self, fake: Images, noise: Noise) -> Images:
+        """Return generated faces without a graph, some of them from the pools, which keep some of the given ones.
+
+        Args:
+            fake: Nx3xSxS generated faces, by the domain that they imitate.
+            noise: random numbers of `draw`; those of the first N faces are used.
+        """
+        return {
+            domain: self._pools[_pool(domain)].exchange(made, noise[_pool(domain)][: len(made)])
+            for domain, made in fake.items()
+        }
+
     def discriminator_step(
         self, real: Mapping[str, Tensor], fake: Mapping[str, Tensor], cast: Autocast = full_precision
     ) -> Step:
@@ -213,7 +224,7 @@ class Cyclegan(System):
 
 def name_directions(recipe: TwoWayRecipe) -> dict[str, str]:
     """Return a name of each domain for readers: its modality, else its dataset, else the name of the domain."""
-    source, target = recipe.domains
+    source, target = recipe.domains[:2]
     if source.modality != target.modality:
         return {SOURCE: source.modality, TARGET: target.modality}
     return {SOURCE: source.dataset or SOURCE, TARGET: target.dataset or TARGET}
@@ -237,7 +248,7 @@ def _plan(recipe: TwoWayRecipe, name: Callable[[str], str]) -> OptimiserPlan:
         lr=recipe.lr,
         schedule=recipe.lr_schedule,
         warmup=recipe.warmup,
-        decay_epochs=recipe.decay_epochs,
+        decay_epochs=recipe.falling_epochs,
         beta1=recipe.beta1,
         beta2=recipe.beta2,
     )

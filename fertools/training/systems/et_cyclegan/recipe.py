@@ -11,7 +11,7 @@ from fertools.core.spelling import nearest
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.recipes.domains import Pairing
 from fertools.training.recipes.recipe import bounded
-from fertools.training.systems.cyclegan.recipe import TwoWayRecipe
+from fertools.training.systems.cyclegan.recipe import TwoWayEpochsRecipe
 
 FACE, EMOTION = "face", "emotion"
 """The two feature networks."""
@@ -31,7 +31,7 @@ LAYER_WEIGHTS: Mapping[LayerWeights, tuple[float, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class EtCycleganRecipe(TwoWayRecipe):
+class EtCycleganRecipe(TwoWayEpochsRecipe):
     """The recipe of an ET-CycleGAN.
 
     Raises:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fertools.statistics.separability import a_distance, separability
 from fertools.training.networks.imagenet import normalised
 from fertools.training.networks.resnet import ResNet
 from fertools.training.systems.analysis import Analysis, Floats
@@ -18,7 +19,6 @@ from fertools.training.systems.unpaired.recipe import DECODER, THERMAL, VISIBLE,
 
 _BATCH = 32
 _BINS = 20
-_FOLDS = 5
 _PERPLEXITY = 30
 _WORDS = {
     "modality accuracy": "Balanced accuracy of a new linear classifier that distinguishes visible and thermal "
@@ -59,7 +59,7 @@ def analyse(recipe: UnpairedRecipe, networks: Mapping[str, nn.Module], images: M
             if name == VISIBLE and DECODER in networks:
                 rebuilt.append(networks[DECODER].eval()(features) * 2 - 1)
         pooled[name], values[name] = (torch.cat(some).double().cpu().numpy() for some in (means, sure))
-    accuracy = modality_accuracy(pooled[VISIBLE], pooled[THERMAL])
+    accuracy = separability(pooled[VISIBLE], pooled[THERMAL])
     words = _WORDS | {"predictions": _VALUES[two]}
     method, points = _embedded(np.concatenate([pooled[VISIBLE], pooled[THERMAL]]))
     words["features"] = f"{method} of the output of layer2, averaged over positions, by modality."
@@ -69,7 +69,7 @@ def analyse(recipe: UnpairedRecipe, networks: Mapping[str, nn.Module], images: M
     return Analysis(
         numbers={
             "modality accuracy": accuracy,
-            "A-distance": max(0.0, 2 * (1 - 2 * (1 - accuracy))),
+            "A-distance": a_distance(accuracy),
             "distance of predictions": histogram_distance(values[VISIBLE], values[THERMAL]),
         },
         words=words,
@@ -77,39 +77,6 @@ def analyse(recipe: UnpairedRecipe, networks: Mapping[str, nn.Module], images: M
         values={"predictions": values},
         rebuilt={"reconstructions": (images[VISIBLE], torch.cat(rebuilt))} if rebuilt else {},
     )
-
-
-def modality_accuracy(visible: Floats, thermal: Floats) -> float:
-    """Return the cross-validated balanced accuracy of a ridge classifier that distinguishes two groups.
-
-    Args:
-        visible: NxC features.
-        thermal: MxC features.
-
-    Example:
-        >>> rng = np.random.default_rng(0)
-        >>> modality_accuracy(rng.normal(0, 1, (50, 3)), rng.normal(9, 1, (50, 3)))
-        1.0
-    """
-    rng = np.random.default_rng(0)
-    features = np.concatenate([visible, thermal])
-    targets = np.repeat([1.0, -1.0], [len(visible), len(thermal)])
-    folds = np.concatenate([rng.permutation(len(group)) % _FOLDS for group in (visible, thermal)])
-    right = np.zeros(len(features), bool)
-    for fold in np.unique(folds):
-        known = folds != fold
-        if len(set(targets[known].tolist())) < 2:
-            continue
-        mean, spread = features[known].mean(axis=0), features[known].std(axis=0) + 1e-12
-        scaled = (features - mean) / spread
-        # Both groups have the same total weight, so that their sizes do not matter.
-        weights = 1 / np.where(targets > 0, (targets[known] > 0).sum(), (targets[known] < 0).sum())
-        rows = np.column_stack([scaled, np.ones(len(scaled))])
-        product = (rows[known] * weights[known, None]).T
-        ridge = np.eye(rows.shape[1]) / known.sum()
-        solved = np.linalg.solve(product @ rows[known] + ridge, product @ targets[known])
-        right[~known] = (rows[~known] @ solved > 0) == (targets[~known] > 0)
-    return float((right[targets > 0].mean() + right[targets < 0].mean()) / 2)
 
 
 def histogram_distance(some: Floats, others: Floats) -> float:

@@ -75,8 +75,8 @@ def test_compiling_reaches_the_guidance(tmp_path: Path, monkeypatch: pytest.Monk
     # Two iterations of the second stage: thermal and visible features for the discriminators, then the visible step.
     assert ran["begin"] >= 2 * 3
     assert ran["finish"] >= 2 * 3
-    # `begin` and `finish` of two classifiers, and a call of each of the five networks.
-    assert len(compiled) == 2 * 2 + 5
+    # Four ways through the layers of two classifiers, and a call of each of the five networks.
+    assert len(compiled) == 2 * 4 + 5
     plain = read_journal(trained.root / "training" / RUN / "metrics.jsonl")
     assert read_journal(result.path / "metrics.jsonl") == plain
 

@@ -110,7 +110,7 @@ def test_rows_of_losses(text: str) -> None:
         (("losses=a,r",), r"the adaptive weight \(a\) comes from the discriminators"),
         (("losses=a,l", "label_align=off"), "no discriminator is left"),
         (("network=vgg19",), "choose one of resnet18"),
-        (("network=resnet43",), "did you mean 'resnet34'"),
+        (("network=resnt34",), "did you mean 'resnet34'"),
         (("image_size=36", "load_size=36"), "32 pixels or more, a multiple of 8; give 40"),
         (("image_size=16",), "give 32"),
         (("load_size=24",), "cut out of it; give 32 or more"),
