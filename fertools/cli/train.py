@@ -75,14 +75,14 @@ def command(
     command resumes it. Without a GPU the default is a small preset. The terminal shows the expected time.
     """
     from fertools.training.runs.configuration import configure_run
-    from fertools.training.systems.registry import list_systems
+    from fertools.training.systems.registry import registered_systems
 
     workspace = open_workspace(folder)
     if listing:
         _print_systems(workspace, as_json)
         return 0
     if system is None:
-        raise click.UsageError(f"say what to train: {', '.join(list_systems())}", click.get_current_context())
+        raise click.UsageError(f"say what to train: {', '.join(registered_systems())}", click.get_current_context())
     overrides = [*settings, *([f"seed={seed}"] if seed is not None else [])]
     # A mistake in the recipe is answered here, before the seconds that importing what follows takes.
     configuration = configure_run(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
@@ -132,17 +132,17 @@ def _described(result: TrainResult) -> dict[str, Any]:
 
 def _print_systems(workspace: Workspace, as_json: bool) -> None:
     from fertools.training.recipes.resolve import describe_presets
-    from fertools.training.systems.registry import list_systems
+    from fertools.training.systems.registry import registered_systems
 
-    presets = {name: describe_presets(name, workspace.root) for name in list_systems()}
+    presets = {name: describe_presets(name, workspace.root) for name in registered_systems()}
     if as_json:
         listed = {
             name: {"title": entry.title, "source": entry.source, "presets": presets[name]}
-            for name, entry in list_systems().items()
+            for name, entry in registered_systems().items()
         }
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
-    for name, entry in list_systems().items():
+    for name, entry in registered_systems().items():
         click.echo(f"{name}  {entry.source}")
         width = max(map(len, presets[name]))
         for preset, about in presets[name].items():
