@@ -82,6 +82,9 @@ if TYPE_CHECKING:
     from fertools.statistics.intervals import FoldMean as FoldMean
     from fertools.training.data.face_dataset import FaceDataset as FaceDataset
     from fertools.training.data.face_dataset import FaceLabels as FaceLabels
+    from fertools.training.data.readiness import DataState as DataState
+    from fertools.training.data.readiness import DomainData as DomainData
+    from fertools.training.data.readiness import Gap as Gap
     from fertools.training.evaluation.evaluation_options import EvaluationOptions as EvaluationOptions
     from fertools.training.evaluation.evaluation_results import Evaluation as Evaluation
     from fertools.training.evaluation.evaluation_results import FeatureDistance as FeatureDistance
@@ -97,6 +100,11 @@ if TYPE_CHECKING:
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
     from fertools.training.jobs.generate import GenerateResult as GenerateResult
     from fertools.training.jobs.generate import generate as generate
+    from fertools.training.jobs.system_list import Measured as Measured
+    from fertools.training.jobs.system_list import SystemList as SystemList
+    from fertools.training.jobs.system_list import SystemState as SystemState
+    from fertools.training.jobs.system_list import WeightsState as WeightsState
+    from fertools.training.jobs.system_list import list_systems as list_systems
     from fertools.training.jobs.train import TrainResult as TrainResult
     from fertools.training.jobs.train import train as train
     from fertools.transfer.inventory import CopySummary as CopySummary
@@ -214,6 +222,11 @@ _NAMES = {
         "FaceDataset",
         "FaceLabels",
     ),
+    "fertools.training.data.readiness": (
+        "DataState",
+        "DomainData",
+        "Gap",
+    ),
     "fertools.training.evaluation.evaluation_options": ("EvaluationOptions",),
     "fertools.training.evaluation.evaluation_results": (
         "Evaluation",
@@ -238,6 +251,13 @@ _NAMES = {
     "fertools.training.jobs.generate": (
         "GenerateResult",
         "generate",
+    ),
+    "fertools.training.jobs.system_list": (
+        "Measured",
+        "SystemList",
+        "SystemState",
+        "WeightsState",
+        "list_systems",
     ),
     "fertools.training.jobs.train": (
         "TrainResult",
