@@ -75,7 +75,8 @@ class DataState:
     Attributes:
         domains: state of each domain, in the order of the recipe.
         pairing: how faces of several domains belong together: `none`, `label`, or `capture` for the same moment.
-        pairs: number of moments with a training face in every domain; None if no pairs are needed.
+        pairs: number of moments with a training face of the first domain and of another one, the smallest number of
+            several; None if no pairs are needed.
         gap: what is missing of all domains together; None if nothing is.
     """
 
@@ -203,11 +204,8 @@ def _held_out(rows: pa.Table, recipe: Recipe) -> NDArray[np.bool_]:
 
 
 def _count_pairs(known: Sequence[_Rows]) -> int:
-    if len(known) < 2:
-        return 0
     moments = [rows.column("pair_id", held_out=False) for rows in known]
-    common: set[str] = set.intersection(*moments)
-    return len(common)
+    return min((len(moments[0] & other) for other in moments[1:]), default=0)
 
 
 def _find_common_gap(
@@ -217,7 +215,8 @@ def _find_common_gap(
         return Gap("no pairs of one moment (pair_id)", _ADD_PAIRS)
     if recipe.domain_pairing == "label":
         shown = [rows.column("emotion", held_out=False) for rows in known]
-        if missing := sorted(set.union(*shown) - set.intersection(*shown)):
+        everything = set.union(*shown)
+        if missing := sorted(name for name in everything if not all(name in kinds for kinds in shown)):
             return Gap(f"{missing[0]} in one domain only", "`fertools annotate --emotion`")
     parts = [domain.part for domain in recipe.domains if domain.part is not None]
     if parts:
