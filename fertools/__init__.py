@@ -96,6 +96,8 @@ if TYPE_CHECKING:
     from fertools.training.evaluation.run_evaluation import RunEvaluation as RunEvaluation
     from fertools.training.experiments.execution import ExperimentResult as ExperimentResult
     from fertools.training.experiments.execution import run_experiment as run_experiment
+    from fertools.training.jobs.compare import ComparisonResult as ComparisonResult
+    from fertools.training.jobs.compare import compare_runs as compare_runs
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
     from fertools.training.jobs.generate import GenerateResult as GenerateResult
@@ -243,6 +245,10 @@ _NAMES = {
     "fertools.training.experiments.execution": (
         "ExperimentResult",
         "run_experiment",
+    ),
+    "fertools.training.jobs.compare": (
+        "ComparisonResult",
+        "compare_runs",
     ),
     "fertools.training.jobs.evaluate": (
         "assess_runs",
