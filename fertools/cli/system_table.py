@@ -101,5 +101,6 @@ def _describe_measured(system: SystemState) -> str:
     if found is None:
         return "-"
     values = f"{describe_time(found)}, {describe_memory(found)}"
-    changed = f", {len(found.changed)} keys changed" if found.changed else ""
+    count = len(found.changed)
+    changed = f", {count} key{'' if count == 1 else 's'} changed" if count else ""
     return f"{values} on {found.device or 'an unknown device'} (run {found.run}, preset {found.preset}{changed})"

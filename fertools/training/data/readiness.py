@@ -53,7 +53,7 @@ class DomainData:
         dataset: name of the only dataset to use; empty for all.
         needs: labels that every face needs: `an expression`, `valence and arousal`, or both.
         faces: number of kept faces with a crop.
-        labelled: number of those that have the labels.
+        labelled: number of those that have the labels and, where the dataset is split, a fold or split part.
         people: number of people whom the labelled faces show.
         gap: what is missing; None if the domain is ready.
     """
@@ -169,15 +169,15 @@ def _find_domain(
     for lacking, side in ((not part.held_out.any(), "held-out"), (part.held_out.all(), "training")):
         if lacking:
             folds = ", ".join(map(str, recipe.test_folds))
-            return state(rows, labelled, f"no {side} {named} with test fold {folds}", calls.SPLIT_ANEW), None
+            return state(rows, table, f"no {side} {named} with test fold {folds}", calls.SPLIT_ANEW), None
     if domain.needs_emotion and len(part.column("emotion", held_out=False)) < 2:
-        return state(rows, labelled, f"one expression among the {named}", "`fertools annotate --emotion`"), None
+        return state(rows, table, f"one expression among the {named}", "`fertools annotate --emotion`"), None
     for run in domain.generated:
         for generator in find_generators(workspace, run):
             if not generated_table(workspace, generator).is_file():
                 remedy = calls.generate_training_faces(generator)
-                return state(rows, labelled, f"no generated faces of {generator}", remedy), None
-    return state(rows, labelled, "", ""), part
+                return state(rows, table, f"no generated faces of {generator}", remedy), None
+    return state(rows, table, "", ""), part
 
 
 def _keep_domain(kept: pa.Table, domain: Domain) -> pa.Table:

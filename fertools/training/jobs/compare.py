@@ -145,7 +145,7 @@ def compare_runs(
                 f"{argument('experiments')} has only predictions of its own test faces, and {argument('on')} needs "
                 "networks; name runs of the experiment, such as those of one fold"
             )
-        gathered = _predict(workspace, runs, on, modality, device, report, unseen=unseen)
+        gathered = _predict(workspace, runs, on, modality, device, report, unseen=unseen, allow_leaks=allow_leaks)
     else:
         if modality or unseen:
             wrong = argument("modality") if modality else given("unseen", True)
@@ -156,13 +156,7 @@ def compare_runs(
     if against is not None and against not in gathered.predictions:
         raise InputError(f"{argument('against')} is '{against}'; give one of {', '.join(gathered.predictions)}")
     found = find_common_faces(gathered.predictions, common=common)
-    leaks = _find_leaks(gathered, found.faces)
-    if leaks and on and not allow_leaks:
-        first = next(iter(leaks.values()))[0]
-        raise CheckFailed(
-            f"{first}; test on other people with {given('unseen', True)}, or allow it with "
-            f"{given('allow_leaks', True)}, which the report will say"
-        )
+    leaks = _find_leaks(gathered.people, found.faces) | gathered.known_leaks
     figures = _compute(workspace, gathered, found, leaks, against)
     with files.storage_errors(folder):
         _write(folder, figures, gathered if on else None)
@@ -184,13 +178,13 @@ def _read(workspace: Workspace, names: Sequence[str], experiments: Sequence[str]
         if (lineage := read_lineage(RunFolder(folder))) is not None:
             people[name] = lineage.people
         if found := read_leaks(folder):
-            leaks[name] = found
+            leaks[name] = [f"{name}: {sentence}" for sentence in found]
     for experiment in experiments:
         for title, paths in find_methods(workspace, experiment).items():
             name = title if len(experiments) == 1 else f"{title} ({experiment})"
             _add(predictions, name, [read_predictions(path) for path in paths])
             if found := read_leaks(paths[0].parent):
-                leaks[name] = found
+                leaks[name] = [f"{name}: {sentence}" for sentence in found]
     return _Gathered(predictions, people, "the held-out faces of the runs", leaks)
 
 
@@ -203,6 +197,7 @@ def _predict(
     report: Reporter,
     *,
     unseen: bool,
+    allow_leaks: bool,
 ) -> _Gathered:
     """Return the predictions of all runs for one test set."""
     on = [on] if isinstance(on, str) else list(on)
@@ -223,12 +218,18 @@ def _predict(
                 f"every person of {' and '.join(on)} has a part in the training of a run; hold out the same folds in "
                 "all runs, or test on another dataset"
             )
+    people = {predictor.name: predictor.people for predictor in predictors if predictor.people is not None}
+    if (leaks := _find_leaks(people, faces)) and not allow_leaks:
+        first = next(iter(leaks.values()))[0]
+        raise CheckFailed(
+            f"{first}; test on other people with {given('unseen', True)}, or allow it with "
+            f"{given('allow_leaks', True)}, which the report will say"
+        )
     predictions: dict[str, list[Predictions]] = {}
     for predictor in predictors:
         report.note(f"{predictor.name} predicts {len(faces):,} faces")
         report.start(len(faces))
         _add(predictions, predictor.name, [predict_test_faces(workspace, predictor, faces, report)])
-    people = {predictor.name: predictor.people for predictor in predictors if predictor.people is not None}
     return _Gathered(predictions, people, described)
 
 
@@ -251,12 +252,17 @@ def _add(predictions: dict[str, list[Predictions]], name: str, repeats: list[Pre
     predictions[name] = repeats
 
 
-def _find_leaks(gathered: _Gathered, faces: pa.Table) -> dict[str, list[str]]:
-    """Return how people of the test set took part in training, by run."""
-    leaks = {name: list(found) for name, found in gathered.known_leaks.items()}
+def _find_leaks(people: Mapping[str, frozenset[str]], faces: pa.Table) -> dict[str, list[str]]:
+    """Return how people of the test set took part in training, by run.
+
+    Args:
+        people: digests of the people that a run has learned from, by its name.
+        faces: rows of the test faces.
+    """
     total = len({*faces["subject_id"].to_pylist()} - {None})
-    for name, people in gathered.people.items():
-        if (known := name_learned(faces, people)) and name not in leaks:
+    leaks = {}
+    for name, learned in people.items():
+        if known := name_learned(faces, learned):
             counts = f"{count_people(known)} of the {total} in the test set"
             leaks[name] = [f"{name} has learned from {counts} ({list_people(known)})"]
     return leaks

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 from fertools.core import calls, package_data
 from fertools.core.arguments import argument
@@ -256,18 +256,19 @@ def _find_measured(workspace: Workspace, system: str, preset: str) -> Measured |
         preset=record["preset"],
         changed=tuple(key for key, entry in record["recipe"].items() if entry["origin"] == "set"),
         seconds=sum(float(session.get("seconds", 0.0)) for session in record["sessions"]),
-        memory_gb=_peak_gb(RunFolder(workspace.runs(system) / name)),
+        memory_gb=_peak_gb(RunFolder(workspace.runs(system) / name), record["sessions"]),
         device=str(record["sessions"][-1].get("device_name", "")),
     )
 
 
-def _peak_gb(folder: RunFolder) -> float | None:
-    try:
+def _peak_gb(folder: RunFolder, sessions: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the peak memory that a run has logged, or that its sessions record."""
+    found = [float(session["memory_gb"]) for session in sessions if "memory_gb" in session]
+    # A run without the table, or with one of another version, was not measured.
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         lines = folder.speed_path.read_text(encoding="utf-8").splitlines()
-        return max((float(json.loads(line)["memory_gb"]) for line in lines), default=None)
-    except (OSError, ValueError, KeyError, TypeError):
-        # A run without the table, or of another version, was not measured.
-        return None
+        found += [float(json.loads(line)["memory_gb"]) for line in lines]
+    return max(found, default=None)
 
 
 def describe_data(data: DataState | None) -> str:

@@ -44,8 +44,9 @@ def format_table(result_table: ResultTable, form: TableFormat, width: int | None
 def _text(result_table: ResultTable, width: int | None) -> str:
     lines = [result_table.head, *result_table.rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(result_table.head))]
-    body = []
+    body: list[str] = []
     for block in _blocks(widths, width):
+        body += [""] * bool(body)
         body += [
             "  ".join(line[index].rjust(widths[index]) if index else line[0].ljust(widths[0]) for index in block)
             for line in lines

@@ -70,16 +70,16 @@ def test_runs_of_the_preset_come_before_newer_ones_of_another(trained: Workspace
     ):
         folder = tmp_path / "training/classifier" / run
         folder.mkdir(parents=True)
-        session = {"began": began, "seconds": 90.0, "device_name": "x"}
+        session = {"began": began, "seconds": 90.0, "device_name": "x", "memory_gb": 1.25}
         entry = record | {"run": run, "preset": preset, "finished": finished, "sessions": [session, session]}
         (folder / "run.json").write_text(json.dumps(entry))
     (tmp_path / "training/classifier/damaged").mkdir()
     (tmp_path / "training/classifier/damaged/run.json").write_text("{")
     by_preset = {name: list_systems(tmp_path, preset=name)["classifier"].measured for name in ("cpu", "recommended")}
-    assert by_preset["cpu"] == Measured("old", "cpu", ("seed",), 180.0, None, "x")
+    assert by_preset["cpu"] == Measured("old", "cpu", ("seed",), 180.0, 1.25, "x")
     assert by_preset["recommended"] is not None
     assert by_preset["recommended"].run == "new"
-    assert (describe_time(by_preset["cpu"]), describe_memory(by_preset["cpu"])) == ("3 min 00 s", "-")
+    assert (describe_time(by_preset["cpu"]), describe_memory(by_preset["cpu"])) == ("3 min 00 s", "1.2 GB")
 
 
 def test_weights_are_found_or_named_with_the_way_to_them(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
