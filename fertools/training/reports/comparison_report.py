@@ -9,7 +9,7 @@ from typing import Any
 
 from fertools.core import files
 from fertools.training.evaluation.prediction_metrics import METRICS
-from fertools.training.reports.figures import interval_chart, roc_comparison
+from fertools.training.reports.figures import MOST_CURVES, interval_chart, roc_comparison
 from fertools.training.reports.html import escape, fact_boxes, folded, render_page, render_result_table
 from fertools.training.reports.prediction_sections import prediction_sections
 from fertools.training.reports.report import methods_section
@@ -55,7 +55,7 @@ def render_comparison(figures: Mapping[str, Any]) -> str:
         chain.from_iterable(
             folded(f"{name} in full", prediction_sections(name, scores)) for name, scores in figures["runs"].items()
         ),
-        methods_section(figures["runs"], compared=bool(figures["comparisons"]), leaky="; ".join(_leaks(figures))),
+        methods_section(figures["runs"], compared=bool(figures["comparisons"]), leaky="; ".join(_doubts(figures))),
     )
     return render_page(title, chain.from_iterable(sections))
 
@@ -88,6 +88,12 @@ def describe_left_out(figures: Mapping[str, Any]) -> str:
 
 def _leaks(figures: Mapping[str, Any]) -> list[str]:
     return [sentence for sentences in figures["leaks"].values() for sentence in sentences]
+
+
+def _doubts(figures: Mapping[str, Any]) -> list[str]:
+    """Return why test people may have a part in training."""
+    unrecorded = [f"nothing is recorded of the people that {name} learned from" for name in figures["unrecorded"]]
+    return _leaks(figures) + unrecorded
 
 
 def _test_set(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -125,13 +131,14 @@ def _charts(figures: Mapping[str, Any]) -> Iterator[str]:
     if not runs:
         return
     yield "<h2>Side by side</h2>"
-    yield (
-        "<p>A dot is the metric over all faces, and a line its 95 % interval over people. The dashed line is chance: "
-        "a class drawn by its frequency in training.</p>"
-    )
+    # Runs that were trained on other faces have other frequencies.
+    guesses = [found["baselines"]["prior"] for found in runs.values()]
+    same = all(guess == guesses[0] for guess in guesses)
+    line = " The dashed line is chance: a class drawn by its frequency in training." if same else ""
+    yield f"<p>A dot is the metric over all faces, and a line its 95 % interval over people.{line}</p>"
     for measure in _CHARTED:
         rows = [_chart_row(name, found["measures"][measure]) for name, found in runs.items()]
-        chance = next(iter(runs.values()))["baselines"]["prior"][measure]["pooled"]
+        chance = guesses[0][measure]["pooled"] if same else None
         yield f"<h3>{escape(METRICS[measure])}</h3>{interval_chart(rows, METRICS[measure], chance=chance)}"
 
 
@@ -152,7 +159,10 @@ def _curves(figures: Mapping[str, Any]) -> Iterator[str]:
         name: scores["classification"]["roc"] for name, scores in figures["runs"].items() if "classification" in scores
     }
     if curves:
-        yield f"<h2>ROC curves</h2><p>Each class against all others, over all test faces.</p>{roc_comparison(curves)}"
+        few = dict(list(curves.items())[:MOST_CURVES])
+        left_out = f" Shown are the first {len(few)} of {len(curves)} runs." if len(few) < len(curves) else ""
+        yield "<h2>ROC curves</h2>"
+        yield f"<p>Each class against all others, over all test faces.{left_out}</p>{roc_comparison(few)}"
 
 
 def _recall_tables(figures: Mapping[str, Any]) -> list[ResultTable]:
